@@ -1,0 +1,134 @@
+"""`aam rf-baseline`: a random forest on the same samples and the same split as a model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from aam.config import ForestConfig, TargetOptions
+from aam.data.describe import describe
+from aam.data.split import Split, make_split, sample_groups
+from aam.data.study import Study, TargetRequest, load_study
+from aam.data.targets import TargetSpec, fit_target
+from aam.errors import InputError
+from aam.files.atomic import atomic_write
+from aam.report.predictions import Predictions, write_predictions
+from aam.report.words import PREDICTORS, interval_of, metric, value_of
+
+if TYPE_CHECKING:
+    from aam.report.evaluation import Interval
+
+Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
+
+
+def run(config: ForestConfig) -> None:
+    """Fit a random forest on the training samples, predict the others, and say how good the predictions are."""
+    options = config.forest
+    metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
+    _check_output((options.output, metrics_path), options.overwrite)
+    console = Console(highlight=False, soft_wrap=True)
+    study, split, target = _load(config)
+    console.print("\n".join(describe(study, split)), markup=False)
+    console.print(f"fitting {options.n_estimators} trees on {options.features} features ...", markup=False)
+    parts = _predict(config, study, split, target)
+    results = _judge(parts, target)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write_predictions(options.output, parts)
+    _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
+    console.print(_grid(results, f"{target.column} ({options.features} features)"))
+    console.print(f"predictions: {options.output}\nmetrics: {metrics_path}", markup=False)
+
+
+def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
+    from aam.report.baselines import predict_with_forest
+
+    options = config.forest
+    parts = predict_with_forest(
+        study,
+        split,
+        target,
+        features=options.features,
+        n_estimators=options.n_estimators,
+        max_features=options.max_features,
+        seed=options.random_seed,
+        n_jobs=options.n_jobs,
+    )
+    groups = sample_groups(config.split, study)
+    if groups is None:
+        return parts
+    rows = split.parts()
+    return {part: dataclasses.replace(found, groups=groups[rows[part]]) for part, found in parts.items()}
+
+
+def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
+    from aam.report.baselines import constant_predictions
+    from aam.report.evaluation import evaluate
+
+    results = {}
+    for part, predictions in parts.items():
+        guess = "majority" if predictions.classes else "guess"
+        results[part, "forest"] = evaluate(predictions)
+        results[part, guess] = evaluate(constant_predictions(predictions, target))
+    return results
+
+
+def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
+    options = config.forest
+    request = TargetRequest(column=options.metadata_column, classifier=options.classifier, missing=options.missing)
+    study = load_study(config.table, config.study, None, request)
+    assert study.metadata is not None
+    assert study.target is not None
+    kind = "classification" if options.classifier else "regression"
+    split = make_split(config.split, study, study.target, kind, options.random_seed)
+    target = TargetOptions(
+        metadata_column=options.metadata_column,
+        classifier=options.classifier,
+        missing=options.missing,
+        target_transform="none",
+    )
+    return study, split, fit_target(target, study.target, split.train, study.metadata.source)
+
+
+def _check_output(paths: tuple[Path, ...], overwrite: bool) -> None:
+    for path in paths:
+        if path.is_dir():
+            raise InputError(path, "is a folder", "--output names a file")
+        if path.exists() and not overwrite:
+            raise InputError(path, "exists already", "--overwrite or another --output")
+
+
+def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> None:
+    with atomic_write(path) as file:
+        file.write("part\tpredictor\tsamples\tmetric\tvalue\tlow\thigh\n")
+        for (part, who), found in results.items():
+            for name, interval in found.items():
+                values = "\t".join(_number(value) for value in (interval.value, interval.low, interval.high))
+                file.write(f"{part}\t{who}\t{samples[part]}\t{name}\t{values}\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if value == value else ""
+
+
+def _grid(results: Results, title: str) -> Grid:
+    """The metrics of all predictors as a table for the terminal."""
+    grid = Grid(*_header(results), title=title, title_justify="left")
+    for row in _rows(results):
+        grid.add_row(*row)
+    return grid
+
+
+def _header(results: Results) -> list[str]:
+    names = next(iter(results.values()))
+    return ["part", "predictor", *(metric(name).name for name in names)]
+
+
+def _rows(results: Results) -> Iterator[list[str]]:
+    for (part, who), found in results.items():
+        cells = [f"{value_of(name, i.value)}\n{interval_of(name, i)}".strip() for name, i in found.items()]
+        yield [part, PREDICTORS[who], *cells]

@@ -1,0 +1,99 @@
+"""`aam simulate`: make a study whose truth is known."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from aam.config.commands import SimulateConfig, SimulateOptions
+from aam.data.simulate import Progress as Report
+from aam.data.simulate import Simulation, simulate_study
+from aam.data.simulation.output import METADATA, README, TABLE, TREE, TRUTH
+
+
+def run(config: SimulateConfig) -> None:
+    """Simulate a study, and say what it is and what to do with it."""
+    options = config.simulate
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("\n".join(_plan(options)), markup=False)
+    with _progress(options.progress) as report:
+        simulation = simulate_study(options, report)
+    console.print("\n".join([*_outcome(simulation, options.output_dir), "", *_next_commands(options)]), markup=False)
+
+
+def _plan(options: SimulateOptions) -> Iterator[str]:
+    yield f"Simulating a study (seed {options.seed})"
+    yield (
+        f"  samples  {options.samples:,} of {-(-options.samples // options.samples_per_subject):,} subjects, "
+        f"about {options.reads:,} reads and {options.asvs_per_sample:g} ASVs each"
+    )
+    yield f"  ASVs     {options.asvs:,} of {options.sequence_length} bases, on a birth-death tree"
+    share = f"{options.informative:.0%} of the ASVs, in whole clades,"
+    yield f"  signal   {share} follow a gradient (effect {options.effect:g})"
+    yield f"  target   the gradient with noise ({options.noise:g}), and {options.classes} classes cut from it"
+    if options.batches > 1:
+        yield f"  batches  {options.batches} (effect {options.batch_effect:g})"
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[Report]:
+    """Give a function that shows the stages of the simulation as bars, on the terminal's error stream."""
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    hidden = not (shown and console.is_terminal)
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)
+
+        yield report
+
+
+def _outcome(simulation: Simulation, output_dir: Path) -> Iterator[str]:
+    described = {
+        TABLE: f"{simulation.samples:,} samples x {simulation.asvs:,} ASVs, on average "
+        f"{simulation.asvs_per_sample:.1f} ASVs and {simulation.reads_per_sample:,.0f} reads a sample",
+        TREE: f"{simulation.asvs:,} tips, named by sequence",
+        METADATA: "gradient, gradient_true, group, subject, batch",
+        TRUTH: f"the {simulation.informative_asvs:,} informative ASVs, their optima and clades",
+        README: "how to make it again",
+    }
+    yield f"Wrote to {output_dir}"
+    for name, words in described.items():
+        size = (output_dir / name).stat().st_size
+        yield f"  {name:<13} {_readable(size):>8}  {words}"
+    for note in simulation.notes:
+        yield f"note: {note}"
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _next_commands(options: SimulateOptions) -> Iterator[str]:
+    folder = options.output_dir
+    paths = {"table": folder / TABLE, "tree": folder / TREE, "metadata": folder / METADATA}
+    inputs = " ".join(f"--{name} {shlex.quote(str(path))}" for name, path in paths.items())
+    target = "--metadata-column gradient --group-column subject"
+    yield "Next, train a model on it:"
+    yield f"  aam train {inputs} {target} --output-dir {shlex.quote(str(folder / 'run'))}"

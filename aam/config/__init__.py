@@ -1,0 +1,47 @@
+"""The typed configuration: the one source of the command line, the YAML file, the saved run and the reference page."""
+
+from aam.config.commands import (
+    CheckConfig,
+    DemoConfig,
+    ForestConfig,
+    InfoConfig,
+    PredictConfig,
+    PretrainConfig,
+    SimulateConfig,
+    TargetOptions,
+    TrainConfig,
+)
+from aam.config.option import from_flat, replace, to_flat
+from aam.config.sections import (
+    ModelOptions,
+    ObjectiveOptions,
+    OptimOptions,
+    RunOptions,
+    SamplingOptions,
+    SplitOptions,
+    StudyOptions,
+    TableOptions,
+)
+
+__all__ = [
+    "CheckConfig",
+    "DemoConfig",
+    "ForestConfig",
+    "InfoConfig",
+    "ModelOptions",
+    "ObjectiveOptions",
+    "OptimOptions",
+    "PredictConfig",
+    "PretrainConfig",
+    "RunOptions",
+    "SamplingOptions",
+    "SimulateConfig",
+    "SplitOptions",
+    "StudyOptions",
+    "TableOptions",
+    "TargetOptions",
+    "TrainConfig",
+    "from_flat",
+    "replace",
+    "to_flat",
+]

@@ -1,0 +1,264 @@
+"""The configuration of each command: which groups of options it has, and the options that are its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aam.config.option import REQUIRED, Section, option
+from aam.config.sections import (
+    ModelOptions,
+    ObjectiveOptions,
+    OptimOptions,
+    RunOptions,
+    SamplingOptions,
+    SplitOptions,
+    StudyOptions,
+    TableOptions,
+)
+from aam.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(Section):
+    """Target: the metadata column to predict, and how."""
+
+    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
+    classifier: bool = option(False, "Treat the target as classes and not as a number.")
+    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+    target_transform: Literal["none", "minmax", "zscore", "log-minmax", "log-zscore"] = option(
+        "zscore", "How a numeric target is scaled; fitted on the training samples, undone in all results."
+    )
+    loss_type: Literal["mse", "mae", "huber"] = option("huber", "Loss of a numeric target.")
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
+        "none", "Weights of the classes in the loss: balanced, or a list in the classes' sorted order."
+    )
+    sample_weight_column: str | None = option(None, "Column with a positive weight for each sample's loss.")
+    target_penalty: float = option(1.0, "Weight of the target's loss.", above=0)
+    linear_path: bool = option(True, "Add a regularised linear path from the soft clades to the prediction.")
+    linear_path_decay: float = option(0.1, "Weight decay of the linear path.", at_least=0)
+    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
+    freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
+    forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")
+    report: bool = option(True, "Write report.html.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Everything that `aam pretrain` can be told."""
+
+    table: TableOptions
+    study: StudyOptions
+    sampling: SamplingOptions
+    split: SplitOptions
+    model: ModelOptions
+    objective: ObjectiveOptions
+    optim: OptimOptions
+    run: RunOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that `aam train` can be told."""
+
+    table: TableOptions
+    study: StudyOptions
+    target: TargetOptions
+    sampling: SamplingOptions
+    split: SplitOptions
+    model: ModelOptions
+    objective: ObjectiveOptions
+    optim: OptimOptions
+    run: RunOptions
+
+    def __post_init__(self) -> None:
+        if self.study.metadata is None:
+            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+        weights = (self.objective.penalty, self.objective.nuc_penalty, self.objective.count_penalty)
+        if self.target.freeze_base and any(w for w in weights):
+            raise ConfigError("--freeze-base trains only the target's head: set the self-supervised penalties to 0")
+        if self.target.freeze_base and self.target.pretrained_encoder is None:
+            raise ConfigError("--freeze-base needs --pretrained-encoder: a random encoder is not worth freezing")
+        if self.target.classifier and self.target.target_transform not in ("zscore", "none"):
+            raise ConfigError("--target-transform is for numeric targets, not for --classifier")
+        if not self.target.classifier and self.target.class_weights != "none":
+            raise ConfigError("--class-weights needs --classifier")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(Section):
+    """Prediction: the model and where the predictions go."""
+
+    model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
+    output: Path = option(REQUIRED, "TSV to write.")
+    metadata: Path | None = option(None, "Sample sheet whose target column is copied beside the predictions, if it has it.")
+    batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
+    prediction_passes: int = option(
+        1, "Rarefied draws that are averaged for each sample.", at_least=1
+    )
+    output_variance: bool = option(False, "Add the spread over the passes as a column.")
+    seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
+    overwrite: bool = option(False, "Replace an existing output file.")
+    progress: bool = option(True, "Show a progress bar.")
+
+    def check(self) -> None:
+        """Refuse the spread of a single pass."""
+        if self.output_variance and self.prediction_passes < 2:
+            raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Everything that `aam predict` can be told."""
+
+    table: TableOptions
+    predict: PredictOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForestOptions(Section):
+    """Random forest: the baseline that people trust."""
+
+    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
+    classifier: bool = option(False, "Treat the target as classes and not as a number.")
+    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+    output: Path = option(REQUIRED, "TSV of the predictions to write; the metrics are written beside it.")
+    overwrite: bool = option(False, "Replace an existing output file.")
+    features: Literal["asv", "clr", "clades"] = option(
+        "asv",
+        "Relative abundances of ASVs, their centred log-ratios, or log abundances of clades "
+        "(of the tree, or of a tree made from the sequences where none is given).",
+    )
+    n_estimators: int = option(500, "Trees.", at_least=1)
+    max_features: float | Literal["sqrt", "log2"] | None = option(
+        None,
+        "Features tried at each split: a share, sqrt or log2.",
+        derived="0.33 (0.1 for 3,000 features or more) for a number, sqrt for classes",
+    )
+    random_seed: int = option(42, "Seed.", at_least=0)
+    n_jobs: int = option(-1, "Cores to use; -1 for all.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForestConfig:
+    """Everything that `aam rf-baseline` can be told."""
+
+    table: TableOptions
+    study: StudyOptions
+    split: SplitOptions
+    forest: ForestOptions
+
+    def __post_init__(self) -> None:
+        if self.study.metadata is None:
+            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(Section):
+    """Check: what a run would be asked to predict."""
+
+    metadata_column: str | None = option(None, "Column of the sample sheet that would be predicted.")
+    classifier: bool = option(False, "Treat the target as classes and not as a number.")
+    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+    batch_size: int | None = option(None, "Samples in a batch, for the estimate of memory.", at_least=1)
+    seed: int = option(42, "Seed of the split.", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig:
+    """Everything that `aam check` can be told."""
+
+    table: TableOptions
+    study: StudyOptions
+    check: CheckOptions
+    sampling: SamplingOptions
+    split: SplitOptions
+    model: ModelOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateOptions(Section):
+    """Simulation: a study whose truth is known."""
+
+    output_dir: Path = option(REQUIRED, "Folder to make.")
+    overwrite: bool = option(False, "Replace the files of an earlier simulation.")
+    samples: int = option(200, "Samples.", at_least=2, at_most=10_000_000)
+    asvs: int = option(500, "ASVs, the tips of the birth-death tree.", at_least=8, at_most=2_000_000)
+    sequence_length: int = option(150, "Bases of each ASV.", at_least=20, at_most=2_000)
+    divergence: float = option(
+        0.25, "Mean distance from the tree's root to a tip, in substitutions per site.", above=0, at_most=5
+    )
+    asvs_per_sample: float = option(80.0, "Mean number of ASVs in a sample.", at_least=2)
+    reads: int = option(10_000, "Mean reads of a sample.", at_least=10, at_most=100_000_000)
+    read_dispersion: float = option(0.5, "Standard deviation of the natural log of the reads.", at_least=0, at_most=3)
+    overdispersion: float = option(
+        0.02,
+        "Overdispersion of the counts: 0 is multinomial, larger is noisier (Dirichlet-multinomial).",
+        at_least=0,
+        below=1,
+    )
+    informative: float = option(
+        0.3, "Share of the ASVs, in whole clades, that follow the gradient.", above=0, at_most=1
+    )
+    effect: float = option(
+        2.0,
+        "How strongly informative ASVs follow the gradient: natural log of the rise at the optimum.",
+        at_least=0,
+        at_most=20,
+    )
+    noise: float = option(0.05, "Noise of the target, as a share of the gradient's length.", at_least=0)
+    classes: int = option(3, "Classes that the gradient is cut into (column `group`).", at_least=2)
+    batches: int = option(1, "Batches (column `batch`); more than 1 adds batch effects.", at_least=1, at_most=1_000)
+    batch_effect: float = option(
+        0.5, "Standard deviation, over ASVs, of the natural log of a batch's effect.", at_least=0, at_most=10
+    )
+    samples_per_subject: int = option(4, "Samples of each subject (column `subject`).", at_least=1)
+    subject_effect: float = option(
+        0.5, "Standard deviation, over ASVs, of the natural log of a subject's effect.", at_least=0, at_most=10
+    )
+    seed: int = option(42, "Seed.", at_least=0)
+    progress: bool = option(True, "Show a progress bar.")
+
+    def check(self) -> None:
+        """Refuse samples with more ASVs than the study has."""
+        if self.asvs_per_sample > self.asvs:
+            raise ConfigError(f"--asvs-per-sample {self.asvs_per_sample:g} is more than --asvs {self.asvs}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateConfig:
+    """Everything that `aam simulate` can be told."""
+
+    simulate: SimulateOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(Section):
+    """Demo: the whole job on a simulated study."""
+
+    output_dir: Path = option(Path("aam-demo"), "Folder to make.")
+    overwrite: bool = option(True, "Replace an earlier demo.")
+    seed: int = option(42, "Seed.", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """Everything that `aam demo` can be told."""
+
+    demo: DemoOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions(Section):
+    """Info: what a file or folder is."""
+
+    path: Path = option(REQUIRED, "A table, tree, distance matrix, sample sheet, model folder or run directory.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoConfig:
+    """Everything that `aam info` can be told."""
+
+    info: InfoOptions

@@ -1,0 +1,45 @@
+"""The codes of the letters of DNA, and those of padding and of masked bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+PAD, A, C, G, T, N, MASK = range(7)
+VOCABULARY = 7
+NUM_BASES = 4
+
+LETTERS = b"\0ACGTN?"  # MASK has no letter of its own; '?' stands for it where codes are shown
+UNKNOWN = 255
+
+_CODES = np.full(256, UNKNOWN, dtype=np.uint8)
+_CODES[np.frombuffer(LETTERS[:MASK], dtype=np.uint8)] = np.arange(MASK, dtype=np.uint8)
+
+
+def encode(sequences: Sequence[str]) -> np.ndarray:
+    """Codes of sequences over ACGTN.
+
+    Parameters
+    ----------
+    sequences
+        ``A`` sequences, of any lengths.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``A x L`` with ``L`` the longest length; shorter sequences are padded at the end with PAD.
+    """
+    longest = max(map(len, sequences), default=0)
+    if longest == 0:
+        return np.zeros((len(sequences), 0), dtype=np.uint8)
+    letters = np.array(sequences, dtype=f"S{longest}").view(np.uint8).reshape(len(sequences), longest)
+    codes: np.ndarray = _CODES[letters]
+    assert codes.max() < MASK, "sequences must be over ACGTN"
+    return codes
+
+
+def decode(codes: np.ndarray) -> str:
+    """The sequence of one row of codes, without its padding."""
+    codes = np.asarray(codes)
+    return np.frombuffer(LETTERS, dtype=np.uint8)[codes[codes != PAD]].tobytes().decode("ascii")

@@ -1,0 +1,127 @@
+"""The loaders of a run, as Lightning's Trainer asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightning as L
+import numpy as np
+
+from aam.config import SamplingOptions
+from aam.data.dataset import VALIDATION_EPOCH, Collate, SampleDataset
+from aam.data.sampler import ResumableLoader, ShardedBatches
+from aam.data.split import Split
+
+if TYPE_CHECKING:
+    from aam.data.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderOptions:
+    """How samples are loaded.
+
+    Attributes
+    ----------
+    batch_size
+        Most samples in a batch.
+    num_workers
+        Processes that prepare batches; 0 prepares them in this one. The batches are the same.
+    seed
+        Seed of the order and of the draws.
+    pin_memory
+        Hold batches in page-locked memory, for a GPU.
+    rank, world_size
+        This process of the run, and the number of processes.
+    """
+
+    batch_size: int
+    num_workers: int = 0
+    seed: int = 42
+    pin_memory: bool = False
+    rank: int = 0
+    world_size: int = 1
+
+
+class StudyDataModule(L.LightningDataModule):
+    """A study, its split, and the loaders over the parts.
+
+    Training samples come in a new order and a new draw in every epoch; all others in their own order and a fixed draw.
+
+    Parameters
+    ----------
+    study
+        The study.
+    split
+        Its parts.
+    collate
+        Makes samples into batches.
+    sampling
+        Token limit and choice of ASVs.
+    options
+        How to load.
+    """
+
+    def __init__(
+        self, study: Study, split: Split, collate: Collate, sampling: SamplingOptions, options: LoaderOptions
+    ) -> None:
+        super().__init__()
+        self.study = study
+        self.split = split
+        self.collate = collate
+        self.sampling = sampling
+        self.options = options
+
+    def train_dataloader(self) -> ResumableLoader:
+        """The training samples, shuffled and drawn anew in every epoch."""
+        options = self.options
+        batches = ShardedBatches(
+            len(self.split.train),
+            options.batch_size,
+            seed=options.seed,
+            rank=options.rank,
+            world_size=options.world_size,
+        )
+        return self._loader(self.split.train, batches, persistent=True)
+
+    def val_dataloader(self) -> ResumableLoader:
+        """The validation samples."""
+        return self.fixed_loader(self.split.validation)
+
+    def test_dataloader(self) -> ResumableLoader:
+        """The test samples."""
+        return self.fixed_loader(self.split.test)
+
+    def fixed_loader(self, rows: np.ndarray, draw: int = 0) -> ResumableLoader:
+        """Any samples in the order given, with one fixed draw: to calibrate, embed or predict.
+
+        (Lightning's own prediction loop takes loaders apart and cannot put this kind together again.)
+
+        Parameters
+        ----------
+        rows
+            Rows of the study.
+        draw
+            Which of the fixed draws; 0 is that of validation.
+        """
+        batches = ShardedBatches(len(rows), self.options.batch_size, seed=None, epoch=VALIDATION_EPOCH + draw)
+        return self._loader(rows, batches, persistent=False)
+
+    def _loader(self, rows: np.ndarray, batches: ShardedBatches, persistent: bool) -> ResumableLoader:
+        workers = self.options.num_workers
+        return ResumableLoader(
+            SampleDataset(self.study, rows, self.sampling, self.options.seed),
+            batches,
+            collate_fn=self.collate,
+            num_workers=workers,
+            pin_memory=self.options.pin_memory,
+            persistent_workers=persistent and workers > 0,
+            worker_init_fn=one_thread if workers else None,
+        )
+
+
+def one_thread(_: int) -> None:
+    """Keep a worker's linear algebra to one thread: the workers are the parallelism, and the cores are the model's."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    threadpool_limits(1)

@@ -1,0 +1,133 @@
+"""The order of samples as a function of seed and epoch, and a loader that can go on where a killed run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from torch import Generator
+from torch.utils.data import DataLoader
+
+from aam.data.batch import Batch
+
+Item = tuple[int, int]
+
+
+def num_batches(num_samples: int, batch_size: int, world_size: int = 1) -> int:
+    """Batches of an epoch: as few as the batch size allows, but none of a single sample unless one is asked for.
+
+    A sample alone has no distance to another, so that it would teach nothing; one more sample in a batch of 2 does.
+    """
+    fewest = -(-num_samples // (batch_size * world_size))
+    most = num_samples if batch_size == 1 else num_samples // 2
+    return max(1, min(fewest, most // world_size))
+
+
+class ShardedBatches:
+    """Batches of ``(epoch, position)`` pairs, of nearly equal size and none dropped.
+
+    The order depends on seed and epoch alone. With several processes each batch of the whole run is dealt out to
+    them, so that they see together what one process with a batch that much larger would see.
+
+    Parameters
+    ----------
+    num_samples
+        Samples to go through.
+    batch_size
+        Most samples in a batch of one process.
+    seed
+        Seed of the order; None keeps the samples' own order.
+    epoch
+        Epoch whose draws are wanted in every pass; None follows :meth:`set_epoch`.
+    rank, world_size
+        This process, and the number of processes.
+
+    Attributes
+    ----------
+    start
+        Batches to skip at the beginning of the next pass (once).
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        *,
+        seed: int | None,
+        epoch: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        assert num_samples >= world_size > rank >= 0
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.fixed_epoch = epoch
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self.start = 0
+
+    @property
+    def sampler(self) -> ShardedBatches:
+        """Itself: Lightning tells the epoch to ``batch_sampler.sampler`` and to nothing else."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order and the draws of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return num_batches(self.num_samples, self.batch_size, self.world_size)
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        start, self.start = self.start, 0
+        epoch = self.epoch if self.fixed_epoch is None else self.fixed_epoch
+        for positions in np.array_split(self._order(), len(self))[start:]:
+            yield [(epoch, int(position)) for position in positions[self.rank :: self.world_size]]
+
+    def _order(self) -> np.ndarray:
+        if self.seed is None:
+            return np.arange(self.num_samples)
+        seed = np.random.SeedSequence([self.seed, self.epoch, self.num_samples])
+        return np.random.default_rng(seed).permutation(self.num_samples)
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader that remembers how many batches of the pass it has given.
+
+    Its state is a plain number that Lightning saves and restores. With it, and with items that are pure functions of
+    epoch and sample, a resumed run sees the very batches that the unbroken run would have seen.
+
+    Parameters
+    ----------
+    dataset
+        Gives a sample for ``(epoch, position)``.
+    batches
+        The order.
+    kwargs
+        Further arguments of :class:`torch.utils.data.DataLoader`.
+    """
+
+    batch_sampler: ShardedBatches
+
+    def __init__(self, dataset: Any, batches: ShardedBatches, **kwargs: Any) -> None:
+        # A generator of its own: the base class draws from it whenever a pass begins, which would otherwise disturb
+        # the model's random numbers.
+        super().__init__(dataset, batch_sampler=batches, generator=Generator(), **kwargs)
+        self._done = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Batches given in the current pass."""
+        return {"done": self._done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next pass after the batches that were given; a finished pass leaves nothing to skip."""
+        self._done = self.batch_sampler.start = state["done"] % len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._done = self.batch_sampler.start
+        for batch in super().__iter__():
+            self._done += 1
+            yield batch

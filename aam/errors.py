@@ -1,0 +1,86 @@
+"""The errors that AAM raises on purpose, each with the exit code that the command line ends with.
+
+A user's mistake is an :class:`InputError` or :class:`ConfigError`: one line, exit code 2, no traceback.
+Any other exception is a bug and keeps its traceback (exit code 1).
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class AamError(Exception):
+    """Base of all errors that are meant for the user; prints as one line."""
+
+    exit_code = 3
+
+
+class InputError(AamError):
+    """A file or value from outside that cannot be used.
+
+    Parameters
+    ----------
+    source
+        The file (its name alone is shown) or the words that name what is wrong.
+    problem
+        What is wrong, where, how many, and the first example.
+    remedy
+        What to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, source: str | PathLike[str], problem: str, remedy: str = "") -> None:
+        name = str(source).replace("\\", "/").rsplit("/", 1)[-1]
+        self.problems: tuple[str, ...] = (f"{name}: {problem}" + (f"; {remedy}" if remedy else ""),)
+        super().__init__(self.problems[0])
+
+    @classmethod
+    def of(cls, problems: tuple[str, ...]) -> InputError:
+        """One error that stands for several problems, each already a whole line."""
+        error = cls.__new__(cls)
+        error.problems = problems
+        more = len(problems) - 1
+        Exception.__init__(error, problems[0] + (f" (and {more} more: `aam check` lists them)" if more else ""))
+        return error
+
+
+class Problems:
+    """Collects what is wrong with one source, so that all of it can be said at once."""
+
+    def __init__(self, source: str | PathLike[str]) -> None:
+        self.source = source
+        self.lines: list[str] = []
+
+    def add(self, problem: str, remedy: str = "") -> None:
+        """Note one problem of this source."""
+        self.lines.extend(InputError(self.source, problem, remedy).problems)
+
+    def raise_if_any(self) -> None:
+        """Raise one :class:`InputError` that carries every problem noted so far."""
+        if self.lines:
+            raise InputError.of(tuple(self.lines))
+
+
+class ConfigError(AamError):
+    """An option, or a combination of options, that cannot work."""
+
+    exit_code = 2
+
+
+class CheckpointError(AamError):
+    """A model folder or checkpoint that cannot be loaded."""
+
+    exit_code = 2
+
+
+class RunError(AamError):
+    """A run that failed for a reason outside the program: disk, memory, a worker that died."""
+
+    exit_code = 3
+
+
+class NonFiniteError(AamError):
+    """The loss or a gradient became NaN or infinite."""
+
+    exit_code = 4

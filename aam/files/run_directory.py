@@ -1,0 +1,150 @@
+"""The run directory: one run, owned by one process, with everything that the run was told and found."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from aam.errors import InputError
+from aam.files.atomic import atomic_write
+
+FINISHED = "finished.json"
+
+
+class RunDirectory:
+    """Names and writes the files of a run; every file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model"
+        self.checkpoints = path / "checkpoints"
+        self.log = path / "log.txt"
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.csv"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a run came to its end here."""
+        return (self.path / FINISHED).exists()
+
+    def write_config(self, command: str, flat: Mapping[str, Any]) -> None:
+        """Write the resolved configuration, so that ``aam COMMAND --config`` repeats the run."""
+        with atomic_write(self.config) as file:
+            yaml.safe_dump({"command": command, **flat}, file, sort_keys=False, allow_unicode=True)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file of the run."""
+        with atomic_write(self.path / name) as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+
+    def write_lines(self, name: str, lines: Sequence[str]) -> None:
+        """Write a text file of the run, one item a line."""
+        with atomic_write(self.path / name) as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def finish(self, content: Mapping[str, Any]) -> None:
+        """Mark the run as whole."""
+        self.write_json(FINISHED, content)
+
+
+@contextmanager
+def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirectory]:
+    """Take a run directory for this process; another process that tries is refused until it is given back.
+
+    Parameters
+    ----------
+    path
+        The folder; made if it is not there.
+    resume
+        Continue the run that is there.
+    overwrite
+        Remove the run that is there.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, is in use, holds a run already, or (with ``resume``) holds none.
+    """
+    run = RunDirectory(path)
+    if resume and not run.config.exists():
+        raise InputError(path, "there is no run to resume (config.yaml is missing)")
+    if resume and run.is_finished:
+        raise InputError(path, "the run is finished", "nothing is left to resume")
+    existed = path.exists()
+    _make_writable(path)
+    with _locked(path):
+        if not resume and existed:
+            _make_room(run, overwrite)
+        yield run
+
+
+def _make_writable(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(path, f"the output directory cannot be written ({error.strerror})") from None
+
+
+def _make_room(run: RunDirectory, overwrite: bool) -> None:
+    content = [p for p in run.path.iterdir() if p.name != ".lock"]
+    if not content:
+        return
+    if not run.config.exists():
+        raise InputError(run.path, "the folder is not empty and holds no run", "choose another --output-dir")
+    if not overwrite:
+        kind = "a finished run" if run.is_finished else "an unfinished run"
+        also = "" if run.is_finished else f"--resume-from {run.path}, "
+        raise InputError(run.path, f"holds {kind} already", f"{also}--overwrite or another --output-dir")
+    for item in content:
+        shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock_path = path / ".lock"
+    with lock_path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(path, f"is in use by {_owner(file)}", "choose another --output-dir") from None
+        file.truncate(0)
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        file.write(f"pid {os.getpid()} on {socket.gethostname()} since {now}")
+        file.flush()
+        try:
+            yield
+        finally:
+            lock_path.unlink(missing_ok=True)
+
+
+def _owner(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"
+
+
+def environment() -> dict[str, str]:
+    """Versions that a result depends on, for the record (only of what is loaded already)."""
+    names = ("torch", "lightning", "numpy", "scipy", "h5py")
+    loaded = {name: str(sys.modules[name].__version__) for name in names if name in sys.modules}
+    return {"aam": str(sys.modules["aam"].__version__), "python": sys.version.split()[0], **loaded}

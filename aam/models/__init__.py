@@ -1,0 +1,1 @@
+"""The models: nucleotides to ASVs to samples to predictions."""

@@ -1,0 +1,189 @@
+"""The model folder: ``model.safetensors`` + ``config.json`` + a model card. All that ``aam predict`` needs; no pickle.
+
+Weights are safetensors, everything else is JSON. The configuration holds the checksum of the weights,
+so that a damaged file is never taken for a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+import aam
+from aam.config import ModelOptions
+from aam.config.option import convert, type_hints
+from aam.data.targets import TargetSpec
+from aam.errors import CheckpointError
+from aam.files.atomic import atomic_write
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """Everything about a model but its weights.
+
+    Attributes
+    ----------
+    options
+        Sizes.
+    supervision
+        The self-supervised heads.
+    target
+        The target, or None for a pre-trained encoder.
+    head
+        ``loss_type`` and ``linear_path`` of the target's head.
+    data
+        How tables must be treated: ``trim_length``, ``max_bp``, ``rarefy_depth``, ``token_limit``, ``asv_sampling``.
+    record
+        Provenance and results, for people.
+    """
+
+    options: ModelOptions
+    supervision: SelfSupervision
+    target: TargetSpec | None
+    head: dict[str, Any]
+    data: dict[str, Any]
+    record: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "kind": "encoder" if self.target is None else "predictor",
+            "model": {field.name: getattr(self.options, field.name) for field in fields(self.options)},
+            "supervision": self.supervision.to_dict(),
+            "target": self.target.to_dict() if self.target else None,
+            "head": self.head,
+            "data": self.data,
+            "record": self.record,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> ModelDescription:
+        """The inverse of :meth:`to_dict`."""
+        hints = type_hints(ModelOptions)
+        options = {name: convert(value, hints[name], name) for name, value in content["model"].items()}
+        return cls(
+            options=ModelOptions(**options),
+            supervision=SelfSupervision.from_dict(content["supervision"]),
+            target=TargetSpec.from_dict(content["target"]) if content["target"] else None,
+            head=content["head"],
+            data=content["data"],
+            record=content["record"],
+        )
+
+
+def build_model(description: ModelDescription) -> SequenceEncoder | SequencePredictor:
+    """A fresh model of this description."""
+    encoder = SequenceEncoder(description.options, description.supervision)
+    if description.target is None:
+        return encoder
+    return SequencePredictor(encoder, description.target, **description.head)
+
+
+def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelDescription) -> None:
+    """Write the folder.
+
+    The weights' file carries the description and a checksum in its own header and is replaced at one stroke, so
+    that a reader finds the old model or the new one, whole; ``config.json`` and the card are copies for people.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    config = {"format": FORMAT, "aam": aam.__version__, "sha256": checksum(tensors), **description.to_dict()}
+    with atomic_write(folder / WEIGHTS, mode="wb") as file:
+        file.write(save_tensors(tensors, metadata={"aam": json.dumps(config)}))
+    with atomic_write(folder / CONFIG) as file:
+        json.dump(config, file, indent=1)
+        file.write("\n")
+    with atomic_write(folder / CARD) as file:
+        file.write(model_card(description))
+
+
+def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDescription]:
+    """Read a model folder, or the one in a run directory.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, it is damaged, of a newer format, or its weights do not fit its description.
+    """
+    weights = find_weights(path)
+    config = _read_header(weights)
+    description = ModelDescription.from_dict(config)
+    tensors = load_tensors(weights.read_bytes())
+    if checksum(tensors) != config["sha256"]:
+        raise CheckpointError(f"{weights}: damaged (its checksum differs); use another copy")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{weights}: the weights {name} are not finite; train the model again")
+    model = build_model(description)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointError(f"{weights}: the weights do not fit the description ({first})") from None
+    return model, description
+
+
+def find_weights(path: Path) -> Path:
+    """The weights' file of a model folder, or of the run directory that holds one."""
+    if str(path).startswith(("http:", "https:")):
+        raise CheckpointError(f"{path}: models are read from disk only; download it first")
+    candidates = (path, path / WEIGHTS, path / "model" / WEIGHTS)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
+
+
+def checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of the tensors' names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_header(weights: Path) -> dict[str, Any]:
+    try:
+        with safe_open(weights, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights}: not an AAM model, or damaged ({error}); pickles are never loaded") from None
+    if "aam" not in metadata:
+        raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
+    config: dict[str, Any] = json.loads(metadata["aam"])
+    if config["format"] > FORMAT:
+        raise CheckpointError(
+            f"{weights}: made by aam {config['aam']} (format {config['format']}); "
+            f"this is aam {aam.__version__} (format {FORMAT}): update it"
+        )
+    return config
+
+
+def model_card(description: ModelDescription) -> str:
+    """A model card in Markdown: what the model predicts, how well, from what, and how to use it."""
+    target, record = description.target, description.record
+    lines = [f"# AAM {'encoder' if target is None else 'model'}", ""]
+    if target is None:
+        lines.append("A pre-trained encoder of 16S amplicon samples. Fine-tune it with `aam train --pretrained-encoder`.")
+    else:
+        classes = f" ({', '.join(target.classes)})" if target.classes else ""
+        lines.append(f"Predicts `{target.column}`{classes} ({target.kind}) from a 16S feature table.")
+        lines += ["", "```", "aam predict --model THIS_FOLDER --table YOUR_TABLE --output predictions.tsv", "```"]
+    lines += ["", "## Data", ""] + [f"- {name}: {value}" for name, value in description.data.items()]
+    lines += ["", "## Record", ""] + [f"- {name}: {value}" for name, value in record.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,259 @@
+"""The heads: what is read off the encoded batch, what it is compared with, and the loss of the difference.
+
+Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside truths (for losses and metrics alike),
+and ``loss(comparison)`` a scalar. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
+``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aam.data.alphabet import NUM_BASES
+from aam.data.batch import Batch
+from aam.models.asv_encoder import AsvEncoding
+from aam.models.attention import initialise_linear
+from aam.models.corruption import Corruption
+from aam.models.losses import classification_loss, regression_loss
+from aam.models.sample_encoder import SampleEncoding
+
+
+class Encoded(NamedTuple):
+    """A batch after the encoders, with what was hidden from them. ``asv.patch_UPD`` is empty for cached vectors."""
+
+    asv: AsvEncoding
+    sample: SampleEncoding
+    corruption: Corruption
+
+
+class Comparison(NamedTuple):
+    """Predictions beside truths, in the units of the loss, and weights of the samples."""
+
+    prediction: Tensor
+    truth: Tensor
+    weight: Tensor | None = None
+
+
+class Head(Protocol):
+    """What the training step asks of a head."""
+
+    name: str
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Predictions beside truths."""
+        ...
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Scalar loss."""
+        ...
+
+
+class DistanceHead(nn.Module):
+    """Distances between samples as Euclidean distances of a projection of their vectors.
+
+    There is no squashing: the distance is ``scale * |z_i - z_j| / sqrt(2 D)`` with a learned scale, so that neither
+    its start nor its gradient depends on the width, and values above 1 (weighted UniFrac, Aitchison) can be reached.
+    """
+
+    name = "distance"
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dim, dim)
+        initialise_linear(self.project)
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, sample_BD: Tensor) -> Tensor:
+        """Distances of all pairs, ``BB``."""
+        z_BD = self.project(sample_BD).float()
+        exact = "donot_use_mm_for_euclid_dist"
+        distance_BB = torch.cdist(z_BD, z_BD, compute_mode=exact)
+        return torch.exp(self.log_scale) * distance_BB / math.sqrt(2 * z_BD.shape[-1])
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Each pair once: the strict upper triangle of the batch's distances."""
+        assert batch.distances_BB is not None
+        row, column = torch.triu_indices(len(batch), len(batch), offset=1, device=batch.distances_BB.device)
+        return Comparison(self(encoded.sample.sample_BD)[row, column], batch.distances_BB[row, column])
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Mean squared error."""
+        return regression_loss(comparison.prediction, comparison.truth, "mse", None)
+
+
+class NucleotideHead(nn.Module):
+    """The identity of masked bases; only masked places are computed, and only A, C, G and T can be answered."""
+
+    name = "nucleotide"
+
+    def __init__(self, dim: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.classify = nn.Linear(dim, patch * NUM_BASES)
+        initialise_linear(self.classify, gain=0.1)
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Logits ``M x 4`` and the bases ``M`` of the masked places."""
+        assert encoded.corruption.masked_UL is not None
+        asv_M, place_M = encoded.corruption.masked_UL.nonzero(as_tuple=True)
+        patch_MD = encoded.asv.patch_UPD[asv_M, place_M // self.patch]
+        logit_Mk4 = self.classify(patch_MD).view(-1, self.patch, NUM_BASES)
+        offset_M = place_M % self.patch
+        logit_M4 = logit_Mk4[torch.arange(len(offset_M), device=offset_M.device), offset_M]
+        return Comparison(logit_M4, batch.tokens_UL[asv_M, place_M].long() - 1)
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Cross-entropy over the masked places."""
+        return classification_loss(comparison.prediction, comparison.truth, None, None)
+
+
+class StandardisedHead(nn.Module):
+    """A number read from a vector; the truth is standardised by a mean and spread measured before training."""
+
+    center: Tensor
+    spread: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.read = nn.Linear(dim, 1)
+        initialise_linear(self.read, gain=0.1)
+        self.register_buffer("center", torch.zeros(()))
+        self.register_buffer("spread", torch.ones(()))
+
+    def standardise(self, truth: Tensor) -> Tensor:
+        """The truth in units of its spread about its mean."""
+        return (truth - self.center) / self.spread
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Huber's loss of the standardised number."""
+        return regression_loss(comparison.prediction, comparison.truth, "huber", None)
+
+
+class CountHead(StandardisedHead):
+    """The log relative abundance of the ASVs whose abundance was hidden from the context (of all, if none was)."""
+
+    name = "count"
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Standardised natural logs of relative abundances, ``M``."""
+        hidden_BS = encoded.corruption.hidden_BS
+        asked_BS = batch.mask_BS if hidden_BS is None else hidden_BS
+        prediction_M = self.read(encoded.sample.context_BSD[asked_BS]).squeeze(-1)
+        share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
+        return Comparison(prediction_M, self.standardise(torch.log(share_BS[asked_BS])))
+
+
+class FaithHead(StandardisedHead):
+    """Faith's phylogenetic diversity of the sample."""
+
+    name = "faith_pd"
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Standardised Faith PD, ``B``."""
+        assert batch.faith_pd_B is not None
+        prediction_B = self.read(encoded.sample.sample_BD).squeeze(-1)
+        return Comparison(prediction_B, self.standardise(batch.faith_pd_B))
+
+
+class TaxonomyHead(nn.Module):
+    """The taxon of each distinct ASV of the batch at one level of the taxonomy."""
+
+    name = "taxonomy"
+
+    def __init__(self, dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.classify = nn.Linear(dim, num_classes)
+        initialise_linear(self.classify, gain=0.1)
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Logits and taxa of the ASVs whose taxon is known."""
+        assert batch.taxonomy_U is not None
+        known_U = batch.taxonomy_U >= 0
+        return Comparison(self.classify(encoded.asv.asv_UD[known_U]), batch.taxonomy_U[known_U])
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Cross-entropy."""
+        return classification_loss(comparison.prediction, comparison.truth, None, None)
+
+
+class TargetHead(nn.Module):
+    """The target from the sample's vector, and along a linear path from its soft clades.
+
+    Parameters
+    ----------
+    dim
+        Width ``D`` of the sample vector.
+    num_clades
+        Soft clades that the linear path reads; 0 leaves the path out.
+    num_outputs
+        1 for a number (in normalised units), else the number of classes.
+    dropout
+        Dropout on what the small network reads and on its hidden layer.
+
+    Notes
+    -----
+    A fresh head gives the bias, which is set to the training mean (or the classes' log frequencies), with a spread
+    of about a tenth of the target's: the network's last weights start small, the linear path at zero.
+    """
+
+    name = "target"
+
+    def __init__(self, dim: int, num_clades: int, num_outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, num_outputs)
+        self.dropout = nn.Dropout(dropout)
+        initialise_linear(self.hidden)
+        initialise_linear(self.out, gain=0.1)
+        self.linear_path = nn.Linear(num_clades, num_outputs, bias=False) if num_clades else None
+        if self.linear_path is not None:
+            nn.init.zeros_(self.linear_path.weight)
+
+    def forward(self, sample: SampleEncoding) -> Tensor:
+        """Outputs ``B x num_outputs``."""
+        output = self.out(self.dropout(F.gelu(self.hidden(self.dropout(sample.sample_BD)))))
+        if self.linear_path is not None and sample.profile_BK is not None:
+            output = output + self.linear_path(sample.profile_BK)
+        return output
+
+
+class RegressionHead(TargetHead):
+    """A number, in the normalised units of its :class:`~aam.data.targets.TargetSpec`."""
+
+    def __init__(self, dim: int, num_clades: int, dropout: float, loss_type: str) -> None:
+        super().__init__(dim, num_clades, 1, dropout)
+        self.loss_type = loss_type
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Predictions and targets, ``B``."""
+        assert batch.target_B is not None
+        return Comparison(self(encoded.sample).squeeze(-1), batch.target_B, batch.weight_B)
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """The loss chosen by ``--loss-type``, weighted by sample."""
+        return regression_loss(*comparison[:2], kind=self.loss_type, weight_B=comparison.weight)  # type: ignore[arg-type]
+
+
+class ClassificationHead(TargetHead):
+    """Logits of the target's classes."""
+
+    class_weight_C: Tensor
+
+    def __init__(self, dim: int, num_clades: int, dropout: float, class_weights: tuple[float, ...]) -> None:
+        super().__init__(dim, num_clades, len(class_weights), dropout)
+        self.register_buffer("class_weight_C", torch.tensor(class_weights))
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Logits ``BC`` and classes ``B``."""
+        assert batch.target_B is not None
+        return Comparison(self(encoded.sample), batch.target_B, batch.weight_B)
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Cross-entropy, weighted by class and sample."""
+        prediction, truth, weight = comparison
+        return classification_loss(prediction, truth, self.class_weight_C, weight)

@@ -1,0 +1,113 @@
+"""From the set of ASVs in a sample to one vector for the sample.
+
+Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs of the batch, ``D`` width, ``K`` soft clades.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aam.config import ModelOptions
+from aam.models.attention import TransformerStack, initialise_linear
+from aam.models.pooling import AttentionPooling, SoftClades, relative_abundance
+
+NUM_ABUNDANCE_FEATURES = 2
+
+
+class SampleEncoding(NamedTuple):
+    """What the sample encoder gives.
+
+    ``context_BSD`` are the ASVs' vectors in the light of their sample; ``sample_BD`` is the readout that pre-training
+    and all heads share; ``profile_BK`` are the standardised log abundances of the soft clades (None without them).
+    """
+
+    context_BSD: Tensor
+    sample_BD: Tensor
+    profile_BK: Tensor | None
+
+
+class SampleEncoder(nn.Module):
+    """A transformer over a sample's ASVs, with no positions: a sample is a set, its order cannot matter.
+
+    Abundance enters as a feature of each ASV, weighs the pooling, and makes the soft clades' profile.
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        dim, heads = options.embedding_dim, options.attention_heads
+        _, sample_layers, encoder_layers = options.layers
+        recompute = options.gradient_checkpointing
+        self.abundance = AbundanceEmbedding(options) if options.count_embedding else None
+        self.sample_transformer = TransformerStack(dim, heads, sample_layers, options.dropout, recompute)
+        self.encoder_transformer = TransformerStack(dim, heads, encoder_layers, options.dropout, recompute)
+        self.pool = AttentionPooling(dim)
+        self.abundance_power = nn.Parameter(torch.ones(()))
+        self.soft_clades = SoftClades(dim, options.num_soft_clades) if options.num_soft_clades else None
+        if options.num_soft_clades:
+            self.profile = nn.Linear(options.num_soft_clades, dim)
+            initialise_linear(self.profile)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(
+        self, asv_UD: Tensor, index_BS: Tensor, counts_BS: Tensor, hidden_BS: Tensor | None = None
+    ) -> SampleEncoding:
+        """Encode samples.
+
+        Parameters
+        ----------
+        asv_UD
+            Vectors of the batch's distinct ASVs.
+        index_BS
+            Which of them each sample has; any value where the count is 0.
+        counts_BS
+            Reads; 0 marks padding.
+        hidden_BS
+            True where an ASV's abundance is hidden from its context (to be predicted by the count head).
+        """
+        mask_BS = counts_BS > 0
+        log_BS = torch.log((counts_BS / counts_BS.sum(dim=1, keepdim=True)).clamp_min(1e-9))
+        x_BSD = asv_UD[index_BS]
+        if self.abundance is not None:
+            x_BSD = self.abundance(x_BSD, log_BS, hidden_BS)
+        context_BSD = self.sample_transformer(x_BSD, mask_BS)
+        encoded_BSD = self.encoder_transformer(context_BSD, mask_BS)
+        sample_BD = self.pool(encoded_BSD, mask_BS, self.abundance_power * log_BS)
+        if self.soft_clades is None:
+            return SampleEncoding(context_BSD, self.norm(sample_BD), None)
+        profile_BK = self.soft_clades(asv_UD, relative_abundance(index_BS, counts_BS, len(asv_UD)))
+        return SampleEncoding(context_BSD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK)
+
+
+class AbundanceEmbedding(nn.Module):
+    """Adds an ASV's abundance in a sample to its vector: added, concatenated, or as FiLM.
+
+    FiLM scales and shifts the vector (Perez et al. 2018, arXiv:1709.07871).
+    The features are the log of the relative abundance, scaled to about -1..1, and its square root.
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        dim = options.embedding_dim
+        self.method = options.count_embedding_method
+        self.embed = nn.Linear(NUM_ABUNDANCE_FEATURES, 2 * dim if self.method == "film" else dim)
+        initialise_linear(self.embed, gain=0.5)
+        self.unknown = nn.Parameter(torch.zeros(NUM_ABUNDANCE_FEATURES))
+        self.merge = nn.Linear(2 * dim, dim) if self.method == "concat" else None
+        if self.merge is not None:
+            initialise_linear(self.merge)
+
+    def forward(self, x_BSD: Tensor, log_BS: Tensor, hidden_BS: Tensor | None) -> Tensor:
+        """Return ``x_BSD`` with the abundances whose natural logs are ``log_BS``; same shape."""
+        features_BS2 = torch.stack([log_BS / 4 + 1, torch.exp(log_BS / 2)], dim=-1)
+        if hidden_BS is not None:
+            features_BS2 = torch.where(hidden_BS[..., None], self.unknown, features_BS2)
+        embedded = self.embed(features_BS2.to(x_BSD.dtype))
+        if self.method == "add":
+            return x_BSD + embedded
+        if self.merge is not None:
+            return self.merge(torch.cat([x_BSD, embedded], dim=-1))
+        scale, shift = embedded.chunk(2, dim=-1)
+        return x_BSD * (1 + scale) + shift

@@ -1,0 +1,101 @@
+"""The model that is pre-trained: ASV encoder, sample encoder and the self-supervised heads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from aam.config import ModelOptions
+from aam.data.batch import Batch
+from aam.models.asv_encoder import AsvEncoder, AsvEncoding
+from aam.models.corruption import Corruption, apply_mask
+from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
+from aam.models.sample_encoder import SampleEncoder
+
+SCALAR_OR_ASV_TYPES = ("faith_pd", "taxonomy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfSupervision:
+    """Which self-supervised heads an encoder has; a fact of the study and the run, saved with the model.
+
+    ``encoder_type`` is as in :class:`~aam.config.ObjectiveOptions` (None: no such head).
+    """
+
+    encoder_type: str | None = None
+    nucleotides: bool = False
+    counts: bool = False
+    taxonomy_classes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {**asdict(self), "taxonomy_classes": list(self.taxonomy_classes)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SelfSupervision:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{**values, "taxonomy_classes": tuple(values["taxonomy_classes"])})
+
+
+class SequenceEncoder(nn.Module):
+    """Nucleotides to ASV vectors to sample vectors, with the heads that need no labels.
+
+    Parameters
+    ----------
+    options
+        Sizes.
+    supervision
+        Which heads to build.
+    """
+
+    def __init__(self, options: ModelOptions, supervision: SelfSupervision) -> None:
+        super().__init__()
+        self.options = options
+        self.supervision = supervision
+        self.asv_encoder = AsvEncoder(options)
+        self.sample_encoder = SampleEncoder(options)
+        self.heads = nn.ModuleDict({head.name: head for head in _heads(options, supervision)})  # type: ignore[misc]
+
+    def forward(
+        self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
+    ) -> Encoded:
+        """Encode a batch; each distinct ASV once.
+
+        Parameters
+        ----------
+        batch
+            Samples and their distinct ASVs.
+        corruption
+            What to hide.
+        asv_vectors_UD
+            The ASVs' vectors where they are known already (a frozen encoder); nucleotides are then not read.
+        """
+        corruption = corruption or Corruption()
+        if asv_vectors_UD is None:
+            asv = self.asv_encoder(apply_mask(batch.tokens_UL, corruption.masked_UL))
+        else:
+            asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
+        sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS)
+        return Encoded(asv, sample, corruption)
+
+    def task_heads(self) -> list[Head]:
+        """The heads, in a fixed order."""
+        return list(self.heads.values())  # type: ignore[arg-type]
+
+
+def _heads(options: ModelOptions, supervision: SelfSupervision) -> list[nn.Module]:
+    dim, kind = options.embedding_dim, supervision.encoder_type
+    heads: list[nn.Module] = []
+    if kind is not None and kind not in SCALAR_OR_ASV_TYPES:
+        heads.append(DistanceHead(dim))
+    if kind in ("faith_pd", "combined"):
+        heads.append(FaithHead(dim))
+    if kind == "taxonomy" or (kind == "combined" and supervision.taxonomy_classes):
+        heads.append(TaxonomyHead(dim, len(supervision.taxonomy_classes)))
+    if supervision.nucleotides:
+        heads.append(NucleotideHead(dim, options.nucleotide_patch))
+    if supervision.counts:
+        heads.append(CountHead(dim))
+    return heads

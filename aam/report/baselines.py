@@ -1,0 +1,186 @@
+"""What stands beside the model: a random forest on the same split, and guessing the mean or the most frequent class."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from aam.data.targets import TargetSpec
+from aam.errors import ConfigError
+from aam.report.predictions import Predictions
+
+if TYPE_CHECKING:
+    from aam.data.split import Split
+    from aam.data.study import Study
+
+Features = Any  # numpy.ndarray or scipy.sparse.csr_array, which has no types
+FeatureKind = Literal["asv", "clr", "clades"]
+MaxFeatures = float | Literal["sqrt", "log2"]
+
+MANY_FEATURES = 3_000
+# numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
+MOST_DENSE = 250_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A fitted random forest.
+
+    Attributes
+    ----------
+    model
+        scikit-learn's forest.
+    classes
+        All classes, sorted; those that were not trained on have the probability 0. Empty for numbers.
+    """
+
+    model: RandomForestRegressor | RandomForestClassifier
+    classes: tuple[str, ...]
+
+    def predict(self, features: Features, sample_ids: np.ndarray, observed: np.ndarray) -> Predictions:
+        """Predict samples whose truth is known.
+
+        Parameters
+        ----------
+        features
+            ``N x F``.
+        sample_ids, observed
+            ``N`` ids and true values.
+        """
+        dense = _ready(features)
+        if not self.classes:
+            predicted = self.model.predict(dense)
+            return Predictions(sample_ids=sample_ids, observed=observed, predicted=predicted)
+        probabilities = np.zeros((len(sample_ids), len(self.classes)))
+        columns = np.searchsorted(self.classes, self.model.classes_.astype(str))
+        probabilities[:, columns] = self.model.predict_proba(dense)
+        predicted = np.array(self.classes, dtype=object)[probabilities.argmax(axis=1)]
+        return Predictions(
+            sample_ids=sample_ids,
+            observed=observed,
+            predicted=predicted,
+            classes=self.classes,
+            probabilities=probabilities,
+        )
+
+
+def fit_forest(
+    features: Features,
+    values: np.ndarray,
+    *,
+    classes: tuple[str, ...] = (),
+    n_estimators: int = 500,
+    max_features: MaxFeatures | None = None,
+    seed: int = 42,
+    n_jobs: int = -1,
+) -> Forest:
+    """Fit a random forest.
+
+    Parameters
+    ----------
+    features
+        ``N x F``, dense or sparse.
+    values
+        ``N`` numbers, or labels where ``classes`` are given.
+    classes
+        All classes, sorted; empty for numbers.
+    n_estimators
+        Trees.
+    max_features
+        Features tried at each split: a share, ``sqrt`` or ``log2``. None is 0.33 (0.1 for 3,000 features or more) for
+        numbers and ``sqrt`` for classes, whose samples are weighted so that every class counts the same.
+    seed
+        Seed; the forest does not depend on ``n_jobs``.
+    n_jobs
+        Cores to use; -1 for all.
+    """
+    if isinstance(max_features, int | float):
+        if not 0 < max_features <= 1:
+            raise ConfigError(
+                f"--max-features must be a share above 0 and at most 1, sqrt or log2, got {max_features:g}"
+            )
+        max_features = float(max_features)
+    options: dict[str, Any] = {"n_estimators": n_estimators, "random_state": seed, "n_jobs": n_jobs}
+    if classes:
+        model = RandomForestClassifier(
+            max_features=max_features or "sqrt", class_weight="balanced_subsample", **options
+        )
+        return Forest(model.fit(_ready(features), values.astype(str)), classes)
+    share = 0.33 if features.shape[1] < MANY_FEATURES else 0.1
+    model = RandomForestRegressor(max_features=max_features or share, **options)
+    return Forest(model.fit(_ready(features), values), ())
+
+
+def predict_with_forest(
+    study: Study,
+    split: Split,
+    target: TargetSpec,
+    *,
+    features: FeatureKind = "asv",
+    n_estimators: int = 500,
+    max_features: MaxFeatures | None = None,
+    seed: int = 42,
+    n_jobs: int = -1,
+) -> dict[str, Predictions]:
+    """Fit a random forest on a study's training samples and predict its validation and test samples.
+
+    Parameters
+    ----------
+    study
+        With the target's values. All reads are used, not rarefied.
+    split
+        The parts.
+    target
+        The target as fitted on the training samples.
+    features
+        ``asv``, ``clr`` or ``clades``; see :func:`forest_features`.
+    n_estimators, max_features, seed, n_jobs
+        As in :func:`fit_forest`.
+
+    Returns
+    -------
+    dict
+        Part -> predictions.
+    """
+    assert study.target is not None
+    table = forest_features(study, features, split.train)
+    forest = fit_forest(
+        table[split.train],
+        study.target[split.train],
+        classes=target.classes,
+        n_estimators=n_estimators,
+        max_features=max_features,
+        seed=seed,
+        n_jobs=n_jobs,
+    )
+    return {
+        part: forest.predict(table[rows], study.sample_ids[rows], study.target[rows])
+        for part, rows in split.parts().items()
+        if part != "train"
+    }
+
+
+def constant_predictions(predictions: Predictions, target: TargetSpec) -> Predictions:
+    """What always guessing the training samples' mean, or their most frequent class, says of the same samples."""
+    if not predictions.classes:
+        return dataclasses.replace(predictions, predicted=np.full(len(predictions), target.mean))
+    certain = np.array([name == target.majority for name in predictions.classes], dtype=np.float64)
+    return dataclasses.replace(
+        predictions,
+        predicted=np.full(len(predictions), target.majority, dtype=object),
+        probabilities=np.tile(certain, (len(predictions), 1)),
+    )
+
+
+def _ready(features: Features) -> Any:
+    """Features as the forest fits them fastest."""
+    if not issparse(features):
+        return np.asarray(features, dtype=np.float32)
+    if features.shape[0] * features.shape[1] <= MOST_DENSE:
+        return features.astype(np.float32).toarray()
+    return features.astype(np.float32).tocsr()

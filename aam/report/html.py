@@ -1,0 +1,112 @@
+"""The report as one page that needs nothing else: no scripts, no network, every word from outside escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from aam.report.style import to_svg
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with what it shows (for those who cannot see it) and how to read it."""
+
+    figure: Figure
+    alt: str
+    caption: str
+
+    @property
+    def svg(self) -> Markup:
+        """The drawing; its texts were escaped when it was written."""
+        return Markup(to_svg(self.figure))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: what counts, and small print below it."""
+
+    text: str
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; ``numeric`` are the columns to align to the right."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    numeric: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One step of the flow of samples: how many went on, of how many at first, and what became of the others."""
+
+    label: str
+    share: float
+    kept: str
+    dropped: str = ""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One part of the samples in the bar of all parts."""
+
+    label: str
+    share: float
+    part: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; what is left empty is not shown."""
+
+    anchor: str
+    title: str
+    text: Sequence[str] = ()
+    bars: Sequence[Bar] = ()
+    shares: Sequence[Share] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    code: str = ""
+    options: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number to see at a glance."""
+
+    value: str
+    label: str
+    small: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page says."""
+
+    kicker: str
+    title: str
+    headline: str
+    verdicts: Sequence[str]
+    tiles: Sequence[Tile]
+    sections: Sequence[Section]
+    footer: str
+
+
+def render(page: Page) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("aam.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(page=page)

@@ -1,0 +1,128 @@
+"""The training step: the weighted sum of the heads' losses. It never asks what kind of model it has."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from aam.config import TrainConfig
+from aam.data.batch import Batch
+from aam.models.corruption import Corruption, hide_abundances, mask_bases
+from aam.models.heads import Encoded
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+from aam.training.metrics import ValidationMetrics
+from aam.training.optim import make_optimizer, make_scheduler, parameter_groups
+from aam.training.plan import Plan
+
+
+class TrainingModule(L.LightningModule):
+    """One model, the plan of its run, and what the Trainer asks for.
+
+    Parameters
+    ----------
+    model
+        An encoder (pre-training) or a predictor (fine-tuning).
+    plan
+        The resolved configuration and number of steps.
+    frozen_vectors_AD
+        Vectors of all ASVs of the study, for a frozen encoder: nucleotides are then never read again.
+    """
+
+    def __init__(
+        self, model: SequenceEncoder | SequencePredictor, plan: Plan[Any], frozen_vectors_AD: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.plan = plan
+        self.loss_weights = plan.loss_weights
+        target = model.target if isinstance(model, SequencePredictor) else None
+        encoder = model.base if isinstance(model, SequencePredictor) else model
+        self.metrics = ValidationMetrics(model.task_heads(), target, len(encoder.supervision.taxonomy_classes))
+        self.loss_sums: dict[str, float] = {}
+        self.validation_samples = 0
+        self.latest: dict[str, float] = {}
+        self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
+        if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
+            model.base.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> TrainingModule:
+        """Training mode; a frozen encoder stays in evaluation mode, so that its dropout adds no noise."""
+        super().train(mode)
+        if self.frozen_vectors_AD is not None and isinstance(self.model, SequencePredictor):
+            self.model.base.eval()
+        return self
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The weighted sum of all heads' losses of a batch."""
+        generator = self._seed("train", self.current_epoch, int(batch.rows_B[0]))
+        encoded = self._encode(batch, generator)
+        total = torch.zeros((), device=self.device)
+        for head in self.model.task_heads():
+            loss = head.loss(head.compare(encoded, batch))
+            total = total + self.loss_weights[head.name] * loss
+            self.log(f"train_{head.name}_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("train_loss", total.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch))
+        return total
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self.metrics.reset()
+        self.loss_sums = {head.name: 0.0 for head in self.model.task_heads()}
+        self.validation_samples = 0
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Feed the metrics with a batch, with what is hidden fixed by the batch alone."""
+        encoded = self._encode(batch, self._seed("validation", int(batch.rows_B[0])))
+        for head in self.model.task_heads():
+            comparison = head.compare(encoded, batch)
+            self.loss_sums[head.name] += float(head.loss(comparison)) * len(batch)
+            self.metrics.update(head.name, comparison)
+        self.validation_samples += len(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log losses and metrics. ``val_loss`` is the target's alone where there is a target."""
+        losses = {name: total / self.validation_samples for name, total in self.loss_sums.items()}
+        weighted = sum(self.loss_weights[name] * loss for name, loss in losses.items())
+        self.latest = {"val_loss": losses.get("target", weighted)}
+        self.latest |= {f"val_{name}_loss": loss for name, loss in losses.items()}
+        self.latest |= {f"val_{name}": value for name, value in self.metrics.compute().items()}
+        self.log_dict(self.latest)
+        if self.plan.monitor in self.latest:
+            self.log(self.plan.monitor, self.latest[self.plan.monitor], prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser and schedule of the plan."""
+        config = self.plan.config
+        linear_decay = config.target.linear_path_decay if isinstance(config, TrainConfig) else 0.0
+        groups = parameter_groups(self.model, config.optim.weight_decay, linear_decay)
+        optimizer = make_optimizer(groups, config.optim)
+        scheduler = make_scheduler(
+            optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better
+        )
+        return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def _encode(self, batch: Batch, generator: torch.Generator) -> Encoded:
+        objective = self.plan.config.objective
+        masked = hidden = None
+        if self.loss_weights["nucleotide"]:
+            masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
+        if self.loss_weights["count"] and self.plan.config.model.count_embedding:
+            hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)
+        vectors = None if self.frozen_vectors_AD is None else self.frozen_vectors_AD[batch.asvs_U]
+        encoded: Encoded = self.model(batch, Corruption(masked, hidden), vectors)
+        return encoded
+
+    def _seed(self, *key: str | int) -> torch.Generator:
+        """Seed dropout, and give a generator for what is hidden, as a function of what is computed alone.
+
+        No state of a generator outlives a step, so that a resumed run repeats the unbroken one to the bit.
+        """
+        digest = hashlib.sha256(repr((self.plan.config.run.seed, *key)).encode()).digest()
+        seed = int.from_bytes(digest[:8], "little") >> 1
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)

@@ -1,0 +1,108 @@
+"""Optimisers and the course of the learning rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    LambdaLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+)
+
+from aam.config import OptimOptions
+
+
+def parameter_groups(model: nn.Module, weight_decay: float, linear_path_decay: float) -> list[dict[str, Any]]:
+    """Weights to decay, the linear path with a decay of its own, and what is not decayed.
+
+    Biases, norms, scales and prototypes are places and sizes, not slopes: pulling them to zero is no regularisation.
+    """
+    groups: dict[str, list[nn.Parameter]] = {"decay": [], "linear": [], "none": []}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if "linear_path" in name:
+            groups["linear"].append(parameter)
+        elif parameter.ndim >= 2 and "prototype" not in name:
+            groups["decay"].append(parameter)
+        else:
+            groups["none"].append(parameter)
+    decays = {"decay": weight_decay, "linear": linear_path_decay, "none": 0.0}
+    return [{"params": params, "weight_decay": decays[kind]} for kind, params in groups.items() if params]
+
+
+def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions) -> Optimizer:
+    """AdamW, Adam or SGD; fused where torch has it."""
+    match options.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=options.lr, fused=True)
+        case "adam":
+            return torch.optim.Adam(groups, lr=options.lr, fused=True)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=True)
+
+
+def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int, metric: str, higher: bool) -> Any:
+    """The schedule, in the form that the Trainer takes (None for a constant rate)."""
+    by_step = {"interval": "step", "frequency": 1}
+    warmup, floor = options.warmup_steps or 0, options.scheduler_eta_min / options.lr
+    match options.scheduler:
+        case "none":
+            return None
+        case "warmup_cosine":
+            course = LambdaLR(optimizer, WarmupCosine(warmup, total_steps, floor))
+            return {"scheduler": course, **by_step}
+        case "cosine":
+            cosine = CosineAnnealingLR(optimizer, T_max=total_steps, eta_min=options.scheduler_eta_min)
+            return {"scheduler": cosine, **by_step}
+        case "cosine_restarts":
+            period = options.scheduler_t0 or total_steps
+            restarts = CosineAnnealingWarmRestarts(
+                optimizer, period, options.scheduler_t_mult, eta_min=options.scheduler_eta_min
+            )
+            return {"scheduler": restarts, **by_step}
+        case "onecycle":
+            share = min(0.9, max(warmup, 1) / total_steps)
+            return {"scheduler": OneCycleLR(optimizer, options.lr, total_steps, pct_start=share), **by_step}
+        case "plateau":
+            plateau = ReduceLROnPlateau(
+                optimizer,
+                mode="max" if higher else "min",
+                factor=options.scheduler_factor,
+                patience=options.scheduler_patience,
+                min_lr=options.scheduler_min_lr,
+            )
+            return {"scheduler": plateau, "interval": "epoch", "frequency": 1, "monitor": metric}
+
+
+class WarmupCosine:
+    """Share of the peak rate at a step: a line up, then half a cosine down to ``floor``, and no further.
+
+    Parameters
+    ----------
+    warmup
+        Steps of the line.
+    total
+        All steps.
+    floor
+        Last share.
+    """
+
+    def __init__(self, warmup: int, total: int, floor: float) -> None:
+        self.warmup = warmup
+        self.total = total
+        self.floor = floor
+
+    def __call__(self, step: int) -> float:
+        """The share at ``step``."""
+        if step < self.warmup:
+            return (step + 1) / (self.warmup + 1)
+        progress = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * progress))

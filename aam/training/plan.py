@@ -1,0 +1,183 @@
+"""What a run derives from its data: every option that was left open gets its value here, with the reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from aam.config import PretrainConfig, TrainConfig, replace, to_flat
+from aam.config.option import flag
+from aam.config.sections import TREE_ENCODER_TYPES
+from aam.errors import ConfigError
+
+ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
+
+HIGHER_IS_BETTER = frozenset(
+    {
+        "r2",
+        "spearman",
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "auroc",
+        "distance_correlation",
+        "nucleotide_accuracy",
+        "count_correlation",
+        "faith_pd_correlation",
+        "taxonomy_accuracy",
+    }
+)
+LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse", "distance_mae"})
+REGRESSION_METRICS = frozenset({"mae", "rmse", "r2", "spearman"})
+CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auroc"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFacts:
+    """What the plan needs to know of the study."""
+
+    num_train: int
+    longest_sequence: int
+    rarefy_depth: int | None
+    has_tree: bool
+    has_distances: bool
+    has_taxonomy: bool
+
+
+@dataclass(frozen=True)
+class Plan(Generic[ConfigT]):
+    """A configuration with nothing left open, and how it came about.
+
+    ``lines`` says each derived value and why, for the log.
+    """
+
+    config: ConfigT
+    steps_per_epoch: int
+    total_steps: int
+    lines: tuple[str, ...]
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the best metric is better."""
+        return self.config.optim.best_metric in HIGHER_IS_BETTER
+
+    @property
+    def monitor(self) -> str:
+        """The best metric's name in the log."""
+        name = self.config.optim.best_metric or ""
+        return name if name.startswith("val_") else f"val_{name}"
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each head's loss by the head's name."""
+        objective = self.config.objective
+        own = objective.penalty or 0.0
+        weights = {"distance": own, "faith_pd": own, "taxonomy": own}
+        weights |= {"nucleotide": objective.nuc_penalty or 0.0, "count": objective.count_penalty or 0.0}
+        if isinstance(self.config, TrainConfig):
+            weights["target"] = self.config.target.target_penalty
+        return weights
+
+
+def derive(config: ConfigT, facts: StudyFacts) -> Plan[ConfigT]:
+    """Fill in every option that was left open.
+
+    Raises
+    ------
+    ConfigError
+        Where the options ask for what the data cannot give: UniFrac without a tree, a metric that is not logged.
+    """
+    given = to_flat(config)
+    values: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+
+    def fill(name: str, value: Any, reason: str) -> None:
+        if given[name] is None:
+            values[name] = value
+            reasons[name] = reason
+
+    _derive_objective(config, facts, fill)
+    layers = given["attention_layers"]
+    for level in ("asv_layers", "sample_layers", "encoder_layers"):
+        fill(level, layers, "--attention-layers")
+    fill("batch_size", min(32, max(8, 2 ** round(math.log2(facts.num_train / 20)))), f"{facts.num_train} samples")
+    batch_size = values.get("batch_size", given["batch_size"])
+    batches = math.ceil(facts.num_train / batch_size)
+    steps = math.ceil(batches / given["gradient_accumulation_steps"])
+    total = steps * given["epochs"]
+    fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
+    fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
+    fill("patience", min(20, max(5, given["epochs"] // 5)), f"a fifth of {given['epochs']} epochs")
+    fill("num_workers", 0, "batches are made beside the computation only with a GPU")
+    fill("max_bp", facts.longest_sequence, "the longest sequence")
+    values["rarefy_depth"] = facts.rarefy_depth or "none"
+    if given["rarefy_depth"] == "auto":
+        reasons["rarefy_depth"] = "keeps 95% of the samples, 5,000 at most"
+    resolved = replace(config, **values)
+    _check_objective(resolved, facts)
+    _check_metric(resolved)
+    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in reasons.items())
+    return Plan(resolved, steps, total, lines)
+
+
+def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, fill: Any) -> None:
+    nearest = "unifrac" if facts.has_tree or facts.has_distances else "bray_curtis"
+    why = "a tree is given" if facts.has_tree else "distances are given" if facts.has_distances else "no tree is given"
+    if isinstance(config, PretrainConfig):
+        if config.objective.penalty != 0:
+            fill("encoder_type", nearest, why)
+        for name in ("penalty", "nuc_penalty", "count_penalty"):
+            fill(name, 1.0, "pre-training")
+        fill("best_metric", "val_loss", "pre-training")
+        return
+    if config.objective.penalty:
+        fill("encoder_type", nearest, why)
+    asked = config.objective.encoder_type is not None
+    fill("penalty", 1.0 if asked else 0.0, "--encoder-type is given" if asked else "fine-tuning")
+    for name in ("nuc_penalty", "count_penalty"):
+        fill(name, 0.0, "fine-tuning")
+    fill("best_metric", "balanced_accuracy" if config.target.classifier else "mae", "the target's own")
+
+
+def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:
+    objective = config.objective
+    kind = objective.encoder_type
+    if isinstance(config, PretrainConfig) and not any(
+        (objective.penalty, objective.nuc_penalty, objective.count_penalty)
+    ):
+        raise ConfigError("every penalty is 0: there is nothing to learn")
+    if objective.nuc_penalty and not objective.nuc_mask_ratio:
+        raise ConfigError("--nuc-mask-ratio 0 masks nothing: set --nuc-penalty 0 as well")
+    if kind is None:
+        return
+    if not objective.penalty:
+        raise ConfigError(f"--encoder-type {kind} with --penalty 0 would learn nothing of it: leave one of them out")
+    given_distances = facts.has_distances and kind not in ("faith_pd", "combined")
+    if kind in TREE_ENCODER_TYPES and not facts.has_tree and not given_distances:
+        raise ConfigError(f"--encoder-type {kind} needs --tree (or --distances); without one try bray_curtis")
+    if kind == "taxonomy" and not facts.has_taxonomy:
+        raise ConfigError("--encoder-type taxonomy needs --taxonomy")
+
+
+def _check_metric(config: PretrainConfig | TrainConfig) -> None:
+    name = config.optim.best_metric or ""
+    objective = config.objective
+    logged = {"val_loss"}
+    if isinstance(config, TrainConfig):
+        logged |= CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
+    if objective.nuc_penalty:
+        logged.add("nucleotide_accuracy")
+    if objective.count_penalty:
+        logged.add("count_correlation")
+    if objective.penalty and objective.encoder_type:
+        logged |= _metrics_of(objective.encoder_type)
+    if name not in logged:
+        raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
+
+
+def _metrics_of(encoder_type: str) -> set[str]:
+    own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
+    if encoder_type == "combined":
+        return {"distance_correlation", "distance_mae", "faith_pd_correlation", "taxonomy_accuracy"}
+    return own.get(encoder_type, {"distance_correlation", "distance_mae"})

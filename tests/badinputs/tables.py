@@ -1,0 +1,476 @@
+"""Bad tables (rows B of the matrix, and S for the sequences of their ASVs)."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from aam.config import TableOptions
+from aam.data.table import read_table
+from tests.badinputs.cases import Read, bad, odd
+from tests.factories import write_biom, write_dense_json, write_fasta, write_json, write_tsv
+
+ASVS = ["ACGTACGTACGT", "CCGTACGTACGT", "GGGTACGTACGT"]
+SAMPLES = ["s1", "s2"]
+COUNTS = np.array([[1.0, 2.0, 0.0], [0.0, 3.0, 4.0]])
+HASHES = ["d41d8cd98f00b204e9800998ecf8427e", "0cc175b9c0f1b6a831c399e269772661"]
+
+
+def reading(path: Path, **options: Any) -> Read:
+    return functools.partial(read_table, TableOptions(table=(path,), **options))
+
+
+def table(
+    folder: Path, counts: Any = COUNTS, samples: list[str] = SAMPLES, asvs: list[str] = ASVS, **options: Any
+) -> Read:
+    return reading(write_dense_json(folder / "t.biom", np.array(counts, dtype=float), samples, asvs), **options)
+
+
+def with_asvs(folder: Path, asvs: list[str], **options: Any) -> Read:
+    return table(folder, np.ones((2, len(asvs))), asvs=asvs, **options)
+
+
+def text(folder: Path, content: str | bytes, name: str = "t.biom") -> Read:
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return reading(folder / name)
+
+
+def changed(folder: Path, name: str, values: Any) -> Read:
+    """A sound HDF5 table in which one dataset is replaced; None takes it out."""
+    path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        if values is not None:
+            file[name] = values
+    return reading(path)
+
+
+@bad("B0 no such file", "t.biom: no such file; is the path right? Files are read from disk only")
+def _(folder: Path) -> Read:
+    return reading(folder / "t.biom")
+
+
+@bad("B0 a folder", "t.biom: is a folder or a pipe, not a file; give the name of a file")
+def _(folder: Path) -> Read:
+    (folder / "t.biom").mkdir()
+    return reading(folder / "t.biom")
+
+
+@bad("B1 empty file", "t.biom: the file is empty")
+def _(folder: Path) -> Read:
+    return text(folder, "")
+
+
+@bad("B2 HTML", "t.biom: not a BIOM table (expected HDF5, JSON or TSV; starts with '<html><body>')")
+def _(folder: Path) -> Read:
+    return text(folder, "<html><body>404, not found</body></html>")
+
+
+@bad("B2 random bytes", "t.biom: not a BIOM table (expected HDF5, JSON or TSV in UTF-8; starts with '????????????')")
+def _(folder: Path) -> Read:
+    return text(folder, b"\xff\xd8\xe0" + bytes([0, 1]) * 20)
+
+
+@bad("B2 blank", "t.biom: not a BIOM table (expected HDF5, JSON or TSV; starts with '???')")
+def _(folder: Path) -> Read:
+    return text(folder, "\n\n\n")
+
+
+@bad("B2 packed", "t.biom: is packed with gzip; unpack it first")
+def _(folder: Path) -> Read:
+    return text(folder, gzip.compress(b"#OTU ID\ts1\n"))
+
+
+@bad("B2 commas", "t.csv: one column found; the file seems comma-separated; tabs are needed")
+def _(folder: Path) -> Read:
+    return text(folder, "#OTU ID,s1\nACGTACGTACGT,3\n", "t.csv")
+
+
+@bad("B3 truncated HDF5", "t.biom: HDF5 file is truncated (5,000 of <any> bytes); copy it again")
+def _(folder: Path) -> Read:
+    path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    path.write_bytes(path.read_bytes()[:5000])
+    return reading(path)
+
+
+@bad("B3 truncated JSON", "t.biom: not JSON (<any> line 1 column 101 (char 100)); copy it again")
+def _(folder: Path) -> Read:
+    write_dense_json(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    return text(folder, (folder / "t.biom").read_bytes()[:100])
+
+
+@bad("B3 nested JSON", "t.biom: not JSON (<any>); copy it again")
+def _(folder: Path) -> Read:
+    return text(folder, '{"rows":' + "[" * 100_000)
+
+
+@bad("B4 no BIOM groups", "t.biom: HDF5 file without BIOM groups (missing 'observation/ids'); is it a BIOM 2.1 table?")
+def _(folder: Path) -> Read:
+    return changed(folder, "observation/ids", None)
+
+
+@bad("B4 other JSON", "t.biom: JSON file without BIOM's 'columns'; is it a BIOM 1.0 table?")
+def _(folder: Path) -> Read:
+    return text(folder, json.dumps({"rows": [], "data": []}))
+
+
+@bad("B5 pointer", "t.biom: corrupt matrix: indptr[1] = 10000000 exceeds 4 stored values; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indptr", [0, 10_000_000, 4])
+
+
+@bad("B5 falling pointer", "t.biom: corrupt matrix: indptr[2] is below the one before it; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indptr", [0, 4, 2])
+
+
+@bad("B5 end", "t.biom: corrupt matrix: pointers go from 0 to 3, but 4 values are stored; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indptr", [0, 2, 3])
+
+
+@bad("B5 pointers", "t.biom: corrupt matrix: 2 pointers for 2 samples; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indptr", [0, 4])
+
+
+@bad("B5 index", "t.biom: corrupt matrix: 2 indices out of range (first: -7, of 3 ASVs); make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indices", [0, -7, 1, 3])
+
+
+@bad("B5 indices", "t.biom: corrupt matrix: 3 indices for 4 values; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indices", [0, 1, 1])
+
+
+@bad("B5 twice", "t.biom: corrupt matrix: sample s2 has ASV GGGTACGTACGT twice; make the table again")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/indices", [0, 1, 2, 2])
+
+
+@bad("B5 JSON index", "t.biom: corrupt matrix: 1 indices out of range (first: 9 of 2); make the table again")
+def _(folder: Path) -> Read:
+    path = write_json(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    content = json.loads(path.read_text())
+    content["data"][0][1] = 9
+    return text(folder, json.dumps(content))
+
+
+@bad("B5 JSON text", "t.biom: corrupt matrix: its values are not all numbers; make the table again")
+def _(folder: Path) -> Read:
+    path = write_json(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    content = json.loads(path.read_text())
+    content["data"][0][2] = "many"
+    return text(folder, json.dumps(content))
+
+
+@bad("B5 TSV width", "t.tsv: line 3 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample")
+def _(folder: Path) -> Read:
+    return text(folder, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t2\nCCGTACGTACGT\t1\n", "t.tsv")
+
+
+@bad(
+    "B5 TSV word",
+    "t.tsv: count 'many' (ASV ACGTACGTACGT, sample s2) is not a number; is a column no sample? Leave it out",
+)
+def _(folder: Path) -> Read:
+    return text(folder, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\tmany\n", "t.tsv")
+
+
+@bad("B6 no samples", "t.biom: the table has 0 samples")
+def _(folder: Path) -> Read:
+    return table(folder, np.zeros((0, 3)), samples=[])
+
+
+@bad("B6 no ASVs", "t.biom: the table has 0 ASVs")
+def _(folder: Path) -> Read:
+    return reading(write_tsv_header(folder / "t.biom"))
+
+
+def write_tsv_header(path: Path) -> Path:
+    path.write_text("# Constructed from biom file\n#OTU ID\ts1\ts2\n")
+    return path
+
+
+@bad("B7 all zero", "t.biom: every count is 0")
+def _(folder: Path) -> Read:
+    return table(folder, np.zeros((2, 3)))
+
+
+@bad(
+    "B8 negative",
+    "t.biom: 1 count is negative (sample s1, ASV ACGTACGTACGT: -1); reads cannot be negative",
+)
+def _(folder: Path) -> Read:
+    return table(folder, [[-1, 2, 0], [0, 3, 4]])
+
+
+@bad(
+    "B9 fractions",
+    "t.biom: 2 counts are no whole number (first: sample s1, ASV ACGTACGTACGT: 0.5); "
+    "give reads, not relative abundances",
+)
+def _(folder: Path) -> Read:
+    return table(folder, [[0.5, 2, 0], [0, 0.25, 4]])
+
+
+@bad("B10 NaN", "t.biom: 1 count is NaN (sample s2, ASV CCGTACGTACGT: nan)")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/data", [1.0, 2.0, np.nan, 4.0])
+
+
+@bad("B10 infinite", "t.biom: 1 count is infinite (sample s2, ASV CCGTACGTACGT: inf)")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/data", [1.0, 2.0, np.inf, 4.0])
+
+
+@bad("B11 too large", "t.biom: 1 count is too large (2^53 at most) (sample s1, ASV ACGTACGTACGT: 1e+300)")
+def _(folder: Path) -> Read:
+    return table(folder, [[1e300, 2, 0], [0, 3, 4]])
+
+
+@bad("B11 sum", "t.biom: the sum of all counts is too large (1.8e+16; 2^53 at most)")
+def _(folder: Path) -> Read:
+    return table(folder, [[9e15, 0, 0], [0, 9e15, 0]])
+
+
+@bad("B12 samples", "t.biom: duplicate sample id 's1' (2 times); each may be there once")
+def _(folder: Path) -> Read:
+    return table(folder, samples=["s1", "s1"])
+
+
+@bad("B12 ASVs", "t.biom: duplicate ASV id 'ACGTACGTACGT' (3 times); each may be there once")
+def _(folder: Path) -> Read:
+    return table(folder, asvs=ASVS[:1] * 3)
+
+
+@bad(
+    "B13 hashes",
+    "t.biom: 2 of 2 ASV ids are not DNA (first: d41d8cd98f00b204e9800..., looks like md5); "
+    "give the sequences with --sequences",
+)
+def _(folder: Path) -> Read:
+    return with_asvs(folder, HASHES)
+
+
+@bad("B13 names", "t.biom: 1 of 2 ASV ids are not DNA (first: Escherichia coli); give the sequences with --sequences")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["Escherichia coli", ASVS[0]])
+
+
+@bad("B14 case", "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["acgtacgtacgu", *ASVS])
+
+
+@bad(
+    "B15 ambiguity",
+    "t.biom: 1 ASV with more than 5% ambiguous bases (first: ACGTNNNNACGT: 4 of 12); leave them out of the table",
+)
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["ACGTRYSWACGT", *ASVS])
+
+
+@bad("B16 gaps", "t.biom: ASV id 2 has '-': aligned sequences are not accepted; give the ASVs without gaps")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, [ASVS[0], "ACGT--ACGTACGT"])
+
+
+@bad("B16 FASTA header", "t.biom: ASV id 1 has '>': aligned sequences are not accepted; give the ASVs without gaps")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, [">ACGTACGTACGT"])
+
+
+@bad("B17 short", "t.biom: 1 ASV shorter than 10 bases (first: 'A'); leave them out of the table")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["A", *ASVS])
+
+
+@bad("B18 long", "t.biom: 2 ASVs longer than --max-bp 12 (longest 20); --trim-length 12 cuts them")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["ACGTA" * 3, "ACGTA" * 4, *ASVS], max_bp=12)
+
+
+@bad("B20 empty id", "t.biom: sample id 2 is empty; give every one a name")
+def _(folder: Path) -> Read:
+    return table(folder, samples=["s1", " "])
+
+
+@bad("B20 tab", "t.biom: sample id 2 ('s?2') has a tab, line break or other control character")
+def _(folder: Path) -> Read:
+    return table(folder, samples=["s1", "s\t2"])
+
+
+@bad("B20 long id", "t.biom: ASV id 1 ('AAAAAAAAAAAAAAAAAAAAA...') is 1,000,000 characters long (10,000 at most)")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["A" * 1_000_000, *ASVS])
+
+
+@bad(
+    "B21 transposed",
+    "t.biom: sample ids look like DNA (first: ACGTACGTACGT): the table seems transposed; "
+    "ASVs must be the rows, samples the columns",
+)
+def _(folder: Path) -> Read:
+    return table(folder, COUNTS.T, samples=ASVS, asvs=SAMPLES)
+
+
+@bad("B23 external link", "t.biom: 'sample/matrix/data' is a link: external and soft links are not allowed")
+def _(folder: Path) -> Read:
+    write_biom(folder / "other.biom", COUNTS, SAMPLES, ASVS)
+    return changed(folder, "sample/matrix/data", h5py.ExternalLink("other.biom", "/sample/matrix/data"))
+
+
+@bad("B23 soft link loop", "t.biom: 'observation/ids' is a link: external and soft links are not allowed")
+def _(folder: Path) -> Read:
+    return changed(folder, "observation/ids", h5py.SoftLink("/observation/ids"))
+
+
+@bad("B23 external storage", "t.biom: 'sample/matrix/data' is kept in other files: that is not allowed")
+def _(folder: Path) -> Read:
+    read = changed(folder, "sample/matrix/data", None)
+    (folder / "raw").write_bytes(bytes(32))
+    with h5py.File(folder / "t.biom", "r+") as file:
+        file.create_dataset("sample/matrix/data", (4,), "f8", external=[(str(folder / "raw"), 0, 32)])
+    return read
+
+
+@bad("B23 objects", "t.biom: 'sample/matrix/data' holds object values, numbers are needed")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/matrix/data", ["1", "2", "3", "4"])
+
+
+@bad("B23 numbers as ids", "t.biom: 'sample/ids' holds int64 values, texts are needed")
+def _(folder: Path) -> Read:
+    return changed(folder, "sample/ids", [1, 2])
+
+
+@bad(
+    "B23 declared shape",
+    "t.biom: corrupt table: declared shape 1e+12 x 2, but 3 ASV ids and 2 sample ids; make the table again",
+)
+def _(folder: Path) -> Read:
+    path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    with h5py.File(path, "r+") as file:
+        file.attrs["shape"] = [10**12, 2]
+    return reading(path)
+
+
+@bad("B23 declared JSON", "t.biom: corrupt table: declared shape [3, 9], but 3 rows and 2 columns; make the table again")
+def _(folder: Path) -> Read:
+    path = write_json(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    return text(folder, json.dumps({**json.loads(path.read_text()), "shape": [3, 9]}))
+
+
+@bad("B23 bomb", "t.biom: 'sample/matrix/data' expands to 8e+12 bytes from 0; the file is damaged or hostile")
+def _(folder: Path) -> Read:
+    read = changed(folder, "sample/matrix/data", None)
+    with h5py.File(folder / "t.biom", "r+") as file:
+        file.create_dataset("sample/matrix/data", (10**12,), "f8", chunks=(1 << 20,), compression="gzip")
+    return read
+
+
+@bad("S1 no FASTA", "s.fasta: not FASTA (starts with 'id?sequence?'); sequences start with a '>' line")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, "id\tsequence\n")
+
+
+@bad("S2 missing", "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); the files of --sequences must have all of them")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, f">{HASHES[0]}\n{ASVS[0]}\n")
+
+
+@bad("S3 gaps", "s.fasta: 1 sequence with gaps: aligned sequences are not accepted (first: 'x' has '-'); give unaligned DNA")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, ">x\nACG-T\n")
+
+
+@bad("S3 protein", "s.fasta: 1 sequence with letters that are not DNA (first: 'x' has 'L'); give unaligned DNA")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, ">x\nMKLV\n")
+
+
+@bad("S4 twice", "s.fasta: duplicate id 'x' (2 times); each may be there once")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, ">x\nACGT\n>y\nACGT\n>x more\nACGT\n")
+
+
+@bad("S5 no bases", "s.fasta: record 1 has no bases; the file is damaged")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, ">x\n>y\nACGT\n")
+
+
+@bad("S5 no id", "s.fasta: record 2 has no id; the file is damaged")
+def _(folder: Path) -> Read:
+    return with_fasta(folder, ">x\nACGT\n> \nACGT\n")
+
+
+@bad("S6 two files", "other.fasta: id 'x' has another sequence in another file; use one of them")
+def _(folder: Path) -> Read:
+    one = write_fasta(folder / "one.fasta", {"x": ASVS[0]})
+    other = write_fasta(folder / "other.fasta", {"x": ASVS[1]})
+    return with_asvs(folder, HASHES, sequences=(one, other))
+
+
+def with_fasta(folder: Path, content: str) -> Read:
+    (folder / "s.fasta").write_text(content)
+    return with_asvs(folder, HASHES, sequences=(folder / "s.fasta",))
+
+
+@odd("B17 mixed lengths")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, [*ASVS, "ACGTA" * 30])
+
+
+@odd("B18 no longer than asked")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ASVS, max_bp=12)
+
+
+@odd("TSV with a BOM, CRLF, other comments and a taxonomy")
+def _(folder: Path) -> Read:
+    lines = ["# made by hand", "Feature ID\ts1\tTaxonomy", f"{ASVS[0]}\t3\tk__Bacteria; p__x", "", f"{ASVS[1]}\t0.0\t"]
+    return text(folder, b"\xef\xbb\xbf" + "\r\n".join(lines).encode(), "t.tsv")
+
+
+@odd("ids with spaces, quotes, unicode and formulas")
+def _(folder: Path) -> Read:
+    samples = ["=cmd()", "Bäckerei 7"]
+    return reading(write_tsv(folder / "t.tsv", COUNTS, samples, ASVS))
+
+
+@odd("barcodes as sample ids")
+def _(folder: Path) -> Read:
+    return table(folder, samples=["ACGTACGTACGT", "CCGTACGTACGT"])
+
+
+@odd("unsorted indices and stored zeros")
+def _(folder: Path) -> Read:
+    path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
+    with h5py.File(path, "r+") as file:
+        file["sample/matrix/indices"][:] = [1, 0, 2, 1]
+        file["sample/matrix/data"][:] = [2, 0, 4, 3]
+    return reading(path)
+
+
+@odd("big-endian and unsigned types, ids of fixed length, no declared shape")
+def _(folder: Path) -> Read:
+    read = changed(folder, "sample/matrix/data", np.array([1, 2, 3, 4], dtype=">u2"))
+    with h5py.File(folder / "t.biom", "r+") as file:
+        del file["sample/ids"], file.attrs["shape"]
+        file["sample/ids"] = np.array(SAMPLES, dtype="S4")
+    return read
+
+
+@odd("FASTA in lines of 60 with blank lines and a > in a description")
+def _(folder: Path) -> Read:
+    first, second = "ACGTA" * 30, "CCGTA" * 30
+    lines = f"\n\n>{HASHES[0]} a > b\r\n{first[:60]}\r\n{first[60:]}\r\n\r\n>{HASHES[1]}\r\n{second}"
+    return with_fasta(folder, lines)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from aam.cli.simulate import run
+from aam.config.commands import SimulateConfig, SimulateOptions
+from aam.errors import InputError
+
+
+def config(folder: Path, **changes: int) -> SimulateConfig:
+    sizes = {"samples": 12, "asvs": 40, "sequence_length": 30, "asvs_per_sample": 10, "reads": 300}
+    return SimulateConfig(simulate=SimulateOptions(output_dir=folder, **{**sizes, **changes}))
+
+
+def test_run_writes_the_study_and_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my study"
+    run(config(folder, batches=3))
+    said = capsys.readouterr().out
+    assert "seed 42" in said
+    assert "12 of 3 subjects" in said
+    assert "batches  3" in said
+    for path in folder.iterdir():
+        assert f"  {path.name}" in said
+    assert said.rstrip().endswith(f"--output-dir '{tmp_path}/my study/run'")
+    words = shlex.split(said.splitlines()[-1])
+    assert words[:2] == ["aam", "train"]
+    given = dict(zip(words[2::2], words[3::2], strict=True))
+    for name in ("--table", "--tree", "--metadata"):
+        assert Path(given[name]).is_file()
+    assert given["--metadata-column"] == "gradient"
+    assert given["--group-column"] == "subject"
+
+
+def test_run_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(config(Path()))
+    assert (tmp_path / "table.biom").is_file()
+
+
+def test_run_refuses_a_folder_with_content(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("")
+    with pytest.raises(InputError, match="not empty"):
+        run(config(tmp_path))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
+    said = []
+    for progress in (True, False):
+        run(config(tmp_path, progress=progress, overwrite=True))
+        said.append(capsys.readouterr())
+    assert said[0].out == said[1].out
+    assert said[1].err == ""
+    assert ("samples" in said[0].err) == terminal

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from aam.data.batch import Batch, Sample, make_batch
+
+TOKENS = np.array([[1, 2, 3, 0], [4, 4, 0, 0], [1, 1, 1, 1], [2, 2, 2, 0]], dtype=np.uint8)
+LENGTHS = np.array([3, 2, 4, 3])
+
+
+def sample(row: int, asvs: list[int], counts: list[int]) -> Sample:
+    return Sample(row, np.array(asvs), np.array(counts), np.array(asvs), np.array(counts))
+
+
+def test_each_distinct_asv_is_held_once() -> None:
+    samples = [sample(7, [0, 3], [5, 1]), sample(2, [1], [2]), sample(9, [0, 1, 3], [1, 2, 3])]
+    batch = make_batch(samples, TOKENS, LENGTHS)
+    assert len(batch) == 3
+    assert batch.rows_B.tolist() == [7, 2, 9]
+    assert batch.asvs_U.tolist() == [0, 1, 3]
+    assert batch.index_BS.tolist() == [[0, 2, 0], [1, 0, 0], [0, 1, 2]]
+    assert batch.counts_BS.tolist() == [[5, 1, 0], [2, 0, 0], [1, 2, 3]]
+    assert batch.mask_BS.tolist() == [[True, True, False], [True, False, False], [True, True, True]]
+
+
+def test_tokens_are_trimmed_to_the_longest_of_the_batch() -> None:
+    batch = make_batch([sample(0, [0, 1, 3], [1, 1, 1])], TOKENS, LENGTHS)
+    assert batch.tokens_UL.tolist() == [[1, 2, 3], [4, 4, 0], [2, 2, 2]]
+    assert batch.tokens_UL.dtype == torch.uint8
+    assert make_batch([sample(0, [1], [1])], TOKENS, LENGTHS).tokens_UL.shape == (1, 2)
+
+
+def test_types() -> None:
+    batch = make_batch([sample(0, [0], [3])], TOKENS, LENGTHS)
+    assert {t.dtype for t in (batch.rows_B, batch.asvs_U, batch.index_BS)} == {torch.int64}
+    assert batch.counts_BS.dtype == torch.float32
+
+
+def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
+    batch = make_batch([sample(0, [0], [3])], TOKENS, LENGTHS)
+    batch.target_B = torch.tensor([1.5])
+    moved = batch.to("meta", non_blocking=True)
+    assert isinstance(moved, Batch)
+    assert moved.tokens_UL.device.type == "meta"
+    assert moved.target_B is not None
+    assert moved.target_B.device.type == "meta"
+    assert moved.distances_BB is None
+    assert batch.tokens_UL.device.type == "cpu"

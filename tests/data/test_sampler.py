@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from aam.data.sampler import ResumableLoader, ShardedBatches, num_batches
+
+
+class Pairs(Dataset[tuple[int, int]]):
+    """Gives each item as it is asked for."""
+
+    def __getitem__(self, item: tuple[int, int]) -> tuple[int, int]:
+        return item
+
+
+def loader(num_samples: int = 11, batch_size: int = 3, num_workers: int = 0, **options: Any) -> ResumableLoader:
+    batches = ShardedBatches(num_samples, batch_size, seed=options.pop("seed", 5), **options)
+    workers = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
+    return ResumableLoader(Pairs(), batches, collate_fn=list, **workers)
+
+
+def positions(batches: ShardedBatches) -> list[list[int]]:
+    return [[position for _, position in batch] for batch in batches]
+
+
+@pytest.mark.parametrize(("num_samples", "batch_size"), [(1, 8), (2, 8), (9, 8), (17, 8), (40, 8), (3, 2), (5, 1)])
+def test_batches_cover_all_samples_and_none_is_alone(num_samples: int, batch_size: int) -> None:
+    batches = ShardedBatches(num_samples, batch_size, seed=1)
+    drawn = positions(batches)
+    assert sorted(chain.from_iterable(drawn)) == list(range(num_samples))
+    assert len(drawn) == len(batches) == num_batches(num_samples, batch_size)
+    sizes = [len(batch) for batch in drawn]
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= max(batch_size, 3 if batch_size == 2 else 0)
+    assert min(sizes) >= min(2, num_samples, batch_size)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    batches, twin, other = ShardedBatches(30, 4, seed=1), ShardedBatches(30, 4, seed=1), ShardedBatches(30, 4, seed=2)
+    first = positions(batches)
+    assert positions(batches) == first == positions(twin)
+    assert positions(other) != first
+    batches.sampler.set_epoch(1)
+    assert positions(batches) != first
+    assert {epoch for batch in batches for epoch, _ in batch} == {1}
+
+
+def test_without_a_seed_the_samples_keep_their_order_and_draws() -> None:
+    batches = ShardedBatches(7, 3, seed=None, epoch=99)
+    batches.set_epoch(4)
+    assert list(chain.from_iterable(batches)) == [(99, position) for position in range(7)]
+
+
+@pytest.mark.parametrize(("num_samples", "world"), [(40, 2), (41, 2), (43, 3), (3, 3), (7, 4)])
+def test_processes_share_out_the_batches_of_one(num_samples: int, world: int) -> None:
+    ranks = [positions(ShardedBatches(num_samples, 4, seed=3, rank=r, world_size=world)) for r in range(world)]
+    assert len({len(rank) for rank in ranks}) == 1
+    assert all(batch for rank in ranks for batch in rank)
+    whole = [sorted(chain.from_iterable(parts)) for parts in zip(*ranks, strict=True)]
+    single = positions(ShardedBatches(num_samples, 4 * world, seed=3))
+    if len(single) == len(whole):
+        assert whole == [sorted(batch) for batch in single]
+    assert sorted(chain.from_iterable(whole)) == list(range(num_samples))
+
+
+def run(data: ResumableLoader, epochs: range) -> list[Any]:
+    given = []
+    for epoch in epochs:
+        data.batch_sampler.sampler.set_epoch(epoch)
+        given.extend(list(data))
+    return given
+
+
+@pytest.mark.parametrize(("seen", "num_workers"), [*((seen, 0) for seen in range(9)), (1, 2), (4, 2), (5, 2)])
+def test_a_resumed_run_sees_the_same_batches(seen: int, num_workers: int) -> None:
+    unbroken = run(loader(), range(3))
+    length = len(loader())
+    first = loader(num_workers=num_workers)
+    given: list[Any] = []
+    for epoch in range(3):
+        first.batch_sampler.sampler.set_epoch(epoch)
+        for batch in first:
+            given.append(batch)
+            if len(given) == seen:
+                break
+        if len(given) == seen:
+            break
+    state = first.state_dict() if seen else loader().state_dict()
+    second = loader(num_workers=num_workers)
+    second.load_state_dict(state)
+    rest = run(second, range(seen // length, 3))
+    assert unbroken[:seen] + rest == unbroken
+
+
+def test_a_pass_leaves_the_global_random_numbers_alone() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    list(loader())
+    assert torch.equal(torch.rand(3), expected)
