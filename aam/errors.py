@@ -80,6 +80,22 @@ class RunError(AamError):
     exit_code = 3
 
 
+class PreemptedError(AamError):
+    """A run that was told to stop and can be resumed.
+
+    Parameters
+    ----------
+    message
+        Where it stopped and how to go on.
+    interrupted
+        Whether it was stopped by Ctrl-C (exit code 130) and not by a scheduler (75, EX_TEMPFAIL).
+    """
+
+    def __init__(self, message: str, *, interrupted: bool) -> None:
+        super().__init__(message)
+        self.exit_code = 130 if interrupted else 75
+
+
 class NonFiniteError(AamError):
     """The loss or a gradient became NaN or infinite."""
 

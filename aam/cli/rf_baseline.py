@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -14,7 +15,7 @@ from aam.config import ForestConfig, TargetOptions
 from aam.data.describe import describe
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
-from aam.data.targets import TargetSpec, fit_target
+from aam.data.targets import Kind, TargetSpec, fit_target
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
 from aam.report.predictions import Predictions, write_predictions
@@ -23,6 +24,7 @@ from aam.report.words import PREDICTORS, interval_of, metric, value_of
 if TYPE_CHECKING:
     from aam.report.evaluation import Interval
 
+NUM_LABELS = 2  # columns that name a row
 Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
 
 
@@ -83,7 +85,7 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     study = load_study(config.table, config.study, None, request)
     assert study.metadata is not None
     assert study.target is not None
-    kind = "classification" if options.classifier else "regression"
+    kind: Kind = "classification" if options.classifier else "regression"
     split = make_split(config.split, study, study.target, kind, options.random_seed)
     target = TargetOptions(
         metadata_column=options.metadata_column,
@@ -117,7 +119,9 @@ def _number(value: float) -> str:
 
 def _grid(results: Results, title: str) -> Grid:
     """The metrics of all predictors as a table for the terminal."""
-    grid = Grid(*_header(results), title=title, title_justify="left")
+    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for place, name in enumerate(_header(results)):
+        grid.add_column(name, no_wrap=place < NUM_LABELS)
     for row in _rows(results):
         grid.add_row(*row)
     return grid

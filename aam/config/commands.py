@@ -92,11 +92,11 @@ class PredictOptions(Section):
 
     model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
     output: Path = option(REQUIRED, "TSV to write.")
-    metadata: Path | None = option(None, "Sample sheet whose target column is copied beside the predictions, if it has it.")
-    batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
-    prediction_passes: int = option(
-        1, "Rarefied draws that are averaged for each sample.", at_least=1
+    metadata: Path | None = option(
+        None, "Sample sheet whose target column is copied beside the predictions, if it has it."
     )
+    batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
+    prediction_passes: int = option(1, "Rarefied draws that are averaged for each sample.", at_least=1)
     output_variance: bool = option(False, "Add the spread over the passes as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")

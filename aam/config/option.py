@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
@@ -61,7 +62,9 @@ class Section:
             value = getattr(self, field.name)
             if not _fits(value, hints[field.name]):
                 raise ConfigError(f"{flag(field.name)} must be {describe_type(hints[field.name])}, got {value!r}")
-            _check_limits(field, value)
+            _check_limits(field, value, flag(field.name))
+            if field.default is dataclasses.MISSING and value == ():
+                raise ConfigError(f"{flag(field.name)} is required")
         self.check()
 
     def check(self) -> None:
@@ -110,18 +113,49 @@ def from_flat(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
         For an unknown name (with the nearest known one), a value of the wrong type or out of its limits, or a
         required option that is missing.
     """
-    known = {field.name: (section, hint, field) for section, field, hint in fields(config)}
+    found = read_values(config, values)
     given: dict[str, dict[str, Any]] = {name: {} for name in sections(config)}
-    for key, value in values.items():
-        name = key.replace("-", "_")
-        if name not in known:
-            raise ConfigError(f"unknown key {key}{suggest(name, list(known))}")
-        section, hint, _ = known[name]
-        given[section][name] = convert(value, hint, name)
-    for name, (section, _, field) in known.items():
-        if field.default is dataclasses.MISSING and name not in given[section]:
-            raise ConfigError(f"{flag(name)} is required")
+    for section, field, _ in fields(config):
+        if field.name in found:
+            given[section][field.name] = found[field.name]
+        elif field.default is dataclasses.MISSING:
+            raise ConfigError(f"{flag(field.name)} is required")
     return config(**{name: section(**given[name]) for name, section in sections(config).items()})
+
+
+def read_values(config: type, values: Mapping[str, Any], spell: Callable[[str], str] = str) -> dict[str, Any]:
+    """The values of some options by field name, converted to their types and within their limits.
+
+    Parameters
+    ----------
+    config
+        The command's configuration.
+    values
+        Value by name, alias or flag without its dashes.
+    spell
+        How messages write the name of a field.
+
+    Raises
+    ------
+    ConfigError
+        For the first that is unknown, given under two names, of the wrong type or out of its limits.
+    """
+    known = {field.name: (field, hint) for _, field, hint in fields(config)}
+    aliases = {
+        alias.replace("-", "_"): name for name, (field, _) in known.items() if (alias := field.metadata["alias"])
+    }
+    read: dict[str, Any] = {}
+    for key, value in values.items():
+        written = key.replace("-", "_")
+        name = written if written in known else aliases.get(written, "")
+        if not name:
+            raise ConfigError(f"unknown key {key}{suggest(written, list(known))}")
+        if name in read:
+            raise ConfigError(f"{key} is another name of {spell(name)}, which is given as well")
+        field, hint = known[name]
+        read[name] = convert(value, hint, spell(name))
+        _check_limits(field, read[name], spell(name))
+    return read
 
 
 def replace(config: ConfigT, **changes: Any) -> ConfigT:
@@ -154,7 +188,7 @@ def describe_type(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return " or ".join(repr(v) for v in typing.get_args(hint))
     if _is_tuple(hint):
-        return f"a list of {describe_type(typing.get_args(hint)[0])}"
+        return {float: "a list of numbers", Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
     if typing.get_origin(hint) in (Union, types.UnionType):
         return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
     return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
@@ -166,16 +200,26 @@ def _convert_one(value: Any, kind: Any) -> Any:
             return None
         raise ValueError
     if _is_tuple(kind):
-        item = typing.get_args(kind)[0]
-        values = value if isinstance(value, (list, tuple)) else str(value).split(",")
-        return tuple(_convert_one(v.strip() if isinstance(v, str) else v, item) for v in values)
+        return _convert_list(value, typing.get_args(kind)[0])
     if kind is bool:
         return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
     if kind is int:
         return value if isinstance(value, int) else int(str(value))
-    if kind in (float, str, Path) and not isinstance(value, (bool, list, tuple, dict)):
-        return kind(value)
-    raise ValueError
+    if kind not in (float, str, Path) or value is None or isinstance(value, (bool, list, tuple, dict)):
+        raise ValueError
+    if kind is Path and (value == "" or "\0" in str(value)):
+        raise ValueError
+    converted = kind(value)
+    if kind is float and not math.isfinite(converted):
+        raise ValueError
+    return converted
+
+
+def _convert_list(value: Any, item: Any) -> tuple[Any, ...]:
+    """A list, or text: a path is one item as it is, other text is split at its commas."""
+    if not isinstance(value, (list, tuple)):
+        value = [value] if item is Path else str(value).split(",") if value != "" else []
+    return tuple(_convert_one(v.strip() if isinstance(v, str) else v, item) for v in value)
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
@@ -201,7 +245,7 @@ def _fits(value: Any, hint: Any) -> bool:
     return False
 
 
-def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
+def _check_limits(field: dataclasses.Field[Any], value: Any, name: str) -> None:
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             continue
@@ -215,7 +259,7 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
         for words, held in holds.items():
             if not held:
                 limit = limits[words.replace(" ", "_")]
-                raise ConfigError(f"{flag(field.name)} must be {words} {limit:g}, got {number:g}")
+                raise ConfigError(f"{name} must be {words} {limit:g}, got {number:g}")
 
 
 def _plain(value: Any) -> Any:

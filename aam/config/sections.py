@@ -1,4 +1,4 @@
-"""The groups of options that commands share. Every option of the program is declared here or in ``commands.py``, once."""
+"""The groups of options that commands share. Every option is declared here or in ``commands.py``, once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Literal
 from aam.config.option import REQUIRED, Section, option
 from aam.errors import ConfigError
 
-DistanceKind = Literal[
-    "unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"
-]
+DistanceKind = Literal["unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"]
 EncoderType = Literal[
     "unifrac",
     "weighted_unifrac",
@@ -53,7 +51,8 @@ class StudyOptions(Section):
     tree: Path | None = option(None, "Rooted phylogeny of the ASVs: Newick or .qza.")
     root: Literal["given", "midpoint"] = option("given", "Use the tree's own root, or root it at its midpoint.")
     missing_tips: Literal["error", "drop"] = option(
-        "error", "What to do with ASVs that are not tips of the tree: stop, or leave them out (the reads lost are told)."
+        "error",
+        "What to do with ASVs that are not tips of the tree: stop, or leave them out (the reads lost are told).",
     )
     distances: Path | None = option(
         None,
@@ -63,7 +62,10 @@ class StudyOptions(Section):
     distance_ids: Path | None = option(None, "Sample ids of a .npy distance matrix, one a line.")
     taxonomy: Path | None = option(None, "Taxonomy of the ASVs: a QIIME 2 style TSV or .qza.")
     taxonomy_level: int = option(
-        6, "Taxonomic level that --encoder-type taxonomy learns: 1 domain ... 6 genus, 7 species.", at_least=1, at_most=8
+        6,
+        "Taxonomic level that --encoder-type taxonomy learns: 1 domain ... 6 genus, 7 species.",
+        at_least=1,
+        at_most=8,
     )
     metadata: Path | None = option(None, "Sample sheet: a tab-separated file by QIIME 2's rules.")
     where: str | None = option(
@@ -143,7 +145,9 @@ class ModelOptions(Section):
         "film", "How the abundance enters: added, concatenated, or scaling and shifting the ASV's vector."
     )
     num_soft_clades: int = option(
-        128, "Learned groups of related sequences whose log abundance the sample's readout holds; 0 for none.", at_least=0
+        128,
+        "Learned groups of related sequences whose log abundance the sample's readout holds; 0 for none.",
+        at_least=0,
     )
     gradient_checkpointing: bool = option(False, "Save memory by computing each layer twice.")
     asv_chunk_size: int = option(0, "Encode at most this many distinct ASVs at once; 0 for all.", at_least=0)
@@ -201,7 +205,10 @@ class OptimOptions(Section):
 
     epochs: int = option(100, "Most passes over the training samples.", at_least=1)
     batch_size: int | None = option(
-        None, "Samples in a batch.", at_least=1, derived="the number of training samples: about 20 batches, 8 to 32 samples"
+        None,
+        "Samples in a batch.",
+        at_least=1,
+        derived="the number of training samples: about 20 batches, 8 to 32 samples",
     )
     gradient_accumulation_steps: int = option(1, "Batches whose gradients are summed for one step.", at_least=1)
     optimizer: Literal["adamw", "adam", "sgd"] = option("adamw", "Optimiser.")
@@ -224,7 +231,10 @@ class OptimOptions(Section):
     scheduler_factor: float = option(0.3, "Factor by which plateau lowers the rate.", above=0, below=1)
     scheduler_min_lr: float = option(0.0, "Lowest learning rate of plateau.", at_least=0)
     patience: int | None = option(
-        None, "Epochs without improvement after which training stops.", at_least=1, derived="a fifth of the epochs, 5 to 20"
+        None,
+        "Epochs without improvement after which training stops.",
+        at_least=1,
+        derived="a fifth of the epochs, 5 to 20",
     )
     best_metric: str | None = option(
         None,

@@ -83,6 +83,15 @@ def read_member(path: str | os.PathLike[str], types: Sequence[str], suffixes: Se
         raise InputError(path, f"damaged zip file ({shorten(str(error), 60)})", "copy it again") from None
 
 
+def archive_type(path: str | os.PathLike[str]) -> str:
+    """The semantic type of a QIIME 2 archive, such as ``Phylogeny[Rooted]``; raises as :func:`read_member` does."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _Archive(archive, path).type()
+    except DAMAGE as error:
+        raise InputError(path, f"damaged zip file ({shorten(str(error), 60)})", "copy it again") from None
+
+
 class _Archive:
     """An open archive whose members' names have been checked."""
 
@@ -93,7 +102,7 @@ class _Archive:
         self.root = self._find_root()
 
     def read(self, types: Sequence[str], suffixes: Sequence[str]) -> bytes:
-        found = self._type()
+        found = self.type()
         if found not in types:
             needed = f"a {types[0]} is needed" if len(types) == 1 else f"one of {', '.join(types)} is needed"
             raise InputError(self.path, f"holds {shorten(found, 40)}, {needed}")
@@ -131,7 +140,8 @@ class _Archive:
                 raise InputError(self.path, f"not a QIIME 2 archive (no {needed} in it)")
         return roots[0]
 
-    def _type(self) -> str:
+    def type(self) -> str:
+        """The semantic type that the archive says it has."""
         name = f"{self.root}/metadata.yaml"
         content = self._content(name, MOST_BYTES_OF_NOTES)
         self._check_sum(name, content)

@@ -88,10 +88,9 @@ def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirect
         raise InputError(path, "there is no run to resume (config.yaml is missing)")
     if resume and run.is_finished:
         raise InputError(path, "the run is finished", "nothing is left to resume")
-    existed = path.exists()
     _make_writable(path)
     with _locked(path):
-        if not resume and existed:
+        if not resume:
             _make_room(run, overwrite)
         yield run
 
@@ -126,8 +125,13 @@ def _locked(path: Path) -> Iterator[None]:
     with lock_path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise InputError(path, f"is in use by {_owner(file)}", "choose another --output-dir") from None
+        except OSError as error:
+            problem = f"cannot be locked ({error.strerror})"
+            raise InputError(path, problem, "choose an --output-dir on another disk") from None
+        if not _is_same(file, lock_path):
+            raise InputError(path, "is being given back by another process", "try again")
         file.truncate(0)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         file.write(f"pid {os.getpid()} on {socket.gethostname()} since {now}")
@@ -136,6 +140,14 @@ def _locked(path: Path) -> Iterator[None]:
             yield
         finally:
             lock_path.unlink(missing_ok=True)
+
+
+def _is_same(file: IO[str], path: Path) -> bool:
+    """Whether an open file still has its name: its last owner may have removed it since it was opened."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _owner(file: IO[str]) -> str:

@@ -70,7 +70,7 @@ class AsvEncoder(nn.Module):
 
 
 def sinusoids(num_patches: int, patch: int, like: Tensor) -> Tensor:
-    """Sines and cosines, ``PD``, of the first base's place in each patch, at wavelengths from 2 pi to 10,000."""
+    """Sines and cosines, ``PD``, of the first base's place in each patch; wavelengths of 6 to 60,000 bases."""
     dim = like.shape[-1]
     place_P1 = torch.arange(num_patches, device=like.device, dtype=torch.float32)[:, None] * patch
     half = (dim + 1) // 2

@@ -22,7 +22,7 @@ from aam.config import ModelOptions
 from aam.config.option import convert, type_hints
 from aam.data.targets import TargetSpec
 from aam.errors import CheckpointError
-from aam.files.atomic import atomic_write
+from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 
@@ -95,19 +95,17 @@ def build_model(description: ModelDescription) -> SequenceEncoder | SequencePred
 def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelDescription) -> None:
     """Write the folder.
 
-    The weights' file carries the description and a checksum in its own header and is replaced at one stroke, so
-    that a reader finds the old model or the new one, whole; ``config.json`` and the card are copies for people.
+    The weights' file carries the description, and checksums of both, in its own header and is replaced at one stroke,
+    so that a reader finds the old model or the new one, whole; ``config.json`` and the card are copies for people.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     config = {"format": FORMAT, "aam": aam.__version__, "sha256": checksum(tensors), **description.to_dict()}
+    header = json.dumps(config)
     with atomic_write(folder / WEIGHTS, mode="wb") as file:
-        file.write(save_tensors(tensors, metadata={"aam": json.dumps(config)}))
-    with atomic_write(folder / CONFIG) as file:
-        json.dump(config, file, indent=1)
-        file.write("\n")
-    with atomic_write(folder / CARD) as file:
-        file.write(model_card(description))
+        file.write(save_tensors(tensors, metadata={"aam": header, "sha256": _sha256(header)}))
+    write_json(folder / CONFIG, config)
+    write_text(folder / CARD, model_card(description))
 
 
 def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDescription]:
@@ -123,7 +121,7 @@ def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDe
     description = ModelDescription.from_dict(config)
     tensors = load_tensors(weights.read_bytes())
     if checksum(tensors) != config["sha256"]:
-        raise CheckpointError(f"{weights}: damaged (its checksum differs); use another copy")
+        raise _damaged(weights)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{weights}: the weights {name} are not finite; train the model again")
@@ -165,6 +163,8 @@ def _read_header(weights: Path) -> dict[str, Any]:
         raise CheckpointError(f"{weights}: not an AAM model, or damaged ({error}); pickles are never loaded") from None
     if "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
+    if metadata.get("sha256") != _sha256(metadata["aam"]):
+        raise _damaged(weights)
     config: dict[str, Any] = json.loads(metadata["aam"])
     if config["format"] > FORMAT:
         raise CheckpointError(
@@ -174,12 +174,21 @@ def _read_header(weights: Path) -> dict[str, Any]:
     return config
 
 
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _damaged(weights: Path) -> CheckpointError:
+    return CheckpointError(f"{weights}: damaged (its checksum differs); use another copy")
+
+
 def model_card(description: ModelDescription) -> str:
     """A model card in Markdown: what the model predicts, how well, from what, and how to use it."""
     target, record = description.target, description.record
     lines = [f"# AAM {'encoder' if target is None else 'model'}", ""]
     if target is None:
-        lines.append("A pre-trained encoder of 16S amplicon samples. Fine-tune it with `aam train --pretrained-encoder`.")
+        lines.append("A pre-trained encoder of 16S amplicon samples.")
+        lines.append("Fine-tune it with `aam train --pretrained-encoder THIS_FOLDER`.")
     else:
         classes = f" ({', '.join(target.classes)})" if target.classes else ""
         lines.append(f"Predicts `{target.column}`{classes} ({target.kind}) from a 16S feature table.")

@@ -215,10 +215,16 @@ class TargetHead(nn.Module):
             nn.init.zeros_(self.linear_path.weight)
 
     def forward(self, sample: SampleEncoding) -> Tensor:
-        """Outputs ``B x num_outputs``."""
-        output = self.out(self.dropout(F.gelu(self.hidden(self.dropout(sample.sample_BD)))))
-        if self.linear_path is not None and sample.profile_BK is not None:
-            output = output + self.linear_path(sample.profile_BK)
+        """Outputs ``B x num_outputs``.
+
+        In full precision, whatever the rest of the model has: a target in its own units may be large, and is to be
+        told to more than three digits.
+        """
+        with torch.autocast(sample.sample_BD.device.type, enabled=False):
+            hidden_BD = F.gelu(self.hidden(self.dropout(sample.sample_BD.float())))
+            output = self.out(self.dropout(hidden_BD))
+            if self.linear_path is not None and sample.profile_BK is not None:
+                output = output + self.linear_path(sample.profile_BK.float())
         return output
 
 

@@ -81,7 +81,13 @@ class SoftClades(nn.Module):
 
 
 def squared_distance(x_UD: Tensor, y_KD: Tensor) -> Tensor:
-    """Squared Euclidean distances, ``UK``, by one matrix product."""
+    """Squared Euclidean distances, ``UK``, by one matrix product.
+
+    Both are first moved by the mean of ``y_KD``: vectors of relatives differ by far less than their length, and the
+    difference of large numbers would lose what tells them apart.
+    """
+    middle_D = y_KD.detach().mean(dim=0)
+    x_UD, y_KD = x_UD - middle_D, y_KD - middle_D
     product = x_UD @ y_KD.T
     return (x_UD.square().sum(-1, keepdim=True) + y_KD.square().sum(-1) - 2 * product).clamp_min(0)
 

@@ -1,6 +1,7 @@
 """From the set of ASVs in a sample to one vector for the sample.
 
-Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs of the batch, ``D`` width, ``K`` soft clades.
+Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs of the batch, ``D`` width,
+``K`` soft clades.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling, SoftClades, relative_abundance
 
 NUM_ABUNDANCE_FEATURES = 2
+SMALLEST_SHARE = 1e-9
 
 
 class SampleEncoding(NamedTuple):
@@ -65,13 +67,15 @@ class SampleEncoder(nn.Module):
         counts_BS
             Reads; 0 marks padding.
         hidden_BS
-            True where an ASV's abundance is hidden from its context (to be predicted by the count head).
+            True where an ASV's abundance is hidden from its context (to be predicted by the count head). The others'
+            are then shares of the reads that are not hidden, since shares of all would tell what is missing to one.
         """
         mask_BS = counts_BS > 0
-        log_BS = torch.log((counts_BS / counts_BS.sum(dim=1, keepdim=True)).clamp_min(1e-9))
+        log_BS = log_shares(counts_BS)
         x_BSD = asv_UD[index_BS]
         if self.abundance is not None:
-            x_BSD = self.abundance(x_BSD, log_BS, hidden_BS)
+            seen_BS = log_BS if hidden_BS is None else log_shares(counts_BS.masked_fill(hidden_BS, 0))
+            x_BSD = self.abundance(x_BSD, seen_BS, hidden_BS)
         context_BSD = self.sample_transformer(x_BSD, mask_BS)
         encoded_BSD = self.encoder_transformer(context_BSD, mask_BS)
         sample_BD = self.pool(encoded_BSD, mask_BS, self.abundance_power * log_BS)
@@ -79,6 +83,12 @@ class SampleEncoder(nn.Module):
             return SampleEncoding(context_BSD, self.norm(sample_BD), None)
         profile_BK = self.soft_clades(asv_UD, relative_abundance(index_BS, counts_BS, len(asv_UD)))
         return SampleEncoding(context_BSD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK)
+
+
+def log_shares(counts_BS: Tensor) -> Tensor:
+    """Natural log of each ASV's share of its sample's reads, ``BS``; far below any share where there are none."""
+    total_B1 = counts_BS.sum(dim=1, keepdim=True).clamp_min(SMALLEST_SHARE)
+    return torch.log((counts_BS / total_B1).clamp_min(SMALLEST_SHARE))
 
 
 class AbundanceEmbedding(nn.Module):

@@ -57,12 +57,12 @@ class SequencePredictor(nn.Module):
 
     def task_heads(self) -> list[Head]:
         """The target's head first, then the encoder's."""
-        return [self.head, *self.base.task_heads()]  # type: ignore[list-item]
+        return [self.head, *self.base.task_heads()]
 
     def predict(self, encoded: Encoded) -> Tensor:
         """Normalised predictions ``B``, or class probabilities ``BC``."""
         output: Tensor = self.head(encoded.sample)
-        return output.squeeze(-1) if self.target.kind == "regression" else output.float().softmax(dim=-1)
+        return output.squeeze(-1) if self.target.kind == "regression" else output.softmax(dim=-1)
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from aam.data.targets import TargetSpec
 from aam.errors import ConfigError
+from aam.report.forest_features import FeatureKind, forest_features
 from aam.report.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from aam.data.study import Study
 
 Features = Any  # numpy.ndarray or scipy.sparse.csr_array, which has no types
-FeatureKind = Literal["asv", "clr", "clades"]
 MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
@@ -138,7 +138,7 @@ def predict_with_forest(
     target
         The target as fitted on the training samples.
     features
-        ``asv``, ``clr`` or ``clades``; see :func:`forest_features`.
+        ``asv``, ``clr`` or ``clades``; see :func:`~aam.report.forest_features.forest_features`.
     n_estimators, max_features, seed, n_jobs
         As in :func:`fit_forest`.
 

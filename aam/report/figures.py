@@ -30,8 +30,10 @@ from aam.report.style import (
     styled,
     tidy_log_axis,
 )
-from aam.report.words import LOSSES, PREDICTORS, metric, value_of
+from aam.report.words import LOSSES, PREDICTORS, metric, percent, value_of
 
+MOST_BARS = 30
+WIDE_RATIO = 20
 PREDICTOR_COLOURS = {"model": MODEL, "forest": FOREST, "guess": GUESS, "majority": GUESS}
 
 
@@ -80,7 +82,7 @@ def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_ep
     Parameters
     ----------
     history
-        Columns of ``metrics.csv``.
+        Columns of ``metrics.csv``, whose first epoch is 0; people count from 1, and so does the figure.
     best_metric
         The metric that chose the best model.
     best_epoch
@@ -94,7 +96,7 @@ def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_ep
     with styled():
         figure, panels = grid_of_axes(rows, columns, 2.3, WIDE if columns > 1 else HALF)
         for axes, (title, lines) in zip(panels, curves.items(), strict=False):
-            _draw_curves(axes, history["epoch"], lines, best_epoch)
+            _draw_curves(axes, history["epoch"] + 1, lines, best_epoch)
             axes.set_title(title)
         for axes in panels[len(curves) :]:
             axes.set_visible(False)
@@ -134,7 +136,7 @@ def _draw_curves(axes: Axes, epochs: np.ndarray, lines: Mapping[str, np.ndarray]
             epochs[known], values[known], color=colours[part], label=part, linewidth=1.6, marker=marker, markersize=3
         )
     if best_epoch is not None:
-        axes.axvline(best_epoch, color=MUTED, linewidth=0.9, linestyle=":", label="best model")
+        axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best model")
     axes.legend(fontsize=7.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     low, typical, high = np.nanquantile(np.concatenate(list(lines.values())), [0, 0.9, 1])
@@ -158,12 +160,10 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
         figure, panels = grid_of_axes(1, 2, 2.3)
         for axes, values, title in zip(panels, (reads, asvs), ("Reads in a sample", "ASVs in a sample"), strict=True):
             counts = np.asarray(values, dtype=np.float64)
-            low, high = max(1.0, counts.min()), max(2.0, counts.max())
-            wide = high / low > 20
-            bins = np.geomspace(low, high, 31) if wide else np.linspace(low, high + (high == low), 31)
             weights = np.full(len(counts), num_samples / len(counts))
+            bins = _bins(counts)
             axes.hist(counts, bins=bins.tolist(), weights=weights, color=MODEL, alpha=0.75, rwidth=0.92)
-            if wide:
+            if _is_wide(counts):
                 tidy_log_axis(axes)
             else:
                 axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -185,6 +185,20 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
     return figure
 
 
+def _is_wide(counts: np.ndarray) -> bool:
+    """Whether counts are so different that only a logarithmic axis shows them all."""
+    return bool(counts.max() > WIDE_RATIO * max(1.0, counts.min()))
+
+
+def _bins(counts: np.ndarray) -> np.ndarray:
+    """Edges of about 30 bars, each of which holds as many whole numbers as the others unless they grow."""
+    low, high = max(1.0, counts.min()), max(2.0, counts.max())
+    if _is_wide(counts):
+        return np.geomspace(low, high, MOST_BARS + 1)
+    step = np.ceil((high - low + 1) / MOST_BARS)
+    return low - 0.5 + step * np.arange(np.ceil((high - low + 1) / step) + 1)
+
+
 def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title: str) -> Figure:
     """The first two principal components of the samples' vectors, coloured by the target.
 
@@ -204,8 +218,8 @@ def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title
         figure, (axes,) = grid_of_axes(1, 1, 4.4)
         colour = _colour_labels if values.dtype == object else _colour_numbers
         _dots(axes, points, parts, colour(axes, values, title))
-        axes.set_xlabel(f"first component ({shares[0]:.0%} of the variation)")
-        axes.set_ylabel(f"second component ({shares[1]:.0%})")
+        axes.set_xlabel(f"first component ({percent(shares[0])} of the variation)")
+        axes.set_ylabel(f"second component ({percent(shares[1])})")
         axes.set_xticklabels([])
         axes.set_yticklabels([])
         axes.set_aspect("equal", "datalim")

@@ -26,7 +26,7 @@ from aam.report.style import (
     shorten_middle,
     styled,
 )
-from aam.report.words import PREDICTORS
+from aam.report.words import MINUS, PREDICTORS
 
 COLOURS = {"model": MODEL, "forest": FOREST}
 MOST_NUMBERED_CLASSES = 12
@@ -80,7 +80,7 @@ def residuals(results: Mapping[str, Predictions], column: str) -> Figure:
             scatter.plot(centres, medians, color=INK, linewidth=1.6, label="median of neighbours")
             scatter.legend(fontsize=7.5)
         scatter.set(
-            xlabel=f"observed {shorten_middle(column, 30)}", ylabel="predicted - observed", title="Errors of AAM"
+            xlabel=f"observed {shorten_middle(column, 30)}", ylabel=f"predicted {MINUS} observed", title="Errors of AAM"
         )
         sizes = {who: np.abs(found.predicted - found.observed) for who, found in results.items()}
         bins = np.linspace(0, max(np.quantile(values, 0.99) for values in sizes.values()) or 1.0, 25)

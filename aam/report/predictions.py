@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,21 +105,31 @@ def read_predictions(path: Path, target: TargetSpec, part: str = "") -> dict[str
 
 def write_predictions(path: Path, parts: dict[str, Predictions]) -> None:
     """Write the predictions of all parts as one table, with the part as its first column."""
-    classes = next(iter(parts.values())).classes
-    header = ["part", "sample_id", "observed", "predicted", *(f"{PROBABILITY}{name}" for name in classes)]
     with atomic_write(path) as file:
-        file.write("\t".join(header) + "\n")
+        file.write("\t".join(["part", *_header(next(iter(parts.values())))]) + "\n")
         for part, predictions in parts.items():
-            for cells in _cells(predictions):
-                file.write("\t".join([part, *cells]) + "\n")
+            file.writelines("\t".join([part, *cells]) + "\n" for cells in _cells(predictions))
 
 
-def _cells(predictions: Predictions) -> Iterable[Sequence[str]]:
-    probabilities = predictions.probabilities
+def write_part(path: Path, predictions: Predictions) -> None:
+    """Write the predictions of one part."""
+    with atomic_write(path) as file:
+        file.write("\t".join(_header(predictions)) + "\n")
+        file.writelines("\t".join(cells) + "\n" for cells in _cells(predictions))
+
+
+def _header(predictions: Predictions) -> list[str]:
+    group = [] if predictions.groups is None else ["group"]
+    return ["sample_id", "observed", "predicted", *(f"{PROBABILITY}{name}" for name in predictions.classes), *group]
+
+
+def _cells(predictions: Predictions) -> Iterator[Sequence[str]]:
+    probabilities, groups = predictions.probabilities, predictions.groups
     for row, sample_id in enumerate(predictions.sample_ids):
         values = [predictions.observed[row], predictions.predicted[row]]
         shown = [str(value) if predictions.classes else f"{value:.10g}" for value in values]
-        yield [str(sample_id), *shown, *(f"{p:.6g}" for p in ([] if probabilities is None else probabilities[row]))]
+        shares = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
+        yield [str(sample_id), *shown, *shares, *([] if groups is None else [str(groups[row])])]
 
 
 def _from_columns(column: dict[str, np.ndarray], target: TargetSpec, path: Path) -> Predictions:

@@ -57,12 +57,13 @@ def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
     if target.kind == "regression":
         return Section("predictions", "Predicted and observed", pictures=list(_number_pictures(shown, target)))
+    numbers = "numbers are samples, and " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
     confusion = Picture(
         draw.confusion_matrices(shown),
         "Confusion matrix",
-        "Rows are the true classes, columns the predicted ones; numbers are samples, and the stronger a cell's "
-        "colour, the larger its share of the row. Right answers lie on the diagonal; a strong cell elsewhere is a "
-        "pair of classes that is mixed up.",
+        f"Rows are the true classes, columns the predicted ones; {numbers}the stronger a cell's colour, the larger "
+        "its share of the row. Right answers lie on the diagonal; a strong cell elsewhere is a pair of classes that "
+        "is mixed up.",
     )
     roc = Picture(
         draw.roc_curves(shown),

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aam.files.text import plural
+
 if TYPE_CHECKING:
     from aam.report.evaluation import Interval
 
@@ -106,8 +108,13 @@ def value_of(name: str, value: float) -> str:
     if not math.isfinite(value):
         return NONE
     if metric(name).is_share:
-        return f"{value:.0%}".replace("%", " %")
+        return percent(value)
     return _with_minus(f"{value:.2f}") if metric(name).has_scale else number(value)
+
+
+def percent(share: float) -> str:
+    """A share as whole percent."""
+    return f"{share:.0%}".replace("%", " %")
 
 
 def difference_of(name: str, value: float) -> str:
@@ -142,7 +149,7 @@ def size_in_bytes(size: float) -> str:
 def duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 100:
-        return f"{seconds:.0f} seconds"
+        return plural(round(seconds), "second")
     if seconds < 6000:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} hours"

@@ -8,25 +8,25 @@ Only training samples are used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from aam.data.batch import Batch
-from aam.models.heads import CountHead, DistanceHead, FaithHead, StandardisedHead
+from aam.models.heads import CountHead, DistanceHead, FaithHead, Head, StandardisedHead
 from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.training.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
-RIDGE_PENALTIES = np.logspace(-1, 5, 13)
-LOGISTIC_INVERSE_PENALTIES = np.logspace(-5, 1, 7)
+SMALLEST = 1e-6
 
 
 @torch.no_grad()
@@ -50,14 +50,31 @@ def calibrate_encoder(encoder: SequenceEncoder, vectors_AD: Tensor, batches: lis
         prevalence_A = _prevalence(batches, len(vectors_AD))
         _place_prototypes(clades, vectors_AD.float().cpu(), prevalence_A, seed)
         _standardise_profile(clades, vectors_AD, batches)
-    for head in encoder.task_heads():
+    calibrate_heads(encoder, encoder.task_heads(), vectors_AD, batches)
+    encoder.train()
+
+
+@torch.no_grad()
+def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Tensor, batches: list[Batch]) -> None:
+    """Start fresh heads of an encoder at the mean, spread or scale of what they are to predict.
+
+    Parameters
+    ----------
+    encoder
+        The model, in evaluation mode.
+    heads
+        Those of its heads that are fresh, changed in place.
+    vectors_AD, batches
+        As in :func:`calibrate_encoder`.
+    """
+    for head in heads:
         if isinstance(head, DistanceHead):
             _scale_distances(encoder, head, vectors_AD, batches)
         elif isinstance(head, StandardisedHead):
             truth = torch.cat([_raw_truth(head, batch) for batch in batches])
+            spread = truth.std(correction=0)
             head.center.copy_(truth.mean())
-            head.spread.copy_(truth.std().clamp_min(1e-6))
-    encoder.train()
+            head.spread.copy_(spread if spread > SMALLEST * truth.abs().max() else torch.ones(()))
 
 
 @torch.no_grad()
@@ -87,7 +104,8 @@ def calibrate_target(
     path, clades = predictor.head.linear_path, predictor.base.sample_encoder.soft_clades
     if path is not None and clades is not None:
         profile = torch.cat([clades(*_abundance(batch, vectors_AD)) for batch in batches]).cpu().numpy()
-        weight, bias = _linear_fit(profile, target.numpy(), predictor.target.kind, groups)
+        num_classes = len(predictor.target.classes) if predictor.target.kind == "classification" else 0
+        weight, bias = fit_linear(profile, target.numpy(), num_classes, groups)
         path.weight.copy_(torch.from_numpy(weight))
         predictor.head.out.bias.copy_(torch.from_numpy(bias))
     predictor.train()
@@ -121,7 +139,9 @@ def _place_prototypes(clades: SoftClades, vectors_AD: Tensor, prevalence_A: np.n
     points, weight = vectors_AD.numpy()[seen], np.log1p(prevalence_A[seen])
     centres, widths = [], []
     for size in clades.scales:
-        found = KMeans(min(size, len(points)), n_init=1, max_iter=30, random_state=seed).fit(points, sample_weight=weight)
+        kmeans = KMeans(min(size, len(points)), n_init=1, max_iter=30, random_state=seed)
+        with _fewer_clusters_accepted():
+            found = kmeans.fit(points, sample_weight=weight)
         centre = found.cluster_centers_.astype(np.float32)
         if len(centre) < size:
             extra = centre[rng.integers(len(centre), size=size - len(centre))]
@@ -134,10 +154,18 @@ def _place_prototypes(clades: SoftClades, vectors_AD: Tensor, prevalence_A: np.n
     clades.log_width_K.copy_(torch.cat(widths))
 
 
+@contextmanager
+def _fewer_clusters_accepted() -> Iterator[None]:
+    """ASVs with the very same vector make fewer clusters than are asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
 def _standardise_profile(clades: SoftClades, vectors_AD: Tensor, batches: list[Batch]) -> None:
     profile = torch.cat([clades.log_abundance(*_abundance(batch, vectors_AD)) for batch in batches])
     clades.shift_K.copy_(profile.mean(dim=0))
-    clades.log_scale_K.copy_(-torch.log(profile.std(dim=0).clamp_min(0.05)))
+    clades.log_scale_K.copy_(-torch.log(profile.std(dim=0, correction=0).clamp_min(0.05)))
 
 
 def _scale_distances(encoder: SequenceEncoder, head: DistanceHead, vectors_AD: Tensor, batches: list[Batch]) -> None:
@@ -147,8 +175,9 @@ def _scale_distances(encoder: SequenceEncoder, head: DistanceHead, vectors_AD: T
         comparison = head.compare(encoder(batch.to(vectors_AD.device), asv_vectors_UD=vectors_UD), batch)
         predicted.append(comparison.prediction)
         true.append(comparison.truth)
-    ratio = torch.cat(true).mean() / torch.cat(predicted).mean().clamp_min(1e-6)
-    head.log_scale.add_(torch.log(ratio.clamp_min(1e-6)))
+    mean_true, mean_predicted = torch.cat(true).sum(), torch.cat(predicted).sum().cpu()
+    if mean_true > 0 and mean_predicted > 0:
+        head.log_scale.add_(torch.log(mean_true.cpu() / mean_predicted))
 
 
 def _raw_truth(head: StandardisedHead, batch: Batch) -> Tensor:
@@ -157,25 +186,3 @@ def _raw_truth(head: StandardisedHead, batch: Batch) -> Tensor:
     assert isinstance(head, CountHead)
     share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
     return torch.log(share_BS[batch.mask_BS])
-
-
-def _linear_fit(
-    profile_BK: np.ndarray, target_B: np.ndarray, kind: str, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights ``outputs x K`` and biases of the best regularised linear model, its penalty chosen by 5 folds."""
-    num_groups = len(profile_BK) if groups is None else len(np.unique(groups))
-    folds = max(2, min(5, num_groups))
-    splitter = KFold(folds, shuffle=True, random_state=0) if groups is None else GroupKFold(folds)
-    model, grid, score = _linear_search(kind)
-    search = GridSearchCV(model, grid, scoring=score, cv=splitter, error_score=-np.inf)
-    fitted = search.fit(profile_BK, target_B, groups=groups).best_estimator_
-    weight, bias = np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)
-    if kind == "classification" and len(weight) == 1:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    return weight.astype(np.float32), bias.astype(np.float32)
-
-
-def _linear_search(kind: str) -> tuple[Any, dict[str, Any], str]:
-    if kind == "regression":
-        return Ridge(), {"alpha": RIDGE_PENALTIES}, "neg_mean_squared_error"
-    return LogisticRegression(max_iter=300), {"C": LOGISTIC_INVERSE_PENALTIES}, "neg_log_loss"

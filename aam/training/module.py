@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import lightning as L
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from aam.config import TrainConfig
 from aam.data.batch import Batch
+from aam.errors import NonFiniteError
 from aam.models.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.heads import Encoded
 from aam.models.sequence_encoder import SequenceEncoder
@@ -46,6 +48,8 @@ class TrainingModule(L.LightningModule):
         self.loss_sums: dict[str, float] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
+        self.train_sums: dict[str, Tensor] = {}
+        self.step_losses: dict[str, Tensor] = {}
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
             model.base.requires_grad_(False)
@@ -57,17 +61,55 @@ class TrainingModule(L.LightningModule):
             self.model.base.eval()
         return self
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def on_train_epoch_start(self) -> None:
+        """Begin the sums of the epoch's losses."""
+        self.train_sums = {}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted sum of all heads' losses of a batch."""
-        generator = self._seed("train", self.current_epoch, int(batch.rows_B[0]))
-        encoded = self._encode(batch, generator)
-        total = torch.zeros((), device=self.device)
-        for head in self.model.task_heads():
-            loss = head.loss(head.compare(encoded, batch))
-            total = total + self.loss_weights[head.name] * loss
-            self.log(f"train_{head.name}_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
-        self.log("train_loss", total.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch))
+        encoded = self._encode(batch, self._seed("train", self.current_epoch, batch_idx, self.global_rank))
+        losses = {head.name: head.loss(head.compare(encoded, batch)) for head in self.model.task_heads()}
+        total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
+        self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
+        for name, loss in (self.step_losses | {"samples": torch.ones_like(total)}).items():
+            weighted = loss.detach().double() * len(batch)
+            self.train_sums[name] = self.train_sums[name] + weighted if name in self.train_sums else weighted
         return total
+
+    def train_losses(self) -> dict[str, float]:
+        """Mean losses of the epoch so far: ``train_loss`` is the weighted sum, the others are the heads' own."""
+        samples = float(self.train_sums["samples"])
+        means = {name: float(total) / samples for name, total in self.train_sums.items() if name != "samples"}
+        return {"train_loss": means.pop(""), **{f"train_{name}_loss": mean for name, mean in means.items()}}
+
+    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: Any = None, **_: Any) -> None:
+        """Clip the gradient's norm; stop before the step if it, or the loss, is not finite.
+
+        In fp16 an infinite gradient is expected now and then: the scaler skips the step and takes a smaller scale.
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        limit = gradient_clip_val or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        is_finite = torch.isfinite(self.step_losses[""])
+        if self.trainer.precision != "16-mixed":
+            is_finite = is_finite & torch.isfinite(norm)
+        if not is_finite:
+            raise self._not_finite(norm)
+
+    def _not_finite(self, norm: Tensor) -> NonFiniteError:
+        """What became NaN or infinite, and where."""
+        heads = [name for name, loss in self.step_losses.items() if name and not torch.isfinite(loss)]
+        what = f"the loss (heads: {', '.join(heads)})" if heads else f"the gradient (norm {float(norm):g})"
+        step = f"{what} is not finite at step {self.global_step + 1}"
+        return NonFiniteError(f"{step}; the weights are those before it. Try a lower --lr, or --mixed-precision none")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the sums of an epoch that has not come to its end."""
+        checkpoint["train_sums"] = self.train_sums
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the sums of the epoch."""
+        self.train_sums = {name: total.to(self.device) for name, total in checkpoint["train_sums"].items()}
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -75,9 +117,9 @@ class TrainingModule(L.LightningModule):
         self.loss_sums = {head.name: 0.0 for head in self.model.task_heads()}
         self.validation_samples = 0
 
-    def validation_step(self, batch: Batch, _: int) -> None:
-        """Feed the metrics with a batch, with what is hidden fixed by the batch alone."""
-        encoded = self._encode(batch, self._seed("validation", int(batch.rows_B[0])))
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Feed the metrics with a batch; what is hidden is the same in every epoch."""
+        encoded = self._encode(batch, self._seed("validation", batch_idx, self.global_rank))
         for head in self.model.task_heads():
             comparison = head.compare(encoded, batch)
             self.loss_sums[head.name] += float(head.loss(comparison)) * len(batch)
@@ -91,9 +133,7 @@ class TrainingModule(L.LightningModule):
         self.latest = {"val_loss": losses.get("target", weighted)}
         self.latest |= {f"val_{name}_loss": loss for name, loss in losses.items()}
         self.latest |= {f"val_{name}": value for name, value in self.metrics.compute().items()}
-        self.log_dict(self.latest)
-        if self.plan.monitor in self.latest:
-            self.log(self.plan.monitor, self.latest[self.plan.monitor], prog_bar=True)
+        self.log_dict(self.latest, logger=False)
 
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the plan."""

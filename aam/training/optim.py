@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
     LambdaLR,
     OneCycleLR,
@@ -38,15 +37,19 @@ def parameter_groups(model: nn.Module, weight_decay: float, linear_path_decay: f
     return [{"params": params, "weight_decay": decays[kind]} for kind, params in groups.items() if params]
 
 
-def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions) -> Optimizer:
-    """AdamW, Adam or SGD; fused where torch has it."""
+def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions, fused: bool = True) -> Optimizer:
+    """AdamW, Adam or SGD, in one kernel where torch has it.
+
+    With fp16 the Trainer needs ``fused=False``: a fused optimiser undoes the loss's scale by itself, after the
+    gradient would have been clipped.
+    """
     match options.optimizer:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=options.lr, fused=True)
+            return torch.optim.AdamW(groups, lr=options.lr, fused=fused)
         case "adam":
-            return torch.optim.Adam(groups, lr=options.lr, fused=True)
+            return torch.optim.Adam(groups, lr=options.lr, fused=fused)
         case "sgd":
-            return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=True)
+            return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=fused)
 
 
 def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int, metric: str, higher: bool) -> Any:
@@ -57,11 +60,9 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
         case "none":
             return None
         case "warmup_cosine":
-            course = LambdaLR(optimizer, WarmupCosine(warmup, total_steps, floor))
-            return {"scheduler": course, **by_step}
+            return {"scheduler": LambdaLR(optimizer, WarmupCosine(warmup, total_steps, floor)), **by_step}
         case "cosine":
-            cosine = CosineAnnealingLR(optimizer, T_max=total_steps, eta_min=options.scheduler_eta_min)
-            return {"scheduler": cosine, **by_step}
+            return {"scheduler": LambdaLR(optimizer, WarmupCosine(0, total_steps, floor)), **by_step}
         case "cosine_restarts":
             period = options.scheduler_t0 or total_steps
             restarts = CosineAnnealingWarmRestarts(
@@ -69,8 +70,7 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
             )
             return {"scheduler": restarts, **by_step}
         case "onecycle":
-            share = min(0.9, max(warmup, 1) / total_steps)
-            return {"scheduler": OneCycleLR(optimizer, options.lr, total_steps, pct_start=share), **by_step}
+            return {"scheduler": _one_cycle(optimizer, options, warmup, total_steps), **by_step}
         case "plateau":
             plateau = ReduceLROnPlateau(
                 optimizer,
@@ -80,6 +80,17 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
                 min_lr=options.scheduler_min_lr,
             )
             return {"scheduler": plateau, "interval": "epoch", "frequency": 1, "monitor": metric}
+
+
+def _one_cycle(optimizer: Optimizer, options: OptimOptions, warmup: int, total_steps: int) -> OneCycleLR:
+    """The cycle with its peak after the warm-up and its lowest rate at the end.
+
+    The scheduler is told of one step more, since it is also asked for the rate after the last one. The momentum of
+    SGD is an option of its own and stays as it is.
+    """
+    share = min(0.9, (max(warmup, 1) + 1) / (total_steps + 1))
+    cycle_momentum = options.optimizer != "sgd"
+    return OneCycleLR(optimizer, options.lr, total_steps + 1, pct_start=share, cycle_momentum=cycle_momentum)
 
 
 class WarmupCosine:

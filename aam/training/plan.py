@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
+from aam.data.epoch import num_batches
 from aam.errors import ConfigError
 
 ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
@@ -103,8 +104,7 @@ def derive(config: ConfigT, facts: StudyFacts) -> Plan[ConfigT]:
         fill(level, layers, "--attention-layers")
     fill("batch_size", min(32, max(8, 2 ** round(math.log2(facts.num_train / 20)))), f"{facts.num_train} samples")
     batch_size = values.get("batch_size", given["batch_size"])
-    batches = math.ceil(facts.num_train / batch_size)
-    steps = math.ceil(batches / given["gradient_accumulation_steps"])
+    steps = math.ceil(num_batches(facts.num_train, batch_size) / given["gradient_accumulation_steps"])
     total = steps * given["epochs"]
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
@@ -116,7 +116,7 @@ def derive(config: ConfigT, facts: StudyFacts) -> Plan[ConfigT]:
         reasons["rarefy_depth"] = "keeps 95% of the samples, 5,000 at most"
     resolved = replace(config, **values)
     _check_objective(resolved, facts)
-    _check_metric(resolved)
+    _check_metric(resolved, facts)
     lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in reasons.items())
     return Plan(resolved, steps, total, lines)
 
@@ -160,7 +160,7 @@ def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) ->
         raise ConfigError("--encoder-type taxonomy needs --taxonomy")
 
 
-def _check_metric(config: PretrainConfig | TrainConfig) -> None:
+def _check_metric(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:
     name = config.optim.best_metric or ""
     objective = config.objective
     logged = {"val_loss"}
@@ -171,13 +171,14 @@ def _check_metric(config: PretrainConfig | TrainConfig) -> None:
     if objective.count_penalty:
         logged.add("count_correlation")
     if objective.penalty and objective.encoder_type:
-        logged |= _metrics_of(objective.encoder_type)
+        logged |= _metrics_of(objective.encoder_type, facts)
     if name not in logged:
         raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
 
 
-def _metrics_of(encoder_type: str) -> set[str]:
+def _metrics_of(encoder_type: str, facts: StudyFacts) -> set[str]:
     own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
     if encoder_type == "combined":
-        return {"distance_correlation", "distance_mae", "faith_pd_correlation", "taxonomy_accuracy"}
+        taxonomy = {"taxonomy_accuracy"} if facts.has_taxonomy else set()
+        return {"distance_correlation", "distance_mae", "faith_pd_correlation"} | taxonomy
     return own.get(encoder_type, {"distance_correlation", "distance_mae"})

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from aam.data.sampler import ResumableLoader, ShardedBatches, num_batches
+from aam.data.epoch import num_batches
+from aam.data.sampler import ResumableLoader, ShardedBatches
 
 
 class Pairs(Dataset[tuple[int, int]]):

@@ -86,6 +86,13 @@ def test_histograms_count_all_samples_that_quantiles_stand_for() -> None:
     assert heights == pytest.approx([400, 400])
 
 
+def test_bars_of_whole_numbers_are_equally_full() -> None:
+    figure = figures.histograms([5, 6], list(range(22, 37)), 15, None)
+    assert [bar.get_height() for bar in figure.axes[1].patches] == [1] * 15
+    figure = figures.histograms([5, 6], list(range(100, 220)), 120, None)
+    assert [bar.get_height() for bar in figure.axes[1].patches] == [4] * 30
+
+
 def test_drawings_are_the_same_each_time() -> None:
     first, second = (to_svg(figures.histograms([5, 10, 1000], [1, 2, 3], 3, None)) for _ in range(2))
     assert first == second

@@ -38,4 +38,9 @@ def test_intervals_and_differences_in_words() -> None:
 def test_sizes_and_times() -> None:
     assert size_in_bytes(12) == "12 bytes"
     assert size_in_bytes(4_812_344) == "4.8 MB"
-    assert (duration(42), duration(600), duration(7200)) == ("42 seconds", "10 minutes", "2.0 hours")
+    assert (duration(1.2), duration(42), duration(600), duration(7200)) == (
+        "1 second",
+        "42 seconds",
+        "10 minutes",
+        "2.0 hours",
+    )

@@ -1,0 +1,1 @@
+"""The commands: one small file each, which computes nothing itself, but calls the floors below and prints."""

@@ -1,0 +1,95 @@
+"""`aam demo`: the whole job on a simulated study, with the commands that one would type."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from aam.config import DemoConfig
+
+# Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
+SIMULATION = {"samples": 160, "asvs": 240, "asvs-per-sample": 50, "reads": 4000}
+MODEL = {"embedding-dim": 64, "attention-layers": 1}
+PRETRAINING = {**MODEL, "epochs": 15}
+TRAINING = {**MODEL, "epochs": 40, "test-size": 0.2}
+
+
+def run(config: DemoConfig) -> None:
+    """Run every step, each with its command in front of it, then say where to look and what to type next."""
+    from aam.cli.main import run_command
+
+    options = config.demo
+    console = Console(highlight=False, soft_wrap=True)
+    started = time.monotonic()
+    for about, words in _steps(options.output_dir, options.overwrite, options.seed):
+        console.print(f"\n{about}\n\n[bold]$ {_escaped(shlex.join(['aam', *words]))}[/bold]")
+        with _typed(words):
+            run_command(words[0], words[1:])
+    minutes = (time.monotonic() - started) / 60
+    console.print("\n".join(["", *_farewell(options.output_dir, minutes)]), markup=False)
+
+
+def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list[str]]]:
+    """What each step is for, and its command."""
+    study, encoder, model = folder / "study", folder / "encoder", folder / "model"
+    common = {"seed": seed, **({"overwrite": True} if overwrite else {})}
+    table, tree = {"table": study / "table.biom"}, {"tree": study / "tree.nwk"}
+    target = {"metadata": study / "metadata.tsv", "metadata-column": "gradient", "group-column": "subject"}
+    yield "1. Make a study whose truth is known", _words("simulate", {"output-dir": study, **SIMULATION, **common})
+    yield "2. Look at the inputs", _words("check", {**table, **tree, **target})
+    yield (
+        "3. Learn from the samples without labels",
+        _words("pretrain", {**table, **tree, "output-dir": encoder, **PRETRAINING, **common}),
+    )
+    yield (
+        "4. Learn to predict a column, with whole subjects held out, and a random forest beside",
+        _words("train", {**table, **target, "pretrained-encoder": encoder, "output-dir": model, **TRAINING, **common}),
+    )
+    yield (
+        "5. Predict: nothing but the model and a table is needed",
+        _words("predict", {"model": model, **table, "output": folder / "predictions.tsv", **common}),
+    )
+
+
+def _words(command: str, options: dict[str, object]) -> list[str]:
+    words = [command]
+    for name, value in options.items():
+        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return words
+
+
+@contextmanager
+def _typed(words: Sequence[str]) -> Iterator[None]:
+    """Let a command find its own words as those that were typed: a run writes them down."""
+    typed = sys.argv
+    sys.argv = ["aam", *words]
+    try:
+        yield
+    finally:
+        sys.argv = typed
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _farewell(folder: Path, minutes: float) -> Iterator[str]:
+    yield f"The demo took {minutes:.1f} minutes. Open the report in a browser:"
+    yield f"  {(folder / 'model' / 'report.html').absolute()}"
+    yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
+    yield ""
+    yield "With your own data (where aam is not found: source .venv/bin/activate):"
+    yield "  aam check --table table.biom --tree tree.nwk --metadata samples.tsv --metadata-column COLUMN"
+    yield "  aam pretrain --table table.biom --tree tree.nwk --output-dir runs/encoder"
+    yield (
+        "  aam train --table table.biom --metadata samples.tsv --metadata-column COLUMN "
+        "--pretrained-encoder runs/encoder --output-dir runs/model"
+    )
+    yield "  aam predict --model runs/model --table new-samples.biom --output predictions.tsv"
+    yield "Where several samples come from one subject or plot, add --group-column. For classes, add --classifier."

@@ -1,0 +1,85 @@
+"""What `aam info` says of a model and of a run directory. The weights themselves are not read."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+from aam.cli.config_file import read_config_file
+from aam.errors import CheckpointError
+from aam.files.run_directory import RunDirectory
+
+Facts = list[tuple[str, str]]
+MOST_HEADER_BYTES = 100 << 20
+WEIGHTS = "model.safetensors"
+PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
+RESULTS = ("report.html", "val_predictions.tsv", "test_predictions.tsv", "metrics.csv", "log.txt")
+
+
+def describe_model(weights: Path) -> tuple[str, Facts]:
+    """Title and facts of a model, from the header of its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no model of AAM, or its header is damaged.
+    """
+    header = _read_header(weights)
+    metadata = header.pop("__metadata__", {})
+    if "aam" not in metadata:
+        raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
+    content: dict[str, Any] = json.loads(metadata["aam"])
+    target, model = content["target"], content["model"]
+    number = sum(math.prod(tensor["shape"]) for tensor in header.values())
+    facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
+    if target is not None:
+        kind = f"one of {len(target['classes'])} classes" if target["classes"] else "a number"
+        facts.append(("predicts", f"'{target['column']}', {kind}"))
+    facts.append(("size", f"width {model['embedding_dim']}, {model['num_soft_clades']} soft clades"))
+    facts += [(name.replace("_", " "), str(value)) for name, value in content["data"].items() if value is not None]
+    facts += [(name.replace("_", " "), str(value)) for name, value in content["record"].items()]
+    use = "aam train --pretrained-encoder" if target is None else "aam predict --model"
+    return ("a pre-trained encoder" if target is None else "a trained model"), [*facts, ("used with", use)]
+
+
+def describe_run(path: Path) -> tuple[str, Facts]:
+    """Title and facts of a run directory."""
+    run = RunDirectory(path)
+    config = read_config_file(run.config)
+    state = "a finished run" if run.is_finished else "an unfinished run"
+    command = config.get("command") or "aam"
+    facts = [("tables", ", ".join(map(str, config.get("table") or ())))]
+    if config.get("metadata_column"):
+        facts.append(("target", f"'{config['metadata_column']}' of {config.get('metadata')}"))
+    for name, part in PARTS:
+        if (path / name).is_file():
+            facts.append((f"{part} samples", f"{len((path / name).read_text(encoding='utf-8').split()):,}"))
+    if run.metrics.is_file():
+        facts.append(("epochs", f"{max(0, len(run.metrics.read_text(encoding='utf-8').splitlines()) - 1):,}"))
+    if (run.model / WEIGHTS).is_file():
+        title, of_model = describe_model(run.model / WEIGHTS)
+        facts += [("model", f"{title} ({run.model})"), *((f"  {name}", value) for name, value in of_model[:4])]
+    facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
+    if not run.is_finished:
+        facts.append(("continue with", f"aam {command} --resume-from {path}"))
+    return f"{state} of aam {command}", facts
+
+
+def _read_header(weights: Path) -> dict[str, Any]:
+    damaged = f"{weights}: not an AAM model, or damaged; pickles are never loaded"
+    try:
+        with weights.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            if size > MOST_HEADER_BYTES:
+                raise CheckpointError(damaged)
+            header = json.loads(file.read(size))
+    except FileNotFoundError:
+        raise CheckpointError(f"{weights}: no such file") from None
+    except (struct.error, ValueError, RecursionError, OSError):
+        raise CheckpointError(damaged) from None
+    if not isinstance(header, dict):
+        raise CheckpointError(damaged)
+    return header

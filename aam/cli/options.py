@@ -1,0 +1,210 @@
+"""From the typed configuration to the command line and back: flags, ``--config``, ``--print-config``, ``--help``.
+
+cyclopts finds out which flags are given and shows the help; what they mean is for :mod:`aam.config` to say. So that
+the command line, the YAML file and the saved run are read by the same code, cyclopts sees text and switches alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import yaml
+from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, UnknownOptionError, UnusedCliTokensError
+
+from aam.cli.config_file import read_config_file
+from aam.config import from_flat, to_flat
+from aam.config.names import COMMANDS
+from aam.config.option import fields, flag, read_values, sections, suggest
+from aam.config.reference import default_words, limit_words, title, value_words
+from aam.errors import ConfigError, InputError
+from aam.files.run_directory import RunDirectory
+
+HELP_FLAGS = ("--help", "-h")
+MAY_DIFFER = ("progress",)  # in a resumed run: changes no result
+LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
+GENERAL = (
+    ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
+    ("print_config", bool, "", "Print the complete configuration as YAML and start nothing."),
+    ("help", bool, "", "Show this help."),
+)
+
+
+class Request(NamedTuple):
+    """What was asked for: a command's configuration, and whether it shall only be printed."""
+
+    config: Any
+    only_print: bool
+
+
+def parse(command: str, tokens: Sequence[str]) -> Request:
+    """Read the words after a command's name.
+
+    Raises
+    ------
+    ConfigError
+        For flags and values that cannot be understood, or do not go together.
+    InputError
+        If the file of ``--config`` or the run of ``--resume-from`` cannot be read.
+    """
+    kind = COMMANDS[command].config
+    words = _given(command, tokens)
+    only_print = bool(words.pop("print_config", False))
+    path = words.pop("config", None)
+    given = _of_file(command, Path(path)) if path is not None else {}
+    given |= read_values(kind, words, flag)
+    if COMMANDS[command].can_resume and given.get("resume_from") is not None:
+        given = _resumed(command, given)
+    return Request(from_flat(kind, given), only_print)
+
+
+def config_text(command: str, config: Any) -> str:
+    """The complete configuration as the YAML that ``--config`` reads."""
+    return yaml.safe_dump({"command": command, **to_flat(config)}, sort_keys=False, allow_unicode=True)
+
+
+def print_help(command: str) -> None:
+    """Print the options of a command, in their groups."""
+    _app(command).help_print([])
+
+
+def _given(command: str, tokens: Sequence[str]) -> dict[str, Any]:
+    """Text, list or switch by field name, of the flags that are given."""
+    try:
+        bound = _app(command).parse_args(list(tokens), print_error=False, exit_on_error=False, help_on_error=False)[1]
+    except CycloptsError as error:
+        raise ConfigError(_words_of(error, command)) from None
+    hints = {field.name: hint for _, field, hint in fields(COMMANDS[command].config)}
+    return {name: _joined(value, hints.get(name)) for name, value in bound.arguments.items() if value is not None}
+
+
+def _joined(value: Any, hint: Any) -> Any:
+    """Words that are given one by one, with commas or both, as one list; paths are never split."""
+    if not isinstance(value, list) or typing.get_args(hint)[0] is Path:
+        return value
+    return [word for text in value for word in text.split(",")]
+
+
+def _of_file(command: str, path: Path) -> dict[str, Any]:
+    values = read_config_file(path)
+    _check_command(path, command, values.pop("command", command))
+    try:
+        return read_values(COMMANDS[command].config, values)
+    except ConfigError as error:
+        raise InputError(path, str(error)) from None
+
+
+def _check_command(path: Path, command: str, written: Any) -> None:
+    if written != command:
+        raise InputError(path, f"is a configuration of `aam {written}`, not of `aam {command}`", f"aam {written}")
+
+
+def _resumed(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the run that is to be continued; what is given beside them must be the same."""
+    folder: Path = given["resume_from"]
+    path = RunDirectory(folder).config
+    if not path.exists():
+        raise InputError(folder, "there is no run to resume (config.yaml is missing)")
+    values = _of_file(command, path) | {"output_dir": folder, "resume_from": folder}
+    defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
+    allowed = {name: value for name, value in given.items() if name in MAY_DIFFER}
+    differing = [flag(n) for n, v in given.items() if n not in allowed and values.get(n, defaults[n]) != v]
+    if differing:
+        raise ConfigError(
+            f"--resume-from continues a run with its own options: {', '.join(differing)} "
+            f"{'differs' if len(differing) == 1 else 'differ'} from the run's; leave them out, or start another run"
+        )
+    return {**values, **allowed}
+
+
+def _words_of(error: CycloptsError, command: str) -> str:
+    """What is wrong with the flags, in our words."""
+    if isinstance(error, UnknownOptionError):
+        found = error.token.keyword or error.token.value
+        known = [flag(name) for name in _parameter_names(command)]
+        return f"unknown option {found}{suggest(found, known)}"
+    if isinstance(error, UnusedCliTokensError):
+        word = (error.unused_tokens or ("",))[0]
+        return f"'{word}' belongs to no option of aam {command}; an option that takes several values is repeated"
+    if isinstance(error, RepeatArgumentError):
+        return f"{error.token.keyword} is given twice"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        return f"{error.argument.name} needs a value"
+    return " ".join(str(error).split())
+
+
+def _parameter_names(command: str) -> Iterator[str]:
+    for _, field, hint in fields(COMMANDS[command].config):
+        for name in (field.name, field.metadata["alias"]):
+            if name:
+                yield name
+                yield from [f"no_{name}"] if hint is bool else []
+    yield from (name for name, *_ in GENERAL)
+
+
+def _app(command: str) -> App:
+    """The parser of a command: a function with one parameter for each option, none with a default."""
+
+    def collect(**given: Any) -> None:
+        """Take the flags; they are read from the bound arguments."""
+
+    parameters = [*_parameters(command)]
+    collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    summary = COMMANDS[command].summary
+    positional = COMMANDS[command].positional.upper()
+    usage = f"Usage: aam {command} {positional or 'OPTIONS'}"
+    app = App(
+        name=f"aam {command}", help=summary, usage=usage, help_flags=(), version_flags=(), help_format="plaintext"
+    )
+    app.default(collect)
+    return app
+
+
+def _parameters(command: str) -> Iterator[inspect.Parameter]:
+    described = COMMANDS[command]
+    groups = {}
+    for name, section in sections(described.config).items():
+        group, about = title(section)
+        groups[name] = Group.create_ordered(group, help=about[:1].upper() + about[1:])
+    for name, field, hint in fields(described.config):
+        names = [flag(name) for name in (field.name, field.metadata["alias"]) if name]
+        value, choices = value_words(hint), ""
+        if len(value) > LONGEST_VALUE:
+            value, choices = "CHOICE", value.replace("|", ", ")
+        shown = [words for words in (choices, limit_words(field), default_words(field)) if words]
+        help = field.metadata["help"] + (f" [{'; '.join(shown)}]" if shown else "")
+        is_positional = field.name == described.positional
+        yield _parameter(field.name, names, _text_type(hint), groups[name], help, value, is_positional)
+    general = Group.create_ordered("General")
+    for name, kind, metavar, help in GENERAL:
+        names = list(HELP_FLAGS) if name == "help" else [flag(name)]
+        yield _parameter(name, names, kind, general, help, metavar)
+
+
+def _text_type(hint: Any) -> Any:
+    """What cyclopts shall take: a switch, text, or text several times."""
+    if hint is bool:
+        return bool
+    return list[str] if typing.get_origin(hint) is tuple else str
+
+
+def _parameter(
+    name: str, flags: list[str], kind: Any, group: Group, help: str, metavar: str, is_positional: bool = False
+) -> inspect.Parameter:
+    has_negative = kind is bool and not any(name == general for general, *_ in GENERAL)
+    described = Parameter(
+        name=flags,
+        group=group,
+        help=help,
+        metavar=metavar or None,
+        show_default=False,
+        negative=None if has_negative else (),
+        consume_multiple=False,
+        allow_leading_hyphen=False,
+    )
+    place = inspect.Parameter.POSITIONAL_OR_KEYWORD if is_positional else inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, place, default=None, annotation=Annotated[kind | None, described])

@@ -1,0 +1,74 @@
+"""What `aam pretrain` and `aam train` have in common: the run directory around the run."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from aam.config import PretrainConfig, TrainConfig, to_flat
+from aam.files.run_directory import RunDirectory, open_run
+from aam.files.run_log import logging_to_file, logging_to_terminal, say
+from aam.training.fit import fit
+from aam.training.prepare import Prepared
+from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
+
+
+def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Callable[[], Prepared]) -> RunDirectory:
+    """Take the run directory, train, and write all results.
+
+    Parameters
+    ----------
+    config
+        What was asked for.
+    command
+        ``pretrain`` or ``train``.
+    prepare
+        Reads the data and makes the model.
+    """
+    from aam.report.finish import finish_run
+
+    options = config.run
+    resume = options.resume_from is not None
+    with (
+        logging_to_terminal(),
+        open_run(options.output_dir, resume=resume, overwrite=options.overwrite) as run,
+        logging_to_file(run.log),
+    ):
+        say(f"$ {command_line()}")
+        if resume:
+            check_inputs_unchanged(config, run)
+        prepared = prepare()
+        record = data_record(prepared, command_line())
+        _write_plan(prepared, run, command, record)
+        fitted = fit(prepared, run, command)
+        finish_run(prepared, fitted, run, record)
+        run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        say(f"model: {run.model}", "", *next_commands(prepared, run))
+    return run
+
+
+def command_line() -> str:
+    """The command as it was typed."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def next_commands(prepared: Prepared, run: RunDirectory) -> list[str]:
+    """What to type next."""
+    config = prepared.plan.config
+    path = shlex.quote(str(run.path))
+    if isinstance(config, TrainConfig):
+        return ["Next, predict new samples:", f"  aam predict --model {path} --table NEW.biom --output predictions.tsv"]
+    tables = " ".join(f"--table {shlex.quote(str(table))}" for table in config.table.table)
+    more = f"--metadata SAMPLES.tsv --metadata-column COLUMN --pretrained-encoder {path} --output-dir RUN"
+    return ["Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}"]
+
+
+def _write_plan(prepared: Prepared, run: RunDirectory, command: str, record: dict[str, object]) -> None:
+    run.write_config(command, to_flat(prepared.plan.config))
+    run.write_json(DATA, record)
+    write_lists(prepared, run)
+    run.checkpoints.mkdir(exist_ok=True)

@@ -1,0 +1,130 @@
+"""A rooted tree as arrays, and how it is read and checked."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from aam.errors import Problems
+from aam.files.archive import read_content
+from aam.files.text import decode_text, plural, shorten
+from aam.phylogeny.newick import Nodes, parse_newick
+from aam.phylogeny.restructure import keep_tips, root_at_midpoint
+
+ROOTED, UNROOTED = "Phylogeny[Rooted]", "Phylogeny[Unrooted]"
+MOST_ROOT_BRANCHES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A rooted tree of ``M`` nodes in postorder: children come before their parent, the root is last.
+
+    Attributes
+    ----------
+    source
+        The file.
+    parent
+        int64 (M,): parent of each node, -1 for the root.
+    length
+        float64 (M,): length of the branch above each node; 0 for the root.
+    names
+        Names of the tips, from left to right: in the order of their nodes.
+    """
+
+    source: str
+    parent: np.ndarray
+    length: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def tips(self) -> np.ndarray:
+        """int64 (T,): the node of each tip."""
+        return np.flatnonzero(np.bincount(self.parent[:-1], minlength=len(self.parent)) == 0)
+
+    def root_distances(self) -> np.ndarray:
+        """float64 (M,): sum of the branch lengths from the root to each node."""
+        parent, length = self.parent.tolist(), self.length.tolist()
+        distance = [0.0] * len(parent)
+        for node in range(len(parent) - 2, -1, -1):
+            distance[node] = distance[parent[node]] + length[node]
+        return np.array(distance)
+
+    def prune(self, names: Iterable[str]) -> Tree:
+        """The tree of some tips: without all others, and without nodes that have one child left.
+
+        The root stays, so that every tip is as far from it as before.
+        """
+        wanted = set(names)
+        is_kept = np.zeros(len(self.parent), dtype=bool)
+        is_kept[self.tips] = [name in wanted for name in self.names]
+        parent, length = keep_tips(self.parent, self.length, is_kept)
+        return Tree(self.source, parent, length, tuple(name for name in self.names if name in wanted))
+
+
+def read_tree(path: str | os.PathLike[str], root: Literal["given", "midpoint"] = "given") -> Tree:
+    """Read a tree from Newick text or a QIIME 2 archive.
+
+    Parameters
+    ----------
+    path
+        The file.
+    root
+        Use the tree's own root, or root it at the midpoint of its longest path.
+
+    Raises
+    ------
+    InputError
+        If it is no tree that phylogenetic distances can be computed with.
+    """
+    types = (ROOTED,) if root == "given" else (ROOTED, UNROOTED)
+    source = os.fspath(path)
+    nodes = parse_newick(decode_text(read_content(path, types, (".nwk",)), path), source)
+    # What is above the root lies between no two tips.
+    nodes.length[-1] = 0.0
+    _check(source, nodes, root)
+    if root == "given":
+        return Tree(source, nodes.parent, nodes.length, nodes.names)
+    parent, length, places = root_at_midpoint(nodes.parent, nodes.length)
+    return Tree(source, parent, length, tuple(nodes.names[place] for place in places))
+
+
+def _check(source: str, nodes: Nodes, root: Literal["given", "midpoint"]) -> None:
+    """Refuse what distances cannot be computed with; all of it at once."""
+    problems = Problems(source)
+    if len(nodes.names) == 1:
+        problems.add(f"has a single tip ('{shorten(nodes.names[0])}')", "distances need a tree of all ASVs")
+    if problem := _repeated(nodes.names):
+        problems.add(problem, "each may be there once")
+    _check_lengths(problems, nodes.length)
+    num_branches = int((nodes.parent == len(nodes.parent) - 1).sum())
+    if root == "given" and num_branches > MOST_ROOT_BRANCHES:
+        problems.add(f"the tree is not rooted ({num_branches:,} branches meet at its root)", "--root midpoint roots it")
+    problems.raise_if_any()
+
+
+def _check_lengths(problems: Problems, length: np.ndarray) -> None:
+    absent, negative = int(np.isnan(length).sum()), length[length < 0]
+    if absent:
+        has = "has" if absent == 1 else "have"
+        problems.add(f"{plural(absent, 'branch', 'es')} {has} no length", "make the tree again with branch lengths")
+    if len(negative):
+        are = "is" if len(negative) == 1 else "are"
+        problem = f"{plural(len(negative), 'branch', 'es')} {are} negative (smallest {negative.min():.4g})"
+        problems.add(problem, "set them to 0, or make the tree with a method that has none")
+    if not absent and not length.any():
+        problems.add("all branch lengths are 0: UniFrac is undefined", "make the tree again with branch lengths")
+
+
+def _repeated(names: Sequence[str]) -> str:
+    """What to say of a name that several tips have; nothing where there is none."""
+    if len(set(names)) == len(names):
+        return ""
+    repeated = {name: times for name, times in Counter(names).items() if times > 1}
+    name, times = next(iter(repeated.items()))
+    others = f" ({len(repeated):,} such tips)" if len(repeated) > 1 else ""
+    return f"tip '{shorten(name)}' occurs {'twice' if times == 2 else f'{times:,} times'}{others}"

@@ -1,0 +1,180 @@
+"""What happens around the training step: the best model is kept, epochs are noted, signals stop the run in order."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from aam.errors import InputError, PreemptedError
+from aam.files.atomic import atomic_write
+from aam.files.run_directory import RunDirectory
+from aam.files.run_log import say
+from aam.training.checkpoint import find_keeper
+from aam.training.module import TrainingModule
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class BestModel(Callback):
+    """Saves the model whenever the metric that chooses it has improved.
+
+    Parameters
+    ----------
+    save
+        Writes the module's weights; called with the epoch and the metric's value.
+
+    Attributes
+    ----------
+    epoch, value
+        Of the best model so far; -1 and NaN before the first.
+    """
+
+    def __init__(self, save: Callable[[TrainingModule, int, float], None]) -> None:
+        self.save = save
+        self.epoch = -1
+        self.value = math.nan
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare, and save what is better."""
+        assert isinstance(pl_module, TrainingModule)
+        plan = pl_module.plan
+        if plan.monitor not in pl_module.latest:
+            problem = f"{plan.monitor.removeprefix('val_')} cannot be measured on the validation samples"
+            raise InputError("split", problem, "more of them are needed: --validation-size, or another --best-metric")
+        value = pl_module.latest[plan.monitor]
+        sign = 1 if plan.higher_is_better else -1
+        if self.epoch < 0 or sign * value > sign * self.value:
+            self.epoch, self.value = trainer.current_epoch, value
+            self.save(pl_module, self.epoch, value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"epoch": self.epoch, "value": self.value}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.epoch, self.value = state_dict["epoch"], state_dict["value"]
+
+
+class History(Callback):
+    """Notes each epoch in ``metrics.csv`` and TensorBoard, and says it in the log.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    best
+        Knows the best epoch so far.
+    """
+
+    def __init__(self, run: RunDirectory, best: BestModel) -> None:
+        self.run = run
+        self.best = best
+        self.rows: list[dict[str, float]] = []
+        self.started = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add a row, and write the whole table anew."""
+        assert isinstance(pl_module, TrainingModule)
+        row: dict[str, float] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], "seconds": time.monotonic() - self.started}
+        row |= pl_module.train_losses() | pl_module.latest
+        self.rows.append(row)
+        self._write()
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=trainer.global_step)
+        self._say(row, pl_module, trainer.max_epochs or 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint; epochs after it are done again."""
+        self.rows = list(state_dict["rows"])
+
+    def _write(self) -> None:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with atomic_write(self.run.metrics) as file:
+            file.write(",".join(names) + "\n")
+            for row in self.rows:
+                file.write(",".join(_cell(name, row.get(name)) for name in names) + "\n")
+
+    def _say(self, row: dict[str, float], module: TrainingModule, epochs: int) -> None:
+        name = module.plan.monitor
+        mark = " (best)" if self.best.epoch == row["epoch"] else ""
+        losses = f"train_loss {row['train_loss']:.4f}  val_loss {row['val_loss']:.4f}"
+        metric = "" if name == "val_loss" or name not in row else f"  {name} {row[name]:.4g}"
+        say(f"epoch {int(row['epoch']) + 1:>3}/{epochs}  {losses}{metric}{mark}  {row['seconds']:.1f} s")
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if name == "seconds" else f"{value:.10g}"
+
+
+class StopOnSignal(Callback):
+    """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
+
+    SIGTERM and SIGUSR1 are how schedulers announce that a job will be ended; SIGINT is Ctrl-C, and a second one
+    stops at once.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    command
+        ``train`` or ``pretrain``.
+    """
+
+    def __init__(self, run: RunDirectory, command: str) -> None:
+        self.run = run
+        self.command = command
+        self.received: int | None = None
+        self.before: dict[int, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take over the signals."""
+        self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
+        is_last = batch_idx + 1 == trainer.num_training_batches
+        if self.received is not None and not is_last:
+            done = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+            if done:
+                find_keeper(trainer).save(trainer, batch_idx + 1)
+            self._stop(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop between two epochs; the state has just been saved."""
+        if self.received is not None:
+            self._stop(trainer)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number
+
+    def _stop(self, trainer: Trainer) -> None:
+        problem = f"stopped at step {trainer.global_step}"
+        remedy = f"go on with: aam {self.command} --resume-from {self.run.path}"
+        raise PreemptedError(f"{problem}; {remedy}", interrupted=self.received == signal.SIGINT)

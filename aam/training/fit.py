@@ -1,0 +1,183 @@
+"""The training run: Lightning's Trainer around a prepared model; the best model ends up in the run directory."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from aam.config import TrainConfig
+from aam.files.run_directory import RunDirectory
+from aam.files.run_log import say
+from aam.models.folder import ModelDescription, save_model
+from aam.models.sequence_predictor import SequencePredictor
+from aam.training.callbacks import BestModel, History, StopOnSignal
+from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
+from aam.training.module import TrainingModule
+from aam.training.prepare import Prepared
+from aam.training.progress import ProgressBar
+
+PRECISIONS = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training run came out.
+
+    Attributes
+    ----------
+    best_epoch, best_value
+        Epoch (from 0) whose model was kept, and its metric.
+    epochs
+        Epochs that were trained, in all.
+    seconds
+        Of this process's part of the training.
+    peak_bytes
+        Most memory that was taken: of the GPU, or of the process on a CPU.
+    """
+
+    best_epoch: int
+    best_value: float
+    epochs: int
+    seconds: float
+    peak_bytes: int
+
+
+def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
+    """Train, from the start or from the newest checkpoint of the run directory.
+
+    Parameters
+    ----------
+    prepared
+        What to train.
+    run
+        Takes checkpoints, metrics and, in ``model/``, the best model.
+    command
+        ``train`` or ``pretrain``.
+
+    Raises
+    ------
+    NonFiniteError
+        If the loss or a gradient is not finite; the weights are those before.
+    PreemptedError
+        If a signal stopped the run, which can then be resumed.
+    """
+    config = prepared.plan.config
+    module = TrainingModule(prepared.model, prepared.plan, prepared.frozen_vectors_AD)
+    if config.run.compile_model:
+        prepared.model.compile(dynamic=True)
+    best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
+    callbacks = [History(run, best), best, *_callbacks(prepared, run, command)]
+    checkpoint = latest_checkpoint(run.checkpoints) if config.run.resume_from is not None else None
+    started = time.monotonic()
+    with _quiet():
+        trainer = _trainer(prepared, run, callbacks)
+        trainer.fit(module, datamodule=prepared.data, ckpt_path=checkpoint)
+    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, peak_bytes())
+    say(*_outcome(fitted, prepared))
+    return fitted
+
+
+def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:
+    """What the model folder says of the model besides its weights."""
+    config, model = prepared.plan.config, prepared.model
+    base = model.base if isinstance(model, SequencePredictor) else model
+    head = {}
+    if isinstance(config, TrainConfig):
+        head = {"loss_type": config.target.loss_type, "linear_path": config.target.linear_path}
+    return ModelDescription(
+        options=base.options,
+        supervision=base.supervision,
+        target=prepared.target,
+        head=head,
+        data={
+            "trim_length": config.table.trim_length,
+            "max_bp": config.table.max_bp,
+            "rarefy_depth": prepared.study.rarefy_depth,
+            "token_limit": config.sampling.token_limit,
+            "asv_sampling": config.sampling.asv_sampling,
+        },
+        record=record,
+    )
+
+
+def peak_bytes() -> int:
+    """Most memory taken so far: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: int, value: float) -> None:
+    plan = prepared.plan
+    record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "best epoch": epoch + 1}
+    record |= {f"validation {n.removeprefix('val_')}": round(v, 6) for n, v in module.latest.items() if n != "val_loss"}
+    record |= {"seed": plan.config.run.seed}
+    save_model(run.model, dict(module.model.state_dict()), describe_model(prepared, record))
+
+
+def _callbacks(prepared: Prepared, run: RunDirectory, command: str) -> list[L.Callback]:
+    plan = prepared.plan
+    patience = plan.config.optim.patience
+    assert patience is not None
+    stop = EarlyStopping(
+        plan.monitor, mode="max" if plan.higher_is_better else "min", patience=patience, check_finite=False
+    )
+    bar = [ProgressBar()] if plan.config.run.progress else []
+    return [stop, KeepCheckpoints(run.checkpoints), StopOnSignal(run, command), *bar]
+
+
+def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback]) -> L.Trainer:
+    config = prepared.plan.config
+    return L.Trainer(
+        accelerator="gpu" if prepared.device.type == "cuda" else "cpu",
+        devices=1,
+        precision=PRECISIONS[config.run.mixed_precision],
+        max_epochs=config.optim.epochs,
+        accumulate_grad_batches=config.optim.gradient_accumulation_steps,
+        gradient_clip_val=config.optim.max_grad_norm or None,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=run.path,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the engine's advertisements and hints, which are about choices made here on purpose, from the user."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
+    name = prepared.plan.config.optim.best_metric
+    stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else ", since it had stopped improving"
+    memory = f"peak memory {fitted.peak_bytes / 1e9:.1f} GB"
+    yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}; {memory}"
+    yield f"best epoch: {fitted.best_epoch + 1} ({name} {fitted.best_value:.4g})"

@@ -1,0 +1,99 @@
+"""What a run writes down of its data: inputs with their checksums, samples kept and left out, sizes, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aam.config import PretrainConfig, TrainConfig
+from aam.errors import InputError
+from aam.files.atomic import read_json, sha256_file
+from aam.files.run_directory import RunDirectory, environment
+from aam.training.prepare import Prepared
+
+DATA = "data.json"
+LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
+
+
+def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
+    """The content of ``data.json``, in plain types.
+
+    Parameters
+    ----------
+    prepared
+        The run.
+    command
+        The command line, as it was typed.
+    """
+    study = prepared.study
+    used = np.concatenate(list(prepared.split.parts().values()))
+    counts = study.table.counts[np.sort(used)]
+    lengths = study.lengths
+    return {
+        "command": command,
+        "inputs": list(input_records(prepared.plan.config)),
+        "flow": [
+            {
+                "step": step.step,
+                "kept": step.kept,
+                "dropped": step.dropped,
+                "reason": step.reason,
+                "examples": list(step.examples),
+            }
+            for step in study.flow
+        ],
+        "notes": [*study.notes, *prepared.split.notes],
+        "samples": {part: len(rows) for part, rows in prepared.split.parts().items()},
+        "num_asvs": len(lengths),
+        "rarefy_depth": study.rarefy_depth,
+        "reads_per_sample": np.sort(np.asarray(counts.sum(axis=1)).ravel()).tolist(),
+        "asvs_per_sample": np.sort(np.diff(counts.indptr)).tolist(),
+        "sequence_lengths": {
+            "min": int(lengths.min()),
+            "median": int(np.median(lengths)),
+            "max": int(lengths.max()),
+        },
+        "target": None if prepared.target is None else prepared.target.to_dict(),
+        "environment": environment(),
+    }
+
+
+def input_records(config: PretrainConfig | TrainConfig) -> Iterator[dict[str, Any]]:
+    """Path, size and SHA-256 of each input file."""
+    for path in _inputs(config):
+        yield {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+
+
+def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
+    """Refuse to resume a run whose inputs are not what they were.
+
+    Raises
+    ------
+    InputError
+        Naming the first file that differs.
+    """
+    if not (run.path / DATA).exists():
+        return
+    before = {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
+    for path in _inputs(config):
+        if not path.is_file() or before.get(str(path)) != sha256_file(path):
+            problem = f"is not the file that the run {run.path} began with"
+            raise InputError(path, problem, "put that one back, or start a new run")
+
+
+def write_lists(prepared: Prepared, run: RunDirectory) -> None:
+    """Write the ids of each part's samples."""
+    for part, rows in prepared.split.parts().items():
+        run.write_lines(LISTS[part], [str(sample_id) for sample_id in prepared.study.sample_ids[rows]])
+
+
+def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:
+    table, study, split = config.table, config.study, config.split
+    yield from table.table
+    yield from table.sequences
+    single = (study.tree, study.distances, study.distance_ids, study.taxonomy, study.metadata)
+    lists = (split.train_samples, split.val_samples, split.test_samples)
+    yield from (path for path in (*single, *lists) if path is not None)

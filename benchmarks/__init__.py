@@ -1,0 +1,1 @@
+"""Measurements of AAM: how accurate, and how fast."""

@@ -1,0 +1,26 @@
+"""List the benchmarks and how each is run: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def benchmarks() -> Iterator[tuple[str, str]]:
+    """Name and first sentence of each benchmark: the modules of this folder that run as a program."""
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if path.stem != "__main__" and "__main__" in text:
+            yield path.stem, (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+
+
+def main() -> None:
+    """Print the list."""
+    print("The benchmarks take minutes to hours and are started one by one; each explains itself with --help.")
+    for name, words in benchmarks():
+        print(f"\n{words}\n    python -m benchmarks.{name} --help")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Small models and batches made of plain arrays, for the tests of the models and of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from aam.config import ModelOptions
+from aam.data.alphabet import PAD
+from aam.data.batch import Batch, Sample, make_batch
+from aam.data.targets import TargetSpec
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+
+NUM_ASVS, LONGEST = 24, 17
+REGRESSION = TargetSpec(column="age", kind="regression", transform="zscore", shift=5.0, scale=2.0, mean=5.0)
+CLASSES = TargetSpec(column="site", kind="classification", classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
+
+
+def model_options(**changes: Any) -> ModelOptions:
+    """A model of one layer, 16 wide, without dropout."""
+    small = {"embedding_dim": 16, "attention_heads": 2, "attention_layers": 1, "num_soft_clades": 20, "dropout": 0.0}
+    return ModelOptions(**{**small, **changes})
+
+
+def tokens(num_asvs: int = NUM_ASVS, longest: int = LONGEST, seed: int = 0) -> np.ndarray:
+    """Random sequences of 12 bases and more, padded at the end."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(1, 5, (num_asvs, longest)).astype(np.uint8)
+    lengths = rng.integers(12, longest + 1, num_asvs)
+    lengths[0] = longest
+    codes[np.arange(longest) >= lengths[:, None]] = PAD
+    return codes
+
+
+def study(num_samples: int = 6, num_asvs: int = NUM_ASVS, seed: int = 0) -> tuple[list[Sample], np.ndarray]:
+    """Samples over random ASVs, and the ASVs' bases."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for row in range(num_samples):
+        asvs = np.sort(rng.choice(num_asvs, rng.integers(2, num_asvs // 2), replace=False))
+        counts = rng.integers(1, 200, len(asvs))
+        samples.append(Sample(row, asvs, counts, asvs, counts))
+    return samples, tokens(num_asvs, seed=seed)
+
+
+def batch_of(samples: list[Sample], tokens_AL: np.ndarray, **truths: torch.Tensor) -> Batch:
+    """A batch with truths."""
+    batch = make_batch(samples, tokens_AL, (tokens_AL != PAD).sum(axis=1))
+    for name, value in truths.items():
+        setattr(batch, name, value)
+    return batch
+
+
+def random_batch(num_samples: int = 6, seed: int = 0, **truths: torch.Tensor) -> Batch:
+    """A batch with distances, Faith PD and taxa, and whatever truths are given."""
+    samples, tokens_AL = study(num_samples, seed=seed)
+    batch = batch_of(samples, tokens_AL)
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.rand(num_samples, 3, generator=generator)
+    batch.distances_BB = torch.cdist(points, points)
+    batch.faith_pd_B = 10 + 3 * torch.rand(num_samples, generator=generator)
+    batch.taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    for name, value in truths.items():
+        setattr(batch, name, value)
+    return batch
+
+
+def fresh_encoder(supervision: SelfSupervision | None = None, seed: int = 0, **changes: Any) -> SequenceEncoder:
+    """An encoder with random weights, in evaluation mode."""
+    torch.manual_seed(seed)
+    return SequenceEncoder(model_options(**changes), supervision or SelfSupervision()).eval()
+
+
+def fresh_predictor(
+    target: TargetSpec, loss_type: str = "huber", linear_path: bool = True, seed: int = 0, **changes: Any
+) -> SequencePredictor:
+    """A predictor with random weights, in evaluation mode."""
+    encoder = fresh_encoder(seed=seed, **changes)
+    return SequencePredictor(encoder, target, loss_type, linear_path).eval()
+
+
+def all_weights_move(model: torch.nn.Module, seed: int = 0) -> None:
+    """Add noise to every weight, so that those that start at zero matter as well."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))

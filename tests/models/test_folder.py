@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from aam.config import ModelOptions
+from aam.errors import AamError, CheckpointError
+from aam.models.folder import (
+    CARD,
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    ModelDescription,
+    build_model,
+    checksum,
+    find_weights,
+    load_model,
+    save_model,
+)
+from aam.models.sequence_encoder import SelfSupervision
+from tests.models.model_cases import CLASSES, REGRESSION, all_weights_move, model_options, random_batch
+
+ENCODER = ModelDescription(
+    options=model_options(embedding_dim=8, asv_layers=0, sample_layers=0, encoder_layers=0, num_soft_clades=4),
+    supervision=SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y")),
+    target=None,
+    head={},
+    data={"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 64, "asv_sampling": "abundance"},
+    record={"samples": 12},
+)
+PREDICTOR = replace(ENCODER, target=REGRESSION, head={"loss_type": "huber", "linear_path": True})
+CLASSIFIER = replace(ENCODER, target=CLASSES, head={"loss_type": "huber", "linear_path": False})
+
+
+def saved(folder: Path, description: ModelDescription = PREDICTOR) -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = build_model(description)
+    all_weights_move(model)
+    save_model(folder, model.state_dict(), description)
+    return model.eval()
+
+
+def header(weights: Path) -> dict[str, Any]:
+    content = weights.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + size])
+
+
+def rewrite(weights: Path, **changes: Any) -> None:
+    """Change the description in the weights' file, with a right checksum."""
+    model = build_model(PREDICTOR)
+    text = json.dumps({**json.loads(header(weights)["__metadata__"]["aam"]), **changes})
+    metadata = {"aam": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    save_file({name: t.contiguous() for name, t in model.state_dict().items()}, weights, metadata)
+
+
+@pytest.mark.parametrize("description", [ENCODER, PREDICTOR, CLASSIFIER], ids=["encoder", "predictor", "classifier"])
+def test_round_trip(tmp_path: Path, description: ModelDescription) -> None:
+    model = saved(tmp_path / "a" / "model", description)
+    loaded, found = load_model(tmp_path / "a" / "model")
+    assert found == description
+    assert type(loaded) is type(model)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor), name
+    batch = random_batch()
+    assert torch.equal(loaded.eval()(batch).sample.sample_BD, model(batch).sample.sample_BD)
+
+
+def test_every_option_and_word_survives(tmp_path: Path) -> None:
+    target = replace(CLASSES, column="Körperstelle", classes=("ä, b", "\u2603", "c"))
+    options = ModelOptions(embedding_dim=8, count_embedding_method="concat", dropout=0.25, asv_layers=0)
+    description = replace(CLASSIFIER, options=options, target=target, record={"note": "ünïcode\n", "r2": None})
+    saved(tmp_path, description)
+    assert load_model(tmp_path)[1] == description
+
+
+def test_the_folder_holds_what_people_read(tmp_path: Path) -> None:
+    saved(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([WEIGHTS, CONFIG, CARD])
+    config = json.loads((tmp_path / CONFIG).read_text())
+    assert config["format"] == FORMAT
+    assert config["kind"] == "predictor"
+    assert config["target"]["column"] == "age"
+    assert config["model"]["embedding_dim"] == 8
+    card = (tmp_path / CARD).read_text()
+    assert "`age`" in card
+    assert "aam predict --model" in card
+    assert "rarefy_depth: 1000" in card
+    saved(tmp_path, CLASSIFIER)
+    assert "(a, b, c)" in (tmp_path / CARD).read_text()
+    saved(tmp_path, ENCODER)
+    assert "pretrained-encoder" in (tmp_path / CARD).read_text()
+
+
+def test_copies_for_people_are_not_read(tmp_path: Path) -> None:
+    saved(tmp_path)
+    (tmp_path / CONFIG).unlink()
+    (tmp_path / CARD).write_text("mine")
+    assert load_model(tmp_path)[1] == PREDICTOR
+
+
+def test_a_run_directory_and_the_file_itself_are_found(tmp_path: Path) -> None:
+    saved(tmp_path / "model")
+    for path in (tmp_path, tmp_path / "model", tmp_path / "model" / WEIGHTS):
+        assert find_weights(path) == tmp_path / "model" / WEIGHTS
+
+
+@pytest.mark.parametrize("path", ["http://example.org/model", "https://example.org/model"])
+def test_an_address_is_refused(path: str) -> None:
+    for given in (path, Path(path)):
+        with pytest.raises(CheckpointError, match="from disk only"):
+            find_weights(given)  # type: ignore[arg-type]
+
+
+def test_no_model(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no model found"):
+        load_model(tmp_path)
+    with pytest.raises(CheckpointError, match="no model found"):
+        load_model(tmp_path / "absent")
+
+
+def test_a_damaged_byte_is_found_wherever_it_is(tmp_path: Path) -> None:
+    saved(tmp_path)
+    weights = tmp_path / WEIGHTS
+    content = weights.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    places = [*range(10), *range(10, 8 + size, 23), *range(8 + size, len(content), len(content) // 60)]
+    for place in places:
+        for flipped in (0x01, 0x20):
+            damaged = bytearray(content)
+            damaged[place] ^= flipped
+            weights.write_bytes(damaged)
+            with pytest.raises(CheckpointError):
+                load_model(tmp_path)
+    weights.write_bytes(content)
+    load_model(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, -1])
+def test_a_file_that_was_cut_is_refused(tmp_path: Path, kept: int) -> None:
+    saved(tmp_path)
+    weights = tmp_path / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_model(tmp_path)
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "best_model.pt"
+    torch.save({"model": torch.zeros(3)}, path)
+    with pytest.raises(CheckpointError, match="pickles are never loaded"):
+        load_model(path)
+
+
+def test_another_programs_weights_are_refused(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(3)}, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match="not of AAM"):
+        load_model(tmp_path)
+
+
+def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
+    saved(tmp_path)
+    rewrite(tmp_path / WEIGHTS, format=FORMAT + 1, aam="9.9.9")
+    with pytest.raises(CheckpointError, match=r"aam 9\.9\.9.*update"):
+        load_model(tmp_path)
+
+
+def test_weights_that_do_not_fit_the_description_are_refused(tmp_path: Path) -> None:
+    description = replace(PREDICTOR, options=model_options(embedding_dim=16))
+    save_model(tmp_path, build_model(PREDICTOR).state_dict(), description)
+    with pytest.raises(CheckpointError, match="do not fit the description"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    model = build_model(PREDICTOR)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state["head.out.bias"].fill_(value)
+    save_model(tmp_path, state, PREDICTOR)
+    with pytest.raises(CheckpointError, match=r"head\.out\.bias are not finite"):
+        load_model(tmp_path)
+
+
+def test_messages_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"x" * 100)
+    with pytest.raises(AamError) as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_the_checksum_is_of_names_types_shapes_and_bytes() -> None:
+    tensors = {"a": torch.arange(6.0), "b": torch.tensor(True)}
+    assert checksum(tensors) == checksum(dict(reversed(tensors.items())))
+    others = [
+        {"a": torch.arange(6.0), "c": torch.tensor(True)},
+        {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True)},
+        {"a": torch.arange(6.0).int(), "b": torch.tensor(True)},
+        {"a": torch.arange(6.0), "b": torch.tensor(False)},
+        {"a": torch.arange(6.0)},
+    ]
+    assert len({checksum(tensors), *map(checksum, others)}) == 6
+    half = {"h": torch.ones(3, dtype=torch.bfloat16)}
+    assert checksum(half) == checksum({"h": torch.ones(3, dtype=torch.bfloat16)})

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from aam.data.batch import Batch
+from aam.models.asv_encoder import AsvEncoding
+from aam.models.corruption import Corruption, hide_abundances, mask_bases
+from aam.models.heads import (
+    ClassificationHead,
+    CountHead,
+    DistanceHead,
+    Encoded,
+    FaithHead,
+    Head,
+    NucleotideHead,
+    RegressionHead,
+    TargetHead,
+    TaxonomyHead,
+)
+from aam.models.sample_encoder import SampleEncoding
+from tests.models.model_cases import fresh_encoder, random_batch
+
+WIDTHS = [16, 64, 128, 256, 768, 1152]
+NO_ASV = AsvEncoding(torch.empty(0), torch.empty(0))
+
+
+def sample_vectors(number: int, dim: int) -> Tensor:
+    """Vectors as a layer norm leaves them."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.nn.functional.layer_norm(torch.randn(number, dim, generator=generator), (dim,))
+
+
+def of_samples(sample_BD: Tensor, profile_BK: Tensor | None = None) -> Encoded:
+    return Encoded(NO_ASV, SampleEncoding(torch.empty(0), sample_BD, profile_BK), Corruption())
+
+
+def encoded_batch(num_samples: int = 6) -> tuple[Encoded, Batch]:
+    batch = random_batch(num_samples)
+    generator = torch.Generator().manual_seed(0)
+    corruption = Corruption(
+        mask_bases(batch.tokens_UL, 0.2, "random", generator), hide_abundances(batch.mask_BS, 0.3, generator)
+    )
+    return fresh_encoder()(batch, corruption), batch
+
+
+def upper(distances_BB: Tensor) -> Tensor:
+    row, column = torch.triu_indices(len(distances_BB), len(distances_BB), offset=1)
+    return distances_BB[row, column]
+
+
+@pytest.mark.parametrize("dim", WIDTHS)
+def test_fresh_distances_do_not_depend_on_the_width_and_have_a_gradient(dim: int) -> None:
+    torch.manual_seed(0)
+    head = DistanceHead(dim)
+    sample_BD = sample_vectors(24, dim).requires_grad_()
+    distances = upper(head(sample_BD))
+    assert float(distances.detach().mean()) == pytest.approx(1, abs=0.15)
+    assert float(distances.detach().std()) > 0.2 / math.sqrt(dim)
+    truth = torch.rand(len(distances), generator=torch.Generator().manual_seed(1))
+    (distances - truth).square().mean().backward()
+    assert head.project.weight.grad is not None
+    assert sample_BD.grad is not None
+    relative = float(head.project.weight.grad.norm() * head.project.weight.detach().norm())
+    assert 0.02 < relative < 20
+    assert float(sample_BD.grad.norm() * sample_BD.detach().norm()) > 0.02
+    assert abs(float(head.log_scale.grad or 0)) > 0.1
+
+
+@pytest.mark.parametrize("dim", WIDTHS)
+def test_distances_above_1_are_fitted_in_a_few_steps(dim: int) -> None:
+    torch.manual_seed(0)
+    head, sample_BD = DistanceHead(dim), sample_vectors(10, dim)
+    points = 3 * torch.rand(10, 2, generator=torch.Generator().manual_seed(1))
+    truth = upper(torch.cdist(points, points))
+    assert float(truth.max()) > 2
+    optimizer = torch.optim.AdamW(
+        [{"params": head.project.parameters(), "lr": 0.2 / dim}, {"params": [head.log_scale], "lr": 0.05}]
+    )
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = (upper(head(sample_BD)) - truth).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.25 * losses[0]
+    assert float(upper(head(sample_BD)).detach().max()) > 1.5
+
+
+def test_distances_are_euclidean_distances_of_the_projection() -> None:
+    head, sample_BD = DistanceHead(16), sample_vectors(5, 16)
+    with torch.no_grad():
+        head.log_scale.fill_(math.log(3))
+        z_BD = head.project(sample_BD)
+        expected = 3 * torch.tensor([[float((a - b).norm()) for b in z_BD] for a in z_BD]) / math.sqrt(32)
+        torch.testing.assert_close(head(sample_BD), expected)
+
+
+def test_distances_are_compared_pair_by_pair() -> None:
+    head, batch = DistanceHead(16), random_batch(4)
+    comparison = head.compare(of_samples(sample_vectors(4, 16)), batch)
+    assert batch.distances_BB is not None
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    assert comparison.truth.tolist() == [float(batch.distances_BB[i, j]) for i, j in pairs]
+    expected = (comparison.prediction - comparison.truth).square().mean()
+    torch.testing.assert_close(head.loss(comparison), expected)
+
+
+def test_equal_samples_have_no_distance_and_a_finite_gradient() -> None:
+    head = DistanceHead(16)
+    sample_BD = sample_vectors(1, 16).repeat(3, 1).requires_grad_()
+    distances = head(sample_BD)
+    assert not distances.any()
+    (distances - 1).square().sum().backward()
+    assert sample_BD.grad is not None
+    assert torch.isfinite(sample_BD.grad).all()
+
+
+def nothing_to_compare() -> list[tuple[Head, Encoded, Batch]]:
+    """Each head with a batch in which there is nothing for it to predict."""
+    encoded, batch = encoded_batch()
+    nothing = Corruption(torch.zeros_like(batch.tokens_UL, dtype=torch.bool), torch.zeros_like(batch.mask_BS))
+    batch.taxonomy_U = torch.full((len(batch.asvs_U),), -1)
+    empty = encoded._replace(corruption=nothing)
+    alone, single = encoded_batch(1)
+    return [
+        (DistanceHead(16), alone, single),
+        (NucleotideHead(16, 5), empty, batch),
+        (CountHead(16), empty, batch),
+        (TaxonomyHead(16, 4), empty, batch),
+    ]
+
+
+@pytest.mark.parametrize("which", range(4), ids=["distance", "nucleotide", "count", "taxonomy"])
+def test_nothing_to_predict_is_a_loss_of_zero_with_a_gradient(which: int) -> None:
+    head, encoded, batch = nothing_to_compare()[which]
+    comparison = head.compare(encoded, batch)
+    assert comparison.truth.numel() == 0
+    loss = head.loss(comparison)
+    assert float(loss.detach()) == 0
+    loss.backward()
+    assert isinstance(head, torch.nn.Module)
+    assert all(p.grad is None or not p.grad.any() for p in head.parameters())
+
+
+@pytest.mark.parametrize("patch", [1, 3, 5])
+def test_only_masked_bases_meet_the_nucleotide_head(patch: int) -> None:
+    batch = random_batch()
+    masked_UL = mask_bases(batch.tokens_UL, 0.2, "span", torch.Generator().manual_seed(0))
+    encoded = fresh_encoder(nucleotide_patch=patch)(batch, Corruption(masked_UL))
+    head = NucleotideHead(16, patch)
+    comparison = head.compare(encoded, batch)
+    places = masked_UL.nonzero().tolist()
+    assert comparison.prediction.shape == (len(places), 4)
+    assert comparison.truth.tolist() == [int(batch.tokens_UL[u, p]) - 1 for u, p in places]
+    for found, (u, p) in zip(comparison.prediction, places, strict=True):
+        all_logits = head.classify(encoded.asv.patch_UPD[u, p // patch]).view(patch, 4)
+        torch.testing.assert_close(found, all_logits[p % patch])
+    assert float(head.loss(comparison).detach()) == pytest.approx(math.log(4), rel=0.05)
+
+
+def test_counts_are_asked_where_they_were_hidden() -> None:
+    encoded, batch = encoded_batch()
+    head = CountHead(16)
+    hidden_BS = encoded.corruption.hidden_BS
+    assert hidden_BS is not None
+    head.center.fill_(-3.0)
+    head.spread.fill_(2.0)
+    comparison = head.compare(encoded, batch)
+    shares = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(comparison.truth, (shares[hidden_BS].log() + 3) / 2)
+    assert len(comparison.prediction) == int(hidden_BS.sum())
+    everything = head.compare(encoded._replace(corruption=Corruption()), batch)
+    assert len(everything.truth) == int(batch.mask_BS.sum())
+    assert torch.isfinite(everything.truth).all()
+
+
+@pytest.mark.parametrize("num_samples", [1, 5])
+def test_faith_pd_is_standardised(num_samples: int) -> None:
+    head, batch = FaithHead(16), random_batch(num_samples)
+    head.center.fill_(11.0)
+    head.spread.fill_(0.5)
+    comparison = head.compare(of_samples(sample_vectors(num_samples, 16)), batch)
+    assert batch.faith_pd_B is not None
+    torch.testing.assert_close(comparison.truth, (batch.faith_pd_B - 11) / 0.5)
+    assert comparison.prediction.shape == (num_samples,)
+    expected = torch.nn.functional.huber_loss(comparison.prediction, comparison.truth)
+    torch.testing.assert_close(head.loss(comparison), expected)
+    assert {"center", "spread"} <= set(head.state_dict())
+
+
+def test_unknown_taxa_are_left_out() -> None:
+    encoded, batch = encoded_batch()
+    head = TaxonomyHead(16, 4)
+    assert batch.taxonomy_U is not None
+    known = batch.taxonomy_U >= 0
+    assert 0 < known.sum() < len(known)
+    comparison = head.compare(encoded, batch)
+    torch.testing.assert_close(comparison.prediction, head.classify(encoded.asv.asv_UD[known]))
+    assert comparison.truth.tolist() == batch.taxonomy_U[known].tolist()
+
+
+@pytest.mark.parametrize("dim", WIDTHS)
+def test_a_fresh_target_head_gives_its_bias_with_a_tenth_of_the_spread(dim: int) -> None:
+    torch.manual_seed(0)
+    head = TargetHead(dim, 32, 1, 0.1).eval()
+    with torch.no_grad():
+        head.out.bias.fill_(7.0)
+        output = head(SampleEncoding(torch.empty(0), sample_vectors(400, dim), torch.randn(400, 32)))
+    assert float(output.mean()) == pytest.approx(7, abs=0.12)
+    assert 0.02 < float(output.std()) < 0.12
+    assert head.linear_path is not None
+    assert not head.linear_path.weight.any()
+
+
+def test_the_linear_path_adds_its_product() -> None:
+    head, sample_BD, profile_BK = TargetHead(16, 8, 3, 0.0), sample_vectors(4, 16), torch.randn(4, 8)
+    without = head(SampleEncoding(torch.empty(0), sample_BD, None))
+    assert head.linear_path is not None
+    torch.nn.init.normal_(head.linear_path.weight)
+    with_path = head(SampleEncoding(torch.empty(0), sample_BD, profile_BK))
+    torch.testing.assert_close(with_path - without, profile_BK @ head.linear_path.weight.T)
+    assert TargetHead(16, 0, 3, 0.0).linear_path is None
+
+
+@pytest.mark.parametrize("num_samples", [1, 4])
+def test_regression_is_weighted_by_sample(num_samples: int) -> None:
+    head = RegressionHead(16, 0, 0.0, "mae")
+    weight_B = torch.arange(1.0, num_samples + 1)
+    batch = random_batch(num_samples, target_B=torch.randn(num_samples), weight_B=weight_B)
+    comparison = head.compare(of_samples(sample_vectors(num_samples, 16)), batch)
+    assert comparison.prediction.shape == comparison.truth.shape == (num_samples,)
+    expected = ((comparison.prediction - comparison.truth).abs() * weight_B).sum() / weight_B.sum()
+    torch.testing.assert_close(head.loss(comparison), expected)
+
+
+def test_classes_are_weighted_by_class_and_sample() -> None:
+    class_weights = (1.0, 2.0, 0.5)
+    head = ClassificationHead(16, 0, 0.0, class_weights)
+    batch = random_batch(4, target_B=torch.tensor([0, 2, 1, 1]), weight_B=torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    comparison = head.compare(of_samples(sample_vectors(4, 16)), batch)
+    assert comparison.prediction.shape == (4, 3)
+    each = torch.nn.functional.cross_entropy(comparison.prediction, comparison.truth, reduction="none")
+    weight = torch.tensor([1.0, 1.0, 6.0, 8.0])
+    torch.testing.assert_close(head.loss(comparison), (each * weight).sum() / weight.sum())
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_large_targets_survive_lower_precision(precision: torch.dtype) -> None:
+    head = RegressionHead(16, 4, 0.0, "mse").eval()
+    with torch.no_grad():
+        head.out.bias.fill_(1_234_567.0)
+    sample = SampleEncoding(torch.empty(0), sample_vectors(3, 16), torch.zeros(3, 4))
+    with torch.autocast("cpu", precision):
+        output = head(sample)
+    assert output.detach().squeeze(1).tolist() == pytest.approx([1_234_567] * 3, abs=1)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from aam.config import TargetOptions
+from aam.data.targets import fit_target
+from aam.models.corruption import Corruption
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model_options, random_batch
+
+
+@pytest.mark.parametrize("transform", ["zscore", "minmax", "none"])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_fresh_predictions_have_the_targets_mean_and_a_sane_spread(unit: float, transform: str) -> None:
+    values = unit * np.random.default_rng(0).normal(50, 10, 200)
+    options = TargetOptions(metadata_column="x", target_transform=transform)  # type: ignore[arg-type]
+    target = fit_target(options, values, np.arange(160), "sheet.tsv")
+    model = fresh_predictor(target)
+    model.set_prior(torch.from_numpy(target.encode(values[:160])).mean())
+    with torch.no_grad():
+        predicted = target.decode(model.predict(model(random_batch(40))).numpy())
+    assert predicted.mean() == pytest.approx(values[:160].mean(), rel=1e-6, abs=0.2 * target.scale)
+    assert predicted.std() < 0.3 * target.scale + 1e-6 * predicted.mean()
+    assert np.isfinite(predicted).all()
+
+
+def test_a_prior_of_classes() -> None:
+    model = fresh_predictor(CLASSES)
+    shares = torch.tensor([0.7, 0.3, 0.0])
+    model.set_prior(shares)
+    with torch.no_grad():
+        probability = model.predict(model(random_batch(30)))
+    torch.testing.assert_close(probability.sum(dim=1), torch.ones(30))
+    torch.testing.assert_close(probability.mean(dim=0), shares, rtol=0, atol=0.05)
+
+
+def test_the_targets_head_comes_first_and_the_encoders_after_it() -> None:
+    supervision = SelfSupervision(encoder_type="unifrac", counts=True)
+    base = SequenceEncoder(model_options(), supervision)
+    model = SequencePredictor(base, REGRESSION, "mse", True)
+    assert [head.name for head in model.task_heads()] == ["target", "distance", "count"]
+
+
+@pytest.mark.parametrize("num_samples", [1, 5])
+@pytest.mark.parametrize("target", [REGRESSION, CLASSES], ids=["regression", "classification"])
+def test_a_step_lowers_the_loss(target: object, num_samples: int) -> None:
+    spec = REGRESSION if target is REGRESSION else CLASSES
+    model = fresh_predictor(spec).train()
+    truth = torch.arange(num_samples) % 3
+    batch = random_batch(num_samples, target_B=truth if spec is CLASSES else truth.float() + 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        head = model.task_heads()[0]
+        loss = head.loss(head.compare(model(batch, Corruption()), batch))
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+def test_shapes_of_predictions() -> None:
+    batch = random_batch(3)
+    number, classes = fresh_predictor(REGRESSION), fresh_predictor(CLASSES)
+    assert number.predict(number(batch)).shape == (3,)
+    assert classes.predict(classes(batch)).shape == (3, 3)
+
+
+@pytest.mark.parametrize(("linear_path", "clades"), [(False, 20), (True, 0)])
+def test_the_linear_path_is_optional(linear_path: bool, clades: int) -> None:
+    model = fresh_predictor(REGRESSION, linear_path=linear_path, num_soft_clades=clades)
+    assert model.head.linear_path is None
+    assert torch.isfinite(model.predict(model(random_batch()))).all()
+
+
+def test_class_weights_are_those_of_the_target_or_equal() -> None:
+    assert fresh_predictor(CLASSES).head.class_weight_C.tolist() == [1.0, 2.0, 0.5]
+    assert fresh_predictor(replace(CLASSES, class_weights=())).head.class_weight_C.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_the_number_of_weights() -> None:
+    assert num_parameters(torch.nn.Linear(3, 4)) == 16

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aam.errors import (
+    AamError,
+    CheckpointError,
+    ConfigError,
+    InputError,
+    NonFiniteError,
+    Problems,
+    RunError,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [(ConfigError, 2), (CheckpointError, 2), (RunError, 3), (NonFiniteError, 4), (AamError, 3)]
+)
+def test_exit_codes(kind: type[AamError], code: int) -> None:
+    assert kind("what is wrong").exit_code == code
+    assert issubclass(kind, AamError)
+    assert not issubclass(kind, (OSError, ValueError)), "these are caught where others raise them"
+
+
+@pytest.mark.parametrize("source", ["table.biom", Path("/data/x/table.biom"), "C:\\data\\table.biom"])
+def test_an_input_error_names_the_file_what_is_wrong_and_what_to_do(source: str | Path) -> None:
+    error = InputError(source, "3 samples have no reads", "leave them out")
+    assert str(error) == "table.biom: 3 samples have no reads; leave them out"
+    assert error.problems == (str(error),)
+    assert error.exit_code == 2
+    assert str(InputError(source, "is empty")) == "table.biom: is empty"
+
+
+def test_problems_are_collected_and_said_at_once() -> None:
+    problems = Problems(Path("/data/table.tsv"))
+    problems.raise_if_any()
+    problems.add("first", "do this")
+    problems.add("second")
+    with pytest.raises(InputError) as caught:
+        problems.raise_if_any()
+    assert caught.value.problems == ("table.tsv: first; do this", "table.tsv: second")
+    assert str(caught.value) == "table.tsv: first; do this (and 1 more: `aam check` lists them)"
+    assert caught.value.exit_code == 2
+
+
+def test_a_single_problem_is_said_as_it_is() -> None:
+    problems = Problems("table.tsv")
+    problems.add("first")
+    with pytest.raises(InputError) as caught:
+        problems.raise_if_any()
+    assert str(caught.value) == "table.tsv: first"

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn import metrics as oracle
+from torch import Tensor
+
+from aam.data.targets import TargetSpec
+from aam.models.heads import Comparison, Head
+from aam.training.metrics import ValidationMetrics
+from aam.training.plan import CLASSIFICATION_METRICS, HIGHER_IS_BETTER, LOWER_IS_BETTER, REGRESSION_METRICS
+from tests.models.model_cases import CLASSES, REGRESSION
+
+
+class Named:
+    """A head, as far as metrics know one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def compare(self, *_: object) -> Comparison:
+        raise NotImplementedError
+
+    def loss(self, *_: object) -> Tensor:
+        raise NotImplementedError
+
+
+def measured(
+    name: str, prediction: Tensor, truth: Tensor, target: TargetSpec | None = None, batches: int = 3
+) -> dict[str, float]:
+    """The metrics of one head, fed in batches."""
+    head: Head = Named(name)
+    metrics = ValidationMetrics([head], target, taxonomy_classes=5)
+    cuts = np.linspace(0, len(truth), batches + 1).astype(int)
+    for start, end in pairwise(cuts):
+        metrics.update(name, Comparison(prediction[start:end], truth[start:end]))
+    return metrics.compute()
+
+
+def numbers(size: int = 50) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randn(size, generator=generator)
+    return truth + 0.5 * torch.randn(size, generator=generator), truth
+
+
+def classes(size: int = 60) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(0, 3, (size,), generator=generator)
+    return 2 * torch.nn.functional.one_hot(truth, 3) + 2 * torch.randn(size, 3, generator=generator), truth
+
+
+@pytest.mark.parametrize("transform", ["zscore", "log-zscore"])
+def test_regression_in_the_users_units(transform: str) -> None:
+    target = replace(REGRESSION, transform=transform, shift=3.0, scale=0.5)
+    prediction, truth = numbers()
+    found = measured("target", prediction, truth, target)
+    predicted, true = target.decode(prediction.numpy()), target.decode(truth.numpy())
+    assert found == pytest.approx(
+        {
+            "mae": oracle.mean_absolute_error(true, predicted),
+            "rmse": oracle.root_mean_squared_error(true, predicted),
+            "r2": oracle.r2_score(true, predicted),
+            "spearman": stats.spearmanr(true, predicted).statistic,
+        },
+        rel=1e-5,
+    )
+    assert set(found) == REGRESSION_METRICS
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(2015.0, 2.0), (1e6, 1.0), (0.0, 1e-6)])
+def test_numbers_far_from_zero_keep_their_r2(shift: float, scale: float) -> None:
+    target = replace(REGRESSION, shift=shift, scale=scale)
+    prediction, truth = numbers(500)
+    expected = oracle.r2_score(truth.numpy(), prediction.numpy())
+    assert measured("target", prediction, truth, target)["r2"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_classification() -> None:
+    logits, truth = classes()
+    found = measured("target", logits, truth, CLASSES)
+    predicted = logits.argmax(dim=1).numpy()
+    probability = logits.softmax(dim=1).double().numpy()
+    probability /= probability.sum(axis=1, keepdims=True)
+    assert found == pytest.approx(
+        {
+            "accuracy": oracle.accuracy_score(truth, predicted),
+            "balanced_accuracy": oracle.balanced_accuracy_score(truth, predicted),
+            "f1": oracle.f1_score(truth, predicted, average="macro"),
+            "auroc": oracle.roc_auc_score(truth, probability, multi_class="ovr", average="macro"),
+        },
+        rel=1e-5,
+    )
+    assert set(found) == CLASSIFICATION_METRICS
+
+
+def test_a_class_that_is_absent_is_left_out_of_the_means() -> None:
+    logits, truth = classes()
+    logits, truth = logits[truth != 1], truth[truth != 1]
+    predicted = logits.argmax(dim=1)
+    assert (predicted == 1).any()
+    probability = logits.softmax(dim=1).numpy()
+    found = measured("target", logits, truth, CLASSES)
+    recalls = [float((predicted[truth == c] == c).double().mean()) for c in (0, 2)]
+    areas = [oracle.roc_auc_score((truth == c).numpy(), probability[:, c]) for c in (0, 2)]
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+    assert found["auroc"] == pytest.approx(np.mean(areas))
+    assert found["f1"] == pytest.approx(oracle.f1_score(truth, predicted, average="macro"), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_one_class_alone_has_no_auroc(size: int) -> None:
+    found = measured("target", classes(size)[0], torch.full((size,), 2), CLASSES, batches=1)
+    assert "auroc" not in found
+    assert 0 <= found["balanced_accuracy"] == found["accuracy"] <= 1
+
+
+def test_a_single_sample_has_errors_but_no_correlation() -> None:
+    found = measured("target", torch.tensor([1.0]), torch.tensor([3.0]), REGRESSION, batches=1)
+    assert found == {"mae": 4.0, "rmse": 4.0}
+    assert measured("faith_pd", torch.ones(1), torch.ones(1), batches=1) == {}
+    assert measured("distance", torch.ones(1), torch.zeros(1), batches=1) == {"distance_mae": 1.0}
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_constant_predictions_or_truths_neither_warn_nor_crash(size: int) -> None:
+    constant, varied = torch.ones(size), torch.arange(size).float()
+    for pair in [(constant, varied), (varied, constant), (constant, constant)]:
+        found = measured("target", *pair, REGRESSION, batches=1)
+        assert {"mae", "rmse"} <= set(found)
+        assert all(np.isfinite(value) for value in found.values())
+        assert "distance_correlation" not in measured("distance", *pair, batches=1)
+
+
+def test_nothing_fed_is_nothing_measured() -> None:
+    heads: list[Head] = [Named(name) for name in ("target", "distance", "nucleotide", "count", "faith_pd", "taxonomy")]
+    for target in (None, REGRESSION, CLASSES):
+        metrics = ValidationMetrics(heads if target else heads[1:], target, taxonomy_classes=3)
+        metrics.update("taxonomy", Comparison(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long)))
+        assert metrics.compute() == {}
+
+
+def test_heads_of_the_encoder() -> None:
+    prediction, truth = numbers()
+    expected = stats.pearsonr(prediction, truth).statistic
+    for name in ("count", "faith_pd"):
+        assert measured(name, prediction, truth) == pytest.approx({f"{name}_correlation": expected}, rel=1e-5)
+    found = measured("distance", prediction, truth)
+    error = oracle.mean_absolute_error(truth, prediction)
+    assert found == pytest.approx({"distance_correlation": expected, "distance_mae": error}, rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "num_classes"), [("nucleotide", 4), ("taxonomy", 5)])
+def test_accuracies(name: str, num_classes: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, truth = torch.randn(40, num_classes, generator=generator), torch.arange(40) % num_classes
+    expected = oracle.accuracy_score(truth, logits.argmax(dim=1))
+    assert measured(name, logits, truth) == pytest.approx({f"{name}_accuracy": expected})
+
+
+@pytest.mark.parametrize("taxonomy_classes", [0, 1])
+def test_few_taxa(taxonomy_classes: int) -> None:
+    metrics = ValidationMetrics([Named("taxonomy")], None, taxonomy_classes)
+    metrics.update("taxonomy", Comparison(torch.zeros(3, 1), torch.zeros(3, dtype=torch.long)))
+    assert metrics.compute() == {"taxonomy_accuracy": 1.0}
+
+
+def test_reset_forgets() -> None:
+    metrics = ValidationMetrics([Named("target")], REGRESSION, 0)
+    prediction, truth = numbers()
+    metrics.update("target", Comparison(prediction, truth))
+    first = metrics.compute()
+    metrics.reset()
+    assert metrics.compute() == {}
+    metrics.update("target", Comparison(prediction, truth))
+    assert metrics.compute() == first
+
+
+def test_predictions_of_low_precision_with_a_graph() -> None:
+    prediction, truth = numbers()
+    rounded = prediction.bfloat16().requires_grad_()
+    assert measured("target", rounded, truth, REGRESSION)["mae"] > 0
+
+
+def test_every_metric_has_a_direction() -> None:
+    measured_names = REGRESSION_METRICS | CLASSIFICATION_METRICS
+    assert measured_names <= HIGHER_IS_BETTER | LOWER_IS_BETTER
+    assert not HIGHER_IS_BETTER & LOWER_IS_BETTER

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from aam.config import OptimOptions
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+from aam.training.optim import WarmupCosine, make_optimizer, make_scheduler, parameter_groups
+from tests.models.model_cases import REGRESSION, model_options
+
+LR = 0.01
+
+
+def predictor() -> SequencePredictor:
+    supervision = SelfSupervision(encoder_type="unifrac", counts=True)
+    return SequencePredictor(SequenceEncoder(model_options(), supervision), REGRESSION, "huber", True)
+
+
+def optimizer_of(options: OptimOptions) -> torch.optim.Optimizer:
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    return make_optimizer([{"params": [weight], "weight_decay": 0.0}], options)
+
+
+def rates(steps: int, beyond: int = 0, **changes: Any) -> list[float]:
+    """The rate of each step, and of some after the last."""
+    options = OptimOptions(**{"lr": LR, "warmup_steps": 0, **changes})
+    optimizer = optimizer_of(options)
+    course = make_scheduler(optimizer, options, steps, "val_loss", higher=False)
+    found = []
+    for _ in range(steps + beyond):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        course["scheduler"].step()
+    return [*found, optimizer.param_groups[0]["lr"]]
+
+
+def test_warmup_cosine_at_given_steps() -> None:
+    found = rates(100, scheduler="warmup_cosine", warmup_steps=10)
+    assert found[0] == pytest.approx(LR / 11)
+    assert found[4] == pytest.approx(LR * 5 / 11)
+    assert found[10] == pytest.approx(LR)
+    assert found[40] == pytest.approx(LR * 0.5 * (1 + math.cos(math.pi / 3)))
+    assert found[55] == pytest.approx(LR / 2)
+    assert found[100] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("scheduler", ["warmup_cosine", "cosine"])
+def test_the_lowest_rate(scheduler: str) -> None:
+    found = rates(50, beyond=20, scheduler=scheduler, scheduler_eta_min=LR / 4)
+    assert found[0] == pytest.approx(LR)
+    assert found[25] == pytest.approx(LR * 5 / 8)
+    assert found[50:] == pytest.approx([LR / 4] * 21)
+
+
+@pytest.mark.parametrize("scheduler", ["warmup_cosine", "cosine"])
+@pytest.mark.parametrize("steps", [1, 2, 30])
+def test_no_rise_after_the_end(scheduler: str, steps: int) -> None:
+    found = rates(steps, beyond=2 * steps, scheduler=scheduler)
+    assert found[steps:] == pytest.approx([0] * (2 * steps + 1), abs=1e-12)
+
+
+@pytest.mark.parametrize(("warmup", "steps"), [(10, 10), (1, 1), (20, 10), (0, 1)])
+def test_a_warm_up_as_long_as_the_run(warmup: int, steps: int) -> None:
+    found = rates(steps, beyond=30, scheduler="warmup_cosine", warmup_steps=warmup)
+    assert all(0 <= rate <= LR * 1.000001 for rate in found)
+    assert found[0] > 0
+    assert found[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_cosine_is_torchs() -> None:
+    options = OptimOptions(lr=LR, scheduler="cosine", scheduler_eta_min=1e-3)
+    optimizer = optimizer_of(options)
+    course = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40, eta_min=1e-3)
+    expected = []
+    for _ in range(41):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        course.step()
+    assert rates(40, scheduler="cosine", scheduler_eta_min=1e-3) == pytest.approx(expected)
+
+
+def test_cosine_restarts() -> None:
+    found = rates(70, scheduler="cosine_restarts", scheduler_t0=10, scheduler_t_mult=2)
+    assert [found[step] for step in (0, 10, 30)] == pytest.approx([LR] * 3)
+    assert [found[step] for step in (5, 20, 50)] == pytest.approx([LR / 2] * 3)
+    assert found[9] < 0.03 * LR
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 20, 100, 999])
+@pytest.mark.parametrize("warmup", [0, 1, 50])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_onecycle_lasts_for_the_run(steps: int, warmup: int, optimizer: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = rates(steps, scheduler="onecycle", warmup_steps=warmup, optimizer=optimizer)
+    assert all(0 <= rate <= LR * 1.000001 for rate in found)
+    assert found[-1] == pytest.approx(LR / 25 / 1e4)
+    if steps >= 5 and warmup < 0.8 * steps:
+        assert found[max(1, warmup)] == pytest.approx(LR)
+        assert max(found) == found[max(1, warmup)]
+
+
+@pytest.mark.parametrize(("batches", "accumulation", "epochs"), [(7, 3, 4), (6, 3, 2), (1, 5, 3)])
+def test_onecycle_with_accumulated_gradients(batches: int, accumulation: int, epochs: int) -> None:
+    """The Trainer steps after every few batches and at the end of each epoch."""
+    planned = math.ceil(batches / accumulation) * epochs
+    options = OptimOptions(lr=LR, scheduler="onecycle", warmup_steps=2)
+    optimizer = optimizer_of(options)
+    course = make_scheduler(optimizer, options, planned, "val_loss", higher=False)["scheduler"]
+    done = 0
+    for _ in range(epochs):
+        for batch in range(batches):
+            if (batch + 1) % accumulation == 0 or batch + 1 == batches:
+                optimizer.step()
+                course.step()
+                done += 1
+    assert done == planned
+
+
+def test_onecycle_leaves_the_momentum_of_sgd_to_its_option() -> None:
+    options = OptimOptions(lr=LR, scheduler="onecycle", optimizer="sgd", momentum=0.7, warmup_steps=2)
+    optimizer = optimizer_of(options)
+    course = make_scheduler(optimizer, options, 10, "val_loss", higher=False)["scheduler"]
+    for _ in range(10):
+        assert optimizer.param_groups[0]["momentum"] == 0.7
+        optimizer.step()
+        course.step()
+
+
+@pytest.mark.parametrize("higher", [False, True])
+def test_plateau_lowers_the_rate_when_the_metric_stands_still(higher: bool) -> None:
+    options = OptimOptions(
+        lr=LR, scheduler="plateau", scheduler_patience=2, scheduler_factor=0.5, scheduler_min_lr=LR / 3
+    )
+    optimizer = optimizer_of(options)
+    course = make_scheduler(optimizer, options, 100, "val_r2", higher=higher)
+    assert (course["interval"], course["monitor"]) == ("epoch", "val_r2")
+    values = [0.1, 0.2, 0.3] if higher else [0.3, 0.2, 0.1]
+    found = []
+    for value in values + [values[-1]] * 8:
+        course["scheduler"].step(value)
+        found.append(optimizer.param_groups[0]["lr"])
+    assert found == pytest.approx([LR] * 5 + [LR / 2] * 3 + [LR / 3] * 3)
+
+
+def test_no_scheduler() -> None:
+    options = OptimOptions(scheduler="none")
+    assert make_scheduler(optimizer_of(options), options, 10, "val_loss", higher=False) is None
+
+
+def test_schedules_by_step_say_so() -> None:
+    for scheduler in ("warmup_cosine", "cosine", "cosine_restarts", "onecycle"):
+        options = OptimOptions(scheduler=scheduler, warmup_steps=1)
+        course = make_scheduler(optimizer_of(options), options, 10, "val_loss", higher=False)
+        assert (course["interval"], course["frequency"]) == ("step", 1)
+
+
+def test_the_share_of_the_peak() -> None:
+    course = WarmupCosine(warmup=2, total=6, floor=0.2)
+    assert [course(step) for step in range(8)] == pytest.approx(
+        [1 / 3, 2 / 3, 1, 0.2 + 0.4 * (1 + math.sqrt(0.5)), 0.6, 0.2 + 0.4 * (1 - math.sqrt(0.5)), 0.2, 0.2]
+    )
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(("name", "kind"), [("adamw", "AdamW"), ("adam", "Adam"), ("sgd", "SGD")])
+def test_optimizers(name: str, kind: str, fused: bool) -> None:
+    options = OptimOptions(optimizer=name, lr=LR, momentum=0.6)  # type: ignore[arg-type]
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    optimizer = make_optimizer([{"params": [weight], "weight_decay": 0.5}], options, fused=fused)
+    assert type(optimizer).__name__ == kind
+    assert optimizer.param_groups[0]["lr"] == LR
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+    assert bool(getattr(optimizer, "_step_supports_amp_scaling", False)) == fused
+    if name == "sgd":
+        assert optimizer.param_groups[0]["momentum"] == 0.6
+    optimizer.step()
+    assert (weight < 1).all()
+
+
+def test_groups() -> None:
+    model = predictor()
+    groups = parameter_groups(model, weight_decay=0.01, linear_path_decay=0.3)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decay, linear, none = ({names[id(p)] for p in group["params"]} for group in groups)
+    assert [group["weight_decay"] for group in groups] == [0.01, 0.3, 0.0]
+    assert linear == {"head.linear_path.weight"}
+    assert decay | linear | none == set(names.values())
+    assert len(decay) + len(linear) + len(none) == len(names)
+    assert all(name.endswith("weight") for name in decay)
+    assert not any("norm" in name for name in decay)
+    kinds = ("bias", "norm.weight", "prototype_KD", "log_scale", "log_width_K", "shift_K", "abundance_power", "unknown")
+    assert all(any(kind in name for name in none) for kind in kinds)
+
+
+def test_frozen_weights_are_in_no_group() -> None:
+    model = predictor()
+    model.base.requires_grad_(False)
+    groups = parameter_groups(model, 0.01, 0.1)
+    found = {id(parameter) for group in groups for parameter in group["params"]}
+    assert found == {id(parameter) for parameter in model.head.parameters()}
+    without = parameter_groups(nn.Linear(2, 2, bias=False), 0.01, 0.1)
+    assert [group["weight_decay"] for group in without] == [0.01], "empty groups are left out"
