@@ -54,10 +54,8 @@ def _check_events(path: Path, text: str) -> None:
         line = _line(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise InputError(path, f"{line}anchors and aliases (& and *) are not accepted", "write the value out")
-        if getattr(event, "tag", None):
-            raise InputError(
-                path, f"{line}tags ({shorten(event.tag)}) are not accepted", "leave out what starts with !"
-            )
+        if tag := getattr(event, "tag", None):
+            raise InputError(path, f"{line}tags ({shorten(tag)}) are not accepted", "leave out what starts with !")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise InputError(path, f"{line}values are nested too deeply", FLAT)

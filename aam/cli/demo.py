@@ -19,6 +19,8 @@ MODEL = {"embedding-dim": 64, "attention-layers": 1}
 PRETRAINING = {**MODEL, "epochs": 15}
 TRAINING = {**MODEL, "epochs": 40, "test-size": 0.2}
 
+SAY_THEIR_COMMAND = ("pretrain", "train")  # so that it stands in their log as well
+
 
 def run(config: DemoConfig) -> None:
     """Run every step, each with its command in front of it, then say where to look and what to type next."""
@@ -28,7 +30,9 @@ def run(config: DemoConfig) -> None:
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     for about, words in _steps(options.output_dir, options.overwrite, options.seed):
-        console.print(f"\n{about}\n\n[bold]$ {_escaped(shlex.join(['aam', *words]))}[/bold]")
+        console.print(f"\n{about}\n", style="bold", markup=False)
+        if words[0] not in SAY_THEIR_COMMAND:
+            console.print(f"$ {shlex.join(['aam', *words])}", markup=False)
         with _typed(words):
             run_command(words[0], words[1:])
     minutes = (time.monotonic() - started) / 60
@@ -73,10 +77,6 @@ def _typed(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = typed
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
 
 
 def _farewell(folder: Path, minutes: float) -> Iterator[str]:

@@ -11,10 +11,13 @@ from typing import Any
 from aam.cli.config_file import read_config_file
 from aam.errors import CheckpointError
 from aam.files.run_directory import RunDirectory
+from aam.files.text import decode_text, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
 MOST_HEADER_BYTES = 100 << 20
 WEIGHTS = "model.safetensors"
+DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
+DESCRIBED = ("aam", "model", "target", "data", "record")
 PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
 RESULTS = ("report.html", "val_predictions.tsv", "test_predictions.tsv", "metrics.csv", "log.txt")
 
@@ -31,7 +34,9 @@ def describe_model(weights: Path) -> tuple[str, Facts]:
     metadata = header.pop("__metadata__", {})
     if "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
-    content: dict[str, Any] = json.loads(metadata["aam"])
+    content: dict[str, Any] = _parsed(weights, metadata["aam"])
+    if missing := [name for name in DESCRIBED if name not in content]:
+        raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
     target, model = content["target"], content["model"]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
     facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
@@ -51,14 +56,16 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     config = read_config_file(run.config)
     state = "a finished run" if run.is_finished else "an unfinished run"
     command = config.get("command") or "aam"
-    facts = [("tables", ", ".join(map(str, config.get("table") or ())))]
+    tables = config.get("table") or []
+    facts = [("tables", tables if isinstance(tables, str) else ", ".join(tables))]
     if config.get("metadata_column"):
         facts.append(("target", f"'{config['metadata_column']}' of {config.get('metadata')}"))
     for name, part in PARTS:
         if (path / name).is_file():
-            facts.append((f"{part} samples", f"{len((path / name).read_text(encoding='utf-8').split()):,}"))
+            facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))
     if run.metrics.is_file():
-        facts.append(("epochs", f"{max(0, len(run.metrics.read_text(encoding='utf-8').splitlines()) - 1):,}"))
+        lines = decode_text(read_bytes(run.metrics), run.metrics).splitlines()
+        facts.append(("epochs", f"{len(lines) - 1:,}"))
     if (run.model / WEIGHTS).is_file():
         title, of_model = describe_model(run.model / WEIGHTS)
         facts += [("model", f"{title} ({run.model})"), *((f"  {name}", value) for name, value in of_model[:4])]
@@ -69,17 +76,24 @@ def describe_run(path: Path) -> tuple[str, Facts]:
 
 
 def _read_header(weights: Path) -> dict[str, Any]:
-    damaged = f"{weights}: not an AAM model, or damaged; pickles are never loaded"
+    damaged = f"{weights}: {DAMAGED}"
     try:
         with weights.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))
             if size > MOST_HEADER_BYTES:
                 raise CheckpointError(damaged)
-            header = json.loads(file.read(size))
+            return _parsed(weights, file.read(size))
     except FileNotFoundError:
         raise CheckpointError(f"{weights}: no such file") from None
-    except (struct.error, ValueError, RecursionError, OSError):
+    except (struct.error, OSError):
         raise CheckpointError(damaged) from None
-    if not isinstance(header, dict):
-        raise CheckpointError(damaged)
-    return header
+
+
+def _parsed(weights: Path, text: str | bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{weights}: {DAMAGED}")
+    return content

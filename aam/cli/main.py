@@ -45,10 +45,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except AamError as error:
         # `aam check` is there to list all problems, every other command stops at the first.
-        lists_all = words[:1] == ["check"] and isinstance(error, InputError)
-        return _fail(
-            error.exit_code, *(error.problems if isinstance(error, InputError) and lists_all else [str(error)])
-        )
+        lines = error.problems if isinstance(error, InputError) and words[0] == "check" else (str(error),)
+        return _fail(error.exit_code, *lines)
     except KeyboardInterrupt:
         return _fail(STOPPED, "stopped")
     except BrokenPipeError:

@@ -71,9 +71,13 @@ class Section:
         """Refuse combinations of values that cannot work (overridden where there are any)."""
 
 
-@cache
 def type_hints(section: type) -> dict[str, Any]:
     """The resolved type of each field of a section."""
+    return _type_hints(section)
+
+
+@cache
+def _type_hints(section: type) -> dict[str, Any]:
     return typing.get_type_hints(section)
 
 

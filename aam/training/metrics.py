@@ -17,6 +17,7 @@ from aam.data.alphabet import NUM_BASES
 from aam.data.targets import TargetSpec
 from aam.models.heads import Comparison, Head
 
+ROUNDING = 1e-13
 NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
 
 
@@ -42,8 +43,10 @@ class ValidationMetrics:
 
     def reset(self) -> None:
         """Forget what was fed."""
-        for metric in (*self.collections.values(), *self.fed.values()):
-            metric.reset()
+        for collection in self.collections.values():
+            collection.reset()
+        for count in self.fed.values():
+            count.reset()
 
     def update(self, name: str, comparison: Comparison) -> None:
         """Feed a head's predictions and truths of one batch."""
@@ -102,9 +105,20 @@ def _together(metrics: dict[str, Metric]) -> MetricCollection:
     return collection
 
 
+class ExplainedShare(R2Score):
+    """R2 in any unit, where torchmetrics takes sums of squares below 1e-4 for zero; NaN for truths that are equal."""
+
+    def compute(self) -> Tensor:
+        """1 - the squared errors' share of the truths' squared distances from their mean."""
+        variation = self.sum_squared_error - self.sum_error.square() / self.total
+        if variation <= ROUNDING * self.sum_squared_error:
+            return torch.full_like(variation, torch.nan)
+        return 1 - self.residual / variation
+
+
 def _regression() -> dict[str, Metric]:
     return {
-        "r2": R2Score(),
+        "r2": ExplainedShare(),
         "mae": MeanAbsoluteError(),
         "rmse": MeanSquaredError(squared=False),
         "spearman": SpearmanCorrCoef(),

@@ -140,7 +140,7 @@ class TrainingModule(L.LightningModule):
         config = self.plan.config
         linear_decay = config.target.linear_path_decay if isinstance(config, TrainConfig) else 0.0
         groups = parameter_groups(self.model, config.optim.weight_decay, linear_decay)
-        optimizer = make_optimizer(groups, config.optim)
+        optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
             optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better
         )

@@ -1,7 +1,7 @@
 """Bad files, each with the one line that is said of it; and odd ones that must pass.
 
 A case writes its file into an empty folder and returns what reads it. Rows are those of the matrix of bad inputs:
-B tables, S sequences, T sample sheets, D distances, X taxonomy, Z archives.
+B tables, S sequences, T sample sheets, P trees, D distances, X taxonomy, Z archives.
 """
 
 from __future__ import annotations

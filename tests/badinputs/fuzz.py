@@ -21,6 +21,7 @@ from aam.data.sequences import read_sequences
 from aam.data.table import read_table
 from aam.data.taxonomy import read_taxonomy
 from aam.errors import InputError
+from aam.phylogeny.tree import read_tree
 
 READERS: dict[str, Callable[[Path], object]] = {
     "table": lambda path: read_table(TableOptions(table=(path,))),
@@ -28,10 +29,23 @@ READERS: dict[str, Callable[[Path], object]] = {
     "sequences": lambda path: read_sequences([path]),
     "distances": read_distances,
     "taxonomy": read_taxonomy,
+    "tree": read_tree,
+    "midpoint": lambda path: read_tree(path, "midpoint"),
 }
 MOST_SECONDS = 5
 MOST_BYTES = 4 << 30
-INTERESTING = (b"\0", b"\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\t", b"\n", b'"', b"-1", b"1e999")
+INTERESTING = (
+    b"\0",
+    b"\xff",
+    b"\xff\xff\xff\xff",
+    b"\0\0\0\0",
+    b"\x7f\xff\xff\xff",
+    b"\t",
+    b"\n",
+    b'"',
+    b"-1",
+    b"1e999",
+)
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:

@@ -42,7 +42,9 @@ def _(folder: Path) -> Read:
     return read
 
 
-@bad("T1 first column", "m.tsv: the first column is named 'age' (line 1); name the column of the sample ids 'sample-id'")
+@bad(
+    "T1 first column", "m.tsv: the first column is named 'age' (line 1); name the column of the sample ids 'sample-id'"
+)
 def _(folder: Path) -> Read:
     return sheet(folder, "age\tsite\n1\tskin\n")
 
@@ -149,12 +151,12 @@ def _(folder: Path) -> Read:
     return sheet(folder, "sample-id\tage\ns1\t1\0\n")
 
 
-@bad("T19 quote", "m.tsv: line 3 cannot be read (<any>); is a quote (\") not closed, or a cell too long?")
+@bad("T19 quote", 'm.tsv: line 3 cannot be read (<any>); is a quote (") not closed, or a cell too long?')
 def _(folder: Path) -> Read:
     return sheet(folder, 'sample-id\tage\ns1\t1\ns2\t"2\ns3\t3\n')
 
 
-@bad("T19 cell", "m.tsv: line 2 cannot be read (<any>); is a quote (\") not closed, or a cell too long?")
+@bad("T19 cell", 'm.tsv: line 2 cannot be read (<any>); is a quote (") not closed, or a cell too long?')
 def _(folder: Path) -> Read:
     return sheet(folder, f"sample-id\tage\ns1\t{'x' * 10_000_000}\n")
 
@@ -186,7 +188,7 @@ def _(folder: Path) -> Read:
     return where(folder, "sitee == 'skin'")
 
 
-@bad("W2 no SQL", f"m.tsv: --where cannot be used (near \"where\": syntax error); {WHERE_REMEDY}")
+@bad("W2 no SQL", f'm.tsv: --where cannot be used (near "where": syntax error); {WHERE_REMEDY}')
 def _(folder: Path) -> Read:
     return where(folder, "where age is")
 

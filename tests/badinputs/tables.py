@@ -171,7 +171,10 @@ def _(folder: Path) -> Read:
     return text(folder, json.dumps(content))
 
 
-@bad("B5 TSV width", "t.tsv: line 3 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample")
+@bad(
+    "B5 TSV width",
+    "t.tsv: line 3 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample",
+)
 def _(folder: Path) -> Read:
     return text(folder, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t2\nCCGTACGTACGT\t1\n", "t.tsv")
 
@@ -265,7 +268,10 @@ def _(folder: Path) -> Read:
     return with_asvs(folder, ["Escherichia coli", ASVS[0]])
 
 
-@bad("B14 case", "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts")
+@bad(
+    "B14 case",
+    "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts",
+)
 def _(folder: Path) -> Read:
     return with_asvs(folder, ["acgtacgtacgu", *ASVS])
 
@@ -363,7 +369,9 @@ def _(folder: Path) -> Read:
     return reading(path)
 
 
-@bad("B23 declared JSON", "t.biom: corrupt table: declared shape [3, 9], but 3 rows and 2 columns; make the table again")
+@bad(
+    "B23 declared JSON", "t.biom: corrupt table: declared shape [3, 9], but 3 rows and 2 columns; make the table again"
+)
 def _(folder: Path) -> Read:
     path = write_json(folder / "t.biom", COUNTS, SAMPLES, ASVS)
     return text(folder, json.dumps({**json.loads(path.read_text()), "shape": [3, 9]}))
@@ -382,12 +390,19 @@ def _(folder: Path) -> Read:
     return with_fasta(folder, "id\tsequence\n")
 
 
-@bad("S2 missing", "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); the files of --sequences must have all of them")
+@bad(
+    "S2 missing",
+    "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); "
+    "the files of --sequences must have all of them",
+)
 def _(folder: Path) -> Read:
     return with_fasta(folder, f">{HASHES[0]}\n{ASVS[0]}\n")
 
 
-@bad("S3 gaps", "s.fasta: 1 sequence with gaps: aligned sequences are not accepted (first: 'x' has '-'); give unaligned DNA")
+@bad(
+    "S3 gaps",
+    "s.fasta: 1 sequence with gaps: aligned sequences are not accepted (first: 'x' has '-'); give unaligned DNA",
+)
 def _(folder: Path) -> Read:
     return with_fasta(folder, ">x\nACG-T\n")
 

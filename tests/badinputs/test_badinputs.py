@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from aam.errors import InputError
-from tests.badinputs import archives, distances, sheets, tables, taxonomies
+from tests.badinputs import archives, distances, sheets, tables, taxonomies, trees
 from tests.badinputs.cases import BAD, ODD, Case
 
 LONGEST = 200
 ANY = "<any>"  # words of a library, which change with its version
-assert all((archives, distances, sheets, tables, taxonomies))
+assert all((archives, distances, sheets, tables, taxonomies, trees))
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = [f"s{i}" for i in range(4)]
 SEQUENCES = random_sequences(6)
 COUNTS = random_counts(4, 6)
+TREE = "[&R] ((A_1:0.1,'it''s':2.5e-3)0.95:1,\n(C:3[a [b]],D:0,E:5.25)x:6);\n"
 MATRIX = "\ts1\ts2\ns1\t0\t0.5\ns2\t0.5\t0\n"
 
 
@@ -52,6 +53,9 @@ SOUND: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "distances": ("distances", _text(MATRIX)),
     "hdf5-distances": ("distances", _hdf5_distances),
     "qza-distances": ("distances", lambda path: write_qza(path, "DistanceMatrix", MATRIX.encode())),
+    "tree": ("tree", _text(TREE)),
+    "midpoint-tree": ("midpoint", _text(TREE)),
+    "qza-tree": ("tree", lambda path: write_qza(path, "Phylogeny[Rooted]", TREE.encode())),
     "taxonomy": ("taxonomy", _text("Feature ID\tTaxon\nacgt\td__Bacteria; p__Firmicutes\n")),
 }
 

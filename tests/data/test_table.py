@@ -167,7 +167,9 @@ def test_the_order_of_the_file_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_reading_does_not_import_what_is_slow_to_start() -> None:
-    program = "import aam.data.table, aam.data.metadata, aam.data.distances, aam.data.taxonomy, sys; print(*sys.modules)"
+    program = (
+        "import aam.data.table, aam.data.metadata, aam.data.distances, aam.data.taxonomy, sys; print(*sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert {"pandas", "biom", "torch", "skbio", "matplotlib"}.isdisjoint(run.stdout.split())
 
@@ -205,4 +207,3 @@ def test_a_large_table_is_read_in_time(tmp_path: Path) -> None:
     table = read(tmp_path / "t.biom")
     assert time.monotonic() - start < 30
     assert table.counts.nnz == matrix.nnz
-

@@ -54,10 +54,11 @@ def encoder(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(study: Path, tmp_path: Path) -> Run:
-    """Runs ``aam train`` on the study with changed flags, into ``tmp_path / "run"``."""
+    """Runs ``aam train`` on the study with changed flags, into ``tmp_path / "run"``; with a forest only if asked."""
 
     def run(*words: object, **changes: object) -> int:
         inputs = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "gradient"}
-        return run_command("train", *words, **{**inputs, "output_dir": tmp_path / "run", **changes})
+        forest = () if "--forest-baseline" in words else ("--no-forest-baseline",)
+        return run_command("train", *words, *forest, **{**inputs, "output_dir": tmp_path / "run", **changes})
 
     return run

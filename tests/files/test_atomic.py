@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -45,6 +46,11 @@ class Stop(Exception):
     pass
 
 
+def write_half(file: IO[str], error: type[BaseException]) -> None:
+    file.write("half of the new")
+    raise error
+
+
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("old", [None, "the old one"])
 def test_an_exception_leaves_the_old_file_and_nothing_else(
@@ -54,8 +60,7 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(
     if old is not None:
         path.write_text(old)
     with pytest.raises(error), atomic_write(path) as file:
-        file.write("half of the new")
-        raise error
+        write_half(file, error)
     assert names(tmp_path) == ([] if old is None else ["a.txt"])
     assert old is None or path.read_text() == old
 

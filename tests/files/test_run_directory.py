@@ -33,6 +33,11 @@ def started(folder: Path) -> RunDirectory:
     return run
 
 
+def fail(run: RunDirectory) -> None:
+    run.write_config("train", {})
+    raise RuntimeError
+
+
 def test_a_new_directory_is_made_and_filled(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "run"
     with open_run(folder, resume=False, overwrite=False) as run:
@@ -89,8 +94,7 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(tmp_path: Path) -> None:
 
 def test_the_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), open_run(tmp_path, resume=False, overwrite=False) as run:
-        run.write_config("train", {})
-        raise RuntimeError
+        fail(run)
     with open_run(tmp_path, resume=True, overwrite=False):
         pass
 

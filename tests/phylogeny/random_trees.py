@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 def random_newick(num_tips: int, seed: int) -> str:
     """A rooted tree with the tips t0, t1, ... and two branches at its root."""
     rng = np.random.default_rng(seed)
-    clades = [f"t{i}{_length(rng)}" for i in rng.permutation(num_tips)]
+    clades = [f"t{i}{_length(rng) if i else ':0.25'}" for i in rng.permutation(num_tips)]
     while len(clades) > 2:
         size = min(int(rng.choice([1, 2, 2, 2, 3, 5])), len(clades) - 1)
         joined = ",".join(clades.pop(int(rng.integers(len(clades)))) for _ in range(size))

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from aam.cli.main import main
+from tests.factories import (
+    TABLE_WRITERS,
+    random_counts,
+    random_sequences,
+    write_fasta,
+    write_qza,
+    write_table_qza,
+)
+
+SEQUENCES = random_sequences(6)
+SAMPLES = ["s1", "s2", "s3", "s4"]
+COUNTS = random_counts(4, 6)
+NEWICK = "((a:0.1,b:0.2):0.1,c:0.3);"
+TAXONOMY = "Feature ID\tTaxon\nx\td__Bacteria; p__Firmicutes\ny\td__Bacteria\n"
+SQUARE = "\ts1\ts2\ts3\ns1\t0\t0.5\t0.25\ns2\t0.5\t0\t1\ns3\t0.25\t1\t0\n"
+DESCRIPTION = {
+    "format": 1,
+    "aam": "0.1.0",
+    "kind": "predictor",
+    "model": {"embedding_dim": 16, "num_soft_clades": 8},
+    "target": {"column": "age", "classes": []},
+    "data": {"trim_length": None, "rarefy_depth": 500},
+    "record": {"trained on": "30 samples"},
+}
+
+
+def info(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, str]]:
+    """What is said: the title, and the value of each fact."""
+    assert main(["info", str(path)]) == 0
+    title, *lines = capsys.readouterr().out.splitlines()
+    facts = dict(line.strip().split("  ", 1) for line in lines)
+    return title.removeprefix(f"{path}: "), {name: value.strip() for name, value in facts.items()}
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["info", str(path)]) == 2
+    return capsys.readouterr().err
+
+
+def write_weights(path: Path, metadata: dict[str, str]) -> Path:
+    """A safetensors file with a matrix of 2 x 3 and a vector of 4."""
+    entries = {
+        "__metadata__": metadata,
+        "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+        "b": {"dtype": "F32", "shape": [4], "data_offsets": [24, 40]},
+    }
+    header = json.dumps(entries).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(40))
+    return path
+
+
+@pytest.mark.parametrize("form", TABLE_WRITERS)
+def test_tables(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    title, facts = info(TABLE_WRITERS[form](tmp_path / "t.file", COUNTS, SAMPLES, SEQUENCES), capsys)
+    assert title.startswith("a feature table")
+    assert facts["samples"].startswith("4 (s1")
+    assert facts["ASVs"].startswith("6 ")
+    assert facts["reads"] == str(COUNTS.sum())
+    assert facts["ids of ASVs"] == "DNA"
+    assert facts["bases of an ASV"] == "20"
+
+
+def test_a_table_with_hashes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"{number:032x}" for number in range(6)]
+    _, facts = info(write_table_qza(tmp_path / "t.qza", COUNTS, SAMPLES, ids), capsys)
+    assert "give the sequences with --sequences" in facts["ids of ASVs"]
+    assert "bases of an ASV" not in facts
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "content", "expected", "name", "value"),
+    [
+        ("Phylogeny[Rooted]", NEWICK, "a tree", "root to tip", "0.2 to 0.3, mean 0.2667"),
+        ("FeatureData[Taxonomy]", TAXONOMY, "a taxonomy", "level 2", "1 ASVs known"),
+        ("DistanceMatrix", SQUARE, "distances between samples", "distances", "0.25 to 1, median 0.5"),
+        ("FeatureData[Sequence]", f">a\n{SEQUENCES[0]}\n>b\n{SEQUENCES[0]}\n", "sequences", "different", "1"),
+    ],
+)
+def test_what_goes_with_a_table(
+    packed: bool, kind: str, content: str, expected: str, name: str, value: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    path = tmp_path / "x.file"
+    if packed:
+        write_qza(path, kind, content.encode())
+    else:
+        path.write_text(content)
+    title, facts = info(path, capsys)
+    assert title == (f"{expected} in a QIIME 2 archive ({kind})" if packed else expected)
+    assert facts[name] == value
+
+
+def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.nwk").write_text("(a:0.1,b:0.2,c:0.3);")
+    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no: --root midpoint roots it"
+
+
+def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "d.npy", np.zeros((3, 3), dtype=np.float32))
+    title, facts = info(tmp_path / "d.npy", capsys)
+    assert title == "a NumPy array"
+    assert facts["values"] == "3 x 3 float32"
+    assert "--distance-ids" in facts["sample ids"]
+
+
+def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        "sample-id\tage\tsite\tnone\tbits",
+        "s1\t3\tgut\t\t0",
+        "s2\t7.5\tgut\tNA\t1",
+        "s3\t\tskin\t\t0",
+        "s4\t9\t\t\t1",
+    ]
+    (tmp_path / "m.tsv").write_text("\n".join(rows) + "\n")
+    title, facts = info(tmp_path / "m.tsv", capsys)
+    assert title == "a sample sheet"
+    assert facts["age"] == "numbers from 3 to 9, 1 missing"
+    assert facts["site"] == "2 classes (gut, skin), 1 missing"
+    assert facts["none"] == "all missing"
+    assert facts["bits"] == "2 classes (0, 1)"
+
+
+def test_an_archive_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_qza(tmp_path / "v.qzv", "Visualization", b"<html>", "index.html")
+    title, facts = info(tmp_path / "v.qzv", capsys)
+    assert title == "a QIIME 2 archive of Visualization, which AAM does not read"
+    assert facts == {}
+
+
+def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = write_weights(tmp_path / "model" / "model.safetensors", {"aam": json.dumps(DESCRIPTION)})
+    for path in (weights, weights.parent):
+        title, facts = info(path, capsys)
+        assert title == "a trained model"
+        assert facts["numbers"] == "10 in 2 arrays"
+        assert facts["predicts"] == "'age', a number"
+        assert facts["rarefy depth"] == "500"
+        assert "trim length" not in facts
+        assert facts["trained on"] == "30 samples"
+        assert facts["used with"] == "aam predict --model"
+
+
+def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.dumps({**DESCRIPTION, "target": None})
+    title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
+    assert title == "a pre-trained encoder"
+    assert facts["used with"] == "aam train --pretrained-encoder"
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, struct.pack("<Q", 4) + b"[1,2", b"\x80\x02}q\x00."])
+def test_damaged_weights(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(content)
+    assert "not an AAM model, or damaged; pickles are never loaded" in refused(path, capsys)
+
+
+@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps({**DESCRIPTION, "model": None})[:-1]])
+def test_damaged_descriptions(description: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "damaged" in refused(write_weights(tmp_path / "m.safetensors", {"aam": description}), capsys)
+
+
+def test_weights_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not of AAM" in refused(write_weights(tmp_path / "m.safetensors", {"format": "pt"}), capsys)
+
+
+def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = {"command": "train", "table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "train_samples.txt").write_text("a\nb c\n")
+    (tmp_path / "metrics.csv").write_text("epoch,val_loss\n1,0.5\n2,0.4\n")
+    title, facts = info(tmp_path, capsys)
+    assert title == "an unfinished run of aam train"
+    assert facts["target"] == "'age' of m.tsv"
+    assert facts["training samples"] == "2"
+    assert facts["epochs"] == "2"
+    assert facts["continue with"] == f"aam train --resume-from {tmp_path}"
+    (tmp_path / "finished.json").write_text("{}")
+    write_weights(tmp_path / "model" / "model.safetensors", {"aam": json.dumps(DESCRIPTION)})
+    title, facts = info(tmp_path, capsys)
+    assert title == "a finished run of aam train"
+    assert facts["model"].startswith("a trained model")
+    assert "continue with" not in facts
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "the file is empty"),
+        (b"Dear all\nhello\n", "is none of the files that AAM reads"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(20), "x.file: "),
+        (b"\x1f\x8b123", "is packed with gzip"),
+        (b"PK\x03\x04", "damaged zip file"),
+        (b"\xff\xfe\x00\x01", "x.file: "),
+    ],
+)
+def test_other_files(content: bytes, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.file"
+    path.write_bytes(content)
+    assert expected in refused(path, capsys)
+
+
+def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such file" in refused(tmp_path / "none", capsys)
+    assert "holds neither a run" in refused(tmp_path, capsys)
+
+
+def test_it_starts_without_torch(tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "model.safetensors", {"aam": json.dumps(DESCRIPTION)})
+    fasta = write_fasta(tmp_path / "s.fasta", {"a": SEQUENCES[0]})
+    code = (
+        f"import sys\nfrom aam.cli.main import main\nfor path in ({str(weights)!r}, {str(fasta)!r}):\n"
+        "    assert main(['info', path]) == 0\n"
+        "print([m for m in ('torch', 'pandas', 'skbio', 'biom') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aam.config import ForestConfig, PredictConfig, PretrainConfig, SimulateConfig, TrainConfig, from_flat
+from aam.errors import ConfigError
+
+TRAIN: dict[str, Any] = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output_dir": "o"}
+PRETRAIN = {"table": ["t"], "output_dir": "o"}
+PREDICT = {"table": ["t"], "model": "x", "output": "p"}
+FOREST = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output": "p"}
+LISTS = {"train_samples": "a", "val_samples": "b"}
+
+
+@pytest.mark.parametrize(
+    ("config", "flat", "words"),
+    [
+        (TrainConfig, {**TRAIN, "metadata": None}, "--metadata is required"),
+        (ForestConfig, {**FOREST, "metadata": None}, "--metadata is required"),
+        (TrainConfig, {**TRAIN, "freeze_base": True}, "--freeze-base needs --pretrained-encoder"),
+        (
+            TrainConfig,
+            {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 1},
+            "--freeze-base trains only the target's head",
+        ),
+        (TrainConfig, {**TRAIN, "classifier": True, "target_transform": "minmax"}, "--target-transform is for numeric"),
+        (TrainConfig, {**TRAIN, "class_weights": "1,2"}, "--class-weights needs --classifier"),
+        (TrainConfig, {**TRAIN, "test_size": 0.5, "validation_size": 0.5}, "together must be below 1"),
+        (TrainConfig, {**TRAIN, "train_samples": "a"}, "--train-samples and --val-samples go together"),
+        (TrainConfig, {**TRAIN, "test_samples": "a"}, "--test-samples needs"),
+        (TrainConfig, {**TRAIN, **LISTS, "test_size": 0.1}, "lists of samples cannot be combined"),
+        (TrainConfig, {**TRAIN, **LISTS, "group_column": "g"}, "lists of samples cannot be combined"),
+        (TrainConfig, {**TRAIN, "split_column": "s", "group_column": "g"}, "--split-column cannot be combined"),
+        (PretrainConfig, {**PRETRAIN, "embedding_dim": 30}, "--embedding-dim 30 is not a multiple of"),
+        (PretrainConfig, {**PRETRAIN, "epochs": 0}, "at least 1"),
+        (PredictConfig, {**PREDICT, "output_variance": True}, "--output-variance needs --prediction-passes"),
+        (SimulateConfig, {"output_dir": "o", "asvs": 10, "asvs_per_sample": 20}, "--asvs-per-sample 20 is more than"),
+    ],
+)
+def test_refused_combinations(config: type, flat: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_flat(config, flat)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "flat"),
+    [
+        (TrainConfig, TRAIN),
+        (TrainConfig, {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 0}),
+        (TrainConfig, {**TRAIN, "classifier": True, "class_weights": "balanced"}),
+        (TrainConfig, {**TRAIN, **LISTS, "test_samples": "c"}),
+        (TrainConfig, {**TRAIN, "split_column": "s"}),
+        (PretrainConfig, PRETRAIN),
+        (PredictConfig, {**PREDICT, "output_variance": True, "prediction_passes": 2}),
+    ],
+)
+def test_accepted_combinations(config: type, flat: dict[str, Any]) -> None:
+    from_flat(config, flat)
+
+
+def test_layers_of_the_levels() -> None:
+    model = from_flat(PretrainConfig, {**PRETRAIN, "attention_layers": 3, "sample_layers": 0}).model
+    assert model.layers == (3, 0, 3)
