@@ -48,9 +48,7 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     """
     results = _interpret(prepared, run)
     _write_embeddings(run.path / EMBEDDINGS, prepared, results)
-    model = {"parameters": num_parameters(prepared.model), "best_epoch": fitted.best_epoch}
-    model |= {"best_metric": prepared.plan.monitor, "best_value": fitted.best_value, "epochs": fitted.epochs}
-    run.write_json(DATA, {**record, "model": model | {"peak_bytes": fitted.peak_bytes}})
+    run.write_json(DATA, {**record, "model": _model_record(prepared, fitted)})
     config = prepared.plan.config
     if prepared.target is None:
         build_report(run.path)
@@ -66,6 +64,17 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     say("", headline(judgement, prepared.target), *verdicts(judgement))
     if config.target.report:
         say(f"report: {build_report(run.path)}")
+
+
+def _model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
+    return {
+        "parameters": num_parameters(prepared.model),
+        "best_epoch": fitted.best_epoch,
+        "best_metric": prepared.plan.monitor,
+        "best_value": fitted.best_value,
+        "epochs": fitted.epochs,
+        "peak_bytes": fitted.peak_bytes,
+    }
 
 
 def _interpret(prepared: Prepared, run: RunDirectory) -> Results:

@@ -36,7 +36,9 @@ class AtomicCheckpointIO(CheckpointIO):
         with atomic_write(f"{path}-{digest}{ENDING}", mode="wb") as file:
             file.write(content)
 
-    def load_checkpoint(self, path: Any, map_location: Any | None = None, **_: Any) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         """Read a checkpoint that was found whole by :func:`latest_checkpoint`."""
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return content
@@ -65,6 +67,16 @@ class KeepCheckpoints(Callback):
         """Save, but not before the first epoch, which has nothing to lose."""
         if trainer.current_epoch > 0:
             self.save(trainer, 0)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Count an epoch that is about to start as not begun.
+
+        The engine counts it as ready, and on resuming would take the finished batches of the one before for its own.
+        """
+        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
+        for counts in progress.values():
+            if counts["started"] == counts["completed"]:
+                counts["ready"] = counts["completed"]
 
     def save(self, trainer: Trainer, batches_done: int) -> None:
         """Save under a name that sorts after the earlier ones."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -28,7 +28,9 @@ from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared
 from aam.training.progress import ProgressBar
 
-PRECISIONS = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+PRECISIONS: dict[str, Precision] = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True)

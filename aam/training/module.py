@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from aam.config import TrainConfig
 from aam.data.batch import Batch
@@ -50,6 +51,7 @@ class TrainingModule(L.LightningModule):
         self.latest: dict[str, float] = {}
         self.train_sums: dict[str, Tensor] = {}
         self.step_losses: dict[str, Tensor] = {}
+        self.frozen_vectors_AD: Tensor | None
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
             model.base.requires_grad_(False)
@@ -82,7 +84,12 @@ class TrainingModule(L.LightningModule):
         means = {name: float(total) / samples for name, total in self.train_sums.items() if name != "samples"}
         return {"train_loss": means.pop(""), **{f"train_{name}_loss": mean for name, mean in means.items()}}
 
-    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: Any = None, **_: Any) -> None:
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
         """Clip the gradient's norm; stop before the step if it, or the loss, is not finite.
 
         In fp16 an infinite gradient is expected now and then: the scaler skips the step and takes a smaller scale.

@@ -54,7 +54,7 @@ class ProgressBar(Callback):
         if self.task is None or self.bars.disable:
             return
         task = self.bars.tasks[self.task]
-        fields = {}
+        fields: dict[str, Any] = {}
         if batch_idx % 10 == 0 or batch_idx + 1 == trainer.num_training_batches:
             losses = {SHORT_NAMES.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
             fields["losses"] = "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
