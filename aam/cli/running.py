@@ -68,7 +68,7 @@ def next_commands(prepared: Prepared, run: RunDirectory) -> list[str]:
 
 
 def _write_plan(prepared: Prepared, run: RunDirectory, command: str, record: dict[str, object]) -> None:
-    run.write_config(command, to_flat(prepared.plan.config))
+    run.write_config(command, {**to_flat(prepared.plan.config), "resume_from": None})
     run.write_json(DATA, record)
     write_lists(prepared, run)
     run.checkpoints.mkdir(exist_ok=True)

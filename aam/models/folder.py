@@ -95,15 +95,16 @@ def build_model(description: ModelDescription) -> SequenceEncoder | SequencePred
 def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelDescription) -> None:
     """Write the folder.
 
-    The weights' file carries the description, and checksums of both, in its own header and is replaced at one stroke,
+    The weights' file carries the description, and a checksum of both, in its own header and is replaced at one stroke,
     so that a reader finds the old model or the new one, whole; ``config.json`` and the card are copies for people.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    config = {"format": FORMAT, "aam": aam.__version__, "sha256": checksum(tensors), **description.to_dict()}
-    header = json.dumps(config)
+    content = {"format": FORMAT, "aam": aam.__version__, **description.to_dict()}
+    config = {"sha256": checksum(tensors, content), **content}
     with atomic_write(folder / WEIGHTS, mode="wb") as file:
-        file.write(save_tensors(tensors, metadata={"aam": header, "sha256": _sha256(header)}))
+        # One entry alone: the library writes several in an order of its own, other each time.
+        file.write(save_tensors(tensors, metadata={"aam": json.dumps(config)}))
     write_json(folder / CONFIG, config)
     write_text(folder / CARD, model_card(description))
 
@@ -117,11 +118,12 @@ def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDe
         If there is none, it is damaged, of a newer format, or its weights do not fit its description.
     """
     weights = find_weights(path)
-    config = _read_header(weights)
-    description = ModelDescription.from_dict(config)
+    content = _read_header(weights)
+    expected = content.pop("sha256", "")
     tensors = load_tensors(weights.read_bytes())
-    if checksum(tensors) != config["sha256"]:
+    if checksum(tensors, content) != expected:
         raise _damaged(weights)
+    description = ModelDescription.from_dict(content)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{weights}: the weights {name} are not finite; train the model again")
@@ -145,9 +147,9 @@ def find_weights(path: Path) -> Path:
     raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
 
 
-def checksum(tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 of the tensors' names, types, shapes and bytes."""
-    digest = hashlib.sha256()
+def checksum(tensors: dict[str, torch.Tensor], content: dict[str, Any]) -> str:
+    """SHA-256 of the tensors' names, types, shapes and bytes, and of what is said of them."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
@@ -163,9 +165,10 @@ def _read_header(weights: Path) -> dict[str, Any]:
         raise CheckpointError(f"{weights}: not an AAM model, or damaged ({error}); pickles are never loaded") from None
     if "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
-    if metadata.get("sha256") != _sha256(metadata["aam"]):
-        raise _damaged(weights)
-    config: dict[str, Any] = json.loads(metadata["aam"])
+    try:
+        config: dict[str, Any] = json.loads(metadata["aam"])
+    except ValueError:
+        raise _damaged(weights) from None
     if config["format"] > FORMAT:
         raise CheckpointError(
             f"{weights}: made by aam {config['aam']} (format {config['format']}); "

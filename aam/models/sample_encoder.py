@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
@@ -72,7 +73,8 @@ class SampleEncoder(nn.Module):
         """
         mask_BS = counts_BS > 0
         log_BS = log_shares(counts_BS)
-        x_BSD = asv_UD[index_BS]
+        # As an embedding, since its gradient is summed in a fixed order; that of indexing is not.
+        x_BSD = F.embedding(index_BS, asv_UD)
         if self.abundance is not None:
             seen_BS = log_BS if hidden_BS is None else log_shares(counts_BS.masked_fill(hidden_BS, 0))
             x_BSD = self.abundance(x_BSD, seen_BS, hidden_BS)

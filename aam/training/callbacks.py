@@ -77,7 +77,7 @@ class History(Callback):
         self.run = run
         self.best = best
         self.rows: list[dict[str, float]] = []
-        self.started = 0.0
+        self.started = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -144,8 +144,8 @@ class StopOnSignal(Callback):
         self.received: int | None = None
         self.before: dict[int, Any] = {}
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take over the signals."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take over the signals, also from the engine, which would end with exit code 0."""
         self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -68,6 +68,10 @@ class KeepCheckpoints(Callback):
         if trainer.current_epoch > 0:
             self.save(trainer, 0)
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Tell the engine that resuming is over: it would leave out the plateau schedule at the end of the epoch."""
+        trainer.fit_loop.restarting = False
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Count an epoch that is about to start as not begun.
 

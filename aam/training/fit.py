@@ -146,6 +146,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback])
     return L.Trainer(
         accelerator="gpu" if prepared.device.type == "cuda" else "cpu",
         devices=1,
+        deterministic=prepared.device.type == "cpu",
         precision=PRECISIONS[config.run.mixed_precision],
         max_epochs=config.optim.epochs,
         accumulate_grad_batches=config.optim.gradient_accumulation_steps,

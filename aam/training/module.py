@@ -23,6 +23,9 @@ from aam.training.optim import make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 
 
+HIDING_HEADS = frozenset({"nucleotide", "count"})
+
+
 class TrainingModule(L.LightningModule):
     """One model, the plan of its run, and what the Trainer asks for.
 
@@ -125,10 +128,14 @@ class TrainingModule(L.LightningModule):
         self.validation_samples = 0
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Feed the metrics with a batch; what is hidden is the same in every epoch."""
+        """Feed the metrics with a batch; what is hidden from some heads is the same in every epoch.
+
+        Heads that do not ask for what was hidden are measured with nothing hidden, as the model is used later.
+        """
         encoded = self._encode(batch, self._seed("validation", batch_idx, self.global_rank))
+        whole = encoded if encoded.corruption == Corruption() else self._encode(batch, None)
         for head in self.model.task_heads():
-            comparison = head.compare(encoded, batch)
+            comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
             self.loss_sums[head.name] += float(head.loss(comparison)) * len(batch)
             self.metrics.update(head.name, comparison)
         self.validation_samples += len(batch)
@@ -153,12 +160,13 @@ class TrainingModule(L.LightningModule):
         )
         return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler}
 
-    def _encode(self, batch: Batch, generator: torch.Generator) -> Encoded:
+    def _encode(self, batch: Batch, generator: torch.Generator | None) -> Encoded:
+        """Encode a batch, with bases and abundances hidden where a generator chooses them."""
         objective = self.plan.config.objective
         masked = hidden = None
-        if self.loss_weights["nucleotide"]:
+        if generator is not None and self.loss_weights["nucleotide"] and self.frozen_vectors_AD is None:
             masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
-        if self.loss_weights["count"] and self.plan.config.model.count_embedding:
+        if generator is not None and self.loss_weights["count"] and self.plan.config.model.count_embedding:
             hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)
         vectors = None if self.frozen_vectors_AD is None else self.frozen_vectors_AD[batch.asvs_U]
         encoded: Encoded = self.model(batch, Corruption(masked, hidden), vectors)
