@@ -133,6 +133,7 @@ def measure(options: argparse.Namespace) -> None:
     samples = read_samples(study, benchmark)
     folds = make_folds(samples, options.folds, options.seed, classifier=benchmark.classifier)
     folders = write_folds(options.work / options.study, folds)
+    folds, folders = folds[: options.first], folders[: options.first]
     classes = tuple(np.unique(samples.values.astype(str)).tolist()) if benchmark.classifier else ()
     target = TargetSpec(column=benchmark.target, kind="classification" if classes else "regression", classes=classes)
     results = {GUESS: Result([guess(samples, fold, target) for fold in folds], 0.0)}
@@ -179,8 +180,8 @@ def write_results(options: argparse.Namespace, benchmark: Benchmark, summary: di
     where_words = f" ({benchmark.where})" if benchmark.where else ""
     left_out = f" ({summary['left_out']} more are left out: not every model predicts them)"
     about = [
-        f"{summary['samples']} samples{where_words}{left_out if summary['left_out'] else ''}, {options.folds} folds, "
-        f"seed {options.seed}. Forests have {options.trees} trees.",
+        f"{summary['samples']} samples{where_words}{left_out if summary['left_out'] else ''} in the test parts of "
+        f"{options.first or options.folds} of {options.folds} folds, seed {options.seed}. Forests have {options.trees} trees.",
         *(f"`aam {name}` with `{text}`." for name, text in _extra(options).items() if text),
         "",
         ", ".join(f"{name} {value}" for name, value in where.items()) + ". Seconds are those of all folds.",
@@ -208,6 +209,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with a folder for each study")
     parser.add_argument("--models", type=_models, default=FORESTS, help=f"of {', '.join([*FORESTS, *NEURAL])}")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=None, help="measure only so many of the folds")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--trees", type=int, default=500, help="trees of a forest")
     parser.add_argument("--jobs", type=int, default=2, help="cores of a forest")

@@ -49,7 +49,6 @@ LIGHT_MODULES = (
             "study",
             "split",
             "simulate",
-            "features",
         )
     ),
 )

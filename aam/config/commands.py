@@ -38,6 +38,9 @@ class TargetOptions(Section):
     target_penalty: float = option(1.0, "Weight of the target's loss.", above=0)
     linear_path: bool = option(True, "Add a regularised linear path from the soft clades to the prediction.")
     linear_path_decay: float = option(0.1, "Weight decay of the linear path.", at_least=0)
+    linear_path_lr: float = option(
+        0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
+    )
     pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
     freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
     forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")

@@ -145,7 +145,7 @@ class ModelOptions(Section):
         "film", "How the abundance enters: added, concatenated, or scaling and shifting the ASV's vector."
     )
     num_soft_clades: int = option(
-        128,
+        512,
         "Learned groups of related sequences whose log abundance the sample's readout holds; 0 for none.",
         at_least=0,
     )
@@ -212,7 +212,9 @@ class OptimOptions(Section):
     )
     gradient_accumulation_steps: int = option(1, "Batches whose gradients are summed for one step.", at_least=1)
     optimizer: Literal["adamw", "adam", "sgd"] = option("adamw", "Optimiser.")
-    lr: float = option(1e-3, "Peak learning rate.", above=0)
+    lr: float | None = option(
+        None, "Peak learning rate.", above=0, derived="0.001 in pre-training; 0.0003 in fine-tuning, which starts well"
+    )
     weight_decay: float = option(0.01, "Weight decay (not on biases, norms and scales).", at_least=0)
     momentum: float = option(0.9, "Momentum of SGD.", at_least=0, below=1)
     max_grad_norm: float = option(1.0, "Largest norm of the gradient; 0 does not clip.", at_least=0)
@@ -242,6 +244,12 @@ class OptimOptions(Section):
         "balanced_accuracy, f1, auroc, val_loss, distance_correlation, nucleotide_accuracy.",
         derived="mae or balanced_accuracy of the target; val_loss in pre-training",
     )
+
+    @property
+    def peak_lr(self) -> float:
+        """The peak learning rate, once it is settled."""
+        assert self.lr is not None
+        return self.lr
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,8 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.training.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
+SHARPNESS = 0.25
+"""Width of a prototype in typical gaps to the next nearest one: most of an ASV goes to one or two of them."""
 SMALLEST = 1e-6
 
 
@@ -147,7 +149,7 @@ def _place_prototypes(clades: SoftClades, vectors_AD: Tensor, prevalence_A: np.n
             extra = centre[rng.integers(len(centre), size=size - len(centre))]
             centre = np.concatenate([centre, extra + rng.normal(0, 0.01, extra.shape).astype(np.float32)])
         distance = squared_distance(torch.from_numpy(points), torch.from_numpy(centre)).sort(dim=1).values
-        width = (distance[:, 1] - distance[:, 0]).median() if size > 1 else distance[:, 0].mean()
+        width = SHARPNESS * (distance[:, 1] - distance[:, 0]).median() if size > 1 else distance[:, 0].mean()
         centres.append(torch.from_numpy(centre))
         widths.append(torch.full((size,), float(width.clamp_min(1e-4).log())))
     clades.prototype_KD.copy_(torch.cat(centres))

@@ -22,7 +22,6 @@ from aam.training.metrics import ValidationMetrics
 from aam.training.optim import make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 
-
 HIDING_HEADS = frozenset({"nucleotide", "count"})
 
 
@@ -152,8 +151,11 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the plan."""
         config = self.plan.config
-        linear_decay = config.target.linear_path_decay if isinstance(config, TrainConfig) else 0.0
-        groups = parameter_groups(self.model, config.optim.weight_decay, linear_decay)
+        groups = parameter_groups(self.model, config.optim.weight_decay)
+        if isinstance(config, TrainConfig):
+            target = config.target
+            own_rate = target.linear_path_lr * config.optim.peak_lr
+            groups = parameter_groups(self.model, config.optim.weight_decay, target.linear_path_decay, own_rate)
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
             optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better

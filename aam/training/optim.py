@@ -18,8 +18,10 @@ from torch.optim.lr_scheduler import (
 from aam.config import OptimOptions
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, linear_path_decay: float) -> list[dict[str, Any]]:
-    """Weights to decay, the linear path with a decay of its own, and what is not decayed.
+def parameter_groups(
+    model: nn.Module, weight_decay: float, linear_path_decay: float = 0.0, linear_path_lr: float | None = None
+) -> list[dict[str, Any]]:
+    """Weights to decay, the linear path with a decay and a rate of its own, and what is not decayed.
 
     Biases, norms, scales and prototypes are places and sizes, not slopes: pulling them to zero is no regularisation.
     """
@@ -34,7 +36,10 @@ def parameter_groups(model: nn.Module, weight_decay: float, linear_path_decay: f
         else:
             groups["none"].append(parameter)
     decays = {"decay": weight_decay, "linear": linear_path_decay, "none": 0.0}
-    return [{"params": params, "weight_decay": decays[kind]} for kind, params in groups.items() if params]
+    found = {kind: {"params": params, "weight_decay": decays[kind]} for kind, params in groups.items() if params}
+    if "linear" in found and linear_path_lr is not None:
+        found["linear"]["lr"] = linear_path_lr
+    return list(found.values())
 
 
 def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions, fused: bool = True) -> Optimizer:
@@ -45,17 +50,17 @@ def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions, fused: b
     """
     match options.optimizer:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=options.lr, fused=fused)
+            return torch.optim.AdamW(groups, lr=options.peak_lr, fused=fused)
         case "adam":
-            return torch.optim.Adam(groups, lr=options.lr, fused=fused)
+            return torch.optim.Adam(groups, lr=options.peak_lr, fused=fused)
         case "sgd":
-            return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=fused)
+            return torch.optim.SGD(groups, lr=options.peak_lr, momentum=options.momentum, fused=fused)
 
 
 def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int, metric: str, higher: bool) -> Any:
     """The schedule, in the form that the Trainer takes (None for a constant rate)."""
     by_step = {"interval": "step", "frequency": 1}
-    warmup, floor = options.warmup_steps or 0, options.scheduler_eta_min / options.lr
+    warmup, floor = options.warmup_steps or 0, options.scheduler_eta_min / options.peak_lr
     match options.scheduler:
         case "none":
             return None
@@ -90,7 +95,8 @@ def _one_cycle(optimizer: Optimizer, options: OptimOptions, warmup: int, total_s
     """
     share = min(0.9, (max(warmup, 1) + 1) / (total_steps + 1))
     cycle_momentum = options.optimizer != "sgd"
-    return OneCycleLR(optimizer, options.lr, total_steps + 1, pct_start=share, cycle_momentum=cycle_momentum)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, peaks, total_steps + 1, pct_start=share, cycle_momentum=cycle_momentum)
 
 
 class WarmupCosine:

@@ -129,6 +129,7 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
             fill("encoder_type", nearest, why)
         for name in ("penalty", "nuc_penalty", "count_penalty"):
             fill(name, 1.0, "pre-training")
+        fill("lr", 1e-3, "pre-training")
         fill("best_metric", "val_loss", "pre-training")
         return
     if config.objective.penalty:
@@ -137,6 +138,7 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
     fill("penalty", 1.0 if asked else 0.0, "--encoder-type is given" if asked else "fine-tuning")
     for name in ("nuc_penalty", "count_penalty"):
         fill(name, 0.0, "fine-tuning")
+    fill("lr", 3e-4, "fine-tuning")
     fill("best_metric", "balanced_accuracy" if config.target.classifier else "mae", "the target's own")
 
 

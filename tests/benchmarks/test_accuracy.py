@@ -36,9 +36,14 @@ def test_each_sample_is_tested_once_and_no_group_is_on_two_sides(samples: Sample
         assert len(fold["train"]) > 2 * len(fold["val"]) > 0
 
 
-def test_folds_depend_on_the_seed_and_are_balanced(samples: Samples) -> None:
-    assert make_folds(samples, 4, 1, classifier=False) == make_folds(samples, 4, 1, classifier=False)
-    assert make_folds(samples, 4, 1, classifier=False) != make_folds(samples, 4, 2, classifier=False)
+def test_folds_depend_on_the_seed(samples: Samples) -> None:
+    first, again, other = (make_folds(samples, 4, seed, classifier=False) for seed in (1, 1, 2))
+    assert first == again
+    shared = [max(len({*fold["test"]} & {*there["test"]}) for there in other) for fold in first]
+    assert sum(shared) < 0.7 * len(samples.ids)
+
+
+def test_folds_are_balanced(samples: Samples) -> None:
     labels = Samples(samples.ids, np.where(samples.values < 0.3, "low", "high"), samples.groups)
     value_of = dict(zip(labels.ids, labels.values, strict=True))
     shares = [np.mean([value_of[i] == "low" for i in f["test"]]) for f in make_folds(labels, 4, 1, classifier=True)]

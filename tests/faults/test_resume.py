@@ -123,9 +123,7 @@ def test_a_damaged_checkpoint_is_passed_over(study: Path, unbroken: dict[str, st
     assert fingerprint(folder) == unbroken
 
 
-def test_changed_inputs_are_refused(
-    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_changed_inputs_are_refused(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copies = tmp_path / "study"
     copies.mkdir()
     for name in ("table.biom", "tree.nwk", "metadata.tsv"):
