@@ -181,7 +181,8 @@ def write_results(options: argparse.Namespace, benchmark: Benchmark, summary: di
     left_out = f" ({summary['left_out']} more are left out: not every model predicts them)"
     about = [
         f"{summary['samples']} samples{where_words}{left_out if summary['left_out'] else ''} in the test parts of "
-        f"{options.first or options.folds} of {options.folds} folds, seed {options.seed}. Forests have {options.trees} trees.",
+        f"{options.first or options.folds} of {options.folds} folds, seed {options.seed}. "
+        f"Forests have {options.trees} trees.",
         *(f"`aam {name}` with `{text}`." for name, text in _extra(options).items() if text),
         "",
         ", ".join(f"{name} {value}" for name, value in where.items()) + ". Seconds are those of all folds.",

@@ -93,8 +93,8 @@ def table(results: dict[tuple[str, int], dict[str, float]], repeats: int, device
     lines = ["# One pre-training step", "", (__doc__ or "").strip(), ""]
     lines += [f"{facts}, device {device}; median of {repeats} steps after a first one. For comparison: the existing"]
     lines += [
-        f"implementation took {EARLIER['seconds']:.0f} s and {EARLIER['gigabytes']:.1f} GB for its step of the same size"
-        " (a base a token) on 2 idle cores.",
+        f"implementation took {EARLIER['seconds']:.0f} s and {EARLIER['gigabytes']:.1f} GB for its step of the same "
+        "size (a base a token) on 2 idle cores.",
         "",
         "| variant | bases a token | seconds | peak memory, GB | times faster than plain | less memory than plain |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -69,7 +69,7 @@ def test_help_shows_groups_defaults_choices_and_limits(
     for words in (
         "Optimisation",
         "Optimiser, learning rate and schedule.",
-        "--lr NUMBER Peak learning rate. [> 0; default: 0.001]",
+        "--weight-decay NUMBER Weight decay (not on biases, norms and scales). [>= 0; default: 0.01]",
         "[>= 0; derived: 5% of all steps, 1,000 at most]",
         "--device auto|cpu|cuda",
         "warmup_cosine, cosine, cosine_restarts, plateau, onecycle, none; default: warmup_cosine",
@@ -146,7 +146,7 @@ K_CASES = [
     ("K2 literal", "device: gpu\n", "run.yaml: device must be 'auto' or 'cpu' or 'cuda', got 'gpu'"),
     ("K2 list for a number", "lr: [1, 2]\n", "run.yaml: lr must be a number, got ['1', '2']"),
     ("K2 not finite", "lr: inf\n", "run.yaml: lr must be a number, got 'inf'"),
-    ("K2 nothing", "lr:\n", "run.yaml: lr must be a number, got None"),
+    ("K2 nothing", "dropout:\n", "run.yaml: dropout must be a number, got None"),
     ("K3 out of range", "test_size: 1.5\n", "run.yaml: test_size must be below 1, got 1.5"),
     ("K3 two names", "distances: a\nunifrac-matrix: b\n", "run.yaml: unifrac-matrix is another name of distances"),
     ("K4 repeated", "lr: 1\nseed: 1\nlr: 2\n", "run.yaml: line 3: key 'lr' repeated"),

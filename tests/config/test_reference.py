@@ -35,7 +35,7 @@ def test_values_in_words(hint: Any, words: str) -> None:
         ("table", "required", ""),
         ("sequences", "", ""),
         ("tree", "", ""),
-        ("lr", "default: 0.001", "> 0"),
+        ("weight_decay", "default: 0.01", ">= 0"),
         ("report", "default: yes", ""),
         ("classifier", "default: no", ""),
         ("test_size", "default: 0", ">= 0, < 1"),
@@ -57,7 +57,7 @@ def test_page() -> None:
     for name in COMMANDS:
         assert f"## aam {name}" in lines
         assert any(line.startswith(f"| [`aam {name}`](#aam-{name})") for line in lines)
-    assert "| `--lr` | NUMBER (&gt; 0) | 0.001 | Peak learning rate. |" in lines
+    assert "| `--scheduler-factor` | NUMBER (&gt; 0, &lt; 1) | 0.3 | Factor by which plateau lowers the rate. |" in lines
     assert (
         "| `--classifier`, `--no-classifier` | switch | no | Treat the target as classes and not as a number. |"
         in lines

@@ -151,13 +151,13 @@ def test_plateau_lowers_the_rate_when_the_metric_stands_still(higher: bool) -> N
 
 
 def test_no_scheduler() -> None:
-    options = OptimOptions(scheduler="none")
+    options = OptimOptions(lr=LR, scheduler="none")
     assert make_scheduler(optimizer_of(options), options, 10, "val_loss", higher=False) is None
 
 
 def test_schedules_by_step_say_so() -> None:
     for scheduler in ("warmup_cosine", "cosine", "cosine_restarts", "onecycle"):
-        options = OptimOptions(scheduler=scheduler, warmup_steps=1)
+        options = OptimOptions(lr=LR, scheduler=scheduler, warmup_steps=1)
         course = make_scheduler(optimizer_of(options), options, 10, "val_loss", higher=False)
         assert (course["interval"], course["frequency"]) == ("step", 1)
 
