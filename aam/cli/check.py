@@ -69,7 +69,7 @@ def _prospect(config: CheckConfig, study: Study) -> Prospect:
     target = None
     if isinstance(wanted, TrainConfig) and study.target is not None and study.metadata is not None:
         target = fit_target(wanted.target, study.target, split.train, study.metadata.source)
-    return Prospect(study, split, target, derive(wanted, _facts(study, split)))
+    return Prospect(study, split, target, derive(wanted, StudyFacts.of(study, split)))
 
 
 def _request(config: CheckConfig) -> TargetRequest | None:
@@ -110,17 +110,6 @@ def _run_config(config: CheckConfig) -> Any:
         objective=objective,
         optim=optim,
         run=directory,
-    )
-
-
-def _facts(study: Study, split: Split) -> StudyFacts:
-    return StudyFacts(
-        num_train=len(split.train),
-        longest_sequence=study.longest_sequence,
-        rarefy_depth=study.rarefy_depth,
-        has_tree=study.tree is not None,
-        has_distances=study.distances is not None,
-        has_taxonomy=study.taxonomy_labels is not None,
     )
 
 

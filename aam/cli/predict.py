@@ -14,7 +14,7 @@ from rich.progress import track
 
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, InputError
-from aam.files.atomic import atomic_write
+from aam.files.atomic import atomic_write, check_output
 from aam.files.text import plural
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def run(config: PredictConfig) -> None:
     from aam.models.folder import load_model
 
     options = config.predict
-    _check_output(options.output, options.overwrite)
+    check_output(options.output, options.overwrite)
+    if not options.output.absolute().parent.is_dir():
+        raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
     console = Console(highlight=False, soft_wrap=True)
     model, description = load_model(options.model)
     target = description.target
@@ -65,15 +67,6 @@ def _passes(config: PredictConfig, model: object, study: Study, sampling: object
     console = Console(stderr=True)
     hidden = not (options.progress and console.is_terminal)
     yield iter(track(passes, "predicting", total=total, console=console, disable=hidden, transient=True))
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise InputError(path, "is a folder", "--output names a file")
-    if path.exists() and not overwrite:
-        raise InputError(path, "exists already", "--overwrite or another --output")
-    if not path.absolute().parent.is_dir():
-        raise InputError(path, f"there is no folder {path.parent}", "make it first")
 
 
 def _observed(metadata: Path | None, target: TargetSpec, study: Study) -> dict[str, str]:

@@ -16,8 +16,7 @@ from aam.data.describe import describe
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
 from aam.data.targets import Kind, TargetSpec, fit_target
-from aam.errors import InputError
-from aam.files.atomic import atomic_write
+from aam.files.atomic import atomic_write, check_output
 from aam.report.predictions import Predictions, write_predictions
 from aam.report.words import PREDICTORS, interval_of, metric, value_of
 
@@ -32,7 +31,8 @@ def run(config: ForestConfig) -> None:
     """Fit a random forest on the training samples, predict the others, and say how good the predictions are."""
     options = config.forest
     metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
-    _check_output((options.output, metrics_path), options.overwrite)
+    for path in (options.output, metrics_path):
+        check_output(path, options.overwrite)
     console = Console(highlight=False, soft_wrap=True)
     study, split, target = _load(config)
     console.print("\n".join(describe(study, split)), markup=False)
@@ -94,14 +94,6 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
         target_transform="none",
     )
     return study, split, fit_target(target, study.target, split.train, study.metadata.source)
-
-
-def _check_output(paths: tuple[Path, ...], overwrite: bool) -> None:
-    for path in paths:
-        if path.is_dir():
-            raise InputError(path, "is a folder", "--output names a file")
-        if path.exists() and not overwrite:
-            raise InputError(path, "exists already", "--overwrite or another --output")
 
 
 def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> None:

@@ -21,12 +21,18 @@ from aam.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetOptions(Section):
-    """Target: the metadata column to predict, and how."""
+class ColumnOptions(Section):
+    """Column: the target's column of the sample sheet, for all commands that read one."""
 
     metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
     classifier: bool = option(False, "Treat the target as classes and not as a number.")
     missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(ColumnOptions):
+    """Target: the metadata column to predict, and how."""
+
     target_transform: Literal["none", "minmax", "zscore", "log-minmax", "log-zscore"] = option(
         "zscore", "How a numeric target is scaled; fitted on the training samples, undone in all results."
     )
@@ -121,12 +127,9 @@ class PredictConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForestOptions(Section):
+class ForestOptions(ColumnOptions):
     """Random forest: the baseline that people trust."""
 
-    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
-    classifier: bool = option(False, "Treat the target as classes and not as a number.")
-    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
     output: Path = option(REQUIRED, "TSV of the predictions to write; the metrics are written beside it.")
     overwrite: bool = option(False, "Replace an existing output file.")
     features: Literal["asv", "clr", "clades"] = option(
@@ -159,12 +162,10 @@ class ForestConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOptions(Section):
+class CheckOptions(ColumnOptions):
     """Check: what a run would be asked to predict."""
 
-    metadata_column: str | None = option(None, "Column of the sample sheet that would be predicted.")
-    classifier: bool = option(False, "Treat the target as classes and not as a number.")
-    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+    metadata_column: str | None = option(None, "Column of the sample sheet that would be predicted.")  # type: ignore[assignment]
     batch_size: int | None = option(None, "Samples in a batch, for the estimate of memory.", at_least=1)
     seed: int = option(42, "Seed of the split.", at_least=0)
 

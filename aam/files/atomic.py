@@ -61,6 +61,20 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
             temporary.unlink(missing_ok=True)
 
 
+def check_output(path: Path, overwrite: bool) -> None:
+    """Refuse the name of a file to write, before any work is done for it.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or is there already and may not be replaced.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a folder", "--output names a file")
+    if path.exists() and not overwrite:
+        raise InputError(path, "exists already", "--overwrite or another --output")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file, whole or not at all."""
     with atomic_write(path) as file:

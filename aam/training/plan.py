@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.epoch import num_batches
 from aam.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aam.data.split import Split
+    from aam.data.study import Study
 
 ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
 
@@ -44,6 +48,18 @@ class StudyFacts:
     has_tree: bool
     has_distances: bool
     has_taxonomy: bool
+
+    @classmethod
+    def of(cls, study: Study, split: Split) -> StudyFacts:
+        """The facts of a study that is split like this."""
+        return cls(
+            num_train=len(split.train),
+            longest_sequence=study.longest_sequence,
+            rarefy_depth=study.rarefy_depth,
+            has_tree=study.tree is not None,
+            has_distances=study.distances is not None,
+            has_taxonomy=study.taxonomy_labels is not None,
+        )
 
 
 @dataclass(frozen=True)

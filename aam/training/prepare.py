@@ -78,7 +78,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     """
     device = choose_device(config.run.device, config.run.mixed_precision)
     study, split = _read(config, None)
-    plan = derive(config, _facts(study, split))
+    plan = derive(config, StudyFacts.of(study, split))
     data = _data_module(plan.config, study, split, None)
     encoder = _new_encoder(plan.config, study).to(device)
     vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
@@ -114,7 +114,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
     assert study.target is not None
     assert study.metadata is not None
     target = fit_target(config.target, study.target, split.train, study.metadata.source)
-    plan = derive(config, _facts(study, split))
+    plan = derive(config, StudyFacts.of(study, split))
     data = _data_module(plan.config, study, split, target)
     encoder = _new_encoder(plan.config, study)
     options = plan.config.target
@@ -178,17 +178,6 @@ def _read(config: PretrainConfig | TrainConfig, request: TargetRequest | None) -
     split = make_split(config.split, study, study.target, kind, config.run.seed)  # type: ignore[arg-type]
     say(*describe(study, split))
     return study, split
-
-
-def _facts(study: Study, split: Split) -> StudyFacts:
-    return StudyFacts(
-        num_train=len(split.train),
-        longest_sequence=study.longest_sequence,
-        rarefy_depth=study.rarefy_depth,
-        has_tree=study.phylogeny is not None,
-        has_distances=study.distances is not None,
-        has_taxonomy=study.taxonomy_labels is not None,
-    )
 
 
 def _data_module(

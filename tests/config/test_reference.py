@@ -57,7 +57,9 @@ def test_page() -> None:
     for name in COMMANDS:
         assert f"## aam {name}" in lines
         assert any(line.startswith(f"| [`aam {name}`](#aam-{name})") for line in lines)
-    assert "| `--scheduler-factor` | NUMBER (&gt; 0, &lt; 1) | 0.3 | Factor by which plateau lowers the rate. |" in lines
+    assert (
+        "| `--scheduler-factor` | NUMBER (&gt; 0, &lt; 1) | 0.3 | Factor by which plateau lowers the rate. |" in page
+    )
     assert (
         "| `--classifier`, `--no-classifier` | switch | no | Treat the target as classes and not as a number. |"
         in lines
