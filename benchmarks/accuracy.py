@@ -64,6 +64,7 @@ class Fold:
         self.where = ["--where", benchmark.where] if benchmark.where else []
         self.data = ["--table", f"{study / 'table.biom'}", "--metadata", f"{study / 'metadata.tsv'}", *self.where]
         self.target = ["--metadata-column", benchmark.target, *(["--classifier"] if benchmark.classifier else [])]
+        self.group = ["--group-column", benchmark.group]
         self.options = options
 
     def run(self, model: str) -> tuple[Path, float]:
@@ -95,7 +96,7 @@ class Fold:
     def _train(self, model: str, encoder: list[str], before: float) -> tuple[Path, float]:
         bare = ["--no-forest-baseline", "--no-report", "--seed", str(self.options.seed)]
         extra = shlex.split(self.options.train_options)
-        arguments = [*self.target, *self._lists("train", "val", "test"), *bare, *encoder, *extra]
+        arguments = [*self.target, *self.group, *self._lists("train", "val", "test"), *bare, *encoder, *extra]
         output = self.folder / model
         seconds = self._once(model, "train", arguments, ["--output-dir", str(output), "--overwrite"])
         return output / "test_predictions.tsv", before + seconds

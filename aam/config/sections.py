@@ -103,7 +103,9 @@ class SplitOptions(Section):
         0.0, "Share of the samples held out until the end, to judge the chosen model.", at_least=0, below=1
     )
     stratify: bool = option(True, "Balance the parts by class, or by quantile of the target (not with groups by list).")
-    group_column: str | None = option(None, "Column whose groups (subjects, plots) are never on two sides.")
+    group_column: str | None = option(
+        None, "Column whose groups (subjects, plots) are never on two sides; a given split is checked for it."
+    )
     split_column: str | None = option(None, "Column that says train, validation or test for each sample.")
     train_samples: Path | None = option(None, "File with the training samples' ids, one a line.")
     val_samples: Path | None = option(None, "File with the validation samples' ids, one a line.")
@@ -118,10 +120,10 @@ class SplitOptions(Section):
             raise ConfigError("--train-samples and --val-samples go together")
         if self.test_samples is not None and not lists:
             raise ConfigError("--test-samples needs --train-samples and --val-samples")
-        if lists and (self.split_column or self.group_column or self.test_size > 0):
-            raise ConfigError("lists of samples cannot be combined with --split-column, --group-column or --test-size")
-        if self.split_column and (self.group_column or self.test_size > 0):
-            raise ConfigError("--split-column cannot be combined with --group-column or --test-size")
+        if lists and (self.split_column or self.test_size > 0):
+            raise ConfigError("lists of samples cannot be combined with --split-column or --test-size")
+        if self.split_column and self.test_size > 0:
+            raise ConfigError("--split-column cannot be combined with --test-size")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, k
     Raises
     ------
     InputError
-        If a part would be empty, or the column or lists do not tell every sample's part.
+        If a part would be empty, the column or lists do not tell every sample's part, or put a group on two sides.
     """
     if options.train_samples is not None:
         split = _by_lists(options, study)
@@ -73,11 +73,28 @@ def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, k
         split = _by_column(options.split_column, study)
     else:
         split = _at_random(options, study, values, kind, seed)
+    _check_groups_stay_whole(split, options, study)
     for name, rows in (("training", split.train), ("validation", split.validation)):
         if not len(rows):
             problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
             raise InputError("split", problem, "choose another split")
     return split
+
+
+def _check_groups_stay_whole(split: Split, options: SplitOptions, study: Study) -> None:
+    """Refuse a given split that puts samples of one group into two parts."""
+    groups = sample_groups(options, study)
+    if groups is None or study.metadata is None:
+        return
+    part_of: dict[str, str] = {}
+    for part, rows in split.parts().items():
+        for group in np.unique(groups[rows].astype(str)):
+            if part_of.setdefault(group, part) != part:
+                problem = f"'{shorten(group)}' of column '{shorten(options.group_column or '')}' is in two parts"
+                sides = f"{part_of[group]} and {part}"
+                raise InputError(
+                    study.metadata.source, f"{problem} ({sides})", "keep groups whole, or no --group-column"
+                )
 
 
 def sample_groups(options: SplitOptions, study: Study) -> np.ndarray | None:

@@ -95,8 +95,10 @@ def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> I
     took = f" in {duration(seconds)}" if seconds else ""
     yield f"The model saw the training samples {plural(len(history['epoch']), 'time')}{took}."
     if model.get("best_epoch") is not None:
+        epoch = model["best_epoch"] + 1
+        when = f"after epoch {epoch}" if epoch else "at its start, a linear fit, before any training"
         yield (
-            f"It was best on the validation samples after epoch {model['best_epoch'] + 1}, and that model was kept "
+            f"It was best on the validation samples {when}, and that model was kept "
             f"({metric(best).name}: {value_of(best, float(model['best_value']))})."
         )
     if model.get("parameters"):

@@ -26,6 +26,8 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.training.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
+CORRECTION = 0.1
+"""What is left of the fresh network's output beside a linear fit, which it is to correct and not to disturb."""
 SHARPNESS = 0.25
 """Width of a prototype in typical gaps to the next nearest one: most of an ASV goes to one or two of them."""
 SMALLEST = 1e-6
@@ -110,6 +112,7 @@ def calibrate_target(
         weight, bias = fit_linear(profile, target.numpy(), num_classes, groups)
         path.weight.copy_(torch.from_numpy(weight))
         predictor.head.out.bias.copy_(torch.from_numpy(bias))
+        predictor.head.out.weight.mul_(CORRECTION)
     predictor.train()
 
 

@@ -18,11 +18,14 @@ from aam.files.run_log import say
 from aam.training.checkpoint import find_keeper
 from aam.training.module import TrainingModule
 
+BEFORE_TRAINING = -1
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class BestModel(Callback):
-    """Saves the model whenever the metric that chooses it has improved.
+    """Saves the model whenever the metric that chooses it has improved; the start itself is the first candidate.
+
+    A model that starts at a linear fit may be at its best there, in a study of few samples.
 
     Parameters
     ----------
@@ -32,12 +35,12 @@ class BestModel(Callback):
     Attributes
     ----------
     epoch, value
-        Of the best model so far; -1 and NaN before the first.
+        Of the best model so far: ``BEFORE_TRAINING`` for the start, then from 0. The value is NaN before any.
     """
 
     def __init__(self, save: Callable[[TrainingModule, int, float], None]) -> None:
         self.save = save
-        self.epoch = -1
+        self.epoch = BEFORE_TRAINING
         self.value = math.nan
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,9 +52,12 @@ class BestModel(Callback):
             raise InputError("split", problem, "more of them are needed: --validation-size, or another --best-metric")
         value = pl_module.latest[plan.monitor]
         sign = 1 if plan.higher_is_better else -1
-        if self.epoch < 0 or sign * value > sign * self.value:
-            self.epoch, self.value = trainer.current_epoch, value
+        if math.isnan(self.value) or sign * value > sign * self.value:
+            self.epoch = BEFORE_TRAINING if trainer.sanity_checking else trainer.current_epoch
+            self.value = value
             self.save(pl_module, self.epoch, value)
+        if trainer.sanity_checking:
+            say(f"start          val_loss {pl_module.latest['val_loss']:.4f}  {plan.monitor} {value:.4g}")
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -84,7 +84,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     checkpoint = latest_checkpoint(run.checkpoints) if config.run.resume_from is not None else None
     started = time.monotonic()
     with _quiet():
-        trainer = _trainer(prepared, run, callbacks)
+        trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(module, datamodule=prepared.data, ckpt_path=checkpoint)
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, peak_bytes())
     say(*_outcome(fitted, prepared))
@@ -124,7 +124,7 @@ def peak_bytes() -> int:
 
 def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: int, value: float) -> None:
     plan = prepared.plan
-    record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "best epoch": epoch + 1}
+    record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "epochs of training": epoch + 1}
     record |= {f"validation {n.removeprefix('val_')}": round(v, 6) for n, v in module.latest.items() if n != "val_loss"}
     record |= {"seed": plan.config.run.seed}
     save_model(run.model, dict(module.model.state_dict()), describe_model(prepared, record))
@@ -141,7 +141,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, command: str) -> list[L.Ca
     return [stop, KeepCheckpoints(run.checkpoints), StopOnSignal(run, command), *bar]
 
 
-def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback]) -> L.Trainer:
+def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:
     config = prepared.plan.config
     return L.Trainer(
         accelerator="gpu" if prepared.device.type == "cuda" else "cpu",
@@ -156,7 +156,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback])
         plugins=[AtomicCheckpointIO()],
         default_root_dir=run.path,
         use_distributed_sampler=False,
-        num_sanity_val_steps=0,
+        num_sanity_val_steps=-1 if fresh else 0,  # all of it: the start is a candidate for the best model
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -183,4 +183,5 @@ def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
     stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else ", since it had stopped improving"
     memory = f"peak memory {fitted.peak_bytes / 1e9:.1f} GB"
     yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}; {memory}"
-    yield f"best epoch: {fitted.best_epoch + 1} ({name} {fitted.best_value:.4g})"
+    which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the start, before any training"
+    yield f"best {which} ({name} {fitted.best_value:.4g})"

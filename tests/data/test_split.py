@@ -109,6 +109,14 @@ def test_a_column_tells_the_parts() -> None:
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([0, 1, 5], [2, 3], [4])
 
 
+def test_a_given_split_is_checked_for_groups() -> None:
+    parts = ["train", "train", "validation", "test"]
+    options = SplitOptions(split_column="part", group_column="g")
+    make_split(options, study(4, {"part": parts, "g": ["a", "a", "b", "c"]}), None, None, 0)
+    with pytest.raises(InputError, match=r"m.tsv: 'a' of column 'g' is in two parts \(train and test\)"):
+        make_split(options, study(4, {"part": parts, "g": ["a", "d", "b", "a"]}), None, None, 0)
+
+
 def lists(folder: Path, **contents: str) -> SplitOptions:
     paths = {}
     for name, content in contents.items():
