@@ -57,7 +57,8 @@ class BestModel(Callback):
             self.value = value
             self.save(pl_module, self.epoch, value)
         if trainer.sanity_checking:
-            say(f"start          val_loss {pl_module.latest['val_loss']:.4f}  {plan.monitor} {value:.4g}")
+            also = "" if plan.monitor == "val_loss" else f"  {plan.monitor} {value:.4g}"
+            say(f"before training  val_loss {pl_module.latest['val_loss']:.4f}{also}")
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
