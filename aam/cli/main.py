@@ -20,6 +20,7 @@ from aam.errors import AamError, ConfigError, InputError, RunError
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
 STOPPED = 130
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+DEAD_WORKER = "a process that prepares batches died, often for want of memory; try --num-workers 0"
 LESS_MEMORY = "out of memory; try a smaller --batch-size or --token-limit, or --gradient-checkpointing"
 
 
@@ -62,6 +63,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
             raise
         return _fail(RunError.exit_code, f"no space is left on the disk ({error.filename or 'writing the results'})")
     except RuntimeError as error:
+        if str(error).startswith("DataLoader worker"):
+            return _fail(RunError.exit_code, DEAD_WORKER)
         # torch reports exhausted memory in its own words, and as a RuntimeError on a CPU.
         if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
             raise

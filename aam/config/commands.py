@@ -8,6 +8,7 @@ from typing import Literal
 
 from aam.config.option import REQUIRED, Section, option
 from aam.config.sections import (
+    LARGEST_SEED,
     ModelOptions,
     ObjectiveOptions,
     OptimOptions,
@@ -48,6 +49,9 @@ class TargetOptions(ColumnOptions):
         0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
     )
     pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
+    refit_clades: bool = option(
+        True, "Place the soft clades of a pre-trained encoder anew among this study's ASVs before training."
+    )
     freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
     forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")
     report: bool = option(True, "Write report.html.")
@@ -143,7 +147,7 @@ class ForestOptions(ColumnOptions):
         "Features tried at each split: a share, sqrt or log2.",
         derived="0.33 (0.1 for 3,000 features or more) for a number, sqrt for classes",
     )
-    random_seed: int = option(42, "Seed.", at_least=0)
+    random_seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
     n_jobs: int = option(-1, "Cores to use; -1 for all.")
 
 
@@ -167,7 +171,7 @@ class CheckOptions(ColumnOptions):
 
     metadata_column: str | None = option(None, "Column of the sample sheet that would be predicted.")  # type: ignore[assignment]
     batch_size: int | None = option(None, "Samples in a batch, for the estimate of memory.", at_least=1)
-    seed: int = option(42, "Seed of the split.", at_least=0)
+    seed: int = option(42, "Seed of the split.", at_least=0, at_most=LARGEST_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +248,7 @@ class DemoOptions(Section):
 
     output_dir: Path = option(Path("aam-demo"), "Folder to make.")
     overwrite: bool = option(True, "Replace an earlier demo.")
-    seed: int = option(42, "Seed.", at_least=0)
+    seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)

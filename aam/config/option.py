@@ -263,7 +263,7 @@ def _check_limits(field: dataclasses.Field[Any], value: Any, name: str) -> None:
         for words, held in holds.items():
             if not held:
                 limit = limits[words.replace(" ", "_")]
-                raise ConfigError(f"{name} must be {words} {limit:g}, got {number:g}")
+                raise ConfigError(f"{name} must be {words} {limit:.10g}, got {number:.10g}")
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ EncoderType = Literal[
     "taxonomy",
     "combined",
 ]
+LARGEST_SEED = 2**32 - 1  # of scikit-learn
 TREE_ENCODER_TYPES = ("unifrac", "weighted_unifrac", "generalized_unifrac", "faith_pd", "combined")
 
 
@@ -260,7 +261,7 @@ class RunOptions(Section):
 
     output_dir: Path = option(REQUIRED, "Run directory to make.")
     overwrite: bool = option(False, "Replace a finished run in the output directory.")
-    seed: int = option(42, "Seed of everything random.", at_least=0)
+    seed: int = option(42, "Seed of everything random.", at_least=0, at_most=LARGEST_SEED)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute; 'auto' takes a GPU if there is one.")
     num_workers: int | None = option(
         None, "Processes that prepare batches.", at_least=0, derived="0 on a CPU, up to 4 with a GPU"

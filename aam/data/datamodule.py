@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,12 +117,18 @@ class StudyDataModule(L.LightningDataModule):
             num_workers=workers,
             pin_memory=self.options.pin_memory,
             persistent_workers=persistent and workers > 0,
-            worker_init_fn=one_thread if workers else None,
+            worker_init_fn=begin_worker if workers else None,
         )
 
 
-def one_thread(_: int) -> None:
-    """Keep a worker's linear algebra to one thread: the workers are the parallelism, and the cores are the model's."""
+def begin_worker(_: int) -> None:
+    """Leave signals to the main process, which ends the run in order, and keep linear algebra to one thread.
+
+    A terminal, and many a scheduler, sends signals to all processes of a run. The workers are the parallelism, and the
+    cores are the model's.
+    """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
     threadpool_limits(1)

@@ -20,6 +20,7 @@ from aam.errors import InputError
 from aam.files.atomic import atomic_write
 
 FINISHED = "finished.json"
+LOCK = ".lock"
 
 
 class RunDirectory:
@@ -106,8 +107,9 @@ def _make_writable(path: Path) -> None:
 
 
 def _make_room(run: RunDirectory, overwrite: bool) -> None:
-    content = [p for p in run.path.iterdir() if p.name != ".lock"]
-    if not content:
+    content = [p for p in run.path.iterdir() if p.name != LOCK]
+    # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
+    if all(p == run.log for p in content):
         return
     if not run.config.exists():
         raise InputError(run.path, "the folder is not empty and holds no run", "choose another --output-dir")
@@ -121,7 +123,7 @@ def _make_room(run: RunDirectory, overwrite: bool) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock_path = path / ".lock"
+    lock_path = path / LOCK
     with lock_path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from aam.data.batch import Batch
@@ -26,6 +27,7 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.training.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
+PROFILE_PENALTY = 1.0
 CORRECTION = 0.1
 """What is left of the fresh network's output beside a linear fit, which it is to correct and not to disturb."""
 SHARPNESS = 0.25
@@ -65,12 +67,14 @@ def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Ten
     Parameters
     ----------
     encoder
-        The model, in evaluation mode.
+        The model.
     heads
         Those of its heads that are fresh, changed in place.
     vectors_AD, batches
         As in :func:`calibrate_encoder`.
     """
+    training = encoder.training
+    encoder.eval()
     for head in heads:
         if isinstance(head, DistanceHead):
             _scale_distances(encoder, head, vectors_AD, batches)
@@ -79,6 +83,34 @@ def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Ten
             spread = truth.std(correction=0)
             head.center.copy_(truth.mean())
             head.spread.copy_(spread if spread > SMALLEST * truth.abs().max() else torch.ones(()))
+    encoder.train(training)
+
+
+@torch.no_grad()
+def refit_clades(encoder: SequenceEncoder, vectors_AD: Tensor, batches: list[Batch], seed: int) -> None:
+    """Place the soft clades of a pre-trained encoder anew, among the ASVs of the study that it now serves.
+
+    Pre-training moves the clades to where distances are told apart, and another study has other ASVs. What the
+    sample vector takes from the profile is fitted anew by least squares, so that it stays what pre-training made it.
+
+    Parameters
+    ----------
+    encoder
+        The model, changed in place.
+    vectors_AD, batches, seed
+        As in :func:`calibrate_encoder`.
+    """
+    clades = encoder.sample_encoder.soft_clades
+    if clades is None:
+        return
+    profile = encoder.sample_encoder.profile
+    before_BD = profile(_profiles(clades, vectors_AD, batches))
+    _place_prototypes(clades, vectors_AD.float().cpu(), _prevalence(batches, len(vectors_AD)), seed)
+    _standardise_profile(clades, vectors_AD, batches)
+    after_BK = _profiles(clades, vectors_AD, batches).cpu().double().numpy()
+    fitted = Ridge(alpha=PROFILE_PENALTY).fit(after_BK, before_BD.cpu().double().numpy())
+    profile.weight.copy_(torch.from_numpy(fitted.coef_))
+    profile.bias.copy_(torch.from_numpy(fitted.intercept_))
 
 
 @torch.no_grad()
@@ -107,13 +139,18 @@ def calibrate_target(
         predictor.set_prior(counts / counts.sum())
     path, clades = predictor.head.linear_path, predictor.base.sample_encoder.soft_clades
     if path is not None and clades is not None:
-        profile = torch.cat([clades(*_abundance(batch, vectors_AD)) for batch in batches]).cpu().numpy()
+        profile = _profiles(clades, vectors_AD, batches).cpu().numpy()
         num_classes = len(predictor.target.classes) if predictor.target.kind == "classification" else 0
         weight, bias = fit_linear(profile, target.numpy(), num_classes, groups)
         path.weight.copy_(torch.from_numpy(weight))
         predictor.head.out.bias.copy_(torch.from_numpy(bias))
         predictor.head.out.weight.mul_(CORRECTION)
     predictor.train()
+
+
+def _profiles(clades: SoftClades, vectors_AD: Tensor, batches: list[Batch]) -> Tensor:
+    """What the heads read of the soft clades in all samples of the batches."""
+    return torch.cat([clades(*_abundance(batch, vectors_AD)) for batch in batches])
 
 
 def _present(value: Tensor | None) -> Tensor:

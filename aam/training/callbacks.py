@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -135,7 +136,7 @@ class StopOnSignal(Callback):
     """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
 
     SIGTERM and SIGUSR1 are how schedulers announce that a job will be ended; SIGINT is Ctrl-C, and a second one
-    stops at once.
+    stops at once. The engine's own answers are an exit code of 0 to the first and of 1 to the last.
 
     Parameters
     ----------
@@ -151,14 +152,21 @@ class StopOnSignal(Callback):
         self.received: int | None = None
         self.before: dict[int, Any] = {}
 
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take over the signals before the start is validated."""
+        self._take_over()
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over the signals, also from the engine, which would end with exit code 0."""
-        self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        """Take over the signals, where the start was not validated."""
+        self._take_over()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give the signals back."""
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+        self._give_back()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the signals back: after an exception there is no teardown."""
+        self._give_back()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -176,12 +184,24 @@ class StopOnSignal(Callback):
         if self.received is not None:
             self._stop(trainer)
 
+    def _take_over(self) -> None:
+        for number in SIGNALS:
+            if number not in self.before:
+                self.before[number] = signal.signal(number, self._note)
+
+    def _give_back(self) -> None:
+        while self.before:
+            signal.signal(*self.before.popitem())
+
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        again = self.received is not None and number == signal.SIGINT
         self.received = number
+        if again:
+            raise self._stopped("at once")
 
     def _stop(self, trainer: Trainer) -> None:
-        problem = f"stopped at step {trainer.global_step}"
-        remedy = f"go on with: aam {self.command} --resume-from {self.run.path}"
-        raise PreemptedError(f"{problem}; {remedy}", interrupted=self.received == signal.SIGINT)
+        raise self._stopped(f"at step {trainer.global_step}")
+
+    def _stopped(self, where: str) -> PreemptedError:
+        remedy = f"go on with: aam {self.command} --resume-from {shlex.quote(str(self.run.path))}"
+        return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)

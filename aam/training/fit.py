@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -153,7 +154,8 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         gradient_clip_val=config.optim.max_grad_norm or None,
         callbacks=callbacks,
         logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
-        plugins=[AtomicCheckpointIO()],
+        # One process, whatever number of tasks a scheduler's variables speak of.
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         default_root_dir=run.path,
         use_distributed_sampler=False,
         num_sanity_val_steps=-1 if fresh else 0,  # all of it: the start is a candidate for the best model
@@ -171,11 +173,13 @@ def _quiet() -> Iterator[None]:
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"lightning\..*")
-        yield
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:

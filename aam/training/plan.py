@@ -97,8 +97,17 @@ class Plan(Generic[ConfigT]):
         return weights
 
 
-def derive(config: ConfigT, facts: StudyFacts) -> Plan[ConfigT]:
+def derive(config: ConfigT, facts: StudyFacts, num_workers: int = 0) -> Plan[ConfigT]:
     """Fill in every option that was left open.
+
+    Parameters
+    ----------
+    config
+        What was asked for.
+    facts
+        What the options depend on.
+    num_workers
+        Processes that prepare batches, as suits the device.
 
     Raises
     ------
@@ -125,7 +134,7 @@ def derive(config: ConfigT, facts: StudyFacts) -> Plan[ConfigT]:
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
     fill("patience", min(20, max(5, given["epochs"] // 5)), f"a fifth of {given['epochs']} epochs")
-    fill("num_workers", 0, "batches are made beside the computation only with a GPU")
+    fill("num_workers", num_workers, "batches are made beside the computation only with a GPU")
     fill("max_bp", facts.longest_sequence, "the longest sequence")
     values["rarefy_depth"] = facts.rarefy_depth or "none"
     if given["rarefy_depth"] == "auto":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,12 @@ from aam.files.text import plural
 from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
-from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target
+from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.transfer import adopt_sizes, read_encoder, transfer, treatment_notes
 
 CALIBRATION_SAMPLES = 4096
+MOST_WORKERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     """
     device = choose_device(config.run.device, config.run.mixed_precision)
     study, split = _read(config, None)
-    plan = derive(config, StudyFacts.of(study, split))
+    plan = derive(config, StudyFacts.of(study, split), default_workers(device))
     data = _data_module(plan.config, study, split, None)
     encoder = _new_encoder(plan.config, study).to(device)
     vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
@@ -114,23 +116,23 @@ def prepare_training(config: TrainConfig) -> Prepared:
     assert study.target is not None
     assert study.metadata is not None
     target = fit_target(config.target, study.target, split.train, study.metadata.source)
-    plan = derive(config, StudyFacts.of(study, split))
+    plan = derive(config, StudyFacts.of(study, split), default_workers(device))
     data = _data_module(plan.config, study, split, target)
     encoder = _new_encoder(plan.config, study)
     options = plan.config.target
     predictor = SequencePredictor(encoder, target, options.loss_type, options.linear_path).to(device)
-    loaded = set()
+    loaded: set[str] = set()
     if pretrained is not None:
-        say(*transfer(encoder, pretrained))
+        loaded, lines = transfer(encoder, pretrained)
+        say(*lines)
         for note in treatment_notes(plan.config, pretrained):
             warn(note)
-        loaded = set(pretrained.state)
     started = time.monotonic()
     vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
     if options.freeze_base:
         say(f"encoded {plural(len(vectors_AD), 'ASV')} once in {time.monotonic() - started:.1f} s")
     groups = sample_groups(plan.config.split, study)
-    _calibrate(predictor, vectors_AD, data, loaded, plan.config.run.seed, groups)
+    _calibrate(predictor, vectors_AD, data, loaded, plan.config, groups)
     _say_plan(plan, predictor)
     return Prepared(
         plan=plan,
@@ -160,6 +162,11 @@ def choose_device(name: str, mixed_precision: str = "none") -> torch.device:
     if mixed_precision == "fp16" and device.type == "cpu":
         raise ConfigError("--mixed-precision fp16 needs a GPU; on a CPU there is bf16")
     return device
+
+
+def default_workers(device: torch.device) -> int:
+    """Processes that prepare batches where the user leaves it open: none on a CPU, which has the model to compute."""
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
 
 
 def _request(config: TrainConfig) -> TargetRequest:
@@ -214,12 +221,15 @@ def _calibrate(
     vectors_AD: Tensor,
     data: StudyDataModule,
     loaded: set[str],
-    seed: int,
+    config: TrainConfig,
     groups: np.ndarray | None,
 ) -> None:
-    """Prepare what is fresh: the whole encoder, or the heads that a pre-trained one does not have; and the target's."""
+    """Prepare what is fresh: the whole encoder, or what a pre-trained one does not have or fit; and the target's."""
+    seed = config.run.seed
     batches = _calibration_batches(data, vectors_AD.device)
     if loaded:
+        if config.target.refit_clades:
+            refit_clades(predictor.base, vectors_AD, batches, seed)
         fresh = [head for head in predictor.base.task_heads() if not any(f"heads.{head.name}." in n for n in loaded)]
         calibrate_heads(predictor.base, fresh, vectors_AD, batches)
     else:

@@ -39,12 +39,15 @@ class ProgressBar(Callback):
         self.task: TaskID | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the bar."""
+        """Count what is to be done."""
         batches = int(trainer.num_training_batches)
         total = batches * (trainer.max_epochs or 1)
         done = batches * trainer.current_epoch
-        self.bars.start()
         self.task = self.bars.add_task("epoch", total=total, completed=done, rate="", losses="")
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar."""
+        self.bars.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -62,6 +65,10 @@ class ProgressBar(Callback):
         description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         self.bars.update(self.task, advance=1, description=description, **fields)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take the bar away."""
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away before the epoch's line is written, which would run into it."""
+        self.bars.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Take the bar away, and let the terminal show its cursor again."""
         self.bars.stop()

@@ -12,6 +12,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.run_directory import RunDirectory, environment
+from aam.models.folder import find_weights
 from aam.training.prepare import Prepared
 
 DATA = "data.json"
@@ -79,7 +80,10 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
         return
     before = {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
     for path in _inputs(config):
-        if not path.is_file() or before.get(str(path)) != sha256_file(path):
+        if not path.is_file():
+            problem = f"is not there, but the run {run.path} began with it"
+            raise InputError(path, problem, "resume in the folder that the run was started in, or put the file back")
+        if before.get(str(path)) != sha256_file(path):
             problem = f"is not the file that the run {run.path} began with"
             raise InputError(path, problem, "put that one back, or start a new run")
 
@@ -97,3 +101,5 @@ def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:
     single = (study.tree, study.distances, study.distance_ids, study.taxonomy, study.metadata)
     lists = (split.train_samples, split.val_samples, split.test_samples)
     yield from (path for path in (*single, *lists) if path is not None)
+    if isinstance(config, TrainConfig) and config.target.pretrained_encoder is not None:
+        yield find_weights(config.target.pretrained_encoder)

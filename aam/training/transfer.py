@@ -18,6 +18,7 @@ from aam.models.sequence_predictor import SequencePredictor
 
 # Options that are no part of the weights' shape: each run chooses them anew.
 FREE_OPTIONS = frozenset({"dropout", "gradient_checkpointing", "asv_chunk_size"})
+TAXONOMY_HEAD = "heads.taxonomy."
 
 
 @dataclass(frozen=True)
@@ -66,25 +67,27 @@ def adopt_sizes(config: TrainConfig, pretrained: Pretrained) -> TrainConfig:
     return dataclasses.replace(config, model=dataclasses.replace(asked, **adopted))
 
 
-def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> list[str]:
-    """Load the weights that the two have in common.
+def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str], list[str]]:
+    """Load the weights that the two have in common; a taxonomy head only if it has the very same taxa.
 
     Returns
     -------
-    list
-        What matched and what did not, in words.
+    tuple
+        Names of the tensors that were loaded, and what matched and what did not, in words.
     """
     own = encoder.state_dict()
+    if encoder.supervision.taxonomy_classes != pretrained.description.supervision.taxonomy_classes:
+        own = {name: tensor for name, tensor in own.items() if not name.startswith(TAXONOMY_HEAD)}
     matching = {name: tensor for name, tensor in pretrained.state.items() if name in own}
     encoder.load_state_dict(matching, strict=False)
     lines = [f"{plural(len(matching), 'tensor')} of {pretrained.source} loaded"]
-    unused = sorted(_modules(set(pretrained.state) - set(own)))
-    fresh = sorted(_modules(set(own) - set(pretrained.state)))
+    unused = sorted(_modules(set(pretrained.state) - set(matching)))
+    fresh = sorted(_modules(set(encoder.state_dict()) - set(matching)))
     if unused:
         lines.append(f"not needed here: {listed(unused, 6)}")
     if fresh:
         lines.append(f"not in it, and fresh: {listed(fresh, 6)}")
-    return lines
+    return set(matching), lines
 
 
 def treatment_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:

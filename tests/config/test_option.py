@@ -91,6 +91,7 @@ def test_convert_refuses(hint: Any, given: object, words: str) -> None:
         ("lr", 0, "--lr must be above 0, got 0"),
         ("epochs", 0, "--epochs must be at least 1, got 0"),
         ("test_size", 1, "--test-size must be below 1, got 1"),
+        ("seed", 2**32, "--seed must be at most 4294967295, got 4294967296"),
         ("count_mask_ratio", 1.5, "--count-mask-ratio must be at most 1, got 1.5"),
         ("rarefy_depth", 0, "--rarefy-depth must be at least 1, got 0"),
         ("lr", math.nan, "--lr must be above 0, got nan"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from aam.training.checkpoint import find_checkpoints, latest_checkpoint
-from tests.e2e.conftest import SMALL, run_command, study
+from tests.e2e.conftest import SMALL, encoder, run_command, study
 
-__all__ = ["study"]
+__all__ = ["encoder", "study"]
 
-# Runs the program, and kills it with a signal after some training steps (or in the n-th validation).
+# Runs the program, and kills it with a signal after some training steps (or in the n-th validation). A terminal and a
+# scheduler send theirs to all processes of a run; SIGINT+SIGINT is the impatient user's.
 KILLER = """
-import os, signal, sys
+import os, signal, sys, time
 import aam.training.module as module
 from aam.cli.main import main
 
@@ -28,7 +30,9 @@ original = getattr(module.TrainingModule, place)
 def counted(self, *words):
     done[0] += 1
     if done[0] == number:
-        os.kill(os.getpid(), getattr(signal, name))
+        for one in name.split("+"):
+            os.killpg(os.getpgrp(), getattr(signal, one))
+            time.sleep(0.2)
     return original(self, *words)
 
 setattr(module.TrainingModule, place, counted)
@@ -72,9 +76,10 @@ def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return fingerprint(folder)
 
 
-def killed(study: Path, folder: Path, place: str, number: int, name: str) -> int:
-    command = [sys.executable, "-c", KILLER, place, str(number), name, *arguments(study, folder)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=300).returncode
+def killed(study: Path, folder: Path, place: str, number: int, name: str, *words: str) -> int:
+    command = [sys.executable, "-c", KILLER, place, str(number), name, *arguments(study, folder), *words]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=300, start_new_session=True)
+    return done.returncode
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,7 @@ def killed(study: Path, folder: Path, place: str, number: int, name: str) -> int
         ("training_step", 6, "SIGTERM", 75),
         ("training_step", 8, "SIGTERM", 75),
         ("training_step", 10, "SIGINT", 130),
+        ("validation_step", 1, "SIGTERM", 75),
     ],
 )
 def test_resuming_gives_the_same_bytes(
@@ -94,6 +100,16 @@ def test_resuming_gives_the_same_bytes(
     folder = tmp_path / "run"
     assert killed(study, folder, place, number, name) == code
     assert not (folder / "finished.json").exists()
+    assert run_command("train", resume_from=folder, small=False) == 0
+    assert fingerprint(folder) == unbroken
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGUSR1", 75), ("SIGINT+SIGINT", 130)])
+def test_the_processes_that_prepare_batches_outlive_a_signal(
+    study: Path, unbroken: dict[str, str], tmp_path: Path, name: str, code: int
+) -> None:
+    folder = tmp_path / "run"
+    assert killed(study, folder, "training_step", 2, name, "--num-workers", "2") == code
     assert run_command("train", resume_from=folder, small=False) == 0
     assert fingerprint(folder) == unbroken
 
@@ -134,3 +150,18 @@ def test_changed_inputs_are_refused(study: Path, tmp_path: Path, capsys: pytest.
     (copies / "metadata.tsv").write_text(sheet + "\n")
     assert run_command("train", resume_from=folder, small=False) == 2
     assert "metadata.tsv: is not the file that the run" in capsys.readouterr().err
+    (copies / "metadata.tsv").unlink()
+    assert run_command("train", resume_from=folder, small=False) == 2
+    assert "metadata.tsv: is not there" in capsys.readouterr().err
+
+
+def test_another_encoder_is_refused(
+    study: Path, encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(encoder, tmp_path / "encoder")
+    folder = tmp_path / "run"
+    assert killed(study, folder, "training_step", 5, "SIGKILL", "--pretrained-encoder", str(tmp_path / "encoder")) < 0
+    weights = tmp_path / "encoder" / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"x")
+    assert run_command("train", resume_from=folder, small=False) == 2
+    assert "model.safetensors: is not the file that the run" in capsys.readouterr().err

@@ -126,6 +126,14 @@ def test_a_run_is_replaced_only_on_request(tmp_path: Path, finished: bool) -> No
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
+def test_the_log_of_a_run_that_could_not_begin_is_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text("no column 'gradiant'\n")
+    run = started(tmp_path)
+    assert run.log.read_text() == "no column 'gradiant'\n"
+    with open_run(tmp_path, resume=False, overwrite=True):
+        assert not run.log.exists()
+
+
 def test_overwriting_does_not_follow_links(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()

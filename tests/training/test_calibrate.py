@@ -15,7 +15,7 @@ from aam.models.heads import CountHead, DistanceHead, FaithHead
 from aam.models.pooling import relative_abundance
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training.calibrate import calibrate_encoder, calibrate_target
+from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from tests.models.model_cases import CLASSES, REGRESSION, batch_of, fresh_encoder, fresh_predictor, study
 
 ALL = SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y"))
@@ -68,6 +68,27 @@ def test_profiles_are_standardised() -> None:
     spread = profile_NK.std(dim=0, correction=0)
     assert float(spread.max()) == pytest.approx(1, abs=1e-3)
     assert float(spread.median()) == pytest.approx(1, abs=1e-3)
+
+
+def test_refitted_clades_are_those_of_the_study_and_the_sample_vectors_stay() -> None:
+    batches, tokens_AL = case()
+    encoder, vectors_AD = calibrated(batches, tokens_AL)
+    clades = encoder.sample_encoder.soft_clades
+    assert clades is not None
+    expected = clades.prototype_KD.detach().clone()
+    sampled = [encoder(batch).sample.sample_BD.detach() for batch in batches]
+    with torch.no_grad():
+        # As if pre-training had moved them.
+        clades.prototype_KD.mul_(0.7)
+        clades.shift_K.add_(0.5)
+    moved = [encoder(batch).sample.sample_BD.detach() for batch in batches]
+    refit_clades(encoder, vectors_AD, batches, seed=0)
+    torch.testing.assert_close(clades.prototype_KD.detach(), expected)
+    profile_NK = profiles(encoder, vectors_AD, batches)
+    torch.testing.assert_close(profile_NK.mean(dim=0), torch.zeros(20), rtol=0, atol=1e-4)
+    kept = [encoder(batch).sample.sample_BD.detach() for batch in batches]
+    lost = torch.cat(moved).sub(torch.cat(sampled)).norm()
+    assert torch.cat(kept).sub(torch.cat(moved)).norm() < 0.5 * lost
 
 
 def test_prototypes_lie_among_the_asvs_and_share_them_out() -> None:
@@ -250,3 +271,15 @@ def test_targets_that_are_all_alike() -> None:
     predictor, predictions, _ = fitted(REGRESSION, torch.full((8,), 2.5))
     assert not predictor.head.linear_path.weight.any()
     assert predictions.tolist() == pytest.approx([2.5] * 8, abs=0.4)
+
+
+def test_dropout_does_not_disturb_the_start_of_a_fresh_head() -> None:
+    batches, tokens_AL = case()
+    scales = []
+    for training in (False, True):
+        encoder = fresh_encoder(ALL, dropout=0.5).train(training)
+        vectors_AD = encode_asvs(encoder.asv_encoder, tokens_AL)
+        calibrate_heads(encoder, encoder.task_heads(), vectors_AD, batches)
+        assert encoder.training == training
+        scales.append(head_of(encoder, DistanceHead).log_scale.item())
+    assert scales[0] == scales[1]

@@ -161,6 +161,13 @@ def test_what_is_given_is_kept_and_nothing_is_left_open() -> None:
     assert derive(plan.config, FACTS).lines == ()
 
 
+def test_batches_are_prepared_beside_the_computation_where_that_suits_the_device() -> None:
+    config = train().config
+    left_open = replace(config, run=replace(config.run, num_workers=None))
+    assert derive(left_open, FACTS, num_workers=4).config.run.num_workers == 4
+    assert derive(config, FACTS, num_workers=4).config.run.num_workers == 0
+
+
 def test_every_derived_value_is_told_with_its_reason() -> None:
     lines = train().lines
     assert "--batch-size 8 (200 samples)" in lines
