@@ -48,6 +48,12 @@ class TargetOptions(ColumnOptions):
     linear_path_lr: float = option(
         0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
     )
+    asv_lr: float = option(
+        0.1,
+        "Learning rate of the ASV encoder and the soft clades as a share of --lr; larger steps disturb every profile.",
+        above=0,
+        at_most=1,
+    )
     pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
     refit_clades: bool = option(
         True, "Place the soft clades of a pre-trained encoder anew among this study's ASVs before training."

@@ -154,8 +154,9 @@ class TrainingModule(L.LightningModule):
         groups = parameter_groups(self.model, config.optim.weight_decay)
         if isinstance(config, TrainConfig):
             target = config.target
-            own_rate = target.linear_path_lr * config.optim.peak_lr
-            groups = parameter_groups(self.model, config.optim.weight_decay, target.linear_path_decay, own_rate)
+            shares = {"linear": target.linear_path_lr, "asv": target.asv_lr}
+            rates = {part: share * config.optim.peak_lr for part, share in shares.items()}
+            groups = parameter_groups(self.model, config.optim.weight_decay, target.linear_path_decay, rates)
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
             optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better

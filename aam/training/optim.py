@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,27 +20,45 @@ from aam.config import OptimOptions
 
 
 def parameter_groups(
-    model: nn.Module, weight_decay: float, linear_path_decay: float = 0.0, linear_path_lr: float | None = None
+    model: nn.Module, weight_decay: float, linear_path_decay: float = 0.0, rates: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:
-    """Weights to decay, the linear path with a decay and a rate of its own, and what is not decayed.
+    """Weights to decay, the linear path with a decay of its own, and what is not decayed.
 
     Biases, norms, scales and prototypes are places and sizes, not slopes: pulling them to zero is no regularisation.
+
+    Parameters
+    ----------
+    model
+        Its trainable weights are grouped.
+    weight_decay, linear_path_decay
+        Of all weights but those of the linear path, and of those.
+    rates
+        Learning rates of parts that have their own: ``linear`` the linear path, ``asv`` the ASV encoder and the soft
+        clades.
     """
-    groups: dict[str, list[nn.Parameter]] = {"decay": [], "linear": [], "none": []}
+    rates = rates or {}
+    groups: dict[tuple[str, str], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if "linear_path" in name:
-            groups["linear"].append(parameter)
-        elif parameter.ndim >= 2 and "prototype" not in name:
-            groups["decay"].append(parameter)
-        else:
-            groups["none"].append(parameter)
+        if parameter.requires_grad:
+            part = _part(name) if rates else ""
+            groups.setdefault((_decay_kind(name, parameter), part), []).append(parameter)
     decays = {"decay": weight_decay, "linear": linear_path_decay, "none": 0.0}
-    found = {kind: {"params": params, "weight_decay": decays[kind]} for kind, params in groups.items() if params}
-    if "linear" in found and linear_path_lr is not None:
-        found["linear"]["lr"] = linear_path_lr
-    return list(found.values())
+    return [
+        {"params": params, "weight_decay": decays[kind], **({"lr": rates[part]} if part in rates else {})}
+        for (kind, part), params in sorted(groups.items(), key=lambda item: item[0])
+    ]
+
+
+def _decay_kind(name: str, parameter: nn.Parameter) -> str:
+    if "linear_path" in name:
+        return "linear"
+    return "decay" if parameter.ndim >= 2 and "prototype" not in name else "none"
+
+
+def _part(name: str) -> str:
+    if "linear_path" in name:
+        return "linear"
+    return "asv" if "asv_encoder" in name or "soft_clades" in name else ""
 
 
 def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions, fused: bool = True) -> Optimizer:

@@ -209,3 +209,13 @@ def test_frozen_weights_are_in_no_group() -> None:
     assert found == {id(parameter) for parameter in model.head.parameters()}
     without = parameter_groups(nn.Linear(2, 2, bias=False), 0.01, 0.1)
     assert [group["weight_decay"] for group in without] == [0.01], "empty groups are left out"
+
+
+def test_parts_have_rates_of_their_own() -> None:
+    model = predictor()
+    groups = parameter_groups(model, 0.01, 0.1, {"linear": 1e-4, "asv": 2e-4})
+    rate_of = {id(p): group.get("lr") for group in groups for p in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        is_asv = "asv_encoder" in name or "soft_clades" in name
+        assert rate_of[id(parameter)] == (1e-4 if "linear_path" in name else 2e-4 if is_asv else None), name
