@@ -82,35 +82,22 @@ def _request(config: CheckConfig) -> TargetRequest | None:
 def _run_config(config: CheckConfig) -> Any:
     """The configuration of the run that would follow, with the defaults of all that is not given here."""
     options = config.check
-    optim = OptimOptions(batch_size=options.batch_size)
-    objective = ObjectiveOptions()
-    directory = RunOptions(output_dir=Path("run"), seed=options.seed)
-    table, study, sampling, split, model = config.table, config.study, config.sampling, config.split, config.model
+    common: dict[str, Any] = {
+        "table": config.table,
+        "study": config.study,
+        "sampling": config.sampling,
+        "split": config.split,
+        "model": config.model,
+        "objective": ObjectiveOptions(),
+        "optim": OptimOptions(batch_size=options.batch_size),
+        "run": RunOptions(output_dir=Path("run"), seed=options.seed),
+    }
     if options.metadata_column is None:
-        return PretrainConfig(
-            table=table,
-            study=study,
-            sampling=sampling,
-            split=split,
-            model=model,
-            objective=objective,
-            optim=optim,
-            run=directory,
-        )
+        return PretrainConfig(**common)
     target = TargetOptions(
         metadata_column=options.metadata_column, classifier=options.classifier, missing=options.missing
     )
-    return TrainConfig(
-        table=table,
-        study=study,
-        target=target,
-        sampling=sampling,
-        split=split,
-        model=model,
-        objective=objective,
-        optim=optim,
-        run=directory,
-    )
+    return TrainConfig(target=target, **common)
 
 
 def _flow(study: Study) -> Grid:

@@ -151,12 +151,12 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the plan."""
         config = self.plan.config
-        groups = parameter_groups(self.model, config.optim.weight_decay)
+        linear_path_decay, rates = 0.0, {}
         if isinstance(config, TrainConfig):
-            target = config.target
-            shares = {"linear": target.linear_path_lr, "asv": target.asv_lr}
+            linear_path_decay = config.target.linear_path_decay
+            shares = {"linear": config.target.linear_path_lr, "asv": config.target.asv_lr}
             rates = {part: share * config.optim.peak_lr for part, share in shares.items()}
-            groups = parameter_groups(self.model, config.optim.weight_decay, target.linear_path_decay, rates)
+        groups = parameter_groups(self.model, config.optim.weight_decay, linear_path_decay, rates)
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
             optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better
