@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from skbio import TreeNode
@@ -47,8 +47,10 @@ def check_against_scikit_bio(phylogeny: Phylogeny, counts: csr_array, tree: Tree
     for metric, values in found.items():
         expected = beta_diversity(metric, table, taxa=names, tree=tree, validate=False).data
         np.testing.assert_allclose(values, expected, atol=1e-6)
-    expected = beta_diversity("weighted_unifrac", table, taxa=names, tree=tree, validate=False, normalized=True).data
-    np.testing.assert_allclose(phylogeny.weighted_unifrac(counts), expected, atol=1e-6)
+    with np.errstate(invalid="ignore"):
+        expected = beta_diversity("weighted_unifrac", table, taxa=names, tree=tree, validate=False, normalized=True).data
+    # Of samples without any branch it makes 0 / 0; to us they are at one place, the root.
+    np.testing.assert_allclose(phylogeny.weighted_unifrac(counts), np.nan_to_num(expected), atol=1e-6)
 
 
 def generalized(tree: Tree, table: np.ndarray, alpha: float) -> np.ndarray:
@@ -91,6 +93,7 @@ def test_worked_by_hand(tmp_path: Path) -> None:
 
 
 @PROPERTY
+@example(num_tips=2, seed=1234, share=0.02)
 @given(num_tips=st.integers(2, 60), seed=st.integers(0, 2**32), share=st.sampled_from([0.02, 0.3, 1.0]))
 def test_the_same_as_scikit_bio(num_tips: int, seed: int, share: float, tmp_path: Path) -> None:
     text = random_newick(num_tips, seed)
