@@ -7,12 +7,16 @@ longest of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from aam.data.corruption import Corruption
+from aam.data.ragged import Ragged
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,25 @@ class Batch:
     rows_B
         Rows of the samples in the study.
     asvs_U
-        Columns of the distinct ASVs in the study, ascending.
+        Columns of the distinct ASVs in the study, by length and then ascending: neighbours have one length.
     tokens_UL
         Their bases as codes of :mod:`aam.data.alphabet` (uint8), trimmed to the longest of them.
     index_BS
         Position of each sample's ASVs in ``asvs_U``; 0 where padded.
     counts_BS
         Their reads (float32); 0 where padded, above 0 elsewhere.
+    layout
+        Where the samples' ASVs lie in ``index_BS``.
+    bases
+        Number of bases of each distinct ASV, on the host.
     distances_BB, faith_pd_B, taxonomy_U
         What the encoder learns without labels, where it does; an unknown taxon is -1.
     target_B
         The target as the model learns it: normalised (float32), or the class (int64).
     weight_B
         Weight of each sample in the target's loss (float32).
+    corruption
+        What is hidden from the model, once that is chosen.
     """
 
     rows_B: Tensor
@@ -65,11 +75,14 @@ class Batch:
     tokens_UL: Tensor
     index_BS: Tensor
     counts_BS: Tensor
+    layout: Ragged
+    bases: tuple[int, ...]
     distances_BB: Tensor | None = None
     faith_pd_B: Tensor | None = None
     taxonomy_U: Tensor | None = None
     target_B: Tensor | None = None
     weight_B: Tensor | None = None
+    corruption: Corruption | None = None
 
     @property
     def mask_BS(self) -> Tensor:
@@ -79,16 +92,19 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows_B)
 
-    def to(self, device: torch.device | str, **kwargs: Any) -> Batch:
-        """The batch on another device; ``kwargs`` are those of :meth:`torch.Tensor.to`."""
-        return Batch(*(None if t is None else t.to(device, **kwargs) for t in self._tensors()))  # type: ignore[arg-type]
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The batch on another device."""
+        return self._each(lambda part: part.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """The batch in page-locked memory, from which a GPU copies faster."""
-        return Batch(*(None if t is None else t.pin_memory() for t in self._tensors()))  # type: ignore[arg-type]
+        """The batch in page-locked memory, from which a GPU copies faster. Corruption comes after it."""
+        return self._each(lambda part: part.pin_memory())
 
-    def _tensors(self) -> list[Tensor | None]:
-        return [getattr(self, field.name) for field in fields(self)]
+    def _each(self, change: Callable[[Any], Any]) -> Batch:
+        """A batch of changed parts, but for those that stay on the host or are absent."""
+        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        movable = (Tensor, Ragged, Corruption)
+        return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
 
 
 def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarray) -> Batch:
@@ -105,16 +121,20 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
     """
     sizes_B = np.array([len(sample.asvs) for sample in samples])
     asvs_U, position = np.unique(np.concatenate([sample.asvs for sample in samples]), return_inverse=True)
+    by_length = np.argsort(lengths_A[asvs_U], kind="stable")
+    asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
     mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
     index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
     index_BS[mask_BS] = position
     counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
     counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
-    tokens_UL = tokens_AL[asvs_U, : lengths_A[asvs_U].max()]
+    tokens_UL = tokens_AL[asvs_U, : lengths_A[asvs_U[-1]]]
     return Batch(
         rows_B=torch.tensor([sample.row for sample in samples]),
         asvs_U=torch.from_numpy(asvs_U.astype(np.int64, copy=False)),
         tokens_UL=torch.from_numpy(np.ascontiguousarray(tokens_UL)),
         index_BS=torch.from_numpy(index_BS),
         counts_BS=torch.from_numpy(counts_BS),
+        layout=Ragged.of_lengths(sizes_B.tolist()),
+        bases=tuple(lengths_A[asvs_U].tolist()),
     )

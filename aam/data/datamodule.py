@@ -1,4 +1,4 @@
-"""The loaders of a run, as Lightning's Trainer asks for them."""
+"""The loaders of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import lightning as L
 import numpy as np
 
 from aam.config import SamplingOptions
@@ -44,7 +43,7 @@ class LoaderOptions:
     world_size: int = 1
 
 
-class StudyDataModule(L.LightningDataModule):
+class StudyDataModule:
     """A study, its split, and the loaders over the parts.
 
     Training samples come in a new order and a new draw in every epoch; all others in their own order and a fixed draw.
@@ -66,7 +65,6 @@ class StudyDataModule(L.LightningDataModule):
     def __init__(
         self, study: Study, split: Split, collate: Collate, sampling: SamplingOptions, options: LoaderOptions
     ) -> None:
-        super().__init__()
         self.study = study
         self.split = split
         self.collate = collate
@@ -77,7 +75,7 @@ class StudyDataModule(L.LightningDataModule):
         """The training samples, shuffled and drawn anew in every epoch."""
         options = self.options
         batches = ShardedBatches(
-            len(self.split.train),
+            self._sizes(self.split.train),
             options.batch_size,
             seed=options.seed,
             rank=options.rank,
@@ -105,8 +103,12 @@ class StudyDataModule(L.LightningDataModule):
         draw
             Which of the fixed draws; 0 is that of validation.
         """
-        batches = ShardedBatches(len(rows), self.options.batch_size, seed=None, epoch=VALIDATION_EPOCH + draw)
+        batches = ShardedBatches(self._sizes(rows), self.options.batch_size, seed=None, epoch=VALIDATION_EPOCH + draw)
         return self._loader(rows, batches, persistent=False)
+
+    def _sizes(self, rows: np.ndarray) -> np.ndarray:
+        """Number of ASVs of samples, before rarefaction."""
+        return np.minimum(np.diff(self.study.table.counts.indptr)[rows], self.sampling.token_limit)
 
     def _loader(self, rows: np.ndarray, batches: ShardedBatches, persistent: bool) -> ResumableLoader:
         workers = self.options.num_workers

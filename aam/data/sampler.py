@@ -10,7 +10,7 @@ from torch import Generator
 from torch.utils.data import DataLoader
 
 from aam.data.batch import Batch
-from aam.data.epoch import num_batches
+from aam.data.epoch import deal, num_batches
 
 Item = tuple[int, int]
 
@@ -18,13 +18,13 @@ Item = tuple[int, int]
 class ShardedBatches:
     """Batches of ``(epoch, position)`` pairs, of nearly equal size and none dropped.
 
-    The order depends on seed and epoch alone. With several processes each batch of the whole run is dealt out to
-    them, so that they see together what one process with a batch that much larger would see.
+    The order depends on seed, epoch and the samples' numbers of ASVs alone. With several processes each batch of the
+    whole run is dealt out to them, so that they see together what one process with a batch that much larger would see.
 
     Parameters
     ----------
-    num_samples
-        Samples to go through.
+    size_N
+        Number of ASVs of each sample; a shuffled epoch has batches of nearly equal sums.
     batch_size
         Most samples in a batch of one process.
     seed
@@ -42,7 +42,7 @@ class ShardedBatches:
 
     def __init__(
         self,
-        num_samples: int,
+        size_N: np.ndarray,
         batch_size: int,
         *,
         seed: int | None,
@@ -50,8 +50,9 @@ class ShardedBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        assert num_samples >= world_size > rank >= 0
-        self.num_samples = num_samples
+        assert len(size_N) >= world_size > rank >= 0
+        self.size_N = size_N
+        self.num_samples = len(size_N)
         self.batch_size = batch_size
         self.seed = seed
         self.fixed_epoch = epoch
@@ -75,14 +76,16 @@ class ShardedBatches:
     def __iter__(self) -> Iterator[list[Item]]:
         start, self.start = self.start, 0
         epoch = self.epoch if self.fixed_epoch is None else self.fixed_epoch
-        for positions in np.array_split(self._order(), len(self))[start:]:
+        for positions in self._batches()[start:]:
             yield [(epoch, int(position)) for position in positions[self.rank :: self.world_size]]
 
-    def _order(self) -> np.ndarray:
+    def _batches(self) -> list[np.ndarray]:
+        """Positions of the samples of each batch of all processes."""
         if self.seed is None:
-            return np.arange(self.num_samples)
+            return np.array_split(np.arange(self.num_samples), len(self))
         seed = np.random.SeedSequence([self.seed, self.epoch, self.num_samples])
-        return np.random.default_rng(seed).permutation(self.num_samples)
+        rng = np.random.default_rng(seed)
+        return deal(rng.permutation(self.num_samples), self.size_N, len(self), rng)
 
 
 class ResumableLoader(DataLoader[Batch]):

@@ -6,20 +6,30 @@ Legend of shapes: ``U`` distinct ASVs, ``L`` bases, ``k`` bases a patch, ``P = c
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from aam.config import ModelOptions
 from aam.data.alphabet import PAD, VOCABULARY
+from aam.data.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling
 
+POSITIONS_AT_ONCE = {"cpu": 2048}
+"""Patches that are encoded at once; measured."""
+POSITIONS_ON_GPU = 1 << 17
+
 
 class AsvEncoding(NamedTuple):
-    """What the ASV encoder gives: a vector per ASV and, for the nucleotide head, a vector per patch."""
+    """What the ASV encoder gives: a vector per ASV and, for the nucleotide head, a vector per patch.
+
+    Patches beyond a sequence's end are zero.
+    """
 
     asv_UD: Tensor
     patch_UPD: Tensor
@@ -31,6 +41,9 @@ class AsvEncoder(nn.Module):
     Patches of ``k`` neighbouring bases are one token, as in vision transformers (Dosovitskiy et al. 2021,
     arXiv:2010.11929); ``k = 1`` is a token a base. Positions enter as sinusoids of the base's place (Vaswani et al.
     2017), so that no weight depends on the sequences' length.
+
+    The ASVs are encoded some at a time: so many that a CPU's cache holds what a layer works on, or that a GPU is
+    busy. With gradient checkpointing nothing of such a part is kept for the gradient but its result.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -38,35 +51,77 @@ class AsvEncoder(nn.Module):
         dim = options.embedding_dim
         self.patch = options.nucleotide_patch
         self.chunk = options.asv_chunk_size
+        self.recompute = bool(options.gradient_checkpointing)
         self.embed = nn.Linear(self.patch * VOCABULARY, dim)
         initialise_linear(self.embed, gain=math.sqrt(VOCABULARY))
         self.position_gain = nn.Parameter(torch.full((dim,), 0.5))
-        self.transformer = TransformerStack(
-            dim, options.attention_heads, options.layers[0], options.dropout, options.gradient_checkpointing
-        )
+        self.transformer = TransformerStack(dim, options.attention_heads, options.layers[0], options.dropout)
         self.pool = AttentionPooling(dim)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, tokens_UL: Tensor) -> AsvEncoding:
-        """Encode ``tokens_UL`` (codes of ``aam.data.alphabet``, padded at the end with PAD)."""
-        if not self.chunk:
-            return self._encode(tokens_UL)
-        parts = [self._encode(tokens) for tokens in tokens_UL.split(self.chunk)]
-        return AsvEncoding(torch.cat([p.asv_UD for p in parts]), torch.cat([p.patch_UPD for p in parts]))
+    def forward(self, tokens_UL: Tensor, bases_U: Sequence[int] | None = None) -> AsvEncoding:
+        """Encode sequences.
 
-    def _encode(self, tokens_UL: Tensor) -> AsvEncoding:
-        tokens_UPk = self._patches(tokens_UL)
-        mask_UP = (tokens_UPk != PAD).any(dim=-1)
-        one_hot = F.one_hot(tokens_UPk.long(), VOCABULARY).flatten(2).to(self.embed.weight.dtype)
-        x_UPD = self.embed(one_hot)
-        x_UPD = x_UPD + self.position_gain * sinusoids(x_UPD.shape[1], self.patch, x_UPD)
-        patch_UPD = self.transformer(x_UPD, mask_UP)
+        Parameters
+        ----------
+        tokens_UL
+            Codes of ``aam.data.alphabet``, padded at the end with PAD.
+        bases_U
+            Number of bases of each, on the host; read from the tokens where left out. It goes fastest where
+            neighbours have one length.
+        """
+        if bases_U is None:
+            bases_U = (tokens_UL != PAD).sum(dim=1).tolist()
+        patches_U = [-(-bases // self.patch) for bases in bases_U]
+        tokens_UPk = self._patches(tokens_UL, max(patches_U))
+        parts = []
+        for rows in self._parts(patches_U, tokens_UL.device):
+            layout = Ragged.of_lengths(patches_U[rows]).to(tokens_UL.device, non_blocking=True)
+            parts.append(self._encode_part(tokens_UPk[rows, : layout.width], layout))
+        if len(parts) == 1:
+            return parts[0]
+        widest = max(patches_U)
+        patch_UPD = torch.cat([_widen(part.patch_UPD, widest) for part in parts])
+        return AsvEncoding(torch.cat([part.asv_UD for part in parts]), patch_UPD)
+
+    def _parts(self, patches_U: list[int], device: torch.device) -> Iterator[slice]:
+        """Neighbouring ASVs to encode at once."""
+        most = self.chunk or len(patches_U)
+        positions = POSITIONS_AT_ONCE.get(device.type, POSITIONS_ON_GPU)
+        first = taken = 0
+        for row, patches in enumerate(patches_U):
+            if row > first and (row - first == most or (not self.chunk and taken + patches > positions)):
+                yield slice(first, row)
+                first, taken = row, 0
+            taken += patches
+        yield slice(first, len(patches_U))
+
+    def _encode_part(self, tokens_UPk: Tensor, layout: Ragged) -> AsvEncoding:
+        if self.recompute and torch.is_grad_enabled():
+            return AsvEncoding(*checkpoint(self._encode, tokens_UPk, layout, use_reentrant=False))
+        return self._encode(tokens_UPk, layout)
+
+    def _encode(self, tokens_UPk: Tensor, layout: Ragged) -> AsvEncoding:
+        one_hot = F.one_hot(layout.pack(tokens_UPk).long(), VOCABULARY).flatten(1).to(self.embed.weight.dtype)
+        x_TD = self.embed(one_hot)
+        place_PD = self.position_gain * sinusoids(layout.width, self.patch, x_TD)
+        if layout.is_rectangle:
+            x_TD = (x_TD.unflatten(0, (-1, layout.width)) + place_PD).flatten(0, 1)
+        else:
+            x_TD = x_TD + F.embedding(layout.position_T, place_PD)
+        patch_UPD = layout.pad(self.transformer(x_TD, layout))
+        mask_UP = None if layout.is_rectangle else (tokens_UPk != PAD).any(dim=-1)
         return AsvEncoding(self.norm(self.pool(patch_UPD, mask_UP)), patch_UPD)
 
-    def _patches(self, tokens_UL: Tensor) -> Tensor:
-        short = -tokens_UL.shape[1] % self.patch
-        padded = F.pad(tokens_UL, (0, short), value=PAD)
-        return padded.view(padded.shape[0], -1, self.patch)
+    def _patches(self, tokens_UL: Tensor, most: int) -> Tensor:
+        """The bases by patches; a sequence's last one is filled up with PAD."""
+        short = max(0, most * self.patch - tokens_UL.shape[1])
+        padded = F.pad(tokens_UL, (0, short), value=PAD)[:, : most * self.patch]
+        return padded.unflatten(1, (most, self.patch))
+
+
+def _widen(patch_UPD: Tensor, patches: int) -> Tensor:
+    return F.pad(patch_UPD, (0, 0, 0, patches - patch_UPD.shape[1])) if patch_UPD.shape[1] < patches else patch_UPD
 
 
 def sinusoids(num_patches: int, patch: int, like: Tensor) -> Tensor:

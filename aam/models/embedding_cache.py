@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aam.data.alphabet import PAD
 from aam.models.asv_encoder import AsvEncoder
 
 ASVS_AT_ONCE = 512
@@ -31,7 +32,11 @@ def encode_asvs(encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device
     """
     training = encoder.training
     encoder.eval()
-    blocks = [torch.from_numpy(tokens_AL[i : i + ASVS_AT_ONCE]) for i in range(0, len(tokens_AL), ASVS_AT_ONCE)]
-    vectors = torch.cat([encoder(block.to(device)).asv_UD for block in blocks])
+    bases_A = (tokens_AL != PAD).sum(axis=1)
+    order = np.argsort(bases_A, kind="stable")
+    vectors_AD = torch.empty(len(tokens_AL), encoder.norm.normalized_shape[0], device=device)
+    for some in np.array_split(order, -(-len(order) // ASVS_AT_ONCE)):
+        tokens_UL = torch.from_numpy(tokens_AL[some, : bases_A[some[-1]]]).to(device)
+        vectors_AD[torch.from_numpy(some).to(device)] = encoder(tokens_UL, bases_A[some].tolist()).asv_UD
     encoder.train(training)
-    return vectors
+    return vectors_AD

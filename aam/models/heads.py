@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from aam.data.alphabet import NUM_BASES
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.attention import initialise_linear
-from aam.models.corruption import Corruption
 from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
 
@@ -99,13 +99,15 @@ class NucleotideHead(nn.Module):
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Logits ``M x 4`` and the bases ``M`` of the masked places."""
-        assert encoded.corruption.masked_UL is not None
-        asv_M, place_M = encoded.corruption.masked_UL.nonzero(as_tuple=True)
-        patch_MD = encoded.asv.patch_UPD[asv_M, place_M // self.patch]
-        logit_Mk4 = self.classify(patch_MD).view(-1, self.patch, NUM_BASES)
-        offset_M = place_M % self.patch
-        logit_M4 = logit_Mk4[torch.arange(len(offset_M), device=offset_M.device), offset_M]
-        return Comparison(logit_M4, batch.tokens_UL[asv_M, place_M].long() - 1)
+        assert encoded.corruption.masked_M is not None
+        masked_M, patch_UPD = encoded.corruption.masked_M, encoded.asv.patch_UPD
+        length = batch.tokens_UL.shape[1]
+        asv_M, place_M = masked_M // length, masked_M % length
+        patch_M = asv_M * patch_UPD.shape[1] + place_M // self.patch
+        logit_Mk4 = self.classify(F.embedding(patch_M, patch_UPD.flatten(0, 1))).unflatten(-1, (self.patch, NUM_BASES))
+        offset_M11 = (place_M % self.patch)[:, None, None]
+        logit_M4 = logit_Mk4.gather(1, offset_M11.expand(-1, 1, NUM_BASES)).squeeze(1)
+        return Comparison(logit_M4, batch.tokens_UL.flatten().index_select(0, masked_M).long() - 1)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy over the masked places."""
@@ -141,11 +143,14 @@ class CountHead(StandardisedHead):
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Standardised natural logs of relative abundances, ``M``."""
-        hidden_BS = encoded.corruption.hidden_BS
-        asked_BS = batch.mask_BS if hidden_BS is None else hidden_BS
-        prediction_M = self.read(encoded.sample.context_BSD[asked_BS]).squeeze(-1)
+        hidden_M = encoded.corruption.hidden_M
         share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
-        return Comparison(prediction_M, self.standardise(torch.log(share_BS[asked_BS])))
+        if hidden_M is None:
+            context_MD, share_M = (batch.layout.pack(x) for x in (encoded.sample.context_BSD, share_BS))
+        else:
+            context_MD = F.embedding(hidden_M, encoded.sample.context_BSD.flatten(0, 1))
+            share_M = share_BS.flatten().index_select(0, hidden_M)
+        return Comparison(self.read(context_MD).squeeze(-1), self.standardise(torch.log(share_M)))
 
 
 class FaithHead(StandardisedHead):

@@ -24,12 +24,14 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(dim, 1, bias=False)
         nn.init.zeros_(self.score.weight)
 
-    def forward(self, x_BLD: Tensor, mask_BL: Tensor, prior_BL: Tensor | None = None) -> Tensor:
-        """Pool ``x_BLD`` over its unmasked positions to ``BD``; ``prior_BL`` is added to the scores."""
-        score_BL = self.score(x_BLD).squeeze(-1)
+    def forward(self, x_BLD: Tensor, mask_BL: Tensor | None, prior_BL: Tensor | None = None) -> Tensor:
+        """Pool ``x_BLD`` over its unmasked positions (None: all) to ``BD``; ``prior_BL`` is added to the scores."""
+        score_BL = self.score(x_BLD).squeeze(-1).float()
         if prior_BL is not None:
             score_BL = score_BL + prior_BL
-        weight_BL = score_BL.float().masked_fill(~mask_BL, float("-inf")).softmax(dim=-1)
+        if mask_BL is not None:
+            score_BL = score_BL.masked_fill(~mask_BL, float("-inf"))
+        weight_BL = score_BL.softmax(dim=-1)
         return torch.einsum("bl,bld->bd", weight_BL.to(x_BLD.dtype), x_BLD)
 
 

@@ -1,7 +1,7 @@
 """From the set of ASVs in a sample to one vector for the sample.
 
 Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs of the batch, ``D`` width,
-``K`` soft clades.
+``T`` ASVs of all samples one after the other, ``K`` soft clades.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
+from aam.data.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling, SoftClades, relative_abundance
 
@@ -23,8 +24,9 @@ SMALLEST_SHARE = 1e-9
 class SampleEncoding(NamedTuple):
     """What the sample encoder gives.
 
-    ``context_BSD`` are the ASVs' vectors in the light of their sample; ``sample_BD`` is the readout that pre-training
-    and all heads share; ``profile_BK`` are the standardised log abundances of the soft clades (None without them).
+    ``context_BSD`` are the ASVs' vectors in the light of their sample (0 where padded); ``sample_BD`` is the readout
+    that pre-training and all heads share; ``profile_BK`` are the standardised log abundances of the soft clades (None
+    without them).
     """
 
     context_BSD: Tensor
@@ -42,7 +44,7 @@ class SampleEncoder(nn.Module):
         super().__init__()
         dim, heads = options.embedding_dim, options.attention_heads
         _, sample_layers, encoder_layers = options.layers
-        recompute = options.gradient_checkpointing
+        recompute = bool(options.gradient_checkpointing)
         self.abundance = AbundanceEmbedding(options) if options.count_embedding else None
         self.sample_transformer = TransformerStack(dim, heads, sample_layers, options.dropout, recompute)
         self.encoder_transformer = TransformerStack(dim, heads, encoder_layers, options.dropout, recompute)
@@ -55,7 +57,12 @@ class SampleEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(
-        self, asv_UD: Tensor, index_BS: Tensor, counts_BS: Tensor, hidden_BS: Tensor | None = None
+        self,
+        asv_UD: Tensor,
+        index_BS: Tensor,
+        counts_BS: Tensor,
+        hidden_BS: Tensor | None = None,
+        layout: Ragged | None = None,
     ) -> SampleEncoding:
         """Encode samples.
 
@@ -70,16 +77,20 @@ class SampleEncoder(nn.Module):
         hidden_BS
             True where an ASV's abundance is hidden from its context (to be predicted by the count head). The others'
             are then shares of the reads that are not hidden, since shares of all would tell what is missing to one.
+        layout
+            Where the samples' ASVs lie in ``index_BS``; read from the counts where left out.
         """
-        mask_BS = counts_BS > 0
+        layout = layout or Ragged.of_mask(counts_BS > 0)
         log_BS = log_shares(counts_BS)
         # As an embedding, since its gradient is summed in a fixed order; that of indexing is not.
-        x_BSD = F.embedding(index_BS, asv_UD)
+        x_TD = F.embedding(layout.pack(index_BS), asv_UD)
         if self.abundance is not None:
             seen_BS = log_BS if hidden_BS is None else log_shares(counts_BS.masked_fill(hidden_BS, 0))
-            x_BSD = self.abundance(x_BSD, seen_BS, hidden_BS)
-        context_BSD = self.sample_transformer(x_BSD, mask_BS)
-        encoded_BSD = self.encoder_transformer(context_BSD, mask_BS)
+            hidden_T = None if hidden_BS is None else layout.pack(hidden_BS)
+            x_TD = self.abundance(x_TD, layout.pack(seen_BS), hidden_T)
+        context_TD = self.sample_transformer(x_TD, layout)
+        context_BSD, encoded_BSD = layout.pad(context_TD), layout.pad(self.encoder_transformer(context_TD, layout))
+        mask_BS = None if layout.is_rectangle else counts_BS > 0
         sample_BD = self.pool(encoded_BSD, mask_BS, self.abundance_power * log_BS)
         if self.soft_clades is None:
             return SampleEncoding(context_BSD, self.norm(sample_BD), None)
@@ -111,15 +122,15 @@ class AbundanceEmbedding(nn.Module):
         if self.merge is not None:
             initialise_linear(self.merge)
 
-    def forward(self, x_BSD: Tensor, log_BS: Tensor, hidden_BS: Tensor | None) -> Tensor:
-        """Return ``x_BSD`` with the abundances whose natural logs are ``log_BS``; same shape."""
-        features_BS2 = torch.stack([log_BS / 4 + 1, torch.exp(log_BS / 2)], dim=-1)
-        if hidden_BS is not None:
-            features_BS2 = torch.where(hidden_BS[..., None], self.unknown, features_BS2)
-        embedded = self.embed(features_BS2.to(x_BSD.dtype))
+    def forward(self, x_TD: Tensor, log_T: Tensor, hidden_T: Tensor | None) -> Tensor:
+        """Return ``x_TD`` with the abundances whose natural logs are ``log_T``; same shape."""
+        features_T2 = torch.stack([log_T / 4 + 1, torch.exp(log_T / 2)], dim=-1)
+        if hidden_T is not None:
+            features_T2 = torch.where(hidden_T[..., None], self.unknown, features_T2)
+        embedded = self.embed(features_T2.to(x_TD.dtype))
         if self.method == "add":
-            return x_BSD + embedded
+            return x_TD + embedded
         if self.merge is not None:
-            return self.merge(torch.cat([x_BSD, embedded], dim=-1))
+            return self.merge(torch.cat([x_TD, embedded], dim=-1))
         scale, shift = embedded.chunk(2, dim=-1)
-        return x_BSD * (1 + scale) + shift
+        return x_TD * (1 + scale) + shift

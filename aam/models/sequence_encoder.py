@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from aam.config import ModelOptions
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption, apply_mask
 from aam.models.asv_encoder import AsvEncoder, AsvEncoding
-from aam.models.corruption import Corruption, apply_mask
 from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
 from aam.models.sample_encoder import SampleEncoder
 
@@ -74,10 +74,10 @@ class SequenceEncoder(nn.Module):
         """
         corruption = corruption or Corruption()
         if asv_vectors_UD is None:
-            asv = self.asv_encoder(apply_mask(batch.tokens_UL, corruption.masked_UL))
+            asv = self.asv_encoder(apply_mask(batch.tokens_UL, corruption.masked_UL), batch.bases)
         else:
             asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
-        sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS)
+        sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS, batch.layout)
         return Encoded(asv, sample, corruption)
 
     def task_heads(self) -> list[Head]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption
 from aam.data.targets import TargetSpec
-from aam.models.corruption import Corruption
 from aam.models.heads import ClassificationHead, Encoded, Head, RegressionHead
 from aam.models.sequence_encoder import SequenceEncoder
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from aam.config import TrainConfig
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption, hide_abundances, mask_bases
 from aam.errors import NonFiniteError
-from aam.models.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.heads import Encoded
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -48,7 +48,7 @@ class TrainingModule(L.LightningModule):
         target = model.target if isinstance(model, SequencePredictor) else None
         encoder = model.base if isinstance(model, SequencePredictor) else model
         self.metrics = ValidationMetrics(model.task_heads(), target, len(encoder.supervision.taxonomy_classes))
-        self.loss_sums: dict[str, float] = {}
+        self.loss_sums: dict[str, Tensor] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
         self.train_sums: dict[str, Tensor] = {}
@@ -69,9 +69,20 @@ class TrainingModule(L.LightningModule):
         """Begin the sums of the epoch's losses."""
         self.train_sums = {}
 
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Choose what is hidden, while the batch is on the host; the same in every validation."""
+        pass_of = ("train", self.current_epoch) if self.trainer.training else ("validation",)
+        batch.corruption = self._corrupt(batch, self._generator(*pass_of, *batch.rows_B.tolist()))
+        return batch
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move the batch while the device goes on computing."""
+        return batch.to(device, non_blocking=True)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted sum of all heads' losses of a batch."""
-        encoded = self._encode(batch, self._seed("train", self.current_epoch, batch_idx, self.global_rank))
+        self._seed_dropout(self.current_epoch, batch_idx, self.global_rank)
+        encoded = self._encode(batch, batch.corruption)
         losses = {head.name: head.loss(head.compare(encoded, batch)) for head in self.model.task_heads()}
         total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
         self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
@@ -123,25 +134,26 @@ class TrainingModule(L.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
         self.metrics.reset()
-        self.loss_sums = {head.name: 0.0 for head in self.model.task_heads()}
+        nothing = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.loss_sums = {head.name: nothing for head in self.model.task_heads()}
         self.validation_samples = 0
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Feed the metrics with a batch; what is hidden from some heads is the same in every epoch.
+        """Feed the metrics with a batch.
 
         Heads that do not ask for what was hidden are measured with nothing hidden, as the model is used later.
         """
-        encoded = self._encode(batch, self._seed("validation", batch_idx, self.global_rank))
-        whole = encoded if encoded.corruption == Corruption() else self._encode(batch, None)
+        encoded = self._encode(batch, batch.corruption)
+        whole = encoded if encoded.corruption.is_nothing else self._encode(batch, None)
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
-            self.loss_sums[head.name] += float(head.loss(comparison)) * len(batch)
+            self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)
             self.metrics.update(head.name, comparison)
         self.validation_samples += len(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log losses and metrics. ``val_loss`` is the target's alone where there is a target."""
-        losses = {name: total / self.validation_samples for name, total in self.loss_sums.items()}
+        losses = {name: float(total) / self.validation_samples for name, total in self.loss_sums.items()}
         weighted = sum(self.loss_weights[name] * loss for name, loss in losses.items())
         self.latest = {"val_loss": losses.get("target", weighted)}
         self.latest |= {f"val_{name}_loss": loss for name, loss in losses.items()}
@@ -163,24 +175,31 @@ class TrainingModule(L.LightningModule):
         )
         return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler}
 
-    def _encode(self, batch: Batch, generator: torch.Generator | None) -> Encoded:
-        """Encode a batch, with bases and abundances hidden where a generator chooses them."""
-        objective = self.plan.config.objective
-        masked = hidden = None
-        if generator is not None and self.loss_weights["nucleotide"] and self.frozen_vectors_AD is None:
-            masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
-        if generator is not None and self.loss_weights["count"] and self.plan.config.model.count_embedding:
-            hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)
+    def _encode(self, batch: Batch, corruption: Corruption | None) -> Encoded:
         vectors = None if self.frozen_vectors_AD is None else self.frozen_vectors_AD[batch.asvs_U]
-        encoded: Encoded = self.model(batch, Corruption(masked, hidden), vectors)
+        encoded: Encoded = self.model(batch, corruption, vectors)
         return encoded
 
-    def _seed(self, *key: str | int) -> torch.Generator:
-        """Seed dropout, and give a generator for what is hidden, as a function of what is computed alone.
+    def _corrupt(self, batch: Batch, generator: torch.Generator) -> Corruption:
+        """Hide bases and abundances from the heads that are to tell them."""
+        objective = self.plan.config.objective
+        masked = hidden = None
+        if self.loss_weights["nucleotide"] and self.frozen_vectors_AD is None:
+            masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
+        if self.loss_weights["count"] and self.plan.config.model.count_embedding:
+            hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)
+        return Corruption(masked, hidden)
 
-        No state of a generator outlives a step, so that a resumed run repeats the unbroken one to the bit.
+    def _seed_dropout(self, *key: int) -> None:
+        """Make dropout a function of the step. No state of a generator outlives a step.
+
+        A resumed run thus repeats the unbroken one to the bit.
         """
+        torch.manual_seed(self._seed("train", *key))
+
+    def _generator(self, *key: str | int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed(*key))
+
+    def _seed(self, *key: str | int) -> int:
         digest = hashlib.sha256(repr((self.plan.config.run.seed, *key)).encode()).digest()
-        seed = int.from_bytes(digest[:8], "little") >> 1
-        torch.manual_seed(seed)
-        return torch.Generator().manual_seed(seed)
+        return int.from_bytes(digest[:8], "little") >> 1

@@ -18,15 +18,17 @@ def test_each_distinct_asv_is_held_once() -> None:
     batch = make_batch(samples, TOKENS, LENGTHS)
     assert len(batch) == 3
     assert batch.rows_B.tolist() == [7, 2, 9]
-    assert batch.asvs_U.tolist() == [0, 1, 3]
-    assert batch.index_BS.tolist() == [[0, 2, 0], [1, 0, 0], [0, 1, 2]]
+    assert batch.asvs_U.tolist() == [1, 0, 3]
+    assert batch.bases == (2, 3, 3)
+    assert batch.index_BS.tolist() == [[1, 2, 0], [0, 0, 0], [1, 0, 2]]
+    assert batch.layout.lengths == (2, 1, 3)
     assert batch.counts_BS.tolist() == [[5, 1, 0], [2, 0, 0], [1, 2, 3]]
     assert batch.mask_BS.tolist() == [[True, True, False], [True, False, False], [True, True, True]]
 
 
 def test_tokens_are_trimmed_to_the_longest_of_the_batch() -> None:
     batch = make_batch([sample(0, [0, 1, 3], [1, 1, 1])], TOKENS, LENGTHS)
-    assert batch.tokens_UL.tolist() == [[1, 2, 3], [4, 4, 0], [2, 2, 2]]
+    assert batch.tokens_UL.tolist() == [[4, 4, 0], [1, 2, 3], [2, 2, 2]]
     assert batch.tokens_UL.dtype == torch.uint8
     assert make_batch([sample(0, [1], [1])], TOKENS, LENGTHS).tokens_UL.shape == (1, 2)
 
@@ -38,12 +40,15 @@ def test_types() -> None:
 
 
 def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
-    batch = make_batch([sample(0, [0], [3])], TOKENS, LENGTHS)
+    batch = make_batch([sample(0, [0], [3]), sample(1, [0, 1], [1, 1])], TOKENS, LENGTHS)
     batch.target_B = torch.tensor([1.5])
     moved = batch.to("meta", non_blocking=True)
     assert isinstance(moved, Batch)
     assert moved.tokens_UL.device.type == "meta"
     assert moved.target_B is not None
     assert moved.target_B.device.type == "meta"
+    assert moved.layout.place_T is not None
+    assert moved.layout.place_T.device.type == "meta"
+    assert moved.bases == batch.bases
     assert moved.distances_BB is None
     assert batch.tokens_UL.device.type == "cpu"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from aam.config import SamplingOptions
 from aam.data.batch import Batch
@@ -31,7 +32,8 @@ def module(num_workers: int = 0, batch_size: int = 3) -> StudyDataModule:
 
 
 def tensors(batch: Batch) -> dict[str, Any]:
-    return {name: None if value is None else value.tolist() for name, value in vars(batch).items()}
+    plain = {name: value.tolist() if isinstance(value, Tensor) else value for name, value in vars(batch).items()}
+    return {**plain, "layout": batch.layout.lengths}
 
 
 def test_workers_give_the_same_batches() -> None:
@@ -108,7 +110,8 @@ def train(folder: Path, resume: Path | None) -> list[Any]:
         num_sanity_val_steps=0,
     )
     recorder = Recorder()
-    trainer.fit(recorder, module(), ckpt_path=resume)
+    data = module()
+    trainer.fit(recorder, data.train_dataloader(), data.val_dataloader(), ckpt_path=resume)
     return recorder.seen
 
 

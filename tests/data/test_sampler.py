@@ -3,12 +3,18 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
 
-from aam.data.epoch import num_batches
+from aam.data.epoch import deal, num_batches
 from aam.data.sampler import ResumableLoader, ShardedBatches
+
+
+def batches_of(num_samples: int, batch_size: int, **options: Any) -> ShardedBatches:
+    """Batches of samples with 1, 2, 3, ... ASVs."""
+    return ShardedBatches(np.arange(1, num_samples + 1), batch_size, **options)
 
 
 class Pairs(Dataset[tuple[int, int]]):
@@ -19,7 +25,7 @@ class Pairs(Dataset[tuple[int, int]]):
 
 
 def loader(num_samples: int = 11, batch_size: int = 3, num_workers: int = 0, **options: Any) -> ResumableLoader:
-    batches = ShardedBatches(num_samples, batch_size, seed=options.pop("seed", 5), **options)
+    batches = batches_of(num_samples, batch_size, seed=options.pop("seed", 5), **options)
     workers = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
     return ResumableLoader(Pairs(), batches, collate_fn=list, **workers)
 
@@ -30,7 +36,7 @@ def positions(batches: ShardedBatches) -> list[list[int]]:
 
 @pytest.mark.parametrize(("num_samples", "batch_size"), [(1, 8), (2, 8), (9, 8), (17, 8), (40, 8), (3, 2), (5, 1)])
 def test_batches_cover_all_samples_and_none_is_alone(num_samples: int, batch_size: int) -> None:
-    batches = ShardedBatches(num_samples, batch_size, seed=1)
+    batches = batches_of(num_samples, batch_size, seed=1)
     drawn = positions(batches)
     assert sorted(chain.from_iterable(drawn)) == list(range(num_samples))
     assert len(drawn) == len(batches) == num_batches(num_samples, batch_size)
@@ -41,7 +47,7 @@ def test_batches_cover_all_samples_and_none_is_alone(num_samples: int, batch_siz
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
-    batches, twin, other = ShardedBatches(30, 4, seed=1), ShardedBatches(30, 4, seed=1), ShardedBatches(30, 4, seed=2)
+    batches, twin, other = batches_of(30, 4, seed=1), batches_of(30, 4, seed=1), batches_of(30, 4, seed=2)
     first = positions(batches)
     assert positions(batches) == first == positions(twin)
     assert positions(other) != first
@@ -50,19 +56,36 @@ def test_the_order_is_a_function_of_seed_and_epoch() -> None:
     assert {epoch for batch in batches for epoch, _ in batch} == {1}
 
 
+@pytest.mark.parametrize("num_samples", [64, 61, 400])
+def test_batches_have_nearly_the_same_number_of_asvs(num_samples: int) -> None:
+    sizes = np.random.default_rng(0).lognormal(4, 1, num_samples).astype(int) + 1
+    dealt = np.array([sizes[drawn].sum() for drawn in positions(ShardedBatches(sizes, 8, seed=1))])
+    order = np.random.default_rng(1).permutation(num_samples)
+    at_random = np.array([sizes[part].sum() for part in np.array_split(order, len(dealt))])
+    assert dealt.std() < 0.6 * at_random.std()
+    assert dealt.max() < at_random.max()
+    assert dealt.sum() == sizes.sum()
+
+
+def test_each_sample_goes_to_the_batch_with_the_fewest_asvs() -> None:
+    sizes = np.array([10, 90, 20, 50, 30, 40, 5])
+    dealt = deal(np.arange(7), sizes, 3, np.random.default_rng(0))
+    assert sorted(sizes[part].tolist() for part in dealt) == [[40, 30], [50, 20], [90, 10, 5]]
+
+
 def test_without_a_seed_the_samples_keep_their_order_and_draws() -> None:
-    batches = ShardedBatches(7, 3, seed=None, epoch=99)
+    batches = batches_of(7, 3, seed=None, epoch=99)
     batches.set_epoch(4)
     assert list(chain.from_iterable(batches)) == [(99, position) for position in range(7)]
 
 
 @pytest.mark.parametrize(("num_samples", "world"), [(40, 2), (41, 2), (43, 3), (3, 3), (7, 4)])
 def test_processes_share_out_the_batches_of_one(num_samples: int, world: int) -> None:
-    ranks = [positions(ShardedBatches(num_samples, 4, seed=3, rank=r, world_size=world)) for r in range(world)]
+    ranks = [positions(batches_of(num_samples, 4, seed=3, rank=r, world_size=world)) for r in range(world)]
     assert len({len(rank) for rank in ranks}) == 1
     assert all(batch for rank in ranks for batch in rank)
     whole = [sorted(chain.from_iterable(parts)) for parts in zip(*ranks, strict=True)]
-    single = positions(ShardedBatches(num_samples, 4 * world, seed=3))
+    single = positions(batches_of(num_samples, 4 * world, seed=3))
     if len(single) == len(whole):
         assert whole == [sorted(batch) for batch in single]
     assert sorted(chain.from_iterable(whole)) == list(range(num_samples))

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.models.attention import TransformerLayer, TransformerStack, attention, initialise_linear
+from aam.data.ragged import Ragged
+from aam.models.attention import TransformerLayer, TransformerStack, attention, compile_layers, initialise_linear
 from tests.models.model_cases import all_weights_move
 
-DIM, HEADS, LENGTH = 16, 4, 7
+DIM, HEADS = 16, 4
 
 
 def stack(depth: int = 2, dropout: float = 0.0, recompute: bool = False) -> TransformerStack:
@@ -19,18 +20,23 @@ def stack(depth: int = 2, dropout: float = 0.0, recompute: bool = False) -> Tran
     return made
 
 
-def sequences() -> tuple[Tensor, Tensor]:
-    """Three sequences of 7, 4 and 1 positions."""
-    x_BLD = torch.randn(3, LENGTH, DIM, generator=torch.Generator().manual_seed(1))
-    return x_BLD, torch.arange(LENGTH) < torch.tensor([[7], [4], [1]])
+LENGTHS = (7, 4, 4, 1)
 
 
-def test_attention_is_the_formula_of_the_paper() -> None:
+def sequences() -> tuple[Tensor, Ragged]:
+    """Four packed sequences of 7, 4, 4 and 1 positions."""
+    return torch.randn(sum(LENGTHS), DIM, generator=torch.Generator().manual_seed(1)), Ragged.of_lengths(LENGTHS)
+
+
+@pytest.mark.parametrize("lengths", [(5, 2, 2, 4), (3, 3), (1,)])
+def test_attention_is_the_formula_of_the_paper_in_each_row(lengths: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(2, 3, 5, 4, generator=generator) for _ in range(3))
-    mask_BL = torch.arange(5) < torch.tensor([[5], [2]])
-    score = (q @ k.transpose(-1, -2) / math.sqrt(4)).masked_fill(~mask_BL[:, None, None, :], -math.inf)
-    torch.testing.assert_close(attention(q, k, v, mask_BL, 0.0), score.softmax(dim=-1) @ v)
+    q, k, v = (torch.randn(sum(lengths), 3, 4, generator=generator) for _ in range(3))
+    rows = []
+    for q_H, k_H, v_H in zip(*(x.transpose(0, 1).split(lengths, dim=1) for x in (q, k, v)), strict=True):
+        score = q_H @ k_H.transpose(-1, -2) / math.sqrt(4)
+        rows.append((score.softmax(dim=-1) @ v_H).transpose(0, 1))
+    torch.testing.assert_close(attention(q, k, v, Ragged.of_lengths(lengths)), torch.cat(rows))
 
 
 def test_a_layer_is_what_torch_makes_of_the_same_weights() -> None:
@@ -51,64 +57,75 @@ def test_a_layer_is_what_torch_makes_of_the_same_weights() -> None:
     joint = {"self_attn.in_proj": "self_attn.in_proj_"}
     state = {f"{joint.get(n, n)}{kind}": getattr(m, kind) for n, m in weights.items() for kind in ("weight", "bias")}
     twin.load_state_dict(state)
-    x_BLD, mask_BL = sequences()
+    x_TD, layout = sequences()
+    x_BLD, mask_BL = layout.pad(x_TD), layout.key_mask[:, 0, 0]
     expected = twin(x_BLD, src_key_padding_mask=~mask_BL)
-    torch.testing.assert_close(layer(x_BLD, mask_BL)[mask_BL], expected[mask_BL])
+    torch.testing.assert_close(layer(x_TD, layout), expected[mask_BL])
 
 
-def test_padded_positions_cannot_matter() -> None:
+def test_a_row_among_others_is_the_row_alone() -> None:
     model = stack()
-    x_BLD, mask_BL = sequences()
-    changed = torch.where(mask_BL[..., None], x_BLD, 1e3 * torch.randn_like(x_BLD))
-    torch.testing.assert_close(model(changed, mask_BL)[mask_BL], model(x_BLD, mask_BL)[mask_BL])
-    for row, length in enumerate((7, 4, 1)):
-        alone = model(x_BLD[row : row + 1, :length], mask_BL[row : row + 1, :length])
-        torch.testing.assert_close(model(x_BLD, mask_BL)[row : row + 1, :length], alone, rtol=1e-4, atol=1e-5)
+    x_TD, layout = sequences()
+    together = model(x_TD, layout).split(LENGTHS)
+    for alone, expected, length in zip(x_TD.split(LENGTHS), together, LENGTHS, strict=True):
+        torch.testing.assert_close(model(alone, Ragged.equal(1, length)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_no_gradient_reaches_padding() -> None:
-    x_BLD, mask_BL = sequences()
-    x_BLD.requires_grad_()
-    stack()(x_BLD, mask_BL)[mask_BL].square().sum().backward()
-    assert x_BLD.grad is not None
-    assert not x_BLD.grad[~mask_BL].any()
-    assert x_BLD.grad[mask_BL].abs().sum(dim=-1).min() > 0
+def test_no_gradient_reaches_another_row() -> None:
+    x_TD, layout = sequences()
+    x_TD.requires_grad_()
+    stack()(x_TD, layout)[7:11].square().sum().backward()
+    assert x_TD.grad is not None
+    assert not x_TD.grad[:7].any()
+    assert not x_TD.grad[11:].any()
+    assert x_TD.grad[7:11].abs().sum(dim=-1).min() > 0
 
 
 def test_a_stack_without_layers_is_its_norm() -> None:
-    x_BLD, mask_BL = sequences()
+    x_TD, layout = sequences()
     model = TransformerStack(DIM, HEADS, 0, 0.0)
-    torch.testing.assert_close(model(x_BLD, mask_BL), torch.nn.functional.layer_norm(x_BLD, (DIM,)))
+    torch.testing.assert_close(model(x_TD, layout), torch.nn.functional.layer_norm(x_TD, (DIM,)))
 
 
 def test_recomputed_layers_give_the_same_gradients() -> None:
-    x_BLD, mask_BL = sequences()
+    x_TD, layout = sequences()
     gradients = []
     for recompute in (False, True):
         model = stack(dropout=0.2, recompute=recompute).train()
         torch.manual_seed(3)
-        model(x_BLD, mask_BL)[mask_BL].square().sum().backward()
+        model(x_TD, layout).square().sum().backward()
         gradients.append([parameter.grad for parameter in model.parameters()])
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
 def test_dropout_is_for_training_only() -> None:
     model = stack(dropout=0.5)
-    x_BLD, mask_BL = sequences()
-    assert not torch.equal(model.train()(x_BLD, mask_BL), model(x_BLD, mask_BL))
-    assert torch.equal(model.eval()(x_BLD, mask_BL), model(x_BLD, mask_BL))
+    x_TD, layout = sequences()
+    assert not torch.equal(model.train()(x_TD, layout), model(x_TD, layout))
+    assert torch.equal(model.eval()(x_TD, layout), model(x_TD, layout))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_layers_give_the_same() -> None:
+    model = stack(depth=3)
+    x_TD, layout = sequences()
+    expected = model(x_TD, layout)
+    compile_layers(model)
+    torch.testing.assert_close(model(x_TD, layout), expected, rtol=1e-4, atol=1e-5)
+    assert set(model.state_dict()) == set(stack(depth=3).state_dict())
 
 
 @pytest.mark.parametrize("depth", [1, 4, 16])
 def test_a_deep_stack_starts_with_the_variance_of_a_shallow_one(depth: int) -> None:
     torch.manual_seed(0)
     layers = TransformerStack(64, 4, depth, 0.0).layers
-    x_BLD, mask_BL = torch.randn(4, 20, 64), torch.ones(4, 20, dtype=torch.bool)
-    before = float(x_BLD.var())
+    x_TD, layout = torch.randn(80, 64), Ragged.equal(4, 20)
+    before = float(x_TD.var())
     with torch.no_grad():
         for layer in layers:
-            x_BLD = layer(x_BLD, mask_BL)
-    assert 1.0 < float(x_BLD.var()) / before < 1.8
+            x_TD = layer(x_TD, layout)
+    assert 1.0 < float(x_TD.var()) / before < 1.8
 
 
 @pytest.mark.parametrize("width", [16, 256, 1024])

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.asv_encoder import AsvEncoding
-from aam.models.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.heads import (
     ClassificationHead,
     CountHead,

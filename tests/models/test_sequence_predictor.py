@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aam.config import TargetOptions
+from aam.data.corruption import Corruption
 from aam.data.targets import fit_target
-from aam.models.corruption import Corruption
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model_options, random_batch

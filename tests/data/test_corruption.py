@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from aam.data.alphabet import MASK, PAD, A, N
-from aam.models.corruption import SPAN_LENGTHS, apply_mask, hide_abundances, is_base, mask_bases
+from aam.data.corruption import SPAN_LENGTHS, apply_mask, hide_abundances, is_base, mask_bases
 
 
 def generator(seed: int = 0) -> torch.Generator:

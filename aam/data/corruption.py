@@ -5,7 +5,8 @@ Legend of shapes: ``U`` distinct ASVs, ``L`` bases, ``B`` samples, ``S`` ASVs pe
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,11 +16,39 @@ from aam.data.alphabet import MASK, NUM_BASES
 SPAN_LENGTHS = (3, 4, 5)
 
 
-class Corruption(NamedTuple):
-    """Masked bases, and ASVs of samples whose abundance is hidden (None: nothing is hidden)."""
+@dataclass(frozen=True, eq=False)
+class Corruption:
+    """Masked bases, and ASVs of samples whose abundance is hidden (None: nothing is hidden).
+
+    Attributes
+    ----------
+    masked_UL, hidden_BS
+        True where something is hidden.
+    masked_M, hidden_M
+        The same as places in the flattened rectangles. They are found when this is made, on the host: on a GPU
+        everything would have to wait for their number.
+    """
 
     masked_UL: Tensor | None = None
     hidden_BS: Tensor | None = None
+    masked_M: Tensor | None = None
+    hidden_M: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for flags, places in (("masked_UL", "masked_M"), ("hidden_BS", "hidden_M")):
+            where = getattr(self, flags)
+            if where is not None and getattr(self, places) is None:
+                object.__setattr__(self, places, where.flatten().nonzero().squeeze(1))
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is hidden."""
+        return self.masked_UL is None and self.hidden_BS is None
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Corruption:
+        """The same on another device."""
+        parts = (self.masked_UL, self.hidden_BS, self.masked_M, self.hidden_M)
+        return Corruption(*(None if part is None else part.to(device, non_blocking=non_blocking) for part in parts))
 
 
 def is_base(tokens: Tensor) -> Tensor:
