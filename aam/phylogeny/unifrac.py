@@ -21,11 +21,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
+from aam.phylogeny.pair_sums import add_minima, add_powers
 from aam.phylogeny.tree import Tree
 
-BLOCK_VALUES = 1 << 20
+Sides = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+BLOCK_VALUES = 1 << 19
 """Branches times samples that are worked on at once, so that the memory stays small."""
 
 
@@ -57,15 +60,37 @@ class Phylogeny:
         # In postorder, what comes before a tip is the last node that its left neighbour is in and it is not.
         self.parting_T = np.concatenate([[0.0], distance[tree.parent[nodes[1:] - 1]]])
 
-    def unweighted_unifrac(self, counts_BA: csr_array) -> np.ndarray:
-        """Unweighted UniFrac ``B x B``: the share of the branches above two samples that is above one of them only."""
-        shared_BB = self._shared(counts_BA)
-        diversity_B = np.diagonal(shared_BB)
-        union_BB = diversity_B[:, None] + diversity_B - shared_BB
-        return _distances(union_BB - shared_BB, union_BB)
+    def unweighted_unifrac(self, counts_BA: csr_array, others_CA: csr_array | None = None) -> np.ndarray:
+        """Unweighted UniFrac: the share of the branches above two samples that is above one of them only.
 
-    def weighted_unifrac(self, counts_BA: csr_array, normalized: bool = True) -> np.ndarray:
-        """Weighted UniFrac ``B x B``: branch lengths times the differences of the shares of reads below them.
+        Parameters
+        ----------
+        counts_BA
+            Reads.
+        others_CA
+            Reads of other samples; the same ones where left out.
+
+        Returns
+        -------
+        numpy.ndarray
+            Distances ``B x C``; ``B x B``, symmetric with a diagonal of 0, of the samples among themselves.
+        """
+        shared_BC, length_B, length_C = _zeros(counts_BA, others_CA)
+        for length_N, reads_NB, reads_NC in self._sides(counts_BA, others_CA):
+            root_N = np.sqrt(length_N)
+            own_NB = (reads_NB > 0) * root_N[:, None]
+            # Of an array and itself, NumPy computes half of the product.
+            other_NC = own_NB if others_CA is None else (reads_NC > 0) * root_N[:, None]
+            shared_BC += own_NB.T @ other_NC
+            length_B += root_N @ own_NB
+            length_C += root_N @ other_NC
+        union_BC = length_B[:, None] + length_C - shared_BC
+        return _distances(union_BC - shared_BC, union_BC, others_CA is None)
+
+    def weighted_unifrac(
+        self, counts_BA: csr_array, normalized: bool = True, others_CA: csr_array | None = None
+    ) -> np.ndarray:
+        """Weighted UniFrac: branch lengths times the differences of the shares of reads below them.
 
         Parameters
         ----------
@@ -73,23 +98,26 @@ class Phylogeny:
             Reads.
         normalized
             Divide by the largest value that the samples' distances from the root allow, so that it lies in 0..1.
-        """
-        num_samples = counts_BA.shape[0]
-        minima_BB = np.zeros((num_samples, num_samples))
-        depth_B = np.zeros(num_samples)
-        for length_N, share_NB in self._shares(counts_BA):
-            share_NB *= length_N[:, None]
-            depth_B += share_NB.sum(axis=0)
-            for sample in range(num_samples):
-                present = np.flatnonzero(share_NB[:, sample])
-                both = share_NB[present, sample:]
-                minima_BB[sample, sample:] += np.minimum(both, both[:, :1]).sum(axis=0)
-        # |p - q| is p + q less twice the smaller one, which is 0 wherever one of the two samples is absent.
-        largest_BB = depth_B[:, None] + depth_B
-        return _distances(largest_BB - 2.0 * minima_BB, largest_BB if normalized else np.ones_like(largest_BB))
+        others_CA
+            Reads of other samples; the same ones where left out.
 
-    def generalized_unifrac(self, counts_BA: csr_array, alpha: float) -> np.ndarray:
-        """Generalised UniFrac ``B x B``, which weighs a branch by its reads to the power of ``alpha``.
+        Returns
+        -------
+        numpy.ndarray
+            Distances, as of :meth:`unweighted_unifrac`.
+        """
+        minima_BC, depth_B, depth_C = _zeros(counts_BA, others_CA)
+        for length_N, share_NB, share_NC in self._shares(counts_BA, others_CA):
+            add_minima(minima_BC, length_N, share_NB, share_NC)
+            depth_B += length_N @ share_NB
+            depth_C += length_N @ share_NC
+        # |p - q| is p + q less twice the smaller one, which is 0 wherever one of the two samples is absent.
+        largest_BC = depth_B[:, None] + depth_C
+        whole_BC = largest_BC if normalized else np.ones_like(largest_BC)
+        return _distances(largest_BC - 2.0 * minima_BC, whole_BC, others_CA is None)
+
+    def generalized_unifrac(self, counts_BA: csr_array, alpha: float, others_CA: csr_array | None = None) -> np.ndarray:
+        """Generalised UniFrac, which weighs a branch by its reads to the power of ``alpha``.
 
         Parameters
         ----------
@@ -97,26 +125,24 @@ class Phylogeny:
             Reads.
         alpha
             0 gives rare and abundant lineages the same weight, 1 is normalised weighted UniFrac.
+        others_CA
+            Reads of other samples; the same ones where left out.
+
+        Returns
+        -------
+        numpy.ndarray
+            Distances, as of :meth:`unweighted_unifrac`.
         """
-        num_samples = counts_BA.shape[0]
-        difference_BB = np.zeros((num_samples, num_samples))
-        total_BB = np.zeros((num_samples, num_samples))
-        for length_N, share_NB in self._shares(counts_BA):
-            # Where the first sample is absent, both sums have the second's weight alone.
-            is_present_NB = (share_NB > 0).astype(np.float64)
-            weight_NB = length_N[:, None] * np.where(share_NB > 0, share_NB, 1.0) ** alpha * is_present_NB
-            alone_BB = weight_NB.sum(axis=0) - is_present_NB.T @ weight_NB
-            difference_BB += alone_BB
-            total_BB += alone_BB
-            for sample in range(num_samples):
-                present = np.flatnonzero(share_NB[:, sample])
-                others = share_NB[present, sample:]
-                both = others + others[:, :1]
-                weight = both**alpha
-                total_BB[sample, sample:] += length_N[present] @ weight
-                weight *= np.abs(others - others[:, :1]) / both
-                difference_BB[sample, sample:] += length_N[present] @ weight
-        return _distances(difference_BB, total_BB)
+        minima_BC, *_ = _zeros(counts_BA, others_CA)
+        total_BC = np.zeros_like(minima_BC)
+        for length_N, share_NB, share_NC in self._shares(counts_BA, others_CA):
+            add_powers(total_BC, minima_BC, length_N, share_NB, share_NC, alpha)
+            # On the branches that the first sample lacks, the sum has the second's weight alone.
+            is_present_NC = share_NC > 0
+            weight_NC = length_N[:, None] * np.where(is_present_NC, share_NC, 1.0) ** alpha * is_present_NC
+            total_BC += weight_NC.sum(axis=0) - (share_NB > 0).astype(np.float64).T @ weight_NC
+        # |p - q| is p + q less twice the smaller one here too.
+        return _distances(total_BC - 2.0 * minima_BC, total_BC, others_CA is None)
 
     def faith_pd(self, counts_BA: csr_array) -> np.ndarray:
         """Faith's phylogenetic diversity ``B``: the length of all branches between a sample's tips and the root."""
@@ -125,19 +151,22 @@ class Phylogeny:
             diversity_B += length_N @ (reads_NB > 0)
         return diversity_B
 
-    def _shared(self, counts_BA: csr_array) -> np.ndarray:
-        """Length ``B x B`` of the branches above both of two samples."""
-        shared_BB = np.zeros((counts_BA.shape[0], counts_BA.shape[0]))
-        for length_N, reads_NB in self._blocks(counts_BA):
-            root_length_NB = (reads_NB > 0) * np.sqrt(length_N)[:, None]
-            shared_BB += root_length_NB.T @ root_length_NB
-        return shared_BB
+    def _shares(self, counts_BA: csr_array, others_CA: csr_array | None) -> Iterator[Sides]:
+        """As ``_sides``, with the share of each sample's reads."""
+        reads_B = counts_BA.sum(axis=1)
+        reads_C = reads_B if others_CA is None else others_CA.sum(axis=1)
+        for length_N, reads_NB, reads_NC in self._sides(counts_BA, others_CA):
+            share_NB = reads_NB / reads_B
+            yield length_N, share_NB, share_NB if others_CA is None else reads_NC / reads_C
 
-    def _shares(self, counts_BA: csr_array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """As ``_blocks``, with the share of each sample's reads."""
-        all_reads_B = counts_BA.sum(axis=1)
-        for length_N, reads_NB in self._blocks(counts_BA):
-            yield length_N, reads_NB / all_reads_B
+    def _sides(self, counts_BA: csr_array, others_CA: csr_array | None) -> Iterator[Sides]:
+        """Some branches at a time: their lengths ``N``, and the reads of both sides below them."""
+        if others_CA is None:
+            yield from ((length_N, reads_NB, reads_NB) for length_N, reads_NB in self._blocks(counts_BA))
+            return
+        size = counts_BA.shape[0]
+        for length_N, reads_NS in self._blocks(vstack([counts_BA, others_CA], format="csr")):
+            yield length_N, reads_NS[:, :size], reads_NS[:, size:]
 
     def _blocks(self, counts_BA: csr_array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Some branches at a time: their lengths ``N``, and the reads of each sample below them ``N x B``."""
@@ -145,17 +174,23 @@ class Phylogeny:
         is_present_T = np.zeros(len(self.depth_T), dtype=bool)
         is_present_T[tip_of_count] = True
         tips_U = np.flatnonzero(is_present_T)
-        # A place for "no tip" comes first. The counts are whole numbers, so that sums over any tips are exact.
-        place = np.cumsum(is_present_T)[tip_of_count]
-        shape = (counts_BA.shape[0], len(tips_U) + 1)
-        until_BU = csr_array((counts_BA.data.astype(np.float64), place, counts_BA.indptr), shape).toarray()
-        np.cumsum(until_BU, axis=1, out=until_BU)
-        until_UB = np.ascontiguousarray(until_BU.T)
+        place = (np.cumsum(is_present_T) - 1)[tip_of_count]
+        reads = counts_BA.data.astype(np.float64)
         length_N, start_N, end_N = self._branches(tips_U)
-        size = max(1, BLOCK_VALUES // shape[0])
+        size = max(1, BLOCK_VALUES // counts_BA.shape[0])
         for first in range(0, len(length_N), size):
             block = slice(first, first + size)
-            yield length_N[block], until_UB[end_N[block]] - until_UB[start_N[block]]
+            is_bound = np.zeros(len(tips_U) + 1, dtype=bool)
+            is_bound[start_N[block]] = is_bound[end_N[block]] = True
+            bounds_until = np.cumsum(is_bound)
+            # Reads on the tips before each bound. The counts are whole numbers, so that sums over any tips are exact.
+            shape = (counts_BA.shape[0], bounds_until[-1] + 1)
+            until_BU = csr_array((reads, bounds_until[place], counts_BA.indptr), shape).toarray()
+            np.cumsum(until_BU, axis=1, out=until_BU)
+            until_UB = np.ascontiguousarray(until_BU.T)
+            reads_NB = until_UB[bounds_until[end_N[block]] - 1]
+            reads_NB -= until_UB[bounds_until[start_N[block]] - 1]
+            yield length_N[block], reads_NB
 
     def _branches(self, tips_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The branches above some tips: their lengths, and the first and the end of the range of tips below them."""
@@ -193,9 +228,19 @@ def _nearest_above(parting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(left[1:last], dtype=np.int64), np.array(right[1:last], dtype=np.int64)
 
 
-def _distances(part_BB: np.ndarray, whole_BB: np.ndarray) -> np.ndarray:
-    """The upper triangle of ``part / whole`` on both sides; 0 where there is nothing, and below 0 from rounding."""
-    values_BB = np.zeros_like(whole_BB)
-    np.divide(part_BB, whole_BB, out=values_BB, where=whole_BB > 0)
-    values_BB = np.maximum(np.triu(values_BB, k=1), 0.0)
-    return values_BB + values_BB.T
+def _zeros(counts_BA: csr_array, others_CA: csr_array | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Room for sums of all pairs ``B x C``, and of each side's samples."""
+    num_samples = counts_BA.shape[0]
+    num_others = num_samples if others_CA is None else others_CA.shape[0]
+    return np.zeros((num_samples, num_others)), np.zeros(num_samples), np.zeros(num_others)
+
+
+def _distances(part_BC: np.ndarray, whole_BC: np.ndarray, is_square: bool) -> np.ndarray:
+    """``part / whole``; 0 where there is nothing, and below 0 from rounding. Of a square, the upper triangle twice."""
+    values_BC = np.zeros_like(whole_BC)
+    np.divide(part_BC, whole_BC, out=values_BC, where=whole_BC > 0)
+    np.maximum(values_BC, 0.0, out=values_BC)
+    if not is_square:
+        return values_BC
+    upper_BB = np.triu(values_BC, k=1)
+    return upper_BB + upper_BB.T

@@ -48,7 +48,9 @@ def check_against_scikit_bio(phylogeny: Phylogeny, counts: csr_array, tree: Tree
         expected = beta_diversity(metric, table, taxa=names, tree=tree, validate=False).data
         np.testing.assert_allclose(values, expected, atol=1e-6)
     with np.errstate(invalid="ignore"):
-        expected = beta_diversity("weighted_unifrac", table, taxa=names, tree=tree, validate=False, normalized=True).data
+        expected = beta_diversity(
+            "weighted_unifrac", table, taxa=names, tree=tree, validate=False, normalized=True
+        ).data
     # Of samples without any branch it makes 0 / 0; to us they are at one place, the root.
     np.testing.assert_allclose(phylogeny.weighted_unifrac(counts), np.nan_to_num(expected), atol=1e-6)
 
@@ -137,6 +139,33 @@ def test_distances_are_symmetric_and_do_not_depend_on_the_batch(tmp_path: Path) 
         assert (whole >= 0).all()
         assert whole[0, 12] == pytest.approx(0, abs=1e-12)
         np.testing.assert_allclose(part, whole[np.ix_(rows, rows)], atol=1e-12)
+
+
+def test_distances_from_other_samples_are_a_part_of_those_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phylogeny = over(tmp_path, random_newick(80, 7), [f"t{i}" for i in range(80)])
+    counts = random_table(90, 80, 7)
+    some, others = counts[:70], counts[70:]
+    for values in (1 << 19, 50):
+        monkeypatch.setattr("aam.phylogeny.unifrac.BLOCK_VALUES", values)
+        found = [
+            phylogeny.unweighted_unifrac(some, others),
+            phylogeny.weighted_unifrac(some, others_CA=others),
+            phylogeny.weighted_unifrac(some, False, others),
+            phylogeny.generalized_unifrac(some, 0.5, others),
+        ]
+        for part, whole in zip(found, all_distances(phylogeny, counts), strict=True):
+            np.testing.assert_allclose(part, whole[:70, 70:], atol=1e-12)
+
+
+def test_few_branches_are_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aam.phylogeny.unifrac.BLOCK_VALUES", 1000)
+    phylogeny = over(tmp_path, ladder(400), [f"t{i}" for i in range(400)])
+    counts = random_table(10, 400, 1)
+    blocks = list(phylogeny._blocks(counts))
+    assert max(reads_NB.size for _, reads_NB in blocks) <= 1000
+    assert sum(len(length_N) for length_N, _ in blocks) > 500
 
 
 def test_blocks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
