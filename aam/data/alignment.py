@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from aam.data.distances import Distances
 from aam.data.metadata import Metadata
@@ -20,6 +21,7 @@ from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 
 LEAST_SAMPLES = 2
+BLOCK_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Alignment:
         self.tips = None if self.tips is None else self.tips[columns]
 
     def _drop_absent_asvs(self) -> None:
-        present = np.bincount(self.table.counts.indices, minlength=self.table.counts.shape[1]) > 0
+        present = _has_reads(self.table.counts)
         if not present.all():
             self._keep_asvs(present)
 
@@ -235,6 +237,14 @@ def table_names(table: Table) -> str:
 def file_name(source: str) -> str:
     """A file's name without its folders, as errors show it."""
     return str(source).replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _has_reads(counts: csr_array) -> np.ndarray:
+    """For each ASV whether a sample has it. In blocks, since numpy makes a copy of indices that are not int64."""
+    present = np.zeros(counts.shape[1], dtype=bool)
+    for start in range(0, counts.nnz, BLOCK_VALUES):
+        present[counts.indices[start : start + BLOCK_VALUES]] = True
+    return present
 
 
 def _tips_of(table: Table, names: set[str]) -> np.ndarray:

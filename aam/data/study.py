@@ -15,10 +15,12 @@ from aam.data.distances import Distances, read_distances
 from aam.data.metadata import Metadata, read_metadata
 from aam.data.rarefaction import sample_key
 from aam.data.study_checks import check_distances_fit
-from aam.data.table import Table, read_table
+from aam.data.table import Table
+from aam.data.table_cache import read_cached_table
 from aam.data.taxonomy import Taxonomy, read_taxonomy
 from aam.errors import ConfigError, InputError
 from aam.phylogeny.tree import Tree, read_tree
+from aam.phylogeny.tree_cache import read_cached_tree
 from aam.phylogeny.unifrac import Phylogeny
 
 __all__ = ["FlowStep", "Study", "TargetRequest", "load_study", "study_problems"]
@@ -156,12 +158,13 @@ def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
 
 def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
     """How to read each input that is given."""
-    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_table(table)}
+    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table)}
     metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
     if metadata is not None:
         readers["metadata"] = lambda: read_metadata(metadata)
     if tree is not None:
-        readers["tree"] = lambda: read_tree(tree, study.root)
+        read = read_cached_tree if table.cache else read_tree
+        readers["tree"] = lambda: read(tree, study.root)
     if distances is not None:
         readers["distances"] = lambda: read_distances(distances, study.distance_ids)
     if taxonomy is not None:

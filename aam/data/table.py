@@ -31,7 +31,7 @@ class Table:
     Attributes
     ----------
     counts
-        int64 ``N x A``, ASVs ascending in each sample, without zeros.
+        int64 ``N x A``, ASVs ascending in each sample, without zeros. May be mapped from a file; never written into.
     sample_ids
         Ids of the samples (``N``), as in the files.
     asv_ids
@@ -195,6 +195,8 @@ def _notes(part: _Part, columns: np.ndarray) -> list[str]:
 
 def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_array:
     """The counts with each ASV in its new column; ASVs that share one are summed. The arrays given are used up."""
+    if np.array_equal(columns, np.arange(num_columns)):
+        return counts
     indices = columns.astype(counts.indices.dtype)[counts.indices]
     moved = csr_array((counts.data, indices, counts.indptr), shape=(counts.shape[0], num_columns))
     moved.sum_duplicates()
@@ -202,9 +204,9 @@ def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_arra
 
 
 def _stack(blocks: Sequence[csr_array]) -> csr_array:
-    """The samples of all blocks, one below the other."""
-    if len(blocks) == 1:
-        return blocks[0]
-    stacked = vstack(blocks, format="csr")
+    """The samples of all blocks, one below the other; nothing may be written into them from here on."""
+    stacked = blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr")
     stacked.sum_duplicates()
+    for values in (stacked.data, stacked.indices, stacked.indptr):
+        values.flags.writeable = False
     return stacked

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -158,7 +159,7 @@ def _owner(file: IO[str]) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Versions that a result depends on, for the record (only of what is loaded already)."""
+    """Versions that a result depends on, for the record."""
     names = ("torch", "lightning", "numpy", "scipy", "h5py")
-    loaded = {name: str(sys.modules[name].__version__) for name in names if name in sys.modules}
-    return {"aam": str(sys.modules["aam"].__version__), "python": sys.version.split()[0], **loaded}
+    versions = {name: metadata.version(name) for name in names}
+    return {"aam": str(sys.modules["aam"].__version__), "python": sys.version.split()[0], **versions}

@@ -62,8 +62,14 @@ class Tree:
         wanted = set(names)
         is_kept = np.zeros(len(self.parent), dtype=bool)
         is_kept[self.tips] = [name in wanted for name in self.names]
+        if is_kept.sum() == len(self.names) and not self._has_single_children():
+            return self
         parent, length = keep_tips(self.parent, self.length, is_kept)
         return Tree(self.source, parent, length, tuple(name for name in self.names if name in wanted))
+
+    def _has_single_children(self) -> bool:
+        """Whether a node other than the root has one child."""
+        return bool((np.bincount(self.parent[:-1])[:-1] == 1).any())
 
 
 def read_tree(path: str | os.PathLike[str], root: Literal["given", "midpoint"] = "given") -> Tree:

@@ -190,7 +190,7 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_environment_names_what_is_loaded() -> None:
+def test_environment_names_versions() -> None:
     found = environment()
     assert found["aam"] == aam.__version__
     assert found["numpy"] == np.__version__

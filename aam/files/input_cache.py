@@ -1,0 +1,203 @@
+"""The cache of parsed inputs: what was read from a file once is mapped into memory at the next start.
+
+An entry is found by the SHA-256 of the files' content, so that a file that changed under the same name is read anew
+whatever its date. What cannot be kept, or is damaged, costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from aam import __version__
+from aam.files.array_folder import CONTENTS, DAMAGE, Parsed, read_folder, write_folder
+from aam.files.atomic import sha256_file
+from aam.files.run_log import warn
+
+LAYOUT = 1
+FEWEST_BYTES = 1 << 20
+"""Files that have fewer together are read about as fast anew."""
+MOST_BYTES = 20 << 30
+"""What the folder may hold; the entries that were not used for the longest time go first."""
+KEY_LETTERS = 40
+ENTRY = re.compile(rf"[a-z]+-[0-9a-f]{{{KEY_LETTERS}}}")
+UNFINISHED, REMOVED = ".aam-new-", ".aam-old-"
+ABANDONED_SECONDS = 24 * 3600
+READING_CODE = ("data", "files", "phylogeny")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How one kind of input is kept.
+
+    Attributes
+    ----------
+    kind
+        Its name: the first part of the names of its entries.
+    pack, unpack
+        From what was read to plain arrays and facts, and back.
+    """
+
+    kind: str
+    pack: Callable[[T], Parsed]
+    unpack: Callable[[Parsed], T]
+
+
+def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[str, Any], read: Callable[[], T]) -> T:
+    """What ``read`` gives, from the cache where these files were read before with these options.
+
+    Parameters
+    ----------
+    form
+        How the result is kept.
+    sources
+        All files that ``read`` looks at.
+    options
+        Everything else that its result depends on, as JSON has it; names of files, if the result holds them.
+    read
+        Reads the files. Its errors pass through, and nothing is kept of them.
+    """
+    folder = cache_folder()
+    key = None if folder is None else _key(sources, options)
+    if folder is None or key is None:
+        return read()
+    entry = folder / f"{form.kind}-{key}"
+    parsed = _find(entry)
+    if parsed is not None:
+        return form.unpack(parsed)
+    result = read()
+    # What was read is what the name says only if no file changed in the meantime.
+    if _key(sources, options) == key:
+        _keep(entry, form.pack(result))
+    return result
+
+
+def cache_folder() -> Path | None:
+    """The folder of the cache: ``$AAM_CACHE_DIR``, or ``aam`` in the user's folder for such; None if there is none."""
+    own, shared = os.environ.get("AAM_CACHE_DIR", ""), os.environ.get("XDG_CACHE_HOME", "")
+    if own:
+        return Path(own).absolute()
+    if Path(shared).is_absolute():
+        return Path(shared) / "aam"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "aam"
+
+
+def _key(sources: Sequence[Path], options: Mapping[str, Any]) -> str | None:
+    """What tells an entry from all others; None where the files are small, or one is for the reader to refuse."""
+    try:
+        if not all(path.is_file() for path in sources) or sum(p.stat().st_size for p in sources) < FEWEST_BYTES:
+            return None
+        sums = [sha256_file(path) for path in sources]
+    except OSError:
+        return None
+    parts = [LAYOUT, __version__, _code_sum(), sums, dict(options)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:KEY_LETTERS]
+
+
+@functools.cache
+def _code_sum() -> str:
+    """A checksum of the code that reads: what another state of it made is never taken for its own."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in sorted(path for name in READING_CODE for path in (package / name).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _find(entry: Path) -> Parsed | None:
+    try:
+        if not entry.is_dir():
+            return None
+        parsed = read_folder(entry)
+    except DAMAGE as error:
+        warn(f"the cache entry {entry} cannot be used ({error}): the files are read anew")
+        with suppress(OSError):
+            _remove(entry)
+        return None
+    with suppress(OSError):  # a cache that is read-only is of use too
+        os.utime(entry / CONTENTS)
+    return parsed
+
+
+def _keep(entry: Path, parsed: Parsed) -> None:
+    """Store an entry; what another process stored under its name in the meantime is as good."""
+    if sum(values.nbytes for values in parsed.arrays.values()) > MOST_BYTES:
+        return
+    try:
+        entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _unfinished(entry.parent) as folder:
+            write_folder(folder, parsed)
+            if not entry.exists():
+                folder.rename(entry)
+        _make_room(entry)
+    except OSError as error:
+        # A folder that has the name by now, or one that is gone, is the work of another process.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            _warn_once(f"parsed files are not kept for the next start: {entry.parent}: {error.strerror or error}")
+
+
+@functools.cache
+def _warn_once(line: str) -> None:
+    warn(line)
+
+
+@contextmanager
+def _unfinished(parent: Path) -> Iterator[Path]:
+    """A folder to fill and then rename; removed if that does not happen."""
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(entry: Path) -> None:
+    """Remove an entry in one step for whoever looks, if it is there."""
+    grave = entry.with_name(f"{REMOVED}{os.getpid()}-{entry.name}")
+    with suppress(FileNotFoundError):
+        entry.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the entries that were not used for the longest time while there are too many, and what was left behind."""
+    found = []
+    for folder in newest.parent.iterdir():
+        if ENTRY.fullmatch(folder.name) and folder.is_dir():
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            found.append((_last_use(folder), size, folder))
+        elif folder.name.startswith((UNFINISHED, REMOVED)) and _age(folder) > ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+    total = sum(size for _, size, _ in found)
+    for _, size, folder in sorted(found):
+        if total > MOST_BYTES and folder != newest:
+            _remove(folder)
+            total -= size
+
+
+def _last_use(entry: Path) -> float:
+    contents = entry / CONTENTS
+    return contents.stat().st_mtime if contents.exists() else 0.0
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
