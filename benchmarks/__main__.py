@@ -6,13 +6,16 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+HERE = Path(__file__).parent
+
 
 def benchmarks() -> Iterator[tuple[str, str]]:
-    """Name and first sentence of each benchmark: the modules of this folder that run as a program."""
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    """Name and first sentence of each benchmark: the modules of this folder and its folders that run as a program."""
+    for path in sorted(HERE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if path.stem != "__main__" and "__main__" in text:
-            yield path.stem, (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+            name = ".".join(path.relative_to(HERE).with_suffix("").parts)
+            yield name, (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
 
 
 def main() -> None:

@@ -1,0 +1,194 @@
+"""Seconds of a fine-tuning epoch: the whole model, a frozen encoder, and the plain way to use a frozen encoder.
+
+`whole model` and `frozen` are `aam train` as a user runs it, with validation and checkpoints; the seconds are those of
+its `metrics.csv`. `frozen, plain` has no cache: for every batch the ASV encoder is run anew for every (sample, ASV)
+pair of it, in training and in validation, then the sample encoder and the head as usual; it is measured on some
+batches of an epoch and scaled up by the number of pairs. `all reads` is without rarefaction, where an epoch's samples
+are those of the epoch before. What the encoder has learned plays no role, so it has learned nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aam.data.alphabet import PAD
+from aam.data.batch import Batch, Sample, make_batch
+from aam.files.run_directory import RunDirectory
+from aam.models.sequence_predictor import SequencePredictor
+from aam.training.fit import fit
+from aam.training.optim import parameter_groups
+from aam.training.prepare import Prepared, prepare_training
+from benchmarks.speed import common
+from benchmarks.speed.common import Measured, number
+from benchmarks.speed.plain import Plain
+from benchmarks.speed.studies import (
+    Files,
+    add_study,
+    save_fresh_encoder,
+    settings_of,
+    study_files,
+    training,
+)
+
+TITLE = "A fine-tuning epoch"
+ALL_READS = {"rarefy_depth": "none"}
+WHOLE, FROZEN, PLAIN = "whole model", "frozen", "frozen, plain"
+HEADER = ("encoder", "reads", "seconds an epoch", "epochs or batches", "peak memory, GB", "times faster than plain")
+
+
+def measure(files: Files, settings: dict[str, Any], encoder: str | None, device: str) -> Measured:
+    """Train for real; the median of all epochs but the first, which warms up.
+
+    Parameters
+    ----------
+    files, settings
+        What is read, and options of the run.
+    encoder
+        Model folder of the encoder to freeze; None trains the whole model.
+    device
+        Where to compute.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = _prepare(files, settings, encoder, device, folder)
+        run = RunDirectory(Path(folder))
+        run.checkpoints.mkdir()
+        fit(prepared, run, "train")
+        with run.metrics.open(encoding="utf-8") as file:
+            seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+    return {"seconds": median(seconds[1:] or seconds), "runs": len(seconds[1:] or seconds)}
+
+
+def measure_plain(files: Files, settings: dict[str, Any], encoder: str, device: str, batches: int) -> Measured:
+    """Seconds of an epoch in which the ASV encoder is run for every pair, from some of its batches."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = _prepare(files, settings, encoder, device, folder)
+    model = prepared.model
+    assert isinstance(model, SequencePredictor)
+    model.base.requires_grad_(False).eval()
+    optimizer = torch.optim.AdamW(parameter_groups(model.head, 0.01), fused=True)
+    train, validation = prepared.data.train_dataloader(), prepared.data.val_dataloader()
+    measured, pairs_of_train = _time_batches(model, train, batches, optimizer, device)
+    also, pairs_of_validation = _time_batches(model, validation, batches, None, device)
+    seconds = measured * pairs_of_train + also * pairs_of_validation
+    shown = min(batches, len(train)) + min(batches, len(validation))
+    return {"seconds": seconds, "runs": shown, "pairs": pairs_of_train + pairs_of_validation}
+
+
+def _prepare(files: Files, settings: dict[str, Any], encoder: str | None, device: str, folder: str) -> Prepared:
+    frozen = {} if encoder is None else {"pretrained_encoder": encoder, "freeze_base": True}
+    return prepare_training(training(files, output_dir=folder, device=device, num_workers=0, **frozen, **settings))
+
+
+def _time_batches(
+    model: SequencePredictor, loader: Any, number_: int, optimizer: torch.optim.Optimizer | None, device: str
+) -> tuple[float, int]:
+    """Seconds of a pair in the first batches, loading included, and the pairs of all batches."""
+    seconds, timed, pairs = 0.0, 0, 0
+    started = time.perf_counter()
+    for done, batch in enumerate(loader):
+        here = int(batch.mask_BS.sum())
+        pairs += here
+        if done < number_:
+            _run(model, batch, optimizer, device)
+            common.wait_for(device)
+            seconds, timed = time.perf_counter() - started, timed + here
+    return seconds / timed, pairs
+
+
+def _run(model: SequencePredictor, batch: Batch, optimizer: torch.optim.Optimizer | None, device: str) -> None:
+    """Encode every pair of a batch, then predict; learn if there is an optimiser."""
+    paired, vectors_ND = encode_pairs(model, batch, device)
+    with torch.set_grad_enabled(optimizer is not None):
+        loss = model.head.loss(model.head.compare(model(paired, None, vectors_ND), paired))
+    if optimizer is not None:
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@torch.no_grad()
+def encode_pairs(model: SequencePredictor, batch: Batch, device: str) -> tuple[Batch, Tensor]:
+    """The batch with each pair as an ASV of its own, and the pairs' vectors, in the plain way; both on the device."""
+    tokens_NL = batch.tokens_UL[batch.index_BS[batch.mask_BS]].numpy()
+    samples, first = [], 0
+    for row, counts_S in enumerate(batch.counts_BS.numpy()):
+        counts = counts_S[counts_S > 0]
+        pairs = np.arange(first, first := first + len(counts))
+        samples.append(Sample(row, pairs, counts, pairs, counts))
+    paired = make_batch(samples, tokens_NL, (tokens_NL != PAD).sum(axis=1))
+    paired.target_B, paired.weight_B = batch.target_B, batch.weight_B
+    paired = paired.to(device)
+    return paired, Plain(model.base).encode(paired.tokens_UL)[0]
+
+
+def table(results: dict[tuple[str, str], Measured]) -> str:
+    """The results as Markdown; the ratio is to the plain row with the same reads."""
+    rows = []
+    for (name, reads), found in results.items():
+        if "failed" in found:
+            rows.append([name, reads, found["failed"], "", "", ""])
+            continue
+        beside = results.get((PLAIN, reads), {})
+        ratio = beside["seconds"] / found["seconds"] if "seconds" in beside and name == FROZEN else None
+        cells = [number(found["seconds"], 3), str(found["runs"]), number(found["gigabytes"]), number(ratio, 0)]
+        rows.append([name, reads, *cells])
+    return common.markdown_table(HEADER, rows)
+
+
+def measure_all(
+    options: argparse.Namespace, files: Files, encoder: str, settings: dict[str, Any]
+) -> dict[tuple[str, str], Measured]:
+    """All rows, one after the other."""
+    results: dict[tuple[str, str], Measured] = {}
+
+    def add(name: str, reads: str, function: Callable[..., Measured], case: dict[str, Any]) -> None:
+        results[name, reads] = common.in_child(function, case, options.threads)
+        print(name, reads, results[name, reads], flush=True)
+
+    for reads, more in (("rarefied", {}), ("all reads", ALL_READS)):
+        chosen = {**settings, **more}
+        frozen = {"files": files, "device": options.device, "encoder": encoder}
+        add(PLAIN, reads, measure_plain, {**frozen, "settings": chosen, "batches": options.batches})
+        add(FROZEN, reads, measure, {**frozen, "settings": {**chosen, "epochs": options.frozen_epochs}})
+    whole = {"files": files, "device": options.device, "encoder": None}
+    add(WHOLE, "rarefied", measure, {**whole, "settings": {**settings, "epochs": options.epochs}})
+    return results
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The program's options."""
+    made = common.parser(__doc__, "epochs")
+    add_study(made)
+    made.add_argument("--epochs", type=int, default=2, help="epochs of the whole model (default 2)")
+    made.add_argument("--frozen-epochs", type=int, default=6, help="epochs of the frozen model (default 6)")
+    made.add_argument("--batches", type=int, default=4, help="batches that the plain way is timed on (default 4)")
+    return made.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> None:
+    """Measure, and write the table."""
+    options = arguments(given)
+    facts, settings = common.conditions(options), settings_of(options)
+    with tempfile.TemporaryDirectory() as folder:
+        name, files = study_files(options, Path(folder))
+        encoder = save_fresh_encoder(Path(folder) / "encoder", settings)
+        results = measure_all(options, files, str(encoder), settings)
+    said = f"Study: {name}. Options that are not the defaults: {settings}."
+    records = [{"encoder": key[0], "reads": key[1], **found} for key, found in results.items()]
+    sections = [(__doc__ or "").strip(), said, table(results)]
+    common.write_results(options.output, TITLE, sections, facts, {"study": name, "rows": records})
+
+
+if __name__ == "__main__":
+    main()
