@@ -21,14 +21,19 @@ from aam.config import (
 )
 from aam.config.option import fields, flag
 from aam.data.describe import describe
-from aam.data.estimate import BatchSizes, batch_sizes, num_encoder_parameters, num_target_parameters, training_bytes
+from aam.data.estimate import PROCESS_BYTES, BatchSizes, Setting, num_encoder_parameters, num_target_parameters
 from aam.data.split import Split, make_split
 from aam.data.study import Study, TargetRequest, load_study, study_problems
 from aam.data.targets import Kind, TargetSpec, fit_target
+from aam.data.worst_case import WorstCase
 from aam.errors import ConfigError, InputError
+from aam.training.host_memory import cpu_bytes
+from aam.training.layout import MemoryPlan, bounded
+from aam.training.memory_plan import Estimate, plan_memory
 from aam.training.plan import Plan, StudyFacts, derive
 
 PRETRAINING_HEADS = ("distance", "nucleotide", "count")
+NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
 
 class Prospect(NamedTuple):
@@ -38,6 +43,9 @@ class Prospect(NamedTuple):
     split: Split
     target: TargetSpec | None
     plan: Plan[Any]
+    weights: int
+    sizes: BatchSizes
+    memory: MemoryPlan
 
 
 def run(config: CheckConfig) -> None:
@@ -69,7 +77,33 @@ def _prospect(config: CheckConfig, study: Study) -> Prospect:
     target = None
     if isinstance(wanted, TrainConfig) and study.target is not None and study.metadata is not None:
         target = fit_target(wanted.target, study.target, split.train, study.metadata.source)
-    return Prospect(study, split, target, derive(wanted, StudyFacts.of(study, split)))
+    plan = derive(wanted, StudyFacts.of(study, split))
+    weights = _num_weights(plan, target)
+    worst = WorstCase(study, split.train, config.sampling)
+    limit, device = _limit(config)
+    in_use = PROCESS_BYTES if device == "cpu" else 0
+    estimate = Estimate.of(plan.config.model, worst, Setting(device=device), weights, in_use)
+    memory = plan_memory(wanted, plan, estimate, limit)
+    return Prospect(study, split, target, plan, weights, worst.sizes(memory.layout.batch_size), memory)
+
+
+def _num_weights(plan: Plan[Any], target: TargetSpec | None) -> int:
+    options = plan.config.model
+    if target is None:
+        return num_encoder_parameters(options, PRETRAINING_HEADS)
+    return num_encoder_parameters(options) + num_target_parameters(options, max(1, len(target.classes)))
+
+
+def _limit(config: CheckConfig) -> tuple[float, str]:
+    """Memory that a run could use, and of what device."""
+    if NVIDIA_DRIVER.exists():  # torch takes seconds to load: only where there may be a GPU to ask
+        import torch
+
+        from aam.training.memory import memory_limit
+
+        if torch.cuda.is_available():
+            return memory_limit(torch.device("cuda"), config.memory), "cuda"
+    return bounded(cpu_bytes(), config.memory), "cpu"
 
 
 def _request(config: CheckConfig) -> TargetRequest | None:
@@ -90,6 +124,7 @@ def _run_config(config: CheckConfig) -> Any:
         "model": config.model,
         "objective": ObjectiveOptions(),
         "optim": OptimOptions(batch_size=options.batch_size),
+        "memory": config.memory,
         "run": RunOptions(output_dir=Path("run"), seed=options.seed),
     }
     if options.metadata_column is None:
@@ -116,17 +151,14 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
 
 def _plan(prospect: Prospect) -> Iterator[str]:
     plan, target = prospect.plan, prospect.target
-    options = plan.config.model
     if target is None:
         yield "pre-train an encoder (a target is named with --metadata-column)"
-        weights = num_encoder_parameters(options, PRETRAINING_HEADS)
     else:
         yield _target_words(target)
-        weights = num_encoder_parameters(options) + num_target_parameters(options, max(1, len(target.classes)))
     yield f"take {plan.steps_per_epoch:,} steps an epoch, {plan.total_steps:,} at most"
     yield from (f"set {line}" for line in plan.lines)
-    sizes = batch_sizes(prospect.study, plan.config.sampling, prospect.split.train, plan.config.optim.batch_size or 1)
-    yield _size_words(weights, sizes, training_bytes(options, sizes, weights))
+    yield f"have {prospect.weights:,} weights, and {_size_words(prospect.sizes)}"
+    yield prospect.memory.line
 
 
 def _target_words(target: TargetSpec) -> str:
@@ -135,9 +167,8 @@ def _target_words(target: TargetSpec) -> str:
     return f"learn '{target.column}', a number (mean {target.mean:.4g} in the training samples)"
 
 
-def _size_words(weights: int, sizes: BatchSizes, memory: float) -> str:
-    batch = f"{sizes.samples} samples of up to {sizes.asvs:,} ASVs, {sizes.distinct:,} distinct"
-    return f"have {weights:,} weights, and need about {memory / 1e9:.1f} GB of memory (batches of {batch})"
+def _size_words(sizes: BatchSizes) -> str:
+    return f"batches of {sizes.samples} samples of up to {sizes.asvs:,} ASVs, {sizes.distinct:,} distinct at most"
 
 
 def _next(config: CheckConfig) -> Iterator[str]:

@@ -19,13 +19,13 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unkno
 from aam.cli.config_file import read_config_file
 from aam.config import from_flat, to_flat
 from aam.config.names import COMMANDS
-from aam.config.option import fields, flag, read_values, sections, suggest
+from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
 from aam.config.reference import default_words, limit_words, title, value_words
 from aam.errors import ConfigError, InputError
 from aam.files.run_directory import RunDirectory
 
 HELP_FLAGS = ("--help", "-h")
-MAY_DIFFER = ("progress",)  # in a resumed run: changes no result
+MAY_DIFFER = ("progress", "cache", "gradient_checkpointing")  # in a resumed run: they change no result
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
 GENERAL = (
     ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
@@ -142,7 +142,7 @@ def _parameter_names(command: str) -> Iterator[str]:
         for name in (field.name, field.metadata["alias"]):
             if name:
                 yield name
-                yield from [f"no_{name}"] if hint is bool else []
+                yield from [f"no_{name}"] if is_switch(hint) else []
     yield from (name for name, *_ in GENERAL)
 
 
@@ -187,7 +187,7 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
 
 def _text_type(hint: Any) -> Any:
     """What cyclopts shall take: a switch, text, or text several times."""
-    if hint is bool:
+    if is_switch(hint):
         return bool
     return list[str] if typing.get_origin(hint) is tuple else str
 

@@ -57,7 +57,7 @@ def _passes(config: PredictConfig, model: object, study: Study, sampling: object
     """The predictions, made while they are taken, with a progress bar."""
     from aam.data.datamodule import LoaderOptions
     from aam.interpret.predict import Interpreter, predict_in_passes
-    from aam.training.prepare import choose_device
+    from aam.training.device import choose_device
 
     options = config.predict
     loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)

@@ -11,7 +11,6 @@ from pathlib import Path
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.files.run_directory import RunDirectory, open_run
 from aam.files.run_log import logging_to_file, logging_to_terminal, say
-from aam.training.fit import fit
 from aam.training.prepare import Prepared
 from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
 
@@ -28,8 +27,6 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
     prepare
         Reads the data and makes the model.
     """
-    from aam.report.finish import finish_run
-
     options = config.run
     resume = options.resume_from is not None
     with (
@@ -43,6 +40,10 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
         prepared = prepare()
         record = data_record(prepared, command_line())
         _write_plan(prepared, run, command, record)
+        # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
+        from aam.report.finish import finish_run
+        from aam.training.fit import fit
+
         fitted = fit(prepared, run, command)
         finish_run(prepared, fitted, run, record)
         run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})

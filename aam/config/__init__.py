@@ -11,6 +11,7 @@ from aam.config.commands import (
     TargetOptions,
     TrainConfig,
 )
+from aam.config.memory import MemoryOptions
 from aam.config.option import from_flat, replace, to_flat
 from aam.config.sections import (
     ModelOptions,
@@ -22,12 +23,14 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.unifrac import UnifracConfig
 
 __all__ = [
     "CheckConfig",
     "DemoConfig",
     "ForestConfig",
     "InfoConfig",
+    "MemoryOptions",
     "ModelOptions",
     "ObjectiveOptions",
     "OptimOptions",
@@ -41,6 +44,7 @@ __all__ = [
     "TableOptions",
     "TargetOptions",
     "TrainConfig",
+    "UnifracConfig",
     "from_flat",
     "replace",
     "to_flat",

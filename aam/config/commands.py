@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from aam.config.memory import MemoryOptions, check_batch
 from aam.config.option import REQUIRED, Section, option
 from aam.config.sections import (
     LARGEST_SEED,
@@ -74,7 +75,11 @@ class PretrainConfig:
     model: ModelOptions
     objective: ObjectiveOptions
     optim: OptimOptions
+    memory: MemoryOptions
     run: RunOptions
+
+    def __post_init__(self) -> None:
+        check_batch(self.optim, self.memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +94,11 @@ class TrainConfig:
     model: ModelOptions
     objective: ObjectiveOptions
     optim: OptimOptions
+    memory: MemoryOptions
     run: RunOptions
 
     def __post_init__(self) -> None:
+        check_batch(self.optim, self.memory)
         if self.study.metadata is None:
             raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
         weights = (self.objective.penalty, self.objective.nuc_penalty, self.objective.count_penalty)
@@ -190,6 +197,7 @@ class CheckConfig:
     sampling: SamplingOptions
     split: SplitOptions
     model: ModelOptions
+    memory: MemoryOptions
 
 
 @dataclass(frozen=True, kw_only=True)

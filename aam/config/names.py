@@ -14,6 +14,7 @@ from aam.config.commands import (
     SimulateConfig,
     TrainConfig,
 )
+from aam.config.unifrac import UnifracConfig
 
 
 class Command(NamedTuple):
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command(TrainConfig, "Learn to predict a column of the sample sheet, and write a report."),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and the same split."),
+    "unifrac": Command(UnifracConfig, "Compute the distances between all samples of a table, and write the matrix."),
     "info": Command(InfoConfig, "Say what a file, model or run directory is.", positional="path"),
     "simulate": Command(SimulateConfig, "Make a study whose truth is known."),
 }

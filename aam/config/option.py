@@ -86,6 +86,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def is_switch(hint: Any) -> bool:
+    """Whether an option is turned on by its flag and off by its ``--no-`` form (it may also be left open)."""
+    return set(_choices(hint)) in ({bool}, {bool, type(None)})
+
+
 def sections(config: type) -> dict[str, type[Section]]:
     """Name -> type of the sections of a command's configuration, in order."""
     return dict(type_hints(config))

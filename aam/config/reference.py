@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aam.config.names import COMMANDS, Command
-from aam.config.option import Section, fields, flag, sections
+from aam.config.option import Section, fields, flag, is_switch, sections
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", bool: ""}
@@ -104,7 +104,7 @@ def _command(name: str, command: Command) -> Iterator[str]:
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
     flags = [flag(name) for name in names]
-    if hint is bool:
+    if is_switch(hint):
         flags += [flag(f"no_{name}") for name in names]
     value = value_words(hint) or "switch"
     if limits := limit_words(field):

@@ -43,6 +43,7 @@ class TableOptions(Section):
     max_bp: int | None = option(
         None, "Longest sequence accepted, in bases.", at_least=10, derived="the longest sequence of the table"
     )
+    cache: bool = option(True, "Keep large tables and trees as read, in the user's cache folder, for the next start.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +153,17 @@ class ModelOptions(Section):
         "Learned groups of related sequences whose log abundance the sample's readout holds; 0 for none.",
         at_least=0,
     )
-    gradient_checkpointing: bool = option(False, "Save memory by computing each layer twice.")
-    asv_chunk_size: int = option(0, "Encode at most this many distinct ASVs at once; 0 for all.", at_least=0)
+    gradient_checkpointing: bool | None = option(
+        None,
+        "Save memory by computing what the gradient needs a second time; costs a third to a half more time.",
+        derived="on where the memory plan needs it",
+    )
+    asv_chunk_size: int | None = option(
+        None,
+        "Encode at most this many distinct ASVs at once; 0 for as many as suit the device.",
+        at_least=0,
+        derived="0, or 256 where the memory plan needs it",
+    )
 
     def check(self) -> None:
         """Refuse a width that the heads do not divide."""
@@ -266,7 +276,14 @@ class RunOptions(Section):
     num_workers: int | None = option(
         None, "Processes that prepare batches.", at_least=0, derived="0 on a CPU, up to 4 with a GPU"
     )
-    mixed_precision: Literal["none", "bf16", "fp16"] = option("none", "Precision of the model's arithmetic.")
-    compile_model: bool = option(False, "Compile the model with torch.compile.")
+    mixed_precision: Literal["none", "bf16", "fp16"] | None = option(
+        None,
+        "Precision of the model's arithmetic; the weights stay in full precision.",
+        derived="bf16 on a GPU that has it, else none",
+    )
+    tf32: bool = option(False, "Let an NVIDIA GPU multiply 32-bit matrices with the precision of TF32.")
+    compile_model: bool = option(
+        False, "Compile the transformer layers with torch.compile: about a minute at the start, faster steps on a GPU."
+    )
     resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
     progress: bool = option(True, "Show a progress bar.")

@@ -68,6 +68,9 @@ class Batch:
         Weight of each sample in the target's loss (float32).
     corruption
         What is hidden from the model, once that is chosen.
+    vector_BD, profile_BK
+        The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
+        ASVs.
     """
 
     rows_B: Tensor
@@ -83,6 +86,8 @@ class Batch:
     target_B: Tensor | None = None
     weight_B: Tensor | None = None
     corruption: Corruption | None = None
+    vector_BD: Tensor | None = None
+    profile_BK: Tensor | None = None
 
     @property
     def mask_BS(self) -> Tensor:
@@ -137,4 +142,33 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
         counts_BS=torch.from_numpy(counts_BS),
         layout=Ragged.of_lengths(sizes_B.tolist()),
         bases=tuple(lengths_A[asvs_U].tolist()),
+    )
+
+
+def encoded_batch(
+    rows_B: Tensor,
+    vector_BD: Tensor,
+    profile_BK: Tensor | None = None,
+    target_B: Tensor | None = None,
+    weight_B: Tensor | None = None,
+) -> Batch:
+    """Samples whose vectors are known already, without their ASVs.
+
+    Parameters
+    ----------
+    rows_B, vector_BD, profile_BK, target_B, weight_B
+        As in :class:`Batch`.
+    """
+    return Batch(
+        rows_B=rows_B,
+        asvs_U=torch.empty(0, dtype=torch.int64),
+        tokens_UL=torch.empty(0, 0, dtype=torch.uint8),
+        index_BS=torch.empty(len(rows_B), 0, dtype=torch.int64),
+        counts_BS=torch.empty(len(rows_B), 0),
+        layout=Ragged.equal(len(rows_B), 0),
+        bases=(),
+        target_B=target_B,
+        weight_B=weight_B,
+        vector_BD=vector_BD,
+        profile_BK=profile_BK,
     )

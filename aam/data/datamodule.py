@@ -25,6 +25,8 @@ class LoaderOptions:
     ----------
     batch_size
         Most samples in a batch.
+    accumulation
+        Batches of a step of training.
     num_workers
         Processes that prepare batches; 0 prepares them in this one. The batches are the same.
     seed
@@ -36,6 +38,7 @@ class LoaderOptions:
     """
 
     batch_size: int
+    accumulation: int = 1
     num_workers: int = 0
     seed: int = 42
     pin_memory: bool = False
@@ -73,15 +76,19 @@ class StudyDataModule:
 
     def train_dataloader(self) -> ResumableLoader:
         """The training samples, shuffled and drawn anew in every epoch."""
+        return self._loader(self.split.train, self.train_batches(), persistent=True)
+
+    def train_batches(self) -> ShardedBatches:
+        """The order of the training samples."""
         options = self.options
-        batches = ShardedBatches(
+        return ShardedBatches(
             self._sizes(self.split.train),
             options.batch_size,
+            accumulation=options.accumulation,
             seed=options.seed,
             rank=options.rank,
             world_size=options.world_size,
         )
-        return self._loader(self.split.train, batches, persistent=True)
 
     def val_dataloader(self) -> ResumableLoader:
         """The validation samples."""
@@ -103,8 +110,22 @@ class StudyDataModule:
         draw
             Which of the fixed draws; 0 is that of validation.
         """
-        batches = ShardedBatches(self._sizes(rows), self.options.batch_size, seed=None, epoch=VALIDATION_EPOCH + draw)
-        return self._loader(rows, batches, persistent=False)
+        return self.loader_of_epoch(rows, VALIDATION_EPOCH + draw)
+
+    def loader_of_epoch(self, rows: np.ndarray, epoch: int) -> ResumableLoader:
+        """Any samples in the order given, as drawn for an epoch."""
+        return self._loader(rows, self.batches_of_epoch(rows, epoch), persistent=False)
+
+    def batches_of_epoch(self, rows: np.ndarray, epoch: int) -> ShardedBatches:
+        """The order of any samples, as they are given."""
+        return ShardedBatches(self._sizes(rows), self.options.batch_size, seed=None, epoch=epoch)
+
+    def is_random(self, rows: np.ndarray) -> bool:
+        """Whether any of the samples differs from epoch to epoch."""
+        return self._dataset(rows).is_random
+
+    def _dataset(self, rows: np.ndarray) -> SampleDataset:
+        return SampleDataset(self.study, rows, self.sampling, self.options.seed)
 
     def _sizes(self, rows: np.ndarray) -> np.ndarray:
         """Number of ASVs of samples, before rarefaction."""
@@ -113,7 +134,7 @@ class StudyDataModule:
     def _loader(self, rows: np.ndarray, batches: ShardedBatches, persistent: bool) -> ResumableLoader:
         workers = self.options.num_workers
         return ResumableLoader(
-            SampleDataset(self.study, rows, self.sampling, self.options.seed),
+            self._dataset(rows),
             batches,
             collate_fn=self.collate,
             num_workers=workers,

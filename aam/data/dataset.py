@@ -51,6 +51,15 @@ class SampleDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def is_random(self) -> bool:
+        """Whether any sample differs from epoch to epoch."""
+        counts = self.counts[self.rows]
+        if self.depth is not None and (counts.sum(axis=1) > self.depth).any():
+            return True
+        is_cut = np.diff(counts.indptr) > self.sampling.token_limit
+        return self.sampling.asv_sampling == "random" and bool(is_cut.any())
+
     def __getitem__(self, item: tuple[int, int]) -> Sample:
         """The sample at a position of ``rows`` as drawn for an epoch: ``dataset[epoch, position]``."""
         epoch, position = item

@@ -10,6 +10,11 @@ BALANCED_TOGETHER = 8
 """Neighbouring batches whose samples are dealt out so that each has about as many ASVs as the others."""
 
 
+def num_steps(num_samples: int, batch_size: int, accumulation: int, world_size: int = 1) -> int:
+    """Steps of the optimiser in an epoch, each of ``accumulation`` batches."""
+    return num_batches(num_samples, batch_size * accumulation, world_size)
+
+
 def num_batches(num_samples: int, batch_size: int, world_size: int = 1) -> int:
     """Batches of an epoch: as few as the batch size allows, but none of a single sample unless one is asked for.
 
@@ -20,14 +25,19 @@ def num_batches(num_samples: int, batch_size: int, world_size: int = 1) -> int:
     return max(1, min(fewest, most // world_size))
 
 
+def step_size(num_samples: int, num_steps: int, step: int) -> int:
+    """Samples of one step of an epoch: the first ones have one more where they cannot be equal."""
+    return num_samples // num_steps + (step < num_samples % num_steps)
+
+
 def deal(order: np.ndarray, size_N: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Cut an order of samples into batches of nearly equal numbers of samples and of ASVs.
 
     What a batch costs in time and memory goes with the ASVs of all its samples, so that without this a batch of rich
-    samples would set the memory that a run needs. The samples of eight neighbouring batches are dealt out to them, the
-    richest first, each to the batch that has the fewest ASVs so far (Graham 1969, https://doi.org/10.1137/0117039).
-    Every batch still is a random choice, of poor and rich samples alike: batches of samples of one size (bucketing)
-    would save padding, of which there is none here, and would show the model only pairs of equals.
+    samples would set the memory that a run needs. The samples of eight neighbouring batches are ranked by size, and of
+    the eight richest each batch gets one by lot, and so on: a random choice in every epoch, with poor and rich samples
+    in every batch (stratified sampling). Batches of samples of one size (bucketing) would save padding, of which there
+    is none here, and would show the model only pairs of equals.
 
     Parameters
     ----------
@@ -38,7 +48,7 @@ def deal(order: np.ndarray, size_N: np.ndarray, number: int, rng: np.random.Gene
     number
         Number of batches.
     rng
-        Puts the batches of a deal in random order.
+        Draws the lots.
     """
     batches: list[np.ndarray] = []
     parts = np.array_split(order, number)
@@ -46,19 +56,30 @@ def deal(order: np.ndarray, size_N: np.ndarray, number: int, rng: np.random.Gene
         together = parts[first : first + BALANCED_TOGETHER]
         ranked = np.concatenate(together)
         ranked = ranked[np.argsort(-size_N[ranked], kind="stable")]
-        batches.extend(_dealt(ranked, together, size_N, rng))
+        batches.extend(_by_lot(ranked, len(together), rng))
     return batches
 
 
-def _dealt(
-    ranked: np.ndarray, like: list[np.ndarray], size_N: np.ndarray, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """The ranked samples in as many batches, of the same numbers of samples, in random order."""
-    dealt: list[list[int]] = [[] for _ in like]
-    lightest = [(0, batch) for batch in range(len(like))]
-    for position in ranked.tolist():
+def _by_lot(ranked: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Each batch one of every ``number`` samples in turn; of the last ones, which may be fewer, the first batches."""
+    whole = len(ranked) // number * number
+    tiers = rng.permuted(ranked[:whole].reshape(-1, number), axis=1)
+    rest = ranked[whole:]
+    return [np.append(tiers[:, batch], rest[batch : batch + 1]) for batch in range(number)]
+
+
+def split_step(step: np.ndarray, size_N: np.ndarray, number: int) -> list[np.ndarray]:
+    """The samples of a step in so many batches whose gradients are summed.
+
+    The richest first, each goes to the batch that has the fewest ASVs so far (Graham 1969,
+    https://doi.org/10.1137/0117039).
+    """
+    rooms = [len(part) for part in np.array_split(step, number)]
+    batches: list[list[int]] = [[] for _ in rooms]
+    lightest = [(0, batch) for batch in range(number)]
+    for position in step[np.argsort(-size_N[step], kind="stable")].tolist():
         asvs, batch = heappop(lightest)
-        dealt[batch].append(position)
-        if len(dealt[batch]) < len(like[batch]):
+        batches[batch].append(position)
+        if len(batches[batch]) < rooms[batch]:
             heappush(lightest, (asvs + int(size_N[position]), batch))
-    return [np.array(dealt[batch], dtype=np.int64) for batch in rng.permutation(len(like))]
+    return [np.array(batch, dtype=np.int64) for batch in batches]

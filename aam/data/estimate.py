@@ -10,48 +10,67 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from aam.config import ModelOptions, SamplingOptions
+from aam.config import ModelOptions
 from aam.data.alphabet import NUM_BASES, VOCABULARY
-from aam.data.study import Study
 
 BYTES = 4  # of a float32
-COPIES_OF_WEIGHTS = 4  # the weights, their gradients, and the two moments of Adam
-PROCESS_BYTES = 600e6  # Python and the libraries of training
+PROCESS_BYTES = 600e6  # Python and the libraries of training, where the process cannot be asked
 NUM_ABUNDANCE_FEATURES = 2
-WIDTHS_OF_LAYER = 15  # vectors of width D that a layer keeps of each position for its gradient
-WIDTHS_OF_DROPOUT = 2  # those that it keeps besides where there is dropout
-MATRICES_OF_HEAD = 3  # attention matrices that it keeps of each head and row where there is dropout
+WIDTHS_OF_LAYER = 12  # vectors of width D that a layer keeps of each position for its gradient
+WIDTHS_OF_DROPOUT = 0.5  # what it keeps besides where there is dropout: a byte for each number, of two vectors
 WIDTHS_OF_ABUNDANCE = 4
+POSITIONS_AT_ONCE = {"cpu": 2048, "cuda": 1 << 17}  # patches that the ASV encoder takes at once
+SHARE_OF_HALF = 0.75  # of the memory that mixed precision leaves
+HELD_BY_MALLOC = (
+    1.2  # memory that the process holds, where freed blocks are kept for the next step, for each byte in use
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSizes:
-    """Sizes of a batch: samples, ASVs of the richest one, distinct ASVs of all, and bases of the longest ASV."""
+    """Sizes of a batch.
+
+    Attributes
+    ----------
+    samples
+        Its samples.
+    asvs
+        ASVs of the richest of them.
+    places
+        ASVs of all of them, each counted as often as it occurs.
+    distinct
+        Distinct ASVs.
+    bases
+        Bases of the longest ASV.
+    """
 
     samples: int
     asvs: int
+    places: int
     distinct: int
     bases: int
 
 
-def batch_sizes(study: Study, sampling: SamplingOptions, rows: np.ndarray, batch_size: int) -> BatchSizes:
-    """Sizes to expect of a batch of these samples, at most: rarefaction, which makes them smaller, is left out.
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What, besides the model and the batch, decides on the memory of a step.
 
-    The number of distinct ASVs is that of samples drawn at random, each ASV with the share of samples that have it.
+    Attributes
+    ----------
+    device
+        ``cpu`` or ``cuda``.
+    half
+        Whether most of the arithmetic is in 16 bits.
+    frozen
+        Whether the encoder is frozen and nothing of it is kept for a gradient.
+    moments
+        Numbers that the optimiser keeps of each weight.
     """
-    counts = study.table.counts[rows]
-    samples = min(batch_size, len(rows))
-    richness = np.minimum(np.diff(counts.indptr), sampling.token_limit)
-    prevalence = np.bincount(counts.indices, minlength=counts.shape[1]) / len(rows)
-    distinct = float((1 - (1 - prevalence) ** samples).sum())
-    return BatchSizes(
-        samples=samples,
-        asvs=int(richness.max()),
-        distinct=math.ceil(min(distinct, float(np.sort(richness)[-samples:].sum()))),
-        bases=study.longest_sequence,
-    )
+
+    device: str = "cpu"
+    half: bool = False
+    frozen: bool = False
+    moments: int = 2
 
 
 def num_encoder_parameters(options: ModelOptions, heads: Sequence[str] = (), taxa: int = 0) -> int:
@@ -79,41 +98,62 @@ def num_target_parameters(options: ModelOptions, num_outputs: int, linear_path: 
     return _linear(dim, dim) + _linear(dim, num_outputs) + path
 
 
-def training_bytes(options: ModelOptions, sizes: BatchSizes, num_parameters: int) -> float:
-    """Memory of a training step, in bytes: the weights four times, and what the three levels keep for the gradient.
+def step_bytes(options: ModelOptions, sizes: BatchSizes, num_parameters: int, setting: Setting) -> float:
+    """Most memory that a training step takes, in bytes: weights, gradients, moments, and what is kept for gradients."""
+    weights = BYTES * num_parameters * (2 + setting.moments)
+    return weights + activation_bytes(options, sizes, setting)
 
-    A layer keeps about 15 vectors of width ``D`` of each position and, where there is dropout, 2 more and 3 attention
-    matrices of each head and row. With gradient checkpointing it keeps one vector of each position, and one layer at
-    a time keeps all. The samples' ASVs are padded to those of the richest one.
+
+def activation_bytes(options: ModelOptions, sizes: BatchSizes, setting: Setting) -> float:
+    """The part of :func:`step_bytes` that depends on the batch.
+
+    A layer keeps about 12 vectors of width ``D`` of each position, and half a one more where there is dropout. With
+    gradient checkpointing the samples' layers keep one vector of each position, the ASV encoder keeps its result
+    alone, and one layer, or one part of the ASVs, at a time keeps all.
     """
-    return PROCESS_BYTES + COPIES_OF_WEIGHTS * BYTES * num_parameters + BYTES * activations(options, sizes)
+    share = SHARE_OF_HALF if setting.half else 1.0
+    if setting.device == "cpu" and not options.gradient_checkpointing:
+        share *= HELD_BY_MALLOC
+    if setting.frozen:
+        return share * BYTES * _of_layer(options) * sizes.places
+    return share * BYTES * (kept(options, sizes) + recomputed(options, sizes, setting.device))
 
 
-def activations(options: ModelOptions, sizes: BatchSizes) -> float:
+def kept(options: ModelOptions, sizes: BatchSizes) -> float:
     """Numbers that the encoders keep from the forward pass for the gradient."""
-    dim, clades, patch = options.embedding_dim, options.num_soft_clades, options.nucleotide_patch
+    dim, clades = options.embedding_dim, options.num_soft_clades
     asv_layers, sample_layers, encoder_layers = options.layers
-    patches = math.ceil(sizes.bases / patch)
-    tokens, places = sizes.distinct * patches, sizes.samples * sizes.asvs
-    embedding = tokens * (patch * VOCABULARY + 2 * dim)
-    asv_level = _kept(options, asv_layers, sizes.distinct, patches)
-    sample_level = _kept(options, sample_layers + encoder_layers, sizes.samples, sizes.asvs)
-    abundance = places * dim * (WIDTHS_OF_ABUNDANCE if options.count_embedding else 1)
+    tokens = sizes.distinct * math.ceil(sizes.bases / options.nucleotide_patch)
+    abundance = sizes.places * dim * (WIDTHS_OF_ABUNDANCE if options.count_embedding else 1)
     profile = sizes.distinct * (4 * clades + 2 * sizes.samples) if clades else 0
-    return embedding + asv_level + abundance + sample_level + profile
+    result = tokens * dim
+    if options.gradient_checkpointing:
+        between = (sample_layers + encoder_layers) * sizes.places * dim
+        return result + abundance + profile + between + 3 * sizes.places * dim
+    layers = _of_layer(options) * (asv_layers * tokens + (sample_layers + encoder_layers) * sizes.places)
+    return _embedding(options, tokens) + 2 * result + abundance + profile + layers + 3 * sizes.places * dim
 
 
-def _kept(options: ModelOptions, layers: int, rows: int, length: int) -> float:
-    """What a stack of layers over ``length`` positions in each of ``rows`` keeps."""
-    positions = rows * length
-    of_layer = positions * WIDTHS_OF_LAYER * options.embedding_dim
-    if options.dropout:
-        of_layer += positions * WIDTHS_OF_DROPOUT * options.embedding_dim
-        of_layer += MATRICES_OF_HEAD * options.attention_heads * rows * length**2
-    between = positions * options.embedding_dim
-    if options.gradient_checkpointing and layers:
-        return layers * between + of_layer
-    return layers * of_layer + 2 * between
+def recomputed(options: ModelOptions, sizes: BatchSizes, device: str) -> float:
+    """Numbers of the largest stretch that gradient checkpointing computes a second time; 0 without it."""
+    if not options.gradient_checkpointing:
+        return 0.0
+    asv_layers, sample_layers, encoder_layers = options.layers
+    patches = math.ceil(sizes.bases / options.nucleotide_patch)
+    at_once = options.asv_chunk_size or max(1, POSITIONS_AT_ONCE[device] // patches)
+    tokens = min(at_once, sizes.distinct) * patches
+    of_asvs = _embedding(options, tokens) + asv_layers * _of_layer(options) * tokens
+    of_samples = _of_layer(options) * sizes.places if sample_layers + encoder_layers else 0
+    return max(of_asvs, of_samples)
+
+
+def _of_layer(options: ModelOptions) -> float:
+    """Numbers that a layer keeps of each position."""
+    return options.embedding_dim * (WIDTHS_OF_LAYER + (WIDTHS_OF_DROPOUT if options.dropout else 0))
+
+
+def _embedding(options: ModelOptions, tokens: int) -> int:
+    return tokens * (options.nucleotide_patch * VOCABULARY + 2 * options.embedding_dim)
 
 
 def _abundance(options: ModelOptions) -> int:

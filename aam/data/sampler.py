@@ -10,7 +10,7 @@ from torch import Generator
 from torch.utils.data import DataLoader
 
 from aam.data.batch import Batch
-from aam.data.epoch import deal, num_batches
+from aam.data.epoch import deal, num_batches, num_steps, split_step
 
 Item = tuple[int, int]
 
@@ -27,6 +27,8 @@ class ShardedBatches:
         Number of ASVs of each sample; a shuffled epoch has batches of nearly equal sums.
     batch_size
         Most samples in a batch of one process.
+    accumulation
+        Batches of a step. The samples of a step do not depend on how many batches they are computed in.
     seed
         Seed of the order; None keeps the samples' own order.
     epoch
@@ -45,6 +47,7 @@ class ShardedBatches:
         size_N: np.ndarray,
         batch_size: int,
         *,
+        accumulation: int = 1,
         seed: int | None,
         epoch: int | None = None,
         rank: int = 0,
@@ -53,7 +56,9 @@ class ShardedBatches:
         assert len(size_N) >= world_size > rank >= 0
         self.size_N = size_N
         self.num_samples = len(size_N)
-        self.batch_size = batch_size
+        self.steps = num_steps(len(size_N), batch_size, accumulation, world_size)
+        single = num_batches(len(size_N), batch_size, world_size)
+        self.batches_of_step = accumulation if self.steps > 1 else single
         self.seed = seed
         self.fixed_epoch = epoch
         self.rank = rank
@@ -71,7 +76,7 @@ class ShardedBatches:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return num_batches(self.num_samples, self.batch_size, self.world_size)
+        return self.steps * self.batches_of_step
 
     def __iter__(self) -> Iterator[list[Item]]:
         start, self.start = self.start, 0
@@ -85,7 +90,8 @@ class ShardedBatches:
             return np.array_split(np.arange(self.num_samples), len(self))
         seed = np.random.SeedSequence([self.seed, self.epoch, self.num_samples])
         rng = np.random.default_rng(seed)
-        return deal(rng.permutation(self.num_samples), self.size_N, len(self), rng)
+        steps = deal(rng.permutation(self.num_samples), self.size_N, self.steps, rng)
+        return [batch for step in steps for batch in split_step(step, self.size_N, self.batches_of_step)]
 
 
 class ResumableLoader(DataLoader[Batch]):

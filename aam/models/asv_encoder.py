@@ -28,7 +28,7 @@ POSITIONS_ON_GPU = 1 << 17
 class AsvEncoding(NamedTuple):
     """What the ASV encoder gives: a vector per ASV and, for the nucleotide head, a vector per patch.
 
-    Patches beyond a sequence's end are zero.
+    Patches beyond a sequence's end are zero; there are none where nobody asked for them.
     """
 
     asv_UD: Tensor
@@ -59,7 +59,9 @@ class AsvEncoder(nn.Module):
         self.pool = AttentionPooling(dim)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, tokens_UL: Tensor, bases_U: Sequence[int] | None = None) -> AsvEncoding:
+    def forward(
+        self, tokens_UL: Tensor, bases_U: Sequence[int] | None = None, with_patches: bool = True
+    ) -> AsvEncoding:
         """Encode sequences.
 
         Parameters
@@ -69,6 +71,8 @@ class AsvEncoder(nn.Module):
         bases_U
             Number of bases of each, on the host; read from the tokens where left out. It goes fastest where
             neighbours have one length.
+        with_patches
+            Whether the patches' vectors are wanted beside the ASVs'.
         """
         if bases_U is None:
             bases_U = (tokens_UL != PAD).sum(dim=1).tolist()
@@ -78,11 +82,11 @@ class AsvEncoder(nn.Module):
         for rows in self._parts(patches_U, tokens_UL.device):
             layout = Ragged.of_lengths(patches_U[rows]).to(tokens_UL.device, non_blocking=True)
             parts.append(self._encode_part(tokens_UPk[rows, : layout.width], layout))
-        if len(parts) == 1:
-            return parts[0]
+        asv_UD = torch.cat([part.asv_UD for part in parts])
+        if not with_patches:
+            return AsvEncoding(asv_UD, asv_UD.new_empty(0))
         widest = max(patches_U)
-        patch_UPD = torch.cat([_widen(part.patch_UPD, widest) for part in parts])
-        return AsvEncoding(torch.cat([part.asv_UD for part in parts]), patch_UPD)
+        return AsvEncoding(asv_UD, torch.cat([_widen(part.patch_UPD, widest) for part in parts]))
 
     def _parts(self, patches_U: list[int], device: torch.device) -> Iterator[slice]:
         """Neighbouring ASVs to encode at once."""

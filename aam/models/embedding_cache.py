@@ -1,13 +1,17 @@
-"""The vectors of all ASVs of a study, computed once: for a frozen encoder, and to prepare a fresh one."""
+"""Vectors of ASVs and of samples, computed once: for a frozen encoder, and to prepare a fresh one."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aam.data.alphabet import PAD
+from aam.data.batch import Batch
 from aam.models.asv_encoder import AsvEncoder
+from aam.models.sequence_encoder import SequenceEncoder
 
 ASVS_AT_ONCE = 512
 
@@ -37,6 +41,42 @@ def encode_asvs(encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device
     vectors_AD = torch.empty(len(tokens_AL), encoder.norm.normalized_shape[0], device=device)
     for some in np.array_split(order, -(-len(order) // ASVS_AT_ONCE)):
         tokens_UL = torch.from_numpy(tokens_AL[some, : bases_A[some[-1]]]).to(device)
-        vectors_AD[torch.from_numpy(some).to(device)] = encoder(tokens_UL, bases_A[some].tolist()).asv_UD
+        vectors_AD[torch.from_numpy(some).to(device)] = encoder(
+            tokens_UL, bases_A[some].tolist(), with_patches=False
+        ).asv_UD
     encoder.train(training)
     return vectors_AD
+
+
+@torch.no_grad()
+def encode_samples(encoder: SequenceEncoder, vectors_AD: Tensor, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """Encode samples in evaluation mode.
+
+    Parameters
+    ----------
+    encoder
+        The encoder, on the device of ``vectors_AD``.
+    vectors_AD
+        Its vectors of all ASVs of the study.
+    batches
+        The samples.
+
+    Returns
+    -------
+    dict
+        What :func:`~aam.data.batch.encoded_batch` takes, of all samples in their order, on the host.
+    """
+    training = encoder.training
+    encoder.eval()
+    parts: dict[str, list[Tensor]] = {}
+    for batch in batches:
+        here = batch.to(vectors_AD.device)
+        sample = encoder(here, asv_vectors_UD=vectors_AD[here.asvs_U]).sample
+        found = {"rows_B": batch.rows_B, "target_B": batch.target_B, "weight_B": batch.weight_B}
+        found |= {"vector_BD": sample.sample_BD.float()}
+        found |= {"profile_BK": None if sample.profile_BK is None else sample.profile_BK.float()}
+        for name, part in found.items():
+            if part is not None:
+                parts.setdefault(name, []).append(part.cpu())
+    encoder.train(training)
+    return {name: torch.cat(some) for name, some in parts.items()}

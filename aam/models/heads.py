@@ -30,6 +30,12 @@ class Encoded(NamedTuple):
     sample: SampleEncoding
     corruption: Corruption
 
+    @classmethod
+    def of_known(cls, vector_BD: Tensor, profile_BK: Tensor | None) -> Encoded:
+        """Samples whose vectors are known already: nothing is left of their ASVs, and nothing was hidden."""
+        nothing = vector_BD.new_empty(0)
+        return cls(AsvEncoding(nothing, nothing), SampleEncoding(nothing, vector_BD, profile_BK), Corruption())
+
 
 class Comparison(NamedTuple):
     """Predictions beside truths, in the units of the loss, and weights of the samples."""

@@ -51,7 +51,9 @@ class SequencePredictor(nn.Module):
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
     ) -> Encoded:
-        """Encode a batch, as :meth:`SequenceEncoder.forward` does; the heads read the result."""
+        """Encode a batch, as :meth:`SequenceEncoder.forward` does, unless it is encoded; the heads read the result."""
+        if batch.vector_BD is not None:
+            return Encoded.of_known(batch.vector_BD, batch.profile_BK)
         encoded: Encoded = self.base(batch, corruption, asv_vectors_UD)
         return encoded
 

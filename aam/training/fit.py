@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import logging
-import resource
-import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import lightning as L
-import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from aam.config import TrainConfig
+from aam.errors import RunError
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
+from aam.models.attention import compile_layers
 from aam.models.folder import ModelDescription, save_model
 from aam.models.sequence_predictor import SequencePredictor
+from aam.training import frozen
 from aam.training.callbacks import BestModel, History, StopOnSignal
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
+from aam.training.host_memory import give_back_freed_memory
+from aam.training.layout import out_of_memory
+from aam.training.memory import PeakMeter, is_out_of_memory
 from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared
 from aam.training.progress import ProgressBar
+from aam.training.quiet import quiet
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-PRECISIONS: dict[str, Precision] = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS: dict[str | None, Precision] = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Fitted:
     seconds
         Of this process's part of the training.
     peak_bytes
-        Most memory that was taken: of the GPU, or of the process on a CPU.
+        Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
     """
 
     best_epoch: int
@@ -75,19 +77,23 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
         If the loss or a gradient is not finite; the weights are those before.
     PreemptedError
         If a signal stopped the run, which can then be resumed.
+    RunError
+        If memory ran out; with what to type.
     """
     config = prepared.plan.config
     module = TrainingModule(prepared.model, prepared.plan, prepared.frozen_vectors_AD)
     if config.run.compile_model:
-        prepared.model.compile(dynamic=True)
+        compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
     callbacks = [History(run, best), best, *_callbacks(prepared, run, command)]
     checkpoint = latest_checkpoint(run.checkpoints) if config.run.resume_from is not None else None
-    started = time.monotonic()
-    with _quiet():
+    if config.model.gradient_checkpointing and prepared.device.type == "cpu":
+        give_back_freed_memory()
+    started, meter = time.monotonic(), PeakMeter(prepared.device)
+    with quiet(), _explained(prepared, run, command):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
-        trainer.fit(module, datamodule=prepared.data, ckpt_path=checkpoint)
-    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, peak_bytes())
+        trainer.fit(module, *frozen.loaders(prepared), ckpt_path=checkpoint)
+    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, meter.stop())
     say(*_outcome(fitted, prepared))
     return fitted
 
@@ -113,14 +119,6 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
         },
         record=record,
     )
-
-
-def peak_bytes() -> int:
-    """Most memory taken so far: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: int, value: float) -> None:
@@ -167,25 +165,20 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the engine's advertisements and hints, which are about choices made here on purpose, from the user."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+def _explained(prepared: Prepared, run: RunDirectory, command: str) -> Iterator[None]:
+    """Turn torch's words for exhausted memory into what to type; the batch is never changed in mid-run."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunError(out_of_memory(prepared.memory, run.path, command, prepared.device.type)) from error
 
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
     name = prepared.plan.config.optim.best_metric
     stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else ", since it had stopped improving"
-    memory = f"peak memory {fitted.peak_bytes / 1e9:.1f} GB"
-    yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}; {memory}"
+    yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}"
+    yield prepared.memory.compared(fitted.peak_bytes)
     which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the start, before any training"
     yield f"best {which} ({name} {fitted.best_value:.4g})"

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from aam.config import TrainConfig
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.epoch import step_size
 from aam.errors import NonFiniteError
 from aam.models.heads import Encoded
 from aam.models.sequence_encoder import SequenceEncoder
@@ -89,7 +90,14 @@ class TrainingModule(L.LightningModule):
         for name, loss in (self.step_losses | {"samples": torch.ones_like(total)}).items():
             weighted = loss.detach().double() * len(batch)
             self.train_sums[name] = self.train_sums[name] + weighted if name in self.train_sums else weighted
-        return total
+        return total * self._share_of_step(batch, batch_idx)
+
+    def _share_of_step(self, batch: Batch, batch_idx: int) -> float:
+        """What makes the mean over the samples of a step of the mean over this batch, which the engine divides."""
+        accumulation = self.plan.config.optim.gradient_accumulation_steps
+        steps = self.plan.steps_per_epoch
+        of_step = step_size(self.plan.num_train, steps, batch_idx // accumulation if steps > 1 else 0)
+        return 1.0 if accumulation == 1 else len(batch) * accumulation / of_step
 
     def train_losses(self) -> dict[str, float]:
         """Mean losses of the epoch so far: ``train_loss`` is the weighted sum, the others are the heads' own."""
@@ -195,7 +203,11 @@ class TrainingModule(L.LightningModule):
 
         A resumed run thus repeats the unbroken one to the bit.
         """
-        torch.manual_seed(self._seed("train", *key))
+        seed = self._seed("train", *key)
+        # torch.manual_seed would also write down the whole stack for every kind of device that is not there.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _generator(self, *key: str | int) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed(*key))

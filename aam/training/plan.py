@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
-from aam.data.epoch import num_batches
+from aam.data.epoch import num_steps
 from aam.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,6 +65,22 @@ class StudyFacts:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What suits the device that computes; the defaults are those of a CPU.
+
+    Attributes
+    ----------
+    num_workers
+        Processes that prepare batches.
+    mixed_precision
+        Precision.
+    """
+
+    num_workers: int = 0
+    mixed_precision: str = "none"
+
+
+@dataclass(frozen=True)
 class Plan(Generic[ConfigT]):
     """A configuration with nothing left open, and how it came about.
 
@@ -70,6 +88,7 @@ class Plan(Generic[ConfigT]):
     """
 
     config: ConfigT
+    num_train: int
     steps_per_epoch: int
     total_steps: int
     lines: tuple[str, ...]
@@ -97,7 +116,10 @@ class Plan(Generic[ConfigT]):
         return weights
 
 
-def derive(config: ConfigT, facts: StudyFacts, num_workers: int = 0) -> Plan[ConfigT]:
+CPU = Machine()
+
+
+def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[ConfigT]:
     """Fill in every option that was left open.
 
     Parameters
@@ -106,8 +128,8 @@ def derive(config: ConfigT, facts: StudyFacts, num_workers: int = 0) -> Plan[Con
         What was asked for.
     facts
         What the options depend on.
-    num_workers
-        Processes that prepare batches, as suits the device.
+    machine
+        What suits the device.
 
     Raises
     ------
@@ -127,14 +149,15 @@ def derive(config: ConfigT, facts: StudyFacts, num_workers: int = 0) -> Plan[Con
     layers = given["attention_layers"]
     for level in ("asv_layers", "sample_layers", "encoder_layers"):
         fill(level, layers, "--attention-layers")
-    fill("batch_size", min(32, max(8, 2 ** round(math.log2(facts.num_train / 20)))), f"{facts.num_train} samples")
-    batch_size = values.get("batch_size", given["batch_size"])
-    steps = math.ceil(num_batches(facts.num_train, batch_size) / given["gradient_accumulation_steps"])
+    values |= _derive_step(given, facts, fill)
+    batch_size, accumulation = values.get("batch_size", given["batch_size"]), values["gradient_accumulation_steps"]
+    steps = num_steps(facts.num_train, batch_size, accumulation)
     total = steps * given["epochs"]
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
     fill("patience", min(20, max(5, given["epochs"] // 5)), f"a fifth of {given['epochs']} epochs")
-    fill("num_workers", num_workers, "batches are made beside the computation only with a GPU")
+    fill("num_workers", machine.num_workers, "batches are made beside the computation only with a GPU")
+    fill("mixed_precision", machine.mixed_precision, "what suits the device")
     fill("max_bp", facts.longest_sequence, "the longest sequence")
     values["rarefy_depth"] = facts.rarefy_depth or "none"
     if given["rarefy_depth"] == "auto":
@@ -143,7 +166,38 @@ def derive(config: ConfigT, facts: StudyFacts, num_workers: int = 0) -> Plan[Con
     _check_objective(resolved, facts)
     _check_metric(resolved, facts)
     lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in reasons.items())
-    return Plan(resolved, steps, total, lines)
+    return Plan(resolved, facts.num_train, steps, total, lines)
+
+
+def with_layout(
+    plan: Plan[ConfigT], batch_size: int, accumulation: int, model_changes: Mapping[str, Any]
+) -> Plan[ConfigT]:
+    """The plan with the samples of each step computed in another number of batches, and parts of the model changed."""
+    changes = {"batch_size": batch_size, "gradient_accumulation_steps": accumulation, **model_changes}
+    return dataclasses.replace(plan, config=replace(plan.config, **changes))
+
+
+def _derive_step(given: dict[str, Any], facts: StudyFacts, fill: Any) -> dict[str, Any]:
+    """Samples of a step: what is asked for, or what suits the number of samples; nothing of the machine.
+
+    Without a batch size they are one batch, which the memory plan divides where it is too large. After that nothing
+    is left to be planned.
+    """
+    batch, accumulation = given["batch_size"], given["gradient_accumulation_steps"]
+    of_step = given["target_effective_batch_size"]
+    if batch is None and of_step is None:
+        batch = min(32, max(8, 2 ** round(math.log2(facts.num_train / 20))))
+        fill("batch_size", batch, f"{facts.num_train} samples")
+    elif batch is None:
+        batch = of_step
+        fill("batch_size", batch, "--target-effective-batch-size")
+    elif of_step is not None:
+        accumulation = of_step // batch
+    return {
+        "gradient_accumulation_steps": accumulation,
+        "target_effective_batch_size": batch * accumulation,
+        "auto_batch_size": False,
+    }
 
 
 def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, fill: Any) -> None:

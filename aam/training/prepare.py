@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,18 +20,21 @@ from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
 from aam.data.targets import TargetSpec, fit_target
-from aam.errors import ConfigError
 from aam.files.run_log import say, warn
 from aam.files.text import plural
 from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
+from aam.training.device import machine_of, prepare_device
+from aam.training.layout import MemoryPlan
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.transfer import adopt_sizes, read_encoder, transfer, treatment_notes
 
+if TYPE_CHECKING:
+    from aam.training.probe import Build
+
 CALIBRATION_SAMPLES = 4096
-MOST_WORKERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ class Prepared:
         The ASVs' vectors, where the encoder is frozen.
     device
         Where to compute.
+    memory
+        How the steps are laid out, and what memory is expected.
     """
 
     plan: Plan[Any]
@@ -68,6 +72,7 @@ class Prepared:
     model: SequenceEncoder | SequencePredictor
     frozen_vectors_AD: Tensor | None
     device: torch.device
+    memory: MemoryPlan
 
 
 def prepare_pretraining(config: PretrainConfig) -> Prepared:
@@ -78,14 +83,15 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     InputError, ConfigError
         For whatever is wrong with the files or the options; before any model is built.
     """
-    device = choose_device(config.run.device, config.run.mixed_precision)
+    device = prepare_device(config.run)
     study, split = _read(config, None)
-    plan = derive(config, StudyFacts.of(study, split), default_workers(device))
+    plan = derive(config, StudyFacts.of(study, split), machine_of(device))
     data = _data_module(plan.config, study, split, None)
+    plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
     vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
     calibrate_encoder(encoder, vectors_AD, _calibration_batches(data, device), plan.config.run.seed)
-    _say_plan(plan, encoder)
+    _say_plan(plan, encoder, memory)
     return Prepared(
         plan=plan,
         study=study,
@@ -96,6 +102,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
         model=encoder,
         frozen_vectors_AD=None,
         device=device,
+        memory=memory,
     )
 
 
@@ -107,7 +114,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
     InputError, ConfigError, CheckpointError
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
-    device = choose_device(config.run.device, config.run.mixed_precision)
+    device = prepare_device(config.run)
     path = config.target.pretrained_encoder
     pretrained = None if path is None else read_encoder(path)
     if pretrained is not None:
@@ -116,11 +123,16 @@ def prepare_training(config: TrainConfig) -> Prepared:
     assert study.target is not None
     assert study.metadata is not None
     target = fit_target(config.target, study.target, split.train, study.metadata.source)
-    plan = derive(config, StudyFacts.of(study, split), default_workers(device))
+    plan = derive(config, StudyFacts.of(study, split), machine_of(device))
     data = _data_module(plan.config, study, split, target)
-    encoder = _new_encoder(plan.config, study)
     options = plan.config.target
-    predictor = SequencePredictor(encoder, target, options.loss_type, options.linear_path).to(device)
+
+    def build(wanted: TrainConfig) -> SequencePredictor:
+        return SequencePredictor(_new_encoder(wanted, study), target, options.loss_type, options.linear_path)
+
+    plan, memory = _settle(config, plan, data, build, device)
+    predictor = build(plan.config).to(device)
+    encoder = predictor.base
     loaded: set[str] = set()
     if pretrained is not None:
         loaded, lines = transfer(encoder, pretrained)
@@ -133,7 +145,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
         say(f"encoded {plural(len(vectors_AD), 'ASV')} once in {time.monotonic() - started:.1f} s")
     groups = sample_groups(plan.config.split, study)
     _calibrate(predictor, vectors_AD, data, loaded, plan.config, groups)
-    _say_plan(plan, predictor)
+    _say_plan(plan, predictor, memory)
     return Prepared(
         plan=plan,
         study=study,
@@ -144,29 +156,8 @@ def prepare_training(config: TrainConfig) -> Prepared:
         model=predictor,
         frozen_vectors_AD=vectors_AD if options.freeze_base else None,
         device=device,
+        memory=memory,
     )
-
-
-def choose_device(name: str, mixed_precision: str = "none") -> torch.device:
-    """The device that ``auto``, ``cpu`` or ``cuda`` means here.
-
-    Raises
-    ------
-    ConfigError
-        If a GPU is asked for, or needed for the precision, and there is none.
-    """
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu, or install torch for your GPU")
-    device = torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
-    if mixed_precision == "fp16" and device.type == "cpu":
-        raise ConfigError("--mixed-precision fp16 needs a GPU; on a CPU there is bf16")
-    return device
-
-
-def default_workers(device: torch.device) -> int:
-    """Processes that prepare batches where the user leaves it open: none on a CPU, which has the model to compute."""
-    return min(MOST_WORKERS, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
 
 
 def _request(config: TrainConfig) -> TargetRequest:
@@ -195,6 +186,7 @@ def _data_module(
     assert config.optim.batch_size is not None
     options = LoaderOptions(
         batch_size=config.optim.batch_size,
+        accumulation=config.optim.gradient_accumulation_steps,
         num_workers=config.run.num_workers or 0,
         seed=config.run.seed,
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
@@ -202,6 +194,20 @@ def _data_module(
     return StudyDataModule(
         study, split, Collate.of(study, objective, target_N, study.weights), config.sampling, options
     )
+
+
+def _settle(
+    config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
+) -> tuple[Plan[Any], MemoryPlan]:
+    """The plan with batches that fit, which the loaders then follow."""
+    from aam.training.probe import settle_memory
+
+    plan, memory = settle_memory(config, plan, data, build, device)
+    optim = plan.config.optim
+    data.options = dataclasses.replace(
+        data.options, batch_size=optim.batch_size, accumulation=optim.gradient_accumulation_steps
+    )
+    return plan, memory
 
 
 def _new_encoder(config: PretrainConfig | TrainConfig, study: Study) -> SequenceEncoder:
@@ -249,14 +255,16 @@ def _calibration_batches(data: StudyDataModule, device: torch.device) -> list[Ba
     return [batch.to(device) for batch in loader]
 
 
-def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor) -> None:
+def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
     config = plan.config
     say(*plan.lines)
     trainable = "" if not _is_frozen(config) else ", of which the encoder's are frozen"
     say(
         f"model: {num_parameters(model):,} parameters{trainable}",
         f"plan: {config.optim.epochs} epochs at most, {plan.steps_per_epoch:,} steps each, "
-        f"batches of {config.optim.batch_size}; the best model by {config.optim.best_metric}",
+        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step; "
+        f"the best model by {config.optim.best_metric}",
+        memory.line,
     )
 
 

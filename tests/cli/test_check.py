@@ -38,7 +38,8 @@ def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "500 reads are drawn from each",
         "learn 'gradient', a number",
         "--batch-size 8",
-        "weights, and need about",
+        "weights, and batches of 8 samples of up to ",
+        "memory: batch 8 x accumulate 1 = 8; expected ",
         "No problem found. Next:",
     ):
         assert expected in said

@@ -9,7 +9,7 @@ import pytest
 from aam.cli.options import config_text, parse, print_help
 from aam.config import TrainConfig, to_flat
 from aam.config.names import COMMANDS
-from aam.config.option import fields, flag
+from aam.config.option import fields, flag, is_switch
 from aam.config.reference import default_words, value_words
 from aam.errors import ConfigError, InputError
 
@@ -54,7 +54,7 @@ def test_help_shows_every_option(
         assert flag(field.name) in said
         if field.metadata["alias"]:
             assert flag(field.metadata["alias"]) in said
-        if hint is bool:
+        if is_switch(hint):
             assert flag(f"no_{field.name}") in said
     assert "--config" in said
     assert "--print-config" in said
@@ -95,6 +95,10 @@ def test_help_shows_groups_defaults_choices_and_limits(
         (["--batch-size", "7"], "batch_size", 7),
         (["--no-progress"], "progress", False),
         (["--classifier"], "classifier", True),
+        ([], "auto_batch_size", None),
+        (["--auto-batch-size"], "auto_batch_size", True),
+        (["--no-auto-batch-size"], "auto_batch_size", False),
+        (["--gradient-checkpointing"], "gradient_checkpointing", True),
         (["--where", "ph < 7 AND site == 'a'"], "where", "ph < 7 AND site == 'a'"),
         (["--encoder-type", "combined"], "encoder_type", "combined"),
     ],
@@ -203,6 +207,8 @@ def test_a_file_that_is_not_there() -> None:
         ("table: a,b.biom", "table", ["a,b.biom"]),
         ("group_column: ~", "group_column", None),
         ("batch_size: null", "batch_size", None),
+        ("auto_batch_size: null", "auto_batch_size", None),
+        ("auto_batch_size: off", "auto_batch_size", False),
         ("rarefy_depth: 500", "rarefy_depth", 500),
     ],
 )

@@ -2,23 +2,26 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from aam.config import ModelOptions, SamplingOptions
+from aam.config import ModelOptions
+from aam.data.batch import Batch
 from aam.data.estimate import (
+    POSITIONS_AT_ONCE,
     BatchSizes,
-    activations,
-    batch_sizes,
+    Setting,
+    activation_bytes,
+    kept,
     num_encoder_parameters,
     num_target_parameters,
-    training_bytes,
+    recomputed,
 )
+from aam.data.ragged import Ragged
 from aam.data.targets import TargetSpec
+from aam.models import asv_encoder
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
-from tests.data.study_files import make_study, random_counts
 
 MODELS: list[dict[str, Any]] = [
     {},
@@ -58,9 +61,24 @@ def test_parameters_of_a_predictor(sizes: dict[str, Any], classes: tuple[str, ..
     )
 
 
+def random_batch(sizes: BatchSizes) -> Batch:
+    """A batch in which every sample has as many ASVs."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (sizes.samples, sizes.asvs)
+    return Batch(
+        rows_B=torch.arange(sizes.samples),
+        asvs_U=torch.arange(sizes.distinct),
+        tokens_UL=torch.randint(1, 5, (sizes.distinct, sizes.bases), dtype=torch.uint8, generator=generator),
+        index_BS=torch.randint(0, sizes.distinct, shape, generator=generator),
+        counts_BS=torch.randint(1, 50, shape, generator=generator).float(),
+        layout=Ragged.equal(*shape),
+        bases=(sizes.bases,) * sizes.distinct,
+    )
+
+
 def kept_bytes(options: ModelOptions, sizes: BatchSizes) -> int:
     """What the real encoders keep for the gradient: each stretch of memory once, weights not counted."""
-    model = SequenceEncoder(options, SelfSupervision()).train()
+    model = SequenceEncoder(options, SelfSupervision(nucleotides=True)).train()
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -70,14 +88,14 @@ def kept_bytes(options: ModelOptions, sizes: BatchSizes) -> int:
             kept[storage.data_ptr()] = storage
         return tensor
 
-    generator = torch.Generator().manual_seed(0)
-    tokens_UL = torch.randint(1, 5, (sizes.distinct, sizes.bases), dtype=torch.uint8, generator=generator)
-    index_BS = torch.randint(0, sizes.distinct, (sizes.samples, sizes.asvs), generator=generator)
-    counts_BS = torch.randint(1, 50, index_BS.shape, generator=generator).float()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        encoded = model.sample_encoder(model.asv_encoder(tokens_UL).asv_UD, index_BS, counts_BS)
-        assert encoded.sample_BD.requires_grad
+        encoded = model(random_batch(sizes))
+        keep(encoded.asv.patch_UPD)  # it is there until the step is done
         return sum(storage.nbytes() for storage in kept.values())
+
+
+def sizes_of(samples: int, asvs: int, distinct: int, bases: int) -> BatchSizes:
+    return BatchSizes(samples=samples, asvs=asvs, places=samples * asvs, distinct=distinct, bases=bases)
 
 
 @pytest.mark.parametrize(
@@ -92,28 +110,35 @@ def kept_bytes(options: ModelOptions, sizes: BatchSizes) -> int:
 )
 def test_memory_is_what_the_model_keeps(changes: dict[str, Any], sizes: tuple[int, int, int, int]) -> None:
     options = ModelOptions(**{"embedding_dim": 64, **changes})
-    names = ("samples", "asvs", "distinct", "bases")
-    batch = BatchSizes(**dict(zip(names, sizes, strict=True)))
-    assert 4 * activations(options, batch) == pytest.approx(kept_bytes(options, batch), rel=0.1)
+    batch = sizes_of(*sizes)
+    assert 4 * kept(options, batch) == pytest.approx(kept_bytes(options, batch), rel=0.1)
 
 
-def test_checkpointing_saves_memory() -> None:
-    batch = BatchSizes(samples=8, asvs=100, distinct=300, bases=150)
+@pytest.mark.parametrize("sizes", [(6, 40, 200, 100), (8, 200, 80, 60)])
+def test_memory_with_checkpointing_is_what_the_model_keeps(sizes: tuple[int, int, int, int]) -> None:
+    options, batch = ModelOptions(embedding_dim=64, gradient_checkpointing=True), sizes_of(*sizes)
+    assert 4 * kept(options, batch) == pytest.approx(kept_bytes(options, batch), rel=0.3)
+    assert recomputed(options, batch, "cpu") > 0
+
+
+BATCH = sizes_of(8, 100, 300, 150)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_checkpointing_saves_memory_and_small_chunks_more(device: str) -> None:
     plain, saving = ModelOptions(), ModelOptions(gradient_checkpointing=True)
-    assert training_bytes(saving, batch, 1000) < training_bytes(plain, batch, 1000)
+    chunked = ModelOptions(gradient_checkpointing=True, asv_chunk_size=8, sample_layers=0, encoder_layers=0)
+    whole = ModelOptions(gradient_checkpointing=True, sample_layers=0, encoder_layers=0)
+    setting = Setting(device=device)
+    assert activation_bytes(saving, BATCH, setting) < activation_bytes(plain, BATCH, setting)
+    assert activation_bytes(chunked, BATCH, setting) < activation_bytes(whole, BATCH, setting)
 
 
-def test_sizes_of_a_batch() -> None:
-    study = make_study(random_counts(30, 50))
-    rows = np.arange(20)
-    richness = np.diff(study.table.counts.indptr)[rows]
-    sizes = batch_sizes(study, SamplingOptions(), rows, 8)
-    assert (sizes.samples, sizes.asvs, sizes.bases) == (8, richness.max(), study.longest_sequence)
-    rng = np.random.default_rng(0)
-    present = study.table.counts.toarray()[rows] > 0
-    drawn = [present[rng.choice(20, 8, replace=False)].any(axis=0).sum() for _ in range(200)]
-    assert sizes.distinct == pytest.approx(np.mean(drawn), rel=0.05)
-    limited = batch_sizes(study, SamplingOptions(token_limit=3), rows, 8)
-    assert limited.asvs == 3
-    assert limited.distinct <= 24
-    assert batch_sizes(study, SamplingOptions(), rows, 100).samples == 20
+def test_half_precision_and_a_frozen_encoder_save_memory() -> None:
+    usual = activation_bytes(ModelOptions(), BATCH, Setting())
+    assert activation_bytes(ModelOptions(), BATCH, Setting(half=True)) < usual
+    assert activation_bytes(ModelOptions(), BATCH, Setting(frozen=True)) < usual / 4
+
+
+def test_parts_are_as_large_as_the_model_takes_them() -> None:
+    assert {"cpu": asv_encoder.POSITIONS_AT_ONCE["cpu"], "cuda": asv_encoder.POSITIONS_ON_GPU} == POSITIONS_AT_ONCE

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from aam.data.epoch import deal, num_batches
+from aam.data.epoch import deal, num_batches, split_step, step_size
 from aam.data.sampler import ResumableLoader, ShardedBatches
 
 
@@ -67,10 +67,35 @@ def test_batches_have_nearly_the_same_number_of_asvs(num_samples: int) -> None:
     assert dealt.sum() == sizes.sum()
 
 
-def test_each_sample_goes_to_the_batch_with_the_fewest_asvs() -> None:
+def test_every_batch_has_one_of_the_richest_by_lot() -> None:
     sizes = np.array([10, 90, 20, 50, 30, 40, 5])
-    dealt = deal(np.arange(7), sizes, 3, np.random.default_rng(0))
-    assert sorted(sizes[part].tolist() for part in dealt) == [[40, 30], [50, 20], [90, 10, 5]]
+    dealt = [deal(np.arange(7), sizes, 3, np.random.default_rng(seed)) for seed in range(20)]
+    for batches in dealt:
+        assert [len(batch) for batch in batches] == [3, 2, 2]
+        assert [sizes[batch[0]] in (90, 50, 40) and sizes[batch[1]] in (30, 20, 10) for batch in batches] == [True] * 3
+    assert len({tuple(sorted(batches[0].tolist())) for batches in dealt}) > 5
+
+
+def test_a_step_is_split_evenly() -> None:
+    sizes = np.array([10, 90, 20, 50, 30, 40, 5])
+    parts = split_step(np.arange(7), sizes, 3)
+    assert [sorted(sizes[part].tolist()) for part in parts] == [[5, 10, 90], [20, 50], [30, 40]]
+
+
+@pytest.mark.parametrize(("num_samples", "batch_size", "accumulation"), [(64, 4, 2), (61, 4, 3), (7, 4, 8), (9, 2, 3)])
+def test_the_samples_of_a_step_do_not_depend_on_its_batches(
+    num_samples: int, batch_size: int, accumulation: int
+) -> None:
+    whole = batches_of(num_samples, batch_size * accumulation, seed=3)
+    parts = batches_of(num_samples, batch_size, accumulation=accumulation, seed=3)
+    drawn = positions(parts)
+    assert len(drawn) == len(parts) == parts.steps * parts.batches_of_step
+    assert max(map(len, drawn)) <= batch_size
+    for step, together in enumerate(positions(whole)):
+        first = step * parts.batches_of_step
+        step_batches = drawn[first : first + parts.batches_of_step]
+        assert sorted(chain.from_iterable(step_batches)) == sorted(together)
+        assert len(together) == step_size(num_samples, parts.steps, step)
 
 
 def test_without_a_seed_the_samples_keep_their_order_and_draws() -> None:

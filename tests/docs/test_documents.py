@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aam import config
-from aam.config.option import fields, flag
+from aam.config.option import fields, flag, is_switch
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +28,7 @@ def known_flags() -> set[str]:
         for _, field, hint in fields(command):
             names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
             known |= {flag(name) for name in names}
-            if hint is bool:
+            if is_switch(hint):
                 known |= {flag(f"no_{name}") for name in names}
     return known
 

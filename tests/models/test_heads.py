@@ -22,6 +22,7 @@ from aam.models.heads import (
     TaxonomyHead,
 )
 from aam.models.sample_encoder import SampleEncoding
+from aam.models.sequence_encoder import SelfSupervision
 from tests.models.model_cases import fresh_encoder, random_batch
 
 WIDTHS = [16, 64, 128, 256, 768, 1152]
@@ -44,7 +45,7 @@ def encoded_batch(num_samples: int = 6) -> tuple[Encoded, Batch]:
     corruption = Corruption(
         mask_bases(batch.tokens_UL, 0.2, "random", generator), hide_abundances(batch.mask_BS, 0.3, generator)
     )
-    return fresh_encoder()(batch, corruption), batch
+    return fresh_encoder(SelfSupervision(nucleotides=True))(batch, corruption), batch
 
 
 def upper(distances_BB: Tensor) -> Tensor:
@@ -151,7 +152,7 @@ def test_nothing_to_predict_is_a_loss_of_zero_with_a_gradient(which: int) -> Non
 def test_only_masked_bases_meet_the_nucleotide_head(patch: int) -> None:
     batch = random_batch()
     masked_UL = mask_bases(batch.tokens_UL, 0.2, "span", torch.Generator().manual_seed(0))
-    encoded = fresh_encoder(nucleotide_patch=patch)(batch, Corruption(masked_UL))
+    encoded = fresh_encoder(SelfSupervision(nucleotides=True), nucleotide_patch=patch)(batch, Corruption(masked_UL))
     head = NucleotideHead(16, patch)
     comparison = head.compare(encoded, batch)
     places = masked_UL.nonzero().tolist()

@@ -8,9 +8,9 @@ import pytest
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat, to_flat
-from aam.data.sampler import num_batches
+from aam.data.epoch import num_steps
 from aam.errors import ConfigError
-from aam.training.plan import Plan, StudyFacts, derive
+from aam.training.plan import Machine, Plan, StudyFacts, derive
 
 FACTS = StudyFacts(
     num_train=200, longest_sequence=150, rarefy_depth=1234, has_tree=True, has_distances=False, has_taxonomy=False
@@ -114,7 +114,7 @@ def test_the_steps_are_those_that_the_loader_gives(num_train: int, batch_size: i
     plan = train(
         with_facts(num_train=num_train), batch_size=batch_size, gradient_accumulation_steps=accumulation, epochs=7
     )
-    assert plan.steps_per_epoch == -(-num_batches(num_train, batch_size) // accumulation)
+    assert plan.steps_per_epoch == num_steps(num_train, batch_size, accumulation)
     assert plan.total_steps == 7 * plan.steps_per_epoch
 
 
@@ -161,11 +161,14 @@ def test_what_is_given_is_kept_and_nothing_is_left_open() -> None:
     assert derive(plan.config, FACTS).lines == ()
 
 
-def test_batches_are_prepared_beside_the_computation_where_that_suits_the_device() -> None:
+def test_workers_and_precision_are_those_that_suit_the_device() -> None:
     config = train().config
-    left_open = replace(config, run=replace(config.run, num_workers=None))
-    assert derive(left_open, FACTS, num_workers=4).config.run.num_workers == 4
-    assert derive(config, FACTS, num_workers=4).config.run.num_workers == 0
+    assert (config.run.num_workers, config.run.mixed_precision) == (0, "none")
+    left_open = replace(config, run=replace(config.run, num_workers=None, mixed_precision=None))
+    machine = Machine(4, "bf16")
+    found = derive(left_open, FACTS, machine).config.run
+    assert (found.num_workers, found.mixed_precision) == (4, "bf16")
+    assert derive(config, FACTS, machine).config == config
 
 
 def test_every_derived_value_is_told_with_its_reason() -> None:

@@ -1,0 +1,104 @@
+"""How the samples of a step are laid out in batches, and the memory that is expected of it, in words."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aam.config import MemoryOptions
+
+GB = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the samples of a step are computed: ``accumulation`` batches of ``batch_size``."""
+
+    batch_size: int
+    accumulation: int
+    checkpointing: bool
+    chunk: int
+
+    @property
+    def model_changes(self) -> dict[str, Any]:
+        """The options of the model that follow."""
+        return {"gradient_checkpointing": self.checkpointing, "asv_chunk_size": self.chunk}
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """The layout that was chosen, the bytes that are expected and allowed, and where the expectation comes from.
+
+    ``richest`` is the number of ASVs of the richest sample.
+    """
+
+    layout: Layout
+    expected: float
+    limit: float
+    source: str
+    richest: int
+
+    @property
+    def line(self) -> str:
+        """The plan in a line."""
+        layout = self.layout
+        size = (
+            f"batch {layout.batch_size} x accumulate {layout.accumulation} = {layout.batch_size * layout.accumulation}"
+        )
+        saving = ", gradient checkpointing" if layout.checkpointing else ""
+        saving += f", {layout.chunk} ASVs at once" if layout.chunk else ""
+        return f"memory: {size}{saving}; expected {_of(self.expected, self.limit)} ({self.source})"
+
+    def compared(self, peak: float) -> str:
+        """The peak that came, beside the expectation, in words."""
+        share = round(100 * (peak / self.expected - 1))
+        words = f"{abs(share)}% {'more' if share > 0 else 'less'} than expected" if share else "as expected"
+        return f"peak memory {amount(peak)}; {words}"
+
+
+def bounded(available: float, options: MemoryOptions) -> float:
+    """What the options leave of the bytes that can be had."""
+    share = available * options.max_memory_fraction
+    return share if options.max_memory_gb is None else min(share, options.max_memory_gb * GB)
+
+
+def amount(size: float) -> str:
+    """Bytes as people write them."""
+    return f"{size / GB:.1f} GB" if size >= GB else f"{size / 1e6:.0f} MB"
+
+
+def _of(part: float, whole: float) -> str:
+    """The unit once, where both have one."""
+    parts = amount(part), amount(whole)
+    if parts[0][-2:] == parts[1][-2:]:
+        return f"{parts[0][:-3]} of {parts[1]}"
+    return f"{parts[0]} of {parts[1]}"
+
+
+def divisors(step: int, least: int) -> list[int]:
+    """Sizes of equal batches that make up a step, the largest first."""
+    return [size for size in range(step, 0, -1) if step % size == 0 and (size >= least or size == step)]
+
+
+def layout_of(step: int, batch: int, checkpointing: bool, chunk: int) -> Layout:
+    """A step of so many samples in batches of this size."""
+    return Layout(batch_size=batch, accumulation=step // batch, checkpointing=checkpointing, chunk=chunk)
+
+
+def out_of_memory(memory: MemoryPlan, run: Path, command: str, device: str) -> str:
+    """What to type after a run came to the end of its memory; its batch size is its own and is never changed for it."""
+    layout = memory.layout
+    kind = "GPU memory" if device == "cuda" else "memory"
+    where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
+    folder = shlex.quote(str(run))
+    if not layout.checkpointing:
+        return f"{where}; go on with: aam {command} --resume-from {folder} --gradient-checkpointing"
+    again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
+    step = layout.batch_size * layout.accumulation
+    smaller = [size for size in divisors(step, 1) if size < layout.batch_size]
+    if not smaller:
+        return f"{where}; begin again with fewer ASVs of a sample: {again} --token-limit {max(2, memory.richest // 2)}"
+    sizes = f"--batch-size {smaller[0]} --gradient-accumulation-steps {step // smaller[0]}"
+    return f"{where}; begin again with smaller batches: {again} {sizes}"

@@ -1,0 +1,184 @@
+"""Measures the memory of a training step on the richest samples, with a model of its own that is thrown away."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+
+from aam.config import TrainConfig
+from aam.data.batch import Batch
+from aam.data.datamodule import StudyDataModule
+from aam.data.dataset import SampleDataset
+from aam.data.estimate import BatchSizes, Setting
+from aam.data.worst_case import WorstCase
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.training.host_memory import give_back_freed_memory, trim
+from aam.training.layout import Layout, MemoryPlan
+from aam.training.memory import PeakMeter, bytes_in_use, cap_gpu, is_out_of_memory, memory_limit
+from aam.training.memory_plan import Estimate, Measured, plan_memory
+from aam.training.module import TrainingModule
+from aam.training.plan import Plan, with_layout
+from aam.training.quiet import quiet
+
+Build = Callable[[Any], SequenceEncoder | SequencePredictor]
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def settle_memory(
+    asked: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
+) -> tuple[Plan[Any], MemoryPlan]:
+    """The plan with its batches laid out so that they fit.
+
+    Parameters
+    ----------
+    asked, plan
+        The configuration as given, and the plan derived from it.
+    data
+        The data of the run.
+    build
+        Makes a fresh model for a configuration.
+    device
+        Where the run computes.
+
+    Raises
+    ------
+    ConfigError
+        Where it cannot fit, with what to type.
+    """
+    cap_gpu(device, asked.memory)
+    worst = WorstCase(data.study, data.split.train, data.sampling)
+    with _same_random_numbers(device):
+        weights = num_parameters(build(plan.config))
+    estimate = Estimate.of(
+        plan.config.model, worst, setting_of(plan.config, device.type), weights, bytes_in_use(device)
+    )
+    steps = StepProbes(plan, data, build, device, worst)
+    memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory), steps)
+    layout = memory.layout
+    settled = with_layout(plan, layout.batch_size, layout.accumulation, layout.model_changes)
+    return settled, memory
+
+
+def setting_of(config: Any, device: str) -> Setting:
+    """What decides on the memory of a run's steps."""
+    frozen = isinstance(config, TrainConfig) and config.target.freeze_base
+    moments = 1 if config.optim.optimizer == "sgd" else 2
+    return Setting(device=device, half=config.run.mixed_precision != "none", frozen=frozen, moments=moments)
+
+
+@dataclass(frozen=True)
+class StepProbes:
+    """Steps of a run on its richest samples.
+
+    Attributes
+    ----------
+    plan, data, build, device
+        As in :func:`settle_memory`.
+    worst
+        Knows the richest samples.
+    """
+
+    plan: Plan[Any]
+    data: StudyDataModule
+    build: Build
+    device: torch.device
+    worst: WorstCase
+
+    def measure(self, layout: Layout, num_samples: int) -> Measured:
+        """One step: forward, backward and the optimiser's, with its moments in place."""
+        if layout.checkpointing and self.device.type == "cpu":
+            give_back_freed_memory()
+        _tidy()
+        batch = self._batch(num_samples)
+        sizes = _sizes(batch)
+        meter = PeakMeter(self.device)
+        started = time.monotonic()
+        try:
+            with _same_random_numbers(self.device):
+                self._step(layout, batch)
+            peak: float = meter.stop()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            meter.stop()
+            peak = math.inf
+        seconds = time.monotonic() - started
+        _tidy()
+        return Measured(peak, seconds, sizes)
+
+    def _batch(self, num_samples: int) -> Batch:
+        rows = self.worst.rows[:num_samples]
+        samples = SampleDataset(self.data.study, rows, self.data.sampling, self.data.options.seed)
+        return self.data.collate([samples[0, position] for position in range(len(rows))])
+
+    def _step(self, layout: Layout, batch: Batch) -> None:
+        config = self.plan.config
+        changed = dataclasses.replace(config.model, **layout.model_changes)
+        plan = dataclasses.replace(self.plan, config=dataclasses.replace(config, model=changed))
+        vectors = None
+        if isinstance(config, TrainConfig) and config.target.freeze_base:
+            vectors = torch.zeros(len(self.data.study.lengths), config.model.embedding_dim)
+        module = TrainingModule(self.build(plan.config), plan, vectors).to(self.device).train()
+        module.trainer = trainer = _trainer(self.device)
+        trainer.training = True
+        found = module.configure_optimizers()
+        optimizer = found["optimizer"] if isinstance(found, dict) else found
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        optimizer.zero_grad()
+        half = HALF.get(config.run.mixed_precision)
+        here = module.transfer_batch_to_device(module.on_before_batch_transfer(batch, 0), self.device, 0)
+        with torch.autocast(self.device.type, half) if half else contextlib.nullcontext():
+            loss = module.training_step(here, 0)
+        loss.backward()
+        optimizer.step()
+
+
+def _trainer(device: torch.device) -> L.Trainer:
+    """One that the module can ask how far the run is; it runs nothing."""
+    with quiet():
+        return L.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            logger=False,
+            plugins=[LightningEnvironment()],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+
+def _sizes(batch: Batch) -> BatchSizes:
+    places = int(batch.mask_BS.sum())
+    return BatchSizes(
+        samples=len(batch),
+        asvs=batch.index_BS.shape[1],
+        places=places,
+        distinct=len(batch.asvs_U),
+        bases=batch.tokens_UL.shape[1],
+    )
+
+
+def _same_random_numbers(device: torch.device) -> Any:
+    """Whatever is drawn inside, the random numbers after it are those that would have come without it."""
+    return torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else [])
+
+
+def _tidy() -> None:
+    gc.collect()
+    trim()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
