@@ -23,7 +23,8 @@ from aam.data.targets import TargetSpec
 from aam.files.atomic import write_text
 from aam.report.predictions import Predictions, read_predictions
 from benchmarks.accuracy_folds import STUDIES, Benchmark, Samples, make_folds, read_samples, write_folds
-from benchmarks.accuracy_table import Result, conditions, markdown, summarise
+from benchmarks.accuracy_table import Result, markdown, summarise
+from benchmarks.machine import conditions
 
 FOREST, ALL = "forest-", "-all"
 FEATURES = {"asv": "asv", "clr": "clr", "clades": "clades", "dna-clades": "clades"}

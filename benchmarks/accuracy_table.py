@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +20,6 @@ HEADERS = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
 }
-PACKAGES = ("torch", "lightning", "numpy", "scipy", "sklearn")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +82,6 @@ def summarise(results: Mapping[str, Result], groups: Mapping[str, str], referenc
     return {"samples": len(shared), "left_out": len(every) - len(shared), "reference": reference, "models": models}
 
 
-def conditions() -> dict[str, Any]:
-    """Date, commit, machine and versions."""
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else ""),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        **{name: str(sys.modules[name].__version__) for name in PACKAGES if name in sys.modules},
-    }
-
-
 def markdown(title: str, words: Sequence[str], summary: Mapping[str, Any], *, classifier: bool) -> str:
     """The table with what it is about."""
     shown = SHOWN[classifier]
@@ -130,17 +111,3 @@ def _plain(intervals: Mapping[str, Interval]) -> dict[str, list[float | None]]:
 
 def _rounded(value: float) -> float | None:
     return round(float(value), 5) if np.isfinite(value) else None
-
-
-def _git(*arguments: str) -> str:
-    root = Path(__file__).parent
-    found = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    return found.stdout.strip()
-
-
-def _processor() -> str:
-    """Name of the processor, as far as the system tells it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -9,14 +9,12 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,11 +22,12 @@ from typing import Any
 import torch
 
 from aam.files.atomic import write_text
+from benchmarks import machine
+from benchmarks.machine import CORES
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "speed"
 CHILD = "from benchmarks.speed.common import child; child()"
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Measured = dict[str, Any]
 """What a measurement found, as JSON has it; ``failed`` says why there is nothing."""
@@ -161,16 +160,7 @@ def conditions(options: argparse.Namespace) -> dict[str, str]:
         chosen["compiled"] = "yes"
     if options.device == "cuda":
         chosen["card"] = torch.cuda.get_device_name()
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _commit(),
-        "processor": _processor(),
-        "cores": str(CORES),
-        "load before": f"{os.getloadavg()[0]:.1f}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        **{name: str(value) for name, value in chosen.items()},
-    }
+    return machine.conditions() | {name: str(value) for name, value in chosen.items()}
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -207,26 +197,3 @@ def write_results(
 def number(value: float | None, digits: int = 2) -> str:
     """A figure for a table; empty where there is none."""
     return "" if value is None else f"{value:,.{digits}f}"
-
-
-def _commit() -> str:
-    commit = _git("rev-parse", "--short=10", "HEAD")
-    if not commit:
-        return "unknown"
-    return f"{commit} with changes" if _git("status", "--porcelain") else commit
-
-
-def _git(*arguments: str) -> str:
-    try:
-        found = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return found.stdout.strip()
-
-
-def _processor() -> str:
-    """Name of the processor, as far as the system tells it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

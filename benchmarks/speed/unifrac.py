@@ -28,7 +28,7 @@ from aam.data.simulation.tree import newick, simulate_tree
 from aam.files.atomic import write_text
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
-from benchmarks.accuracy_table import conditions
+from benchmarks.machine import conditions
 from benchmarks.speed.common import RESULTS, markdown_table, number
 
 Timed = tuple[float, np.ndarray]
