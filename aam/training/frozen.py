@@ -67,7 +67,7 @@ def loaders(prepared: Prepared) -> tuple[ResumableLoader, ResumableLoader]:
     if not draws:
         return data.train_dataloader(), data.val_dataloader()
     number = plural(len(split.train), "sample")
-    say(f"the vectors of {number} are kept in {plural(draws, 'draw')}: from epoch {draws + 1} on nothing is encoded")
+    say(f"the vectors of {number} are kept in {plural(draws, 'draw')}; after epoch {draws} nothing is encoded anew")
     train = _loader(prepared, split.train, range(draws), data.train_batches())
     in_order = data.batches_of_epoch(split.validation, VALIDATION_EPOCH)
     return train, _loader(prepared, split.validation, (VALIDATION_EPOCH,), in_order)

@@ -57,7 +57,7 @@ class TrainingModule(L.LightningModule):
         self.frozen_vectors_AD: Tensor | None
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
-            model.base.requires_grad_(False)
+            model.base.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> TrainingModule:
         """Training mode; a frozen encoder stays in evaluation mode, so that its dropout adds no noise."""

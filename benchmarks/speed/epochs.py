@@ -53,7 +53,8 @@ HEADER = ("encoder", "reads", "seconds an epoch", "epochs or batches", "peak mem
 def measure(files: Files, settings: dict[str, Any], device: str) -> Measured:
     """Train the whole model for real; the median of all epochs but the first, which warms up."""
     with tempfile.TemporaryDirectory() as folder:
-        return _median(_seconds_of_epochs(_prepare(files, settings, None, device, folder), folder)[1:])
+        seconds = _seconds_of_epochs(_prepare(files, settings, None, device, folder), folder)
+    return _median(seconds[1:] or seconds)
 
 
 def measure_frozen(files: Files, settings: dict[str, Any], encoder: str, device: str) -> Measured:

@@ -169,7 +169,7 @@ def test_stages_with_the_profiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("here", "few_samples")
 def test_epochs(tmp_path: Path) -> None:
     output = tmp_path / "epochs.md"
-    few = ["--epochs", "2", "--frozen-epochs", "1", "--batches", "1"]
+    few = ["--epochs", "1", "--frozen-epochs", "1", "--batches", "1"]
     epochs.main(["--threads", "1", "--output", str(output), *few, *SMALL])
     rows, record = read(output)
     assert rows[0] == list(epochs.HEADER)

@@ -149,3 +149,22 @@ def test_dataset_and_collate_can_be_sent_to_a_worker() -> None:
     batch = collate([data[0, 1]])
     assert batch.distances_BB is None
     assert len(batch) == 1
+
+
+@pytest.mark.parametrize(
+    ("depth", "sampling", "is_random"),
+    [
+        (DEPTH, {}, True),
+        (None, {}, False),
+        (int(COUNTS.sum(axis=1).max()), {}, False),
+        (None, {"token_limit": 5, "asv_sampling": "random"}, True),
+        (None, {"token_limit": 5}, False),
+        (None, {"token_limit": 30, "asv_sampling": "random"}, False),
+    ],
+)
+def test_it_is_known_whether_draws_differ(depth: int | None, sampling: dict[str, object], is_random: bool) -> None:
+    data = dataset(make_study(COUNTS, rarefy_depth=depth), **sampling)
+    assert data.is_random == is_random
+    samples = [[data[epoch, position] for position in range(8)] for epoch in (0, 1)]
+    first, second = ([(sample.asvs.tolist(), sample.counts.tolist()) for sample in drawn] for drawn in samples)
+    assert (first != second) == is_random

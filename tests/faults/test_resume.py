@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aam.training import frozen
 from aam.training.checkpoint import find_checkpoints, latest_checkpoint
 from tests.e2e.conftest import SMALL, encoder, run_command, study
 
@@ -20,9 +21,11 @@ __all__ = ["encoder", "study"]
 # scheduler send theirs to all processes of a run; SIGINT+SIGINT is the impatient user's.
 KILLER = """
 import os, signal, sys, time
+import aam.training.frozen as frozen
 import aam.training.module as module
 from aam.cli.main import main
 
+frozen.DRAWS = 2
 place, number, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 done = [0]
 original = getattr(module.TrainingModule, place)
@@ -77,7 +80,11 @@ def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def killed(study: Path, folder: Path, place: str, number: int, name: str, *words: str) -> int:
-    command = [sys.executable, "-c", KILLER, place, str(number), name, *arguments(study, folder), *words]
+    return run_killer(place, number, name, *arguments(study, folder), *words)
+
+
+def run_killer(*words: object) -> int:
+    command = [sys.executable, "-c", KILLER, *map(str, words)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=300, start_new_session=True)
     return done.returncode
 
@@ -102,6 +109,21 @@ def test_resuming_gives_the_same_bytes(
     assert not (folder / "finished.json").exists()
     assert run_command("train", resume_from=folder, small=False) == 0
     assert fingerprint(folder) == unbroken
+
+
+def test_resuming_with_a_frozen_encoder(
+    study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "DRAWS", 2)  # as in the runs that are killed: the third epoch has the first one's draw
+    inputs = ["--table", study / "table.biom", "--metadata", study / "metadata.tsv", "--metadata-column", "gradient"]
+    small = [word for pair in {**SMALL, "--epochs": EPOCHS, "--batch-size": 12}.items() for word in pair]
+    words = [*inputs, *small, "--pretrained-encoder", encoder, "--freeze-base", "--no-forest-baseline", "--no-report"]
+    assert run_command("train", *words, "--output-dir", tmp_path / "unbroken", small=False) == 0
+    for number in (2, 7, 10):
+        folder = tmp_path / str(number)
+        assert run_killer("training_step", number, "SIGKILL", "train", *words, "--output-dir", folder) < 0
+        assert run_command("train", resume_from=folder, small=False) == 0
+        assert fingerprint(folder) == fingerprint(tmp_path / "unbroken")
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGUSR1", 75), ("SIGINT+SIGINT", 130)])

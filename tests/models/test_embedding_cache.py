@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aam.models import embedding_cache
-from aam.models.embedding_cache import encode_asvs
+from aam.models.embedding_cache import encode_asvs, encode_samples
 from tests.models.model_cases import fresh_encoder, random_batch, tokens
 
 
@@ -40,3 +40,15 @@ def test_tokens_are_left_as_they_are() -> None:
     before = tokens_AL.copy()
     encode_asvs(fresh_encoder().asv_encoder, tokens_AL)
     assert np.array_equal(tokens_AL, before)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_samples_are_encoded_in_evaluation_mode(training: bool) -> None:
+    model, batch = fresh_encoder(dropout=0.5).train(training), random_batch()
+    found = encode_samples(model, encode_asvs(model.asv_encoder, tokens()), [batch, batch])
+    assert model.training == training
+    expected = model.eval()(batch).sample
+    assert torch.equal(found["rows_B"], torch.cat([batch.rows_B, batch.rows_B]))
+    for vector_BD in found["vector_BD"].chunk(2):
+        torch.testing.assert_close(vector_BD, expected.sample_BD, rtol=1e-4, atol=1e-5)
+    assert not found["vector_BD"].requires_grad
