@@ -117,8 +117,13 @@ class StudyDataModule:
         return self._loader(rows, self.batches_of_epoch(rows, epoch), persistent=False)
 
     def batches_of_epoch(self, rows: np.ndarray, epoch: int) -> ShardedBatches:
-        """The order of any samples, as they are given."""
-        return ShardedBatches(self._sizes(rows), self.options.batch_size, seed=None, epoch=epoch)
+        """The order of any samples, as they are given.
+
+        In batches of a whole step, since nothing is kept for a gradient: what validation measures does not depend on
+        the batches that a step is divided into.
+        """
+        options = self.options
+        return ShardedBatches(self._sizes(rows), options.batch_size * options.accumulation, seed=None, epoch=epoch)
 
     def is_random(self, rows: np.ndarray) -> bool:
         """Whether any of the samples differs from epoch to epoch."""

@@ -85,12 +85,14 @@ def write_distances(path: Path, sample_ids: Sequence[str], blocks: Iterable[Bloc
     RunError
         If the disk does not take it.
     """
+    beside = ids_path(path)
+    if beside is not None:
+        beside.unlink(missing_ok=True)  # rather none than those of another matrix
     with WRITERS[path.suffix](path, sample_ids) as matrix:
         for rows, columns, values in blocks:
             matrix[rows, columns] = values
             if rows != columns:
                 matrix[columns, rows] = values.T
-    beside = ids_path(path)
     if beside is not None:
         write_text(beside, "".join(f"{name}\n" for name in sample_ids))
 

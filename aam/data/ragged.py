@@ -96,7 +96,7 @@ class Ragged:
         """The inverse of :meth:`pack`: ``B x L`` and further dimensions, zero where there is nothing."""
         rows = len(self.lengths)
         if self.place_T is not None:
-            x_T = x_T.new_zeros(rows * self.width, *x_T.shape[1:]).index_copy(0, self.place_T, x_T)
+            x_T = x_T.new_zeros(rows * self.width, *x_T.shape[1:]).index_copy_(0, self.place_T, x_T)
         return x_T.unflatten(0, (rows, self.width))
 
     def starts(self, device: torch.device) -> Tensor:

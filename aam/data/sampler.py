@@ -58,7 +58,7 @@ class ShardedBatches:
         self.num_samples = len(size_N)
         self.steps = num_steps(len(size_N), batch_size, accumulation, world_size)
         single = num_batches(len(size_N), batch_size, world_size)
-        self.batches_of_step = accumulation if self.steps > 1 else single
+        self.batches_of_step = accumulation if self.steps > 1 else min(single, accumulation)
         self.seed = seed
         self.fixed_epoch = epoch
         self.rank = rank

@@ -35,7 +35,7 @@ class TargetSpec:
     classes
         Sorted labels; empty for a number.
     class_weights
-        Weight of each class in the loss; empty for equal weights.
+        Weight of each class in the loss, with a mean of 1 over the training samples; empty for equal weights.
     mean, median
         Of the training samples, in the user's units; 0 for classes.
     majority
@@ -208,4 +208,5 @@ def _class_weights(options: TargetOptions, trained: np.ndarray, source: str) -> 
         )
     if not all(weight > 0 and math.isfinite(weight) for weight in weights):
         raise InputError(source, f"--class-weights must be positive numbers, got {listed(weights)}")
-    return weights
+    mean = float(trained @ np.array(weights)) / float(trained.sum())
+    return tuple(weight / mean for weight in weights)

@@ -58,6 +58,8 @@ def read_folder(folder: Path) -> Parsed:
         raise ValueError(f"checksum of {CONTENTS} differs")
     arrays = {}
     for name, expected in contents["files"].items():
+        if Path(name).name != name:
+            raise ValueError(f"unsafe name {name}")
         path = folder / name
         if path.stat().st_size != expected["bytes"]:
             raise ValueError(f"{name} has {path.stat().st_size:,} of {expected['bytes']:,} bytes")

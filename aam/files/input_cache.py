@@ -77,9 +77,9 @@ def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[
     if folder is None or key is None:
         return read()
     entry = folder / f"{form.kind}-{key}"
-    parsed = _find(entry)
-    if parsed is not None:
-        return form.unpack(parsed)
+    found = _find(entry, form)
+    if found is not None:
+        return found
     result = read()
     # What was read is what the name says only if no file changed in the meantime.
     if _key(sources, options) == key:
@@ -123,11 +123,12 @@ def _code_sum() -> str:
     return digest.hexdigest()
 
 
-def _find(entry: Path) -> Parsed | None:
+def _find(entry: Path, form: Form[T]) -> T | None:
+    """What an entry holds. One of another user, who alone can answer for it, is none to us."""
     try:
-        if not entry.is_dir():
+        if not entry.is_dir() or entry.stat().st_uid != os.geteuid():
             return None
-        parsed = read_folder(entry)
+        found = form.unpack(read_folder(entry))
     except DAMAGE as error:
         warn(f"the cache entry {entry} cannot be used ({error}): the files are read anew")
         with suppress(OSError):
@@ -135,7 +136,7 @@ def _find(entry: Path) -> Parsed | None:
         return None
     with suppress(OSError):  # a cache that is read-only is of use too
         os.utime(entry / CONTENTS)
-    return parsed
+    return found
 
 
 def _keep(entry: Path, parsed: Parsed) -> None:

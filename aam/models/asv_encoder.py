@@ -16,13 +16,10 @@ from torch.utils.checkpoint import checkpoint
 
 from aam.config import ModelOptions
 from aam.data.alphabet import PAD, VOCABULARY
+from aam.data.estimate import POSITIONS_AT_ONCE
 from aam.data.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling
-
-POSITIONS_AT_ONCE = {"cpu": 2048}
-"""Patches that are encoded at once; measured."""
-POSITIONS_ON_GPU = 1 << 17
 
 
 class AsvEncoding(NamedTuple):
@@ -81,7 +78,8 @@ class AsvEncoder(nn.Module):
         parts = []
         for rows in self._parts(patches_U, tokens_UL.device):
             layout = Ragged.of_lengths(patches_U[rows]).to(tokens_UL.device, non_blocking=True)
-            parts.append(self._encode_part(tokens_UPk[rows, : layout.width], layout))
+            part = self._encode_part(tokens_UPk[rows, : layout.width], layout)
+            parts.append(part if with_patches else part._replace(patch_UPD=part.asv_UD.new_empty(0)))
         asv_UD = torch.cat([part.asv_UD for part in parts])
         if not with_patches:
             return AsvEncoding(asv_UD, asv_UD.new_empty(0))
@@ -91,7 +89,7 @@ class AsvEncoder(nn.Module):
     def _parts(self, patches_U: list[int], device: torch.device) -> Iterator[slice]:
         """Neighbouring ASVs to encode at once."""
         most = self.chunk or len(patches_U)
-        positions = POSITIONS_AT_ONCE.get(device.type, POSITIONS_ON_GPU)
+        positions = POSITIONS_AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
         first = taken = 0
         for row, patches in enumerate(patches_U):
             if row > first and (row - first == most or (not self.chunk and taken + patches > positions)):

@@ -17,8 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from aam.data.ragged import Ragged
 
-HEAD_WIDTHS_OF_KERNEL = 8
-"""The kernel for packed rows takes heads whose width is a multiple of this."""
+KERNEL_CAPABILITY = (8, 0)
+"""Compute capability from which a GPU has the kernel for packed rows."""
 
 
 def attention(q_THE: Tensor, k_THE: Tensor, v_THE: Tensor, layout: Ragged) -> Tensor:
@@ -34,7 +34,7 @@ def attention(q_THE: Tensor, k_THE: Tensor, v_THE: Tensor, layout: Ragged) -> Te
         sizes = [rows * length for rows, length in layout.runs]
         parts = zip(*(x_THE.split(sizes) for x_THE in packed), layout.runs, strict=True)
         return torch.cat([_dense((q, k, v), rows) for q, k, v, (rows, _) in parts])
-    if q_THE.dtype in (torch.float16, torch.bfloat16) and q_THE.shape[-1] % HEAD_WIDTHS_OF_KERNEL == 0:
+    if _has_packed_kernel(q_THE):
         from torch.nn.attention.varlen import varlen_attn
 
         starts, longest = layout.starts(q_THE.device), max(layout.lengths)
@@ -42,6 +42,14 @@ def attention(q_THE: Tensor, k_THE: Tensor, v_THE: Tensor, layout: Ragged) -> Te
         return mixed_THE
     q, k, v = (layout.pad(x_THE).transpose(1, 2) for x_THE in packed)
     return layout.pack(F.scaled_dot_product_attention(q, k, v, attn_mask=layout.key_mask).transpose(1, 2))
+
+
+def _has_packed_kernel(q_THE: Tensor) -> bool:
+    """Whether the kernel for packed rows takes these: 16 bits, a head width that it knows, a GPU that has it."""
+    width = q_THE.shape[-1]
+    if q_THE.dtype not in (torch.float16, torch.bfloat16) or width % 8 or width > 256:
+        return False
+    return torch.cuda.get_device_capability(q_THE.device) >= KERNEL_CAPABILITY
 
 
 def _dense(packed: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
+from aam.data.estimate import NUM_ABUNDANCE_FEATURES
 from aam.data.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling, SoftClades, relative_abundance
 
-NUM_ABUNDANCE_FEATURES = 2
 SMALLEST_SHARE = 1e-9
 
 

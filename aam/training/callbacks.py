@@ -173,10 +173,9 @@ class StopOnSignal(Callback):
     ) -> None:
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
         is_last = batch_idx + 1 == trainer.num_training_batches
-        if self.received is not None and not is_last:
-            done = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-            if done:
-                find_keeper(trainer).save(trainer, batch_idx + 1)
+        step_is_done = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if self.received is not None and step_is_done and not is_last:
+            find_keeper(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import torch
@@ -12,6 +13,7 @@ from aam.files.run_log import warn
 from aam.training.plan import Machine
 
 MOST_WORKERS = 4
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(name: str) -> torch.device:
@@ -25,7 +27,7 @@ def choose_device(name: str) -> torch.device:
     has_gpu = torch.cuda.is_available()
     if name == "cuda" and not has_gpu:
         raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu, or install torch for your GPU")
-    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if has_gpu and name != "cpu" else torch.device("cpu")
 
 
 def prepare_device(options: RunOptions) -> torch.device:
@@ -58,3 +60,9 @@ def machine_of(device: torch.device) -> Machine:
         return Machine()
     precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "none"
     return Machine(min(MOST_WORKERS, len(os.sched_getaffinity(0))), precision)
+
+
+def arithmetic(device: torch.device, mixed_precision: str | None) -> contextlib.AbstractContextManager[object]:
+    """Where a model computes in the precision of its run."""
+    half = HALF.get(mixed_precision or "none")
+    return torch.autocast(device.type, half) if half else contextlib.nullcontext()

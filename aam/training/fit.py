@@ -90,7 +90,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
     started, meter = time.monotonic(), PeakMeter(prepared.device)
-    with quiet(), _explained(prepared, run, command):
+    with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(module, *frozen.loaders(prepared), ckpt_path=checkpoint)
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, meter.stop())
@@ -165,14 +165,14 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
 
 
 @contextmanager
-def _explained(prepared: Prepared, run: RunDirectory, command: str) -> Iterator[None]:
+def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
     """Turn torch's words for exhausted memory into what to type; the batch is never changed in mid-run."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise RunError(out_of_memory(prepared.memory, run.path, command, prepared.device.type)) from error
+        raise RunError(out_of_memory(prepared.memory, prepared.plan, run.path, prepared.device.type)) from error
 
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:

@@ -6,7 +6,6 @@ number of draws, so that most of the augmentation by rarefaction stays.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,11 +21,13 @@ from aam.files.run_log import say
 from aam.files.text import plural
 from aam.models.embedding_cache import encode_samples
 from aam.models.sequence_predictor import SequencePredictor
+from aam.training.device import arithmetic
 from aam.training.prepare import Prepared
-from aam.training.probe import HALF
 
 DRAWS = 16
 """Rarefied draws of the training samples that a frozen run goes round."""
+FEWEST_DRAWS = 4
+"""With fewer the head would learn the draws by heart: then each epoch encodes its own."""
 MOST_BYTES = 10**9
 """Memory for the vectors of all draws."""
 BYTES = 4
@@ -87,7 +88,8 @@ def num_draws(num_train: int, num_validation: int, options: ModelOptions, is_ran
     """
     of_sample = BYTES * (options.embedding_dim + options.num_soft_clades)
     fitting = (MOST_BYTES - num_validation * of_sample) // (num_train * of_sample)
-    return max(0, min(fitting, DRAWS if is_random else 1))
+    wanted, fewest = (DRAWS, FEWEST_DRAWS) if is_random else (1, 1)
+    return min(fitting, wanted) if fitting >= fewest else 0
 
 
 def _loader(prepared: Prepared, rows: np.ndarray, epochs: Sequence[int], batches: ShardedBatches) -> ResumableLoader:
@@ -95,11 +97,11 @@ def _loader(prepared: Prepared, rows: np.ndarray, epochs: Sequence[int], batches
     model, vectors_AD = prepared.model, prepared.frozen_vectors_AD
     assert isinstance(model, SequencePredictor)
     assert vectors_AD is not None
-    half = HALF.get(prepared.plan.config.run.mixed_precision)
+    precision = prepared.plan.config.run.mixed_precision
 
     def encode(epoch: int) -> dict[str, Tensor]:
         drawn = prepared.data.loader_of_epoch(rows, epoch)
-        with torch.autocast(vectors_AD.device.type, half) if half else contextlib.nullcontext():
+        with arithmetic(vectors_AD.device, precision):
             return encode_samples(model.base, vectors_AD, drawn)
 
     return ResumableLoader(EncodedDraws(encode, epochs), batches, collate_fn=_as_it_is)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aam.config import MemoryOptions
+from aam.config import MemoryOptions, TrainConfig
+from aam.training.plan import Plan
 
 GB = 1e9
 
@@ -77,9 +78,20 @@ def _of(part: float, whole: float) -> str:
     return f"{parts[0]} of {parts[1]}"
 
 
-def divisors(step: int, least: int) -> list[int]:
-    """Sizes of equal batches that make up a step, the largest first."""
-    return [size for size in range(step, 0, -1) if step % size == 0 and (size >= least or size == step)]
+def divisors(step: int, fewest: int, least: int) -> list[int]:
+    """Sizes of equal batches that make up a step, the largest first.
+
+    Parameters
+    ----------
+    step
+        Samples of a full step.
+    fewest
+        Samples of the smallest step of an epoch, whose batches are smaller.
+    least
+        Samples that each of these must have.
+    """
+    sizes = [size for size in range(step, 0, -1) if step % size == 0]
+    return [size for size in sizes if size == step or fewest // (step // size) >= least]
 
 
 def layout_of(step: int, batch: int, checkpointing: bool, chunk: int) -> Layout:
@@ -87,17 +99,19 @@ def layout_of(step: int, batch: int, checkpointing: bool, chunk: int) -> Layout:
     return Layout(batch_size=batch, accumulation=step // batch, checkpointing=checkpointing, chunk=chunk)
 
 
-def out_of_memory(memory: MemoryPlan, run: Path, command: str, device: str) -> str:
+def out_of_memory(memory: MemoryPlan, plan: Plan[Any], run: Path, device: str) -> str:
     """What to type after a run came to the end of its memory; its batch size is its own and is never changed for it."""
-    layout = memory.layout
+    layout, config = memory.layout, plan.config
+    is_training = isinstance(config, TrainConfig)
+    command = "train" if is_training else "pretrain"
     kind = "GPU memory" if device == "cuda" else "memory"
     where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
     folder = shlex.quote(str(run))
-    if not layout.checkpointing:
+    if not layout.checkpointing and not (is_training and config.target.freeze_base):
         return f"{where}; go on with: aam {command} --resume-from {folder} --gradient-checkpointing"
     again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
     step = layout.batch_size * layout.accumulation
-    smaller = [size for size in divisors(step, 1) if size < layout.batch_size]
+    smaller = [s for s in divisors(step, plan.fewest_of_step, plan.least_of_batch) if s < layout.batch_size]
     if not smaller:
         return f"{where}; begin again with fewer ASVs of a sample: {again} --token-limit {max(2, memory.richest // 2)}"
     sizes = f"--batch-size {smaller[0]} --gradient-accumulation-steps {step // smaller[0]}"

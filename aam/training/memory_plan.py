@@ -124,7 +124,7 @@ def plan_memory(
         if fitting:
             found = MemoryPlan(fitting[0], estimate.expected(fitting[0]), limit, "estimated", richest)
     if found is None:
-        raise ConfigError(_too_little(asked, layouts, estimate, limit))
+        raise ConfigError(_too_little(asked, plan, layouts, estimate, limit))
     return found
 
 
@@ -133,7 +133,7 @@ def possible_layouts(asked: Any, plan: Plan[Any], estimate: Estimate) -> Iterato
     optim, model = plan.config.optim, asked.model
     step = optim.batch_size * optim.gradient_accumulation_steps
     batch_is_given = asked.optim.batch_size is not None or asked.memory.auto_batch_size is False
-    batches = [optim.batch_size] if batch_is_given else divisors(step, _least_batch(plan))
+    batches = [optim.batch_size] if batch_is_given else divisors(step, plan.fewest_of_step, plan.least_of_batch)
     checkpointing = [False, True] if model.gradient_checkpointing is None else [model.gradient_checkpointing]
     modes = [(again, model.asv_chunk_size or 0) for again in checkpointing]
     largest = [layout_of(step, batches[0], *mode) for mode in modes]
@@ -144,11 +144,6 @@ def possible_layouts(asked: Any, plan: Plan[Any], estimate: Estimate) -> Iterato
     yield from largest
     for batch in batches[1:]:
         yield layout_of(step, batch, largest[-1].checkpointing, largest[-1].chunk)
-
-
-def _least_batch(plan: Plan[Any]) -> int:
-    """A sample alone has no distance to another."""
-    return 2 if plan.config.objective.penalty else 1
 
 
 def _measured_plan(layouts: Sequence[Layout], estimate: Estimate, limit: float, probes: Probes) -> MemoryPlan | None:
@@ -224,7 +219,7 @@ def _small_batches(layout: Layout, estimate: Estimate, limit: float) -> list[int
     return sorted({max(1, size // 2), size}) if share(size) <= 1 else [1]
 
 
-def _too_little(asked: Any, layouts: Sequence[Layout], estimate: Estimate, limit: float) -> str:
+def _too_little(asked: Any, plan: Plan[Any], layouts: Sequence[Layout], estimate: Estimate, limit: float) -> str:
     """What to type where no layout fits."""
     last = layouts[-1]
     step = last.batch_size * last.accumulation
@@ -232,7 +227,8 @@ def _too_little(asked: Any, layouts: Sequence[Layout], estimate: Estimate, limit
     need = f"needs about {amount(estimate.expected(saving))} of memory, and {amount(limit)} may be used"
     anyway = "--no-auto-batch-size tries it all the same"
     if asked.optim.batch_size is not None:
-        smaller = (layout_of(step, size, saving.checkpointing, saving.chunk) for size in divisors(step, 2)[1:])
+        sizes = divisors(step, plan.fewest_of_step, plan.least_of_batch)[1:]
+        smaller = (layout_of(step, size, saving.checkpointing, saving.chunk) for size in sizes)
         fitting = [
             layout for layout in smaller if estimate.expected(layout) <= limit and layout.batch_size < last.batch_size
         ]

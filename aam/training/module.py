@@ -54,6 +54,7 @@ class TrainingModule(L.LightningModule):
         self.latest: dict[str, float] = {}
         self.train_sums: dict[str, Tensor] = {}
         self.step_losses: dict[str, Tensor] = {}
+        self.is_finite = torch.tensor(True)
         self.frozen_vectors_AD: Tensor | None
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
@@ -86,6 +87,8 @@ class TrainingModule(L.LightningModule):
         encoded = self._encode(batch, batch.corruption)
         losses = {head.name: head.loss(head.compare(encoded, batch)) for head in self.model.task_heads()}
         total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
+        is_first = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
+        self.is_finite = torch.isfinite(total.detach()) & (True if is_first else self.is_finite)
         self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
         for name, loss in (self.step_losses | {"samples": torch.ones_like(total)}).items():
             weighted = loss.detach().double() * len(batch)
@@ -118,7 +121,7 @@ class TrainingModule(L.LightningModule):
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = gradient_clip_val or math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
-        is_finite = torch.isfinite(self.step_losses[""])
+        is_finite = self.is_finite
         if self.trainer.precision != "16-mixed":
             is_finite = is_finite & torch.isfinite(norm)
         if not is_finite:
@@ -203,7 +206,7 @@ class TrainingModule(L.LightningModule):
 
         A resumed run thus repeats the unbroken one to the bit.
         """
-        seed = self._seed("train", *key)
+        seed = self._seed("dropout", *key)
         # torch.manual_seed would also write down the whole stack for every kind of device that is not there.
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":

@@ -94,6 +94,16 @@ class Plan(Generic[ConfigT]):
     lines: tuple[str, ...]
 
     @property
+    def fewest_of_step(self) -> int:
+        """Samples of the smallest step of an epoch."""
+        return self.num_train // self.steps_per_epoch
+
+    @property
+    def least_of_batch(self) -> int:
+        """Samples that a batch must have: one alone has no distance to another."""
+        return 2 if self.config.objective.penalty else 1
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether more of the best metric is better."""
         return self.config.optim.best_metric in HIGHER_IS_BETTER
@@ -152,6 +162,8 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     values |= _derive_step(given, facts, fill)
     batch_size, accumulation = values.get("batch_size", given["batch_size"]), values["gradient_accumulation_steps"]
     steps = num_steps(facts.num_train, batch_size, accumulation)
+    if steps > 1:
+        _check_accumulation(facts.num_train // steps, batch_size, accumulation)
     total = steps * given["epochs"]
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
@@ -167,6 +179,16 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     _check_metric(resolved, facts)
     lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in reasons.items())
     return Plan(resolved, facts.num_train, steps, total, lines)
+
+
+def _check_accumulation(fewest: int, batch_size: int, accumulation: int) -> None:
+    """Refuse to divide a step into more batches than its samples make."""
+    least = min(2, batch_size)
+    if fewest // accumulation < least:
+        raise ConfigError(
+            f"the smallest step has {fewest} samples, too few for {accumulation} batches of {least} or more: "
+            f"--gradient-accumulation-steps {max(1, fewest // least)} at most"
+        )
 
 
 def with_layout(

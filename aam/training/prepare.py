@@ -183,6 +183,7 @@ def _data_module(
 ) -> StudyDataModule:
     objective = ObjectiveTargets.of(config.objective, study)
     target_N = None if target is None or study.target is None else target.encode(study.target)
+    weights = None if study.weights is None else study.weights / study.weights[split.train].mean()
     assert config.optim.batch_size is not None
     options = LoaderOptions(
         batch_size=config.optim.batch_size,
@@ -191,9 +192,7 @@ def _data_module(
         seed=config.run.seed,
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
     )
-    return StudyDataModule(
-        study, split, Collate.of(study, objective, target_N, study.weights), config.sampling, options
-    )
+    return StudyDataModule(study, split, Collate.of(study, objective, target_N, weights), config.sampling, options)
 
 
 def _settle(

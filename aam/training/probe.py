@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import gc
 import math
@@ -23,6 +22,7 @@ from aam.data.estimate import BatchSizes, Setting
 from aam.data.worst_case import WorstCase
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.training.device import arithmetic
 from aam.training.host_memory import give_back_freed_memory, trim
 from aam.training.layout import Layout, MemoryPlan
 from aam.training.memory import PeakMeter, bytes_in_use, cap_gpu, is_out_of_memory, memory_limit
@@ -32,7 +32,6 @@ from aam.training.plan import Plan, with_layout
 from aam.training.quiet import quiet
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
-HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def settle_memory(
@@ -139,9 +138,8 @@ class StepProbes:
                 parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
         optimizer.zero_grad()
-        half = HALF.get(config.run.mixed_precision)
         here = module.transfer_batch_to_device(module.on_before_batch_transfer(batch, 0), self.device, 0)
-        with torch.autocast(self.device.type, half) if half else contextlib.nullcontext():
+        with arithmetic(self.device, config.run.mixed_precision):
             loss = module.training_step(here, 0)
         loss.backward()
         optimizer.step()

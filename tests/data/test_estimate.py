@@ -8,7 +8,6 @@ import torch
 from aam.config import ModelOptions
 from aam.data.batch import Batch
 from aam.data.estimate import (
-    POSITIONS_AT_ONCE,
     BatchSizes,
     Setting,
     activation_bytes,
@@ -19,7 +18,6 @@ from aam.data.estimate import (
 )
 from aam.data.ragged import Ragged
 from aam.data.targets import TargetSpec
-from aam.models import asv_encoder
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 
@@ -138,7 +136,3 @@ def test_half_precision_and_a_frozen_encoder_save_memory() -> None:
     usual = activation_bytes(ModelOptions(), BATCH, Setting())
     assert activation_bytes(ModelOptions(), BATCH, Setting(half=True)) < usual
     assert activation_bytes(ModelOptions(), BATCH, Setting(frozen=True)) < usual / 4
-
-
-def test_parts_are_as_large_as_the_model_takes_them() -> None:
-    assert {"cpu": asv_encoder.POSITIONS_AT_ONCE["cpu"], "cuda": asv_encoder.POSITIONS_ON_GPU} == POSITIONS_AT_ONCE

@@ -82,7 +82,9 @@ def test_a_step_is_split_evenly() -> None:
     assert [sorted(sizes[part].tolist()) for part in parts] == [[5, 10, 90], [20, 50], [30, 40]]
 
 
-@pytest.mark.parametrize(("num_samples", "batch_size", "accumulation"), [(64, 4, 2), (61, 4, 3), (7, 4, 8), (9, 2, 3)])
+@pytest.mark.parametrize(
+    ("num_samples", "batch_size", "accumulation"), [(64, 4, 2), (61, 4, 3), (7, 4, 8), (9, 2, 3), (3, 1, 2)]
+)
 def test_the_samples_of_a_step_do_not_depend_on_its_batches(
     num_samples: int, batch_size: int, accumulation: int
 ) -> None:
@@ -90,7 +92,8 @@ def test_the_samples_of_a_step_do_not_depend_on_its_batches(
     parts = batches_of(num_samples, batch_size, accumulation=accumulation, seed=3)
     drawn = positions(parts)
     assert len(drawn) == len(parts) == parts.steps * parts.batches_of_step
-    assert max(map(len, drawn)) <= batch_size
+    assert max(map(len, drawn)) <= max(batch_size, 2)
+    assert all(drawn)
     for step, together in enumerate(positions(whole)):
         first = step * parts.batches_of_step
         step_batches = drawn[first : first + parts.batches_of_step]

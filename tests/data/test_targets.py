@@ -54,7 +54,8 @@ def test_classes_are_sorted_and_weighted() -> None:
     assert spec.encode(LABELS).tolist() == [1, 0, 1, 2, 2, 0]
     assert spec.encode(LABELS).dtype == np.int64
     assert fit(LABELS, TRAIN, classifier=True).class_weights == ()
-    assert fit(LABELS, TRAIN, classifier=True, class_weights=(1.0, 2.0, 3.0)).class_weights == (1.0, 2.0, 3.0)
+    given = fit(LABELS, np.array([0, 1, 2, 3]), classifier=True, class_weights=(1.0, 2.0, 3.0)).class_weights
+    assert given == pytest.approx((1 / 2, 2 / 2, 3 / 2))  # their mean over b, a, b and c is 2
 
 
 def test_probabilities_pass_through_decode() -> None:

@@ -17,9 +17,9 @@ CLASS_B = torch.tensor([0, 2, 1, 1])
     ("kind", "plain", "weighted"),
     [
         # errors 0.5, 0, 3; Huber's loss with its corner at 1: 0.125, 0, 2.5
-        ("mse", 9.25 / 3, 27.25 / 6),
-        ("mae", 3.5 / 3, 9.5 / 6),
-        ("huber", 2.625 / 3, 7.625 / 6),
+        ("mse", 9.25 / 3, 27.25 / 3),
+        ("mae", 3.5 / 3, 9.5 / 3),
+        ("huber", 2.625 / 3, 7.625 / 3),
     ],
 )
 def test_regression_by_hand(kind: RegressionLoss, plain: float, weighted: float) -> None:
@@ -31,8 +31,9 @@ def test_regression_agrees_with_scikit_learn() -> None:
     arrays = TRUTH.numpy(), PREDICTION.numpy()
     squared = metrics.mean_squared_error(*arrays, sample_weight=WEIGHT.numpy())
     absolute = metrics.mean_absolute_error(*arrays, sample_weight=WEIGHT.numpy())
-    assert float(regression_loss(PREDICTION, TRUTH, "mse", WEIGHT)) == pytest.approx(squared)
-    assert float(regression_loss(PREDICTION, TRUTH, "mae", WEIGHT)) == pytest.approx(absolute)
+    of_mean_1 = WEIGHT / WEIGHT.mean()
+    assert float(regression_loss(PREDICTION, TRUTH, "mse", of_mean_1)) == pytest.approx(squared)
+    assert float(regression_loss(PREDICTION, TRUTH, "mae", of_mean_1)) == pytest.approx(absolute)
 
 
 def test_classification_agrees_with_scikit_learn() -> None:
@@ -44,11 +45,12 @@ def test_classification_agrees_with_scikit_learn() -> None:
         weights = weights if of_class is None else weights * of_class.numpy()[CLASS_B.numpy()]
         weights = weights if of_sample is None else weights * of_sample.numpy()
         expected = metrics.log_loss(CLASS_B.numpy(), probability, sample_weight=weights, labels=[0, 1, 2])
+        expected *= weights.mean()  # ours are weights of mean 1, scikit-learn divides by their sum
         assert float(classification_loss(LOGIT_BC, CLASS_B, of_class, of_sample)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_equal_weights_are_no_weights() -> None:
-    same = torch.full((3,), 7.0)
+    same = torch.ones(3)
     torch.testing.assert_close(
         regression_loss(PREDICTION, TRUTH, "huber", same), regression_loss(PREDICTION, TRUTH, "huber", None)
     )

@@ -66,7 +66,7 @@ class Machine:
 def test_memory_divides_a_step_and_never_changes_its_size(kind: type, options: dict[str, Any]) -> None:
     config = asked(kind, **options)
     step = planned(config, 1e12).layout.batch_size * planned(config, 1e12).layout.accumulation
-    limits = [needed(config, batch_size=size, checkpointing=saving) for size in (2, 4, 32) for saving in (True, False)]
+    limits = [needed(config, batch_size=size, checkpointing=saving) for size in (4, 8, 32) for saving in (True, False)]
     layouts = [planned(config, 1.001 * limit).layout for limit in limits]
     assert {layout.batch_size * layout.accumulation for layout in layouts} == {step}
     assert len({layout.batch_size for layout in layouts}) > 1
@@ -91,13 +91,21 @@ def test_checkpointing_can_be_forced(forced: bool) -> None:
 
 
 def test_a_step_of_distances_is_not_divided_into_single_samples() -> None:
-    config = asked(PretrainConfig, target_effective_batch_size=6)
+    config = asked(PretrainConfig, target_effective_batch_size=8)
     with pytest.raises(ConfigError, match="a batch of 2 needs about"):
         planned(config, 0.99 * needed(config, batch_size=2, checkpointing=True))
-    alone = asked(target_effective_batch_size=6)
+    alone = asked(target_effective_batch_size=8)
     assert planned(alone, 1.01 * needed(alone, batch_size=1, checkpointing=True)).layout.batch_size == 1
-    assert divisors(12, 2) == [12, 6, 4, 3, 2]
-    assert divisors(7, 2) == [7]
+
+
+def test_every_batch_has_samples_also_in_the_smallest_step() -> None:
+    assert divisors(12, 12, 2) == [12, 6, 4, 3, 2]
+    assert divisors(12, 11, 2) == [12, 6, 4, 3]
+    assert divisors(12, 11, 1) == [12, 6, 4, 3, 2]
+    assert divisors(7, 7, 2) == [7]
+    with pytest.raises(ConfigError, match="--gradient-accumulation-steps 6 at most"):
+        derive(asked(batch_size=1, gradient_accumulation_steps=7), FACTS)
+    assert derive(asked(batch_size=1, gradient_accumulation_steps=8), FACTS).fewest_of_step == 8
 
 
 def test_a_given_batch_size_is_never_changed() -> None:
@@ -146,7 +154,7 @@ def test_the_largest_batch_that_fits_is_found_though_the_formula_is_wrong(factor
     limit, beside = share * needed(config), 1e6
     probes = Machine(config, factor, beside)
     plan = planned(config, limit, probes)
-    real = {size: beside + factor * needed(config, batch_size=size) for size in divisors(32, 1)}
+    real = {size: beside + factor * needed(config, batch_size=size) for size in divisors(32, 32, 1)}
     assert plan.layout.batch_size == max(size for size, peak in real.items() if peak <= limit)
     assert plan.expected == pytest.approx(real[plan.layout.batch_size], rel=0.01)
     assert plan.layout.batch_size in [size for size, _ in probes.measured]
@@ -243,14 +251,16 @@ def test_the_plan_in_words() -> None:
 
 def test_what_to_type_when_memory_ran_out() -> None:
     run = Path("runs/my age")
-    first = out_of_memory(memory(), run, "train", "cuda")
+    training = derive(asked(target_effective_batch_size=48), FACTS)
+    pretraining = derive(asked(PretrainConfig, target_effective_batch_size=48), FACTS)
+    first = out_of_memory(memory(), training, run, "cuda")
     assert first.startswith("out of GPU memory at batch 24 (longest sample: 1,024 ASVs); go on with: ")
     assert first.endswith("aam train --resume-from 'runs/my age' --gradient-checkpointing")
-    second = out_of_memory(memory(checkpointing=True), run, "pretrain", "cpu")
+    second = out_of_memory(memory(checkpointing=True), pretraining, run, "cpu")
     assert second.startswith("out of memory at batch 24 ")
     words = (
         "aam pretrain --config 'runs/my age/config.yaml' --overwrite --batch-size 16 --gradient-accumulation-steps 3"
     )
     assert second.endswith(words)
-    last = out_of_memory(memory(checkpointing=True, batch_size=1, accumulation=1), run, "train", "cpu")
+    last = out_of_memory(memory(checkpointing=True, batch_size=1, accumulation=1), training, run, "cpu")
     assert last.endswith("--overwrite --token-limit 512")

@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat, to_flat
 from aam.data.epoch import num_steps
+from aam.data.sampler import ShardedBatches
 from aam.errors import ConfigError
 from aam.training.plan import Machine, Plan, StudyFacts, derive
 
@@ -111,10 +113,16 @@ def test_the_batch_size_follows_the_samples(num_train: int, size: int) -> None:
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
 @pytest.mark.parametrize("accumulation", [1, 3])
 def test_the_steps_are_those_that_the_loader_gives(num_train: int, batch_size: int, accumulation: int) -> None:
-    plan = train(
-        with_facts(num_train=num_train), batch_size=batch_size, gradient_accumulation_steps=accumulation, epochs=7
-    )
-    assert plan.steps_per_epoch == num_steps(num_train, batch_size, accumulation)
+    facts, steps = with_facts(num_train=num_train), num_steps(num_train, batch_size, accumulation)
+    sizes = {"batch_size": batch_size, "gradient_accumulation_steps": accumulation}
+    if steps > 1 and num_train // steps // accumulation < min(2, batch_size):
+        with pytest.raises(ConfigError, match="too few for 3 batches"):
+            train(facts, **sizes)
+        return
+    plan = train(facts, epochs=7, **sizes)
+    batches = ShardedBatches(np.ones(num_train, dtype=int), batch_size, accumulation=accumulation, seed=1)
+    assert plan.steps_per_epoch == batches.steps == steps
+    assert all(batches)
     assert plan.total_steps == 7 * plan.steps_per_epoch
 
 

@@ -142,14 +142,25 @@ def test_what_is_advised_can_be_typed(study: Path, tmp_path: Path, capsys: pytes
     assert "memory: batch 4 x accumulate 2 = 8, gradient checkpointing; " in capsys.readouterr().out
 
 
+CLASSES = {"metadata_column": "group", "classifier": True, "class_weights": "0.2,1,5"}
+
+
+@pytest.mark.parametrize("target", [{}, CLASSES])
 @pytest.mark.parametrize(("parts", "size"), [(2, 5), (3, 3)])
-def test_summed_gradients_are_those_of_the_whole_step(study: Path, parts: int, size: int) -> None:
+def test_summed_gradients_are_those_of_the_whole_step(
+    study: Path, parts: int, size: int, target: dict[str, object]
+) -> None:
     """In batches of unequal size, of the target's loss, a mean over samples; without noise."""
     gradients, samples = [], []
     for accumulation in (1, parts):
         batch_size = parts * size // accumulation
         prepared = training(
-            study, batch_size=batch_size, gradient_accumulation_steps=accumulation, dropout=0.0, rarefy_depth="none"
+            study,
+            batch_size=batch_size,
+            gradient_accumulation_steps=accumulation,
+            dropout=0.0,
+            rarefy_depth="none",
+            **target,
         )
         module = TrainingModule(prepared.model, prepared.plan).train()
         batches = list(prepared.data.train_dataloader())
