@@ -98,14 +98,8 @@ def num_target_parameters(options: ModelOptions, num_outputs: int, linear_path: 
     return _linear(dim, dim) + _linear(dim, num_outputs) + path
 
 
-def step_bytes(options: ModelOptions, sizes: BatchSizes, num_parameters: int, setting: Setting) -> float:
-    """Most memory that a training step takes, in bytes: weights, gradients, moments, and what is kept for gradients."""
-    weights = BYTES * num_parameters * (2 + setting.moments)
-    return weights + activation_bytes(options, sizes, setting)
-
-
 def activation_bytes(options: ModelOptions, sizes: BatchSizes, setting: Setting) -> float:
-    """The part of :func:`step_bytes` that depends on the batch.
+    """Bytes of a training step that depend on the batch: what is kept for gradients.
 
     A layer keeps about 12 vectors of width ``D`` of each position, and half a one more where there is dropout. With
     gradient checkpointing the samples' layers keep one vector of each position, the ASV encoder keeps its result

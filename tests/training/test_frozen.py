@@ -122,8 +122,9 @@ def test_the_draws_fit_into_the_memory_for_them() -> None:
     assert frozen.num_draws(400, 100, options, is_random=True) == frozen.DRAWS
     assert frozen.num_draws(400, 100, options, is_random=False) == 1
     assert frozen.num_draws(most // 4, 0, options, is_random=True) == 4
-    assert frozen.num_draws(most // 4, most // 2, options, is_random=True) == 2
-    assert frozen.num_draws(most, 0, options, is_random=True) == 1
+    assert frozen.num_draws(most // 8, most // 2, options, is_random=True) == 4
+    assert frozen.num_draws(most // 4, most // 2, options, is_random=True) == 0
+    assert frozen.num_draws(most, 0, options, is_random=False) == 1
     assert frozen.num_draws(most + 1, 0, options, is_random=False) == 0
     assert frozen.num_draws(100, 2 * most, options, is_random=False) == 0
 
