@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -69,8 +70,7 @@ def measure_frozen(files: Files, settings: dict[str, Any], encoder: str, device:
     device
         Where to compute.
     """
-    frozen.DRAWS = DRAWS
-    with tempfile.TemporaryDirectory() as folder:
+    with mock.patch.object(frozen, "DRAWS", DRAWS), tempfile.TemporaryDirectory() as folder:
         prepared = _prepare(files, settings, encoder, device, folder)
         draws = DRAWS if prepared.data.is_random(prepared.split.train) else 1
         seconds = _seconds_of_epochs(prepared, folder)
