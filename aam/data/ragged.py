@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 import torch
@@ -75,7 +76,7 @@ class Ragged:
         """Neighbouring rows of one length: (rows, length)."""
         return [(len(list(rows)), length) for length, rows in groupby(self.lengths)]
 
-    @property
+    @cached_property
     def key_mask(self) -> Tensor:
         """True where there is a position, ``B x 1 x 1 x L``."""
         assert self.place_T is not None

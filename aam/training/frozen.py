@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from aam.config import ModelOptions
 from aam.data.batch import Batch, encoded_batch
 from aam.data.dataset import VALIDATION_EPOCH
+from aam.data.estimate import BYTES
 from aam.data.sampler import Item, ResumableLoader, ShardedBatches
 from aam.files.run_log import say
 from aam.files.text import plural
@@ -30,7 +31,6 @@ FEWEST_DRAWS = 4
 """With fewer the head would learn the draws by heart: then each epoch encodes its own."""
 MOST_BYTES = 10**9
 """Memory for the vectors of all draws."""
-BYTES = 4
 
 
 class EncodedDraws(Dataset[Batch]):

@@ -101,13 +101,12 @@ def layout_of(step: int, batch: int, checkpointing: bool, chunk: int) -> Layout:
 
 def out_of_memory(memory: MemoryPlan, plan: Plan[Any], run: Path, device: str) -> str:
     """What to type after a run came to the end of its memory; its batch size is its own and is never changed for it."""
-    layout, config = memory.layout, plan.config
-    is_training = isinstance(config, TrainConfig)
-    command = "train" if is_training else "pretrain"
+    layout = memory.layout
+    command = "train" if isinstance(plan.config, TrainConfig) else "pretrain"
     kind = "GPU memory" if device == "cuda" else "memory"
     where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
     folder = shlex.quote(str(run))
-    if not layout.checkpointing and not (is_training and config.target.freeze_base):
+    if not layout.checkpointing and not plan.is_frozen:
         return f"{where}; go on with: aam {command} --resume-from {folder} --gradient-checkpointing"
     again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
     step = layout.batch_size * layout.accumulation

@@ -94,6 +94,11 @@ class Plan(Generic[ConfigT]):
     lines: tuple[str, ...]
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether the encoder stays as it is."""
+        return isinstance(self.config, TrainConfig) and self.config.target.freeze_base
+
+    @property
     def fewest_of_step(self) -> int:
         """Samples of the smallest step of an epoch."""
         return self.num_train // self.steps_per_epoch

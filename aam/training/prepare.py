@@ -257,7 +257,7 @@ def _calibration_batches(data: StudyDataModule, device: torch.device) -> list[Ba
 def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
     config = plan.config
     say(*plan.lines)
-    trainable = "" if not _is_frozen(config) else ", of which the encoder's are frozen"
+    trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
     say(
         f"model: {num_parameters(model):,} parameters{trainable}",
         f"plan: {config.optim.epochs} epochs at most, {plan.steps_per_epoch:,} steps each, "
@@ -265,7 +265,3 @@ def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memor
         f"the best model by {config.optim.best_metric}",
         memory.line,
     )
-
-
-def _is_frozen(config: PretrainConfig | TrainConfig) -> bool:
-    return isinstance(config, TrainConfig) and config.target.freeze_base

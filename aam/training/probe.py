@@ -14,7 +14,6 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
-from aam.config import TrainConfig
 from aam.data.batch import Batch
 from aam.data.datamodule import StudyDataModule
 from aam.data.dataset import SampleDataset
@@ -59,9 +58,7 @@ def settle_memory(
     worst = WorstCase(data.study, data.split.train, data.sampling)
     with _same_random_numbers(device):
         weights = num_parameters(build(plan.config))
-    estimate = Estimate.of(
-        plan.config.model, worst, setting_of(plan.config, device.type), weights, bytes_in_use(device)
-    )
+    estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, bytes_in_use(device))
     steps = StepProbes(plan, data, build, device, worst)
     memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory), steps)
     layout = memory.layout
@@ -69,11 +66,11 @@ def settle_memory(
     return settled, memory
 
 
-def setting_of(config: Any, device: str) -> Setting:
+def setting_of(plan: Plan[Any], device: str) -> Setting:
     """What decides on the memory of a run's steps."""
-    frozen = isinstance(config, TrainConfig) and config.target.freeze_base
+    config = plan.config
     moments = 1 if config.optim.optimizer == "sgd" else 2
-    return Setting(device=device, half=config.run.mixed_precision != "none", frozen=frozen, moments=moments)
+    return Setting(device=device, half=config.run.mixed_precision != "none", frozen=plan.is_frozen, moments=moments)
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class StepProbes:
         changed = dataclasses.replace(config.model, **layout.model_changes)
         plan = dataclasses.replace(self.plan, config=dataclasses.replace(config, model=changed))
         vectors = None
-        if isinstance(config, TrainConfig) and config.target.freeze_base:
+        if plan.is_frozen:
             vectors = torch.zeros(len(self.data.study.lengths), config.model.embedding_dim)
         module = TrainingModule(self.build(plan.config), plan, vectors).to(self.device).train()
         module.trainer = trainer = _trainer(self.device)
