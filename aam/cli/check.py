@@ -12,19 +12,24 @@ from rich.table import Table as Grid
 
 from aam.config import (
     CheckConfig,
+    CovariateOptions,
+    EvaluationOptions,
+    HeadOptions,
+    LossOptions,
     ObjectiveOptions,
     OptimOptions,
     PretrainConfig,
     RunOptions,
     TargetOptions,
     TrainConfig,
+    TransferOptions,
 )
-from aam.config.option import fields, flag
+from aam.config.option import Column, fields, flag
 from aam.data.describe import describe
 from aam.data.estimate import PROCESS_BYTES, BatchSizes, Setting, num_encoder_parameters, num_target_parameters
 from aam.data.split import Split, make_split
 from aam.data.study import Study, TargetRequest, load_study, study_problems
-from aam.data.targets import Kind, TargetSpec, fit_target
+from aam.data.targets import Kind, TargetRules, TargetSpec, fit_target
 from aam.data.worst_case import WorstCase
 from aam.errors import ConfigError, InputError
 from aam.training.host_memory import cpu_bytes
@@ -76,7 +81,8 @@ def _prospect(config: CheckConfig, study: Study) -> Prospect:
     wanted = _run_config(config)
     target = None
     if isinstance(wanted, TrainConfig) and study.target is not None and study.metadata is not None:
-        target = fit_target(wanted.target, study.target, split.train, study.metadata.source)
+        rules = TargetRules(columns=wanted.target.metadata_column, classifier=wanted.target.classifier)
+        target = fit_target(rules, study.target, split.train, study.metadata.source)
     plan = derive(wanted, StudyFacts.of(study, split))
     weights = _num_weights(plan, target)
     worst = WorstCase(study, split.train, config.sampling)
@@ -130,9 +136,17 @@ def _run_config(config: CheckConfig) -> Any:
     if options.metadata_column is None:
         return PretrainConfig(**common)
     target = TargetOptions(
-        metadata_column=options.metadata_column, classifier=options.classifier, missing=options.missing
+        metadata_column=(Column(options.metadata_column),), classifier=options.classifier, missing=options.missing
     )
-    return TrainConfig(target=target, **common)
+    return TrainConfig(
+        target=target,
+        head=HeadOptions(),
+        loss=LossOptions(),
+        covariates=CovariateOptions(),
+        transfer=TransferOptions(),
+        evaluation=EvaluationOptions(),
+        **common,
+    )
 
 
 def _flow(study: Study) -> Grid:

@@ -11,7 +11,7 @@ from typing import Any
 from aam.cli.config_file import read_config_file
 from aam.errors import CheckpointError
 from aam.files.run_directory import RunDirectory
-from aam.files.text import decode_text, read_bytes, read_ids
+from aam.files.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
 MOST_HEADER_BYTES = 100 << 20
@@ -58,8 +58,10 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     command = config.get("command") or "aam"
     tables = config.get("table") or []
     facts = [("tables", tables if isinstance(tables, str) else ", ".join(tables))]
-    if config.get("metadata_column"):
-        facts.append(("target", f"'{config['metadata_column']}' of {config.get('metadata')}"))
+    columns = config.get("metadata_column") or []
+    if columns:
+        named = listed([columns] if isinstance(columns, str) else columns)
+        facts.append(("target", f"{named} of {config.get('metadata')}"))
     for name, part in PARTS:
         if (path / name).is_file():
             facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))

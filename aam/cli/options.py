@@ -19,8 +19,8 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unkno
 from aam.cli.config_file import read_config_file
 from aam.config import from_flat, to_flat
 from aam.config.names import COMMANDS
-from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
-from aam.config.reference import default_words, limit_words, title, value_words
+from aam.config.option import UNDIVIDED, fields, flag, is_switch, read_values, sections, suggest
+from aam.config.reference import default_words, limit_words, off_names, title, value_words
 from aam.errors import ConfigError, InputError
 from aam.files.run_directory import RunDirectory
 
@@ -83,8 +83,8 @@ def _given(command: str, tokens: Sequence[str]) -> dict[str, Any]:
 
 
 def _joined(value: Any, hint: Any) -> Any:
-    """Words that are given one by one, with commas or both, as one list; paths are never split."""
-    if not isinstance(value, list) or typing.get_args(hint)[0] is Path:
+    """Words that are given one by one, with commas or both, as one list; paths and columns are never split."""
+    if not isinstance(value, list) or typing.get_args(hint)[0] in UNDIVIDED:
         return value
     return [word for text in value for word in text.split(",")]
 
@@ -139,10 +139,8 @@ def _words_of(error: CycloptsError, command: str) -> str:
 
 def _parameter_names(command: str) -> Iterator[str]:
     for _, field, hint in fields(COMMANDS[command].config):
-        for name in (field.name, field.metadata["alias"]):
-            if name:
-                yield name
-                yield from [f"no_{name}"] if is_switch(hint) else []
+        yield from (name for name in (field.name, field.metadata["alias"]) if name)
+        yield from off_names(field) if is_switch(hint) else []
     yield from (name for name, *_ in GENERAL)
 
 
@@ -178,11 +176,12 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
         shown = [words for words in (choices, limit_words(field), default_words(field)) if words]
         help = field.metadata["help"] + (f" [{'; '.join(shown)}]" if shown else "")
         is_positional = field.name == described.positional
-        yield _parameter(field.name, names, _text_type(hint), groups[name], help, value, is_positional)
+        off = [flag(name) for name in off_names(field)] if is_switch(hint) else []
+        yield _parameter(field.name, names, _text_type(hint), groups[name], help, value, off, is_positional)
     general = Group.create_ordered("General")
     for name, kind, metavar, help in GENERAL:
         names = list(HELP_FLAGS) if name == "help" else [flag(name)]
-        yield _parameter(name, names, kind, general, help, metavar)
+        yield _parameter(name, names, kind, general, help, metavar, [])
 
 
 def _text_type(hint: Any) -> Any:
@@ -193,16 +192,22 @@ def _text_type(hint: Any) -> Any:
 
 
 def _parameter(
-    name: str, flags: list[str], kind: Any, group: Group, help: str, metavar: str, is_positional: bool = False
+    name: str,
+    flags: list[str],
+    kind: Any,
+    group: Group,
+    help: str,
+    metavar: str,
+    off: list[str],
+    is_positional: bool = False,
 ) -> inspect.Parameter:
-    has_negative = kind is bool and not any(name == general for general, *_ in GENERAL)
     described = Parameter(
         name=flags,
         group=group,
         help=help,
         metavar=metavar or None,
         show_default=False,
-        negative=None if has_negative else (),
+        negative=off,
         consume_multiple=False,
         allow_leading_hyphen=False,
     )

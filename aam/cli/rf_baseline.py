@@ -11,11 +11,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from aam.config import ForestConfig, TargetOptions
+from aam.config import ForestConfig
 from aam.data.describe import describe
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
-from aam.data.targets import Kind, TargetSpec, fit_target
+from aam.data.targets import Kind, TargetRules, TargetSpec, fit_target
 from aam.files.atomic import atomic_write, check_output
 from aam.report.predictions import Predictions, write_predictions
 from aam.report.words import PREDICTORS, interval_of, metric, value_of
@@ -87,13 +87,8 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     assert study.target is not None
     kind: Kind = "classification" if options.classifier else "regression"
     split = make_split(config.split, study, study.target, kind, options.random_seed)
-    target = TargetOptions(
-        metadata_column=options.metadata_column,
-        classifier=options.classifier,
-        missing=options.missing,
-        target_transform="none",
-    )
-    return study, split, fit_target(target, study.target, split.train, study.metadata.source)
+    rules = TargetRules(columns=(options.metadata_column,), classifier=options.classifier, transform="none")
+    return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
 
 
 def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> None:

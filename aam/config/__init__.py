@@ -8,9 +8,8 @@ from aam.config.commands import (
     PredictConfig,
     PretrainConfig,
     SimulateConfig,
-    TargetOptions,
-    TrainConfig,
 )
+from aam.config.covariates import CovariateOptions
 from aam.config.memory import MemoryOptions
 from aam.config.option import from_flat, replace, to_flat
 from aam.config.sections import (
@@ -23,13 +22,19 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.target import HeadOptions, LossOptions, TargetOptions
+from aam.config.train import EvaluationOptions, TrainConfig, TransferOptions
 from aam.config.unifrac import UnifracConfig
 
 __all__ = [
     "CheckConfig",
+    "CovariateOptions",
     "DemoConfig",
+    "EvaluationOptions",
     "ForestConfig",
+    "HeadOptions",
     "InfoConfig",
+    "LossOptions",
     "MemoryOptions",
     "ModelOptions",
     "ObjectiveOptions",
@@ -44,6 +49,7 @@ __all__ = [
     "TableOptions",
     "TargetOptions",
     "TrainConfig",
+    "TransferOptions",
     "UnifracConfig",
     "from_flat",
     "replace",

@@ -19,49 +19,8 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.target import ColumnOptions
 from aam.errors import ConfigError
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnOptions(Section):
-    """Column: the target's column of the sample sheet, for all commands that read one."""
-
-    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
-    classifier: bool = option(False, "Treat the target as classes and not as a number.")
-    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TargetOptions(ColumnOptions):
-    """Target: the metadata column to predict, and how."""
-
-    target_transform: Literal["none", "minmax", "zscore", "log-minmax", "log-zscore"] = option(
-        "zscore", "How a numeric target is scaled; fitted on the training samples, undone in all results."
-    )
-    loss_type: Literal["mse", "mae", "huber"] = option("huber", "Loss of a numeric target.")
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
-        "none", "Weights of the classes in the loss: balanced, or a list in the classes' sorted order."
-    )
-    sample_weight_column: str | None = option(None, "Column with a positive weight for each sample's loss.")
-    target_penalty: float = option(1.0, "Weight of the target's loss.", above=0)
-    linear_path: bool = option(True, "Add a regularised linear path from the soft clades to the prediction.")
-    linear_path_decay: float = option(0.1, "Weight decay of the linear path.", at_least=0)
-    linear_path_lr: float = option(
-        0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
-    )
-    asv_lr: float = option(
-        0.1,
-        "Learning rate of the ASV encoder and the soft clades as a share of --lr; larger steps disturb every profile.",
-        above=0,
-        at_most=1,
-    )
-    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
-    refit_clades: bool = option(
-        True, "Place the soft clades of a pre-trained encoder anew among this study's ASVs before training."
-    )
-    freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
-    forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")
-    report: bool = option(True, "Write report.html.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,43 +42,22 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Everything that `aam train` can be told."""
-
-    table: TableOptions
-    study: StudyOptions
-    target: TargetOptions
-    sampling: SamplingOptions
-    split: SplitOptions
-    model: ModelOptions
-    objective: ObjectiveOptions
-    optim: OptimOptions
-    memory: MemoryOptions
-    run: RunOptions
-
-    def __post_init__(self) -> None:
-        check_batch(self.optim, self.memory)
-        if self.study.metadata is None:
-            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
-        weights = (self.objective.penalty, self.objective.nuc_penalty, self.objective.count_penalty)
-        if self.target.freeze_base and any(w for w in weights):
-            raise ConfigError("--freeze-base trains only the target's head: set the self-supervised penalties to 0")
-        if self.target.freeze_base and self.target.pretrained_encoder is None:
-            raise ConfigError("--freeze-base needs --pretrained-encoder: a random encoder is not worth freezing")
-        if self.target.classifier and self.target.target_transform not in ("zscore", "none"):
-            raise ConfigError("--target-transform is for numeric targets, not for --classifier")
-        if not self.target.classifier and self.target.class_weights != "none":
-            raise ConfigError("--class-weights needs --classifier")
-
-
-@dataclass(frozen=True, kw_only=True)
 class PredictOptions(Section):
     """Prediction: the model and where the predictions go."""
 
     model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
     output: Path = option(REQUIRED, "TSV to write.")
     metadata: Path | None = option(
-        None, "Sample sheet whose target column is copied beside the predictions, if it has it."
+        None,
+        "Sample sheet: has the covariates that the model was told, and its target column is copied beside the "
+        "predictions, if it is there.",
+    )
+    interval_level: float | None = option(
+        None,
+        "Share of new samples whose truth the intervals (or sets of classes) shall hold.",
+        above=0,
+        below=1,
+        derived="that of the training run",
     )
     batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
     prediction_passes: int = option(1, "Rarefied draws that are averaged for each sample.", at_least=1)

@@ -12,8 +12,8 @@ from aam.config.commands import (
     PredictConfig,
     PretrainConfig,
     SimulateConfig,
-    TrainConfig,
 )
+from aam.config.train import TrainConfig
 from aam.config.unifrac import UnifracConfig
 
 

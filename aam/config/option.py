@@ -31,6 +31,8 @@ def option(
     below: float | None = None,
     alias: str = "",
     derived: str = "",
+    empty: str = "",
+    negative: str = "",
 ) -> Any:
     """Declare a field as an option of the program.
 
@@ -46,10 +48,25 @@ def option(
         A second name, in the spelling of the command line without the dashes.
     derived
         From what the value is derived when it is left out (the field's default is then ``None``).
+    empty
+        What an empty list stands for, where it is not simply none.
+    negative
+        A further name of a switch's off form, beside ``no-NAME``, without the dashes.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    metadata = {"help": help, "limits": limits, "alias": alias, "derived": derived}
+    metadata = {"help": help, "limits": limits, "alias": alias}
+    metadata |= {"derived": derived, "empty": empty, "negative": negative}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+class Column(str):
+    """The name of one column. It may hold commas: a list of columns is given one by one."""
+
+    __slots__ = ()
+
+
+UNDIVIDED = (Path, Column)
+"""Types whose items are given one by one, since they may hold commas."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -197,7 +214,8 @@ def describe_type(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return " or ".join(repr(v) for v in typing.get_args(hint))
     if _is_tuple(hint):
-        return {float: "a list of numbers", Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
+        numbers = {float: "a list of numbers", int: "a list of whole numbers"}
+        return {**numbers, Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
     if typing.get_origin(hint) in (Union, types.UnionType):
         return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
     return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
@@ -214,7 +232,7 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
     if kind is int:
         return value if isinstance(value, int) else int(str(value))
-    if kind not in (float, str, Path) or value is None or isinstance(value, (bool, list, tuple, dict)):
+    if kind not in (float, str, Path, Column) or value is None or isinstance(value, (bool, list, tuple, dict)):
         raise ValueError
     if kind is Path and (value == "" or "\0" in str(value)):
         raise ValueError
@@ -225,9 +243,9 @@ def _convert_one(value: Any, kind: Any) -> Any:
 
 
 def _convert_list(value: Any, item: Any) -> tuple[Any, ...]:
-    """A list, or text: a path is one item as it is, other text is split at its commas."""
+    """A list, or text: a path or a column is one item as it is, other text is split at its commas."""
     if not isinstance(value, (list, tuple)):
-        value = [value] if item is Path else str(value).split(",") if value != "" else []
+        value = [value] if item in UNDIVIDED else str(value).split(",") if value != "" else []
     return tuple(_convert_one(v.strip() if isinstance(v, str) else v, item) for v in value)
 
 
@@ -274,4 +292,4 @@ def _check_limits(field: dataclasses.Field[Any], value: Any, name: str) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | Column) else value

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aam.config.names import COMMANDS, Command
-from aam.config.option import Section, fields, flag, is_switch, sections
+from aam.config.option import UNDIVIDED, Column, Section, fields, flag, is_switch, sections
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
-WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", bool: ""}
+WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN", bool: ""}
 
 INTRODUCTION = """\
 # Reference
@@ -53,8 +53,8 @@ def value_words(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return "|".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) is tuple:
-        word = WORDS[typing.get_args(hint)[0]]
-        return f"{word}..." if word == "PATH" else f"{word},..."
+        item = typing.get_args(hint)[0]
+        return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]},..."
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     return "|".join(map(value_words, kinds)) if kinds else WORDS[hint]
 
@@ -63,7 +63,7 @@ def default_words(field: dataclasses.Field[Any]) -> str:
     """What holds where an option is left out: ``required``, ``derived: ...``, ``default: ...``, or nothing."""
     if field.default is dataclasses.MISSING:
         return "required"
-    if derived := field.metadata["derived"]:
+    if derived := field.metadata["derived"] or field.metadata["empty"]:
         return f"derived: {derived}"
     if field.default is None or field.default == ():
         return ""
@@ -105,13 +105,19 @@ def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
     flags = [flag(name) for name in names]
     if is_switch(hint):
-        flags += [flag(f"no_{name}") for name in names]
+        flags += [flag(name) for name in off_names(field)]
     value = value_words(hint) or "switch"
     if limits := limit_words(field):
         value += f" ({limits})"
     default = default_words(field).removeprefix("default: ")
     cells = (", ".join(f"`{name}`" for name in flags), value, default, field.metadata["help"])
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def off_names(field: dataclasses.Field[Any]) -> list[str]:
+    """The names that turn a switch off."""
+    names = [f"no_{name}" for name in (field.name, field.metadata["alias"]) if name]
+    return [*names, *([field.metadata["negative"]] if field.metadata["negative"] else [])]
 
 
 def _cell(text: str) -> str:

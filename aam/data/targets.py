@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aam.config import TargetOptions
 from aam.errors import InputError
 from aam.files.text import listed, shorten
 
@@ -16,6 +15,31 @@ Kind = Literal["regression", "classification"]
 
 # exp of it still fits float32, so that a wild prediction is a large number and not infinity
 LARGEST_LOG = 80.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRules:
+    """How targets are to be fitted.
+
+    Attributes
+    ----------
+    columns
+        Their columns of the sample sheet; one for classes.
+    classifier
+        Whether they are classes.
+    transform
+        As in :class:`~aam.config.TargetOptions`.
+    normalize_by
+        Columns of the levels of ``zscore-category``.
+    class_weights
+        As in :class:`~aam.config.LossOptions`.
+    """
+
+    columns: tuple[str, ...]
+    classifier: bool = False
+    transform: str = "zscore"
+    normalize_by: tuple[str, ...] = ()
+    class_weights: str | tuple[float, ...] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +124,7 @@ class TargetSpec:
         return np.log1p(values) if self._is_log else values
 
 
-def fit_target(options: TargetOptions, values: np.ndarray, train_rows: np.ndarray, source: str) -> TargetSpec:
+def fit_target(options: TargetRules, values: np.ndarray, train_rows: np.ndarray, source: str) -> TargetSpec:
     """Fit a target on the training samples.
 
     Parameters
@@ -125,22 +149,21 @@ def fit_target(options: TargetOptions, values: np.ndarray, train_rows: np.ndarra
         value = training[0] if options.classifier else f"{training[0]:g}"
         raise InputError(
             source,
-            f"column '{options.metadata_column}' has one value ({shorten(value)}) in the training samples: "
-            "nothing to learn",
+            f"column '{options.columns[0]}' has one value ({shorten(value)}) in the training samples: nothing to learn",
         )
     if options.classifier:
         return _fit_classes(options, values, training, source)
     return _fit_number(options, values, training, source)
 
 
-def _fit_number(options: TargetOptions, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
-    transform = options.target_transform
+def _fit_number(options: TargetRules, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
+    transform = options.transform
     if transform.startswith("log-"):
         too_low = values[values <= -1]
         if len(too_low):
             raise InputError(
                 source,
-                f"column '{options.metadata_column}': {len(too_low)} values are -1 or below (smallest "
+                f"column '{options.columns[0]}': {len(too_low)} values are -1 or below (smallest "
                 f"{too_low.min():g}) and have no log(1 + value)",
                 "--target-transform zscore",
             )
@@ -153,7 +176,7 @@ def _fit_number(options: TargetOptions, values: np.ndarray, training: np.ndarray
     elif transform.endswith("minmax"):
         shift, scale = float(training_learned.min()), float(np.ptp(training_learned)) or 1.0
     return TargetSpec(
-        column=options.metadata_column,
+        column=options.columns[0],
         kind="regression",
         transform=transform,
         shift=shift,
@@ -163,8 +186,8 @@ def _fit_number(options: TargetOptions, values: np.ndarray, training: np.ndarray
     )
 
 
-def _fit_classes(options: TargetOptions, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
-    column = options.metadata_column
+def _fit_classes(options: TargetRules, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
+    column = options.columns[0]
     classes, counts = np.unique(values.astype(str), return_counts=True)
     single = classes[counts == 1]
     if len(single):
@@ -194,7 +217,7 @@ def _fit_classes(options: TargetOptions, values: np.ndarray, training: np.ndarra
     )
 
 
-def _class_weights(options: TargetOptions, trained: np.ndarray, source: str) -> tuple[float, ...]:
+def _class_weights(options: TargetRules, trained: np.ndarray, source: str) -> tuple[float, ...]:
     given = options.class_weights
     if given == "none":
         return ()
@@ -204,7 +227,7 @@ def _class_weights(options: TargetOptions, trained: np.ndarray, source: str) -> 
     if len(weights) != len(trained):
         raise InputError(
             source,
-            f"column '{options.metadata_column}' has {len(trained)} classes, --class-weights {len(weights)} numbers",
+            f"column '{options.columns[0]}' has {len(trained)} classes, --class-weights {len(weights)} numbers",
         )
     if not all(weight > 0 and math.isfinite(weight) for weight in weights):
         raise InputError(source, f"--class-weights must be positive numbers, got {listed(weights)}")

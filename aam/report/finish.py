@@ -57,12 +57,12 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     parts = _predictions(prepared, results)
     for part, predictions in parts.items():
         write_part(run.path / PREDICTIONS[part], predictions)
-    if config.target.forest_baseline:
+    if config.evaluation.forest_baseline:
         _write_forest(run.path / FOREST, prepared)
     found = read_run(run.path)
     judgement = judge_run(found, prepared.target)[0]
     say("", headline(judgement, prepared.target), *verdicts(judgement))
-    if config.target.report:
+    if config.evaluation.report:
         say(f"report: {build_report(run.path)}")
 
 

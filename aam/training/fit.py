@@ -104,7 +104,7 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
     base = model.base if isinstance(model, SequencePredictor) else model
     head = {}
     if isinstance(config, TrainConfig):
-        head = {"loss_type": config.target.loss_type, "linear_path": config.target.linear_path}
+        head = {"loss_type": config.loss.loss_type, "linear_path": config.head.linear_path}
     return ModelDescription(
         options=base.options,
         supervision=base.supervision,

@@ -176,8 +176,8 @@ class TrainingModule(L.LightningModule):
         config = self.plan.config
         linear_path_decay, rates = 0.0, {}
         if isinstance(config, TrainConfig):
-            linear_path_decay = config.target.linear_path_decay
-            shares = {"linear": config.target.linear_path_lr, "asv": config.target.asv_lr}
+            linear_path_decay = config.head.linear_path_decay
+            shares = {"linear": config.head.linear_path_lr, "asv": config.transfer.asv_lr}
             rates = {part: share * config.optim.peak_lr for part, share in shares.items()}
         groups = parameter_groups(self.model, config.optim.weight_decay, linear_path_decay, rates)
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")

@@ -96,7 +96,7 @@ class Plan(Generic[ConfigT]):
     @property
     def is_frozen(self) -> bool:
         """Whether the encoder stays as it is."""
-        return isinstance(self.config, TrainConfig) and self.config.target.freeze_base
+        return isinstance(self.config, TrainConfig) and self.config.transfer.freeze_base
 
     @property
     def fewest_of_step(self) -> int:

@@ -19,7 +19,7 @@ from aam.data.describe import describe
 from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
-from aam.data.targets import TargetSpec, fit_target
+from aam.data.targets import TargetRules, TargetSpec, fit_target
 from aam.files.run_log import say, warn
 from aam.files.text import plural
 from aam.models.embedding_cache import encode_asvs
@@ -115,20 +115,27 @@ def prepare_training(config: TrainConfig) -> Prepared:
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
     device = prepare_device(config.run)
-    path = config.target.pretrained_encoder
+    path = config.transfer.pretrained_encoder
     pretrained = None if path is None else read_encoder(path)
     if pretrained is not None:
         config = adopt_sizes(config, pretrained)
     study, split = _read(config, _request(config))
     assert study.target is not None
     assert study.metadata is not None
-    target = fit_target(config.target, study.target, split.train, study.metadata.source)
+    rules = TargetRules(
+        columns=config.target.metadata_column,
+        classifier=config.target.classifier,
+        transform=config.target_transform,
+        normalize_by=config.target.normalize_by,
+        class_weights=config.loss.class_weights,
+    )
+    target = fit_target(rules, study.target, split.train, study.metadata.source)
     plan = derive(config, StudyFacts.of(study, split), machine_of(device))
     data = _data_module(plan.config, study, split, target)
-    options = plan.config.target
 
     def build(wanted: TrainConfig) -> SequencePredictor:
-        return SequencePredictor(_new_encoder(wanted, study), target, options.loss_type, options.linear_path)
+        loss_type, linear_path = plan.config.loss.loss_type, plan.config.head.linear_path
+        return SequencePredictor(_new_encoder(wanted, study), target, loss_type, linear_path)
 
     plan, memory = _settle(config, plan, data, build, device)
     predictor = build(plan.config).to(device)
@@ -141,7 +148,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
             warn(note)
     started = time.monotonic()
     vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
-    if options.freeze_base:
+    if plan.config.transfer.freeze_base:
         say(f"encoded {plural(len(vectors_AD), 'ASV')} once in {time.monotonic() - started:.1f} s")
     groups = sample_groups(plan.config.split, study)
     _calibrate(predictor, vectors_AD, data, loaded, plan.config, groups)
@@ -154,7 +161,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
         groups=groups,
         data=data,
         model=predictor,
-        frozen_vectors_AD=vectors_AD if options.freeze_base else None,
+        frozen_vectors_AD=vectors_AD if plan.config.transfer.freeze_base else None,
         device=device,
         memory=memory,
     )
@@ -163,10 +170,10 @@ def prepare_training(config: TrainConfig) -> Prepared:
 def _request(config: TrainConfig) -> TargetRequest:
     target = config.target
     return TargetRequest(
-        column=target.metadata_column,
+        column=target.metadata_column[0],
         classifier=target.classifier,
         missing=target.missing,
-        weight_column=target.sample_weight_column,
+        weight_column=config.loss.sample_weight_column,
     )
 
 
@@ -233,7 +240,7 @@ def _calibrate(
     seed = config.run.seed
     batches = _calibration_batches(data, vectors_AD.device)
     if loaded:
-        if config.target.refit_clades:
+        if config.transfer.refit_clades:
             refit_clades(predictor.base, vectors_AD, batches, seed)
         fresh = [head for head in predictor.base.task_heads() if not any(f"heads.{head.name}." in n for n in loaded)]
         calibrate_heads(predictor.base, fresh, vectors_AD, batches)

@@ -101,5 +101,5 @@ def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:
     single = (study.tree, study.distances, study.distance_ids, study.taxonomy, study.metadata)
     lists = (split.train_samples, split.val_samples, split.test_samples)
     yield from (path for path in (*single, *lists) if path is not None)
-    if isinstance(config, TrainConfig) and config.target.pretrained_encoder is not None:
-        yield find_weights(config.target.pretrained_encoder)
+    if isinstance(config, TrainConfig) and config.transfer.pretrained_encoder is not None:
+        yield find_weights(config.transfer.pretrained_encoder)

@@ -53,7 +53,7 @@ def test_the_next_command_is_one_that_train_accepts(study: Path, capsys: pytest.
     command = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert command[:2] == ["aam", "train"]
     config = parse("train", command[2:]).config
-    assert (config.target.metadata_column, config.target.classifier, config.target.missing) == (
+    assert (config.target.metadata_column[0], config.target.classifier, config.target.missing) == (
         "group",
         True,
         ("a", "b c"),

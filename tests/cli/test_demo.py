@@ -24,7 +24,7 @@ def test_every_step_is_a_command_that_is_accepted(tmp_path: Path) -> None:
     train = parse("train", steps[3][1:]).config
     assert train.split.group_column == "subject"
     assert train.split.test_size > 0
-    assert train.target.forest_baseline
+    assert train.evaluation.forest_baseline
     assert train.run.seed == 3
 
 

@@ -185,7 +185,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,val_loss\n1,0.5\n2,0.4\n")
     title, facts = info(tmp_path, capsys)
     assert title == "an unfinished run of aam train"
-    assert facts["target"] == "'age' of m.tsv"
+    assert facts["target"] == "age of m.tsv"
     assert facts["training samples"] == "2"
     assert facts["epochs"] == "2"
     assert facts["continue with"] == f"aam train --resume-from {tmp_path}"

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from aam.config import TargetOptions
-from aam.data.targets import TargetSpec, fit_target
+from aam.data.targets import TargetRules, TargetSpec, fit_target
 from aam.errors import InputError
 
 VALUES = np.array([1.0, 2.0, 4.0, 9.0, 100.0])
@@ -15,12 +14,12 @@ TRAIN = np.array([0, 1, 2, 3])
 
 
 def fit(values: np.ndarray = VALUES, train: np.ndarray = TRAIN, **options: object) -> TargetSpec:
-    return fit_target(TargetOptions(metadata_column="x", **options), values, train, "m.tsv")
+    return fit_target(TargetRules(columns=("x",), **options), values, train, "m.tsv")
 
 
 @pytest.mark.parametrize("transform", ["none", "minmax", "zscore", "log-minmax", "log-zscore"])
 def test_decode_undoes_encode(transform: str) -> None:
-    spec = fit(target_transform=transform)
+    spec = fit(transform=transform)
     encoded = spec.encode(VALUES)
     assert encoded.dtype == np.float32
     assert spec.decode(encoded) == pytest.approx(VALUES, rel=1e-5)
@@ -28,21 +27,21 @@ def test_decode_undoes_encode(transform: str) -> None:
 
 def test_scaling_is_that_of_the_training_samples_alone() -> None:
     training = VALUES[TRAIN]
-    zscore = fit(target_transform="zscore").encode(training)
+    zscore = fit(transform="zscore").encode(training)
     assert zscore.mean() == pytest.approx(0, abs=1e-6)
     assert zscore.std() == pytest.approx(1)
-    minmax = fit(target_transform="minmax").encode(VALUES)
+    minmax = fit(transform="minmax").encode(VALUES)
     assert minmax[:4].min() == 0
     assert minmax[:4].max() == 1
     assert minmax[4] > 1
-    logs = fit(target_transform="log-zscore")
+    logs = fit(transform="log-zscore")
     assert logs.shift == pytest.approx(np.log1p(training).mean())
     spec = fit()
     assert (spec.mean, spec.median) == (4.0, 3.0)
 
 
 def test_a_wild_prediction_of_a_logarithm_stays_finite() -> None:
-    decoded = fit(target_transform="log-zscore").decode(np.array([1e9]))
+    decoded = fit(transform="log-zscore").decode(np.array([1e9]))
     assert np.isfinite(decoded.astype(np.float32)).all()
 
 
@@ -74,7 +73,7 @@ def test_round_trip_through_json(options: dict[str, object]) -> None:
     [
         (np.full(5, 3.0), TRAIN, {}, "m.tsv: column 'x' has one value (3) in the training samples: nothing to learn"),
         (LABELS, np.array([0, 2]), {"classifier": True}, "has one value (b) in the training samples"),
-        (np.array([1, -1.0, 2, -7]), TRAIN, {"target_transform": "log-zscore"}, "2 values are -1 or below (smallest"),
+        (np.array([1, -1.0, 2, -7]), TRAIN, {"transform": "log-zscore"}, "2 values are -1 or below (smallest"),
         (np.array(["a", "a", "b", "b", "c"], object), TRAIN, {"classifier": True}, "class 'c' has 1 sample; at least"),
         (np.array(list("abcd"), object), TRAIN, {"classifier": True}, "4 classes have 1 sample (first: 'a')"),
         (LABELS, np.array([0, 1, 2]), {"classifier": True}, "unknown level 'c' outside of the training samples"),

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from aam.config import TargetOptions
 from aam.data.corruption import Corruption
-from aam.data.targets import fit_target
+from aam.data.targets import TargetRules, fit_target
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model_options, random_batch
@@ -18,7 +17,7 @@ from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_fresh_predictions_have_the_targets_mean_and_a_sane_spread(unit: float, transform: str) -> None:
     values = unit * np.random.default_rng(0).normal(50, 10, 200)
-    options = TargetOptions(metadata_column="x", target_transform=transform)  # type: ignore[arg-type]
+    options = TargetRules(columns=("x",), transform=transform)  # type: ignore[arg-type]
     target = fit_target(options, values, np.arange(160), "sheet.tsv")
     model = fresh_predictor(target)
     model.set_prior(torch.from_numpy(target.encode(values[:160])).mean())

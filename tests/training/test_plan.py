@@ -251,4 +251,4 @@ def test_paths_and_words_go_through() -> None:
     plan = train(tree="tree.nwk", missing=["gone"], freeze_base=True, pretrained_encoder="enc")
     assert plan.config.study.tree == Path("tree.nwk")
     assert plan.config.target.missing == ("gone",)
-    assert plan.config.target.pretrained_encoder == Path("enc")
+    assert plan.config.transfer.pretrained_encoder == Path("enc")

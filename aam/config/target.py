@@ -1,0 +1,203 @@
+"""What `aam train` predicts: the columns, how they are scaled, the head that reads them, and its loss."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aam.config.option import REQUIRED, Column, Section, option
+from aam.errors import ConfigError
+
+Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax", "log-zscore", "quantile", "boxcox"]
+LossType = Literal["mse", "mae", "huber", "quantile", "asymmetric"]
+ELEMENTWISE_LOSSES = ("mse", "mae", "huber")
+MEDIAN = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions(Section):
+    """Column: the target's column of the sample sheet, for all commands that read one."""
+
+    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
+    classifier: bool = option(False, "Treat the target as classes and not as a number.")
+    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(ColumnOptions):
+    """Target: the columns to predict, and how they are scaled."""
+
+    metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
+        REQUIRED,
+        "Column of the sample sheet to predict. Give it several times to predict several numbers at once; a sample "
+        "may lack some of them.",
+    )
+    target_transform: Transform | None = option(
+        None,
+        "How a numeric target is scaled; fitted on the training samples, undone in all results.",
+        derived="zscore; minmax with --bounded-targets; zscore-category with --normalize-by",
+    )
+    normalize_by: tuple[str, ...] = option(
+        (), "Columns within whose levels (jointly) zscore-category takes the mean and the spread."
+    )
+    target_penalty: float = option(1.0, "Weight of the target's loss.", above=0)
+
+    def check(self) -> None:
+        """Refuse what cannot be predicted, or scaled, together."""
+        if len(set(self.metadata_column)) < len(self.metadata_column):
+            raise ConfigError("--metadata-column names a column twice")
+        if self.classifier and len(self.metadata_column) > 1:
+            raise ConfigError(
+                "--classifier takes one --metadata-column: several columns of classes (multi-label) are not supported; "
+                "train one model for each"
+            )
+        if self.classifier and self.target_transform not in (None, "none"):
+            raise ConfigError("--target-transform is for numeric targets, not for --classifier")
+        if self.classifier and self.normalize_by:
+            raise ConfigError("--normalize-by is for numeric targets, not for --classifier")
+        if self.normalize_by and self.target_transform not in (None, "zscore-category"):
+            raise ConfigError(
+                f"--normalize-by needs --target-transform zscore-category, not {self.target_transform}: leave one out"
+            )
+        if self.target_transform == "zscore-category" and not self.normalize_by:
+            raise ConfigError("--target-transform zscore-category needs --normalize-by: within which levels?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadOptions(Section):
+    """Head: how the target is read from the sample's vector."""
+
+    regressor_hidden_dims: tuple[int, ...] | Literal["none"] | None = option(
+        None,
+        "Widths of the head's hidden layers, such as 64,32; 'none' reads the target by one linear layer.",
+        at_least=1,
+        derived="one layer of the model's width",
+    )
+    regressor_dropout: float | None = option(
+        None, "Dropout on what the head's layers read.", at_least=0, below=1, derived="--dropout"
+    )
+    residual_regression_head: bool = option(False, "Add a linear layer beside the head's hidden layers.")
+    target_layer_norm: bool | None = option(
+        None,
+        "Normalise what the head reads.",
+        derived="on where covariates are fused in; without them the sample's vector is normalised already",
+    )
+    bounded_targets: bool = option(
+        False,
+        "Keep predictions between the least and the largest value of the training samples, by a sigmoid.",
+        negative="unbounded-targets",
+    )
+    learnable_output_scale: bool = option(False, "Give every output a trainable scale and bias of its own.")
+    output_activation: Literal["none", "relu", "softplus", "exp"] = option(
+        "none", "Keep predictions above zero (in the target's own units) by this function."
+    )
+    linear_path: bool = option(True, "Add a regularised linear path from the soft clades to the prediction.")
+    linear_path_decay: float = option(0.1, "Weight decay of the linear path.", at_least=0)
+    linear_path_lr: float = option(
+        0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
+    )
+
+    def check(self) -> None:
+        """Refuse parts of the head that exclude each other."""
+        if self.residual_regression_head and self.regressor_hidden_dims == "none":
+            raise ConfigError(
+                "--residual-regression-head needs hidden layers to stand beside: leave out --regressor-hidden-dims none"
+            )
+        if self.bounded_targets and self.output_activation != "none":
+            raise ConfigError("--bounded-targets and --output-activation both bend the output: leave one out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOptions(Section):
+    """Loss: what counts as a bad prediction, and how much of it."""
+
+    loss_type: LossType = option(
+        "huber",
+        "Loss of a numeric target: squared, absolute or Huber's errors, the pinball loss of --quantiles, or errors "
+        "that cost more on one side (--over-penalty, --under-penalty).",
+    )
+    quantiles: tuple[float, ...] = option(
+        (),
+        "Quantiles that --loss-type quantile learns, ascending; 0.5 is the prediction.",
+        above=0,
+        below=1,
+        empty="0.1,0.5,0.9 with --loss-type quantile",
+    )
+    over_penalty: float = option(1.0, "Weight of predictions that are too high, with --loss-type asymmetric.", above=0)
+    under_penalty: float = option(1.0, "Weight of predictions that are too low, with --loss-type asymmetric.", above=0)
+    loss_config: str | None = option(
+        None, 'Loss of single targets as JSON, by column or place: {"age": "mae", "ph": "huber"}; the rest --loss-type.'
+    )
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
+        "none", "Weights of the classes in the loss: balanced, or a list in the classes' sorted order."
+    )
+    label_smoothing: float = option(
+        0.0, "Share of each class label that is spread over all classes.", at_least=0, below=1
+    )
+    sample_weight_column: str | None = option(None, "Column with a positive weight for each sample's loss.")
+    categorical_loss_weights: str | None = option(
+        None,
+        "Weights of the samples by the level of a column: 'auto' makes every level count the same; or JSON such as "
+        '{"winter": 2.0} (other levels: 1).',
+    )
+    categorical_loss_weight_column: str | None = option(
+        None, "The column of --categorical-loss-weights.", derived="the first of --categorical-columns"
+    )
+    count_prediction: bool | None = option(
+        None,
+        "Also learn the samples' relative counts.",
+        derived="on where --count-penalty is above 0",
+    )
+
+    def check(self) -> None:
+        """Refuse settings of a loss that is not used, and quantiles that are none."""
+        if self.quantiles and self.loss_type != "quantile":
+            raise ConfigError("--quantiles needs --loss-type quantile")
+        if list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ConfigError("--quantiles must be ascending, each once")
+        if self.quantiles and MEDIAN not in self.quantiles:
+            raise ConfigError("--quantiles must hold 0.5: the median is the prediction")
+        if self.loss_type != "asymmetric" and (self.over_penalty, self.under_penalty) != (1.0, 1.0):
+            raise ConfigError("--over-penalty and --under-penalty need --loss-type asymmetric")
+        if self.loss_config is not None and self.loss_type not in ELEMENTWISE_LOSSES:
+            raise ConfigError(f"--loss-config cannot be combined with --loss-type {self.loss_type}")
+        if self.loss_config is not None:
+            self.losses_by_target()
+        if self.categorical_loss_weights is None and self.categorical_loss_weight_column is not None:
+            raise ConfigError("--categorical-loss-weight-column needs --categorical-loss-weights")
+        if self.categorical_loss_weights not in (None, "auto"):
+            self.weight_by_level()
+
+    @property
+    def all_quantiles(self) -> tuple[float, ...]:
+        """The quantiles that are learned; none with another loss."""
+        if self.loss_type != "quantile":
+            return ()
+        return self.quantiles or (0.1, MEDIAN, 0.9)
+
+    def losses_by_target(self) -> dict[str, str]:
+        """The content of ``--loss-config``: a loss by column or place."""
+        found = _json_mapping("--loss-config", self.loss_config or "{}")
+        wrong = {name: kind for name, kind in found.items() if kind not in ELEMENTWISE_LOSSES}
+        for name, kind in wrong.items():
+            raise ConfigError(f"--loss-config: '{name}' must be one of {', '.join(ELEMENTWISE_LOSSES)}, got {kind!r}")
+        return found
+
+    def weight_by_level(self) -> dict[str, float]:
+        """The weights that ``--categorical-loss-weights`` lists."""
+        found = _json_mapping("--categorical-loss-weights", self.categorical_loss_weights or "{}")
+        for level, weight in found.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
+                raise ConfigError(f"--categorical-loss-weights: '{level}' must be a positive number, got {weight!r}")
+        return {level: float(weight) for level, weight in found.items()}
+
+
+def _json_mapping(name: str, text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f'{name} must be a JSON object such as {{"name": ...}}')
+    return content

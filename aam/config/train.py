@@ -1,0 +1,223 @@
+"""Everything that `aam train` can be told: what it takes over from pre-training, and how its results are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aam.config.covariates import CovariateOptions
+from aam.config.memory import MemoryOptions, check_batch
+from aam.config.option import Section, option
+from aam.config.sections import (
+    ModelOptions,
+    ObjectiveOptions,
+    OptimOptions,
+    RunOptions,
+    SamplingOptions,
+    SplitOptions,
+    StudyOptions,
+    TableOptions,
+)
+from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
+from aam.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions(Section):
+    """Transfer: what is taken over from a pre-trained encoder, and how fast it may change."""
+
+    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
+    refit_clades: bool = option(
+        True, "Place the soft clades of a pre-trained encoder anew among this study's ASVs before training."
+    )
+    freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
+    gradual_unfreezing: int = option(
+        0,
+        "Epochs after which the next part of the encoder begins to learn, from the top: first the head alone, then the "
+        "encoder layers, the sample layers, and the ASV encoder; 0 trains all from the start.",
+        at_least=0,
+    )
+    layer_lr_decay: float = option(
+        1.0, "Learning rate of each layer as a share of the one above it.", above=0, at_most=1
+    )
+    asv_lr: float = option(
+        0.1,
+        "Learning rate of the ASV encoder and the soft clades as a share of --lr; larger steps disturb every profile.",
+        above=0,
+        at_most=1,
+    )
+    skip_nuc_predictions: bool | None = option(
+        None,
+        "Predict no nucleotides; kept, their accuracy is measured in validation though nothing learns from it.",
+        derived="on where --nuc-penalty is 0",
+        negative="keep-nuc-predictions",
+    )
+
+    def check(self) -> None:
+        """Refuse two ways of holding the encoder still, and a random encoder that is held."""
+        if self.freeze_base and self.gradual_unfreezing:
+            raise ConfigError("--freeze-base never unfreezes: leave out --gradual-unfreezing")
+        if self.freeze_base and self.layer_lr_decay != 1:
+            raise ConfigError("--freeze-base trains no layer of the encoder: leave out --layer-lr-decay")
+        for given, name in ((self.freeze_base, "--freeze-base"), (self.gradual_unfreezing, "--gradual-unfreezing")):
+            if given and self.pretrained_encoder is None:
+                raise ConfigError(f"{name} needs --pretrained-encoder: a random encoder is not worth freezing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions(Section):
+    """Evaluation: how the model is judged, and how sure its predictions are."""
+
+    cv: int | None = option(
+        None,
+        "Cross-validate: every sample is held out once in so many folds, which keep groups whole and balance the "
+        "target; one report for all.",
+        at_least=2,
+    )
+    cv_repeats: int = option(1, "Times that the cross-validation is repeated with other folds.", at_least=1)
+    ensemble: int = option(1, "Models that are trained with seeds of their own and averaged.", at_least=1)
+    val_prediction_passes: int = option(
+        1, "Rarefied draws that are averaged for each held-out sample.", at_least=1, at_most=100
+    )
+    interval_level: float = option(
+        0.9,
+        "Share of new samples whose truth the prediction intervals (or sets of classes) shall hold.",
+        above=0,
+        below=1,
+    )
+    forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")
+    report: bool = option(True, "Write report.html.")
+
+    def check(self) -> None:
+        """Refuse repeats of nothing."""
+        if self.cv is None and self.cv_repeats > 1:
+            raise ConfigError("--cv-repeats needs --cv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that `aam train` can be told."""
+
+    table: TableOptions
+    study: StudyOptions
+    target: TargetOptions
+    head: HeadOptions
+    loss: LossOptions
+    covariates: CovariateOptions
+    transfer: TransferOptions
+    evaluation: EvaluationOptions
+    sampling: SamplingOptions
+    split: SplitOptions
+    model: ModelOptions
+    objective: ObjectiveOptions
+    optim: OptimOptions
+    memory: MemoryOptions
+    run: RunOptions
+
+    def __post_init__(self) -> None:
+        check_batch(self.optim, self.memory)
+        if self.study.metadata is None:
+            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+        self._check_target()
+        self._check_covariates()
+        self._check_transfer()
+        self._check_folds()
+
+    @property
+    def target_transform(self) -> str:
+        """How numbers are scaled, where that is left open too."""
+        target = self.target
+        if target.classifier:
+            return "none"
+        if target.target_transform is not None:
+            return target.target_transform
+        if target.normalize_by:
+            return "zscore-category"
+        return "minmax" if self.head.bounded_targets else "zscore"
+
+    def _check_target(self) -> None:
+        target, head, loss = self.target, self.head, self.loss
+        transform = self.target_transform
+        if target.classifier:
+            self._check_classifier()
+            return
+        for name, given in (
+            ("--class-weights", loss.class_weights != "none"),
+            ("--label-smoothing", loss.label_smoothing),
+        ):
+            if given:
+                raise ConfigError(f"{name} needs --classifier")
+        if head.bounded_targets and transform not in ("minmax", "log-minmax"):
+            raise ConfigError(
+                f"--bounded-targets needs --target-transform minmax or log-minmax: values in {transform} have no bounds"
+            )
+        if head.output_activation != "none" and transform not in ("none", "zscore", "minmax"):
+            raise ConfigError(
+                f"--output-activation does not go with --target-transform {transform}: take none, zscore or minmax"
+            )
+        for name in loss.losses_by_target():
+            places = [str(place) for place in range(len(target.metadata_column))]
+            if name not in (*target.metadata_column, *places):
+                raise ConfigError(
+                    f"--loss-config: '{name}' is none of the targets ({', '.join(target.metadata_column)})"
+                )
+        if loss.loss_type == "quantile" and (head.bounded_targets or head.output_activation != "none"):
+            raise ConfigError("--loss-type quantile goes with an unbounded output: leave the head's bounds out")
+
+    def _check_classifier(self) -> None:
+        head, loss = self.head, self.loss
+        numeric = {
+            "--bounded-targets": head.bounded_targets,
+            "--learnable-output-scale": head.learnable_output_scale,
+            "--output-activation": head.output_activation != "none",
+            "--loss-type": loss.loss_type not in ("huber",),
+            "--loss-config": loss.loss_config is not None,
+            "--conditional-output-scaling": bool(self.covariates.conditional_output_scaling),
+        }
+        wrong = [name for name, given in numeric.items() if given]
+        if wrong:
+            raise ConfigError(f"{wrong[0]} is for numeric targets, not for --classifier")
+
+    def _check_covariates(self) -> None:
+        given = set(self.covariates.columns)
+        answers = [column for column in self.target.metadata_column if column in given]
+        if answers:
+            raise ConfigError(f"'{answers[0]}' is the target: it cannot be a covariate as well")
+        loss = self.loss
+        no_column = loss.categorical_loss_weight_column is None and not self.covariates.categorical_columns
+        if loss.categorical_loss_weights is not None and no_column:
+            raise ConfigError("--categorical-loss-weights needs --categorical-loss-weight-column")
+        heads = self.covariates.cross_attn_heads
+        if heads is not None and self.model.embedding_dim % heads:
+            raise ConfigError(f"--cross-attn-heads {heads} does not divide --embedding-dim {self.model.embedding_dim}")
+
+    def _check_transfer(self) -> None:
+        objective, transfer = self.objective, self.transfer
+        weights = (objective.penalty, objective.nuc_penalty, objective.count_penalty)
+        if transfer.freeze_base and any(weights):
+            raise ConfigError("--freeze-base trains only the target's head: set the self-supervised penalties to 0")
+        if transfer.skip_nuc_predictions and objective.nuc_penalty:
+            raise ConfigError("--skip-nuc-predictions leaves nothing for --nuc-penalty to weigh: leave one out")
+        counts = self.loss.count_prediction
+        if counts and objective.count_penalty == 0:
+            raise ConfigError("--count-prediction with --count-penalty 0 would learn nothing of it: leave one out")
+        if counts and transfer.freeze_base:
+            raise ConfigError("--freeze-base trains only the target's head: leave out --count-prediction")
+        if counts is False and objective.count_penalty:
+            raise ConfigError("--no-count-prediction leaves nothing for --count-penalty to weigh: leave one out")
+
+    def _check_folds(self) -> None:
+        split, evaluation = self.split, self.evaluation
+        if evaluation.cv is None:
+            return
+        given = {
+            "--test-size": split.test_size > 0,
+            "--split-column": split.split_column is not None,
+            "--train-samples": split.train_samples is not None,
+        }
+        wrong = [name for name, used in given.items() if used]
+        if wrong:
+            raise ConfigError(f"--cv makes its own folds: leave out {wrong[0]}")
+
+
+__all__ = ["ELEMENTWISE_LOSSES", "EvaluationOptions", "TrainConfig", "TransferOptions"]
