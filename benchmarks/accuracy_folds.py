@@ -74,7 +74,7 @@ def read_samples(folder: Path, benchmark: Benchmark) -> Samples:
         TableOptions(table=(folder / "table.biom",)),
         StudyOptions(metadata=folder / "metadata.tsv", where=benchmark.where or None),
         None,
-        TargetRequest(column=benchmark.target, classifier=benchmark.classifier),
+        TargetRequest(columns=(benchmark.target,), classifier=benchmark.classifier),
     )
     assert study.metadata is not None
     assert study.target is not None

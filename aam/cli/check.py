@@ -116,7 +116,7 @@ def _request(config: CheckConfig) -> TargetRequest | None:
     options = config.check
     if options.metadata_column is None:
         return None
-    return TargetRequest(column=options.metadata_column, classifier=options.classifier, missing=options.missing)
+    return TargetRequest(columns=(options.metadata_column,), classifier=options.classifier, missing=options.missing)
 
 
 def _run_config(config: CheckConfig) -> Any:

@@ -81,7 +81,7 @@ def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
 
 def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     options = config.forest
-    request = TargetRequest(column=options.metadata_column, classifier=options.classifier, missing=options.missing)
+    request = TargetRequest(columns=(options.metadata_column,), classifier=options.classifier, missing=options.missing)
     study = load_study(config.table, config.study, None, request)
     assert study.metadata is not None
     assert study.target is not None

@@ -49,21 +49,21 @@ class FlowStep:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetRequest:
-    """The column to predict, as far as reading the study needs to know it.
+    """The columns to predict, as far as reading the study needs to know them.
 
     Attributes
     ----------
-    column
-        Its name.
+    columns
+        Their names; one where it holds classes.
     classifier
-        Whether it holds classes and not numbers.
+        Whether they hold classes and not numbers.
     missing
         Further words that mean a missing value.
     weight_column
         Column with a weight for each sample.
     """
 
-    column: str
+    columns: tuple[str, ...]
     classifier: bool = False
     missing: tuple[str, ...] = ()
     weight_column: str | None = None
@@ -88,7 +88,7 @@ class Alignment:
         self.table_name = table_name
         self.table_ids = table.sample_ids
         self.metadata: Metadata | None = None
-        self.target: np.ndarray | None = None
+        self.targets: dict[str, np.ndarray] = {}
         self.weights: np.ndarray | None = None
         self.tree: Tree | None = None
         self.tips: np.ndarray | None = None
@@ -114,16 +114,20 @@ class Alignment:
         self._keep("Condition", holds, f"{shorten(where, 60)} does not hold", metadata.source)
 
     def take_target(self, request: TargetRequest) -> None:
-        """Keep the samples that have a value to predict, and take values and weights."""
+        """Keep the samples that have a value to predict in some of the columns, and take values and weights."""
         assert self.metadata is not None
-        if request.classifier:
-            values = self.metadata.labels(request.column, request.missing)
-            present = np.array([value != "" for value in values])
-        else:
-            values = self.metadata.numeric(request.column, request.missing)
-            present = ~np.isnan(values)
-        self._keep("Target", present, f"'{shorten(request.column)}' is missing", self.metadata.source)
-        self.target = values[present]
+        present = np.zeros(len(self.table.sample_ids), dtype=bool)
+        for column in request.columns:
+            if request.classifier:
+                values = self.metadata.labels(column, request.missing)
+                present |= np.array([value != "" for value in values])
+            else:
+                values = self.metadata.numeric(column, request.missing)
+                present |= ~np.isnan(values)
+            self.targets[column] = values
+        names = " and ".join(f"'{shorten(column)}'" for column in request.columns)
+        verb = "is" if len(request.columns) == 1 else "are"
+        self._keep("Target", present, f"{names} {verb} missing", self.metadata.source)
         if request.weight_column is not None:
             self.weights = sample_weights(self.metadata, request.weight_column)
 
@@ -175,7 +179,7 @@ class Alignment:
             rows = np.flatnonzero(kept)
             self.table = self.table.select(rows)
             self.metadata = None if self.metadata is None else self.metadata.select(self.table.sample_ids)
-            self.target = None if self.target is None else self.target[rows]
+            self.targets = {column: values[rows] for column, values in self.targets.items()}
             self.weights = None if self.weights is None else self.weights[rows]
 
     def _keep_asvs(self, kept: np.ndarray) -> None:

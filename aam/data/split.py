@@ -195,12 +195,13 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
 
 
 def _strata(values: np.ndarray, kind: Kind | None) -> np.ndarray:
-    """Class of each sample, or its decile of the target (its quartile where there are few samples)."""
+    """Class of each sample, or its decile of the target (its quartile where there are few); missing ones are last."""
     if kind == "classification":
         return np.unique(values.astype(str), return_inverse=True)[1]
-    num_bins = 10 if len(values) >= 10 * SAMPLES_PER_DECILE else 4
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, num_bins + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right")
+    present = values[~np.isnan(values)]
+    num_bins = 10 if len(present) >= 10 * SAMPLES_PER_DECILE else 4
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, num_bins + 1)[1:-1]))
+    return np.searchsorted(np.append(edges, np.inf), values, side="right")
 
 
 def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

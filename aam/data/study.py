@@ -42,8 +42,9 @@ class Study:
         A number for each sample that depends on its id alone (uint64); seeds its draws.
     metadata
         The sample sheet; None where there is none.
-    target
-        The values to predict: float64, or labels. None where nothing is to be predicted.
+    targets
+        Column -> the values to predict: float64 with NaN where one is missing, or labels. Empty where nothing is to
+        be predicted.
     weights
         A weight for each sample, where a column gives it.
     tree, phylogeny
@@ -67,7 +68,7 @@ class Study:
     lengths: np.ndarray
     keys: np.ndarray
     metadata: Metadata | None
-    target: np.ndarray | None
+    targets: Mapping[str, np.ndarray]
     weights: np.ndarray | None
     tree: Tree | None
     phylogeny: Phylogeny | None
@@ -86,6 +87,11 @@ class Study:
     def sample_ids(self) -> np.ndarray:
         """Ids of the kept samples."""
         return self.table.sample_ids
+
+    @property
+    def target(self) -> np.ndarray | None:
+        """The values of the first column to predict, by which parts are balanced."""
+        return next(iter(self.targets.values()), None)
 
     @property
     def longest_sequence(self) -> int:
@@ -216,7 +222,7 @@ def _make_study(alignment: Alignment, taxonomy: Taxonomy | None, taxonomy_level:
         lengths=(tokens != PAD).sum(axis=1),
         keys=np.array([sample_key(sample_id) for sample_id in table.sample_ids], dtype=np.uint64),
         metadata=alignment.metadata,
-        target=alignment.target,
+        targets=alignment.targets,
         weights=alignment.weights,
         tree=tree,
         phylogeny=phylogeny,

@@ -170,7 +170,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
 def _request(config: TrainConfig) -> TargetRequest:
     target = config.target
     return TargetRequest(
-        column=target.metadata_column[0],
+        columns=target.metadata_column,
         classifier=target.classifier,
         missing=target.missing,
         weight_column=config.loss.sample_weight_column,

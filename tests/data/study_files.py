@@ -92,12 +92,13 @@ def make_study(
         "lengths": (tokens != PAD).sum(axis=1),
         "keys": np.array([sample_key(i) for i in ids], dtype=np.uint64),
         "metadata": Metadata("m.tsv", ids, sheet, ()) if columns is not None else None,
+        "targets": {},
         "taxonomy_classes": (),
         "table_ids": ids,
         "flow": (),
         "notes": (),
     }
-    absent = ("target", "weights", "tree", "phylogeny", "distances", "taxonomy_labels", "rarefy_depth")
+    absent = ("weights", "tree", "phylogeny", "distances", "taxonomy_labels", "rarefy_depth")
     return Study(**(dict.fromkeys(absent) | values | fields))
 
 

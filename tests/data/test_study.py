@@ -13,7 +13,7 @@ from aam.data.study import Study, TargetRequest, load_study, study_problems
 from aam.errors import AamError, ConfigError, InputError
 from tests.data.study_files import NUM_SAMPLES, Files, write_sheet, write_study, write_table
 
-AGE = TargetRequest(column="age")
+AGE = TargetRequest(columns=("age",))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def steps(study: Study) -> dict[str, tuple[int, int]]:
 
 
 def test_everything_follows_the_table(files: Files) -> None:
-    study = load(files, TargetRequest(column="age", weight_column="weight"))
+    study = load(files, TargetRequest(columns=("age",), weight_column="weight"))
     order = np.argsort(files.sequences)
     assert study.sample_ids.tolist() == files.sample_ids
     assert study.table.counts.toarray().tolist() == files.counts[:, order].tolist()
@@ -77,7 +77,7 @@ def test_a_condition_and_missing_values_leave_samples_out(files: Files) -> None:
     ages |= {"s03": "", "s05": "NA", "s07": "unknown", "elsewhere": "not a number"}
     del ages["s00"]
     sheet(files, ages)
-    request = TargetRequest(column="age", missing=("unknown",))
+    request = TargetRequest(columns=("age",), missing=("unknown",))
     study = load(files, request)
     assert steps(study) == {"Table": (12, 0), "Sample sheet": (11, 1), "Target": (8, 3)}
     assert study.flow[-1].examples == ("s03", "s05", "s07")
@@ -98,7 +98,7 @@ def test_a_condition_on_the_sheet(files: Files) -> None:
 
 
 def test_labels(files: Files) -> None:
-    study = load(files, TargetRequest(column="site", classifier=True))
+    study = load(files, TargetRequest(columns=("site",), classifier=True))
     assert study.target is not None
     assert study.target.tolist() == ["abc"[i % 3] for i in range(NUM_SAMPLES)]
 
@@ -246,7 +246,7 @@ def test_weights_must_be_given_and_positive(files: Files, weight: str, message: 
     rows = [[i, "1", weight if i == "s04" else "2"] for i in files.sample_ids]
     write_sheet(files.folder / "metadata.tsv", ["id", "age", "w"], rows)
     with pytest.raises(InputError) as caught:
-        load(files, TargetRequest(column="age", weight_column="w"))
+        load(files, TargetRequest(columns=("age",), weight_column="w"))
     assert message in str(caught.value)
 
 
@@ -260,7 +260,7 @@ def test_options_that_need_a_sheet(files: Files) -> None:
 def test_all_problems_at_once(files: Files, tmp_path: Path) -> None:
     (tmp_path / "bad.nwk").write_text("(A:1,B:1")
     (tmp_path / "u.tsv").write_text("")
-    request = TargetRequest(column="aeg", weight_column="weight")
+    request = TargetRequest(columns=("aeg",), weight_column="weight")
     options = files.study(tree=tmp_path / "bad.nwk", distances=tmp_path / "u.tsv", where="nothing = 1")
     problems = study_problems(files.table(), options, SamplingOptions(rarefy_depth=10**6), request)
     for words in ("bad.nwk: ", "u.tsv: ", "nothing", "no column 'aeg'", "no sample has 1,000,000 reads"):

@@ -22,7 +22,7 @@ SAMPLES = ["s1", "0012", "1E5", "\N{GREEK SMALL LETTER BETA}", "10.10"]
 SEQUENCES = random_sequences(8)
 COUNTS = random_counts(len(SAMPLES), len(SEQUENCES))
 SAMPLING = SamplingOptions(rarefy_depth=50)
-AGE = TargetRequest(column="age")
+AGE = TargetRequest(columns=("age",))
 
 
 @pytest.fixture(autouse=True)
