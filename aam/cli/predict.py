@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -15,12 +16,16 @@ from rich.progress import track
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, InputError
 from aam.files.atomic import atomic_write, check_output
-from aam.files.text import plural
+from aam.files.text import listed, plural
 
 if TYPE_CHECKING:
+    from aam.data.covariates import Covariates
+    from aam.data.metadata import Metadata
     from aam.data.study import Study
-    from aam.data.targets import TargetSpec
-    from aam.interpret.predict import Passes
+    from aam.data.targets import Targets
+    from aam.interpret.predict import Draws
+    from aam.models.folder import ModelDescription
+    from aam.report.forecast import Forecast
 
 SAMPLES_AT_ONCE = 512
 
@@ -28,59 +33,86 @@ SAMPLES_AT_ONCE = 512
 def run(config: PredictConfig) -> None:
     """Predict every sample of a table with a model folder."""
     from aam.interpret.predict import read_for_model
-    from aam.models.folder import load_model
+    from aam.models.folder import load_models
 
     options = config.predict
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
         raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
     console = Console(highlight=False, soft_wrap=True)
-    model, description = load_model(options.model)
-    target = description.target
-    if target is None:
+    models, description = load_models(options.model)
+    if description.targets is None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
     study, sampling = read_for_model(config.table, description)
-    observed = _observed(options.metadata, target, study)
-    for note in _notes(study):
+    sheet = _sheet(options.metadata, description, study)
+    covariates = None if description.covariates is None else description.covariates.encode(sheet)
+    notes = [*_notes(study), *([] if description.covariates is None else description.covariates.notes(sheet))]
+    for note in notes:
         console.print(note, markup=False)
     started = time.monotonic()
-    with _passes(config, model, study, sampling) as passes:
-        _write(options.output, study, target, observed, options.output_variance, passes)
+    with _draws(config, models, study, sampling, covariates) as draws:
+        _write(config, study, sheet, _forecast(config, description), draws)
     took = time.monotonic() - started
-    console.print(
-        f"predicted {target.column} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}", markup=False
-    )
+    what = listed(description.targets.columns)
+    console.print(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}", markup=False)
 
 
 @contextmanager
-def _passes(config: PredictConfig, model: object, study: Study, sampling: object) -> Iterator[Iterator[Passes]]:
+def _draws(
+    config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None
+) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
     from aam.data.datamodule import LoaderOptions
-    from aam.interpret.predict import Interpreter, predict_in_passes
+    from aam.interpret.predict import Interpreter, predict_in_draws
     from aam.training.device import choose_device
 
     options = config.predict
     loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)
-    interpreter = Interpreter(model, study, sampling, loading, choose_device(options.device))  # type: ignore[arg-type]
-    passes = predict_in_passes(interpreter, np.arange(len(study)), options.prediction_passes, SAMPLES_AT_ONCE)
+    interpreter = Interpreter(models, study, sampling, loading, choose_device(options.device), covariates)
+    draws = predict_in_draws(interpreter, np.arange(len(study)), options.prediction_passes, SAMPLES_AT_ONCE)
     total = -(-len(study) // SAMPLES_AT_ONCE)
     console = Console(stderr=True)
     hidden = not (options.progress and console.is_terminal)
-    yield iter(track(passes, "predicting", total=total, console=console, disable=hidden, transient=True))
+    yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
 
 
-def _observed(metadata: Path | None, target: TargetSpec, study: Study) -> dict[str, str]:
-    """The target's cells of the sample sheet, where it has the column."""
-    from aam.data.metadata import read_metadata
+def _forecast(config: PredictConfig, description: ModelDescription) -> Forecast:
+    from aam.report.forecast import Forecast
 
-    if metadata is None:
-        return {}
-    sheet = read_metadata(metadata)
-    if target.column not in sheet.columns:
-        return {}
-    cells = sheet.columns[target.column]
-    found = dict(zip(sheet.sample_ids, cells, strict=True))
-    return {str(sample_id): str(found.get(sample_id, "")) for sample_id in study.sample_ids}
+    assert description.targets is not None
+    level = config.predict.interval_level or description.interval_level
+    return Forecast(
+        targets=description.targets,
+        quantiles=description.loss.all_quantiles,
+        calibrations=description.calibrations,
+        level=level,
+    )
+
+
+def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Metadata:
+    """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
+
+    Raises
+    ------
+    InputError
+        If the model needs columns of the sheet, and there is no sheet or no such column.
+    """
+    from aam.data.metadata import Metadata, read_metadata
+
+    needed = description.needed_columns
+    if path is None and needed:
+        raise InputError(
+            "--metadata", "is needed: the model was told of samples", f"give a sample sheet with {listed(needed, 6)}"
+        )
+    if path is None:
+        return Metadata("", study.sample_ids, {}, ())
+    sheet = read_metadata(path)
+    for column in needed:
+        sheet.column(column)
+    row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
+    rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
+    columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
+    return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns)
 
 
 def _notes(study: Study) -> Iterator[str]:
@@ -96,34 +128,33 @@ def _notes(study: Study) -> Iterator[str]:
 
 
 def _write(
-    path: Path,
-    study: Study,
-    target: TargetSpec,
-    observed: dict[str, str],
-    with_spread: bool,
-    passes: Iterator[Passes],
+    config: PredictConfig, study: Study, sheet: Metadata, forecast: Forecast, draws: Iterator[Draws]
 ) -> None:
-    header = ["sample_id", "predicted", *(f"probability_{name}" for name in target.classes)]
-    header += (["predicted_std"] if with_spread else []) + (["observed"] if observed else [])
-    with atomic_write(path) as file:
-        file.write("\t".join(header) + "\n")
-        for some in passes:
-            for row, cells in zip(some.rows_B, _rows(some, target, with_spread), strict=True):
-                sample_id = str(study.sample_ids[row])
-                more = [observed[sample_id]] if observed else []
-                file.write("\t".join([sample_id, *cells, *more]) + "\n")
+    """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
+    from aam.report.forecast import Samples
+    from aam.report.predictions import prediction_cells, prediction_names, suffixes
+
+    targets = forecast.targets
+    endings = suffixes(targets.columns)
+    copied = [(f"observed{end}", sheet.columns[c]) for c, end in _with(targets, endings) if c in sheet.columns]
+    level_N = targets.level_codes(sheet)
+    with atomic_write(config.predict.output) as file:
+        for place, some in enumerate(draws):
+            unknown = {column: np.full(len(some.rows_B), np.nan) for column in targets.columns}
+            samples = Samples(
+                sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B]
+            )
+            tables = forecast.predictions(some.learned, samples)
+            if not config.predict.output_variance:
+                tables = [dataclasses.replace(table, deviation=None) for table in tables]
+            if place == 0:
+                names = [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
+                file.write("\t".join(["sample_id", *names, *(name for name, _ in copied)]) + "\n")
+            for row, study_row in enumerate(some.rows_B):
+                cells = [cell for table in tables for cell in prediction_cells(table, row)]
+                more = [str(column[study_row]) for _, column in copied]
+                file.write("\t".join([str(samples.sample_ids[row]), *cells, *more]) + "\n")
 
 
-def _rows(some: Passes, target: TargetSpec, with_spread: bool) -> Iterator[Sequence[str]]:
-    """Prediction, probabilities and spread of each sample, as text."""
-    from aam.interpret.predict import labels_of
-
-    if target.kind == "regression":
-        for mean, deviation in zip(some.mean, some.deviation, strict=True):
-            yield [f"{mean:.10g}", *([f"{deviation:.6g}"] if with_spread else [])]
-        return
-    labels = labels_of(target, some.mean)
-    best = some.mean.argmax(axis=1)
-    for row, label in enumerate(labels):
-        spread = [f"{some.deviation[row, best[row]]:.6g}"] if with_spread else []
-        yield [str(label), *(f"{p:.6g}" for p in some.mean[row]), *spread]
+def _with(targets: Targets, endings: list[str]) -> Iterator[tuple[str, str]]:
+    return zip(targets.columns, endings, strict=True)

@@ -40,7 +40,7 @@ def run(config: ForestConfig) -> None:
     parts = _predict(config, study, split, target)
     results = _judge(parts, target)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_predictions(options.output, parts)
+    write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
     _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
     console.print(_grid(results, f"{target.column} ({options.features} features)"))
     console.print(f"predictions: {options.output}\nmetrics: {metrics_path}", markup=False)

@@ -1,12 +1,12 @@
-"""Predictions and sample vectors of a trained model, batch by batch.
+"""Predictions and sample vectors of trained models, batch by batch.
 
-Legend of shapes: ``B`` samples, ``A`` ASVs of the table, ``C`` classes, ``D`` width.
+Legend of shapes: ``B`` samples, ``A`` ASVs of the table, ``T`` targets, ``Q`` quantiles, ``C`` classes, ``D`` width.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +15,15 @@ import torch
 
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.datamodule import LoaderOptions, StudyDataModule
+from aam.data.covariates import Covariates
 from aam.data.dataset import Collate
 from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split
 from aam.data.study import Study, load_study
-from aam.data.targets import TargetSpec
 from aam.models.embedding_cache import encode_asvs
 from aam.models.folder import ModelDescription
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,24 @@ class Output:
     rows_B
         Their rows in the study.
     vectors_BD
-        Sample vectors.
-    values
-        Predictions in the user's units (``B``), or class probabilities (``B x C``); None for an encoder.
+        Sample vectors; those of the first model where there are several.
+    learned
+        Predictions in the space that the model learned: numbers ``B x T``, quantiles ``B x T x Q``, or class
+        probabilities ``B x C``; None for an encoder.
     """
 
     rows_B: np.ndarray
     vectors_BD: np.ndarray
-    values: np.ndarray | None
+    learned: np.ndarray | None
 
 
 class Interpreter:
-    """A model in evaluation mode and a study whose ASVs it has encoded, each once.
+    """Models in evaluation mode and a study whose ASVs they have encoded, each once.
 
     Parameters
     ----------
-    model
-        An encoder or a predictor.
+    models
+        An encoder, a predictor, or the predictors of an ensemble, whose predictions are averaged.
     study
         Any study; its ASVs need not be those that the model was trained on.
     sampling
@@ -60,26 +61,29 @@ class Interpreter:
         Batch size and seed of the draws.
     device
         Where to compute.
+    covariates
+        What is known of the samples besides, where the models were told.
     """
 
     def __init__(
         self,
-        model: SequenceEncoder | SequencePredictor,
+        models: Sequence[SequenceEncoder | SequencePredictor],
         study: Study,
         sampling: SamplingOptions,
         options: LoaderOptions,
         device: torch.device,
+        covariates: Covariates | None = None,
     ) -> None:
-        self.model = model.to(device).eval()
-        base = model.base if isinstance(model, SequencePredictor) else model
-        self.vectors_AD = encode_asvs(base.asv_encoder, study.tokens, device)
+        self.models = [model.to(device).eval() for model in models]
+        self.device = device
+        self.vectors_AD = [encode_asvs(encoder_of(model).asv_encoder, study.tokens, device) for model in models]
         nobody = np.empty(0, dtype=np.int64)
-        collate = Collate.of(study, ObjectiveTargets())
+        collate = Collate.of(study, ObjectiveTargets(), covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
 
     @torch.no_grad()
     def run(self, rows: np.ndarray, draw: int = 0) -> Iterator[Output]:
-        """What the model says of samples, in the order given.
+        """What the models say of samples, in the order given.
 
         Parameters
         ----------
@@ -89,30 +93,39 @@ class Interpreter:
             Which of the fixed rarefied draws; 0 is that of validation.
         """
         for batch in self.data.fixed_loader(rows, draw):
-            on_device = batch.to(self.vectors_AD.device)
-            encoded = self.model(on_device, None, self.vectors_AD[on_device.asvs_U])
-            values = None
-            if isinstance(self.model, SequencePredictor):
-                values = self.model.target.decode(self.model.predict(encoded).float().cpu().numpy())
-            yield Output(batch.rows_B.numpy(), encoded.sample.sample_BD.float().cpu().numpy(), values)
+            on_device = batch.to(self.device)
+            vectors_BD, learned = [], []
+            for model, vectors_AD in zip(self.models, self.vectors_AD, strict=True):
+                encoded = model(on_device, None, vectors_AD[on_device.asvs_U])
+                vectors_BD.append(encoded.sample.sample_BD.float().cpu().numpy())
+                if isinstance(model, SequencePredictor):
+                    learned.append(model.predict(encoded).double().cpu().numpy())
+            yield Output(batch.rows_B.numpy(), vectors_BD[0], np.mean(learned, axis=0) if learned else None)
 
 
 @dataclass(frozen=True)
-class Passes:
-    """Predictions averaged over rarefied draws, and their standard deviation over the draws (0 for a single one)."""
+class Draws:
+    """Predictions of some samples from several rarefied draws, in the space that the model learned.
+
+    Attributes
+    ----------
+    rows_B
+        Rows of the study.
+    learned
+        As in :class:`Output`, with the draws as the first axis.
+    """
 
     rows_B: np.ndarray
-    mean: np.ndarray
-    deviation: np.ndarray
+    learned: np.ndarray
 
 
-def predict_in_passes(interpreter: Interpreter, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Passes]:
+def predict_in_draws(interpreter: Interpreter, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
     """Predict samples, each from several draws; in memory that does not grow with the number of samples.
 
     Parameters
     ----------
     interpreter
-        Holds a predictor.
+        Holds predictors.
     rows
         Rows of its study.
     passes
@@ -122,13 +135,11 @@ def predict_in_passes(interpreter: Interpreter, rows: np.ndarray, passes: int, a
     """
     for start in range(0, len(rows), at_once):
         some = rows[start : start + at_once]
-        draws = np.stack([_values(interpreter, some, draw) for draw in range(passes)])
-        yield Passes(some, draws.mean(axis=0), draws.std(axis=0))
+        yield Draws(some, np.stack([_learned(interpreter, some, draw) for draw in range(passes)]))
 
 
-def _values(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarray:
-    outputs = [output.values for output in interpreter.run(rows, draw)]
-    return np.concatenate([values for values in outputs if values is not None])
+def _learned(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarray:
+    return np.concatenate([output.learned for output in interpreter.run(rows, draw) if output.learned is not None])
 
 
 def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
@@ -146,9 +157,3 @@ def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[
     study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
     sampling = SamplingOptions(token_limit=data["token_limit"], asv_sampling=data["asv_sampling"])
     return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), sampling
-
-
-def labels_of(target: TargetSpec, probabilities_BC: np.ndarray) -> np.ndarray:
-    """The most probable class of each sample."""
-    labels: np.ndarray = np.array(target.classes, dtype=object)[probabilities_BC.argmax(axis=1)]
-    return labels

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, hstack, issparse
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from aam.data.targets import TargetSpec
@@ -122,12 +122,12 @@ def predict_with_forest(
     target: TargetSpec,
     *,
     features: FeatureKind = "asv",
-    n_estimators: int = 500,
-    max_features: MaxFeatures | None = None,
-    seed: int = 42,
-    n_jobs: int = -1,
+    covariates: np.ndarray | None = None,
+    **settings: Any,
 ) -> dict[str, Predictions]:
     """Fit a random forest on a study's training samples and predict its validation and test samples.
+
+    Training samples without a value of the target are passed over; other samples are predicted all the same.
 
     Parameters
     ----------
@@ -139,30 +139,37 @@ def predict_with_forest(
         The target as fitted on the training samples.
     features
         ``asv``, ``clr`` or ``clades``; see :func:`~aam.report.forest_features.forest_features`.
-    n_estimators, max_features, seed, n_jobs
-        As in :func:`fit_forest`.
+    covariates
+        What the model is told besides, ``N x F``: the forest is told it too.
+    settings
+        ``n_estimators``, ``max_features``, ``seed`` and ``n_jobs`` of :func:`fit_forest`.
 
     Returns
     -------
     dict
         Part -> predictions.
     """
-    assert study.target is not None
-    table = forest_features(study, features, split.train)
+    values = study.targets[target.column]
+    known = split.train if target.classes else split.train[~np.isnan(values[split.train])]
+    table = with_covariates(forest_features(study, features, known), covariates)
     forest = fit_forest(
-        table[split.train],
-        study.target[split.train],
+        table[known],
+        values[known],
         classes=target.classes,
-        n_estimators=n_estimators,
-        max_features=max_features,
-        seed=seed,
-        n_jobs=n_jobs,
+        **settings,
     )
     return {
-        part: forest.predict(table[rows], study.sample_ids[rows], study.target[rows])
+        part: forest.predict(table[rows], study.sample_ids[rows], values[rows])
         for part, rows in split.parts().items()
         if part != "train"
     }
+
+
+def with_covariates(features: Features, covariates: np.ndarray | None) -> Features:
+    """Features of the samples with what is known of them besides."""
+    if covariates is None:
+        return features
+    return hstack([csr_array(features), csr_array(covariates)], format="csr")
 
 
 def constant_predictions(predictions: Predictions, target: TargetSpec) -> Predictions:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
 from aam.files.atomic import write_text
 from aam.files.text import plural
@@ -57,45 +58,75 @@ def build_report(run: Path) -> Path:
         If the folder holds no run or no predictions, or a file of it is damaged.
     """
     record = read_run(run)
-    target = record.target
-    if target is not None and not record.predictions:
+    targets = record.targets
+    if targets is not None and not record.predictions:
         raise InputError(
             run, "there are no predictions (val_predictions.tsv)", "a report needs a run that came to its end"
         )
-    page = _encoder_page(record) if target is None else _predictor_page(record, target)
+    page = _encoder_page(record) if targets is None else _predictor_page(record, targets)
     path = run / REPORT
     write_text(path, render(page))
     return path
 
 
 def judge_run(record: RunRecord, target: TargetSpec) -> list[Judgement]:
-    """The model and its baselines on each part, the one of the headline first."""
+    """The model and its baselines on each part that has truths of a target, the one of the headline first."""
     parts = sorted(record.predictions, key=lambda part: part != record.judged_part)
-    return [judge(part, record.predictions[part], record.forest.get(part), target) for part in parts]
-
-
-def _predictor_page(record: RunRecord, target: TargetSpec) -> Page:
-    judgements = judge_run(record, target)
-    first = judgements[0]
-    sections = [
-        data_section(record),
-        comparison_section(first, target),
-        predictions_section(first, target),
-        training_section(record),
-        map_section(record),
-        metrics_section(judgements, record.config.get("group_column")),
-        worst_section(first, target),
-        method_section(record),
+    return [
+        judge(part, found[target.column], record.forest.get(part, {}).get(target.column), target)
+        for part in parts
+        if target.column in (found := record.predictions[part])
     ]
+
+
+def _predictor_page(record: RunRecord, targets: Targets) -> Page:
+    judged = [(spec, judgements) for spec in targets.specs if (judgements := judge_run(record, spec))]
+    results: list[Section | None] = []
+    details: list[Section | None] = []
+    told: list[str] = []
+    for place, (spec, judgements) in enumerate(judged):
+        first = judgements[0]
+        results += _labelled([comparison_section(first, spec), predictions_section(first, spec)], targets, place)
+        metrics = metrics_section(judgements, record.config.get("group_column"))
+        details += _labelled([metrics, worst_section(first, spec)], targets, place)
+        told += [headline(first, spec), *verdicts(first)]
     return Page(
         kicker="AAM report",
-        title=f"{target.column} \u00b7 {record.path.resolve().name}",
-        headline=headline(first, target),
-        verdicts=[*verdicts(first), *record.notes],
-        tiles=tiles(first),
-        sections=_present(sections),
+        title=f"{', '.join(targets.columns)} \u00b7 {record.path.resolve().name}",
+        headline=told[0],
+        verdicts=[*dict.fromkeys(told[1:]), *record.notes],
+        tiles=_tiles(judged),
+        sections=_present(
+            [
+                data_section(record),
+                *results,
+                training_section(record),
+                map_section(record),
+                *details,
+                method_section(record),
+            ]
+        ),
         footer=_footer(record),
     )
+
+
+def _labelled(sections: list[Section | None], targets: Targets, place: int) -> list[Section | None]:
+    """The sections of one target, which say which it is where there are several."""
+    if len(targets) == 1:
+        return sections
+    column = targets.columns[place]
+    return [
+        section and dataclasses.replace(section, anchor=f"{section.anchor}-{place}", title=f"{column}: {section.title}")
+        for section in sections
+    ]
+
+
+def _tiles(judged: list[tuple[TargetSpec, list[Judgement]]]) -> list[Tile]:
+    """The main metrics of the one target, or the first of each."""
+    if len(judged) == 1:
+        return tiles(judged[0][1][0])
+    firsts = [(spec, tiles(judgements[0])[0]) for spec, judgements in judged]
+    return [dataclasses.replace(tile, label=f"{spec.column}: {tile.label}") for spec, tile in firsts]
 
 
 def _encoder_page(record: RunRecord) -> Page:

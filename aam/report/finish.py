@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from aam.config import TrainConfig
+from aam.data.targets import Targets
 from aam.files.atomic import atomic_write
 from aam.files.run_directory import RunDirectory
-from aam.files.run_log import say
-from aam.interpret.predict import Interpreter, labels_of
-from aam.models.folder import load_model
+from aam.files.run_log import say, warn
+from aam.interpret.predict import Interpreter
+from aam.models.folder import load_models, save_models
 from aam.models.sequence_predictor import num_parameters
 from aam.report.baselines import predict_with_forest
 from aam.report.build import build_report, judge_run
+from aam.report.forecast import Forecast, Samples, values_of
 from aam.report.judgement import headline, verdicts
 from aam.report.predictions import Predictions, write_part, write_predictions
 from aam.report.run_record import read_run
@@ -42,7 +45,7 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     fitted
         How training came out.
     run
-        The run directory; its ``model/`` holds the best model.
+        The run directory; its ``model/`` holds the best model, or all of an ensemble.
     record
         The content of ``data.json`` so far.
     """
@@ -50,18 +53,19 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     _write_embeddings(run.path / EMBEDDINGS, prepared, results)
     run.write_json(DATA, {**record, "model": _model_record(prepared, fitted)})
     config = prepared.plan.config
-    if prepared.target is None:
+    targets = prepared.targets
+    if targets is None:
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
         return
-    parts = _predictions(prepared, results)
-    for part, predictions in parts.items():
-        write_part(run.path / PREDICTIONS[part], predictions)
+    for part, tables in _predictions(prepared, targets, results, run).items():
+        write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run.path / FOREST, prepared)
+        _write_forest(run.path / FOREST, prepared, targets)
     found = read_run(run.path)
-    judgement = judge_run(found, prepared.target)[0]
-    say("", headline(judgement, prepared.target), *verdicts(judgement))
+    for spec in targets.specs:
+        for judgement in judge_run(found, spec)[:1]:
+            say("", headline(judgement, spec), *verdicts(judgement))
     if config.evaluation.report:
         say(f"report: {build_report(run.path)}")
 
@@ -78,45 +82,67 @@ def _model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
 
 
 def _interpret(prepared: Prepared, run: RunDirectory) -> Results:
-    """Vectors and predictions of the samples of each part, by the model that was kept, as anybody would load it."""
-    model, _ = load_model(run.model)
+    """Vectors and predictions of the samples of each part, by the model that was kept, as anybody would load it.
+
+    Held-out samples are predicted from as many rarefied draws as the run asks for; the draws are the first axis.
+    """
+    models, _ = load_models(run.model)
+    config = prepared.plan.config
     options = dataclasses.replace(prepared.data.options, num_workers=0, pin_memory=False)
-    interpreter = Interpreter(model, prepared.study, prepared.data.sampling, options, prepared.device)
+    interpreter = Interpreter(
+        models, prepared.study, prepared.data.sampling, options, prepared.device, prepared.covariates
+    )
     results: Results = {}
     for part, rows in prepared.split.parts().items():
-        outputs = list(interpreter.run(rows))
-        values = [output.values for output in outputs if output.values is not None]
-        vectors = np.concatenate([output.vectors_BD for output in outputs])
-        results[part] = (vectors, np.concatenate(values) if values else None)
+        passes = config.evaluation.val_prediction_passes if isinstance(config, TrainConfig) and part != "train" else 1
+        draws = [list(interpreter.run(rows, draw)) for draw in range(passes)]
+        vectors = np.concatenate([output.vectors_BD for output in draws[0]])
+        learned = [[output.learned for output in outputs if output.learned is not None] for outputs in draws]
+        results[part] = (vectors, np.stack([np.concatenate(some) for some in learned]) if learned[0] else None)
     return results
 
 
-def _predictions(prepared: Prepared, results: Results) -> dict[str, Predictions]:
-    study, target = prepared.study, prepared.target
-    assert study.target is not None
-    assert target is not None
-    parts = {}
-    for part, rows in prepared.split.parts().items():
-        values = results[part][1]
-        if part == "train" or values is None:
-            continue
-        is_class = target.kind == "classification"
-        parts[part] = Predictions(
-            sample_ids=study.sample_ids[rows],
-            observed=study.target[rows],
-            predicted=labels_of(target, values) if is_class else values,
-            classes=target.classes,
-            probabilities=values if is_class else None,
-            groups=None if prepared.groups is None else prepared.groups[rows],
+def _predictions(
+    prepared: Prepared, targets: Targets, results: Results, run: RunDirectory
+) -> dict[str, list[Predictions]]:
+    """Predictions of the held-out parts. Their intervals are made from the validation part, and kept in the model."""
+    models, description = load_models(run.model)
+    config = prepared.plan.config
+    forecast = Forecast(
+        targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level
+    )
+    samples = {part: _samples(prepared, rows) for part, rows in prepared.split.parts().items() if part != "train"}
+    learned = {part: values for part, (_, values) in results.items() if values is not None}
+    calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
+    forecast = dataclasses.replace(forecast, calibrations=calibrations)
+    description = dataclasses.replace(description, calibrations=calibrations, interval_level=forecast.level)
+    save_models(run.model, [dict(model.state_dict()) for model in models], description)
+    if not all(calibration.is_guaranteed(forecast.level) for calibration in calibrations):
+        warn(
+            f"intervals of {forecast.level:.0%} need more validation samples (or groups) than there are: they reach as "
+            "far as the worst of them, and may hold fewer truths"
         )
-    return parts
+    return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
 
 
-def _write_forest(path: Path, prepared: Prepared) -> None:
-    assert prepared.target is not None
+def _samples(prepared: Prepared, rows: np.ndarray) -> Samples:
+    study = prepared.study
+    return Samples(
+        sample_ids=study.sample_ids[rows],
+        observed=values_of(study.targets, rows),
+        level_B=prepared.level_N[rows],
+        groups=None if prepared.groups is None else prepared.groups[rows],
+    )
+
+
+def _write_forest(path: Path, prepared: Prepared, targets: Targets) -> None:
     started = time.monotonic()
-    parts = predict_with_forest(prepared.study, prepared.split, prepared.target, seed=prepared.plan.config.run.seed)
-    write_predictions(path, parts)
+    seed = prepared.plan.config.run.seed
+    found = [
+        predict_with_forest(prepared.study, prepared.split, spec, covariates=prepared.covariate_features, seed=seed)
+        for spec in targets.specs
+    ]
+    write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
     say(f"random forest on the same split: {time.monotonic() - started:.0f} s")
 
 
@@ -130,3 +156,5 @@ def _write_embeddings(path: Path, prepared: Prepared, results: Results) -> None:
                 observed = "" if study.target is None else str(study.target[row])
                 numbers = "\t".join(f"{x:.5g}" for x in vector)
                 file.write(f"{study.sample_ids[row]}\t{part}\t{observed}\t{numbers}\n")
+
+

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,26 +17,35 @@ from aam.errors import InputError
 from aam.files.atomic import atomic_write
 from aam.files.text import decode_text, read_bytes, shorten
 
-PROBABILITY = "probability_"
+PROBABILITY, QUANTILE = "probability_", "quantile_"
 PART_ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """What one predictor says of ``N`` samples whose truth is known.
+    """What one predictor says of one target of ``N`` samples.
 
     Attributes
     ----------
     sample_ids
         ``N`` ids.
     observed, predicted
-        ``N`` numbers in the user's units, or labels.
+        ``N`` numbers in the user's units, or labels. An observed number that is missing is NaN.
     classes
         The ``C`` labels, sorted; empty for numbers.
     probabilities
         ``N x C``, in the order of the classes; None for numbers.
     groups
         Group of each sample, where samples of one group are alike; None where each stands for itself.
+    low, high
+        Ends of the prediction intervals of numbers, ``N``, where there are any.
+    sets
+        Which classes each prediction set holds, ``N x C`` (bool), where there are any.
+    deviation
+        Standard deviation over rarefied draws, ``N``, where there were several: of the number, or of the probability
+        of the predicted class.
+    quantiles
+        Level -> the predicted quantiles, ``N``, where the model learned them.
     """
 
     sample_ids: np.ndarray
@@ -42,6 +54,11 @@ class Predictions:
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
     groups: np.ndarray | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    sets: np.ndarray | None = None
+    deviation: np.ndarray | None = None
+    quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -55,12 +72,15 @@ class Predictions:
         """The predictions of some samples."""
         return dataclasses.replace(
             self,
-            sample_ids=self.sample_ids[rows],
-            observed=self.observed[rows],
-            predicted=self.predicted[rows],
-            probabilities=None if self.probabilities is None else self.probabilities[rows],
-            groups=None if self.groups is None else self.groups[rows],
+            **{name: None if part is None else part[rows] for name in PER_SAMPLE for part in (getattr(self, name),)},
+            quantiles={level: values[rows] for level, values in self.quantiles.items()},
         )
+
+    def known(self) -> Predictions:
+        """The predictions of the samples whose truth is known."""
+        if self.classes:
+            return self
+        return self.select(np.flatnonzero(~np.isnan(self.observed)))
 
     def of_samples(self, sample_ids: Iterable[str]) -> Predictions | None:
         """The predictions of these samples, in their order; None if one of them is lacking."""
@@ -69,18 +89,29 @@ class Predictions:
         return None if -1 in rows else self.select(np.array(rows, dtype=np.int64))
 
 
-def read_predictions(path: Path, target: TargetSpec, part: str = "") -> dict[str, Predictions]:
-    """Read a table of predictions.
+PER_SAMPLE = ("sample_ids", "observed", "predicted", "probabilities", "groups", "low", "high", "sets", "deviation")
+
+
+def suffixes(columns: Sequence[str]) -> list[str]:
+    """What is added to the names of a table's columns for each target: nothing where there is only one."""
+    return [""] if len(columns) == 1 else [f"_{column}" for column in columns]
+
+
+def read_predictions(path: Path, target: TargetSpec, part: str = "", suffix: str = "") -> dict[str, Predictions]:
+    """Read the predictions of one target from a table.
 
     Parameters
     ----------
     path
-        TSV with the columns ``sample_id, observed, predicted`` and for classes ``probability_CLASS``; ``part`` and
-        ``group`` may be there as well. Samples whose observed value is empty are left out.
+        TSV with the columns ``sample_id, observed, predicted`` and for classes ``probability_CLASS``; ``part``,
+        ``group``, ``predicted_low``, ``predicted_high``, ``quantile_LEVEL`` and ``prediction_set`` may be there as
+        well. Samples whose observed value is empty are left out.
     target
         Kind and classes.
     part
         The part of all samples, where there is no such column.
+    suffix
+        As :func:`suffixes` gives it, where the table holds several targets.
 
     Returns
     -------
@@ -93,72 +124,136 @@ def read_predictions(path: Path, target: TargetSpec, part: str = "") -> dict[str
         If the file is not such a table.
     """
     column = read_columns(path)
-    missing = [name for name in ("sample_id", "observed", "predicted") if name not in column]
-    missing += [f"{PROBABILITY}{name}" for name in target.classes if f"{PROBABILITY}{name}" not in column]
+    needed = ["sample_id", f"observed{suffix}", f"predicted{suffix}", *(f"{PROBABILITY}{c}" for c in target.classes)]
+    missing = [name for name in needed if name not in column]
     if missing:
         raise InputError(path, f"column '{missing[0]}' is missing", "is it a table of predictions of this run?")
-    known = column["observed"] != ""
+    known = column[f"observed{suffix}"] != ""
     parts = column.get("part", np.full(len(known), part, dtype=object))
-    table = _from_columns(column, target, path)
+    table = _from_columns(column, target, path, suffix)
     return {name: table.select(np.flatnonzero((parts == name) & known)) for name in dict.fromkeys(parts[known])}
 
 
-def write_predictions(path: Path, parts: dict[str, Predictions]) -> None:
-    """Write the predictions of all parts as one table, with the part as its first column."""
+def write_predictions(path: Path, parts: Mapping[str, Sequence[Predictions]], columns: Sequence[str]) -> None:
+    """Write the predictions of all parts as one table, with the part as its first column.
+
+    Parameters
+    ----------
+    path
+        The file.
+    parts
+        Part -> the predictions of each target, of the same samples.
+    columns
+        The targets.
+    """
     with atomic_write(path) as file:
-        file.write("\t".join(["part", *_header(next(iter(parts.values())))]) + "\n")
-        for part, predictions in parts.items():
-            file.writelines("\t".join([part, *cells]) + "\n" for cells in _cells(predictions))
+        file.write("\t".join(["part", *_header(next(iter(parts.values())), columns)]) + "\n")
+        for part, tables in parts.items():
+            file.writelines("\t".join([part, *cells]) + "\n" for cells in _rows(tables))
 
 
-def write_part(path: Path, predictions: Predictions) -> None:
-    """Write the predictions of one part."""
+def write_part(path: Path, tables: Sequence[Predictions], columns: Sequence[str]) -> None:
+    """Write the predictions of one part (see :func:`write_predictions`)."""
     with atomic_write(path) as file:
-        file.write("\t".join(_header(predictions)) + "\n")
-        file.writelines("\t".join(cells) + "\n" for cells in _cells(predictions))
+        file.write("\t".join(_header(tables, columns)) + "\n")
+        file.writelines("\t".join(cells) + "\n" for cells in _rows(tables))
 
 
-def _header(predictions: Predictions) -> list[str]:
-    group = [] if predictions.groups is None else ["group"]
-    return ["sample_id", "observed", "predicted", *(f"{PROBABILITY}{name}" for name in predictions.classes), *group]
+def _header(tables: Sequence[Predictions], columns: Sequence[str]) -> list[str]:
+    header = ["sample_id"]
+    for table, suffix in zip(tables, suffixes(columns), strict=True):
+        header += [f"observed{suffix}", *(f"{name}{suffix}" for name in prediction_names(table))]
+    return [*header, *([] if tables[0].groups is None else ["group"])]
 
 
-def _cells(predictions: Predictions) -> Iterator[Sequence[str]]:
-    probabilities, groups = predictions.probabilities, predictions.groups
-    for row, sample_id in enumerate(predictions.sample_ids):
-        values = [predictions.observed[row], predictions.predicted[row]]
-        shown = [str(value) if predictions.classes else f"{value:.10g}" for value in values]
-        shares = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
-        yield [str(sample_id), *shown, *shares, *([] if groups is None else [str(groups[row])])]
+def _rows(tables: Sequence[Predictions]) -> Iterator[list[str]]:
+    groups = tables[0].groups
+    for row, sample_id in enumerate(tables[0].sample_ids):
+        cells = [str(sample_id)]
+        for table in tables:
+            cells += [_cell(table.observed[row]), *prediction_cells(table, row)]
+        yield [*cells, *([] if groups is None else [str(groups[row])])]
 
 
-def _from_columns(column: dict[str, np.ndarray], target: TargetSpec, path: Path) -> Predictions:
-    observed, predicted, probabilities = column["observed"], column["predicted"], None
-    if target.kind == "regression":
-        observed = _numbers(np.where(observed == "", "0", observed), path)
-        predicted = _numbers(predicted, path)
-    else:
+def prediction_names(table: Predictions) -> list[str]:
+    """Names of the columns that :func:`prediction_cells` fills."""
+    names = ["predicted"]
+    names += ["predicted_low", "predicted_high"] if table.low is not None else []
+    names += [f"{QUANTILE}{level:g}" for level in table.quantiles]
+    names += [f"{PROBABILITY}{name}" for name in table.classes]
+    names += ["prediction_set"] if table.sets is not None else []
+    return [*names, *(["predicted_std"] if table.deviation is not None else [])]
+
+
+def prediction_cells(table: Predictions, row: int) -> list[str]:
+    """What is predicted for one sample, as text: the prediction, its interval, quantiles, probabilities and set."""
+    cells = [_cell(table.predicted[row])]
+    if table.low is not None and table.high is not None:
+        cells += [_cell(table.low[row]), _cell(table.high[row])]
+    cells += [_cell(values[row]) for values in table.quantiles.values()]
+    if table.probabilities is not None:
+        cells += [f"{share:.6g}" for share in table.probabilities[row]]
+    if table.sets is not None:
+        names = [name for name, is_in in zip(table.classes, table.sets[row], strict=True) if is_in]
+        cells.append(json.dumps(names, ensure_ascii=False))
+    return [*cells, *([_cell(table.deviation[row])] if table.deviation is not None else [])]
+
+
+def _cell(value: object) -> str:
+    """A label, or a number; nothing where it is missing."""
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    return "" if np.isnan(value) else f"{value:.10g}"
+
+
+def _from_columns(column: dict[str, np.ndarray], target: TargetSpec, path: Path, suffix: str) -> Predictions:
+    observed, predicted = column[f"observed{suffix}"], column[f"predicted{suffix}"]
+    common: dict[str, Any] = {"sample_ids": column["sample_id"], "groups": column.get("group")}
+    if target.kind == "classification":
         strange = [label for label in (*observed, *predicted) if label not in {*target.classes, ""}]
         if strange:
             raise InputError(path, f"'{shorten(strange[0])}' is none of the classes")
-        probabilities = np.column_stack([_numbers(column[f"{PROBABILITY}{name}"], path) for name in target.classes])
+        shares = [_numbers(column[f"{PROBABILITY}{name}"], path) for name in target.classes]
+        return Predictions(
+            observed=observed,
+            predicted=predicted,
+            classes=target.classes,
+            probabilities=np.column_stack(shares),
+            sets=_read_sets(column.get("prediction_set"), target, path),
+            **common,
+        )
+    ends = [column.get(f"predicted_{end}{suffix}") for end in ("low", "high")]
+    low, high = (None if end is None else _numbers(end, path, may_be_infinite=True) for end in ends)
+    of_level = re.compile(rf"{QUANTILE}([0-9.eE-]+){re.escape(suffix)}")
+    levels = {float(match[1]): name for name in column if (match := of_level.fullmatch(name))}
     return Predictions(
-        sample_ids=column["sample_id"],
-        observed=observed,
-        predicted=predicted,
-        classes=target.classes,
-        probabilities=probabilities,
-        groups=column.get("group"),
+        observed=_numbers(np.where(observed == "", "0", observed), path),
+        predicted=_numbers(predicted, path),
+        low=low,
+        high=high,
+        quantiles={level: _numbers(column[name], path) for level, name in levels.items()},
+        **common,
     )
 
 
-def _numbers(texts: np.ndarray, path: Path) -> np.ndarray:
+def _read_sets(cells: np.ndarray | None, target: TargetSpec, path: Path) -> np.ndarray | None:
+    if cells is None:
+        return None
+    try:
+        sets = [set(json.loads(cell)) for cell in cells]
+    except (ValueError, TypeError):
+        raise InputError(path, "column 'prediction_set' must hold JSON lists of classes") from None
+    return np.array([[name in found for name in target.classes] for found in sets]).reshape(len(sets), -1)
+
+
+def _numbers(texts: np.ndarray, path: Path, may_be_infinite: bool = False) -> np.ndarray:
     try:
         values = texts.astype(np.float64)
     except ValueError as error:
         raise InputError(path, f"a number is needed ({error})") from None
-    if not np.isfinite(values).all():
-        raise InputError(path, f"{(~np.isfinite(values)).sum()} values are not finite")
+    wrong = np.isnan(values) if may_be_infinite else ~np.isfinite(values)
+    if wrong.any():
+        raise InputError(path, f"{wrong.sum()} values are not finite")
     return values
 
 

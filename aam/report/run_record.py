@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
-from aam.report.predictions import Predictions, read_columns, read_predictions
+from aam.report.predictions import Predictions, read_columns, read_predictions, suffixes
 
 MOST_EMBEDDINGS = 5_000
 
@@ -53,12 +53,12 @@ class RunRecord:
         The inputs, samples, environment and model (``data.json``).
     history
         Column of ``metrics.csv`` -> one number an epoch, NaN where a cell is empty.
-    target
+    targets
         What is predicted; None in pre-training.
     predictions
-        Part (``validation``, ``test``) -> the model's predictions.
+        Part (``validation``, ``test``) -> column -> the model's predictions.
     forest
-        Part -> the random forest's predictions of the same samples in the same order.
+        The same of the random forest, of the same samples in the same order.
     embeddings
         Sample vectors, if the run wrote them.
     notes
@@ -69,11 +69,16 @@ class RunRecord:
     config: Mapping[str, Any]
     data: Mapping[str, Any]
     history: Mapping[str, np.ndarray]
-    target: TargetSpec | None
-    predictions: Mapping[str, Predictions]
-    forest: Mapping[str, Predictions]
+    targets: Targets | None
+    predictions: Mapping[str, Mapping[str, Predictions]]
+    forest: Mapping[str, Mapping[str, Predictions]]
     embeddings: Embeddings | None
     notes: tuple[str, ...]
+
+    @property
+    def first_target(self) -> TargetSpec | None:
+        """The target that pictures of the samples are coloured by."""
+        return None if self.targets is None else self.targets.specs[0]
 
     @property
     def judged_part(self) -> str:
@@ -91,15 +96,15 @@ def read_run(path: Path) -> RunRecord:
     """
     config = _read_mapping(path / "config.yaml")
     data = _read_mapping(path / "data.json")
-    target = TargetSpec.from_dict(data["target"]) if data.get("target") else None
-    predictions, forest, notes = _read_results(path, target) if target is not None else ({}, {}, [])
+    targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
+    predictions, forest, notes = _read_results(path, targets) if targets is not None else ({}, {}, [])
     embeddings = path / "sample_embeddings.tsv"
     return RunRecord(
         path=path,
         config=config,
         data=data,
         history=_read_history(path / "metrics.csv"),
-        target=target,
+        targets=targets,
         predictions=predictions,
         forest=forest,
         embeddings=read_embeddings(embeddings) if embeddings.exists() else None,
@@ -140,21 +145,35 @@ def read_embeddings(path: Path, most: int = MOST_EMBEDDINGS, seed: int = 0) -> E
     )
 
 
-def _read_results(path: Path, target: TargetSpec) -> tuple[dict[str, Predictions], dict[str, Predictions], list[str]]:
-    predictions: dict[str, Predictions] = {}
+Results = dict[str, dict[str, Predictions]]
+
+
+def _read_results(path: Path, targets: Targets) -> tuple[Results, Results, list[str]]:
+    predictions: Results = {}
     for part, name in (("validation", "val_predictions.tsv"), ("test", "test_predictions.tsv")):
         if (path / name).exists():
-            predictions |= read_predictions(path / name, target, part)
+            _read_table(path / name, targets, predictions, part)
     source = path / "forest_predictions.tsv"
-    found = read_predictions(source, target) if source.exists() else {}
-    forest, notes = {}, []
-    for part, model in predictions.items():
-        aligned = found[part].of_samples(model.sample_ids) if part in found else None
-        if aligned is not None:
-            forest[part] = aligned
-        elif found:
-            notes.append(f"The random forest did not predict all {part} samples and is left out there.")
-    return predictions, forest, notes
+    found: Results = {}
+    if source.exists():
+        _read_table(source, targets, found)
+    forest: Results = {}
+    notes = []
+    for part, models in predictions.items():
+        for column, model in models.items():
+            aligned = found[part][column].of_samples(model.sample_ids) if column in found.get(part, {}) else None
+            if aligned is not None:
+                forest.setdefault(part, {})[column] = aligned
+            elif found:
+                notes.append(f"The random forest did not predict all {part} samples and is left out there.")
+    return predictions, forest, list(dict.fromkeys(notes))
+
+
+def _read_table(path: Path, targets: Targets, results: Results, part: str = "") -> None:
+    """Add what a table says of every target; a part in which no sample has a target is left out for it."""
+    for spec, suffix in zip(targets.specs, suffixes(targets.columns), strict=True):
+        for name, predictions in read_predictions(path, spec, part, suffix).items():
+            results.setdefault(name, {})[spec.column] = predictions
 
 
 def _read_history(path: Path) -> dict[str, np.ndarray]:

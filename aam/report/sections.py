@@ -131,11 +131,12 @@ def map_section(record: RunRecord) -> Section | None:
 
 def _colours(embeddings: Embeddings, record: RunRecord) -> tuple[np.ndarray, str]:
     """What to colour the samples by, and its name: the target, or else the part."""
-    if record.target is None or not (embeddings.observed != "").any():
+    target = record.first_target
+    if target is None or not (embeddings.observed != "").any():
         return embeddings.parts, "part"
-    if record.target.kind == "classification":
-        return embeddings.observed, record.target.column
-    return np.array([float(text or "nan") for text in embeddings.observed]), record.target.column
+    if target.kind == "classification":
+        return embeddings.observed, target.column
+    return np.array([float(text or "nan") for text in embeddings.observed]), target.column
 
 
 def best_values(record: RunRecord) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,31 +15,41 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, Mul
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, PearsonCorrCoef, R2Score, SpearmanCorrCoef
 
 from aam.data.alphabet import NUM_BASES
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, metric_endings
 from aam.models.heads import Comparison, Head
 
 ROUNDING = 1e-13
+TARGET = "target"
+UNITLESS = ("r2", "spearman")
 NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
 
 
 class ValidationMetrics:
     """The metrics of all heads of a model, fed batch by batch.
 
+    A single target's are named plainly (``mae``). Of several, each has its own (``mae_COLUMN``), and the plain names
+    of those that have no unit (``r2``, ``spearman``) are means over the targets.
+
     Parameters
     ----------
     heads
         The model's heads.
-    target
-        The target, to undo its scaling; None for a pre-trained encoder.
+    targets
+        The targets, to undo their scaling; None for a pre-trained encoder.
     taxonomy_classes
         Number of taxa.
+    median
+        Place of the median among the quantiles that are learned; None where numbers are learned.
     """
 
-    def __init__(self, heads: Iterable[Head], target: TargetSpec | None, taxonomy_classes: int) -> None:
-        self.target = target
+    def __init__(
+        self, heads: Iterable[Head], targets: Targets | None, taxonomy_classes: int, median: int | None = None
+    ) -> None:
+        self.targets = targets
+        self.median = median
         self.num_taxa = taxonomy_classes
         with _without_remarks():
-            self.collections = {head.name: self._collection(head.name) for head in heads}
+            self.collections = {name: self._collection(name) for head in heads for name in self._names(head.name)}
         self.fed = {name: SumMetric() for name in self.collections}
 
     def reset(self) -> None:
@@ -48,19 +59,25 @@ class ValidationMetrics:
         for count in self.fed.values():
             count.reset()
 
-    def update(self, name: str, comparison: Comparison) -> None:
-        """Feed a head's predictions and truths of one batch."""
+    def update(self, name: str, comparison: Comparison, level_B: Tensor | None = None) -> None:
+        """Feed a head's predictions and truths of one batch.
+
+        Parameters
+        ----------
+        name
+            The head.
+        comparison
+            What it said, and the truth.
+        level_B
+            Levels within which the samples' targets were scaled.
+        """
         prediction, truth = comparison.prediction.detach().float().cpu(), comparison.truth.detach().cpu()
-        if truth.numel() == 0:
-            return
-        if name == "target" and self.target is not None and self.target.kind == "regression":
-            prediction, truth = self._decode(prediction), self._decode(truth)
-        elif name == "target":
-            prediction = prediction.softmax(dim=-1)
-        elif not truth.is_floating_point():
-            prediction = prediction.argmax(dim=-1)
-        self.fed[name].update(len(truth))
-        self.collections[name].update(prediction, truth)
+        if name == TARGET and self.targets is not None:
+            self._update_targets(self.targets, prediction, truth, level_B)
+        elif truth.is_floating_point():
+            self._feed(name, prediction, truth)
+        else:
+            self._feed(name, prediction.argmax(dim=-1), truth)
 
     def compute(self) -> dict[str, float]:
         """The metrics by name. Those that cannot be computed from what was fed are left out.
@@ -74,18 +91,48 @@ class ValidationMetrics:
                 values = {key: metric.compute() for key, metric in collection.items() if number >= _least(metric)}
                 if "per_class" in values:
                     values |= _means_over_classes(values.pop("per_class"), values.pop("auroc"))
-                results |= {key: float(value) for key, value in values.items()}
-        return {name: value for name, value in results.items() if value == value}
+                ending = name.removeprefix(TARGET) if name.startswith(TARGET) else ""
+                results |= {f"{key}{ending}": float(value) for key, value in values.items()}
+        results = {name: value for name, value in results.items() if value == value}
+        return results | self._means_over_targets(results)
 
-    def _decode(self, values: Tensor) -> Tensor:
-        assert self.target is not None
-        return torch.from_numpy(self.target.decode(values.numpy()))
+    def _names(self, head: str) -> list[str]:
+        """The collections of a head: one for each target."""
+        several = head == TARGET and self.targets is not None and len(self.targets) > 1
+        return [TARGET + ending for ending in metric_endings(self.targets.columns)] if several else [head]  # type: ignore[union-attr]
+
+    def _update_targets(
+        self, targets: Targets, prediction: Tensor, truth_BT: Tensor, level_B: Tensor | None
+    ) -> None:
+        if targets.kind == "classification":
+            self._feed(TARGET, prediction.softmax(dim=-1), truth_BT[:, 0])
+            return
+        prediction_BT = prediction if self.median is None else prediction[..., self.median]
+        level = None if level_B is None else level_B.cpu().numpy()
+        said_BT, known_BT = (torch.from_numpy(targets.decode(x.numpy(), level)) for x in (prediction_BT, truth_BT))
+        for place, name in enumerate(self._names(TARGET)):
+            present_B = ~known_BT[:, place].isnan()
+            self._feed(name, said_BT[present_B, place], known_BT[present_B, place])
+
+    def _feed(self, name: str, prediction: Tensor, truth: Tensor) -> None:
+        if truth.numel():
+            self.fed[name].update(len(truth))
+            self.collections[name].update(prediction, truth)
+
+    def _means_over_targets(self, results: dict[str, float]) -> dict[str, float]:
+        """The means of what has no unit, where there are several targets and each has it."""
+        if self.targets is None or len(self.targets) == 1:
+            return {}
+        endings = metric_endings(self.targets.columns)
+        found = {name: [results.get(name + ending, math.nan) for ending in endings] for name in UNITLESS}
+        means = {name: sum(values) / len(values) for name, values in found.items()}
+        return {name: value for name, value in means.items() if value == value}
 
     def _collection(self, name: str) -> MetricCollection:
-        if name == "target" and self.target is not None and self.target.kind == "classification":
-            return _together(_classification(len(self.target.classes)))
-        if name == "target":
-            return _together(_regression())
+        if name.startswith(TARGET) and self.targets is not None:
+            is_class = self.targets.kind == "classification"
+            classes = self.targets.specs[0].classes
+            return _together(_classification(len(classes)) if is_class else _regression())
         own: dict[str, dict[str, type[Metric]]] = {
             "distance": {"distance_correlation": PearsonCorrCoef, "distance_mae": MeanAbsoluteError},
             "faith_pd": {"faith_pd_correlation": PearsonCorrCoef},
