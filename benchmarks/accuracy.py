@@ -73,10 +73,11 @@ class Fold:
         if model.startswith(FOREST):
             return self._forest(model)
         if model == "scratch":
-            return self._train(model, [], 0.0)
-        encoder, seconds = self._pretrain()
+            return self.train(model, [])
+        encoder, before = self.run_encoder()
         freeze = ["--freeze-base"] if model == "frozen" else []
-        return self._train(model, ["--pretrained-encoder", str(encoder), *freeze], seconds)
+        path, seconds = self.train(model, ["--pretrained-encoder", str(encoder), *freeze])
+        return path, before + seconds
 
     def _forest(self, model: str) -> tuple[Path, float]:
         features = model.removeprefix(FOREST).removesuffix(ALL)
@@ -88,19 +89,21 @@ class Fold:
         seed = ["--random-seed", str(self.options.seed)]
         return output, self._once(model, "rf-baseline", [*self.target, *tree, *lists, *options, *seed], places)
 
-    def _pretrain(self) -> tuple[Path, float]:
+    def run_encoder(self) -> tuple[Path, float]:
+        """Pre-train the fold's encoder unless it is there already; its run and the seconds that it took."""
         extra = shlex.split(self.options.pretrain_options)
         arguments = [*self.tree, *self._lists("train", "val"), "--seed", str(self.options.seed), *extra]
         output = self.folder / "encoder"
         return output, self._once("encoder", "pretrain", arguments, ["--output-dir", str(output), "--overwrite"])
 
-    def _train(self, model: str, encoder: list[str], before: float) -> tuple[Path, float]:
+    def train(self, model: str, more: list[str]) -> tuple[Path, float]:
+        """Train a model with further options unless it is there already; predictions of the test part, and seconds."""
         bare = ["--no-forest-baseline", "--no-report", "--seed", str(self.options.seed)]
         extra = shlex.split(self.options.train_options)
-        arguments = [*self.target, *self.group, *self._lists("train", "val", "test"), *bare, *encoder, *extra]
+        arguments = [*self.target, *self.group, *self._lists("train", "val", "test"), *bare, *more, *extra]
         output = self.folder / model
         seconds = self._once(model, "train", arguments, ["--output-dir", str(output), "--overwrite"])
-        return output / "test_predictions.tsv", before + seconds
+        return output / "test_predictions.tsv", seconds
 
     def _lists(self, *names: str) -> list[str]:
         """The lists of samples as options. A forest on everything has no validation part; the test part stands in."""
