@@ -120,7 +120,7 @@ def write_results(
         "",
         ", ".join(f"{name} {value}" for name, value in where.items()) + ". Seconds are those of all folds' training.",
         "",
-        "| variant | options | R2 | MAE | difference in R2 to the forest | in the 90 % interval | its width | seconds |",
+        "| variant | options | R2 | MAE | difference in R2 to the forest | in the 90 % interval | width | seconds |",
         "|---|---|---|---|---|---|---|---|",
         *(_row(name, found, covered) for name, found in summary["models"].items()),
     ]

@@ -31,7 +31,6 @@ def option(
     below: float | None = None,
     alias: str = "",
     derived: str = "",
-    empty: str = "",
     negative: str = "",
 ) -> Any:
     """Declare a field as an option of the program.
@@ -47,15 +46,13 @@ def option(
     alias
         A second name, in the spelling of the command line without the dashes.
     derived
-        From what the value is derived when it is left out (the field's default is then ``None``).
-    empty
-        What an empty list stands for, where it is not simply none.
+        From what the value is derived when it is left out (the field's default is then ``None``, or an empty list).
     negative
         A further name of a switch's off form, beside ``no-NAME``, without the dashes.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     metadata = {"help": help, "limits": limits, "alias": alias}
-    metadata |= {"derived": derived, "empty": empty, "negative": negative}
+    metadata |= {"derived": derived, "negative": negative}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -63,7 +63,7 @@ def default_words(field: dataclasses.Field[Any]) -> str:
     """What holds where an option is left out: ``required``, ``derived: ...``, ``default: ...``, or nothing."""
     if field.default is dataclasses.MISSING:
         return "required"
-    if derived := field.metadata["derived"] or field.metadata["empty"]:
+    if derived := field.metadata["derived"]:
         return f"derived: {derived}"
     if field.default is None or field.default == ():
         return ""

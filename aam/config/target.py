@@ -122,7 +122,7 @@ class LossOptions(Section):
         "Quantiles that --loss-type quantile learns, ascending; 0.5 is the prediction.",
         above=0,
         below=1,
-        empty="0.1,0.5,0.9 with --loss-type quantile",
+        derived="0.1,0.5,0.9 with --loss-type quantile",
     )
     over_penalty: float = option(1.0, "Weight of predictions that are too high, with --loss-type asymmetric.", above=0)
     under_penalty: float = option(1.0, "Weight of predictions that are too low, with --loss-type asymmetric.", above=0)
