@@ -10,6 +10,7 @@ from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
 from aam.files.atomic import write_text
 from aam.files.text import plural
+from aam.report.coverage import coverage_section
 from aam.report.html import Page, Section, Tile, render
 from aam.report.judgement import Judgement, headline, judge, verdicts
 from aam.report.results import (
@@ -86,7 +87,8 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
     told: list[str] = []
     for place, (spec, judgements) in enumerate(judged):
         first = judgements[0]
-        results += _labelled([comparison_section(first, spec), predictions_section(first, spec)], targets, place)
+        shown = [comparison_section(first, spec), predictions_section(first, spec), _coverage(record, spec, first)]
+        results += _labelled(shown, targets, place)
         metrics = metrics_section(judgements, record.config.get("group_column"))
         details += _labelled([metrics, worst_section(first, spec)], targets, place)
         told += [headline(first, spec), *verdicts(first)]
@@ -108,6 +110,15 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         ),
         footer=_footer(record),
     )
+
+
+def _coverage(record: RunRecord, target: TargetSpec, judgement: Judgement) -> Section | None:
+    found = record.coverage.get(target.column)
+    if found is None:
+        return None
+    grouped = judgement.predictions["model"].groups is not None
+    column = record.config.get("group_column") if grouped else None
+    return coverage_section(found.found, found.calibration, found.level, part=found.part, group_column=column)
 
 
 def _labelled(sections: list[Section | None], targets: Targets, place: int) -> list[Section | None]:

@@ -20,6 +20,7 @@ from aam.models.folder import load_models, save_models
 from aam.models.sequence_predictor import num_parameters
 from aam.report.baselines import predict_with_forest
 from aam.report.build import build_report, judge_run
+from aam.report.coverage_record import COVERAGE, judge_coverage
 from aam.report.forecast import Forecast, Samples, values_of
 from aam.report.judgement import headline, verdicts
 from aam.report.predictions import Predictions, write_part, write_predictions
@@ -122,6 +123,10 @@ def _predictions(
             f"intervals of {forecast.level:.0%} need more validation samples (or groups) than there are: they reach as "
             "far as the worst of them, and may hold fewer truths"
         )
+    if calibrations:
+        judged = "test" if "test" in samples else "validation"
+        records = judge_coverage(forecast, learned[judged], samples[judged], judged)
+        run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
     return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
 
 

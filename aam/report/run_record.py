@@ -13,6 +13,7 @@ import yaml
 
 from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
+from aam.report.coverage_record import COVERAGE, CoverageRecord
 from aam.report.predictions import Predictions, read_columns, read_predictions, suffixes
 
 MOST_EMBEDDINGS = 5_000
@@ -59,6 +60,8 @@ class RunRecord:
         Part (``validation``, ``test``) -> column -> the model's predictions.
     forest
         The same of the random forest, of the same samples in the same order.
+    coverage
+        Column -> how often its intervals or sets held the truth, where that was judged.
     embeddings
         Sample vectors, if the run wrote them.
     notes
@@ -72,6 +75,7 @@ class RunRecord:
     targets: Targets | None
     predictions: Mapping[str, Mapping[str, Predictions]]
     forest: Mapping[str, Mapping[str, Predictions]]
+    coverage: Mapping[str, CoverageRecord]
     embeddings: Embeddings | None
     notes: tuple[str, ...]
 
@@ -98,6 +102,7 @@ def read_run(path: Path) -> RunRecord:
     data = _read_mapping(path / "data.json")
     targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
     predictions, forest, notes = _read_results(path, targets) if targets is not None else ({}, {}, [])
+    covered = _read_mapping(path / COVERAGE) if (path / COVERAGE).exists() else {}
     embeddings = path / "sample_embeddings.tsv"
     return RunRecord(
         path=path,
@@ -107,6 +112,7 @@ def read_run(path: Path) -> RunRecord:
         targets=targets,
         predictions=predictions,
         forest=forest,
+        coverage={column: CoverageRecord.from_dict(found) for column, found in covered.items()},
         embeddings=read_embeddings(embeddings) if embeddings.exists() else None,
         notes=tuple(notes),
     )
