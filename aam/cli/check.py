@@ -29,7 +29,8 @@ from aam.data.describe import describe
 from aam.data.estimate import PROCESS_BYTES, BatchSizes, Setting, num_encoder_parameters, num_target_parameters
 from aam.data.split import Split, make_split
 from aam.data.study import Study, TargetRequest, load_study, study_problems
-from aam.data.targets import Kind, TargetRules, TargetSpec, fit_target
+from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import Kind, TargetSpec
 from aam.data.worst_case import WorstCase
 from aam.errors import ConfigError, InputError
 from aam.training.host_memory import cpu_bytes

@@ -15,7 +15,8 @@ from aam.config import ForestConfig
 from aam.data.describe import describe
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
-from aam.data.targets import Kind, TargetRules, TargetSpec, fit_target
+from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import Kind, TargetSpec
 from aam.files.atomic import atomic_write, check_output
 from aam.report.predictions import Predictions, write_predictions
 from aam.report.words import PREDICTORS, interval_of, metric, value_of

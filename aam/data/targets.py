@@ -1,45 +1,19 @@
-"""The target: from the sample sheet's units to what the model learns, and back."""
+"""Targets: from the sample sheet's units to what the model learns, and back."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from aam.data.metadata import Metadata
+from aam.data.transforms import domain_problem, forward, inverse
 from aam.errors import InputError
 from aam.files.text import listed, shorten
 
 Kind = Literal["regression", "classification"]
-
-# exp of it still fits float32, so that a wild prediction is a large number and not infinity
-LARGEST_LOG = 80.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class TargetRules:
-    """How targets are to be fitted.
-
-    Attributes
-    ----------
-    columns
-        Their columns of the sample sheet; one for classes.
-    classifier
-        Whether they are classes.
-    transform
-        As in :class:`~aam.config.TargetOptions`.
-    normalize_by
-        Columns of the levels of ``zscore-category``.
-    class_weights
-        As in :class:`~aam.config.LossOptions`.
-    """
-
-    columns: tuple[str, ...]
-    classifier: bool = False
-    transform: str = "zscore"
-    normalize_by: tuple[str, ...] = ()
-    class_weights: str | tuple[float, ...] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +27,13 @@ class TargetSpec:
     kind
         A number or a class.
     transform
-        As in :class:`~aam.config.TargetOptions`; ``log-`` is the natural log of 1 + the value.
+        As in :class:`~aam.config.TargetOptions`; see :mod:`aam.data.transforms`.
+    parameters
+        Of the transform, as :func:`~aam.data.transforms.fit_parameters` gives them.
     shift, scale
         The model learns ``(transformed - shift) / scale``.
+    level_shift, level_scale
+        The same within each level, for ``zscore-category``: by the level's code, of which 0 is all other samples.
     classes
         Sorted labels; empty for a number.
     class_weights
@@ -69,41 +47,57 @@ class TargetSpec:
     column: str
     kind: Kind
     transform: str = "none"
+    parameters: tuple[float, ...] = ()
     shift: float = 0.0
     scale: float = 1.0
+    level_shift: tuple[float, ...] = ()
+    level_scale: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     class_weights: tuple[float, ...] = ()
     mean: float = 0.0
     median: float = 0.0
     majority: str = ""
 
-    def encode(self, values: np.ndarray) -> np.ndarray:
+    def encode(self, values: np.ndarray, level_N: np.ndarray | None = None) -> np.ndarray:
         """What the model learns: normalised numbers (float32) or classes (int64).
+
+        Parameters
+        ----------
+        values
+            Numbers (``N``, NaN where missing, which stays NaN), or labels.
+        level_N
+            Codes of the samples' levels, as of :meth:`Targets.level_codes`; None if they are not known.
 
         Raises
         ------
         InputError
-            For a label that is not among the classes.
+            For a label that is not among the classes, and for a number that the transform does not take.
         """
-        if self.kind == "regression":
-            return ((self._forward(values) - self.shift) / self.scale).astype(np.float32)
-        codes = {label: code for code, label in enumerate(self.classes)}
-        unknown = [str(value) for value in values if value not in codes]
-        if unknown:
-            raise InputError(
-                f"column '{self.column}'",
-                f"unknown level '{shorten(unknown[0])}' (trained on: {listed(self.classes)})",
-                "leave its samples out with --where",
-            )
-        return np.array([codes[value] for value in values], dtype=np.int64)
+        if self.kind == "classification":
+            return self._encode_labels(values)
+        values = np.asarray(values, dtype=np.float64)
+        if problem := domain_problem(self.transform, values):
+            raise InputError(f"column '{shorten(self.column)}'", problem, "leave their samples out with --where")
+        shift, scale = self._shift_and_scale(level_N, values.ndim)
+        return ((forward(self.transform, self.parameters, values) - shift) / scale).astype(np.float32)
 
-    def decode(self, predictions: np.ndarray) -> np.ndarray:
-        """Normalised predictions in the user's units (float64); class probabilities stay as they are."""
+    def decode(self, predictions: np.ndarray, level_B: np.ndarray | None = None) -> np.ndarray:
+        """Normalised predictions in the user's units (float64); class probabilities stay as they are.
+
+        A finite prediction becomes a finite number, however wild it is.
+
+        Parameters
+        ----------
+        predictions
+            A number for each sample (``B``), or several (``B x Q``).
+        level_B
+            As for :meth:`encode`.
+        """
         values = np.asarray(predictions, dtype=np.float64)
         if self.kind == "classification":
             return values
-        values = values * self.scale + self.shift
-        return np.expm1(np.minimum(values, LARGEST_LOG)) if self._is_log else values
+        shift, scale = self._shift_and_scale(level_B, values.ndim)
+        return inverse(self.transform, self.parameters, values * scale + shift)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -115,121 +109,145 @@ class TargetSpec:
         given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         return cls(**given)
 
+    def _encode_labels(self, labels: np.ndarray) -> np.ndarray:
+        codes = {label: code for code, label in enumerate(self.classes)}
+        unknown = [str(label) for label in labels if label not in codes]
+        if unknown:
+            raise InputError(
+                f"column '{shorten(self.column)}'",
+                f"unknown level '{shorten(unknown[0])}' (trained on: {listed(self.classes)})",
+                "leave its samples out with --where",
+            )
+        return np.array([codes[label] for label in labels], dtype=np.int64)
+
+    def _shift_and_scale(self, level_N: np.ndarray | None, num_axes: int) -> tuple[Any, Any]:
+        """Numbers, or one for each sample, which broadcast over further axes."""
+        if level_N is None or not self.level_shift:
+            return self.shift, self.scale
+        shape = (-1,) + (1,) * (num_axes - 1)
+        return np.array(self.level_shift)[level_N].reshape(shape), np.array(self.level_scale)[level_N].reshape(shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """All that a model predicts at once: several numbers, or one class.
+
+    Attributes
+    ----------
+    specs
+        One for each of ``T`` columns.
+    normalize_by
+        Columns of the levels of ``zscore-category``; empty for other transforms.
+    levels
+        The joint levels of the training samples, sorted, as :func:`joint_levels` writes them.
+    """
+
+    specs: tuple[TargetSpec, ...]
+    normalize_by: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
     @property
-    def _is_log(self) -> bool:
-        return self.transform.startswith("log-")
+    def kind(self) -> Kind:
+        """Numbers or a class."""
+        return self.specs[0].kind
 
-    def _forward(self, values: np.ndarray) -> np.ndarray:
-        values = np.asarray(values, dtype=np.float64)
-        return np.log1p(values) if self._is_log else values
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the sample sheet, in order."""
+        return tuple(spec.column for spec in self.specs)
+
+    def level_codes(self, metadata: Metadata) -> np.ndarray:
+        """Code of each sample's level (``N``, int64): 1 + its place in :attr:`levels`, 0 if it is missing or unknown.
+
+        Raises
+        ------
+        InputError
+            If a column of :attr:`normalize_by` is not in the sample sheet.
+        """
+        if not self.normalize_by:
+            return np.zeros(len(metadata.sample_ids), dtype=np.int64)
+        return level_codes(joint_levels(metadata, self.normalize_by), self.levels)
+
+    def encode(self, values: Mapping[str, np.ndarray], level_N: np.ndarray | None = None) -> np.ndarray:
+        """What the model learns: numbers (``N x T``, float32, NaN where missing) or classes (``N x 1``, int64).
+
+        Parameters
+        ----------
+        values
+            By column: float64 with NaN where missing, or labels.
+        level_N
+            As of :meth:`level_codes`; None if the levels are not known.
+
+        Raises
+        ------
+        InputError
+            As :meth:`TargetSpec.encode`.
+        """
+        return np.stack([spec.encode(values[spec.column], level_N) for spec in self.specs], axis=1)
+
+    def decode(self, normalised: np.ndarray, level_B: np.ndarray | None = None) -> np.ndarray:
+        """Predictions in the user's units (float64); class probabilities stay as they are.
+
+        Parameters
+        ----------
+        normalised
+            ``B x T``, or ``B x T x Q`` for several numbers each; for classes ``B x C``.
+        level_B
+            As of :meth:`level_codes`; None if the levels are not known.
+        """
+        values = np.asarray(normalised, dtype=np.float64)
+        if self.kind == "classification":
+            return values
+        return np.stack([spec.decode(values[:, place], level_B) for place, spec in enumerate(self.specs)], axis=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "specs": [spec.to_dict() for spec in self.specs],
+            "normalize_by": list(self.normalize_by),
+            "levels": list(self.levels),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Targets:
+        """The inverse of :meth:`to_dict`."""
+        return cls(
+            specs=tuple(TargetSpec.from_dict(spec) for spec in values["specs"]),
+            normalize_by=tuple(values["normalize_by"]),
+            levels=tuple(values["levels"]),
+        )
 
 
-def fit_target(options: TargetRules, values: np.ndarray, train_rows: np.ndarray, source: str) -> TargetSpec:
-    """Fit a target on the training samples.
+def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:
+    """The level of each sample in several columns at once, such as ``"season=winter, site=gut"``.
 
     Parameters
     ----------
-    options
-        Column, kind, transform and class weights.
-    values
-        Of all samples of the study: float64, or labels (object). None is missing.
-    train_rows
-        The training samples.
-    source
-        The sample sheet, for messages.
+    metadata
+        The sample sheet.
+    columns
+        One or more.
+
+    Returns
+    -------
+    numpy.ndarray
+        Text (``N``, object); ``""`` where one of the columns is missing.
 
     Raises
     ------
     InputError
-        If the training samples have one value only, a number has no logarithm, a class has one sample or none to
-        train on, or the class weights do not fit the classes.
+        If there is no such column.
     """
-    training = values[train_rows]
-    if (training == training[0]).all():
-        value = training[0] if options.classifier else f"{training[0]:g}"
-        raise InputError(
-            source,
-            f"column '{options.columns[0]}' has one value ({shorten(value)}) in the training samples: nothing to learn",
-        )
-    if options.classifier:
-        return _fit_classes(options, values, training, source)
-    return _fit_number(options, values, training, source)
+    labels = [metadata.labels(column) for column in columns]
+    rows = zip(*labels, strict=True)
+    joint = [", ".join(map("=".join, zip(columns, row, strict=True))) if all(row) else "" for row in rows]
+    return np.array(joint, dtype=object)
 
 
-def _fit_number(options: TargetRules, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
-    transform = options.transform
-    if transform.startswith("log-"):
-        too_low = values[values <= -1]
-        if len(too_low):
-            raise InputError(
-                source,
-                f"column '{options.columns[0]}': {len(too_low)} values are -1 or below (smallest "
-                f"{too_low.min():g}) and have no log(1 + value)",
-                "--target-transform zscore",
-            )
-        training_learned = np.log1p(training)
-    else:
-        training_learned = training
-    shift, scale = 0.0, 1.0
-    if transform.endswith("zscore"):
-        shift, scale = float(training_learned.mean()), float(training_learned.std()) or 1.0
-    elif transform.endswith("minmax"):
-        shift, scale = float(training_learned.min()), float(np.ptp(training_learned)) or 1.0
-    return TargetSpec(
-        column=options.columns[0],
-        kind="regression",
-        transform=transform,
-        shift=shift,
-        scale=scale,
-        mean=float(training.mean()),
-        median=float(np.median(training)),
-    )
-
-
-def _fit_classes(options: TargetRules, values: np.ndarray, training: np.ndarray, source: str) -> TargetSpec:
-    column = options.columns[0]
-    classes, counts = np.unique(values.astype(str), return_counts=True)
-    single = classes[counts == 1]
-    if len(single):
-        what = f"class '{shorten(single[0])}' has" if len(single) == 1 else f"{len(single)} classes have"
-        first = "" if len(single) == 1 else f" (first: '{shorten(single[0])}')"
-        raise InputError(
-            source,
-            f"column '{column}': {what} 1 sample{first}; at least 2 are needed",
-            "leave them out with --where" + (", or leave out --classifier" if len(single) == len(classes) else ""),
-        )
-    code_of = {label: code for code, label in enumerate(classes)}
-    trained = np.bincount([code_of[label] for label in training], minlength=len(classes))
-    if not trained.all():
-        unseen = classes[trained == 0]
-        raise InputError(
-            source,
-            f"column '{column}': unknown level '{shorten(unseen[0])}' outside of the training samples "
-            f"(trained on: {listed(classes[trained > 0])})",
-            "choose another split, or leave its samples out with --where",
-        )
-    return TargetSpec(
-        column=column,
-        kind="classification",
-        classes=tuple(str(label) for label in classes),
-        class_weights=_class_weights(options, trained, source),
-        majority=str(classes[trained.argmax()]),
-    )
-
-
-def _class_weights(options: TargetRules, trained: np.ndarray, source: str) -> tuple[float, ...]:
-    given = options.class_weights
-    if given == "none":
-        return ()
-    if given == "balanced":
-        return tuple(float(weight) for weight in trained.sum() / (len(trained) * trained))
-    weights = tuple(float(weight) for weight in given)
-    if len(weights) != len(trained):
-        raise InputError(
-            source,
-            f"column '{options.columns[0]}' has {len(trained)} classes, --class-weights {len(weights)} numbers",
-        )
-    if not all(weight > 0 and math.isfinite(weight) for weight in weights):
-        raise InputError(source, f"--class-weights must be positive numbers, got {listed(weights)}")
-    mean = float(trained @ np.array(weights)) / float(trained.sum())
-    return tuple(weight / mean for weight in weights)
+def level_codes(level_of_N: np.ndarray | Sequence[str], levels: tuple[str, ...]) -> np.ndarray:
+    """Place of each sample's level among the levels, from 1 on (int64); 0 where it is missing or not among them."""
+    code_of = {level: code for code, level in enumerate(levels, start=1)}
+    return np.array([code_of.get(level, 0) for level in level_of_N], dtype=np.int64)

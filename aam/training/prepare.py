@@ -19,7 +19,8 @@ from aam.data.describe import describe
 from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
-from aam.data.targets import TargetRules, TargetSpec, fit_target
+from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import TargetSpec
 from aam.files.run_log import say, warn
 from aam.files.text import plural
 from aam.models.embedding_cache import encode_asvs

@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, StandardScaler
 
-from aam.data.targets import TargetRules, TargetSpec, fit_target
+from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import TargetSpec
 from aam.errors import InputError
 
 VALUES = np.array([1.0, 2.0, 4.0, 9.0, 100.0])
@@ -17,7 +21,10 @@ def fit(values: np.ndarray = VALUES, train: np.ndarray = TRAIN, **options: objec
     return fit_target(TargetRules(columns=("x",), **options), values, train, "m.tsv")
 
 
-@pytest.mark.parametrize("transform", ["none", "minmax", "zscore", "log-minmax", "log-zscore"])
+TRANSFORMS = ("none", "minmax", "zscore", "log-minmax", "log-zscore", "quantile", "boxcox")
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS[:5])
 def test_decode_undoes_encode(transform: str) -> None:
     spec = fit(transform=transform)
     encoded = spec.encode(VALUES)
@@ -45,52 +52,100 @@ def test_a_wild_prediction_of_a_logarithm_stays_finite() -> None:
     assert np.isfinite(decoded.astype(np.float32)).all()
 
 
-def test_classes_are_sorted_and_weighted() -> None:
-    spec = fit(LABELS, np.array([0, 1, 2, 3]), classifier=True, class_weights="balanced")
-    assert spec.classes == ("a", "b", "c")
-    assert spec.class_weights == pytest.approx((4 / 3, 4 / 6, 4 / 3))
-    assert spec.majority == "b"
-    assert spec.encode(LABELS).tolist() == [1, 0, 1, 2, 2, 0]
-    assert spec.encode(LABELS).dtype == np.int64
-    assert fit(LABELS, TRAIN, classifier=True).class_weights == ()
-    given = fit(LABELS, np.array([0, 1, 2, 3]), classifier=True, class_weights=(1.0, 2.0, 3.0)).class_weights
-    assert given == pytest.approx((1 / 2, 2 / 2, 3 / 2))  # their mean over b, a, b and c is 2
-
-
 def test_probabilities_pass_through_decode() -> None:
     probabilities = np.array([[0.25, 0.75, 0.0]])
     assert (fit(LABELS, TRAIN, classifier=True).decode(probabilities) == probabilities).all()
 
 
-@pytest.mark.parametrize("options", [{"classifier": True, "class_weights": "balanced"}, {}])
-def test_round_trip_through_json(options: dict[str, object]) -> None:
-    spec = fit(LABELS if options else VALUES, TRAIN, **options)
-    assert TargetSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
-
-
 @pytest.mark.parametrize(
-    ("values", "train", "options", "message"),
-    [
-        (np.full(5, 3.0), TRAIN, {}, "m.tsv: column 'x' has one value (3) in the training samples: nothing to learn"),
-        (LABELS, np.array([0, 2]), {"classifier": True}, "has one value (b) in the training samples"),
-        (np.array([1, -1.0, 2, -7]), TRAIN, {"transform": "log-zscore"}, "2 values are -1 or below (smallest"),
-        (np.array(["a", "a", "b", "b", "c"], object), TRAIN, {"classifier": True}, "class 'c' has 1 sample; at least"),
-        (np.array(list("abcd"), object), TRAIN, {"classifier": True}, "4 classes have 1 sample (first: 'a')"),
-        (LABELS, np.array([0, 1, 2]), {"classifier": True}, "unknown level 'c' outside of the training samples"),
-        (LABELS, TRAIN, {"classifier": True, "class_weights": (1.0,)}, "has 3 classes, --class-weights 1 numbers"),
-        (LABELS, TRAIN, {"classifier": True, "class_weights": (1.0, 0.0, 1.0)}, "must be positive numbers"),
-    ],
+    "options",
+    [{"classifier": True, "class_weights": "balanced"}, {}, {"transform": "quantile"}, {"transform": "boxcox"}],
 )
-def test_what_cannot_be_learned_is_said(
-    values: np.ndarray, train: np.ndarray, options: dict[str, object], message: str
-) -> None:
-    with pytest.raises(InputError) as caught:
-        fit(values, train, **options)
-    assert message in str(caught.value)
-    assert len(str(caught.value)) < 200
+def test_round_trip_through_json(options: dict[str, object]) -> None:
+    spec = fit(LABELS if options.get("classifier") else VALUES, TRAIN, **options)
+    assert TargetSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
 def test_a_label_never_trained_on() -> None:
     spec = fit(LABELS, TRAIN, classifier=True)
     with pytest.raises(InputError, match=r"column 'x': unknown level 'z' \(trained on: a, b, c\)"):
         spec.encode(np.array(["a", "z"], dtype=object))
+
+
+def test_a_number_that_the_transform_does_not_take() -> None:
+    with pytest.raises(InputError, match=r"column 'x': 1 value is 0 or below .smallest -2.*; leave their samples out"):
+        fit(transform="boxcox").encode(np.array([1.0, -2.0]))
+
+
+def test_missing_values_stay_missing_and_are_no_part_of_the_statistics() -> None:
+    values = np.array([1.0, np.nan, 5.0, np.nan, 9.0])
+    spec = fit(values, transform="zscore")
+    assert (spec.shift, spec.scale, spec.mean, spec.median) == (3.0, 2.0, 3.0, 3.0)
+    for transform in TRANSFORMS:
+        spec = fit(values, transform=transform)
+        encoded = spec.encode(values)
+        assert np.isnan(encoded).tolist() == [False, True, False, True, False]
+        assert np.isnan(spec.decode(encoded)).tolist() == [False, True, False, True, False]
+
+
+def scikit_learns(transform: str, number: int) -> object:
+    return {
+        "zscore": StandardScaler(),
+        "minmax": MinMaxScaler(),
+        "boxcox": PowerTransformer(method="box-cox"),
+        "quantile": QuantileTransformer(n_quantiles=number, output_distribution="normal"),
+    }[transform]
+
+
+@pytest.mark.parametrize("transform", ["zscore", "minmax", "boxcox", "quantile"])
+def test_encoded_numbers_are_scikit_learns(transform: str) -> None:
+    values = np.random.default_rng(3).gamma(2.0, 3.0, size=120)
+    train = np.arange(80)
+    other = scikit_learns(transform, len(train)).fit(values[train, None])  # type: ignore[attr-defined]
+    spec = fit(values, train, transform=transform)
+    encoded = spec.encode(values)
+    assert encoded == pytest.approx(other.transform(values[:, None])[:, 0], abs=1e-3)
+    normals = np.linspace(-1, 1, 21)
+    assert spec.decode(normals) == pytest.approx(other.inverse_transform(normals[:, None])[:, 0], rel=1e-3)
+
+
+RNG = np.random.default_rng(11)
+IN_UNITS = {
+    "tiny": 1e-6 * RNG.gamma(2.0, 1.0, size=200),
+    "huge": 1e6 * RNG.gamma(2.0, 1.0, size=200),
+    "almost constant": 1e9 + 1e-3 * RNG.normal(size=200),
+    "skewed": np.exp(4 * RNG.normal(size=200)),
+    "many zeros": np.maximum(RNG.normal(size=200), 0) + 1e-12,
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS[1:])
+@pytest.mark.parametrize("units", IN_UNITS)
+def test_targets_of_any_size_are_learned_and_told_in_their_units(units: str, transform: str) -> None:
+    values = IN_UNITS[units]
+    spec = fit(values, np.arange(200), transform=transform)
+    encoded = spec.encode(values)
+    assert np.abs(encoded).max() < 15
+    if "zscore" in transform or transform == "boxcox":
+        assert encoded.std() == pytest.approx(1, rel=0.02)
+        assert encoded.mean() == pytest.approx(0, abs=0.02)
+    # a logarithm of 1e9 holds 1e-3 by two digits
+    spread = 0.02 if units == "almost constant" and transform.startswith("log-") else 1e-5
+    rounding = np.spacing(values.max())
+    tolerance_N = rounding + spread * values.std() + 1e-5 * np.abs(values - values.mean())
+    assert (np.abs(spec.decode(encoded) - values) <= tolerance_N).all()
+    wild = spec.decode(np.array([-1e9, 1e9]))
+    assert np.isfinite(wild.astype(np.float32)).all()
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(
+    st.sampled_from(["minmax", "zscore", "quantile", "boxcox"]),
+    st.lists(st.floats(1, 1e4), min_size=2, max_size=30).filter(lambda found: np.ptp(found) > 0.1),
+)
+def test_round_trip_of_any_numbers(transform: str, listed: list[float]) -> None:
+    values = np.array(listed)
+    spec = TargetSpec.from_dict(
+        json.loads(json.dumps(fit(values, np.arange(len(values)), transform=transform).to_dict()))
+    )
+    assert spec.decode(spec.encode(values)) == pytest.approx(values, rel=1e-4, abs=1e-5 * np.ptp(values))

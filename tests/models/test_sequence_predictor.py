@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aam.data.corruption import Corruption
-from aam.data.targets import TargetRules, fit_target
+from aam.data.target_fit import TargetRules, fit_target
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model_options, random_batch
