@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -251,3 +252,14 @@ def level_codes(level_of_N: np.ndarray | Sequence[str], levels: tuple[str, ...])
     """Place of each sample's level among the levels, from 1 on (int64); 0 where it is missing or not among them."""
     code_of = {level: code for code, level in enumerate(levels, start=1)}
     return np.array([code_of.get(level, 0) for level in level_of_N], dtype=np.int64)
+
+
+def metric_endings(columns: Sequence[str]) -> list[str]:
+    """What is added to the name of a metric for each target: nothing where there is only one.
+
+    Column names become words of letters, digits, points and dashes, since metrics are columns of a table.
+    """
+    if len(columns) == 1:
+        return [""]
+    words = ["_" + re.sub(r"[^\w.-]", "_", column) for column in columns]
+    return [word if words.count(word) == 1 else f"{word}_{place}" for place, word in enumerate(words)]

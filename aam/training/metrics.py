@@ -6,8 +6,10 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection, SumMetric
@@ -24,18 +26,38 @@ UNITLESS = ("r2", "spearman")
 NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
 
 
+@dataclass(frozen=True, eq=False)
+class Truths:
+    """Targets with what was observed.
+
+    Attributes
+    ----------
+    targets
+        The targets.
+    observed_NT
+        The true numbers of all samples of the study in the user's units, NaN where one is missing; unused for classes.
+    level_N
+        Levels within which the samples' targets were scaled.
+    """
+
+    targets: Targets
+    observed_NT: np.ndarray
+    level_N: np.ndarray
+
+
 class ValidationMetrics:
     """The metrics of all heads of a model, fed batch by batch.
 
-    A single target's are named plainly (``mae``). Of several, each has its own (``mae_COLUMN``), and the plain names
+    Numbers are compared with the truths of the sample sheet, and not with what scaling and unscaling makes of them:
+    some scalings end at the training samples' range. A single target's are named plainly (``mae``). Of several, each has its own (``mae_COLUMN``), and the plain names
     of those that have no unit (``r2``, ``spearman``) are means over the targets.
 
     Parameters
     ----------
     heads
         The model's heads.
-    targets
-        The targets, to undo their scaling; None for a pre-trained encoder.
+    truths
+        The targets with the true values of all samples; None for a pre-trained encoder.
     taxonomy_classes
         Number of taxa.
     median
@@ -43,9 +65,10 @@ class ValidationMetrics:
     """
 
     def __init__(
-        self, heads: Iterable[Head], targets: Targets | None, taxonomy_classes: int, median: int | None = None
+        self, heads: Iterable[Head], truths: Truths | None, taxonomy_classes: int, median: int | None = None
     ) -> None:
-        self.targets = targets
+        self.truths = truths
+        self.targets = None if truths is None else truths.targets
         self.median = median
         self.num_taxa = taxonomy_classes
         with _without_remarks():
@@ -59,7 +82,7 @@ class ValidationMetrics:
         for count in self.fed.values():
             count.reset()
 
-    def update(self, name: str, comparison: Comparison, level_B: Tensor | None = None) -> None:
+    def update(self, name: str, comparison: Comparison, rows_B: Tensor) -> None:
         """Feed a head's predictions and truths of one batch.
 
         Parameters
@@ -68,12 +91,12 @@ class ValidationMetrics:
             The head.
         comparison
             What it said, and the truth.
-        level_B
-            Levels within which the samples' targets were scaled.
+        rows_B
+            Rows of the samples in the study.
         """
         prediction, truth = comparison.prediction.detach().float().cpu(), comparison.truth.detach().cpu()
-        if name == TARGET and self.targets is not None:
-            self._update_targets(self.targets, prediction, truth, level_B)
+        if name == TARGET and self.truths is not None:
+            self._update_targets(self.truths, prediction, truth, rows_B.cpu().numpy())
         elif truth.is_floating_point():
             self._feed(name, prediction, truth)
         else:
@@ -101,15 +124,13 @@ class ValidationMetrics:
         several = head == TARGET and self.targets is not None and len(self.targets) > 1
         return [TARGET + ending for ending in metric_endings(self.targets.columns)] if several else [head]  # type: ignore[union-attr]
 
-    def _update_targets(
-        self, targets: Targets, prediction: Tensor, truth_BT: Tensor, level_B: Tensor | None
-    ) -> None:
-        if targets.kind == "classification":
+    def _update_targets(self, truths: Truths, prediction: Tensor, truth_BT: Tensor, rows_B: np.ndarray) -> None:
+        if truths.targets.kind == "classification":
             self._feed(TARGET, prediction.softmax(dim=-1), truth_BT[:, 0])
             return
         prediction_BT = prediction if self.median is None else prediction[..., self.median]
-        level = None if level_B is None else level_B.cpu().numpy()
-        said_BT, known_BT = (torch.from_numpy(targets.decode(x.numpy(), level)) for x in (prediction_BT, truth_BT))
+        said_BT = torch.from_numpy(truths.targets.decode(prediction_BT.numpy(), truths.level_N[rows_B]))
+        known_BT = torch.from_numpy(truths.observed_NT[rows_B])
         for place, name in enumerate(self._names(TARGET)):
             present_B = ~known_BT[:, place].isnan()
             self._feed(name, said_BT[present_B, place], known_BT[present_B, place])
