@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aam.config.option import Section, option
+from aam.config.option import Section, flag, option
 from aam.errors import ConfigError
 
 Fusion = Literal["concat", "add", "gmu", "cross-attention", "perceiver"]
@@ -73,16 +73,30 @@ class CovariateOptions(Section):
         twice += [name for name in in_chains if in_chains.count(name) > 1 or name in self.numeric_columns]
         if twice:
             raise ConfigError(f"'{twice[0]}' is named twice among the covariates")
-        strange = [name for name in self.conditional_output_scaling if name not in categorical]
+        self._check_scaling(categorical)
+        self._check_unused(categorical)
+
+    def _check_scaling(self, categorical: list[str]) -> None:
+        scaling = self.conditional_output_scaling
+        strange = [name for name in scaling if name not in categorical]
         if strange:
             raise ConfigError(f"--conditional-output-scaling: '{strange[0]}' is not among --categorical-columns")
-        if not self.columns and (self.categorical_fusion != "concat" or self.categorical_lr is not None):
-            raise ConfigError("--categorical-fusion and --categorical-lr need --categorical-columns")
-        defaults = CovariateOptions.perceiver_num_latents, CovariateOptions.perceiver_num_layers
-        if self.categorical_fusion != "perceiver" and defaults != (
-            self.perceiver_num_latents,
-            self.perceiver_num_layers,
-        ):
-            raise ConfigError("--perceiver-num-latents and --perceiver-num-layers need --categorical-fusion perceiver")
-        if self.categorical_fusion not in READS_ASVS and self.cross_attn_heads is not None:
-            raise ConfigError("--cross-attn-heads needs --categorical-fusion cross-attention or perceiver")
+        twice = [name for name in scaling if scaling.count(name) > 1]
+        if twice:
+            raise ConfigError(f"--conditional-output-scaling names '{twice[0]}' twice")
+
+    def _check_unused(self, categorical: list[str]) -> None:
+        """Refuse options that would do nothing."""
+        asks, latent = self.categorical_fusion in READS_ASVS, self.categorical_fusion == "perceiver"
+        needs = {
+            "categorical_embed_dim": ("--categorical-columns or --numeric-columns", bool(self.columns)),
+            "categorical_fusion": ("--categorical-columns or --numeric-columns", bool(self.columns)),
+            "categorical_lr": ("--categorical-columns or --numeric-columns", bool(self.columns)),
+            "unknown_level_rate": ("--categorical-columns", bool(categorical)),
+            "cross_attn_heads": ("--categorical-fusion cross-attention or perceiver", asks),
+            "perceiver_num_latents": ("--categorical-fusion perceiver", latent),
+            "perceiver_num_layers": ("--categorical-fusion perceiver", latent),
+        }
+        for name, (needed, is_there) in needs.items():
+            if not is_there and getattr(self, name) != getattr(CovariateOptions, name):
+                raise ConfigError(f"{flag(name)} needs {needed}")

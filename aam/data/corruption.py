@@ -81,3 +81,9 @@ def apply_mask(tokens_UL: Tensor, masked_UL: Tensor | None) -> Tensor:
 def hide_abundances(mask_BS: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
     """Choose about ``ratio`` of each sample's ASVs, ``BS``."""
     return (torch.rand(mask_BS.shape, generator=generator).to(mask_BS.device) < ratio) & mask_BS
+
+
+def hide_levels(category_BC: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+    """The levels of covariates, ``BC``, about ``rate`` of them unknown (0): so the model learns what that means."""
+    hidden_BC = torch.rand(category_BC.shape, generator=generator).to(category_BC.device) < rate
+    return category_BC.masked_fill(hidden_BC, 0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from aam.data.alphabet import MASK, PAD, A, N
-from aam.data.corruption import SPAN_LENGTHS, apply_mask, hide_abundances, is_base, mask_bases
+from aam.data.corruption import SPAN_LENGTHS, apply_mask, hide_abundances, hide_levels, is_base, mask_bases
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -103,3 +103,13 @@ def test_hidden_abundances() -> None:
     assert float(hidden_BS.sum() / mask_BS.sum()) == pytest.approx(0.15, rel=0.06)
     assert torch.equal(hide_abundances(mask_BS, 0.15, generator()), hidden_BS)
     assert torch.equal(hide_abundances(mask_BS, 1.0, generator()), mask_BS)
+
+
+def test_hidden_levels() -> None:
+    category_BC = torch.randint(0, 5, (4000, 3), generator=generator())
+    hidden_BC = hide_levels(category_BC, 0.1, generator())
+    changed_BC = hidden_BC != category_BC
+    assert (hidden_BC[changed_BC] == 0).all()
+    assert (changed_BC.sum(dim=0) / (category_BC > 0).sum(dim=0)).tolist() == pytest.approx([0.1] * 3, rel=0.2)
+    assert torch.equal(hide_levels(category_BC, 0.1, generator()), hidden_BC)
+    assert torch.equal(hide_levels(category_BC, 0.0, generator()), category_BC)
