@@ -21,6 +21,9 @@ from aam.config.sections import (
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
 from aam.errors import ConfigError
 
+UNFROZEN_PARTS = ("encoder layers", "sample layers", "layers of the ASV encoder")
+"""What gradual unfreezing lets learn beside the head, one after the other."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions(Section):
@@ -52,6 +55,11 @@ class TransferOptions(Section):
         derived="on where --nuc-penalty is 0",
         negative="keep-nuc-predictions",
     )
+
+    @property
+    def all_learn_from(self) -> int:
+        """The epoch, from 0, in which the last part of the encoder begins to learn."""
+        return len(UNFROZEN_PARTS) * self.gradual_unfreezing
 
     def check(self) -> None:
         """Refuse two ways of holding the encoder still, and a random encoder that is held."""
@@ -196,6 +204,11 @@ class TrainConfig:
         weights = (objective.penalty, objective.nuc_penalty, objective.count_penalty)
         if transfer.freeze_base and any(weights):
             raise ConfigError("--freeze-base trains only the target's head: set the self-supervised penalties to 0")
+        if transfer.gradual_unfreezing and self.optim.epochs <= transfer.all_learn_from:
+            raise ConfigError(
+                f"--gradual-unfreezing {transfer.gradual_unfreezing} needs --epochs {transfer.all_learn_from + 1} or "
+                f"more, not {self.optim.epochs}: the whole encoder learns only after {transfer.all_learn_from} epochs"
+            )
         if transfer.skip_nuc_predictions and objective.nuc_penalty:
             raise ConfigError("--skip-nuc-predictions leaves nothing for --nuc-penalty to weigh: leave one out")
         counts = self.loss.count_prediction
@@ -220,4 +233,4 @@ class TrainConfig:
             raise ConfigError(f"--cv makes its own folds: leave out {wrong[0]}")
 
 
-__all__ = ["ELEMENTWISE_LOSSES", "EvaluationOptions", "TrainConfig", "TransferOptions"]
+__all__ = ["ELEMENTWISE_LOSSES", "UNFROZEN_PARTS", "EvaluationOptions", "TrainConfig", "TransferOptions"]

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from aam.config import TrainConfig
@@ -30,6 +29,7 @@ from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared
 from aam.training.progress import ProgressBar
 from aam.training.quiet import quiet
+from aam.training.unfreezing import GradualUnfreezing, PatienceAfter
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -133,11 +133,14 @@ def _callbacks(prepared: Prepared, run: RunDirectory, command: str) -> list[L.Ca
     plan = prepared.plan
     patience = plan.config.optim.patience
     assert patience is not None
-    stop = EarlyStopping(
-        plan.monitor, mode="max" if plan.higher_is_better else "min", patience=patience, check_finite=False
-    )
+    every, first_epoch = 0, 0
+    if isinstance(plan.config, TrainConfig):
+        every, first_epoch = plan.config.transfer.gradual_unfreezing, plan.config.transfer.all_learn_from
+    mode = "max" if plan.higher_is_better else "min"
+    stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
+    parts = [GradualUnfreezing(every)] if every else []
     bar = [ProgressBar()] if plan.config.run.progress else []
-    return [stop, KeepCheckpoints(run.checkpoints), StopOnSignal(run, command), *bar]
+    return [stop, *parts, KeepCheckpoints(run.checkpoints), StopOnSignal(run, command), *bar]
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

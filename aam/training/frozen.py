@@ -23,6 +23,7 @@ from aam.files.text import plural
 from aam.models.embedding_cache import encode_samples
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.device import arithmetic
+from aam.training.plan_heads import has_nucleotides
 from aam.training.prepare import Prepared
 
 DRAWS = 16
@@ -68,8 +69,10 @@ def loaders(prepared: Prepared) -> tuple[ResumableLoader, ResumableLoader]:
     if not draws:
         return data.train_dataloader(), data.val_dataloader()
     number = plural(len(split.train), "sample")
-    say(f"the vectors of {number} are kept in {plural(draws, 'draw')}; after epoch {draws} nothing is encoded anew")
+    say(f"the vectors of {number} are kept in {plural(draws, 'draw')}; after epoch {draws} none is encoded anew")
     train = _loader(prepared, split.train, range(draws), data.train_batches())
+    if has_nucleotides(prepared.plan.config):
+        return train, data.val_dataloader()
     in_order = data.batches_of_epoch(split.validation, VALIDATION_EPOCH)
     return train, _loader(prepared, split.validation, (VALIDATION_EPOCH,), in_order)
 

@@ -20,8 +20,9 @@ from aam.models.heads import Encoded
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.metrics import ValidationMetrics
-from aam.training.optim import make_optimizer, make_scheduler, parameter_groups
+from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
+from aam.training.plan_heads import has_nucleotides
 
 HIDING_HEADS = frozenset({"nucleotide", "count"})
 
@@ -36,7 +37,8 @@ class TrainingModule(L.LightningModule):
     plan
         The resolved configuration and number of steps.
     frozen_vectors_AD
-        Vectors of all ASVs of the study, for a frozen encoder: nucleotides are then never read again.
+        Vectors of all ASVs of the study, for a frozen encoder: nucleotides are then read again only to be
+        masked, in validation.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class TrainingModule(L.LightningModule):
         """The weighted sum of all heads' losses of a batch."""
         self._seed_dropout(self.current_epoch, batch_idx, self.global_rank)
         encoded = self._encode(batch, batch.corruption)
-        losses = {head.name: head.loss(head.compare(encoded, batch)) for head in self.model.task_heads()}
+        heads = [head for head in self.model.task_heads() if self.loss_weights[head.name]]
+        losses = {head.name: head.loss(head.compare(encoded, batch)) for head in heads}
         total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
         is_first = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
         self.is_finite = torch.isfinite(total.detach()) & (True if is_first else self.is_finite)
@@ -174,11 +177,17 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the plan."""
         config = self.plan.config
-        linear_path_decay, rates = 0.0, {}
+        linear_path_decay, rates = 0.0, None
         if isinstance(config, TrainConfig):
             linear_path_decay = config.head.linear_path_decay
-            shares = {"linear": config.head.linear_path_lr, "asv": config.transfer.asv_lr}
-            rates = {part: share * config.optim.peak_lr for part, share in shares.items()}
+            rates = Rates(
+                peak=config.optim.peak_lr,
+                linear=config.head.linear_path_lr,
+                asv=config.transfer.asv_lr,
+                covariates=config.covariates.categorical_lr,
+                layer_decay=config.transfer.layer_lr_decay,
+                layers=config.model.layers,
+            )
         groups = parameter_groups(self.model, config.optim.weight_decay, linear_path_decay, rates)
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
@@ -187,7 +196,9 @@ class TrainingModule(L.LightningModule):
         return optimizer if scheduler is None else {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def _encode(self, batch: Batch, corruption: Corruption | None) -> Encoded:
-        vectors = None if self.frozen_vectors_AD is None else self.frozen_vectors_AD[batch.asvs_U]
+        """Encode a batch; where bases are masked, known vectors of the whole sequences would not do."""
+        known_AD = None if corruption is not None and corruption.masked_M is not None else self.frozen_vectors_AD
+        vectors = None if known_AD is None else known_AD[batch.asvs_U]
         encoded: Encoded = self.model(batch, corruption, vectors)
         return encoded
 
@@ -195,7 +206,8 @@ class TrainingModule(L.LightningModule):
         """Hide bases and abundances from the heads that are to tell them."""
         objective = self.plan.config.objective
         masked = hidden = None
-        if self.loss_weights["nucleotide"] and self.frozen_vectors_AD is None:
+        is_measured = not self.trainer.training and has_nucleotides(self.plan.config)
+        if self.loss_weights["nucleotide"] or is_measured:
             masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
         if self.loss_weights["count"] and self.plan.config.model.count_embedding:
             hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)

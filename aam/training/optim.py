@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import (
-    CosineAnnealingWarmRestarts,
-    LambdaLR,
-    OneCycleLR,
-    ReduceLROnPlateau,
-)
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 
 from aam.config import OptimOptions
 
+LAYER = re.compile(r"\.layers\.(\d+)\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Peak learning rates of a predictor's parts.
+
+    The farther a layer is from the head, the more general is what it knows and the less it should change: with a
+    ``layer_decay`` below 1 each layer learns by that share of the rate above it (ULMFiT's discriminative fine-tuning,
+    Howard and Ruder 2018, arXiv:1801.06146).
+
+    Attributes
+    ----------
+    peak
+        Rate of the head, of which the others are shares.
+    linear, asv
+        Shares of the linear path, and of the ASV encoder and the soft clades; the layers' decay comes on top.
+    covariates
+        Rate (no share) of all that reads covariates; None for the head's.
+    layer_decay
+        Share of the rate of the layer above.
+    layers
+        Number of layers at the ASV, sample and encoder level.
+    """
+
+    peak: float
+    linear: float = 1.0
+    asv: float = 1.0
+    covariates: float | None = None
+    layer_decay: float = 1.0
+    layers: tuple[int, int, int] = (0, 0, 0)
+
+    def of(self, part: str, depth: int) -> float:
+        """The rate of a part of the model at a depth below the head."""
+        if part == "covariates" and self.covariates is not None:
+            return self.covariates
+        share = {"linear": self.linear, "asv": self.asv}.get(part, 1.0)
+        return share * self.peak * self.layer_decay**depth
+
 
 def parameter_groups(
-    model: nn.Module, weight_decay: float, linear_path_decay: float = 0.0, rates: Mapping[str, float] | None = None
+    model: nn.Module, weight_decay: float, linear_path_decay: float = 0.0, rates: Rates | None = None
 ) -> list[dict[str, Any]]:
     """Weights to decay, the linear path with a decay of its own, and what is not decayed.
 
@@ -33,20 +68,50 @@ def parameter_groups(
     weight_decay, linear_path_decay
         Of all weights but those of the linear path, and of those.
     rates
-        Learning rates of parts that have their own: ``linear`` the linear path, ``asv`` the ASV encoder and the soft
-        clades.
+        Learning rates of the parts; None for one rate, the optimiser's. The first group has the head's rate.
     """
-    rates = rates or {}
-    groups: dict[tuple[str, str], list[nn.Parameter]] = {}
+    groups: dict[tuple[str, str, int], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            part = _part(name) if rates else ""
-            groups.setdefault((_decay_kind(name, parameter), part), []).append(parameter)
+            part = "" if rates is None else _part(name)
+            depth = 0 if rates is None or rates.layer_decay == 1 else layer_depth(name, rates.layers)
+            groups.setdefault((_decay_kind(name, parameter), part, depth), []).append(parameter)
     decays = {"decay": weight_decay, "linear": linear_path_decay, "none": 0.0}
     return [
-        {"params": params, "weight_decay": decays[kind], **({"lr": rates[part]} if part in rates else {})}
-        for (kind, part), params in sorted(groups.items(), key=lambda item: item[0])
+        {"params": params, "weight_decay": decays[kind], **({} if rates is None else {"lr": rates.of(part, depth)})}
+        for (kind, part, depth), params in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+def layer_depth(name: str, layers: tuple[int, int, int]) -> int:
+    """How many layers below the head a weight of a predictor is.
+
+    Heads, and what reads covariates, are at 0; the readout (pooling, soft clades, profile, norms) and the last layer
+    below it at 1; then come the other encoder layers, the sample layers, what takes in the abundances, the ASV
+    encoder's layers, and the embedding of the bases at the bottom. Norms and pooling after a stack of layers are
+    where its last layer is.
+
+    Parameters
+    ----------
+    name
+        As in ``named_parameters`` of a :class:`~aam.models.sequence_predictor.SequencePredictor`.
+    layers
+        Number of layers at the ASV, sample and encoder level.
+    """
+    asv, sample, encoder = layers
+    if not name.startswith("base.") or name.startswith("base.heads."):
+        return 0
+    if ".asv_encoder." in name:
+        top, number = 2 + encoder + sample, asv
+    elif ".abundance." in name:
+        return 1 + encoder + sample
+    elif ".sample_transformer." in name:
+        top, number = 1 + encoder, sample
+    else:
+        top, number = 1, encoder
+    if layer := LAYER.search(name):
+        return top + number - 1 - int(layer[1])
+    return top + number if ".embed." in name or ".position_gain" in name else top
 
 
 def _decay_kind(name: str, parameter: nn.Parameter) -> str:
@@ -58,6 +123,8 @@ def _decay_kind(name: str, parameter: nn.Parameter) -> str:
 def _part(name: str) -> str:
     if "linear_path" in name:
         return "linear"
+    if "covariate" in name or "fusion" in name or "conditional_scaling" in name:
+        return "covariates"
     return "asv" if "asv_encoder" in name or "soft_clades" in name else ""
 
 
@@ -77,7 +144,10 @@ def make_optimizer(groups: list[dict[str, Any]], options: OptimOptions, fused: b
 
 
 def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int, metric: str, higher: bool) -> Any:
-    """The schedule, in the form that the Trainer takes (None for a constant rate)."""
+    """The schedule, in the form that the Trainer takes (None for a constant rate).
+
+    A part with a rate of its own goes through the same course, in proportion; its lowest rate too is a share of it.
+    """
     by_step = {"interval": "step", "frequency": 1}
     warmup, floor = options.warmup_steps or 0, options.scheduler_eta_min / options.peak_lr
     match options.scheduler:
@@ -89,10 +159,8 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
             return {"scheduler": LambdaLR(optimizer, WarmupCosine(0, total_steps, floor)), **by_step}
         case "cosine_restarts":
             period = options.scheduler_t0 or total_steps
-            restarts = CosineAnnealingWarmRestarts(
-                optimizer, period, options.scheduler_t_mult, eta_min=options.scheduler_eta_min
-            )
-            return {"scheduler": restarts, **by_step}
+            restarts = CosineRestarts(period, options.scheduler_t_mult, floor)
+            return {"scheduler": LambdaLR(optimizer, restarts), **by_step}
         case "onecycle":
             return {"scheduler": _one_cycle(optimizer, options, warmup, total_steps), **by_step}
         case "plateau":
@@ -101,7 +169,7 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
                 mode="max" if higher else "min",
                 factor=options.scheduler_factor,
                 patience=options.scheduler_patience,
-                min_lr=options.scheduler_min_lr,
+                min_lr=[options.scheduler_min_lr * group["lr"] / options.peak_lr for group in optimizer.param_groups],
             )
             return {"scheduler": plateau, "interval": "epoch", "frequency": 1, "monitor": metric}
 
@@ -142,3 +210,33 @@ class WarmupCosine:
             return (step + 1) / (self.warmup + 1)
         progress = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class CosineRestarts:
+    """Share of the peak rate at a step: half a cosine down to ``floor``, again and again, each time for longer.
+
+    Loshchilov and Hutter 2017 (SGDR, arXiv:1608.03983). Torch's class has one lowest rate for all parts, to which those
+    with a small rate of their own would rise.
+
+    Parameters
+    ----------
+    period
+        Steps to the first restart.
+    growth
+        Factor by which each period grows.
+    floor
+        Lowest share.
+    """
+
+    def __init__(self, period: int, growth: int, floor: float) -> None:
+        self.period = period
+        self.growth = growth
+        self.floor = floor
+
+    def __call__(self, step: int) -> float:
+        """The share at ``step``."""
+        period = self.period
+        while step >= period:
+            step -= period
+            period *= self.growth
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * step / period))

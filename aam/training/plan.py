@@ -13,6 +13,7 @@ from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.epoch import num_steps
 from aam.errors import ConfigError
+from aam.training.plan_heads import derive_heads
 
 if TYPE_CHECKING:
     from aam.data.split import Split
@@ -242,8 +243,7 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
         fill("encoder_type", nearest, why)
     asked = config.objective.encoder_type is not None
     fill("penalty", 1.0 if asked else 0.0, "--encoder-type is given" if asked else "fine-tuning")
-    for name in ("nuc_penalty", "count_penalty"):
-        fill(name, 0.0, "fine-tuning")
+    derive_heads(config, fill)
     fill("lr", 3e-4, "fine-tuning")
     fill("best_metric", "balanced_accuracy" if config.target.classifier else "mae", "the target's own")
 

@@ -30,7 +30,8 @@ from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate
 from aam.training.device import machine_of, prepare_device
 from aam.training.layout import MemoryPlan
 from aam.training.plan import Plan, StudyFacts, derive
-from aam.training.transfer import adopt_sizes, read_encoder, transfer, treatment_notes
+from aam.training.plan_heads import has_nucleotides
+from aam.training.transfer import adopt_sizes, read_encoder, sampling_notes, transfer, treatment_notes
 
 if TYPE_CHECKING:
     from aam.training.probe import Build
@@ -144,7 +145,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
     loaded: set[str] = set()
     if pretrained is not None:
         loaded, lines = transfer(encoder, pretrained)
-        say(*lines)
+        say(*lines, *sampling_notes(plan.config, pretrained))
         for note in treatment_notes(plan.config, pretrained):
             warn(note)
     started = time.monotonic()
@@ -221,7 +222,7 @@ def _new_encoder(config: PretrainConfig | TrainConfig, study: Study) -> Sequence
     objective = config.objective
     supervision = SelfSupervision(
         encoder_type=objective.encoder_type if objective.penalty else None,
-        nucleotides=bool(objective.nuc_penalty),
+        nucleotides=has_nucleotides(config),
         counts=bool(objective.count_penalty),
         taxonomy_classes=study.taxonomy_classes if objective.encoder_type in ("taxonomy", "combined") else (),
     )

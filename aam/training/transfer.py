@@ -46,25 +46,44 @@ def read_encoder(path: Path) -> Pretrained:
 def adopt_sizes(config: TrainConfig, pretrained: Pretrained) -> TrainConfig:
     """The configuration with the sizes of the encoder, which are part of its weights.
 
+    A size that is asked for with the value of its default counts as not asked for.
+
     Raises
     ------
     ConfigError
-        If a size was asked for that the encoder does not have.
+        If sizes were asked for that the encoder does not have, or its predictions of nucleotides, of which it has none.
     """
     asked, given = config.model, pretrained.description.options
-    adopted = {}
-    for field in dataclasses.fields(ModelOptions):
-        name = field.name
-        wanted, has = getattr(asked, name), getattr(given, name)
-        if name in FREE_OPTIONS:
-            continue
-        if wanted not in (field.default, has):
-            raise ConfigError(
-                f"{flag(name)} {wanted}, but the encoder of {pretrained.source} has {has}: leave the option out, "
-                "or pre-train another encoder"
-            )
-        adopted[name] = has
+    defaults = {field.name: field.default for field in dataclasses.fields(ModelOptions)}
+    adopted = {name: getattr(given, name) for name in defaults if name not in FREE_OPTIONS}
+    differing = [name for name, has in adopted.items() if getattr(asked, name) not in (defaults[name], has)]
+    if differing:
+        wanted = ", ".join(_spelled(name, getattr(asked, name)) for name in differing)
+        has = ", ".join(_spelled(name, adopted[name]) for name in differing)
+        options = "option" if len(differing) == 1 else "options"
+        raise ConfigError(
+            f"{wanted}, but the encoder of {pretrained.source} has {has}: leave the {options} out, "
+            "or pre-train another encoder"
+        )
+    _check_nucleotides(config, pretrained)
     return dataclasses.replace(config, model=dataclasses.replace(asked, **adopted))
+
+
+def _check_nucleotides(config: TrainConfig, pretrained: Pretrained) -> None:
+    """Refuse to keep predictions of nucleotides that neither pre-training has taught nor this run teaches."""
+    kept = config.transfer.skip_nuc_predictions is False and not config.objective.nuc_penalty
+    if kept and not pretrained.description.supervision.nucleotides:
+        raise ConfigError(
+            f"--keep-nuc-predictions: the encoder of {pretrained.source} was trained without nucleotides; "
+            "leave the option out, or let this run learn them (--nuc-penalty)"
+        )
+
+
+def _spelled(name: str, value: object) -> str:
+    """An option as it is typed."""
+    if isinstance(value, bool):
+        return flag(name if value else f"no_{name}")
+    return f"{flag(name)} {value}"
 
 
 def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str], list[str]]:
@@ -80,7 +99,7 @@ def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str]
         own = {name: tensor for name, tensor in own.items() if not name.startswith(TAXONOMY_HEAD)}
     matching = {name: tensor for name, tensor in pretrained.state.items() if name in own}
     encoder.load_state_dict(matching, strict=False)
-    lines = [f"{plural(len(matching), 'tensor')} of {pretrained.source} loaded"]
+    lines = [f"{plural(len(matching), 'tensor')} of {pretrained.source} loaded", *_sizes(pretrained)]
     unused = sorted(_modules(set(pretrained.state) - set(matching)))
     fresh = sorted(_modules(set(encoder.state_dict()) - set(matching)))
     if unused:
@@ -91,12 +110,45 @@ def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str]
 
 
 def treatment_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:
-    """Where the table is treated in another way than the encoder's was."""
-    before = pretrained.description.data.get("trim_length")
-    if before == config.table.trim_length:
+    """Where sequences are treated in another way than the encoder's were, or are longer than any that it saw.
+
+    Places are computed and not looked up, so that an encoder works with longer sequences than it was trained with; but
+    nothing has taught it what lies there.
+    """
+    before, table = pretrained.description.data, config.table
+    notes = []
+    if before.get("trim_length") != table.trim_length:
+        then, now = before.get("trim_length") or "none", table.trim_length or "none"
+        notes.append(f"the encoder was trained with --trim-length {then}, this run has {now}")
+    longest = before.get("max_bp")
+    if longest is not None and table.max_bp is not None and table.max_bp > longest:
+        notes.append(
+            f"the encoder saw at most {longest} bases of a sequence, this run has up to {table.max_bp}: "
+            f"the last {table.max_bp - longest} are new to it (--trim-length {longest} leaves them out)"
+        )
+    return notes
+
+
+def sampling_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:
+    """Where another part of a sample is seen than in the encoder's training; it works, but is good to know."""
+    before, sampling = pretrained.description.data, config.sampling
+    now = {name: getattr(sampling, name) for name in ("rarefy_depth", "token_limit", "asv_sampling")}
+    then = {name: before[name] or "none" for name in now if name in before}
+    differing = [name for name in then if then[name] != now[name]]
+    if not differing:
         return []
-    now = config.table.trim_length
-    return [f"the encoder was trained with --trim-length {before or 'none'}, this run has {now or 'none'}"]
+    words = [", ".join(_spelled(name, values[name]) for name in differing) for values in (then, now)]
+    return [f"the encoder was trained with {words[0]}; this run has {words[1]}"]
+
+
+def _sizes(pretrained: Pretrained) -> list[str]:
+    """The encoder's sizes that are not the defaults, in words."""
+    options = pretrained.description.options
+    usual = {field.name: (field.default,) for field in dataclasses.fields(ModelOptions)}
+    usual |= dict.fromkeys(("asv_layers", "sample_layers", "encoder_layers"), (None, options.attention_layers))
+    own = {name: getattr(options, name) for name in usual if name not in FREE_OPTIONS}
+    words = ", ".join(_spelled(name, value) for name, value in own.items() if value not in usual[name])
+    return [f"the encoder's sizes are taken over: {words}"] if words else []
 
 
 def _modules(names: set[str]) -> set[str]:

@@ -25,6 +25,11 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
             {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 1},
             "--freeze-base trains only the target's head",
         ),
+        (
+            TrainConfig,
+            {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 15},
+            "--gradual-unfreezing 5 needs --epochs 16 or more, not 15",
+        ),
         (TrainConfig, {**TRAIN, "classifier": True, "target_transform": "minmax"}, "--target-transform is for numeric"),
         (TrainConfig, {**TRAIN, "class_weights": "1,2"}, "--class-weights needs --classifier"),
         (TrainConfig, {**TRAIN, "test_size": 0.5, "validation_size": 0.5}, "together must be below 1"),
@@ -50,6 +55,7 @@ def test_refused_combinations(config: type, flat: dict[str, Any], words: str) ->
     [
         (TrainConfig, TRAIN),
         (TrainConfig, {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 0}),
+        (TrainConfig, {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 16}),
         (TrainConfig, {**TRAIN, "classifier": True, "class_weights": "balanced"}),
         (TrainConfig, {**TRAIN, **LISTS, "test_samples": "c"}),
         (TrainConfig, {**TRAIN, "split_column": "s"}),

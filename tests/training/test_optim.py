@@ -11,7 +11,7 @@ from torch import nn
 from aam.config import OptimOptions
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training.optim import WarmupCosine, make_optimizer, make_scheduler, parameter_groups
+from aam.training.optim import Rates, WarmupCosine, layer_depth, make_optimizer, make_scheduler, parameter_groups
 from tests.models.model_cases import REGRESSION, model_options
 
 LR = 0.01
@@ -213,9 +213,124 @@ def test_frozen_weights_are_in_no_group() -> None:
 
 def test_parts_have_rates_of_their_own() -> None:
     model = predictor()
-    groups = parameter_groups(model, 0.01, 0.1, {"linear": 1e-4, "asv": 2e-4})
+    groups = parameter_groups(model, 0.01, 0.1, Rates(peak=LR, linear=0.01, asv=0.02))
     rate_of = {id(p): group.get("lr") for group in groups for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
     for name, parameter in model.named_parameters():
         is_asv = "asv_encoder" in name or "soft_clades" in name
-        assert rate_of[id(parameter)] == (1e-4 if "linear_path" in name else 2e-4 if is_asv else None), name
+        assert rate_of[id(parameter)] == (1e-4 if "linear_path" in name else 2e-4 if is_asv else LR), name
+
+
+def test_without_decay_the_groups_are_few_and_in_their_order() -> None:
+    groups = parameter_groups(predictor(), 0.01, 0.1, Rates(peak=LR, linear=0.1, asv=0.2))
+    found = [(group["weight_decay"], group["lr"]) for group in groups]
+    assert found == [(0.01, LR), (0.01, 0.2 * LR), (0.1, 0.1 * LR), (0.0, LR), (0.0, 0.2 * LR)]
+
+
+DEPTHS = {  # of a model with 2 ASV layers, 1 sample layer and 3 encoder layers, by hand
+    "head.hidden.weight": 0,
+    "head.linear_path.weight": 0,
+    "base.heads.distance.project.weight": 0,
+    "base.sample_encoder.norm.weight": 1,
+    "base.sample_encoder.profile.weight": 1,
+    "base.sample_encoder.pool.score.weight": 1,
+    "base.sample_encoder.abundance_power": 1,
+    "base.sample_encoder.soft_clades.prototype_KD": 1,
+    "base.sample_encoder.encoder_transformer.norm.bias": 1,
+    "base.sample_encoder.encoder_transformer.layers.2.qkv.weight": 1,
+    "base.sample_encoder.encoder_transformer.layers.0.qkv.weight": 3,
+    "base.sample_encoder.sample_transformer.norm.weight": 4,
+    "base.sample_encoder.sample_transformer.layers.0.mlp_in.bias": 4,
+    "base.sample_encoder.abundance.embed.weight": 5,
+    "base.asv_encoder.norm.weight": 6,
+    "base.asv_encoder.pool.score.weight": 6,
+    "base.asv_encoder.transformer.layers.1.mlp_out.weight": 6,
+    "base.asv_encoder.transformer.layers.0.mlp_out.weight": 7,
+    "base.asv_encoder.embed.weight": 8,
+    "base.asv_encoder.position_gain": 8,
+}
+
+
+def test_the_depth_of_layers_decides_on_their_rates() -> None:
+    options = model_options(asv_layers=2, sample_layers=1, encoder_layers=3)
+    encoder = SequenceEncoder(options, SelfSupervision(encoder_type="unifrac"))
+    model = SequencePredictor(encoder, REGRESSION, "huber", True)
+    rates = Rates(peak=LR, linear=0.1, asv=0.2, layer_decay=0.5, layers=options.layers)
+    groups = parameter_groups(model, 0.01, 0.1, rates)
+    assert groups[0]["lr"] == LR, "the rate that is told in the log is the head's"
+    rate_of = {id(p): group["lr"] for group in groups for p in group["params"]}
+    named = dict(model.named_parameters())
+    assert len(rate_of) == len(named)
+    for name, depth in DEPTHS.items():
+        share = 0.1 if "linear_path" in name else 0.2 if "asv_encoder" in name or "soft_clades" in name else 1
+        assert rate_of[id(named[name])] == pytest.approx(share * LR * 0.5**depth), name
+
+
+def test_a_model_without_layers_has_depths_all_the_same() -> None:
+    options = model_options(asv_layers=0, sample_layers=0, encoder_layers=0)
+    model = SequencePredictor(SequenceEncoder(options, SelfSupervision()), REGRESSION, "huber", True)
+    depths = {name: layer_depth(name, options.layers) for name, _ in model.named_parameters()}
+    assert set(depths.values()) == {0, 1, 2}
+    assert depths["base.asv_encoder.embed.weight"] == 2
+
+
+@pytest.mark.parametrize(("given", "rate"), [(None, LR), (3e-3, 3e-3)])
+def test_what_reads_covariates_has_a_rate_that_no_share_changes(given: float | None, rate: float) -> None:
+    model = predictor()
+    for name in ("covariate_encoder", "fusion", "conditional_scaling"):
+        model.add_module(name, nn.Linear(2, 2))
+    rates = Rates(peak=LR, asv=0.2, covariates=given, layer_decay=0.5, layers=(1, 1, 1))
+    found = {id(p): group["lr"] for group in parameter_groups(model, 0.01, 0.1, rates) for p in group["params"]}
+    of_covariates = [p for n, p in model.named_parameters() if n.startswith(("covariate", "fusion", "conditional"))]
+    assert {found[id(p)] for p in of_covariates} == {rate}
+    assert {found[id(p)] for p in model.head.hidden.parameters()} == {LR}
+
+
+@pytest.mark.parametrize("scheduler", ["warmup_cosine", "cosine", "cosine_restarts", "onecycle", "plateau"])
+def test_the_rates_of_parts_stay_in_proportion(scheduler: str) -> None:
+    lowest = {"scheduler_eta_min": LR / 4, "scheduler_min_lr": LR / 4}
+    options = OptimOptions(lr=LR, warmup_steps=3, scheduler=scheduler, scheduler_t0=7, scheduler_patience=1, **lowest)  # type: ignore[arg-type]
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    groups = [{"params": [weight], "lr": rate} for weight, rate in zip(weights, (LR, LR / 50), strict=True)]
+    optimizer = make_optimizer(groups, options)
+    course = make_scheduler(optimizer, options, 30, "val_loss", higher=False)["scheduler"]
+    seen = set()
+    for _ in range(30):
+        large, small = (group["lr"] for group in optimizer.param_groups)
+        assert small == pytest.approx(large / 50)
+        seen.add(large)
+        optimizer.step()
+        course.step(*[1.0] * (scheduler == "plateau"))
+    assert len(seen) > 1
+    if scheduler != "onecycle":
+        assert min(seen) == pytest.approx(LR / 4, rel=0.2)
+
+
+@pytest.mark.parametrize("growth", [1, 2, 3])
+def test_cosine_restarts_are_torchs(growth: int) -> None:
+    given = {"scheduler_t0": 7, "scheduler_t_mult": growth, "scheduler_eta_min": 1e-3}
+    optimizer = optimizer_of(OptimOptions(lr=LR, scheduler="cosine_restarts", **given))  # type: ignore[arg-type]
+    course = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 7, growth, eta_min=1e-3)
+    expected = []
+    for _ in range(61):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        course.step()
+    assert rates(60, scheduler="cosine_restarts", **given) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_weights_without_a_gradient_are_passed_over(name: str, fused: bool) -> None:
+    """No decay and no momentum: what gradual unfreezing holds still stays what pre-training made it."""
+    options = OptimOptions(optimizer=name, lr=LR)  # type: ignore[arg-type]
+    learns, still, also_still = (nn.Parameter(torch.ones(2)) for _ in range(3))
+    groups = [{"params": some, "weight_decay": 0.5} for some in ([learns, still], [also_still])]
+    optimizer = make_optimizer(groups, options, fused=fused)
+    for _ in range(3):
+        learns.grad = torch.ones(2)
+        optimizer.step()
+    assert not torch.equal(learns, torch.ones(2))
+    for parameter in (still, also_still):
+        assert torch.equal(parameter, torch.ones(2))
+        assert parameter not in optimizer.state

@@ -47,6 +47,8 @@ def test_every_default_of_fine_tuning() -> None:
         "penalty": 0.0,
         "nuc_penalty": 0.0,
         "count_penalty": 0.0,
+        "skip_nuc_predictions": True,
+        "count_prediction": False,
         "best_metric": "mae",
         "asv_layers": 2,
         "sample_layers": 2,
