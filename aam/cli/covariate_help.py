@@ -10,6 +10,7 @@ from aam.config import CovariateOptions
 from aam.config.option import flag
 from aam.config.reference import default_words
 
+COVARIATE_HELP_FLAG = "--categorical-help"
 WIDTH = 80
 INDENT = "  "
 

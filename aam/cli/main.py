@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from aam import __version__
+from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
@@ -83,6 +84,8 @@ def _dispatch(words: Sequence[str]) -> None:
         raise ConfigError(f"unknown {what} {first}{suggest(first, list(COMMANDS))}; `aam --help` lists the commands")
     elif any(word in HELP_FLAGS for word in rest):
         print_help(first)
+    elif first == "train" and COVARIATE_HELP_FLAG in rest:
+        print(covariate_help())
     else:
         run_command(first, rest)
 

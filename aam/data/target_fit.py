@@ -108,6 +108,7 @@ def _fit_number(transform: str, column: str, values: np.ndarray, train_rows: np.
         parameters=parameters,
         shift=shift,
         scale=scale,
+        presence=len(training) / len(train_rows),
         mean=float(training.mean()),
         median=float(np.median(training)),
     )

@@ -35,6 +35,8 @@ class TargetSpec:
         The model learns ``(transformed - shift) / scale``.
     level_shift, level_scale
         The same within each level, for ``zscore-category``: by the level's code, of which 0 is all other samples.
+    presence
+        Share of the training samples that have a value.
     classes
         Sorted labels; empty for a number.
     class_weights
@@ -53,6 +55,7 @@ class TargetSpec:
     scale: float = 1.0
     level_shift: tuple[float, ...] = ()
     level_scale: tuple[float, ...] = ()
+    presence: float = 1.0
     classes: tuple[str, ...] = ()
     class_weights: tuple[float, ...] = ()
     mean: float = 0.0

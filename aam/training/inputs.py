@@ -1,0 +1,158 @@
+"""What a run learns from: samples and their parts, targets, covariates and weights, as fitted on the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aam.config import PretrainConfig, TrainConfig
+from aam.data.covariates import Covariates, CovariateSpec, features
+from aam.data.describe import describe
+from aam.data.metadata import Metadata
+from aam.data.split import Split, make_split, sample_groups
+from aam.data.study import Study, TargetRequest, load_study
+from aam.data.target_fit import TargetRules, fit_targets
+from aam.data.targets import Kind, Targets, joint_levels
+from aam.errors import InputError
+from aam.files.run_log import say
+from aam.files.text import listed, shorten
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """A study as a run takes it; arrays follow the study's samples ``N``.
+
+    Attributes
+    ----------
+    study, split
+        The data and its parts.
+    groups
+        Group of each sample, where a column gives it.
+    targets
+        What is to be predicted; None in pre-training.
+    level_N
+        Level within which each sample's targets are scaled.
+    covariate_spec, covariates
+        What the model is told of the samples, where it is told something.
+    weight_N
+        Weight of each sample in the targets' loss, with a mean of 1 over the training samples; None for equal weights.
+    """
+
+    study: Study
+    split: Split
+    groups: np.ndarray | None = None
+    targets: Targets | None = None
+    level_N: np.ndarray
+    covariate_spec: CovariateSpec | None = None
+    covariates: Covariates | None = None
+    weight_N: np.ndarray | None = None
+
+    @property
+    def target_NT(self) -> np.ndarray | None:
+        """The targets as the model learns them."""
+        return None if self.targets is None else self.targets.encode(self.study.targets, self.level_N)
+
+    @property
+    def observed_NT(self) -> np.ndarray:
+        """The true numbers in the user's units, NaN where one is missing; no columns where classes are predicted."""
+        if self.targets is None or self.targets.kind == "classification":
+            return np.empty((len(self.study), 0))
+        return np.column_stack([self.study.targets[column] for column in self.targets.columns])
+
+    @property
+    def covariate_features(self) -> np.ndarray | None:
+        """The covariates as columns of numbers, ``N x F``, for linear models and forests."""
+        if self.covariate_spec is None or self.covariates is None:
+            return None
+        return features(self.covariate_spec, self.covariates.category_NC, self.covariates.number_NM)
+
+
+def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
+    """Read the files of a run and fit everything to its training part.
+
+    Raises
+    ------
+    InputError, ConfigError
+        For whatever is wrong with the files or the options.
+    """
+    request = target_request(config) if isinstance(config, TrainConfig) else None
+    study = load_study(config.table, config.study, config.sampling, request)
+    kind: Kind | None = None if request is None else "classification" if request.classifier else "regression"
+    split = make_split(config.split, study, study.target, kind, config.run.seed)
+    return fit_inputs(config, study, split)
+
+
+def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
+    """What of a study that is read and split a run learns from."""
+    say(*describe(study, split))
+    if isinstance(config, PretrainConfig):
+        return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64))
+    sheet = study.metadata
+    assert sheet is not None
+    rules = target_rules(config)
+    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
+    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
+    spec = covariates = None
+    if config.covariates.columns:
+        spec = CovariateSpec.fit(config.covariates, sheet, split.train)
+        covariates = spec.encode(sheet)
+        say(*spec.lines(), *spec.unknown_notes(sheet))
+    return Inputs(
+        study=study,
+        split=split,
+        groups=sample_groups(config.split, study),
+        targets=targets,
+        level_N=targets.level_codes(sheet),
+        covariate_spec=spec,
+        covariates=covariates,
+        weight_N=_weights(config, study, sheet, split.train),
+    )
+
+
+def target_request(config: TrainConfig) -> TargetRequest:
+    """What is to be taken of the sample sheet."""
+    target = config.target
+    return TargetRequest(
+        columns=target.metadata_column,
+        classifier=target.classifier,
+        missing=target.missing,
+        weight_column=config.loss.sample_weight_column,
+    )
+
+
+def target_rules(config: TrainConfig) -> TargetRules:
+    """How the targets are to be fitted."""
+    return TargetRules(
+        columns=config.target.metadata_column,
+        classifier=config.target.classifier,
+        transform=config.target_transform,
+        normalize_by=config.target.normalize_by,
+        class_weights=config.loss.class_weights,
+    )
+
+
+def _weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
+    """The column of weights times the weights of a column's levels."""
+    weight_N = study.weights
+    if config.loss.categorical_loss_weights is not None:
+        of_level_N = _level_weights(config, sheet, train_rows)
+        weight_N = of_level_N if weight_N is None else weight_N * of_level_N
+    return None if weight_N is None else weight_N / weight_N[train_rows].mean()
+
+
+def _level_weights(config: TrainConfig, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray:
+    """Weight of each sample by the level of a column; 1 where the level is missing or not listed."""
+    column = config.loss.categorical_loss_weight_column or config.covariates.categorical_columns[0]
+    labels_N = sheet.labels(column)
+    trained = labels_N[train_rows]
+    levels, counts = np.unique(trained[trained != ""].astype(str), return_counts=True)
+    if config.loss.categorical_loss_weights == "auto":
+        weights = dict(zip(levels, counts.sum() / (len(levels) * counts), strict=True))
+    else:
+        weights = config.loss.weight_by_level()
+        strange = [level for level in weights if level not in levels]
+        if strange:
+            problem = f"column '{shorten(column)}' has no level '{shorten(strange[0])}' in the training samples"
+            raise InputError(sheet.source, problem, f"--categorical-loss-weights: take {listed(levels, 6)}")
+    return np.array([weights.get(label, 1.0) for label in labels_N], dtype=np.float64)
