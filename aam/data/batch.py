@@ -18,6 +18,11 @@ from torch import Tensor
 from aam.data.corruption import Corruption
 from aam.data.ragged import Ragged
 
+NOT_BY_SAMPLE = frozenset(
+    ("asvs_U", "tokens_UL", "index_BS", "counts_BS", "layout", "bases", "distances_BB", "taxonomy_U", "corruption")
+)
+"""Parts of a batch that are of its ASVs or of pairs of samples; all others have a row for each sample."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -97,6 +102,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows_B)
 
+    def sample_parts(self) -> dict[str, Tensor]:
+        """What there is of the samples one by one, by its name: a row each."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_BY_SAMPLE}
+        return {name: part for name, part in parts.items() if part is not None}
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on another device."""
         return self._each(lambda part: part.to(device, non_blocking=non_blocking))
@@ -145,20 +155,17 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
     )
 
 
-def encoded_batch(
-    rows_B: Tensor,
-    vector_BD: Tensor,
-    profile_BK: Tensor | None = None,
-    target_B: Tensor | None = None,
-    weight_B: Tensor | None = None,
-) -> Batch:
+def encoded_batch(rows_B: Tensor, **parts: Tensor) -> Batch:
     """Samples whose vectors are known already, without their ASVs.
 
     Parameters
     ----------
-    rows_B, vector_BD, profile_BK, target_B, weight_B
-        As in :class:`Batch`.
+    rows_B
+        Their rows in the study.
+    parts
+        Whatever else :meth:`Batch.sample_parts` gives, and ``vector_BD``.
     """
+    known: dict[str, Any] = dict(parts)
     return Batch(
         rows_B=rows_B,
         asvs_U=torch.empty(0, dtype=torch.int64),
@@ -167,8 +174,5 @@ def encoded_batch(
         counts_BS=torch.empty(len(rows_B), 0),
         layout=Ragged.equal(len(rows_B), 0),
         bases=(),
-        target_B=target_B,
-        weight_B=weight_B,
-        vector_BD=vector_BD,
-        profile_BK=profile_BK,
+        **known,
     )

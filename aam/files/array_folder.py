@@ -25,7 +25,7 @@ class Parsed:
     Attributes
     ----------
     arrays
-        Arrays of numbers by name; those that come from a folder are mapped from it and cannot be written.
+        Arrays of numbers by name; those that come from a folder are mapped from it, and writing never reaches it.
     facts
         Whatever JSON can hold.
     """
@@ -45,8 +45,15 @@ def write_folder(folder: Path, parsed: Parsed) -> None:
     (folder / CONTENTS).write_text(json.dumps({"crc32": _sum_of(contents), **contents}), encoding="utf-8")
 
 
-def read_folder(folder: Path) -> Parsed:
+def read_folder(folder: Path, writable: bool = False) -> Parsed:
     """Map what :func:`write_folder` wrote.
+
+    Parameters
+    ----------
+    folder
+        Stays as it is, whatever is done to the arrays.
+    writable
+        Whether the arrays may be changed in memory; else they cannot be written.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def read_folder(folder: Path) -> Parsed:
             raise ValueError(f"{name} has {path.stat().st_size:,} of {expected['bytes']:,} bytes")
         if _file_sum(path) != expected["crc32"]:
             raise ValueError(f"checksum of {name} differs")
-        arrays[path.stem] = np.load(path, mmap_mode="r", allow_pickle=False)
+        arrays[path.stem] = np.load(path, mmap_mode="c" if writable else "r", allow_pickle=False)
     return Parsed(arrays, contents["facts"])
 
 

@@ -1,7 +1,7 @@
-"""The cache of parsed inputs: what was read from a file once is mapped into memory at the next start.
+"""The cache: what was read from a file or computed once is mapped into memory at the next start.
 
-An entry is found by the SHA-256 of the files' content, so that a file that changed under the same name is read anew
-whatever its date. What cannot be kept, or is damaged, costs time and nothing else.
+An entry is found by the SHA-256 of all that it was made from, so that a file that changed under the same name is read
+anew whatever its date. What cannot be kept, or is damaged, costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -51,11 +51,18 @@ class Form(Generic[T]):
         Its name: the first part of the names of its entries.
     pack, unpack
         From what was read to plain arrays and facts, and back.
+    code
+        Floors of the package whose code decides on the result.
+    writable
+        Whether arrays are mapped so that they may be changed in memory, which never reaches the file: torch takes no
+        others.
     """
 
     kind: str
     pack: Callable[[T], Parsed]
     unpack: Callable[[Parsed], T]
+    code: tuple[str, ...] = READING_CODE
+    writable: bool = False
 
 
 def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[str, Any], read: Callable[[], T]) -> T:
@@ -73,18 +80,34 @@ def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[
         Reads the files. Its errors pass through, and nothing is kept of them.
     """
     folder = cache_folder()
-    key = None if folder is None else _key(sources, options)
+    key = None if folder is None else _key(form.code, sources, options)
     if folder is None or key is None:
         return read()
     entry = folder / f"{form.kind}-{key}"
-    found = _find(entry, form)
+    found = find_entry(entry, form)
     if found is not None:
         return found
     result = read()
     # What was read is what the name says only if no file changed in the meantime.
-    if _key(sources, options) == key:
-        _keep(entry, form.pack(result))
+    if _key(form.code, sources, options) == key:
+        keep_entry(entry, form, result)
     return result
+
+
+def entry_of(form: Form[T], made_from: Mapping[str, Any]) -> Path | None:
+    """Where something computed is kept; None where there is no cache.
+
+    Parameters
+    ----------
+    form
+        How it is kept.
+    made_from
+        All that it depends on but the code, as JSON has it: checksums of what is large.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return None
+    return folder / f"{form.kind}-{_hash([LAYOUT, __version__, _code_sum(form.code), dict(made_from)])}"
 
 
 def cache_folder() -> Path | None:
@@ -101,7 +124,7 @@ def cache_folder() -> Path | None:
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "aam"
 
 
-def _key(sources: Sequence[Path], options: Mapping[str, Any]) -> str | None:
+def _key(code: tuple[str, ...], sources: Sequence[Path], options: Mapping[str, Any]) -> str | None:
     """What tells an entry from all others; None where the files are small, or one is for the reader to refuse."""
     try:
         if not all(path.is_file() for path in sources) or sum(p.stat().st_size for p in sources) < FEWEST_BYTES:
@@ -109,28 +132,31 @@ def _key(sources: Sequence[Path], options: Mapping[str, Any]) -> str | None:
         sums = [sha256_file(path) for path in sources]
     except OSError:
         return None
-    parts = [LAYOUT, __version__, _code_sum(), sums, dict(options)]
+    return _hash([LAYOUT, __version__, _code_sum(code), sums, dict(options)])
+
+
+def _hash(parts: list[Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:KEY_LETTERS]
 
 
 @functools.cache
-def _code_sum() -> str:
-    """A checksum of the code that reads: what another state of it made is never taken for its own."""
+def _code_sum(floors: tuple[str, ...]) -> str:
+    """A checksum of the code that makes an entry: what another state of it made is never taken for its own."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in sorted(path for name in READING_CODE for path in (package / name).glob("*.py")):
+    for path in sorted(path for name in floors for path in (package / name).glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _find(entry: Path, form: Form[T]) -> T | None:
+def find_entry(entry: Path, form: Form[T]) -> T | None:
     """What an entry holds. One of another user, who alone can answer for it, is none to us."""
     try:
         if not entry.is_dir() or entry.stat().st_uid != os.geteuid():
             return None
-        found = form.unpack(read_folder(entry))
+        found = form.unpack(read_folder(entry, form.writable))
     except DAMAGE as error:
-        warn(f"the cache entry {entry} cannot be used ({error}): the files are read anew")
+        warn(f"the cache entry {entry} cannot be used ({error}): it is made anew")
         with suppress(OSError):
             _remove(entry)
         return None
@@ -139,8 +165,9 @@ def _find(entry: Path, form: Form[T]) -> T | None:
     return found
 
 
-def _keep(entry: Path, parsed: Parsed) -> None:
+def keep_entry(entry: Path, form: Form[T], value: T) -> None:
     """Store an entry; what another process stored under its name in the meantime is as good."""
+    parsed = form.pack(value)
     if sum(values.nbytes for values in parsed.arrays.values()) > MOST_BYTES:
         return
     try:
@@ -153,7 +180,9 @@ def _keep(entry: Path, parsed: Parsed) -> None:
     except OSError as error:
         # A folder that has the name by now, or one that is gone, is the work of another process.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            _warn_once(f"parsed files are not kept for the next start: {entry.parent}: {error.strerror or error}")
+            _warn_once(
+                f"parsed files and vectors are not kept for the next start: {entry.parent}: {error.strerror or error}"
+            )
 
 
 @functools.cache

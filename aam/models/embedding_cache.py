@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from aam.data.alphabet import PAD
 from aam.data.batch import Batch
 from aam.models.asv_encoder import AsvEncoder
+from aam.models.sample_store import SampleParts
 from aam.models.sequence_encoder import SequenceEncoder
 
 ASVS_AT_ONCE = 512
@@ -49,34 +50,33 @@ def encode_asvs(encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device
 
 
 @torch.no_grad()
-def encode_samples(encoder: SequenceEncoder, vectors_AD: Tensor, batches: Iterable[Batch]) -> dict[str, Tensor]:
-    """Encode samples in evaluation mode.
+def encode_samples(encoder: SequenceEncoder, vectors_AD: Tensor, batches: Iterable[Batch]) -> Iterator[SampleParts]:
+    """Encode samples in evaluation mode, batch by batch.
 
     Parameters
     ----------
     encoder
-        The encoder, on the device of ``vectors_AD``.
+        The encoder, on the device of ``vectors_AD``; its mode is given back at the end.
     vectors_AD
         Its vectors of all ASVs of the study.
     batches
         The samples.
 
-    Returns
-    -------
-    dict
-        What :func:`~aam.data.batch.encoded_batch` takes, of all samples in their order, on the host.
+    Yields
+    ------
+    SampleParts
+        What :func:`~aam.data.batch.encoded_batch` takes: all that the batch has of each sample, and what the encoder
+        makes of it, on the host.
     """
     training = encoder.training
     encoder.eval()
-    parts: dict[str, list[Tensor]] = {}
-    for batch in batches:
-        here = batch.to(vectors_AD.device)
-        sample = encoder(here, asv_vectors_UD=vectors_AD[here.asvs_U]).sample
-        found = {"rows_B": batch.rows_B, "target_B": batch.target_B, "weight_B": batch.weight_B}
-        found |= {"vector_BD": sample.sample_BD.float()}
-        found |= {"profile_BK": None if sample.profile_BK is None else sample.profile_BK.float()}
-        for name, part in found.items():
-            if part is not None:
-                parts.setdefault(name, []).append(part.cpu())
-    encoder.train(training)
-    return {name: torch.cat(some) for name, some in parts.items()}
+    try:
+        for batch in batches:
+            here = batch.to(vectors_AD.device)
+            sample = encoder(here, asv_vectors_UD=vectors_AD[here.asvs_U]).sample
+            found = batch.sample_parts() | {"vector_BD": sample.sample_BD.float()}
+            if sample.profile_BK is not None:
+                found["profile_BK"] = sample.profile_BK.float()
+            yield {name: part.cpu() for name, part in found.items()}
+    finally:
+        encoder.train(training)

@@ -24,14 +24,22 @@ SMALLEST_SHARE = 1e-9
 class SampleEncoding(NamedTuple):
     """What the sample encoder gives.
 
-    ``context_BSD`` are the ASVs' vectors in the light of their sample (0 where padded); ``sample_BD`` is the readout
-    that pre-training and all heads share; ``profile_BK`` are the standardised log abundances of the soft clades (None
+    ``context_TD`` are the ASVs' vectors in the light of their sample, and ``layout`` says where they lie (None for
+    samples whose vectors were known already: nothing is left of their ASVs); ``sample_BD`` is the readout that
+    pre-training and all heads share; ``profile_BK`` are the standardised log abundances of the soft clades (None
     without them).
     """
 
-    context_BSD: Tensor
+    context_TD: Tensor
     sample_BD: Tensor
     profile_BK: Tensor | None
+    layout: Ragged | None = None
+
+    @property
+    def context_BSD(self) -> Tensor:
+        """The ASVs' vectors by sample, 0 where padded. Made each time it is asked for, as most runs never do."""
+        assert self.layout is not None, "nothing is left of the ASVs of samples whose vectors were known already"
+        return self.layout.pad(self.context_TD)
 
 
 class SampleEncoder(nn.Module):
@@ -89,13 +97,13 @@ class SampleEncoder(nn.Module):
             hidden_T = None if hidden_BS is None else layout.pack(hidden_BS)
             x_TD = self.abundance(x_TD, layout.pack(seen_BS), hidden_T)
         context_TD = self.sample_transformer(x_TD, layout)
-        context_BSD, encoded_BSD = layout.pad(context_TD), layout.pad(self.encoder_transformer(context_TD, layout))
+        encoded_BSD = layout.pad(self.encoder_transformer(context_TD, layout))
         mask_BS = None if layout.is_rectangle else counts_BS > 0
         sample_BD = self.pool(encoded_BSD, mask_BS, self.abundance_power * log_BS)
         if self.soft_clades is None:
-            return SampleEncoding(context_BSD, self.norm(sample_BD), None)
+            return SampleEncoding(context_TD, self.norm(sample_BD), None, layout)
         profile_BK = self.soft_clades(asv_UD, relative_abundance(index_BS, counts_BS, len(asv_UD)))
-        return SampleEncoding(context_BSD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK)
+        return SampleEncoding(context_TD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK, layout)
 
 
 def log_shares(counts_BS: Tensor) -> Tensor:

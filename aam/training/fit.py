@@ -92,7 +92,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     started, meter = time.monotonic(), PeakMeter(prepared.device)
     with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
-        trainer.fit(module, *frozen.loaders(prepared), ckpt_path=checkpoint)
+        trainer.fit(module, *frozen.loaders(prepared, run.path), ckpt_path=checkpoint)
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, meter.stop())
     say(*_outcome(fitted, prepared))
     return fitted

@@ -6,32 +6,29 @@ number of draws, so that most of the augmentation by rarefaction stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from aam.config import ModelOptions
 from aam.data.batch import Batch, encoded_batch
 from aam.data.dataset import VALIDATION_EPOCH
-from aam.data.estimate import BYTES
 from aam.data.sampler import Item, ResumableLoader, ShardedBatches
-from aam.files.run_log import say
+from aam.files.run_log import say, warn
 from aam.files.text import plural
 from aam.models.embedding_cache import encode_samples
+from aam.models.sample_store import SampleParts, in_memory, on_disk
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.device import arithmetic
+from aam.training.kept_draws import KeptDraws, keep_draws
+from aam.training.layout import amount
 from aam.training.plan_heads import has_nucleotides
 from aam.training.prepare import Prepared
 
-DRAWS = 16
-"""Rarefied draws of the training samples that a frozen run goes round."""
-FEWEST_DRAWS = 4
-"""With fewer the head would learn the draws by heart: then each epoch encodes its own."""
-MOST_BYTES = 10**9
-"""Memory for the vectors of all draws."""
+Gather = Callable[[Iterable[SampleParts]], SampleParts]
 
 
 class EncodedDraws(Dataset[Batch]):
@@ -40,74 +37,98 @@ class EncodedDraws(Dataset[Batch]):
     Parameters
     ----------
     encode
-        Encodes all samples as drawn for an epoch; gives what :func:`~aam.data.batch.encoded_batch` takes.
+        Encodes all samples as drawn for an epoch; the batches' parts are gathered by the function given.
     epochs
         The epochs whose draws are used, one after the other and round again.
+    folder
+        Where draws are kept on disk; None keeps them in memory. Where the disk is full a draw is encoded again
+        whenever its turn comes: that takes time, and the numbers are the same.
     """
 
-    def __init__(self, encode: Callable[[int], dict[str, Tensor]], epochs: Sequence[int]) -> None:
+    def __init__(
+        self, encode: Callable[[int, Gather], SampleParts], epochs: Sequence[int], folder: Path | None = None
+    ) -> None:
         self.encode = encode
         self.epochs = epochs
-        self.draws: dict[int, dict[str, Tensor]] = {}
+        self.folder = folder
+        self.draws: dict[int, SampleParts] = {}
+        self.is_disk_full = False
+        self.passing: int | None = None
 
     def __getitems__(self, items: list[Item]) -> Batch:
         """A batch of ``(epoch, position)`` pairs of one epoch."""
         epoch = self.epochs[items[0][0] % len(self.epochs)]
         if epoch not in self.draws:
-            self.draws[epoch] = self.encode(epoch)
+            self.draws[epoch] = self._encoded(epoch)
         positions = torch.tensor([position for _, position in items])
         return encoded_batch(**{name: part[positions] for name, part in self.draws[epoch].items()})
 
-
-def loaders(prepared: Prepared) -> tuple[ResumableLoader, ResumableLoader]:
-    """Training and validation samples of a run: encoded, where the encoder is frozen and their vectors can be kept."""
-    data, split = prepared.data, prepared.split
-    draws = 0
-    if prepared.frozen_vectors_AD is not None:
-        is_random = data.is_random(split.train)
-        draws = num_draws(len(split.train), len(split.validation), prepared.plan.config.model, is_random)
-    if not draws:
-        return data.train_dataloader(), data.val_dataloader()
-    number = plural(len(split.train), "sample")
-    say(f"the vectors of {number} are kept in {plural(draws, 'draw')}; after epoch {draws} none is encoded anew")
-    train = _loader(prepared, split.train, range(draws), data.train_batches())
-    if has_nucleotides(prepared.plan.config):
-        return train, data.val_dataloader()
-    in_order = data.batches_of_epoch(split.validation, VALIDATION_EPOCH)
-    return train, _loader(prepared, split.validation, (VALIDATION_EPOCH,), in_order)
+    def _encoded(self, epoch: int) -> SampleParts:
+        if self.folder is None:
+            return self.encode(epoch, in_memory)
+        if not self.is_disk_full:
+            try:
+                return self.encode(epoch, partial(on_disk, folder=self.folder))
+            except OSError as error:
+                self.is_disk_full = True
+                reason = error.strerror or error
+                warn(f"vectors cannot be kept in {self.folder}: {reason}; more draws are encoded anew in their epochs")
+        if self.passing is not None:
+            del self.draws[self.passing]
+        self.passing = epoch
+        return self.encode(epoch, in_memory)
 
 
-def num_draws(num_train: int, num_validation: int, options: ModelOptions, is_random: bool) -> int:
-    """Draws of the training samples whose vectors fit into the memory for them, beside those of validation.
+def loaders(prepared: Prepared, folder: Path, with_contexts: bool = False) -> tuple[ResumableLoader, ResumableLoader]:
+    """Training and validation samples of a run: encoded, where the encoder is frozen and their vectors can be kept.
 
     Parameters
     ----------
-    num_train, num_validation
-        Samples of the parts.
-    options
-        Widths of the model.
-    is_random
-        Whether one draw differs from another.
+    prepared
+        The run.
+    folder
+        Takes the vectors where they are too large for memory, in files that are gone with the process.
+    with_contexts
+        As in :func:`~aam.training.kept_draws.keep_draws`.
     """
-    of_sample = BYTES * (options.embedding_dim + options.num_soft_clades)
-    fitting = (MOST_BYTES - num_validation * of_sample) // (num_train * of_sample)
-    wanted, fewest = (DRAWS, FEWEST_DRAWS) if is_random else (1, 1)
-    return min(fitting, wanted) if fitting >= fewest else 0
+    data, split = prepared.data, prepared.split
+    kept = KeptDraws(0)
+    if prepared.frozen_vectors_AD is not None:
+        is_random, options = data.is_random(split.train), prepared.plan.config.model
+        kept = keep_draws(len(split.train), len(split.validation), options, is_random, with_contexts)
+    if not kept.draws:
+        return data.train_dataloader(), data.val_dataloader()
+    where = f" on disk ({amount(kept.bytes())})" if kept.on_disk else ""
+    say(
+        f"the vectors of {plural(len(split.train), 'sample')} are kept in {plural(kept.draws, 'draw')}{where}; "
+        f"after epoch {kept.draws} none is encoded anew"
+    )
+    place = folder if kept.on_disk else None
+    train = EncodedDraws(_encoding(prepared, split.train), range(kept.draws), place)
+    if has_nucleotides(prepared.plan.config):
+        return _loader(train, data.train_batches()), data.val_dataloader()
+    validation = EncodedDraws(_encoding(prepared, split.validation), (VALIDATION_EPOCH,), place)
+    in_order = data.batches_of_epoch(split.validation, VALIDATION_EPOCH)
+    return _loader(train, data.train_batches()), _loader(validation, in_order)
 
 
-def _loader(prepared: Prepared, rows: np.ndarray, epochs: Sequence[int], batches: ShardedBatches) -> ResumableLoader:
-    """In this process, as others would not see what is kept in it."""
+def _encoding(prepared: Prepared, rows: np.ndarray) -> Callable[[int, Gather], SampleParts]:
     model, vectors_AD = prepared.model, prepared.frozen_vectors_AD
     assert isinstance(model, SequencePredictor)
     assert vectors_AD is not None
     precision = prepared.plan.config.run.mixed_precision
 
-    def encode(epoch: int) -> dict[str, Tensor]:
+    def encode(epoch: int, gather: Gather) -> SampleParts:
         drawn = prepared.data.loader_of_epoch(rows, epoch)
         with arithmetic(vectors_AD.device, precision):
-            return encode_samples(model.base, vectors_AD, drawn)
+            return gather(encode_samples(model.base, vectors_AD, drawn))
 
-    return ResumableLoader(EncodedDraws(encode, epochs), batches, collate_fn=_as_it_is)
+    return encode
+
+
+def _loader(draws: EncodedDraws, batches: ShardedBatches) -> ResumableLoader:
+    """In this process, as others would not see what is kept in it."""
+    return ResumableLoader(draws, batches, collate_fn=_as_it_is)
 
 
 def _as_it_is(batch: Batch) -> Batch:

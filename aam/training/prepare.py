@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,9 @@ from aam.data.study import Study, TargetRequest, load_study
 from aam.data.target_fit import TargetRules, fit_target
 from aam.data.targets import TargetSpec
 from aam.files.run_log import say, warn
-from aam.files.text import plural
-from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.models.vector_store import stored_asvs
 from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.device import machine_of, prepare_device
 from aam.training.layout import MemoryPlan
@@ -91,7 +89,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     data = _data_module(plan.config, study, split, None)
     plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
-    vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
+    vectors_AD = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache).vectors_AD
     calibrate_encoder(encoder, vectors_AD, _calibration_batches(data, device), plan.config.run.seed)
     _say_plan(plan, encoder, memory)
     return Prepared(
@@ -148,10 +146,9 @@ def prepare_training(config: TrainConfig) -> Prepared:
         say(*lines, *sampling_notes(plan.config, pretrained))
         for note in treatment_notes(plan.config, pretrained):
             warn(note)
-    started = time.monotonic()
-    vectors_AD = encode_asvs(encoder.asv_encoder, study.tokens, device)
-    if plan.config.transfer.freeze_base:
-        say(f"encoded {plural(len(vectors_AD), 'ASV')} once in {time.monotonic() - started:.1f} s")
+    vectors_AD, how = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache)
+    if plan.is_frozen:
+        say(how)
     groups = sample_groups(plan.config.split, study)
     _calibrate(predictor, vectors_AD, data, loaded, plan.config, groups)
     _say_plan(plan, predictor, memory)

@@ -23,6 +23,7 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.training.device import arithmetic
 from aam.training.host_memory import give_back_freed_memory, trim
+from aam.training.kept_draws import kept_in_memory
 from aam.training.layout import Layout, MemoryPlan
 from aam.training.memory import PeakMeter, bytes_in_use, cap_gpu, is_out_of_memory, memory_limit
 from aam.training.memory_plan import Estimate, Measured, plan_memory
@@ -60,7 +61,9 @@ def settle_memory(
         weights = num_parameters(build(plan.config))
     estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, bytes_in_use(device))
     steps = StepProbes(plan, data, build, device, worst)
-    memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory), steps)
+    kept = kept_in_memory(plan.config, data) if plan.is_frozen and device.type == "cpu" else 0
+    memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory) - kept, steps)
+    memory = dataclasses.replace(memory, expected=memory.expected + kept, limit=memory.limit + kept)
     layout = memory.layout
     settled = with_layout(plan, layout.batch_size, layout.accumulation, layout.model_changes)
     return settled, memory

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
-from aam.data.batch import Batch, Sample, make_batch
+from aam.data.batch import NOT_BY_SAMPLE, Batch, Sample, encoded_batch, make_batch
 
 TOKENS = np.array([[1, 2, 3, 0], [4, 4, 0, 0], [1, 1, 1, 1], [2, 2, 2, 0]], dtype=np.uint8)
 LENGTHS = np.array([3, 2, 4, 3])
@@ -52,3 +54,27 @@ def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
     assert moved.bases == batch.bases
     assert moved.distances_BB is None
     assert batch.tokens_UL.device.type == "cpu"
+
+
+def test_parts_by_sample_are_told_by_the_letters_of_their_names() -> None:
+    """A part that is new is kept sample by sample unless it is declared not to be."""
+    for field in dataclasses.fields(Batch):
+        letters = field.name.rpartition("_")[2]
+        is_by_sample = letters.startswith("B") and not {"B", "S"} & set(letters[1:])
+        assert is_by_sample == (field.name not in NOT_BY_SAMPLE), field.name
+
+
+def test_samples_without_their_asvs_keep_all_that_is_theirs() -> None:
+    batch = make_batch([sample(7, [0, 3], [5, 1]), sample(2, [1], [2])], TOKENS, LENGTHS)
+    batch.target_B, batch.faith_pd_B = torch.tensor([1.5, 2.5]), torch.tensor([9.0, 8.0])
+    batch.distances_BB, batch.taxonomy_U = torch.zeros(2, 2), torch.zeros(3, dtype=torch.int64)
+    parts = batch.sample_parts()
+    assert sorted(parts) == ["faith_pd_B", "rows_B", "target_B"]
+    second = encoded_batch(vector_BD=torch.ones(1, 4), **{name: part[1:] for name, part in parts.items()})
+    assert len(second) == 1
+    assert second.rows_B.tolist() == [2]
+    assert second.target_B is not None
+    assert second.target_B.tolist() == [2.5]
+    assert second.index_BS.shape == (1, 0)
+    assert second.weight_B is None
+    assert second.distances_BB is None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.training import frozen
+from aam.training import kept_draws
 from aam.training.checkpoint import find_checkpoints, latest_checkpoint
 from tests.e2e.conftest import SMALL, encoder, run_command, study
 
@@ -21,11 +21,11 @@ __all__ = ["encoder", "study"]
 # scheduler send theirs to all processes of a run; SIGINT+SIGINT is the impatient user's.
 KILLER = """
 import os, signal, sys, time
-import aam.training.frozen as frozen
+import aam.training.kept_draws as kept_draws
 import aam.training.module as module
 from aam.cli.main import main
 
-frozen.DRAWS = 2
+kept_draws.DRAWS = 2
 place, number, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 done = [0]
 original = getattr(module.TrainingModule, place)
@@ -114,7 +114,9 @@ def test_resuming_gives_the_same_bytes(
 def test_resuming_with_a_frozen_encoder(
     study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen, "DRAWS", 2)  # as in the runs that are killed: the third epoch has the first one's draw
+    monkeypatch.setattr(
+        kept_draws, "DRAWS", 2
+    )  # as in the runs that are killed: the third epoch has the first one's draw
     inputs = ["--table", study / "table.biom", "--metadata", study / "metadata.tsv", "--metadata-column", "gradient"]
     small = [word for pair in {**SMALL, "--epochs": EPOCHS, "--batch-size": 12}.items() for word in pair]
     words = [*inputs, *small, "--pretrained-encoder", encoder, "--freeze-base", "--no-forest-baseline", "--no-report"]

@@ -97,7 +97,7 @@ def test_the_same_content_of_another_name_is_found(cache: Path, reader: Reader, 
 def test_what_the_result_depends_on(changed: str, cache: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     reader.through_cache(root="given")
     if changed == "code":
-        monkeypatch.setattr(input_cache, "_code_sum", lambda: "another")
+        monkeypatch.setattr(input_cache, "_code_sum", lambda floors: "another")
     elif changed != "option":
         monkeypatch.setattr(input_cache, {"version": "__version__", "layout": "LAYOUT"}[changed], "another")
     reader.through_cache(root="midpoint" if changed == "option" else "given")

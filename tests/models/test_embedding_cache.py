@@ -6,6 +6,7 @@ import torch
 
 from aam.models import embedding_cache
 from aam.models.embedding_cache import encode_asvs, encode_samples
+from aam.models.sample_store import in_memory
 from tests.models.model_cases import fresh_encoder, random_batch, tokens
 
 
@@ -45,7 +46,7 @@ def test_tokens_are_left_as_they_are() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_samples_are_encoded_in_evaluation_mode(training: bool) -> None:
     model, batch = fresh_encoder(dropout=0.5).train(training), random_batch()
-    found = encode_samples(model, encode_asvs(model.asv_encoder, tokens()), [batch, batch])
+    found = in_memory(encode_samples(model, encode_asvs(model.asv_encoder, tokens()), [batch, batch]))
     assert model.training == training
     expected = model.eval()(batch).sample
     assert torch.equal(found["rows_B"], torch.cat([batch.rows_B, batch.rows_B]))

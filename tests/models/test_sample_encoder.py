@@ -4,8 +4,11 @@ from typing import Literal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from aam.data.ragged import Ragged
+from aam.models.pooling import relative_abundance
 from aam.models.sample_encoder import SampleEncoder, log_shares
 from tests.models.model_cases import all_weights_move, model_options
 
@@ -138,3 +141,45 @@ def test_lower_precision_stays_near(precision: torch.dtype) -> None:
         rounded = model(asv_UD, INDEX_BS, COUNTS_BS)
     torch.testing.assert_close(rounded.profile_BK, exact.profile_BK)
     torch.testing.assert_close(rounded.sample_BD.float(), exact.sample_BD, rtol=0.1, atol=0.2)
+
+
+def everything_padded(model: SampleEncoder, asv_UD: Tensor, index_BS: Tensor, counts_BS: Tensor) -> tuple[Tensor, ...]:
+    """The contexts and sample vectors with the contexts padded at once, whoever asks for them."""
+    layout, log_BS = Ragged.of_mask(counts_BS > 0), log_shares(counts_BS)
+    assert model.abundance is not None
+    assert model.soft_clades is not None
+    x_TD = model.abundance(F.embedding(layout.pack(index_BS), asv_UD), layout.pack(log_BS), None)
+    context_TD = model.sample_transformer(x_TD, layout)
+    context_BSD = layout.pad(context_TD)
+    encoded_BSD = layout.pad(model.encoder_transformer(context_TD, layout))
+    pooled_BD = model.pool(encoded_BSD, None if layout.is_rectangle else counts_BS > 0, model.abundance_power * log_BS)
+    profile_BK = model.soft_clades(asv_UD, relative_abundance(index_BS, counts_BS, len(asv_UD)))
+    return context_BSD, model.norm(pooled_BD + model.profile(profile_BK))
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2], [0]])
+def test_contexts_that_are_made_when_asked_for_change_no_bit(rows: list[int]) -> None:
+    """Neither of the outputs nor of a gradient, with and without padding."""
+    index_BS, counts_BS = INDEX_BS[rows], COUNTS_BS[rows]
+    found = []
+    for is_lazy in (True, False):
+        model, asv_UD = encoder(), vectors().requires_grad_()
+        if is_lazy:
+            encoded = model(asv_UD, index_BS, counts_BS)
+            context_BSD, sample_BD = encoded.context_BSD, encoded.sample_BD
+        else:
+            context_BSD, sample_BD = everything_padded(model, asv_UD, index_BS, counts_BS)
+        (context_BSD.square().sum() + sample_BD.exp().sum()).backward()
+        gradients = [parameter.grad for parameter in model.parameters()]
+        found.append([context_BSD, sample_BD, asv_UD.grad, *gradients])
+    for one, two in zip(*found, strict=True):
+        assert one is not None
+        assert two is not None
+        assert torch.equal(one, two)
+
+
+def test_contexts_are_zero_where_padded_and_packed_elsewhere() -> None:
+    found = encoder()(vectors(), INDEX_BS, COUNTS_BS)
+    assert found.context_TD.shape == (int(MASK_BS.sum()), DIM)
+    assert torch.equal(found.context_BSD[MASK_BS], found.context_TD)
+    assert not found.context_BSD[~MASK_BS].any()
