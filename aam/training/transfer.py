@@ -144,7 +144,7 @@ def sampling_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:
 def _sizes(pretrained: Pretrained) -> list[str]:
     """The encoder's sizes that are not the defaults, in words."""
     options = pretrained.description.options
-    usual = {field.name: (field.default,) for field in dataclasses.fields(ModelOptions)}
+    usual: dict[str, tuple[object, ...]] = {f.name: (f.default,) for f in dataclasses.fields(ModelOptions)}
     usual |= dict.fromkeys(("asv_layers", "sample_layers", "encoder_layers"), (None, options.attention_layers))
     own = {name: getattr(options, name) for name in usual if name not in FREE_OPTIONS}
     words = ", ".join(_spelled(name, value) for name, value in own.items() if value not in usual[name])
