@@ -2,7 +2,7 @@
 
 Each distinct ASV of a batch is held once, and every sample is a row of positions in that list.
 Legend of shapes: ``B`` samples, ``S`` ASVs of the richest sample, ``U`` distinct ASVs of the batch, ``L`` bases of the
-longest of them.
+longest of them, ``T`` targets.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Batch:
         Number of bases of each distinct ASV, on the host.
     distances_BB, faith_pd_B, taxonomy_U
         What the encoder learns without labels, where it does; an unknown taxon is -1.
-    target_B
-        The target as the model learns it: normalised (float32), or the class (int64).
+    target_BT
+        The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
     weight_B
         Weight of each sample in the target's loss (float32).
     corruption
@@ -88,7 +88,7 @@ class Batch:
     distances_BB: Tensor | None = None
     faith_pd_B: Tensor | None = None
     taxonomy_U: Tensor | None = None
-    target_B: Tensor | None = None
+    target_BT: Tensor | None = None
     weight_B: Tensor | None = None
     corruption: Corruption | None = None
     vector_BD: Tensor | None = None

@@ -95,14 +95,14 @@ class Collate:
         Bases of the study's ASVs, and their lengths.
     objective
         What the encoder learns without labels.
-    target_N, weight_N
-        Encoded target and sample weight of each row of the study, where there are any.
+    target_NT, weight_N
+        Encoded targets and sample weight of each row of the study, where there are any.
     """
 
     tokens_AL: np.ndarray
     lengths_A: np.ndarray
     objective: ObjectiveTargets
-    target_N: np.ndarray | None = None
+    target_NT: np.ndarray | None = None
     weight_N: np.ndarray | None = None
 
     @classmethod
@@ -110,12 +110,12 @@ class Collate:
         cls,
         study: Study,
         objective: ObjectiveTargets,
-        target_N: np.ndarray | None = None,
+        target_NT: np.ndarray | None = None,
         weight_N: np.ndarray | None = None,
     ) -> Collate:
         """The collation of a study's samples."""
         weight_N = None if weight_N is None else weight_N.astype(np.float32)
-        return cls(study.tokens, study.lengths, objective, target_N, weight_N)
+        return cls(study.tokens, study.lengths, objective, target_NT, weight_N)
 
     def __call__(self, samples: list[Sample]) -> Batch:
         """Make a batch."""
@@ -125,7 +125,7 @@ class Collate:
         batch.distances_BB = _tensor(truths.distances_BB, np.float32)
         batch.faith_pd_B = _tensor(truths.faith_pd_B, np.float32)
         batch.taxonomy_U = _tensor(self.objective.of_asvs(batch.asvs_U.numpy()))
-        batch.target_B = None if self.target_N is None else _tensor(self.target_N[rows_B])
+        batch.target_BT = None if self.target_NT is None else _tensor(self.target_NT[rows_B])
         batch.weight_B = None if self.weight_N is None else _tensor(self.weight_N[rows_B])
         return batch
 

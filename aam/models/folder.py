@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,16 +18,17 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 import aam
-from aam.config import ModelOptions
-from aam.config.option import convert, type_hints
+from aam.config import HeadOptions, LossOptions, ModelOptions
+from aam.config.option import Section, convert, type_hints
 from aam.data.targets import TargetSpec
 from aam.errors import CheckpointError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class ModelDescription:
         The self-supervised heads.
     target
         The target, or None for a pre-trained encoder.
-    head
-        ``loss_type`` and ``linear_path`` of the target's head.
+    head, loss
+        How the target's head is built, and what it learned by; None for a pre-trained encoder.
     data
         How tables must be treated: ``trim_length``, ``max_bp``, ``rarefy_depth``, ``token_limit``, ``asv_sampling``.
     record
@@ -53,7 +54,8 @@ class ModelDescription:
     options: ModelOptions
     supervision: SelfSupervision
     target: TargetSpec | None
-    head: dict[str, Any]
+    head: HeadOptions | None
+    loss: LossOptions | None
     data: dict[str, Any]
     record: dict[str, Any]
 
@@ -61,10 +63,11 @@ class ModelDescription:
         """Plain JSON types."""
         return {
             "kind": "encoder" if self.target is None else "predictor",
-            "model": {field.name: getattr(self.options, field.name) for field in fields(self.options)},
+            "model": _plain(self.options),
             "supervision": self.supervision.to_dict(),
             "target": self.target.to_dict() if self.target else None,
-            "head": self.head,
+            "head": _plain(self.head) if self.head else None,
+            "loss": _plain(self.loss) if self.loss else None,
             "data": self.data,
             "record": self.record,
         }
@@ -72,16 +75,27 @@ class ModelDescription:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> ModelDescription:
         """The inverse of :meth:`to_dict`."""
-        hints = type_hints(ModelOptions)
-        options = {name: convert(value, hints[name], name) for name, value in content["model"].items()}
         return cls(
-            options=ModelOptions(**options),
+            options=_read_section(ModelOptions, content["model"]),
             supervision=SelfSupervision.from_dict(content["supervision"]),
             target=TargetSpec.from_dict(content["target"]) if content["target"] else None,
-            head=content["head"],
+            head=_read_section(HeadOptions, content["head"]) if content["head"] else None,
+            loss=_read_section(LossOptions, content["loss"]) if content["loss"] else None,
             data=content["data"],
             record=content["record"],
         )
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    """The options of a section by name, in JSON types."""
+    values = {field.name: getattr(section, field.name) for field in fields(section)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _read_section(kind: type[SectionT], content: dict[str, Any]) -> SectionT:
+    """The inverse of :func:`_plain`."""
+    hints = type_hints(kind)
+    return kind(**{name: convert(value, hints[name], name) for name, value in content.items()})
 
 
 def build_model(description: ModelDescription) -> SequenceEncoder | SequencePredictor:
@@ -89,7 +103,9 @@ def build_model(description: ModelDescription) -> SequenceEncoder | SequencePred
     encoder = SequenceEncoder(description.options, description.supervision)
     if description.target is None:
         return encoder
-    return SequencePredictor(encoder, description.target, **description.head)
+    assert description.head is not None
+    assert description.loss is not None
+    return SequencePredictor(encoder, description.target, description.head, description.loss)
 
 
 def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelDescription) -> None:
@@ -115,7 +131,7 @@ def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDe
     Raises
     ------
     CheckpointError
-        If there is none, it is damaged, of a newer format, or its weights do not fit its description.
+        If there is none, it is damaged, of another format, or its weights do not fit its description.
     """
     weights = find_weights(path)
     content = _read_header(weights)
@@ -169,10 +185,11 @@ def _read_header(weights: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(metadata["aam"])
     except ValueError:
         raise _damaged(weights) from None
-    if config["format"] > FORMAT:
+    if config["format"] != FORMAT:
+        remedy = "update it" if config["format"] > FORMAT else "train the model again, or use that version"
         raise CheckpointError(
             f"{weights}: made by aam {config['aam']} (format {config['format']}); "
-            f"this is aam {aam.__version__} (format {FORMAT}): update it"
+            f"this is aam {aam.__version__} (format {FORMAT}): {remedy}"
         )
     return config
 

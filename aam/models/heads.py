@@ -2,7 +2,8 @@
 
 Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside truths (for losses and metrics alike),
 and ``loss(comparison)`` a scalar. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
-``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes.
+``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes. The target's heads are
+in :mod:`aam.models.target_heads`.
 """
 
 from __future__ import annotations
@@ -38,11 +39,15 @@ class Encoded(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Predictions beside truths, in the units of the loss, and weights of the samples."""
+    """Predictions beside truths, in the units of the loss, and weights of the samples.
+
+    ``point`` is what counts as the prediction where ``prediction`` holds more than that (quantiles).
+    """
 
     prediction: Tensor
     truth: Tensor
     weight: Tensor | None = None
+    point: Tensor | None = None
 
 
 class Head(Protocol):
@@ -190,87 +195,3 @@ class TaxonomyHead(nn.Module):
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy."""
         return classification_loss(comparison.prediction, comparison.truth, None, None)
-
-
-class TargetHead(nn.Module):
-    """The target from the sample's vector, and along a linear path from its soft clades.
-
-    Parameters
-    ----------
-    dim
-        Width ``D`` of the sample vector.
-    num_clades
-        Soft clades that the linear path reads; 0 leaves the path out.
-    num_outputs
-        1 for a number (in normalised units), else the number of classes.
-    dropout
-        Dropout on what the small network reads and on its hidden layer.
-
-    Notes
-    -----
-    A fresh head gives the bias, which is set to the training mean (or the classes' log frequencies), with a spread
-    of about a tenth of the target's: the network's last weights start small, the linear path at zero.
-    """
-
-    name = "target"
-
-    def __init__(self, dim: int, num_clades: int, num_outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(dim, dim)
-        self.out = nn.Linear(dim, num_outputs)
-        self.dropout = nn.Dropout(dropout)
-        initialise_linear(self.hidden)
-        initialise_linear(self.out, gain=0.1)
-        self.linear_path = nn.Linear(num_clades, num_outputs, bias=False) if num_clades else None
-        if self.linear_path is not None:
-            nn.init.zeros_(self.linear_path.weight)
-
-    def forward(self, sample: SampleEncoding) -> Tensor:
-        """Outputs ``B x num_outputs``.
-
-        In full precision, whatever the rest of the model has: a target in its own units may be large, and is to be
-        told to more than three digits.
-        """
-        with torch.autocast(sample.sample_BD.device.type, enabled=False):
-            hidden_BD = F.gelu(self.hidden(self.dropout(sample.sample_BD.float())))
-            output = self.out(self.dropout(hidden_BD))
-            if self.linear_path is not None and sample.profile_BK is not None:
-                output = output + self.linear_path(sample.profile_BK.float())
-        return output
-
-
-class RegressionHead(TargetHead):
-    """A number, in the normalised units of its :class:`~aam.data.targets.TargetSpec`."""
-
-    def __init__(self, dim: int, num_clades: int, dropout: float, loss_type: str) -> None:
-        super().__init__(dim, num_clades, 1, dropout)
-        self.loss_type = loss_type
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Predictions and targets, ``B``."""
-        assert batch.target_B is not None
-        return Comparison(self(encoded.sample).squeeze(-1), batch.target_B, batch.weight_B)
-
-    def loss(self, comparison: Comparison) -> Tensor:
-        """The loss chosen by ``--loss-type``, weighted by sample."""
-        return regression_loss(*comparison[:2], kind=self.loss_type, weight_B=comparison.weight)  # type: ignore[arg-type]
-
-
-class ClassificationHead(TargetHead):
-    """Logits of the target's classes."""
-
-    class_weight_C: Tensor
-
-    def __init__(self, dim: int, num_clades: int, dropout: float, class_weights: tuple[float, ...]) -> None:
-        super().__init__(dim, num_clades, len(class_weights), dropout)
-        self.register_buffer("class_weight_C", torch.tensor(class_weights))
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Logits ``BC`` and classes ``B``."""
-        assert batch.target_B is not None
-        return Comparison(self(encoded.sample), batch.target_B, batch.weight_B)
-
-    def loss(self, comparison: Comparison) -> Tensor:
-        """Cross-entropy, weighted by class and sample."""
-        prediction, truth, weight = comparison
-        return classification_loss(prediction, truth, self.class_weight_C, weight)

@@ -1,26 +1,97 @@
-"""The formulas of the losses: pure functions of predictions and truths, weighted where weights are given."""
+"""The formulas of the losses: pure functions of predictions and truths, weighted where weights are given.
+
+Legend of shapes: ``B`` samples, ``T`` numeric targets, ``Q`` quantiles, ``C`` classes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 RegressionLoss = Literal["mse", "mae", "huber"]
+FORMULAS = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.smooth_l1_loss}
+"""Squared errors, absolute errors, and Huber's loss with its corner at 1 (Huber 1964, doi:10.1214/aoms/1177703732)."""
 
 
 def regression_loss(prediction_B: Tensor, target_B: Tensor, kind: RegressionLoss, weight_B: Tensor | None) -> Tensor:
-    """Mean of squared errors, absolute errors, or Huber's loss with its corner at 1 (Huber 1964), times the weights."""
-    formulas = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.smooth_l1_loss}
-    return weighted_mean(formulas[kind](prediction_B.float(), target_B.float(), reduction="none"), weight_B)
+    """Mean of one of the :data:`FORMULAS`, times the weights."""
+    return weighted_mean(FORMULAS[kind](prediction_B.float(), target_B.float(), reduction="none"), weight_B)
+
+
+def element_losses(prediction_BT: Tensor, truth_BT: Tensor, kinds: Sequence[str]) -> Tensor:
+    """Loss of each number, ``B x T``, by the formula of its target."""
+    prediction_BT, truth_BT = prediction_BT.float(), truth_BT.float()
+    if len(set(kinds)) == 1:
+        return FORMULAS[kinds[0]](prediction_BT, truth_BT, reduction="none")
+    columns = zip(kinds, prediction_BT.unbind(dim=1), truth_BT.unbind(dim=1), strict=True)
+    return torch.stack([FORMULAS[kind](p_B, t_B, reduction="none") for kind, p_B, t_B in columns], dim=1)
+
+
+def asymmetric_losses(prediction_BT: Tensor, truth_BT: Tensor, over: float, under: float) -> Tensor:
+    """Absolute errors that cost ``over`` where the prediction is too high and ``under`` where it is too low."""
+    error_BT = prediction_BT.float() - truth_BT.float()
+    return over * F.relu(error_BT) + under * F.relu(-error_BT)
+
+
+def pinball_losses(prediction_BTQ: Tensor, truth_BT: Tensor, quantiles: Sequence[float]) -> Tensor:
+    """Pinball loss of each number, ``B x T``: the mean over its quantiles.
+
+    The least expected loss at level ``q`` is that of the ``q``-quantile (Koenker and Bassett 1978,
+    doi:10.2307/1913643).
+    """
+    level_Q = prediction_BTQ.new_tensor(quantiles, dtype=torch.float32)
+    missed_BTQ = truth_BT.float().unsqueeze(-1) - prediction_BTQ.float()
+    return torch.maximum(level_Q * missed_BTQ, (level_Q - 1) * missed_BTQ).mean(dim=-1)
+
+
+def fill_missing(prediction: Tensor, truth_BT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Zeros in place of missing truths (NaN) and of their predictions, and where truths are present.
+
+    What is missing must be out of the way before a formula sees it: the gradient of a NaN that is masked afterwards
+    is 0 times NaN, which is NaN.
+    """
+    present_BT = ~torch.isnan(truth_BT)
+    given = present_BT if prediction.ndim == truth_BT.ndim else present_BT.unsqueeze(-1)
+    zero = prediction.new_zeros(())
+    return torch.where(given, prediction, zero), truth_BT.masked_fill(~present_BT, 0.0), present_BT
+
+
+def masked_mean(loss_BT: Tensor, present_BT: Tensor, presence_T: Tensor, weight_B: Tensor | None) -> Tensor:
+    """Mean over all numbers, of which a missing one counts 0 and a present one ``1 / presence``, times the weights.
+
+    Parameters
+    ----------
+    loss_BT
+        Losses, finite where a truth is missing too.
+    present_BT
+        Where there is a truth.
+    presence_T
+        Share of the training samples that have each target: so all targets count the same in an epoch. Divided by the
+        number that is present in the batch instead, the loss would depend on how a step is cut into batches.
+    weight_B
+        Weights of the samples, or None.
+    """
+    counted_BT = torch.where(present_BT, loss_BT / presence_T, loss_BT.new_zeros(()))
+    return weighted_mean(counted_BT, None if weight_B is None else weight_B.unsqueeze(-1))
 
 
 def classification_loss(
-    logit_BC: Tensor, target_B: Tensor, class_weight_C: Tensor | None, weight_B: Tensor | None
+    logit_BC: Tensor,
+    target_B: Tensor,
+    class_weight_C: Tensor | None,
+    weight_B: Tensor | None,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Mean cross-entropy; class and sample weights multiply."""
-    loss_B = F.cross_entropy(logit_BC.float(), target_B, reduction="none")
+    """Mean cross-entropy; the weights of the sample and of its true class multiply.
+
+    With label smoothing that share of each label is spread evenly over all classes (Szegedy et al. 2016,
+    arXiv:1512.00567).
+    """
+    loss_B = F.cross_entropy(logit_BC.float(), target_B, reduction="none", label_smoothing=label_smoothing)
     if class_weight_C is not None:
         of_class_B = class_weight_C[target_B]
         weight_B = of_class_B if weight_B is None else weight_B * of_class_B

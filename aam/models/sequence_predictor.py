@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
+from aam.config import HeadOptions, LossOptions
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption
 from aam.data.targets import TargetSpec
-from aam.models.heads import ClassificationHead, Encoded, Head, RegressionHead
+from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.target_heads import build_target_head
+from aam.models.target_network import TargetOutputs
 
 
 class SequencePredictor(nn.Module):
@@ -22,31 +24,19 @@ class SequencePredictor(nn.Module):
     base
         The encoder, fresh or pre-trained.
     target
-        Kind, classes and class weights of the target.
-    loss_type
-        Loss of a numeric target.
-    linear_path
-        Whether the head has a linear path from the soft clades.
+        The target, as fitted on the training samples.
+    head, loss
+        How its head is built, and what it learns by.
     """
 
-    def __init__(self, base: SequenceEncoder, target: TargetSpec, loss_type: str, linear_path: bool) -> None:
+    def __init__(self, base: SequenceEncoder, target: TargetSpec, head: HeadOptions, loss: LossOptions) -> None:
         super().__init__()
         self.base = base
         self.target = target
-        options = base.options
-        num_clades = options.num_soft_clades if linear_path else 0
-        head: RegressionHead | ClassificationHead
-        if target.kind == "regression":
-            head = RegressionHead(options.embedding_dim, num_clades, options.dropout, loss_type)
-        else:
-            weights = target.class_weights or (1.0,) * len(target.classes)
-            head = ClassificationHead(options.embedding_dim, num_clades, options.dropout, weights)
-        self.head = head
-
-    def set_prior(self, prior: Tensor) -> None:
-        """Start at the training mean (in normalised units), or at the classes' relative frequencies."""
-        with torch.no_grad():
-            self.head.out.bias.copy_(prior if self.target.kind == "regression" else prior.clamp_min(1e-6).log())
+        sizes = base.options
+        self.head = build_target_head(
+            sizes.embedding_dim, sizes.num_soft_clades, TargetOutputs.of(target), head, loss, sizes.dropout
+        )
 
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
@@ -61,10 +51,14 @@ class SequencePredictor(nn.Module):
         """The target's head first, then the encoder's."""
         return [self.head, *self.base.task_heads()]
 
+    def outputs(self, encoded: Encoded) -> Tensor:
+        """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or logits ``B x C``."""
+        output: Tensor = self.head(encoded.sample.sample_BD, encoded.sample.profile_BK)
+        return output
+
     def predict(self, encoded: Encoded) -> Tensor:
-        """Normalised predictions ``B``, or class probabilities ``BC``."""
-        output: Tensor = self.head(encoded.sample)
-        return output.squeeze(-1) if self.target.kind == "regression" else output.softmax(dim=-1)
+        """Normalised predictions ``B x T`` (the medians, of quantiles), or class probabilities ``B x C``."""
+        return self.head.point(self.outputs(encoded))
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -24,6 +24,7 @@ from aam.models.heads import CountHead, DistanceHead, FaithHead, Head, Standardi
 from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.models.target_heads import ClassificationHead, QuantileHead, RegressionHead
 from aam.training.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
@@ -119,6 +120,8 @@ def calibrate_target(
 ) -> None:
     """Start the target's head at the training mean, and its linear path at a regularised linear fit.
 
+    Quantiles start about the linear fit, as far from it as the training samples are.
+
     Parameters
     ----------
     predictor
@@ -131,21 +134,39 @@ def calibrate_target(
         Group of each of their samples, in order, so that the penalty is chosen across groups; or None.
     """
     predictor.eval()
-    target = torch.cat([_present(batch.target_B) for batch in batches]).cpu()
-    if predictor.target.kind == "regression":
-        predictor.set_prior(target.float().mean())
-    else:
-        counts = torch.bincount(target, minlength=len(predictor.target.classes)).float()
-        predictor.set_prior(counts / counts.sum())
-    path, clades = predictor.head.linear_path, predictor.base.sample_encoder.soft_clades
-    if path is not None and clades is not None:
-        profile = _profiles(clades, vectors_AD, batches).cpu().numpy()
-        num_classes = len(predictor.target.classes) if predictor.target.kind == "classification" else 0
-        weight, bias = fit_linear(profile, target.numpy(), num_classes, groups)
-        path.weight.copy_(torch.from_numpy(weight))
-        predictor.head.out.bias.copy_(torch.from_numpy(bias))
-        predictor.head.out.weight.mul_(CORRECTION)
+    target_BT = torch.cat([_present(batch.target_BT) for batch in batches]).cpu()
+    head, clades = predictor.head, predictor.base.sample_encoder.soft_clades
+    _set_prior(head, target_BT)
+    if head.linear_path is not None and clades is not None:
+        profile_BK = _profiles(clades, vectors_AD, batches).cpu().numpy()
+        num_classes = head.out.out_features if isinstance(head, ClassificationHead) else 0
+        # The line ends before a bound: it is fitted to what the bound turns into the targets.
+        wanted_BT = (
+            head.bound.inverse(target_BT.to(vectors_AD)).cpu() if isinstance(head, RegressionHead) else target_BT
+        )
+        weight, bias = fit_linear(profile_BK, wanted_BT.numpy(), num_classes, groups)
+        head.set_line(torch.from_numpy(weight), CORRECTION)
+        if isinstance(head, QuantileHead):
+            left_BT = target_BT - torch.from_numpy(profile_BK @ weight.T)
+            _set_prior(head, left_BT)
+        else:
+            head.set_bias(torch.from_numpy(bias))
     predictor.train()
+
+
+def _set_prior(head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor) -> None:
+    """Start at what the targets are on average: their means, quantiles, or the classes' shares."""
+    if isinstance(head, ClassificationHead):
+        counts_C = torch.bincount(target_BT[:, 0], minlength=head.out.out_features).float()
+        head.set_prior(counts_C / counts_C.sum())
+        return
+    present = [target_B[~target_B.isnan()].float() for target_B in target_BT.T]
+    given = [values if len(values) else values.new_zeros(1) for values in present]
+    if isinstance(head, QuantileHead):
+        levels_Q = torch.tensor(head.quantiles)
+        head.set_prior(torch.stack([values.quantile(levels_Q) for values in given]))
+    else:
+        head.set_prior(torch.stack([values.mean() for values in given]))
 
 
 def _profiles(clades: SoftClades, vectors_AD: Tensor, batches: list[Batch]) -> Tensor:

@@ -102,14 +102,13 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
     """What the model folder says of the model besides its weights."""
     config, model = prepared.plan.config, prepared.model
     base = model.base if isinstance(model, SequencePredictor) else model
-    head = {}
-    if isinstance(config, TrainConfig):
-        head = {"loss_type": config.loss.loss_type, "linear_path": config.head.linear_path}
+    head, loss = (config.head, config.loss) if isinstance(config, TrainConfig) else (None, None)
     return ModelDescription(
         options=base.options,
         supervision=base.supervision,
         target=prepared.target,
         head=head,
+        loss=loss,
         data={
             "trim_length": config.table.trim_length,
             "max_bp": config.table.max_bp,

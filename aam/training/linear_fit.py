@@ -19,16 +19,16 @@ Linear = tuple[np.ndarray, np.ndarray]
 
 
 def fit_linear(
-    profile_BK: np.ndarray, target_B: np.ndarray, num_classes: int, groups: np.ndarray | None = None
+    profile_BK: np.ndarray, target_BT: np.ndarray, num_classes: int, groups: np.ndarray | None = None
 ) -> Linear:
-    """Fit the best of several ridge or logistic regressions.
+    """Fit the best of several ridge regressions for each number, or the best of several logistic regressions.
 
     Parameters
     ----------
     profile_BK
         What the model reads.
-    target_B
-        Numbers, or classes.
+    target_BT
+        Numbers, of which some may be missing (NaN), or one column of classes.
     num_classes
         Number of classes; 0 for numbers.
     groups
@@ -37,15 +37,33 @@ def fit_linear(
     Returns
     -------
     tuple
-        Weights ``outputs x K`` and biases ``outputs`` (float32). Classes that are absent get the least probability.
+        Weights ``outputs x K`` and biases ``outputs`` (float32). Classes that are absent get the least probability; a
+        number that no sample has, or one alone, has weights of zero.
     """
     x_BK = np.asarray(profile_BK, dtype=np.float64)
+    if num_classes:
+        weight, bias = _fit_best(x_BK, target_BT[:, 0], num_classes, groups)
+    else:
+        fits = [_fit_present(x_BK, target_B, groups) for target_B in target_BT.T]
+        weight, bias = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    return weight.astype(np.float32), bias.astype(np.float32)
+
+
+def _fit_present(x_BK: np.ndarray, target_B: np.ndarray, groups: np.ndarray | None) -> Linear:
+    """The best ridge regression of one number over the samples that have it."""
+    present = ~np.isnan(target_B)
+    if present.sum() < 2:
+        return np.zeros((1, x_BK.shape[1])), np.array([target_B[present].sum()])
+    return _fit_best(x_BK[present], target_B[present], 0, None if groups is None else groups[present])
+
+
+def _fit_best(x_BK: np.ndarray, target_B: np.ndarray, num_classes: int, groups: np.ndarray | None) -> Linear:
+    """The regression whose penalty predicts best across folds."""
     fold_B = assign_folds(target_B if num_classes else None, len(x_BK), groups)
     penalties = LOGISTIC_INVERSE_PENALTIES if num_classes else RIDGE_PENALTIES
     strongest_first = sorted(penalties, reverse=not num_classes)
     losses = [_loss_across(x_BK, target_B, fold_B, penalty, num_classes) for penalty in strongest_first]
-    weight, bias = _fit(x_BK, target_B, strongest_first[int(np.argmin(losses))], num_classes)
-    return weight.astype(np.float32), bias.astype(np.float32)
+    return _fit(x_BK, target_B, strongest_first[int(np.argmin(losses))], num_classes)
 
 
 def assign_folds(classes_B: np.ndarray | None, num_samples: int, groups: np.ndarray | None) -> np.ndarray:

@@ -60,16 +60,11 @@ class ValidationMetrics:
         The targets with the true values of all samples; None for a pre-trained encoder.
     taxonomy_classes
         Number of taxa.
-    median
-        Place of the median among the quantiles that are learned; None where numbers are learned.
     """
 
-    def __init__(
-        self, heads: Iterable[Head], truths: Truths | None, taxonomy_classes: int, median: int | None = None
-    ) -> None:
+    def __init__(self, heads: Iterable[Head], truths: Truths | None, taxonomy_classes: int) -> None:
         self.truths = truths
         self.targets = None if truths is None else truths.targets
-        self.median = median
         self.num_taxa = taxonomy_classes
         with _without_remarks():
             self.collections = {name: self._collection(name) for head in heads for name in self._names(head.name)}
@@ -94,7 +89,8 @@ class ValidationMetrics:
         rows_B
             Rows of the samples in the study.
         """
-        prediction, truth = comparison.prediction.detach().float().cpu(), comparison.truth.detach().cpu()
+        prediction = comparison.prediction if comparison.point is None else comparison.point
+        prediction, truth = prediction.detach().float().cpu(), comparison.truth.detach().cpu()
         if name == TARGET and self.truths is not None:
             self._update_targets(self.truths, prediction, truth, rows_B.cpu().numpy())
         elif truth.is_floating_point():
@@ -124,12 +120,11 @@ class ValidationMetrics:
         several = head == TARGET and self.targets is not None and len(self.targets) > 1
         return [TARGET + ending for ending in metric_endings(self.targets.columns)] if several else [head]  # type: ignore[union-attr]
 
-    def _update_targets(self, truths: Truths, prediction: Tensor, truth_BT: Tensor, rows_B: np.ndarray) -> None:
+    def _update_targets(self, truths: Truths, prediction: Tensor, truth: Tensor, rows_B: np.ndarray) -> None:
         if truths.targets.kind == "classification":
-            self._feed(TARGET, prediction.softmax(dim=-1), truth_BT[:, 0])
+            self._feed(TARGET, prediction.softmax(dim=-1), truth)
             return
-        prediction_BT = prediction if self.median is None else prediction[..., self.median]
-        said_BT = torch.from_numpy(truths.targets.decode(prediction_BT.numpy(), truths.level_N[rows_B]))
+        said_BT = torch.from_numpy(truths.targets.decode(prediction.numpy(), truths.level_N[rows_B]))
         known_BT = torch.from_numpy(truths.observed_NT[rows_B])
         for place, name in enumerate(self._names(TARGET)):
             present_B = ~known_BT[:, place].isnan()

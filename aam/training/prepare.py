@@ -134,8 +134,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
     data = _data_module(plan.config, study, split, target)
 
     def build(wanted: TrainConfig) -> SequencePredictor:
-        loss_type, linear_path = plan.config.loss.loss_type, plan.config.head.linear_path
-        return SequencePredictor(_new_encoder(wanted, study), target, loss_type, linear_path)
+        return SequencePredictor(_new_encoder(wanted, study), target, plan.config.head, plan.config.loss)
 
     plan, memory = _settle(config, plan, data, build, device)
     predictor = build(plan.config).to(device)
@@ -188,7 +187,7 @@ def _data_module(
     config: PretrainConfig | TrainConfig, study: Study, split: Split, target: TargetSpec | None
 ) -> StudyDataModule:
     objective = ObjectiveTargets.of(config.objective, study)
-    target_N = None if target is None or study.target is None else target.encode(study.target)
+    target_NT = None if target is None or study.target is None else target.encode(study.target)[:, None]
     weights = None if study.weights is None else study.weights / study.weights[split.train].mean()
     assert config.optim.batch_size is not None
     options = LoaderOptions(
@@ -198,7 +197,7 @@ def _data_module(
         seed=config.run.seed,
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
     )
-    return StudyDataModule(study, split, Collate.of(study, objective, target_N, weights), config.sampling, options)
+    return StudyDataModule(study, split, Collate.of(study, objective, target_NT, weights), config.sampling, options)
 
 
 def _settle(

@@ -147,7 +147,7 @@ def encode_pairs(model: SequencePredictor, batch: Batch, device: str) -> tuple[B
         pairs = np.arange(first, first := first + len(counts))
         samples.append(Sample(row, pairs, counts, pairs, counts))
     paired = make_batch(samples, tokens_NL, (tokens_NL != PAD).sum(axis=1))
-    paired.target_B, paired.weight_B = batch.target_B, batch.weight_B
+    paired.target_BT, paired.weight_B = batch.target_BT, batch.weight_B
     paired = paired.to(device)
     return paired, Plain(model.base).encode(paired.tokens_UL)[0]
 

@@ -51,13 +51,14 @@ def save_fresh_predictor(folder: Path, settings: dict[str, str], files: Files) -
     config = training(files, output_dir="none", **settings)
     torch.manual_seed(0)
     encoder = SequenceEncoder(config.model, SelfSupervision())
-    predictor = SequencePredictor(encoder, TARGET, "huber", True)
+    predictor = SequencePredictor(encoder, TARGET, config.head, config.loss)
     sampling = config.sampling
     description = ModelDescription(
         options=config.model,
         supervision=encoder.supervision,
         target=TARGET,
-        head={"loss_type": "huber", "linear_path": True},
+        head=config.head,
+        loss=config.loss,
         data={
             "trim_length": None,
             "max_bp": None,

@@ -77,7 +77,8 @@ def save_fresh_encoder(folder: Path, settings: Mapping[str, str]) -> Path:
         options=config.model,
         supervision=encoder.supervision,
         target=None,
-        head={},
+        head=None,
+        loss=None,
         data={"trim_length": None},
         record={},
     )

@@ -43,12 +43,12 @@ def test_types() -> None:
 
 def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
     batch = make_batch([sample(0, [0], [3]), sample(1, [0, 1], [1, 1])], TOKENS, LENGTHS)
-    batch.target_B = torch.tensor([1.5])
+    batch.target_BT = torch.tensor([[1.5], [2.5]])
     moved = batch.to("meta", non_blocking=True)
     assert isinstance(moved, Batch)
     assert moved.tokens_UL.device.type == "meta"
-    assert moved.target_B is not None
-    assert moved.target_B.device.type == "meta"
+    assert moved.target_BT is not None
+    assert moved.target_BT.device.type == "meta"
     assert moved.layout.place_T is not None
     assert moved.layout.place_T.device.type == "meta"
     assert moved.bases == batch.bases

@@ -110,13 +110,13 @@ def test_items_do_not_change_the_study() -> None:
 
 def test_collate() -> None:
     study = make_study(COUNTS, rarefy_depth=DEPTH)
-    target, weight = np.linspace(0, 1, 8, dtype=np.float32), np.arange(1.0, 9.0)
+    target, weight = np.linspace(0, 1, 16, dtype=np.float32).reshape(8, 2), np.arange(1.0, 9.0)
     collate = Collate.of(study, ObjectiveTargets(distance="bray_curtis"), target, weight)
     data = dataset(study, token_limit=5)
     samples = [data[0, position] for position in (6, 1, 3)]
     batch = collate(samples)
     assert batch.rows_B.tolist() == [6, 1, 3]
-    assert torch.equal(batch.target_B, torch.from_numpy(target[[6, 1, 3]]))
+    assert torch.equal(batch.target_BT, torch.from_numpy(target[[6, 1, 3]]))
     assert batch.weight_B.tolist() == [7, 2, 4]
     assert batch.weight_B.dtype == batch.distances_BB.dtype == torch.float32
     assert batch.faith_pd_B is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from aam.config import ModelOptions
+from aam.config import HeadOptions, LossOptions, ModelOptions
 from aam.data.batch import Batch
 from aam.data.estimate import (
     BatchSizes,
@@ -52,7 +52,8 @@ def test_parameters_of_an_encoder(sizes: dict[str, Any], encoder_type: str) -> N
 def test_parameters_of_a_predictor(sizes: dict[str, Any], classes: tuple[str, ...], linear_path: bool) -> None:
     options = ModelOptions(**sizes)
     target = TargetSpec(column="x", kind="classification" if classes else "regression", classes=classes)
-    model = SequencePredictor(SequenceEncoder(options, SelfSupervision()), target, "mse", linear_path)
+    encoder = SequenceEncoder(options, SelfSupervision())
+    model = SequencePredictor(encoder, target, HeadOptions(linear_path=linear_path), LossOptions())
     outputs = max(1, len(classes))
     assert num_encoder_parameters(options) + num_target_parameters(options, outputs, linear_path) == num_parameters(
         model

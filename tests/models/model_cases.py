@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aam.config import ModelOptions
+from aam.config import HeadOptions, LossOptions, ModelOptions
 from aam.data.alphabet import PAD
 from aam.data.batch import Batch, Sample, make_batch
 from aam.data.targets import TargetSpec
@@ -75,11 +75,15 @@ def fresh_encoder(supervision: SelfSupervision | None = None, seed: int = 0, **c
 
 
 def fresh_predictor(
-    target: TargetSpec, loss_type: str = "huber", linear_path: bool = True, seed: int = 0, **changes: Any
+    target: TargetSpec,
+    head: HeadOptions | None = None,
+    loss: LossOptions | None = None,
+    seed: int = 0,
+    **changes: Any,
 ) -> SequencePredictor:
     """A predictor with random weights, in evaluation mode."""
     encoder = fresh_encoder(seed=seed, **changes)
-    return SequencePredictor(encoder, target, loss_type, linear_path).eval()
+    return SequencePredictor(encoder, target, head or HeadOptions(), loss or LossOptions()).eval()
 
 
 def all_weights_move(model: torch.nn.Module, seed: int = 0) -> None:

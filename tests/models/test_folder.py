@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from aam.config import ModelOptions
+from aam.config import HeadOptions, LossOptions, ModelOptions
 from aam.errors import AamError, CheckpointError
 from aam.models.folder import (
     CARD,
@@ -25,18 +25,37 @@ from aam.models.folder import (
     save_model,
 )
 from aam.models.sequence_encoder import SelfSupervision
+from aam.models.sequence_predictor import SequencePredictor
 from tests.models.model_cases import CLASSES, REGRESSION, all_weights_move, model_options, random_batch
 
 ENCODER = ModelDescription(
     options=model_options(embedding_dim=8, asv_layers=0, sample_layers=0, encoder_layers=0, num_soft_clades=4),
     supervision=SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y")),
     target=None,
-    head={},
+    head=None,
+    loss=None,
     data={"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 64, "asv_sampling": "abundance"},
     record={"samples": 12},
 )
-PREDICTOR = replace(ENCODER, target=REGRESSION, head={"loss_type": "huber", "linear_path": True})
-CLASSIFIER = replace(ENCODER, target=CLASSES, head={"loss_type": "huber", "linear_path": False})
+PREDICTOR = replace(ENCODER, target=REGRESSION, head=HeadOptions(), loss=LossOptions())
+CLASSIFIER = replace(
+    ENCODER,
+    target=CLASSES,
+    head=HeadOptions(linear_path=False, regressor_hidden_dims="none"),
+    loss=LossOptions(class_weights=(2.0, 1.0, 1.0), label_smoothing=0.1),
+)
+QUANTILES = replace(
+    ENCODER,
+    target=REGRESSION,
+    head=HeadOptions(regressor_hidden_dims=(6, 4), residual_regression_head=True, learnable_output_scale=True),
+    loss=LossOptions(loss_type="quantile", quantiles=(0.05, 0.5)),
+)
+BOUNDED = replace(
+    ENCODER,
+    target=REGRESSION,
+    head=HeadOptions(bounded_targets=True, target_layer_norm=True, regressor_dropout=0.25),
+    loss=LossOptions(loss_config='{"age": "mae"}'),
+)
 
 
 def saved(folder: Path, description: ModelDescription = PREDICTOR) -> torch.nn.Module:
@@ -61,7 +80,11 @@ def rewrite(weights: Path, **changes: Any) -> None:
     save_file({name: t.contiguous() for name, t in model.state_dict().items()}, weights, metadata)
 
 
-@pytest.mark.parametrize("description", [ENCODER, PREDICTOR, CLASSIFIER], ids=["encoder", "predictor", "classifier"])
+@pytest.mark.parametrize(
+    "description",
+    [ENCODER, PREDICTOR, CLASSIFIER, QUANTILES, BOUNDED],
+    ids=["encoder", "predictor", "classifier", "quantiles", "bounded"],
+)
 def test_round_trip(tmp_path: Path, description: ModelDescription) -> None:
     model = saved(tmp_path / "a" / "model", description)
     loaded, found = load_model(tmp_path / "a" / "model")
@@ -71,6 +94,9 @@ def test_round_trip(tmp_path: Path, description: ModelDescription) -> None:
         assert torch.equal(loaded.state_dict()[name], tensor), name
     batch = random_batch()
     assert torch.equal(loaded.eval()(batch).sample.sample_BD, model(batch).sample.sample_BD)
+    if isinstance(loaded, SequencePredictor):
+        assert isinstance(model, SequencePredictor)
+        assert torch.equal(loaded.outputs(loaded(batch)), model.outputs(model(batch)))
 
 
 def test_every_option_and_word_survives(tmp_path: Path) -> None:
@@ -165,10 +191,11 @@ def test_another_programs_weights_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
-def test_a_newer_format_asks_for_an_update(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "remedy"), [(FORMAT + 1, "update it"), (FORMAT - 1, "train the model again")])
+def test_another_format_is_refused_and_the_way_out_is_told(tmp_path: Path, number: int, remedy: str) -> None:
     saved(tmp_path)
-    rewrite(tmp_path / WEIGHTS, format=FORMAT + 1, aam="9.9.9")
-    with pytest.raises(CheckpointError, match=r"aam 9\.9\.9.*update"):
+    rewrite(tmp_path / WEIGHTS, format=number, aam="9.9.9")
+    with pytest.raises(CheckpointError, match=rf"aam 9\.9\.9 \(format {number}\).*{remedy}"):
         load_model(tmp_path)
 
 

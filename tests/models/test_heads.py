@@ -10,15 +10,12 @@ from aam.data.batch import Batch
 from aam.data.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.heads import (
-    ClassificationHead,
     CountHead,
     DistanceHead,
     Encoded,
     FaithHead,
     Head,
     NucleotideHead,
-    RegressionHead,
-    TargetHead,
     TaxonomyHead,
 )
 from aam.models.sample_encoder import SampleEncoding
@@ -203,59 +200,3 @@ def test_unknown_taxa_are_left_out() -> None:
     comparison = head.compare(encoded, batch)
     torch.testing.assert_close(comparison.prediction, head.classify(encoded.asv.asv_UD[known]))
     assert comparison.truth.tolist() == batch.taxonomy_U[known].tolist()
-
-
-@pytest.mark.parametrize("dim", WIDTHS)
-def test_a_fresh_target_head_gives_its_bias_with_a_tenth_of_the_spread(dim: int) -> None:
-    torch.manual_seed(0)
-    head = TargetHead(dim, 32, 1, 0.1).eval()
-    with torch.no_grad():
-        head.out.bias.fill_(7.0)
-        output = head(SampleEncoding(torch.empty(0), sample_vectors(400, dim), torch.randn(400, 32)))
-    assert float(output.mean()) == pytest.approx(7, abs=0.12)
-    assert 0.02 < float(output.std()) < 0.12
-    assert head.linear_path is not None
-    assert not head.linear_path.weight.any()
-
-
-def test_the_linear_path_adds_its_product() -> None:
-    head, sample_BD, profile_BK = TargetHead(16, 8, 3, 0.0), sample_vectors(4, 16), torch.randn(4, 8)
-    without = head(SampleEncoding(torch.empty(0), sample_BD, None))
-    assert head.linear_path is not None
-    torch.nn.init.normal_(head.linear_path.weight)
-    with_path = head(SampleEncoding(torch.empty(0), sample_BD, profile_BK))
-    torch.testing.assert_close(with_path - without, profile_BK @ head.linear_path.weight.T)
-    assert TargetHead(16, 0, 3, 0.0).linear_path is None
-
-
-@pytest.mark.parametrize("num_samples", [1, 4])
-def test_regression_is_weighted_by_sample(num_samples: int) -> None:
-    head = RegressionHead(16, 0, 0.0, "mae")
-    weight_B = torch.arange(1.0, num_samples + 1)
-    batch = random_batch(num_samples, target_B=torch.randn(num_samples), weight_B=weight_B)
-    comparison = head.compare(of_samples(sample_vectors(num_samples, 16)), batch)
-    assert comparison.prediction.shape == comparison.truth.shape == (num_samples,)
-    expected = ((comparison.prediction - comparison.truth).abs() * weight_B).mean()
-    torch.testing.assert_close(head.loss(comparison), expected)
-
-
-def test_classes_are_weighted_by_class_and_sample() -> None:
-    class_weights = (1.0, 2.0, 0.5)
-    head = ClassificationHead(16, 0, 0.0, class_weights)
-    batch = random_batch(4, target_B=torch.tensor([0, 2, 1, 1]), weight_B=torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    comparison = head.compare(of_samples(sample_vectors(4, 16)), batch)
-    assert comparison.prediction.shape == (4, 3)
-    each = torch.nn.functional.cross_entropy(comparison.prediction, comparison.truth, reduction="none")
-    weight = torch.tensor([1.0, 1.0, 6.0, 8.0])
-    torch.testing.assert_close(head.loss(comparison), (each * weight).mean())
-
-
-@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
-def test_large_targets_survive_lower_precision(precision: torch.dtype) -> None:
-    head = RegressionHead(16, 4, 0.0, "mse").eval()
-    with torch.no_grad():
-        head.out.bias.fill_(1_234_567.0)
-    sample = SampleEncoding(torch.empty(0), sample_vectors(3, 16), torch.zeros(3, 4))
-    with torch.autocast("cpu", precision):
-        output = head(sample)
-    assert output.detach().squeeze(1).tolist() == pytest.approx([1_234_567] * 3, abs=1)

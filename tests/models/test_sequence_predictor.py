@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from aam.config import HeadOptions, LossOptions
 from aam.data.corruption import Corruption
 from aam.data.target_fit import TargetRules, fit_target
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
@@ -20,9 +21,9 @@ def test_fresh_predictions_have_the_targets_mean_and_a_sane_spread(unit: float, 
     options = TargetRules(columns=("x",), transform=transform)  # type: ignore[arg-type]
     target = fit_target(options, values, np.arange(160), "sheet.tsv")
     model = fresh_predictor(target)
-    model.set_prior(torch.from_numpy(target.encode(values[:160])).mean())
+    model.head.set_prior(torch.from_numpy(target.encode(values[:160])).mean().view(1))
     with torch.no_grad():
-        predicted = target.decode(model.predict(model(random_batch(40))).numpy())
+        predicted = target.decode(model.predict(model(random_batch(40))).numpy())[:, 0]
     assert predicted.mean() == pytest.approx(values[:160].mean(), rel=1e-6, abs=0.2 * target.scale)
     assert predicted.std() < 0.3 * target.scale + 1e-6 * predicted.mean()
     assert np.isfinite(predicted).all()
@@ -31,7 +32,7 @@ def test_fresh_predictions_have_the_targets_mean_and_a_sane_spread(unit: float, 
 def test_a_prior_of_classes() -> None:
     model = fresh_predictor(CLASSES)
     shares = torch.tensor([0.7, 0.3, 0.0])
-    model.set_prior(shares)
+    model.head.set_prior(shares)
     with torch.no_grad():
         probability = model.predict(model(random_batch(30)))
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(30))
@@ -41,7 +42,7 @@ def test_a_prior_of_classes() -> None:
 def test_the_targets_head_comes_first_and_the_encoders_after_it() -> None:
     supervision = SelfSupervision(encoder_type="unifrac", counts=True)
     base = SequenceEncoder(model_options(), supervision)
-    model = SequencePredictor(base, REGRESSION, "mse", True)
+    model = SequencePredictor(base, REGRESSION, HeadOptions(), LossOptions())
     assert [head.name for head in model.task_heads()] == ["target", "distance", "count"]
 
 
@@ -50,8 +51,8 @@ def test_the_targets_head_comes_first_and_the_encoders_after_it() -> None:
 def test_a_step_lowers_the_loss(target: object, num_samples: int) -> None:
     spec = REGRESSION if target is REGRESSION else CLASSES
     model = fresh_predictor(spec).train()
-    truth = torch.arange(num_samples) % 3
-    batch = random_batch(num_samples, target_B=truth if spec is CLASSES else truth.float() + 1)
+    truth = torch.arange(num_samples)[:, None] % 3
+    batch = random_batch(num_samples, target_BT=truth if spec is CLASSES else truth.float() + 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
     losses = []
     for _ in range(8):
@@ -68,15 +69,33 @@ def test_a_step_lowers_the_loss(target: object, num_samples: int) -> None:
 def test_shapes_of_predictions() -> None:
     batch = random_batch(3)
     number, classes = fresh_predictor(REGRESSION), fresh_predictor(CLASSES)
-    assert number.predict(number(batch)).shape == (3,)
+    quantiles = fresh_predictor(REGRESSION, loss=LossOptions(loss_type="quantile"))
+    assert number.predict(number(batch)).shape == number.outputs(number(batch)).shape == (3, 1)
     assert classes.predict(classes(batch)).shape == (3, 3)
+    encoded = quantiles(batch)
+    assert quantiles.outputs(encoded).shape == (3, 1, 3)
+    assert torch.equal(quantiles.predict(encoded), quantiles.outputs(encoded)[..., 1])
 
 
 @pytest.mark.parametrize(("linear_path", "clades"), [(False, 20), (True, 0)])
 def test_the_linear_path_is_optional(linear_path: bool, clades: int) -> None:
-    model = fresh_predictor(REGRESSION, linear_path=linear_path, num_soft_clades=clades)
+    model = fresh_predictor(REGRESSION, HeadOptions(linear_path=linear_path), num_soft_clades=clades)
     assert model.head.linear_path is None
     assert torch.isfinite(model.predict(model(random_batch()))).all()
+
+
+def test_the_heads_dropout_is_the_models_unless_it_has_its_own() -> None:
+    assert fresh_predictor(REGRESSION, dropout=0.3).head.dropout.p == 0.3
+    assert fresh_predictor(REGRESSION, HeadOptions(regressor_dropout=0.0), dropout=0.3).head.dropout.p == 0
+
+
+def test_zero_in_own_units_is_that_of_the_target() -> None:
+    """REGRESSION learns (age - 5) / 2: no age is below 0."""
+    model = fresh_predictor(REGRESSION, HeadOptions(output_activation="relu"))
+    with torch.no_grad():
+        model.head.out.bias.fill_(-100.0)
+        age = REGRESSION.decode(model.predict(model(random_batch())).numpy())
+    assert not age.any()
 
 
 def test_class_weights_are_those_of_the_target_or_equal() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,12 @@ import torch
 from torch import Tensor
 
 from aam.data.batch import Batch, Sample
-from aam.data.targets import TargetSpec
 from aam.models.embedding_cache import encode_asvs
 from aam.models.heads import CountHead, DistanceHead, FaithHead
 from aam.models.pooling import relative_abundance
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
-from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
-from tests.models.model_cases import CLASSES, REGRESSION, batch_of, fresh_encoder, fresh_predictor, study
+from aam.training.calibrate import calibrate_encoder, calibrate_heads, refit_clades
+from tests.models.model_cases import batch_of, fresh_encoder, study
 
 ALL = SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y"))
 
@@ -186,91 +183,6 @@ def test_the_seed_decides() -> None:
     batches, tokens_AL = case(10)
     first, second = (calibrated(batches, tokens_AL)[0].state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def fitted(target: TargetSpec, values: Tensor, size: int = 8, groups: np.ndarray | None = None, **changes: Any) -> Any:
-    """A predictor calibrated on targets, its predictions and the profiles."""
-    batches, tokens_AL = case(len(values), size, target_B=values)
-    predictor = fresh_predictor(target, **changes)
-    vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
-    calibrate_encoder(predictor.base, vectors_AD, batches, seed=0)
-    calibrate_target(predictor, vectors_AD, batches, groups)
-    assert predictor.training
-    predictor.eval()
-    with torch.no_grad():
-        predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])
-    return predictor, predictions, profiles(predictor.base, vectors_AD, batches)
-
-
-def learnable(num_samples: int) -> Tensor:
-    """A number that is linear in the clades' profile of the calibrated encoder."""
-    _, _, profile_NK = fitted(REGRESSION, torch.arange(num_samples).float())
-    value = profile_NK[:, 3] - profile_NK[:, 15]
-    return (value - value.mean()) / value.std()
-
-
-def test_a_predictor_starts_at_the_linear_fit() -> None:
-    values = learnable(60)
-    predictor, predictions, _ = fitted(REGRESSION, values, dropout=0.5)
-    assert predictor.head.linear_path.weight.abs().max() > 0.01
-    assert np.corrcoef(predictions, values)[0, 1] > 0.9
-    assert float(predictions.mean()) == pytest.approx(float(values.mean()), abs=0.2)
-
-
-def test_a_classifier_starts_at_the_linear_fit() -> None:
-    values = learnable(60)
-    classes = torch.bucketize(values, values.quantile(torch.tensor([1 / 3, 2 / 3])))
-    _, probability, _ = fitted(CLASSES, classes)
-    torch.testing.assert_close(probability.sum(dim=1), torch.ones(60))
-    assert (probability.argmax(dim=1) == classes).float().mean() > 0.7
-
-
-@pytest.mark.parametrize("changes", [{"linear_path": False}, {"num_soft_clades": 0}])
-def test_without_a_linear_path_only_the_prior_is_set(changes: dict[str, Any]) -> None:
-    predictor, predictions, _ = _without_profiles(REGRESSION, torch.linspace(2, 4, 12), changes)
-    assert predictor.head.out.bias.item() == pytest.approx(3)
-    assert float(predictions.mean()) == pytest.approx(3, abs=0.2)
-    _, probability, _ = _without_profiles(CLASSES, torch.tensor([0] * 8 + [1] * 3 + [2]), changes)
-    assert probability.mean(dim=0).tolist() == pytest.approx([8 / 12, 3 / 12, 1 / 12], abs=0.06)
-
-
-def _without_profiles(target: TargetSpec, values: Tensor, changes: dict[str, Any]) -> Any:
-    batches, tokens_AL = case(len(values), 4, target_B=values)
-    predictor: SequencePredictor = fresh_predictor(target, **changes)
-    calibrate_target(predictor, encode_asvs(predictor.base.asv_encoder, tokens_AL), batches, None)
-    predictor.eval()
-    with torch.no_grad():
-        return predictor, torch.cat([predictor.predict(predictor(batch)) for batch in batches]), None
-
-
-@pytest.mark.parametrize("size", [1, 8])
-def test_three_samples(size: int) -> None:
-    predictor, predictions, _ = fitted(REGRESSION, torch.tensor([-1.0, 0.5, 2.0]), size)
-    assert finite(predictor)
-    assert predictions.abs().max() < 4
-    two = replace(CLASSES, classes=("a", "b"), class_weights=())
-    predictor, probability, _ = fitted(two, torch.tensor([0, 1, 0]), size)
-    assert finite(predictor)
-    assert probability.shape == (3, 2)
-
-
-@pytest.mark.parametrize("classes", [[0, 0, 1, 1, 2, 2], [0] * 10 + [1, 1] + [2] * 8, [1, 1, 1, 1]])
-def test_classes_with_few_samples_or_none(classes: list[int]) -> None:
-    predictor, probability, _ = fitted(CLASSES, torch.tensor(classes))
-    assert finite(predictor)
-    torch.testing.assert_close(probability.sum(dim=1), torch.ones(len(classes)))
-
-
-@pytest.mark.parametrize("num_groups", [1, 2, 10])
-def test_groups(num_groups: int) -> None:
-    predictor, _, _ = fitted(REGRESSION, torch.randn(20), groups=np.arange(20) % num_groups)
-    assert finite(predictor)
-
-
-def test_targets_that_are_all_alike() -> None:
-    predictor, predictions, _ = fitted(REGRESSION, torch.full((8,), 2.5))
-    assert not predictor.head.linear_path.weight.any()
-    assert predictions.tolist() == pytest.approx([2.5] * 8, abs=0.4)
 
 
 def test_dropout_does_not_disturb_the_start_of_a_fresh_head() -> None:

@@ -64,10 +64,10 @@ def test_the_head_learns_what_it_learns_from_an_encoder_that_is_run_each_time(
         prepared = prepare(study, encoder, epochs=4, rarefy_depth=depth, dropout=0.2, progress=False)
         run = RunDirectory(tmp_path / place)
         run.checkpoints.mkdir(parents=True)
-        before = prepared.model.head.hidden.weight.detach().clone()  # type: ignore[union-attr]
+        before = prepared.model.head.hidden[0].weight.detach().clone()  # type: ignore[union-attr]
         with logging_to_terminal():
             fit(prepared, run, "train")
-        assert not torch.equal(prepared.model.head.hidden.weight, before)  # type: ignore[union-attr]
+        assert not torch.equal(prepared.model.head.hidden[0].weight, before)  # type: ignore[union-attr]
         said = capsys.readouterr().out
         assert (f"in {draws} draw" in said) == (place != "plain")
         assert ("on disk (" in said) == (place == "disk")
@@ -121,7 +121,7 @@ def test_a_resumed_run_sees_the_same_bits(
         resumed.batch_sampler.set_epoch(2)
         resumed.load_state_dict({"done": 1})
         for one, two in zip(expected[1:], resumed, strict=True):
-            for name in ("rows_B", "vector_BD", "profile_BK", "target_B"):
+            for name in ("rows_B", "vector_BD", "profile_BK", "target_BT"):
                 assert torch.equal(getattr(one, name), getattr(two, name)), name
 
 

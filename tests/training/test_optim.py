@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from aam.config import OptimOptions
+from aam.config import HeadOptions, LossOptions, OptimOptions
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.optim import Rates, WarmupCosine, layer_depth, make_optimizer, make_scheduler, parameter_groups
@@ -19,7 +19,7 @@ LR = 0.01
 
 def predictor() -> SequencePredictor:
     supervision = SelfSupervision(encoder_type="unifrac", counts=True)
-    return SequencePredictor(SequenceEncoder(model_options(), supervision), REGRESSION, "huber", True)
+    return SequencePredictor(SequenceEncoder(model_options(), supervision), REGRESSION, HeadOptions(), LossOptions())
 
 
 def optimizer_of(options: OptimOptions) -> torch.optim.Optimizer:

@@ -1,0 +1,214 @@
+"""The target's heads: numbers, their quantiles, or classes, read from the sample's vector.
+
+Legend of shapes: ``B`` samples, ``D`` width, ``K`` inputs of the linear path, ``T`` numeric targets, ``Q`` quantiles,
+``C`` classes, ``O`` raw outputs of the network (``T``, ``T x Q`` or ``C``).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from aam.config import HeadOptions, LossOptions
+from aam.config.target import MEDIAN
+from aam.data.batch import Batch
+from aam.models.heads import Comparison, Encoded
+from aam.models.losses import (
+    asymmetric_losses,
+    classification_loss,
+    element_losses,
+    fill_missing,
+    masked_mean,
+    pinball_losses,
+)
+from aam.models.output_bounds import LEAST, OutputBound, inverse_softplus
+from aam.models.target_network import TargetHead, TargetOutputs
+
+LEAST_SHARE = 1e-6
+"""Share of the training samples that a class is taken to have where it has none."""
+
+
+class RegressionHead(TargetHead):
+    """Numbers, each in the normalised units of its :class:`~aam.data.targets.TargetSpec`."""
+
+    presence_T: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        num_path_inputs: int,
+        outputs: TargetOutputs,
+        options: HeadOptions,
+        loss: LossOptions,
+        dropout: float,
+    ) -> None:
+        super().__init__(dim, num_path_inputs, len(outputs.columns), options, dropout)
+        self.bound = OutputBound("sigmoid" if options.bounded_targets else options.output_activation, outputs.zero)
+        self.loss_options = loss
+        own = loss.losses_by_target()
+        self.kinds = tuple(
+            own.get(column, own.get(str(place), loss.loss_type)) for place, column in enumerate(outputs.columns)
+        )
+        self.register_buffer("presence_T", torch.tensor(outputs.presence))
+
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+        """Predictions ``B x T``."""
+        prediction_BT: Tensor = self.bound(self.raw(vector_BD, path_BK))
+        return prediction_BT
+
+    def point(self, prediction_BT: Tensor) -> Tensor:
+        """The prediction of each number, ``B x T``."""
+        return prediction_BT
+
+    def set_prior(self, prior_T: Tensor) -> None:
+        """Start at these predictions: the training means."""
+        self.set_bias(self.bound.inverse(prior_T.to(self.out.bias)))
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Predictions and targets, ``B x T``; a missing target is NaN."""
+        assert batch.target_BT is not None
+        sample = encoded.sample
+        return Comparison(self(sample.sample_BD, sample.profile_BK), batch.target_BT, batch.weight_B)
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """The loss chosen by ``--loss-type`` or ``--loss-config``, over what is not missing, weighted by sample."""
+        prediction_BT, truth_BT, present_BT = fill_missing(comparison.prediction, comparison.truth)
+        if self.loss_options.loss_type == "asymmetric":
+            over, under = self.loss_options.over_penalty, self.loss_options.under_penalty
+            loss_BT = asymmetric_losses(prediction_BT, truth_BT, over, under)
+        else:
+            loss_BT = element_losses(prediction_BT, truth_BT, self.kinds)
+        return masked_mean(loss_BT, present_BT, self.presence_T, comparison.weight)
+
+
+class QuantileHead(TargetHead):
+    """Quantiles of numbers, which cannot cross.
+
+    The median is free; each further quantile lies at a positive distance (a softplus) from the one before it, outwards
+    from the median. The linear path leads to the median.
+    """
+
+    presence_T: Tensor
+    is_median_Q: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        num_path_inputs: int,
+        outputs: TargetOutputs,
+        options: HeadOptions,
+        loss: LossOptions,
+        dropout: float,
+    ) -> None:
+        super().__init__(dim, num_path_inputs, len(outputs.columns), options, dropout, len(loss.all_quantiles))
+        self.quantiles = loss.all_quantiles
+        self.median = self.quantiles.index(MEDIAN)
+        is_median_Q = torch.tensor(self.quantiles) == MEDIAN
+        self.register_buffer("is_median_Q", is_median_Q.float(), persistent=False)
+        self.register_buffer("presence_T", torch.tensor(outputs.presence))
+
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+        """Quantiles ``B x T x Q``, ascending."""
+        raw_BTQ = self.raw(vector_BD, path_BK).unflatten(-1, (-1, len(self.quantiles)))
+        middle_BT1 = raw_BTQ[..., self.median, None]
+        distance_BTQ = F.softplus(raw_BTQ)
+        below = distance_BTQ[..., : self.median].flip(-1).cumsum(dim=-1).flip(-1)
+        above = distance_BTQ[..., self.median + 1 :].cumsum(dim=-1)
+        return torch.cat([middle_BT1 - below, middle_BT1, middle_BT1 + above], dim=-1)
+
+    def add_path(self, raw_BO: Tensor, path_BT: Tensor) -> Tensor:
+        """The network's outputs, with the linear path's on the medians."""
+        raw_BTQ = raw_BO.unflatten(-1, (-1, len(self.quantiles)))
+        return (raw_BTQ + path_BT.unsqueeze(-1) * self.is_median_Q).flatten(-2)
+
+    def point(self, prediction_BTQ: Tensor) -> Tensor:
+        """The prediction of each number, ``B x T``: the median."""
+        return prediction_BTQ[..., self.median]
+
+    def set_prior(self, prior_TQ: Tensor) -> None:
+        """Start at these quantiles: those of the training samples."""
+        distance_TQ = prior_TQ.diff(dim=-1).clamp_min(LEAST)
+        raw_TQ = inverse_softplus(distance_TQ)
+        middle_T1 = prior_TQ[..., self.median, None]
+        self.set_bias(torch.cat([raw_TQ[..., : self.median], middle_T1, raw_TQ[..., self.median :]], dim=-1).flatten())
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Quantiles ``B x T x Q`` and targets ``B x T``; a missing target is NaN."""
+        assert batch.target_BT is not None
+        prediction_BTQ = self(encoded.sample.sample_BD, encoded.sample.profile_BK)
+        return Comparison(prediction_BTQ, batch.target_BT, batch.weight_B, self.point(prediction_BTQ))
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """The pinball loss over what is not missing, weighted by sample."""
+        prediction_BTQ, truth_BT, present_BT = fill_missing(comparison.prediction, comparison.truth)
+        loss_BT = pinball_losses(prediction_BTQ, truth_BT, self.quantiles)
+        return masked_mean(loss_BT, present_BT, self.presence_T, comparison.weight)
+
+
+class ClassificationHead(TargetHead):
+    """Logits of the target's classes."""
+
+    class_weight_C: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        num_path_inputs: int,
+        outputs: TargetOutputs,
+        options: HeadOptions,
+        loss: LossOptions,
+        dropout: float,
+    ) -> None:
+        super().__init__(dim, num_path_inputs, len(outputs.class_weights), options, dropout)
+        self.label_smoothing = loss.label_smoothing
+        self.register_buffer("class_weight_C", torch.tensor(outputs.class_weights))
+
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+        """Logits ``B x C``."""
+        return self.raw(vector_BD, path_BK)
+
+    def point(self, logit_BC: Tensor) -> Tensor:
+        """Probabilities ``B x C``."""
+        return logit_BC.softmax(dim=-1)
+
+    def set_prior(self, prior_C: Tensor) -> None:
+        """Start at these probabilities: the classes' shares of the training samples."""
+        self.set_bias(prior_C.clamp_min(LEAST_SHARE).log())
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Logits ``B x C`` and classes ``B``."""
+        assert batch.target_BT is not None
+        sample = encoded.sample
+        return Comparison(self(sample.sample_BD, sample.profile_BK), batch.target_BT[:, 0], batch.weight_B)
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Cross-entropy, weighted by class and sample."""
+        logit_BC, class_B = comparison.prediction, comparison.truth
+        return classification_loss(logit_BC, class_B, self.class_weight_C, comparison.weight, self.label_smoothing)
+
+
+def build_target_head(
+    dim: int, num_path_inputs: int, outputs: TargetOutputs, options: HeadOptions, loss: LossOptions, dropout: float
+) -> RegressionHead | QuantileHead | ClassificationHead:
+    """The head of a target.
+
+    Parameters
+    ----------
+    dim
+        Width of the vector that it reads.
+    num_path_inputs
+        Numbers that the linear path may read; none of them is used with ``--no-linear-path``.
+    outputs
+        The targets.
+    options, loss
+        How the head is built, and what it learns by.
+    dropout
+        The model's dropout.
+    """
+    kind: type[RegressionHead | QuantileHead | ClassificationHead] = RegressionHead
+    if outputs.class_weights:
+        kind = ClassificationHead
+    elif loss.all_quantiles:
+        kind = QuantileHead
+    return kind(dim, num_path_inputs if options.linear_path else 0, outputs, options, loss, dropout)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from aam.config import HeadOptions, LossOptions
+from aam.data.targets import TargetSpec
+from aam.models.embedding_cache import encode_asvs
+from aam.models.sequence_predictor import SequencePredictor
+from aam.models.target_heads import build_target_head
+from aam.models.target_network import TargetOutputs
+from aam.training.calibrate import calibrate_encoder, calibrate_target
+from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor
+from tests.training.test_calibrate import case, finite, profiles
+
+MINMAX = TargetSpec(column="age", kind="regression", transform="minmax", shift=0.0, scale=10.0, mean=4.0)
+
+
+def fitted(target: TargetSpec, values: Tensor, size: int = 8, groups: np.ndarray | None = None, **changes: Any) -> Any:
+    """A predictor calibrated on targets, its predictions and the profiles."""
+    batches, tokens_AL = case(len(values), size, target_BT=values[:, None])
+    predictor = fresh_predictor(target, **changes)
+    vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
+    calibrate_encoder(predictor.base, vectors_AD, batches, seed=0)
+    calibrate_target(predictor, vectors_AD, batches, groups)
+    assert predictor.training
+    predictor.eval()
+    with torch.no_grad():
+        predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])
+    if target.kind == "regression":
+        predictions = predictions[:, 0]
+    return predictor, predictions, profiles(predictor.base, vectors_AD, batches)
+
+
+def learnable(num_samples: int) -> Tensor:
+    """A number that is linear in the clades' profile of the calibrated encoder."""
+    _, _, profile_NK = fitted(REGRESSION, torch.arange(num_samples).float())
+    value = profile_NK[:, 3] - profile_NK[:, 15]
+    return (value - value.mean()) / value.std()
+
+
+def test_a_predictor_starts_at_the_linear_fit() -> None:
+    values = learnable(60)
+    predictor, predictions, _ = fitted(REGRESSION, values, dropout=0.5)
+    assert predictor.head.linear_path.weight.abs().max() > 0.01
+    assert np.corrcoef(predictions, values)[0, 1] > 0.9
+    assert float(predictions.mean()) == pytest.approx(float(values.mean()), abs=0.2)
+
+
+def test_a_classifier_starts_at_the_linear_fit() -> None:
+    values = learnable(60)
+    classes = torch.bucketize(values, values.quantile(torch.tensor([1 / 3, 2 / 3])))
+    _, probability, _ = fitted(CLASSES, classes)
+    torch.testing.assert_close(probability.sum(dim=1), torch.ones(60))
+    assert (probability.argmax(dim=1) == classes).float().mean() > 0.7
+
+
+@pytest.mark.parametrize("changes", [{"head": HeadOptions(linear_path=False)}, {"num_soft_clades": 0}])
+def test_without_a_linear_path_only_the_prior_is_set(changes: dict[str, Any]) -> None:
+    predictor, predictions, _ = _without_profiles(REGRESSION, torch.linspace(2, 4, 12), changes)
+    assert predictor.head.out.bias.item() == pytest.approx(3)
+    assert float(predictions.mean()) == pytest.approx(3, abs=0.2)
+    _, probability, _ = _without_profiles(CLASSES, torch.tensor([0] * 8 + [1] * 3 + [2]), changes)
+    assert probability.mean(dim=0).tolist() == pytest.approx([8 / 12, 3 / 12, 1 / 12], abs=0.06)
+
+
+def _without_profiles(target: TargetSpec, values: Tensor, changes: dict[str, Any]) -> Any:
+    batches, tokens_AL = case(len(values), 4, target_BT=values[:, None])
+    predictor: SequencePredictor = fresh_predictor(target, **changes)
+    calibrate_target(predictor, encode_asvs(predictor.base.asv_encoder, tokens_AL), batches, None)
+    predictor.eval()
+    with torch.no_grad():
+        return predictor, torch.cat([predictor.predict(predictor(batch)) for batch in batches]), None
+
+
+@pytest.mark.parametrize("size", [1, 8])
+def test_three_samples(size: int) -> None:
+    predictor, predictions, _ = fitted(REGRESSION, torch.tensor([-1.0, 0.5, 2.0]), size)
+    assert finite(predictor)
+    assert predictions.abs().max() < 4
+    two = replace(CLASSES, classes=("a", "b"), class_weights=())
+    predictor, probability, _ = fitted(two, torch.tensor([0, 1, 0]), size)
+    assert finite(predictor)
+    assert probability.shape == (3, 2)
+
+
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1, 2, 2], [0] * 10 + [1, 1] + [2] * 8, [1, 1, 1, 1]])
+def test_classes_with_few_samples_or_none(classes: list[int]) -> None:
+    predictor, probability, _ = fitted(CLASSES, torch.tensor(classes))
+    assert finite(predictor)
+    torch.testing.assert_close(probability.sum(dim=1), torch.ones(len(classes)))
+
+
+@pytest.mark.parametrize("num_groups", [1, 2, 10])
+def test_groups(num_groups: int) -> None:
+    predictor, _, _ = fitted(REGRESSION, torch.randn(20), groups=np.arange(20) % num_groups)
+    assert finite(predictor)
+
+
+def test_targets_that_are_all_alike() -> None:
+    predictor, predictions, _ = fitted(REGRESSION, torch.full((8,), 2.5))
+    assert not predictor.head.linear_path.weight.any()
+    assert predictions.tolist() == pytest.approx([2.5] * 8, abs=0.4)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HeadOptions(bounded_targets=True),
+        HeadOptions(output_activation="relu"),
+        HeadOptions(output_activation="softplus", learnable_output_scale=True),
+        HeadOptions(output_activation="exp", residual_regression_head=True),
+    ],
+    ids=["bounded", "relu", "softplus", "exp"],
+)
+@pytest.mark.parametrize("linear_path", [True, False])
+def test_a_bound_does_not_disturb_the_start(head: HeadOptions, linear_path: bool) -> None:
+    values = learnable(60)
+    values = (values - values.min()) / (values.max() - values.min())
+    _, predictions, _ = fitted(MINMAX, values, head=replace(head, linear_path=linear_path))
+    assert torch.isfinite(predictions).all()
+    assert float(predictions.min()) >= 0
+    assert float(predictions.mean()) == pytest.approx(float(values.mean()), abs=0.06)
+    error = (predictions - values).square().mean()
+    variance = values.var(correction=0)
+    assert float(error) < (0.5 if linear_path else 1.5) * float(variance)
+
+
+@pytest.mark.parametrize("activation", ["softplus", "exp"])
+def test_a_linear_fit_behind_a_bound_is_no_worse_than_the_mean_for_skewed_targets(activation: Any) -> None:
+    """And where the profile says nothing of them."""
+    generator = torch.Generator().manual_seed(3)
+    for power in (2 * learnable(60), 1.5 * torch.randn(60, generator=generator)):
+        raw = power.exp()
+        shift, scale = float(raw.mean()), float(raw.std())
+        target = replace(REGRESSION, shift=shift, scale=scale, mean=shift)
+        values = (raw - shift) / scale
+        predictions = fitted(target, values, head=HeadOptions(output_activation=activation))[1]
+        assert float(torch.nn.functional.smooth_l1_loss(predictions, values)) < 1.05 * float(
+            torch.nn.functional.smooth_l1_loss(torch.zeros(60), values)
+        )
+
+
+def test_quantiles_start_about_the_linear_fit() -> None:
+    values = learnable(60) + 0.3 * torch.randn(60, generator=torch.Generator().manual_seed(1))
+    loss = LossOptions(loss_type="quantile")
+    predictor, median, _ = fitted(REGRESSION, values, loss=loss)
+    assert np.corrcoef(median, values)[0, 1] > 0.8
+    batches, _ = case(60, target_BT=values[:, None])
+    with torch.no_grad():
+        found = torch.cat([predictor.outputs(predictor(batch)) for batch in batches])[:, 0]
+    shares = (values[:, None] < found).float().mean(dim=0)
+    assert shares.tolist() == pytest.approx([0.1, 0.5, 0.9], abs=0.06)
+    assert float((found[:, 2] - found[:, 0]).mean()) < 0.7 * float(values.quantile(0.9) - values.quantile(0.1))
+    alone = fitted(REGRESSION, values, loss=loss, head=HeadOptions(linear_path=False))[0]
+    with torch.no_grad():
+        found = torch.cat([alone.outputs(alone(batch)) for batch in batches])[:, 0].mean(dim=0)
+    assert found.tolist() == pytest.approx(values.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist(), abs=0.25)
+
+
+@pytest.mark.parametrize("loss_type", ["huber", "quantile"])
+def test_several_numbers_of_which_some_are_missing(loss_type: Any) -> None:
+    first = learnable(60)
+    target_BT = torch.stack([first, 3 - 2 * first, torch.full((60,), torch.nan)], dim=1)
+    target_BT[::3, 1] = torch.nan
+    batches, tokens_AL = case(60, target_BT=target_BT)
+    predictor = fresh_predictor(REGRESSION)
+    vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
+    calibrate_encoder(predictor.base, vectors_AD, batches, seed=0)
+    outputs = TargetOutputs(columns=("a", "b", "c"), zero=(0.0,) * 3, presence=(1.0, 2 / 3, 0.1))
+    predictor.head = build_target_head(16, 20, outputs, HeadOptions(), LossOptions(loss_type=loss_type), 0.0)
+    calibrate_target(predictor, vectors_AD, batches, np.arange(60) % 12)
+    predictor.eval()
+    with torch.no_grad():
+        predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])
+        losses = [predictor.head.loss(predictor.head.compare(predictor(batch), batch)) for batch in batches]
+    assert finite(predictor)
+    assert torch.isfinite(torch.stack(losses)).all()
+    for column, truth in enumerate([first, 3 - 2 * first]):
+        assert np.corrcoef(predictions[:, column], truth)[0, 1] > 0.85
+        assert float(predictions[:, column].mean()) == pytest.approx(float(truth.mean()), abs=0.3)
+    assert float(predictions[:, 2].abs().max()) < 0.3, "nobody has it"
