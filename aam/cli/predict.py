@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from aam.data.study import Study
     from aam.data.targets import Targets
     from aam.interpret.predict import Draws
-    from aam.models.folder import ModelDescription
+    from aam.models.description import ModelDescription
     from aam.report.forecast import Forecast
+    from aam.report.predictions import Predictions
 
 SAMPLES_AT_ONCE = 512
 
@@ -45,8 +46,9 @@ def run(config: PredictConfig) -> None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
     study, sampling = read_for_model(config.table, description)
     sheet = _sheet(options.metadata, description, study)
-    covariates = None if description.covariates is None else description.covariates.encode(sheet)
-    notes = [*_notes(study), *([] if description.covariates is None else description.covariates.notes(sheet))]
+    spec = None if description.predictor is None else description.predictor.covariate_spec
+    covariates = None if spec is None else spec.encode(sheet)
+    notes = [*_notes(study), *([] if spec is None else spec.unknown_notes(sheet))]
     for note in notes:
         console.print(note, markup=False)
     started = time.monotonic()
@@ -79,11 +81,11 @@ def _draws(
 def _forecast(config: PredictConfig, description: ModelDescription) -> Forecast:
     from aam.report.forecast import Forecast
 
-    assert description.targets is not None
+    assert description.predictor is not None
     level = config.predict.interval_level or description.interval_level
     return Forecast(
-        targets=description.targets,
-        quantiles=description.loss.all_quantiles,
+        targets=description.predictor.targets,
+        quantiles=description.predictor.loss.all_quantiles,
         calibrations=description.calibrations,
         level=level,
     )
@@ -127,12 +129,10 @@ def _notes(study: Study) -> Iterator[str]:
         yield f"fewer reads than the model's rarefaction depth of {depth:,}: {share}; all their reads are used"
 
 
-def _write(
-    config: PredictConfig, study: Study, sheet: Metadata, forecast: Forecast, draws: Iterator[Draws]
-) -> None:
+def _write(config: PredictConfig, study: Study, sheet: Metadata, forecast: Forecast, draws: Iterator[Draws]) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
     from aam.report.forecast import Samples
-    from aam.report.predictions import prediction_cells, prediction_names, suffixes
+    from aam.report.predictions import prediction_cells, suffixes
 
     targets = forecast.targets
     endings = suffixes(targets.columns)
@@ -141,19 +141,23 @@ def _write(
     with atomic_write(config.predict.output) as file:
         for place, some in enumerate(draws):
             unknown = {column: np.full(len(some.rows_B), np.nan) for column in targets.columns}
-            samples = Samples(
-                sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B]
-            )
+            samples = Samples(sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B])
             tables = forecast.predictions(some.learned, samples)
             if not config.predict.output_variance:
                 tables = [dataclasses.replace(table, deviation=None) for table in tables]
             if place == 0:
-                names = [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
-                file.write("\t".join(["sample_id", *names, *(name for name, _ in copied)]) + "\n")
+                file.write("\t".join(["sample_id", *_names(tables, endings), *(name for name, _ in copied)]) + "\n")
             for row, study_row in enumerate(some.rows_B):
                 cells = [cell for table in tables for cell in prediction_cells(table, row)]
                 more = [str(column[study_row]) for _, column in copied]
                 file.write("\t".join([str(samples.sample_ids[row]), *cells, *more]) + "\n")
+
+
+def _names(tables: Sequence[Predictions], endings: Sequence[str]) -> list[str]:
+    """The columns of the predictions of all targets."""
+    from aam.report.predictions import prediction_names
+
+    return [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
 
 
 def _with(targets: Targets, endings: list[str]) -> Iterator[tuple[str, str]]:

@@ -71,6 +71,8 @@ class Batch:
         The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
     weight_B
         Weight of each sample in the target's loss (float32).
+    category_BC, number_BM
+        Covariates as :class:`~aam.data.covariates.Covariates`, where there are any.
     corruption
         What is hidden from the model, once that is chosen.
     vector_BD, profile_BK
@@ -90,6 +92,8 @@ class Batch:
     taxonomy_U: Tensor | None = None
     target_BT: Tensor | None = None
     weight_B: Tensor | None = None
+    category_BC: Tensor | None = None
+    number_BM: Tensor | None = None
     corruption: Corruption | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from aam.config import SamplingOptions
 from aam.data.batch import Batch, Sample, make_batch
+from aam.data.covariates import Covariates
 from aam.data.rarefaction import draw_rng, rarefy
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Collate:
         What the encoder learns without labels.
     target_NT, weight_N
         Encoded targets and sample weight of each row of the study, where there are any.
+    covariates
+        What is known of each row besides, where there is something.
     """
 
     tokens_AL: np.ndarray
@@ -104,6 +107,7 @@ class Collate:
     objective: ObjectiveTargets
     target_NT: np.ndarray | None = None
     weight_N: np.ndarray | None = None
+    covariates: Covariates | None = None
 
     @classmethod
     def of(
@@ -112,10 +116,11 @@ class Collate:
         objective: ObjectiveTargets,
         target_NT: np.ndarray | None = None,
         weight_N: np.ndarray | None = None,
+        covariates: Covariates | None = None,
     ) -> Collate:
         """The collation of a study's samples."""
         weight_N = None if weight_N is None else weight_N.astype(np.float32)
-        return cls(study.tokens, study.lengths, objective, target_NT, weight_N)
+        return cls(study.tokens, study.lengths, objective, target_NT, weight_N, covariates)
 
     def __call__(self, samples: list[Sample]) -> Batch:
         """Make a batch."""
@@ -127,6 +132,9 @@ class Collate:
         batch.taxonomy_U = _tensor(self.objective.of_asvs(batch.asvs_U.numpy()))
         batch.target_BT = None if self.target_NT is None else _tensor(self.target_NT[rows_B])
         batch.weight_B = None if self.weight_N is None else _tensor(self.weight_N[rows_B])
+        if self.covariates is not None:
+            batch.category_BC = _tensor(self.covariates.category_NC[rows_B])
+            batch.number_BM = _tensor(self.covariates.number_NM[rows_B])
         return batch
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from aam.config import SamplingOptions, StudyOptions, TableOptions
-from aam.data.datamodule import LoaderOptions, StudyDataModule
 from aam.data.covariates import Covariates
+from aam.data.datamodule import LoaderOptions, StudyDataModule
 from aam.data.dataset import Collate
 from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split
 from aam.data.study import Study, load_study
+from aam.models.description import ModelDescription
 from aam.models.embedding_cache import encode_asvs
-from aam.models.folder import ModelDescription
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 

@@ -60,6 +60,19 @@ class CovariateEncoder(nn.Module):
         of_numbers = [linear(pair_B2) for linear, pair_B2 in zip(self.numbers, pairs, strict=True)]
         return torch.stack([*of_chains, *of_numbers], dim=1)
 
+    def beside(self, profile_BK: Tensor | None, category_BC: Tensor, number_BM: Tensor) -> Tensor:
+        """The inputs of a linear path: what it reads of the sample, each level as 0 or 1, and the numbers.
+
+        They are in the order of :func:`aam.data.covariates.features`; a level that is unknown is 0 everywhere.
+        """
+        ones = [
+            F.one_hot(category_BC[:, place], table.num_embeddings)[:, UNKNOWN + 1 :].float()
+            for place, table in enumerate(self.levels)
+            if isinstance(table, nn.Embedding)
+        ]
+        parts = [*([] if profile_BK is None else [profile_BK.float()]), *ones, number_BM]
+        return torch.cat(parts, dim=1)
+
 
 def _level_table(num_levels: int, dim: int, is_coarsest: bool) -> nn.Embedding:
     """A vector for each level and the unknown one; what a finer level adds to its parent's starts at zero."""

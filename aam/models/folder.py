@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,104 +19,44 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 import aam
-from aam.config import HeadOptions, LossOptions, ModelOptions
-from aam.config.option import Section, convert, type_hints
-from aam.data.targets import TargetSpec
 from aam.errors import CheckpointError
 from aam.files.atomic import atomic_write, write_json, write_text
-from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.description import ModelDescription, build_model, model_card
+from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 
 FORMAT = 2
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-SectionT = TypeVar("SectionT", bound=Section)
+State = dict[str, torch.Tensor]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelDescription:
-    """Everything about a model but its weights.
-
-    Attributes
-    ----------
-    options
-        Sizes.
-    supervision
-        The self-supervised heads.
-    target
-        The target, or None for a pre-trained encoder.
-    head, loss
-        How the target's head is built, and what it learned by; None for a pre-trained encoder.
-    data
-        How tables must be treated: ``trim_length``, ``max_bp``, ``rarefy_depth``, ``token_limit``, ``asv_sampling``.
-    record
-        Provenance and results, for people.
-    """
-
-    options: ModelOptions
-    supervision: SelfSupervision
-    target: TargetSpec | None
-    head: HeadOptions | None
-    loss: LossOptions | None
-    data: dict[str, Any]
-    record: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "kind": "encoder" if self.target is None else "predictor",
-            "model": _plain(self.options),
-            "supervision": self.supervision.to_dict(),
-            "target": self.target.to_dict() if self.target else None,
-            "head": _plain(self.head) if self.head else None,
-            "loss": _plain(self.loss) if self.loss else None,
-            "data": self.data,
-            "record": self.record,
-        }
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> ModelDescription:
-        """The inverse of :meth:`to_dict`."""
-        return cls(
-            options=_read_section(ModelOptions, content["model"]),
-            supervision=SelfSupervision.from_dict(content["supervision"]),
-            target=TargetSpec.from_dict(content["target"]) if content["target"] else None,
-            head=_read_section(HeadOptions, content["head"]) if content["head"] else None,
-            loss=_read_section(LossOptions, content["loss"]) if content["loss"] else None,
-            data=content["data"],
-            record=content["record"],
-        )
+def save_model(folder: Path, state: State, description: ModelDescription) -> None:
+    """Write the folder of one model; see :func:`save_models`."""
+    save_models(folder, [state], description)
 
 
-def _plain(section: Section) -> dict[str, Any]:
-    """The options of a section by name, in JSON types."""
-    values = {field.name: getattr(section, field.name) for field in fields(section)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _read_section(kind: type[SectionT], content: dict[str, Any]) -> SectionT:
-    """The inverse of :func:`_plain`."""
-    hints = type_hints(kind)
-    return kind(**{name: convert(value, hints[name], name) for name, value in content.items()})
-
-
-def build_model(description: ModelDescription) -> SequenceEncoder | SequencePredictor:
-    """A fresh model of this description."""
-    encoder = SequenceEncoder(description.options, description.supervision)
-    if description.target is None:
-        return encoder
-    assert description.head is not None
-    assert description.loss is not None
-    return SequencePredictor(encoder, description.target, description.head, description.loss)
-
-
-def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelDescription) -> None:
-    """Write the folder.
+def save_models(folder: Path, states: Sequence[State], description: ModelDescription) -> None:
+    """Write the folder of a model, or of several that are averaged.
 
     The weights' file carries the description, and a checksum of both, in its own header and is replaced at one stroke,
     so that a reader finds the old model or the new one, whole; ``config.json`` and the card are copies for people.
+
+    Parameters
+    ----------
+    folder
+        Made where it is not there.
+    states
+        The weights of each.
+    description
+        What they have in common.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    description = replace(description, members=len(states))
+    tensors = {
+        f"{_prefix(member, len(states))}{name}": tensor.detach().cpu().contiguous()
+        for member, state in enumerate(states)
+        for name, tensor in state.items()
+    }
     content = {"format": FORMAT, "aam": aam.__version__, **description.to_dict()}
     config = {"sha256": checksum(tensors, content), **content}
     with atomic_write(folder / WEIGHTS, mode="wb") as file:
@@ -126,7 +67,28 @@ def save_model(folder: Path, state: dict[str, torch.Tensor], description: ModelD
 
 
 def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDescription]:
+    """Read the folder of one model; see :func:`load_models`.
+
+    Raises
+    ------
+    CheckpointError
+        If it holds several.
+    """
+    models, description = load_models(path)
+    if len(models) > 1:
+        raise CheckpointError(
+            f"{path}: holds an ensemble of {len(models)} models; one is needed, such as members/1 of its run"
+        )
+    return models[0], description
+
+
+def load_models(path: Path) -> tuple[list[SequenceEncoder | SequencePredictor], ModelDescription]:
     """Read a model folder, or the one in a run directory.
+
+    Returns
+    -------
+    tuple
+        The model, or all of an ensemble, and what describes them.
 
     Raises
     ------
@@ -143,13 +105,26 @@ def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDe
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{weights}: the weights {name} are not finite; train the model again")
-    model = build_model(description)
+    models = []
+    for member in range(description.members):
+        prefix = _prefix(member, description.members)
+        state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        models.append(_filled(build_model(description), state, weights))
+    return models, description
+
+
+def _filled(model: SequenceEncoder | SequencePredictor, state: State, weights: Path) -> Any:
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointError(f"{weights}: the weights do not fit the description ({first})") from None
-    return model, description
+    return model
+
+
+def _prefix(member: int, members: int) -> str:
+    """What the names of a member's tensors begin with; nothing where it is the only one."""
+    return f"{member}." if members > 1 else ""
 
 
 def find_weights(path: Path) -> Path:
@@ -200,19 +175,3 @@ def _sha256(text: str) -> str:
 
 def _damaged(weights: Path) -> CheckpointError:
     return CheckpointError(f"{weights}: damaged (its checksum differs); use another copy")
-
-
-def model_card(description: ModelDescription) -> str:
-    """A model card in Markdown: what the model predicts, how well, from what, and how to use it."""
-    target, record = description.target, description.record
-    lines = [f"# AAM {'encoder' if target is None else 'model'}", ""]
-    if target is None:
-        lines.append("A pre-trained encoder of 16S amplicon samples.")
-        lines.append("Fine-tune it with `aam train --pretrained-encoder THIS_FOLDER`.")
-    else:
-        classes = f" ({', '.join(target.classes)})" if target.classes else ""
-        lines.append(f"Predicts `{target.column}`{classes} ({target.kind}) from a 16S feature table.")
-        lines += ["", "```", "aam predict --model THIS_FOLDER --table YOUR_TABLE --output predictions.tsv", "```"]
-    lines += ["", "## Data", ""] + [f"- {name}: {value}" for name, value in description.data.items()]
-    lines += ["", "## Record", ""] + [f"- {name}: {value}" for name, value in record.items()]
-    return "\n".join(lines) + "\n"

@@ -24,18 +24,31 @@ from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
 
 
+class Reading(NamedTuple):
+    """What the targets' head reads: a vector, inputs of the linear path, and levels that may scale the outputs."""
+
+    vector_BD: Tensor
+    path_BK: Tensor | None = None
+    category_BC: Tensor | None = None
+
+
 class Encoded(NamedTuple):
     """A batch after the encoders, with what was hidden from them. ``asv.patch_UPD`` is empty for cached vectors."""
 
     asv: AsvEncoding
     sample: SampleEncoding
     corruption: Corruption
+    reading: Reading | None = None
 
     @classmethod
     def of_known(cls, vector_BD: Tensor, profile_BK: Tensor | None) -> Encoded:
         """Samples whose vectors are known already: nothing is left of their ASVs, and nothing was hidden."""
         nothing = vector_BD.new_empty(0)
         return cls(AsvEncoding(nothing, nothing), SampleEncoding(nothing, vector_BD, profile_BK), Corruption())
+
+    def read(self) -> Reading:
+        """What the targets' head reads; without covariates that is the sample's own."""
+        return self.reading or Reading(self.sample.sample_BD, self.sample.profile_BK)
 
 
 class Comparison(NamedTuple):

@@ -1,64 +1,132 @@
-"""The model that is fine-tuned: a :class:`SequenceEncoder` and the head of the target."""
+"""The model that is fine-tuned: a :class:`SequenceEncoder`, what it is told besides, and the head of the targets."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from aam.config import HeadOptions, LossOptions
+from aam.config import CovariateOptions, HeadOptions, LossOptions
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption
-from aam.data.targets import TargetSpec
-from aam.models.heads import Encoded, Head
+from aam.data.covariates import CovariateSpec
+from aam.data.targets import Targets
+from aam.models.covariate_encoder import ConditionalScaling, CovariateEncoder
+from aam.models.fusion import Fusion, make_fusion
+from aam.models.heads import Encoded, Head, Reading
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.target_heads import build_target_head
 from aam.models.target_network import TargetOutputs
 
 
+@dataclass(frozen=True, kw_only=True)
+class PredictorPlan:
+    """What a predictor has beside its encoder; saved with the model.
+
+    Attributes
+    ----------
+    targets
+        As fitted on the training samples.
+    head, loss
+        How their head is built, and what it learns by.
+    covariates
+        How covariates are taken in.
+    covariate_spec
+        The covariates, as fitted on the training samples; None where there are none.
+    """
+
+    targets: Targets
+    head: HeadOptions
+    loss: LossOptions
+    covariates: CovariateOptions
+    covariate_spec: CovariateSpec | None = None
+
+
 class SequencePredictor(nn.Module):
-    """Composes an encoder and adds the target's head, which reads the vector that pre-training trained.
+    """Composes an encoder and adds the targets' head, which reads the vector that pre-training trained.
 
     Parameters
     ----------
     base
         The encoder, fresh or pre-trained.
-    target
-        The target, as fitted on the training samples.
-    head, loss
-        How its head is built, and what it learns by.
+    plan
+        All the rest.
     """
 
-    def __init__(self, base: SequenceEncoder, target: TargetSpec, head: HeadOptions, loss: LossOptions) -> None:
+    def __init__(self, base: SequenceEncoder, plan: PredictorPlan) -> None:
         super().__init__()
         self.base = base
-        self.target = target
-        sizes = base.options
+        self.plan = plan
+        sizes, spec, told = base.options, plan.covariate_spec, plan.covariates
+        outputs = TargetOutputs.of(plan.targets)
+        num_features = 0 if spec is None else spec.num_features
+        num_path_inputs = sizes.num_soft_clades + num_features
         self.head = build_target_head(
-            sizes.embedding_dim, sizes.num_soft_clades, TargetOutputs.of(target), head, loss, sizes.dropout
+            sizes.embedding_dim, num_path_inputs, outputs, plan.head, plan.loss, sizes.dropout
         )
+        self.covariate_encoder: CovariateEncoder | None = None
+        self.fusion: Fusion | None = None
+        if spec is not None:
+            self.covariate_encoder = CovariateEncoder(spec, told.categorical_embed_dim)
+            heads = told.cross_attn_heads or sizes.attention_heads
+            num_tokens = self.covariate_encoder.num_tokens
+            self.fusion = make_fusion(told, num_tokens, sizes.embedding_dim, heads, sizes.dropout)
+        if spec is not None and told.conditional_output_scaling:
+            scaling = ConditionalScaling(spec, told.conditional_output_scaling, len(plan.targets))
+            self.head.conditional_scaling = scaling
+
+    @property
+    def targets(self) -> Targets:
+        """What is predicted."""
+        return self.plan.targets
+
+    @property
+    def reads_asvs(self) -> bool:
+        """Whether the covariates look at the sample's ASVs, so that the sample's vector is not enough."""
+        return self.fusion is not None and self.fusion.reads_asvs
 
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
     ) -> Encoded:
         """Encode a batch, as :meth:`SequenceEncoder.forward` does, unless it is encoded; the heads read the result."""
         if batch.vector_BD is not None:
-            return Encoded.of_known(batch.vector_BD, batch.profile_BK)
-        encoded: Encoded = self.base(batch, corruption, asv_vectors_UD)
-        return encoded
+            encoded = Encoded.of_known(batch.vector_BD, batch.profile_BK)
+        else:
+            encoded = self.base(batch, corruption, asv_vectors_UD)
+        return encoded._replace(reading=self.read(encoded, batch))
+
+    def read(self, encoded: Encoded, batch: Batch) -> Reading:
+        """What the targets' head reads: the sample's vector and its profile, with the covariates told to both."""
+        sample = encoded.sample
+        if self.covariate_encoder is None or self.fusion is None:
+            return Reading(sample.sample_BD, sample.profile_BK)
+        assert batch.category_BC is not None
+        assert batch.number_BM is not None
+        token_BVE = self.covariate_encoder(batch.category_BC, batch.number_BM)
+        context_BSD = sample.context_BSD if self.fusion.reads_asvs else None
+        mask_BS = batch.mask_BS if self.fusion.reads_asvs else None
+        vector_BD = self.fusion(sample.sample_BD, context_BSD, mask_BS, token_BVE)
+        path_BK = self.covariate_encoder.beside(sample.profile_BK, batch.category_BC, batch.number_BM)
+        return Reading(vector_BD, path_BK, batch.category_BC)
 
     def task_heads(self) -> list[Head]:
-        """The target's head first, then the encoder's."""
+        """The targets' head first, then the encoder's."""
         return [self.head, *self.base.task_heads()]
 
     def outputs(self, encoded: Encoded) -> Tensor:
-        """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or logits ``B x C``."""
-        output: Tensor = self.head(encoded.sample.sample_BD, encoded.sample.profile_BK)
-        return output
+        """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or probabilities."""
+        output: Tensor = self.head(*encoded.read())
+        return output if self.targets.kind == "regression" else self.head.point(output)
 
     def predict(self, encoded: Encoded) -> Tensor:
         """Normalised predictions ``B x T`` (the medians, of quantiles), or class probabilities ``B x C``."""
-        return self.head.point(self.outputs(encoded))
+        return self.head.point(self.head(*encoded.read()))
+
+
+def encoder_of(model: SequenceEncoder | SequencePredictor) -> SequenceEncoder:
+    """The encoder, or that of a predictor."""
+    return model.base if isinstance(model, SequencePredictor) else model
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -52,9 +52,12 @@ class RegressionHead(TargetHead):
         )
         self.register_buffer("presence_T", torch.tensor(outputs.presence))
 
-    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None, category_BC: Tensor | None = None) -> Tensor:
         """Predictions ``B x T``."""
-        prediction_BT: Tensor = self.bound(self.raw(vector_BD, path_BK))
+        raw_BT = self.raw(vector_BD, path_BK)
+        if self.conditional_scaling is not None and category_BC is not None:
+            raw_BT = self.conditional_scaling(raw_BT, category_BC)
+        prediction_BT: Tensor = self.bound(raw_BT)
         return prediction_BT
 
     def point(self, prediction_BT: Tensor) -> Tensor:
@@ -68,8 +71,7 @@ class RegressionHead(TargetHead):
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Predictions and targets, ``B x T``; a missing target is NaN."""
         assert batch.target_BT is not None
-        sample = encoded.sample
-        return Comparison(self(sample.sample_BD, sample.profile_BK), batch.target_BT, batch.weight_B)
+        return Comparison(self(*encoded.read()), batch.target_BT, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """The loss chosen by ``--loss-type`` or ``--loss-config``, over what is not missing, weighted by sample."""
@@ -108,7 +110,7 @@ class QuantileHead(TargetHead):
         self.register_buffer("is_median_Q", is_median_Q.float(), persistent=False)
         self.register_buffer("presence_T", torch.tensor(outputs.presence))
 
-    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None, category_BC: Tensor | None = None) -> Tensor:
         """Quantiles ``B x T x Q``, ascending."""
         raw_BTQ = self.raw(vector_BD, path_BK).unflatten(-1, (-1, len(self.quantiles)))
         middle_BT1 = raw_BTQ[..., self.median, None]
@@ -136,7 +138,7 @@ class QuantileHead(TargetHead):
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Quantiles ``B x T x Q`` and targets ``B x T``; a missing target is NaN."""
         assert batch.target_BT is not None
-        prediction_BTQ = self(encoded.sample.sample_BD, encoded.sample.profile_BK)
+        prediction_BTQ = self(*encoded.read())
         return Comparison(prediction_BTQ, batch.target_BT, batch.weight_B, self.point(prediction_BTQ))
 
     def loss(self, comparison: Comparison) -> Tensor:
@@ -164,7 +166,7 @@ class ClassificationHead(TargetHead):
         self.label_smoothing = loss.label_smoothing
         self.register_buffer("class_weight_C", torch.tensor(outputs.class_weights))
 
-    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None) -> Tensor:
+    def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None, category_BC: Tensor | None = None) -> Tensor:
         """Logits ``B x C``."""
         return self.raw(vector_BD, path_BK)
 
@@ -179,8 +181,7 @@ class ClassificationHead(TargetHead):
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Logits ``B x C`` and classes ``B``."""
         assert batch.target_BT is not None
-        sample = encoded.sample
-        return Comparison(self(sample.sample_BD, sample.profile_BK), batch.target_BT[:, 0], batch.weight_B)
+        return Comparison(self(*encoded.read()), batch.target_BT[:, 0], batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy, weighted by class and sample."""

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import HeadOptions
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets
 from aam.models.attention import initialise_linear
+from aam.models.covariate_encoder import ConditionalScaling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,15 @@ class TargetOutputs:
     class_weights: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, target: TargetSpec) -> TargetOutputs:
-        """Those of a target that all training samples have."""
-        weights = target.class_weights or (1.0,) * len(target.classes)
-        zero = target.shift / target.scale
-        return cls(columns=(target.column,), zero=(zero,), presence=(1.0,), class_weights=weights)
+    def of(cls, targets: Targets) -> TargetOutputs:
+        """Those of targets that are fitted."""
+        specs = targets.specs
+        return cls(
+            columns=targets.columns,
+            zero=tuple(spec.shift / spec.scale for spec in specs),
+            presence=tuple(spec.presence for spec in specs),
+            class_weights=specs[0].class_weights or (1.0,) * len(specs[0].classes),
+        )
 
 
 class TargetHead(nn.Module):
@@ -72,6 +77,7 @@ class TargetHead(nn.Module):
     """
 
     name = "target"
+    conditional_scaling: ConditionalScaling | None = None
 
     def __init__(
         self,

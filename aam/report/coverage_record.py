@@ -74,9 +74,7 @@ class CoverageRecord:
         return cls(part=content["part"], level=content["level"], calibration=calibration, found=tuple(found))
 
 
-def judge_coverage(
-    forecast: Forecast, learned: np.ndarray, samples: Samples, part: str
-) -> dict[str, CoverageRecord]:
+def judge_coverage(forecast: Forecast, learned: np.ndarray, samples: Samples, part: str) -> dict[str, CoverageRecord]:
     """Judge a model's intervals or sets at several levels.
 
     Parameters
@@ -102,9 +100,7 @@ def judge_coverage(
         tables = {at: found[place].known() for at, found in at_level.items()}
         if len(tables[forecast.level]):
             found = tuple(_coverage(tables))
-            records[spec.column] = CoverageRecord(
-                part=part, level=forecast.level, calibration=calibration, found=found
-            )
+            records[spec.column] = CoverageRecord(part=part, level=forecast.level, calibration=calibration, found=found)
     return records
 
 

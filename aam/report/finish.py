@@ -54,7 +54,7 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
     _write_embeddings(run.path / EMBEDDINGS, prepared, results)
     run.write_json(DATA, {**record, "model": _model_record(prepared, fitted)})
     config = prepared.plan.config
-    targets = prepared.targets
+    targets = prepared.inputs.targets
     if targets is None:
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
@@ -91,7 +91,7 @@ def _interpret(prepared: Prepared, run: RunDirectory) -> Results:
     config = prepared.plan.config
     options = dataclasses.replace(prepared.data.options, num_workers=0, pin_memory=False)
     interpreter = Interpreter(
-        models, prepared.study, prepared.data.sampling, options, prepared.device, prepared.covariates
+        models, prepared.study, prepared.data.sampling, options, prepared.device, prepared.inputs.covariates
     )
     results: Results = {}
     for part, rows in prepared.split.parts().items():
@@ -109,9 +109,7 @@ def _predictions(
     """Predictions of the held-out parts. Their intervals are made from the validation part, and kept in the model."""
     models, description = load_models(run.model)
     config = prepared.plan.config
-    forecast = Forecast(
-        targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level
-    )
+    forecast = Forecast(targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level)
     samples = {part: _samples(prepared, rows) for part, rows in prepared.split.parts().items() if part != "train"}
     learned = {part: values for part, (_, values) in results.items() if values is not None}
     calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
@@ -135,8 +133,8 @@ def _samples(prepared: Prepared, rows: np.ndarray) -> Samples:
     return Samples(
         sample_ids=study.sample_ids[rows],
         observed=values_of(study.targets, rows),
-        level_B=prepared.level_N[rows],
-        groups=None if prepared.groups is None else prepared.groups[rows],
+        level_B=prepared.inputs.level_N[rows],
+        groups=None if prepared.inputs.groups is None else prepared.inputs.groups[rows],
     )
 
 
@@ -144,7 +142,9 @@ def _write_forest(path: Path, prepared: Prepared, targets: Targets) -> None:
     started = time.monotonic()
     seed = prepared.plan.config.run.seed
     found = [
-        predict_with_forest(prepared.study, prepared.split, spec, covariates=prepared.covariate_features, seed=seed)
+        predict_with_forest(
+            prepared.study, prepared.split, spec, covariates=prepared.inputs.covariate_features, seed=seed
+        )
         for spec in targets.specs
     ]
     write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
@@ -161,5 +161,3 @@ def _write_embeddings(path: Path, prepared: Prepared, results: Results) -> None:
                 observed = "" if study.target is None else str(study.target[row])
                 numbers = "\t".join(f"{x:.5g}" for x in vector)
                 file.write(f"{study.sample_ids[row]}\t{part}\t{observed}\t{numbers}\n")
-
-

@@ -70,11 +70,10 @@ class Predictions:
 
     def select(self, rows: np.ndarray) -> Predictions:
         """The predictions of some samples."""
-        return dataclasses.replace(
-            self,
-            **{name: None if part is None else part[rows] for name in PER_SAMPLE for part in (getattr(self, name),)},
-            quantiles={level: values[rows] for level, values in self.quantiles.items()},
-        )
+        parts: dict[str, Any] = {name: getattr(self, name) for name in PER_SAMPLE}
+        chosen: dict[str, Any] = {name: None if part is None else part[rows] for name, part in parts.items()}
+        quantiles = {level: values[rows] for level, values in self.quantiles.items()}
+        return dataclasses.replace(self, quantiles=quantiles, **chosen)
 
     def known(self) -> Predictions:
         """The predictions of the samples whose truth is known."""

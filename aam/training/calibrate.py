@@ -135,19 +135,19 @@ def calibrate_target(
     """
     predictor.eval()
     target_BT = torch.cat([_present(batch.target_BT) for batch in batches]).cpu()
-    head, clades = predictor.head, predictor.base.sample_encoder.soft_clades
+    head = predictor.head
     _set_prior(head, target_BT)
-    if head.linear_path is not None and clades is not None:
-        profile_BK = _profiles(clades, vectors_AD, batches).cpu().numpy()
+    if head.linear_path is not None:
+        path_BK = torch.cat([_path_inputs(predictor, batch, vectors_AD) for batch in batches]).cpu().numpy()
         num_classes = head.out.out_features if isinstance(head, ClassificationHead) else 0
         # The line ends before a bound: it is fitted to what the bound turns into the targets.
         wanted_BT = (
             head.bound.inverse(target_BT.to(vectors_AD)).cpu() if isinstance(head, RegressionHead) else target_BT
         )
-        weight, bias = fit_linear(profile_BK, wanted_BT.numpy(), num_classes, groups)
+        weight, bias = fit_linear(path_BK, wanted_BT.numpy(), num_classes, groups)
         head.set_line(torch.from_numpy(weight), CORRECTION)
         if isinstance(head, QuantileHead):
-            left_BT = target_BT - torch.from_numpy(profile_BK @ weight.T)
+            left_BT = target_BT - torch.from_numpy(path_BK @ weight.T)
             _set_prior(head, left_BT)
         else:
             head.set_bias(torch.from_numpy(bias))
@@ -167,6 +167,16 @@ def _set_prior(head: RegressionHead | QuantileHead | ClassificationHead, target_
         head.set_prior(torch.stack([values.quantile(levels_Q) for values in given]))
     else:
         head.set_prior(torch.stack([values.mean() for values in given]))
+
+
+def _path_inputs(predictor: SequencePredictor, batch: Batch, vectors_AD: Tensor) -> Tensor:
+    """What the linear path reads of the samples of a batch."""
+    clades, covariates = predictor.base.sample_encoder.soft_clades, predictor.covariate_encoder
+    profile_BK = None if clades is None else clades(*_abundance(batch, vectors_AD))
+    if covariates is None:
+        return _present(profile_BK)
+    here = vectors_AD.device
+    return covariates.beside(profile_BK, _present(batch.category_BC).to(here), _present(batch.number_BM).to(here))
 
 
 def _profiles(clades: SoftClades, vectors_AD: Tensor, batches: list[Batch]) -> Tensor:

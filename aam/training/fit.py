@@ -17,14 +17,16 @@ from aam.errors import RunError
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.models.attention import compile_layers
-from aam.models.folder import ModelDescription, save_model
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.description import ModelDescription
+from aam.models.folder import save_model
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
 from aam.training.callbacks import BestModel, History, StopOnSignal
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
 from aam.training.host_memory import give_back_freed_memory
 from aam.training.layout import out_of_memory
 from aam.training.memory import PeakMeter, is_out_of_memory
+from aam.training.metrics import Truths
 from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared
 from aam.training.progress import ProgressBar
@@ -81,7 +83,9 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
         If memory ran out; with what to type.
     """
     config = prepared.plan.config
-    module = TrainingModule(prepared.model, prepared.plan, prepared.frozen_vectors_AD)
+    inputs = prepared.inputs
+    truths = None if inputs.targets is None else Truths(inputs.targets, inputs.observed_NT, inputs.level_N)
+    module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD)
     if config.run.compile_model:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
@@ -92,23 +96,25 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     started, meter = time.monotonic(), PeakMeter(prepared.device)
     with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
-        trainer.fit(module, *frozen.loaders(prepared, run.path), ckpt_path=checkpoint)
+        trainer.fit(module, *frozen.loaders(prepared, run.path, _reads_asvs(prepared)), ckpt_path=checkpoint)
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, meter.stop())
     say(*_outcome(fitted, prepared))
     return fitted
 
 
+def _reads_asvs(prepared: Prepared) -> bool:
+    """Whether the targets' head needs the ASVs of a sample, and not only its vector."""
+    return isinstance(prepared.model, SequencePredictor) and prepared.model.reads_asvs
+
+
 def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:
     """What the model folder says of the model besides its weights."""
     config, model = prepared.plan.config, prepared.model
-    base = model.base if isinstance(model, SequencePredictor) else model
-    head, loss = (config.head, config.loss) if isinstance(config, TrainConfig) else (None, None)
+    base = encoder_of(model)
     return ModelDescription(
         options=base.options,
         supervision=base.supervision,
-        target=prepared.target,
-        head=head,
-        loss=loss,
+        predictor=model.plan if isinstance(model, SequencePredictor) else None,
         data={
             "trim_length": config.table.trim_length,
             "max_bp": config.table.max_bp,

@@ -19,10 +19,10 @@ from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, Pearson
 from aam.data.alphabet import NUM_BASES
 from aam.data.targets import Targets, metric_endings
 from aam.models.heads import Comparison, Head
+from aam.training.plan import UNITLESS_METRICS
 
 ROUNDING = 1e-13
 TARGET = "target"
-UNITLESS = ("r2", "spearman")
 NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
 
 
@@ -49,8 +49,9 @@ class ValidationMetrics:
     """The metrics of all heads of a model, fed batch by batch.
 
     Numbers are compared with the truths of the sample sheet, and not with what scaling and unscaling makes of them:
-    some scalings end at the training samples' range. A single target's are named plainly (``mae``). Of several, each has its own (``mae_COLUMN``), and the plain names
-    of those that have no unit (``r2``, ``spearman``) are means over the targets.
+    some scalings end at the training samples' range. A single target's are named plainly (``mae``). Of several, each
+    has its own (``mae_COLUMN``), and the plain names of those that have no unit (``r2``, ``spearman``) are means over
+    the targets.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ class ValidationMetrics:
         if self.targets is None or len(self.targets) == 1:
             return {}
         endings = metric_endings(self.targets.columns)
-        found = {name: [results.get(name + ending, math.nan) for ending in endings] for name in UNITLESS}
+        found = {name: [results.get(name + ending, math.nan) for ending in endings] for name in UNITLESS_METRICS}
         means = {name: sum(values) / len(values) for name, values in found.items()}
         return {name: value for name, value in means.items() if value == value}
 

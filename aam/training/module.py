@@ -13,13 +13,13 @@ from torch.optim import Optimizer
 
 from aam.config import TrainConfig
 from aam.data.batch import Batch
-from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.corruption import Corruption, hide_abundances, hide_levels, mask_bases
 from aam.data.epoch import step_size
 from aam.errors import NonFiniteError
 from aam.models.heads import Encoded
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
-from aam.training.metrics import ValidationMetrics
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.training.metrics import Truths, ValidationMetrics
 from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 from aam.training.plan_heads import has_nucleotides
@@ -36,21 +36,26 @@ class TrainingModule(L.LightningModule):
         An encoder (pre-training) or a predictor (fine-tuning).
     plan
         The resolved configuration and number of steps.
+    truths
+        What was observed, for the metrics of a predictor.
     frozen_vectors_AD
         Vectors of all ASVs of the study, for a frozen encoder: nucleotides are then read again only to be
         masked, in validation.
     """
 
     def __init__(
-        self, model: SequenceEncoder | SequencePredictor, plan: Plan[Any], frozen_vectors_AD: Tensor | None = None
+        self,
+        model: SequenceEncoder | SequencePredictor,
+        plan: Plan[Any],
+        truths: Truths | None = None,
+        frozen_vectors_AD: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.plan = plan
         self.loss_weights = plan.loss_weights
-        target = model.target if isinstance(model, SequencePredictor) else None
-        encoder = model.base if isinstance(model, SequencePredictor) else model
-        self.metrics = ValidationMetrics(model.task_heads(), target, len(encoder.supervision.taxonomy_classes))
+        taxonomy_classes = encoder_of(model).supervision.taxonomy_classes
+        self.metrics = ValidationMetrics(model.task_heads(), truths, len(taxonomy_classes))
         self.loss_sums: dict[str, Tensor] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
@@ -76,7 +81,11 @@ class TrainingModule(L.LightningModule):
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Choose what is hidden, while the batch is on the host; the same in every validation."""
         pass_of = ("train", self.current_epoch) if self.trainer.training else ("validation",)
-        batch.corruption = self._corrupt(batch, self._generator(*pass_of, *batch.rows_B.tolist()))
+        generator = self._generator(*pass_of, *batch.rows_B.tolist())
+        batch.corruption = self._corrupt(batch, generator)
+        if self.trainer.training and batch.category_BC is not None:
+            rate = self.plan.config.covariates.unknown_level_rate
+            batch.category_BC = hide_levels(batch.category_BC, rate, generator)
         return batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -162,7 +171,7 @@ class TrainingModule(L.LightningModule):
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
             self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)
-            self.metrics.update(head.name, comparison)
+            self.metrics.update(head.name, comparison, batch.rows_B)
         self.validation_samples += len(batch)
 
     def on_validation_epoch_end(self) -> None:

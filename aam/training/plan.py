@@ -12,6 +12,7 @@ from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.epoch import num_steps
+from aam.data.targets import metric_endings
 from aam.errors import ConfigError
 from aam.training.plan_heads import derive_heads
 
@@ -37,6 +38,7 @@ HIGHER_IS_BETTER = frozenset(
     }
 )
 LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse", "distance_mae"})
+UNITLESS_METRICS = ("r2", "spearman")
 REGRESSION_METRICS = frozenset({"mae", "rmse", "r2", "spearman"})
 CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auroc"})
 
@@ -112,7 +114,8 @@ class Plan(Generic[ConfigT]):
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the best metric is better."""
-        return self.config.optim.best_metric in HIGHER_IS_BETTER
+        name = self.config.optim.best_metric or ""
+        return name in HIGHER_IS_BETTER or name.startswith(tuple(f"{metric}_" for metric in UNITLESS_METRICS))
 
     @property
     def monitor(self) -> str:
@@ -245,7 +248,20 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
     fill("penalty", 1.0 if asked else 0.0, "--encoder-type is given" if asked else "fine-tuning")
     derive_heads(config, fill)
     fill("lr", 3e-4, "fine-tuning")
-    fill("best_metric", "balanced_accuracy" if config.target.classifier else "mae", "the target's own")
+    _derive_target(config, fill)
+
+
+def _derive_target(config: TrainConfig, fill: Any) -> None:
+    """How the targets are scaled and read, and what chooses the best model."""
+    several = len(config.target.metadata_column) > 1
+    metric = "balanced_accuracy" if config.target.classifier else "r2" if several else "mae"
+    fill(
+        "best_metric", metric, "the mean of the targets', which have no common unit" if several else "the target's own"
+    )
+    why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
+    fill("target_transform", config.target_transform, why or "suits most targets")
+    told = bool(config.covariates.columns)
+    fill("target_layer_norm", told, "covariates are fused in" if told else "the sample's vector is normalised already")
 
 
 def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:
@@ -273,7 +289,7 @@ def _check_metric(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> No
     objective = config.objective
     logged = {"val_loss"}
     if isinstance(config, TrainConfig):
-        logged |= CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
+        logged |= _target_metrics(config)
     if objective.nuc_penalty:
         logged.add("nucleotide_accuracy")
     if objective.count_penalty:
@@ -282,6 +298,14 @@ def _check_metric(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> No
         logged |= _metrics_of(objective.encoder_type, facts)
     if name not in logged:
         raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
+
+
+def _target_metrics(config: TrainConfig) -> set[str]:
+    """Those of the one target; of several numbers each one's own, and the means of those that have no unit."""
+    endings = metric_endings(config.target.metadata_column)
+    names = CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
+    own = {name + ending for name in names for ending in endings}
+    return own if len(endings) == 1 else own | set(UNITLESS_METRICS)
 
 
 def _metrics_of(encoder_type: str, facts: StudyFacts) -> set[str]:

@@ -14,22 +14,27 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.data.batch import Batch
 from aam.data.datamodule import LoaderOptions, StudyDataModule
 from aam.data.dataset import Collate
-from aam.data.describe import describe
 from aam.data.objective import ObjectiveTargets
-from aam.data.split import Split, make_split, sample_groups
-from aam.data.study import Study, TargetRequest, load_study
-from aam.data.target_fit import TargetRules, fit_target
-from aam.data.targets import TargetSpec
+from aam.data.split import Split
+from aam.data.study import Study
 from aam.files.run_log import say, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
 from aam.models.vector_store import stored_asvs
 from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.device import machine_of, prepare_device
+from aam.training.inputs import Inputs, read_inputs
 from aam.training.layout import MemoryPlan
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
-from aam.training.transfer import adopt_sizes, read_encoder, sampling_notes, transfer, treatment_notes
+from aam.training.transfer import (
+    Pretrained,
+    adopt_sizes,
+    read_encoder,
+    sampling_notes,
+    transfer,
+    treatment_notes,
+)
 
 if TYPE_CHECKING:
     from aam.training.probe import Build
@@ -45,12 +50,8 @@ class Prepared:
     ----------
     plan
         The configuration with nothing left open.
-    study, split
-        The data and its parts.
-    target
-        The target as fitted on the training samples; None in pre-training.
-    groups
-        Group of each sample of the study, where a column gives it.
+    inputs
+        The data, as fitted on its training part.
     data
         The loaders.
     model
@@ -64,15 +65,22 @@ class Prepared:
     """
 
     plan: Plan[Any]
-    study: Study
-    split: Split
-    target: TargetSpec | None
-    groups: np.ndarray | None
+    inputs: Inputs
     data: StudyDataModule
     model: SequenceEncoder | SequencePredictor
     frozen_vectors_AD: Tensor | None
     device: torch.device
     memory: MemoryPlan
+
+    @property
+    def study(self) -> Study:
+        """The data."""
+        return self.inputs.study
+
+    @property
+    def split(self) -> Split:
+        """Its parts."""
+        return self.inputs.split
 
 
 def prepare_pretraining(config: PretrainConfig) -> Prepared:
@@ -83,26 +91,21 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     InputError, ConfigError
         For whatever is wrong with the files or the options; before any model is built.
     """
-    device = prepare_device(config.run)
-    study, split = _read(config, None)
-    plan = derive(config, StudyFacts.of(study, split), machine_of(device))
-    data = _data_module(plan.config, study, split, None)
+    return prepare_encoder(config, read_inputs(config))
+
+
+def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
+    """Make the model of a pre-training run whose data is read."""
+    device, study = prepare_device(config.run), inputs.study
+    plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
+    data = _data_module(plan.config, inputs)
     plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
     vectors_AD = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache).vectors_AD
     calibrate_encoder(encoder, vectors_AD, _calibration_batches(data, device), plan.config.run.seed)
     _say_plan(plan, encoder, memory)
     return Prepared(
-        plan=plan,
-        study=study,
-        split=split,
-        target=None,
-        groups=None,
-        data=data,
-        model=encoder,
-        frozen_vectors_AD=None,
-        device=device,
-        memory=memory,
+        plan=plan, inputs=inputs, data=data, model=encoder, frozen_vectors_AD=None, device=device, memory=memory
     )
 
 
@@ -114,27 +117,31 @@ def prepare_training(config: TrainConfig) -> Prepared:
     InputError, ConfigError, CheckpointError
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
-    device = prepare_device(config.run)
     path = config.transfer.pretrained_encoder
     pretrained = None if path is None else read_encoder(path)
     if pretrained is not None:
         config = adopt_sizes(config, pretrained)
-    study, split = _read(config, _request(config))
-    assert study.target is not None
-    assert study.metadata is not None
-    rules = TargetRules(
-        columns=config.target.metadata_column,
-        classifier=config.target.classifier,
-        transform=config.target_transform,
-        normalize_by=config.target.normalize_by,
-        class_weights=config.loss.class_weights,
-    )
-    target = fit_target(rules, study.target, split.train, study.metadata.source)
-    plan = derive(config, StudyFacts.of(study, split), machine_of(device))
-    data = _data_module(plan.config, study, split, target)
+    return prepare_predictor(config, read_inputs(config), pretrained)
+
+
+def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretrained | None = None) -> Prepared:
+    """Make the model of a training run whose data is read.
+
+    Parameters
+    ----------
+    config
+        With the sizes of the encoder, if one is given.
+    inputs
+        The data.
+    pretrained
+        The encoder.
+    """
+    device, study = prepare_device(config.run), inputs.study
+    plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
+    data = _data_module(plan.config, inputs)
 
     def build(wanted: TrainConfig) -> SequencePredictor:
-        return SequencePredictor(_new_encoder(wanted, study), target, plan.config.head, plan.config.loss)
+        return SequencePredictor(_new_encoder(wanted, study), _predictor_plan(wanted, inputs))
 
     plan, memory = _settle(config, plan, data, build, device)
     predictor = build(plan.config).to(device)
@@ -148,47 +155,33 @@ def prepare_training(config: TrainConfig) -> Prepared:
     vectors_AD, how = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache)
     if plan.is_frozen:
         say(how)
-    groups = sample_groups(plan.config.split, study)
-    _calibrate(predictor, vectors_AD, data, loaded, plan.config, groups)
+    _calibrate(predictor, vectors_AD, data, loaded, plan.config, inputs.groups)
     _say_plan(plan, predictor, memory)
     return Prepared(
         plan=plan,
-        study=study,
-        split=split,
-        target=target,
-        groups=groups,
+        inputs=inputs,
         data=data,
         model=predictor,
-        frozen_vectors_AD=vectors_AD if plan.config.transfer.freeze_base else None,
+        frozen_vectors_AD=vectors_AD if plan.is_frozen else None,
         device=device,
         memory=memory,
     )
 
 
-def _request(config: TrainConfig) -> TargetRequest:
-    target = config.target
-    return TargetRequest(
-        columns=target.metadata_column,
-        classifier=target.classifier,
-        missing=target.missing,
-        weight_column=config.loss.sample_weight_column,
+def _predictor_plan(config: TrainConfig, inputs: Inputs) -> PredictorPlan:
+    assert inputs.targets is not None
+    return PredictorPlan(
+        targets=inputs.targets,
+        head=config.head,
+        loss=config.loss,
+        covariates=config.covariates,
+        covariate_spec=inputs.covariate_spec,
     )
 
 
-def _read(config: PretrainConfig | TrainConfig, request: TargetRequest | None) -> tuple[Study, Split]:
-    study = load_study(config.table, config.study, config.sampling, request)
-    kind = None if request is None else "classification" if request.classifier else "regression"
-    split = make_split(config.split, study, study.target, kind, config.run.seed)  # type: ignore[arg-type]
-    say(*describe(study, split))
-    return study, split
-
-
-def _data_module(
-    config: PretrainConfig | TrainConfig, study: Study, split: Split, target: TargetSpec | None
-) -> StudyDataModule:
+def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyDataModule:
+    study = inputs.study
     objective = ObjectiveTargets.of(config.objective, study)
-    target_NT = None if target is None or study.target is None else target.encode(study.target)[:, None]
-    weights = None if study.weights is None else study.weights / study.weights[split.train].mean()
     assert config.optim.batch_size is not None
     options = LoaderOptions(
         batch_size=config.optim.batch_size,
@@ -197,7 +190,8 @@ def _data_module(
         seed=config.run.seed,
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
     )
-    return StudyDataModule(study, split, Collate.of(study, objective, target_NT, weights), config.sampling, options)
+    collate = Collate.of(study, objective, inputs.target_NT, inputs.weight_N, inputs.covariates)
+    return StudyDataModule(study, inputs.split, collate, config.sampling, options)
 
 
 def _settle(

@@ -128,7 +128,7 @@ class StepProbes:
         vectors = None
         if plan.is_frozen:
             vectors = torch.zeros(len(self.data.study.lengths), config.model.embedding_dim)
-        module = TrainingModule(self.build(plan.config), plan, vectors).to(self.device).train()
+        module = TrainingModule(self.build(plan.config), plan, frozen_vectors_AD=vectors).to(self.device).train()
         module.trainer = trainer = _trainer(self.device)
         trainer.training = True
         found = module.configure_optimizers()

@@ -57,7 +57,7 @@ def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
             "median": int(np.median(lengths)),
             "max": int(lengths.max()),
         },
-        "target": None if prepared.target is None else prepared.target.to_dict(),
+        "targets": None if prepared.inputs.targets is None else prepared.inputs.targets.to_dict(),
         "environment": environment(),
     }
 

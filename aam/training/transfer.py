@@ -12,7 +12,8 @@ from aam.config import ModelOptions, TrainConfig
 from aam.config.option import flag
 from aam.errors import ConfigError
 from aam.files.text import listed, plural
-from aam.models.folder import ModelDescription, load_model
+from aam.models.description import ModelDescription
+from aam.models.folder import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 

@@ -24,7 +24,8 @@ from aam.config import TableOptions
 from aam.data.datamodule import LoaderOptions
 from aam.data.targets import TargetSpec
 from aam.interpret.predict import Interpreter, read_for_model
-from aam.models.folder import ModelDescription, load_model, save_model
+from aam.models.description import ModelDescription
+from aam.models.folder import load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from benchmarks.speed import common

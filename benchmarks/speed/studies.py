@@ -12,7 +12,8 @@ import torch
 from aam.config import ModelOptions, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands import SimulateOptions
 from aam.data.simulate import simulate_study
-from aam.models.folder import ModelDescription, save_model
+from aam.models.description import ModelDescription
+from aam.models.folder import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from benchmarks.accuracy_folds import STUDIES
 

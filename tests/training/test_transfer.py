@@ -12,7 +12,8 @@ from aam.config import TrainConfig
 from aam.config.option import from_flat
 from aam.data.alphabet import PAD
 from aam.errors import ConfigError
-from aam.models.folder import ModelDescription, save_model
+from aam.models.description import ModelDescription
+from aam.models.folder import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.training.transfer import Pretrained, adopt_sizes, read_encoder, sampling_notes, transfer, treatment_notes
 from tests.models.model_cases import REGRESSION, fresh_encoder, fresh_predictor, model_options, tokens

@@ -1,0 +1,157 @@
+"""What describes a model beside its weights, as plain JSON, and the card that tells people about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
+from aam.config.option import Section, convert, type_hints
+from aam.data.covariates import CovariateSpec
+from aam.data.intervals import Calibration
+from aam.data.targets import Targets
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """Everything about a model but its weights.
+
+    Attributes
+    ----------
+    options
+        Sizes.
+    supervision
+        The self-supervised heads.
+    predictor
+        The targets, their head and the covariates; None for a pre-trained encoder.
+    data
+        How tables must be treated: ``trim_length``, ``max_bp``, ``rarefy_depth``, ``token_limit``, ``asv_sampling``.
+    record
+        Provenance and results, for people.
+    calibrations
+        How far off predictions were, one for each target; none before that is measured.
+    interval_level
+        Share of new samples whose truth intervals hold, where nothing else is asked for.
+    members
+        Number of models, whose predictions are averaged.
+    """
+
+    options: ModelOptions
+    supervision: SelfSupervision
+    predictor: PredictorPlan | None
+    data: dict[str, Any]
+    record: dict[str, Any]
+    calibrations: tuple[Calibration, ...] = ()
+    interval_level: float = 0.9
+    members: int = 1
+
+    @property
+    def targets(self) -> Targets | None:
+        """What is predicted; None for a pre-trained encoder."""
+        return None if self.predictor is None else self.predictor.targets
+
+    @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """The columns of a sample sheet without which it cannot predict."""
+        if self.predictor is None:
+            return ()
+        told = () if self.predictor.covariate_spec is None else self.predictor.covariates.columns
+        return tuple(dict.fromkeys([*told, *self.predictor.targets.normalize_by]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "kind": "encoder" if self.predictor is None else "predictor",
+            "members": self.members,
+            "model": _plain(self.options),
+            "supervision": self.supervision.to_dict(),
+            "predictor": None if self.predictor is None else _plain_predictor(self.predictor),
+            "data": self.data,
+            "record": self.record,
+            "intervals": {
+                "level": self.interval_level,
+                "calibrations": [calibration.to_dict() for calibration in self.calibrations],
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> ModelDescription:
+        """The inverse of :meth:`to_dict`."""
+        intervals = content["intervals"]
+        return cls(
+            options=_read_section(ModelOptions, content["model"]),
+            supervision=SelfSupervision.from_dict(content["supervision"]),
+            predictor=_read_predictor(content["predictor"]) if content["predictor"] else None,
+            data=content["data"],
+            record=content["record"],
+            calibrations=tuple(Calibration.from_dict(found) for found in intervals["calibrations"]),
+            interval_level=intervals["level"],
+            members=content["members"],
+        )
+
+
+def _plain_predictor(plan: PredictorPlan) -> dict[str, Any]:
+    return {
+        "targets": plan.targets.to_dict(),
+        "head": _plain(plan.head),
+        "loss": _plain(plan.loss),
+        "covariates": _plain(plan.covariates),
+        "covariate_spec": None if plan.covariate_spec is None else plan.covariate_spec.to_dict(),
+    }
+
+
+def _read_predictor(content: dict[str, Any]) -> PredictorPlan:
+    """The inverse of :func:`_plain_predictor`."""
+    spec = content["covariate_spec"]
+    return PredictorPlan(
+        targets=Targets.from_dict(content["targets"]),
+        head=_read_section(HeadOptions, content["head"]),
+        loss=_read_section(LossOptions, content["loss"]),
+        covariates=_read_section(CovariateOptions, content["covariates"]),
+        covariate_spec=None if spec is None else CovariateSpec.from_dict(spec),
+    )
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    """The options of a section by name, in JSON types."""
+    values = {field.name: getattr(section, field.name) for field in fields(section)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _read_section(kind: type[SectionT], content: dict[str, Any]) -> SectionT:
+    """The inverse of :func:`_plain`."""
+    hints = type_hints(kind)
+    return kind(**{name: convert(value, hints[name], name) for name, value in content.items()})
+
+
+def build_model(description: ModelDescription) -> SequenceEncoder | SequencePredictor:
+    """A fresh model of this description."""
+    encoder = SequenceEncoder(description.options, description.supervision)
+    return encoder if description.predictor is None else SequencePredictor(encoder, description.predictor)
+
+
+def model_card(description: ModelDescription) -> str:
+    """A model card in Markdown: what the model predicts, how well, from what, and how to use it."""
+    targets, record = description.targets, description.record
+    lines = [f"# AAM {'encoder' if targets is None else 'model'}", ""]
+    if targets is None:
+        lines.append("A pre-trained encoder of 16S amplicon samples.")
+        lines.append("Fine-tune it with `aam train --pretrained-encoder THIS_FOLDER`.")
+    else:
+        classes = f" ({', '.join(targets.specs[0].classes)})" if targets.specs[0].classes else ""
+        columns = ", ".join(f"`{column}`" for column in targets.columns)
+        lines.append(f"Predicts {columns}{classes} ({targets.kind}) from a 16S feature table.")
+        if description.members > 1:
+            lines.append(f"It is an ensemble of {description.members} models, whose predictions are averaged.")
+        sheet = " --metadata YOUR_SHEET.tsv" if description.needed_columns else ""
+        command = f"aam predict --model THIS_FOLDER --table YOUR_TABLE{sheet} --output predictions.tsv"
+        lines += ["", "```", command, "```"]
+        if description.needed_columns:
+            lines += ["", f"The sample sheet must have the columns {', '.join(description.needed_columns)}."]
+    lines += ["", "## Data", ""] + [f"- {name}: {value}" for name, value in description.data.items()]
+    lines += ["", "## Record", ""] + [f"- {name}: {value}" for name, value in record.items()]
+    return "\n".join(lines) + "\n"
