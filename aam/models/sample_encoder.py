@@ -97,13 +97,15 @@ class SampleEncoder(nn.Module):
             hidden_T = None if hidden_BS is None else layout.pack(hidden_BS)
             x_TD = self.abundance(x_TD, layout.pack(seen_BS), hidden_T)
         context_TD = self.sample_transformer(x_TD, layout)
+        # Its place in the graph decides in which order gradients are summed: so it is the same whoever asks for it.
+        own_TD = context_TD.view_as(context_TD)
         encoded_BSD = layout.pad(self.encoder_transformer(context_TD, layout))
         mask_BS = None if layout.is_rectangle else counts_BS > 0
         sample_BD = self.pool(encoded_BSD, mask_BS, self.abundance_power * log_BS)
         if self.soft_clades is None:
-            return SampleEncoding(context_TD, self.norm(sample_BD), None, layout)
+            return SampleEncoding(own_TD, self.norm(sample_BD), None, layout)
         profile_BK = self.soft_clades(asv_UD, relative_abundance(index_BS, counts_BS, len(asv_UD)))
-        return SampleEncoding(context_TD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK, layout)
+        return SampleEncoding(own_TD, self.norm(sample_BD + self.profile(profile_BK)), profile_BK, layout)
 
 
 def log_shares(counts_BS: Tensor) -> Tensor:

@@ -2,16 +2,20 @@
 
 `whole model` and `frozen` are `aam train` as a user runs it, with validation and checkpoints; the seconds are those of
 its `metrics.csv`. A frozen run keeps the samples' vectors: `frozen, first epochs` are those that make them, one for
-each draw (two draws here, to save time), `frozen` those after them. `frozen, plain` has no cache: for every batch the
-ASV encoder is run anew for every (sample, ASV) pair of it, in training and in validation, then the sample encoder and
-the head as usual; it is measured on some batches of an epoch and scaled up by the number of pairs. `all reads` is
-without rarefaction, where there is one draw. What the encoder has learned plays no role, so it has learned nothing.
+each draw (two draws here, to save time), `frozen` those after them; `frozen, on disk` keeps them in files instead of
+memory, `frozen, nothing kept` encodes the samples anew in every epoch. `frozen, plain` has no cache at all: for every
+batch the ASV encoder is run anew for every (sample, ASV) pair of it, in training and in validation, then the sample
+encoder and the head as usual; it is measured on some batches of an epoch and scaled up by the number of pairs. `all
+reads` is without rarefaction, where there is one draw. The second table is what comes before the first epoch: the
+vectors of all ASVs, encoded, and read from the cache where an earlier run has kept them. What the encoder has learned
+plays no role, so it has learned nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,9 +30,14 @@ from torch import Tensor
 
 from aam.data.alphabet import PAD
 from aam.data.batch import Batch, Sample, make_batch
+from aam.data.study import load_study
 from aam.files.run_directory import RunDirectory
+from aam.models import vector_store
+from aam.models.folder import load_model
+from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training import frozen
+from aam.models.vector_store import stored_asvs
+from aam.training import kept_draws
 from aam.training.fit import fit
 from aam.training.optim import parameter_groups
 from aam.training.prepare import Prepared, prepare_training
@@ -47,8 +56,14 @@ from benchmarks.speed.studies import (
 TITLE = "A fine-tuning epoch"
 ALL_READS = {"rarefy_depth": "none"}
 WHOLE, FROZEN, FIRST, PLAIN = "whole model", "frozen", "frozen, first epochs", "frozen, plain"
+ON_DISK, NOTHING = "frozen, on disk", "frozen, nothing kept"
+MOST_BYTES = {FROZEN: (10**9, 0), ON_DISK: (0, 20 * 10**9), NOTHING: (0, 0)}
+"""What may be kept in memory and on disk."""
 DRAWS = 2
+EPOCHS_OF_NOTHING = 2
 HEADER = ("encoder", "reads", "seconds an epoch", "epochs or batches", "peak memory, GB", "times faster than plain")
+HEADER_OF_ASVS = ("vectors of all ASVs", "seconds", "ASVs", "peak memory, GB")
+ENCODED, READ = "encoded", "read from the cache"
 
 
 def measure(files: Files, settings: dict[str, Any], device: str) -> Measured:
@@ -58,7 +73,7 @@ def measure(files: Files, settings: dict[str, Any], device: str) -> Measured:
     return _median(seconds[1:] or seconds)
 
 
-def measure_frozen(files: Files, settings: dict[str, Any], encoder: str, device: str) -> Measured:
+def measure_frozen(files: Files, settings: dict[str, Any], encoder: str, device: str, way: str) -> Measured:
     """Train the head for real; the median of the epochs from kept vectors, and beside it that of the first ones.
 
     Parameters
@@ -69,12 +84,40 @@ def measure_frozen(files: Files, settings: dict[str, Any], encoder: str, device:
         Model folder of the encoder to freeze.
     device
         Where to compute.
+    way
+        A key of ``MOST_BYTES``: where vectors are kept. Where nothing is, all epochs are alike.
     """
-    with mock.patch.object(frozen, "DRAWS", DRAWS), tempfile.TemporaryDirectory() as folder:
+    memory, disk = MOST_BYTES[way]
+    limits = {"DRAWS": DRAWS, "MOST_BYTES": memory, "MOST_BYTES_ON_DISK": disk}
+    with mock.patch.multiple(kept_draws, **limits), tempfile.TemporaryDirectory() as folder:
         prepared = _prepare(files, settings, encoder, device, folder)
-        draws = DRAWS if prepared.data.is_random(prepared.split.train) else 1
         seconds = _seconds_of_epochs(prepared, folder)
+        draws = DRAWS if prepared.data.is_random(prepared.split.train) else 1
+    if way == NOTHING:
+        return _median(seconds)
     return {**_median(seconds[draws:]), "first": _median(seconds[:draws])}
+
+
+def measure_asvs(files: Files, settings: dict[str, Any], encoder: str, device: str, cache: str) -> Measured:
+    """Seconds to the vectors of all ASVs of the study.
+
+    Parameters
+    ----------
+    files, settings, encoder, device
+        As in :func:`measure_frozen`.
+    cache
+        Folder of the cache: the first process to come fills it, the others read it.
+    """
+    config = training(files, output_dir="none", device=device, **settings)
+    study = load_study(config.table, config.study, config.sampling, None)
+    model, _ = load_model(Path(encoder))
+    assert isinstance(model, SequenceEncoder)
+    with mock.patch.dict(os.environ, AAM_CACHE_DIR=cache), mock.patch.object(vector_store, "SECONDS_WORTH_KEEPING", 0):
+        started = time.perf_counter()
+        found = stored_asvs(model.asv_encoder.to(device), study.tokens, torch.device(device), cache=True)
+        common.wait_for(device)
+        seconds = time.perf_counter() - started
+    return {"seconds": seconds, "asvs": len(study.tokens), "said": found.line}
 
 
 def _median(seconds: list[float]) -> Measured:
@@ -107,7 +150,8 @@ def measure_plain(files: Files, settings: dict[str, Any], encoder: str, device: 
 
 def _prepare(files: Files, settings: dict[str, Any], encoder: str | None, device: str, folder: str) -> Prepared:
     more = {} if encoder is None else {"pretrained_encoder": encoder, "freeze_base": True}
-    return prepare_training(training(files, output_dir=folder, device=device, num_workers=0, **more, **settings))
+    here = {"output_dir": folder, "device": device, "num_workers": 0, "cache": False}
+    return prepare_training(training(files, **here, **more, **settings))
 
 
 def _time_batches(
@@ -160,7 +204,7 @@ def table(results: dict[tuple[str, str], Measured]) -> str:
             rows.append([name, reads, found["failed"], "", "", ""])
             continue
         beside = results.get((PLAIN, reads), {})
-        ratio = beside["seconds"] / found["seconds"] if "seconds" in beside and name in (FROZEN, FIRST) else None
+        ratio = beside["seconds"] / found["seconds"] if "seconds" in beside and name != PLAIN else None
         cells = [number(found["seconds"], 3), str(found["runs"]), number(found.get("gigabytes")), number(ratio, 0)]
         rows.append([name, reads, *cells])
     return common.markdown_table(HEADER, rows)
@@ -180,13 +224,37 @@ def measure_all(
         chosen = {**settings, **more}
         case = {"files": files, "device": options.device, "encoder": encoder}
         add(PLAIN, reads, measure_plain, {**case, "settings": chosen, "batches": options.batches})
-        epochs = DRAWS + options.frozen_epochs
-        add(FROZEN, reads, measure_frozen, {**case, "settings": {**chosen, "epochs": epochs, "patience": epochs}})
-        if "first" in results[FROZEN, reads]:
-            results[FIRST, reads] = results[FROZEN, reads].pop("first")
+        for way in MOST_BYTES if reads == "rarefied" else (FROZEN,):
+            epochs = EPOCHS_OF_NOTHING if way == NOTHING else DRAWS + options.frozen_epochs
+            head_alone = {**case, "settings": {**chosen, "epochs": epochs, "patience": epochs}, "way": way}
+            add(way, reads, measure_frozen, head_alone)
+            first = results[way, reads].pop("first", None)
+            if way == FROZEN and first is not None:
+                results[FIRST, reads] = first
     whole = {"files": files, "device": options.device}
     add(WHOLE, "rarefied", measure, {**whole, "settings": {**settings, "epochs": options.epochs}})
     return results
+
+
+def measure_both_asvs(options: argparse.Namespace, case: dict[str, Any]) -> dict[str, Measured]:
+    """The ASVs' vectors with an empty cache, and with the one that this leaves."""
+    found = {}
+    with tempfile.TemporaryDirectory() as cache:
+        for way in (ENCODED, READ):
+            found[way] = common.in_child(measure_asvs, {**case, "cache": cache}, options.threads)
+            print(way, found[way], flush=True)
+    return found
+
+
+def table_of_asvs(found: dict[str, Measured]) -> str:
+    """The ASVs' vectors as Markdown."""
+    rows = []
+    for way, one in found.items():
+        if "failed" in one:
+            rows.append([way, one["failed"], "", ""])
+        else:
+            rows.append([way, number(one["seconds"], 3), number(one["asvs"], 0), number(one["gigabytes"])])
+    return common.markdown_table(HEADER_OF_ASVS, rows)
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -206,11 +274,13 @@ def main(given: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         name, files = study_files(options, Path(folder))
         encoder = save_fresh_encoder(Path(folder) / "encoder", settings)
+        case = {"files": files, "settings": settings, "encoder": str(encoder), "device": options.device}
+        asvs = measure_both_asvs(options, case)
         results = measure_all(options, files, str(encoder), settings)
     said = f"Study: {name}. Options that are not the defaults: {settings}."
     records = [{"encoder": key[0], "reads": key[1], **found} for key, found in results.items()]
-    sections = [(__doc__ or "").strip(), said, table(results)]
-    common.write_results(options.output, TITLE, sections, facts, {"study": name, "rows": records})
+    sections = [(__doc__ or "").strip(), said, table(results), table_of_asvs(asvs)]
+    common.write_results(options.output, TITLE, sections, facts, {"study": name, "rows": records, "asvs": asvs})
 
 
 if __name__ == "__main__":

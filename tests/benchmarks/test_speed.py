@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.__main__ import benchmarks
-from benchmarks.speed import common, epochs, gpu, grid, predict, stages, step, studies
+from benchmarks.speed import common, contexts, epochs, gpu, grid, predict, stages, step, studies
 from benchmarks.speed.common import Measured
 
 SMALL = [word for option in ("embedding-dim=16", "attention-layers=1") for word in ("--set", option)]
@@ -177,6 +177,8 @@ def test_epochs(tmp_path: Path) -> None:
         ("frozen, plain", "rarefied"),
         ("frozen", "rarefied"),
         ("frozen, first epochs", "rarefied"),
+        ("frozen, on disk", "rarefied"),
+        ("frozen, nothing kept", "rarefied"),
         ("frozen, plain", "all reads"),
         ("frozen", "all reads"),
         ("frozen, first epochs", "all reads"),
@@ -184,6 +186,22 @@ def test_epochs(tmp_path: Path) -> None:
     ]
     assert all(row["seconds"] > 0 for row in record["rows"])
     assert rows[3][-1] != ""
+    assert record["asvs"]["encoded"]["said"].startswith("encoded")
+    assert record["asvs"]["read from the cache"]["said"].startswith("vectors of")
+    assert rows[-1][0] == "read from the cache"
+
+
+@pytest.mark.usefixtures("here")
+def test_contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contexts, "SIZES", ((3, 12),))
+    monkeypatch.setattr(contexts, "give_back_freed_memory", lambda: None)
+    output = tmp_path / "contexts.md"
+    contexts.main(["--threads", "1", "--width", "16", "--output", str(output)])
+    rows, record = read(output)
+    assert rows[0] == list(contexts.HEADER)
+    ways = [(what, way) for what in ("step", "prediction") for way in ("always padded", "on demand")]
+    assert [(row["what"], row["contexts"]) for row in record["rows"]] == ways
+    assert all(row["padded"] == 3 * 12 for row in record["rows"])
 
 
 @pytest.mark.usefixtures("here", "few_samples")
