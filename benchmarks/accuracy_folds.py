@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from aam.config import StudyOptions, TableOptions
+from aam.data.folds import deal
+from aam.data.split import strata_of
 from aam.data.study import TargetRequest, load_study
 from aam.files.atomic import write_text
 
-SAMPLES_PER_DECILE = 20
 VALIDATION_SHARE = 5  # one in five of the groups that are not tested
-DRAWS = 50
 PARTS = ("train", "val", "test")
 
 
@@ -103,13 +103,13 @@ def make_folds(samples: Samples, number: int, seed: int, *, classifier: bool) ->
     list of dict
         ``train``, ``val`` and ``test`` -> ids of the samples.
     """
-    strata = _strata(samples.values, classifier)
-    fold_of = _share_out(strata, samples.groups, number, np.random.default_rng([seed, number]))
+    strata = strata_of(samples.values, "classification" if classifier else "regression")
+    fold_of = deal(strata, samples.groups, number, np.random.default_rng([seed, number]))
     folds = []
     for fold in range(number):
         test, rest = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         rng = np.random.default_rng([seed, number, fold])
-        is_val = _share_out(strata[rest], samples.groups[rest], VALIDATION_SHARE, rng) == 0
+        is_val = deal(strata[rest], samples.groups[rest], VALIDATION_SHARE, rng) == 0
         parts = zip(PARTS, (rest[~is_val], rest[is_val], test), strict=True)
         folds.append({part: samples.ids[chosen].tolist() for part, chosen in parts})
     return folds
@@ -128,37 +128,3 @@ def write_folds(folder: Path, folds: Sequence[dict[str, list[str]]]) -> list[Pat
             write_text(path / f"{part}.txt", "".join(f"{sample_id}\n" for sample_id in ids))
     write_text(record, text)
     return folders
-
-
-def _share_out(strata: np.ndarray, groups: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    """Fold of each sample: the most even of several random ways to put whole groups into folds.
-
-    scikit-learn's StratifiedGroupKFold takes large groups first, and shuffles only those that are equally large: where
-    groups differ its folds hardly depend on the seed, and repeating it would say nothing.
-    """
-    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
-    np.add.at(counts_GK, (group_of, strata), 1)
-    counts_GK = np.column_stack([counts_GK[:, counts_GK.any(axis=0)], counts_GK.sum(axis=1)])
-    shares_GK = counts_GK / np.sqrt(counts_GK.sum(axis=0))
-    drawn = (_draw(shares_GK, number, rng) for _ in range(DRAWS))
-    return min(drawn, key=lambda draw: draw[0])[1][group_of]
-
-
-def _draw(shares_GK: np.ndarray, number: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
-    held_FK = np.zeros((number, shares_GK.shape[1]))
-    fold_of = np.empty(len(shares_GK), dtype=np.int64)
-    for group in rng.permutation(len(shares_GK)):
-        fold = int((held_FK @ shares_GK[group]).argmin())
-        held_FK[fold] += shares_GK[group]
-        fold_of[group] = fold
-    return float((held_FK**2).sum()), fold_of
-
-
-def _strata(values: np.ndarray, classifier: bool) -> np.ndarray:
-    if classifier:
-        return np.unique(values.astype(str), return_inverse=True)[1]
-    number = 10 if len(values) >= 10 * SAMPLES_PER_DECILE else 4
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, number + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right")

@@ -19,7 +19,16 @@ WEIGHTS = "model.safetensors"
 DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
 DESCRIBED = ("aam", "model", "target", "data", "record")
 PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
-RESULTS = ("report.html", "val_predictions.tsv", "test_predictions.tsv", "metrics.csv", "log.txt")
+RESULTS = (
+    "report.html",
+    "val_predictions.tsv",
+    "test_predictions.tsv",
+    "cv_predictions.tsv",
+    "cv_forest_predictions.tsv",
+    "cv_metrics.tsv",
+    "metrics.csv",
+    "log.txt",
+)
 
 
 def describe_model(weights: Path) -> tuple[str, Facts]:
@@ -62,6 +71,10 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     if columns:
         named = listed([columns] if isinstance(columns, str) else columns)
         facts.append(("target", f"{named} of {config.get('metadata')}"))
+    if config.get("cv"):
+        total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
+        done = sum(RunDirectory(fold).is_finished for fold in (path / "folds").glob("*"))
+        facts.append(("cross-validation", f"{done} of {total} folds are finished ({path / 'folds'})"))
     for name, part in PARTS:
         if (path / name).is_file():
             facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.files.run_directory import RunDirectory, open_run
@@ -14,8 +15,11 @@ from aam.files.run_log import logging_to_file, logging_to_terminal, say
 from aam.training.prepare import Prepared
 from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
 
+if TYPE_CHECKING:
+    from aam.training.fit import Fitted
 
-def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Callable[[], Prepared]) -> RunDirectory:
+
+def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Callable[[], Prepared]) -> None:
     """Take the run directory, train, and write all results.
 
     Parameters
@@ -27,18 +31,40 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
     prepare
         Reads the data and makes the model.
     """
+    with logging_to_terminal():
+        train_into_directory(config, command, command_line(), prepare)
+
+
+def train_into_directory(
+    config: PretrainConfig | TrainConfig,
+    command: str,
+    typed: str,
+    prepare: Callable[[], Prepared],
+    *,
+    advise: bool = True,
+) -> Fitted:
+    """What :func:`run_training` does, said to whoever listens already.
+
+    Parameters
+    ----------
+    config, command, prepare
+        As there.
+    typed
+        The command line that repeats the run.
+    advise
+        Say what to type next.
+    """
     options = config.run
     resume = options.resume_from is not None
     with (
-        logging_to_terminal(),
         open_run(options.output_dir, resume=resume, overwrite=options.overwrite) as run,
         logging_to_file(run.log),
     ):
-        say(f"$ {command_line()}")
+        say(f"$ {typed}")
         if resume:
             check_inputs_unchanged(config, run)
         prepared = prepare()
-        record = data_record(prepared, command_line())
+        record = data_record(prepared, typed)
         _write_plan(prepared, run, command, record)
         # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
         from aam.report.finish import finish_run
@@ -48,8 +74,8 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
         finish_run(prepared, fitted, run, record)
         run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-        say(f"model: {run.model}", "", *next_commands(prepared, run))
-    return run
+        say(f"model: {run.model}", *(["", *next_commands(prepared, run)] if advise else []))
+    return fitted
 
 
 def command_line() -> str:

@@ -175,26 +175,51 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
         _check_groups(groups, options, study.metadata.source)
     strata = np.zeros(len(study), dtype=np.int64)
     if options.stratify and values is not None:
-        strata = _strata(values, kind)
+        strata = strata_of(values, kind)
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(study)]))
     rest = order
     held_out: list[np.ndarray] = []
     for share in (options.test_size, options.validation_size):
         wanted = share * len(study) / len(rest) if share else 0.0
-        if wanted and groups is None:
-            chosen = _choose_samples(strata[rest], wanted, rng)
-        elif wanted and groups is not None:
-            leave = 1 if held_out else 2
-            chosen = _choose_groups(strata[rest], groups[rest], wanted, leave, rng)
-        else:
-            chosen = np.zeros(len(rest), dtype=bool)
+        leave = 1 if held_out else 2
+        chosen = hold_out(strata[rest], None if groups is None else groups[rest], wanted, leave, rng)
         held_out.append(np.sort(rest[chosen]))
         rest = rest[~chosen]
     return Split(np.sort(rest), held_out[1], held_out[0])
 
 
-def _strata(values: np.ndarray, kind: Kind | None) -> np.ndarray:
+def hold_out(
+    strata: np.ndarray, groups: np.ndarray | None, share: float, leave: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose about a share of the samples, balanced by stratum.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each sample, from 0.
+    groups
+        Group of each sample, where whole groups are to be chosen.
+    share
+        Share of the samples; 0 chooses none.
+    leave
+        Least number of groups that are not chosen.
+    rng
+        Draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whether each sample is chosen.
+    """
+    if not share:
+        return np.zeros(len(strata), dtype=bool)
+    if groups is None:
+        return _choose_samples(strata, share, rng)
+    return _choose_groups(strata, groups, share, leave, rng)
+
+
+def strata_of(values: np.ndarray, kind: Kind | None) -> np.ndarray:
     """Class of each sample, or its decile of the target (its quartile where there are few); missing ones are last."""
     if kind == "classification":
         return np.unique(values.astype(str), return_inverse=True)[1]

@@ -98,7 +98,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         headline=told[0],
         verdicts=[*dict.fromkeys(told[1:]), *record.notes],
         tiles=_tiles(judged),
-        sections=_present(
+        sections=present(
             [
                 data_section(record),
                 *results,
@@ -108,7 +108,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
                 method_section(record),
             ]
         ),
-        footer=_footer(record),
+        footer=footer(record),
     )
 
 
@@ -153,18 +153,18 @@ def _encoder_page(record: RunRecord) -> Page:
         headline=f"The encoder was pre-trained on {plural(samples['train'], 'sample')} without labels.",
         verdicts=[judged] if shown else [],
         tiles=[Tile(value_of(name, found[name]), metric(name).label, metric(name).meaning) for name in shown],
-        sections=_present(
-            [data_section(record), training_section(record), map_section(record), method_section(record)]
-        ),
-        footer=_footer(record),
+        sections=present([data_section(record), training_section(record), map_section(record), method_section(record)]),
+        footer=footer(record),
     )
 
 
-def _present(sections: list[Section | None]) -> list[Section]:
+def present(sections: list[Section | None]) -> list[Section]:
+    """Those sections that there is something to say in."""
     return [section for section in sections if section is not None]
 
 
-def _footer(record: RunRecord) -> str:
+def footer(record: RunRecord) -> str:
+    """The last line of a page."""
     version = record.data.get("environment", {}).get("aam", "")
     day = datetime.now(UTC)
     return f"Made by AAM {version} on {day.day} {day:%B %Y}. The page holds all it needs and loads nothing."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,11 @@ from aam.report.evaluation import Interval, compare, evaluate
 from aam.report.predictions import Predictions
 from aam.report.words import difference_of, metric, value_of
 
-HELD_OUT = {"test": "held-out test samples", "validation": "held-out validation samples"}
+HELD_OUT = {
+    "test": "held-out test samples",
+    "validation": "held-out validation samples",
+    "folds": "samples that were held out in turn",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Judgement:
     Attributes
     ----------
     part
-        ``validation`` or ``test``.
+        ``validation``, ``test``, or ``folds`` of a cross-validation.
     predictions
         Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions.
     results
@@ -53,7 +58,7 @@ def judge(part: str, model: Predictions, forest: Predictions | None, target: Tar
     """Compare the predictors on the samples of one part."""
     predictions = {"model": model}
     if forest is not None:
-        predictions["forest"] = forest
+        predictions["forest"] = dataclasses.replace(forest, groups=model.groups)
     predictions["majority" if model.classes else "guess"] = constant_predictions(model, target)
     results = {who: evaluate(found) for who, found in predictions.items()}
     main = main_metric(model)

@@ -134,28 +134,38 @@ def read_predictions(path: Path, target: TargetSpec, part: str = "", suffix: str
 
 
 def write_predictions(path: Path, parts: Mapping[str, Sequence[Predictions]], columns: Sequence[str]) -> None:
-    """Write the predictions of all parts as one table, with the part as its first column.
+    """Write the predictions of all parts as one table, with the part as its first column; see :func:`write_labelled`."""
+    write_labelled(path, ["part"], [([part], tables) for part, tables in parts.items()], columns)
+
+
+def write_part(path: Path, tables: Sequence[Predictions], columns: Sequence[str]) -> None:
+    """Write the predictions of one part; see :func:`write_labelled`."""
+    write_labelled(path, [], [([], tables)], columns)
+
+
+def write_labelled(
+    path: Path,
+    names: Sequence[str],
+    labelled: Sequence[tuple[Sequence[str], Sequence[Predictions]]],
+    columns: Sequence[str],
+) -> None:
+    """Write several predictions of one kind as one table, with columns of these names before it that tell them apart.
 
     Parameters
     ----------
     path
         The file.
-    parts
-        Part -> the predictions of each target, of the same samples.
+    names
+        The columns that come first.
+    labelled
+        What stands in them, and the predictions of each target, of the same samples.
     columns
         The targets.
     """
     with atomic_write(path) as file:
-        file.write("\t".join(["part", *_header(next(iter(parts.values())), columns)]) + "\n")
-        for part, tables in parts.items():
-            file.writelines("\t".join([part, *cells]) + "\n" for cells in _rows(tables))
-
-
-def write_part(path: Path, tables: Sequence[Predictions], columns: Sequence[str]) -> None:
-    """Write the predictions of one part (see :func:`write_predictions`)."""
-    with atomic_write(path) as file:
-        file.write("\t".join(_header(tables, columns)) + "\n")
-        file.writelines("\t".join(cells) + "\n" for cells in _rows(tables))
+        file.write("\t".join([*names, *_header(labelled[0][1], columns)]) + "\n")
+        for labels, tables in labelled:
+            file.writelines("\t".join([*labels, *cells]) + "\n" for cells in _rows(tables))
 
 
 def _header(tables: Sequence[Predictions], columns: Sequence[str]) -> list[str]:

@@ -16,6 +16,11 @@ from aam.report.words import MINUS, PREDICTORS, difference_of, interval_of, metr
 
 CHARTED = {"regression": ("mae", "r2"), "classification": ("balanced_accuracy", "auroc")}
 TILES = {"regression": ("mae", "r2", "spearman"), "classification": ("balanced_accuracy", "accuracy", "auroc")}
+USE = {
+    "test": "unseen until the end",
+    "validation": "they also chose the model",
+    "folds": "predicted by models that never saw them",
+}
 
 
 def tiles(judgement: Judgement) -> list[Tile]:
@@ -26,8 +31,7 @@ def tiles(judgement: Judgement) -> list[Tile]:
         Tile(value_of(name, found[name].value), metric(name).label, interval_of(name, found[name]))
         for name in TILES[model.kind]
     ]
-    use = "unseen until the end" if judgement.part == "test" else "they also chose the model"
-    return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], use)]
+    return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], USE[judgement.part])]
 
 
 def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:

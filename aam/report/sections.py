@@ -18,6 +18,7 @@ PART_WORDS = {
     "train": "to learn from",
     "validation": "to choose the best model",
     "test": "held out until the end",
+    "folds": "held out in turn, a fold at a time",
 }
 METRIC_COLUMN = re.compile(r"val_(.+)")
 
@@ -34,7 +35,7 @@ def data_section(record: RunRecord) -> Section:
     ]
     samples = {part: count for part, count in data["samples"].items() if count}
     used = sum(samples.values())
-    shares = [Share(f"{count:,} {part}", count / used, part) for part, count in samples.items()]
+    shares = [Share(f"{count:,} {part}", count / used, part) for part, count in samples.items() if part != "folds"]
     parts = ", ".join(f"{count:,} {PART_WORDS.get(part, part)}" for part, count in samples.items())
     story = [f"{plural(used, 'sample')} are used: {parts}. Together they have {plural(data['num_asvs'], 'ASV')}."]
     story.extend(_facts(data))

@@ -52,6 +52,8 @@ class Fitted:
         Of this process's part of the training.
     peak_bytes
         Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
+    late_signal
+        The signal that told the run to stop when there was nothing left to stop, in its last epoch; None for none.
     """
 
     best_epoch: int
@@ -59,6 +61,7 @@ class Fitted:
     epochs: int
     seconds: float
     peak_bytes: int
+    late_signal: int | None = None
 
 
 def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
@@ -89,7 +92,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     if config.run.compile_model:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
-    callbacks = [History(run, best), best, *_callbacks(prepared, run, command)]
+    signals = StopOnSignal(run, command)
+    callbacks = [History(run, best), best, *_callbacks(prepared, run, signals)]
     checkpoint = latest_checkpoint(run.checkpoints) if config.run.resume_from is not None else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
@@ -97,7 +101,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(module, *frozen.loaders(prepared, run.path, _reads_asvs(prepared)), ckpt_path=checkpoint)
-    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, time.monotonic() - started, meter.stop())
+    seconds = time.monotonic() - started
+    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, meter.stop(), signals.received)
     say(*_outcome(fitted, prepared))
     return fitted
 
@@ -134,7 +139,7 @@ def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: 
     save_model(run.model, dict(module.model.state_dict()), describe_model(prepared, record))
 
 
-def _callbacks(prepared: Prepared, run: RunDirectory, command: str) -> list[L.Callback]:
+def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> list[L.Callback]:
     plan = prepared.plan
     patience = plan.config.optim.patience
     assert patience is not None
@@ -145,7 +150,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, command: str) -> list[L.Ca
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
     bar = [ProgressBar()] if plan.config.run.progress else []
-    return [stop, *parts, KeepCheckpoints(run.checkpoints), StopOnSignal(run, command), *bar]
+    return [stop, *parts, KeepCheckpoints(run.checkpoints), signals, *bar]
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.data.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.run_directory import RunDirectory, environment
@@ -29,13 +30,32 @@ def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
     command
         The command line, as it was typed.
     """
-    study = prepared.study
-    used = np.concatenate(list(prepared.split.parts().values()))
-    counts = study.table.counts[np.sort(used)]
-    lengths = study.lengths
+    split, targets = prepared.split, prepared.inputs.targets
+    used = np.sort(np.concatenate(list(split.parts().values())))
     return {
         "command": command,
         "inputs": list(input_records(prepared.plan.config)),
+        **study_record(prepared.study, used, split.notes),
+        "samples": {part: len(rows) for part, rows in split.parts().items()},
+        "targets": None if targets is None else targets.to_dict(),
+        "environment": environment(),
+    }
+
+
+def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What ``data.json`` says of a study: which samples were left out and why, reads, ASVs, lengths.
+
+    Parameters
+    ----------
+    study
+        The study.
+    used
+        Rows of the samples that are used, ascending.
+    notes
+        What else is worth saying.
+    """
+    counts, lengths = study.table.counts[used], study.lengths
+    return {
         "flow": [
             {
                 "step": step.step,
@@ -46,8 +66,7 @@ def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
             }
             for step in study.flow
         ],
-        "notes": [*study.notes, *prepared.split.notes],
-        "samples": {part: len(rows) for part, rows in prepared.split.parts().items()},
+        "notes": [*study.notes, *notes],
         "num_asvs": len(lengths),
         "rarefy_depth": study.rarefy_depth,
         "reads_per_sample": np.sort(np.asarray(counts.sum(axis=1)).ravel()).tolist(),
@@ -57,8 +76,6 @@ def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
             "median": int(np.median(lengths)),
             "max": int(lengths.max()),
         },
-        "targets": None if prepared.inputs.targets is None else prepared.inputs.targets.to_dict(),
-        "environment": environment(),
     }
 
 
