@@ -16,6 +16,8 @@ from aam.data.transforms import LARGEST_LOG
 Bend = Literal["none", "sigmoid", "relu", "softplus", "exp"]
 LEAST = 0.01
 """How near to a bound, in units of the spread, a value is taken to be where its inverse would be infinite."""
+NEAR = 0.1
+"""What counts as next to a bound, as a share of the mean's distance from it."""
 ROUNDING = 1e-6
 """The same as a share of the mean, of which float32 keeps about seven digits."""
 
@@ -82,6 +84,19 @@ class OutputBound(nn.Module):
                 size_T = zero_T.clamp_min(1.0)
                 share_BT = (value_BT - (size_T - zero_T)) / size_T
                 return size_T * torch.log1p(torch.maximum(share_BT, (LEAST / size_T).clamp_min(ROUNDING) - 1))
+
+    def away(self, value_BT: Tensor, mean_T: Tensor) -> Tensor:
+        """Values of which none is much nearer to a bound than the mean; same shape.
+
+        Next to a bound they hardly differ, but their inverses do: a line that is fitted to those would be led by them.
+        """
+        match self.bend:
+            case "none" | "relu":
+                return value_BT
+            case "sigmoid":
+                return torch.minimum(torch.maximum(value_BT, NEAR * mean_T), 1 - NEAR * (1 - mean_T))
+            case "softplus" | "exp":
+                return torch.maximum(value_BT, NEAR * (mean_T + self.zero_T) - self.zero_T)
 
 
 def inverse_softplus(value: Tensor) -> Tensor:

@@ -140,10 +140,7 @@ def calibrate_target(
     if head.linear_path is not None:
         path_BK = torch.cat([_path_inputs(predictor, batch, vectors_AD) for batch in batches]).cpu().numpy()
         num_classes = head.out.out_features if isinstance(head, ClassificationHead) else 0
-        # The line ends before a bound: it is fitted to what the bound turns into the targets.
-        wanted_BT = (
-            head.bound.inverse(target_BT.to(vectors_AD)).cpu() if isinstance(head, RegressionHead) else target_BT
-        )
+        wanted_BT = _before_the_bound(head, target_BT)
         weight, bias = fit_linear(path_BK, wanted_BT.numpy(), num_classes, groups)
         head.set_line(torch.from_numpy(weight), CORRECTION)
         if isinstance(head, QuantileHead):
@@ -152,6 +149,14 @@ def calibrate_target(
         else:
             head.set_bias(torch.from_numpy(bias))
     predictor.train()
+
+
+def _before_the_bound(head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor) -> Tensor:
+    """What the linear path is to give: it ends before a head's bound."""
+    if not isinstance(head, RegressionHead):
+        return target_BT
+    value_BT = target_BT.to(head.out.bias)
+    return head.bound.inverse(head.bound.away(value_BT, value_BT.nanmean(dim=0))).cpu()
 
 
 def _set_prior(head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor) -> None:

@@ -84,3 +84,16 @@ def test_softplus_and_its_inverse() -> None:
     value = torch.tensor([1e-6, 0.01, 1.0, 30.0, 1e4])
     found = torch.nn.functional.softplus(inverse_softplus(value))
     torch.testing.assert_close(found, value)
+
+
+def test_values_next_to_a_bound_are_moved_away_from_it() -> None:
+    value_BT, mean_T = torch.tensor([[-2.0], [-1.9], [0.5], [3.0]]), torch.tensor([0.0])
+    for bend in ABOVE_ZERO[1:]:
+        assert OutputBound(bend, (2.0,)).away(value_BT, mean_T).flatten().tolist() == pytest.approx(
+            [-1.8, -1.8, 0.5, 3]
+        )
+    assert torch.equal(OutputBound("none", (2.0,)).away(value_BT, mean_T), value_BT)
+    assert torch.equal(OutputBound("relu", (2.0,)).away(value_BT, mean_T), value_BT)
+    shares_BT = torch.tensor([[0.0], [0.3], [1.0]])
+    found = OutputBound("sigmoid", (7.0,)).away(shares_BT, torch.tensor([0.4]))
+    assert found.flatten().tolist() == pytest.approx([0.04, 0.3, 0.94])
