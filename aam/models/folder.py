@@ -161,7 +161,7 @@ def _read_header(weights: Path) -> dict[str, Any]:
     except ValueError:
         raise _damaged(weights) from None
     if config["format"] != FORMAT:
-        remedy = "update it" if config["format"] > FORMAT else "train the model again, or use that version"
+        remedy = "update it" if config["format"] > FORMAT else "train the model again"
         raise CheckpointError(
             f"{weights}: made by aam {config['aam']} (format {config['format']}); "
             f"this is aam {aam.__version__} (format {FORMAT}): {remedy}"
