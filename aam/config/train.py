@@ -171,6 +171,8 @@ class TrainConfig:
                 )
         if loss.loss_type == "quantile" and (head.bounded_targets or head.output_activation != "none"):
             raise ConfigError("--loss-type quantile goes with an unbounded output: leave the head's bounds out")
+        if loss.loss_type == "quantile" and self.covariates.conditional_output_scaling:
+            raise ConfigError("--conditional-output-scaling is not for --loss-type quantile: leave one of them out")
 
     def _check_classifier(self) -> None:
         head, loss = self.head, self.loss
@@ -195,9 +197,6 @@ class TrainConfig:
         no_column = loss.categorical_loss_weight_column is None and not self.covariates.categorical_columns
         if loss.categorical_loss_weights is not None and no_column:
             raise ConfigError("--categorical-loss-weights needs --categorical-loss-weight-column")
-        heads = self.covariates.cross_attn_heads
-        if heads is not None and self.model.embedding_dim % heads:
-            raise ConfigError(f"--cross-attn-heads {heads} does not divide --embedding-dim {self.model.embedding_dim}")
 
     def _check_transfer(self) -> None:
         objective, transfer = self.objective, self.transfer

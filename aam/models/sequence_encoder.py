@@ -75,7 +75,8 @@ class SequenceEncoder(nn.Module):
         corruption = corruption or Corruption()
         if asv_vectors_UD is None:
             tokens_UL = apply_mask(batch.tokens_UL, corruption.masked_UL)
-            asv = self.asv_encoder(tokens_UL, batch.bases, with_patches=self.supervision.nucleotides)
+            is_asked = self.supervision.nucleotides and corruption.masked_M is not None
+            asv = self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked)
         else:
             asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
         sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS, batch.layout)

@@ -16,7 +16,7 @@ from aam.data.target_fit import TargetRules, fit_targets
 from aam.data.targets import Kind, Targets, joint_levels
 from aam.errors import InputError
 from aam.files.run_log import say
-from aam.files.text import listed, shorten
+from aam.files.text import listed, plural, shorten
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,6 +93,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     rules = target_rules(config)
     levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
     targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
+    _check_activation(config, targets, study, sheet.source)
     spec = covariates = None
     if config.covariates.columns:
         spec = CovariateSpec.fit(config.covariates, sheet, split.train)
@@ -108,6 +109,17 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
         covariates=covariates,
         weight_N=_weights(config, study, sheet, split.train),
     )
+
+
+def _check_activation(config: TrainConfig, targets: Targets, study: Study, source: str) -> None:
+    """Refuse a head whose predictions cannot reach the targets."""
+    activation = config.head.output_activation
+    for column in targets.columns if activation != "none" else ():
+        values = study.targets[column]
+        below = int((values < 0).sum())
+        if below:
+            problem = f"column '{shorten(column)}': {plural(below, 'value')} below 0 (smallest {np.nanmin(values):g})"
+            raise InputError(source, problem, f"--output-activation {activation} cannot reach them: leave it out")
 
 
 def target_request(config: TrainConfig) -> TargetRequest:

@@ -186,7 +186,8 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     resolved = replace(config, **values)
     _check_objective(resolved, facts)
     _check_metric(resolved, facts)
-    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in reasons.items())
+    told = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
+    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in told.items())
     return Plan(resolved, facts.num_train, steps, total, lines)
 
 
@@ -260,6 +261,9 @@ def _derive_target(config: TrainConfig, fill: Any) -> None:
     )
     why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
     fill("target_transform", config.target_transform, why or "suits most targets")
+    heads, width = config.covariates.cross_attn_heads, config.model.embedding_dim
+    if heads is not None and width % heads:
+        raise ConfigError(f"--cross-attn-heads {heads} does not divide the width of {width} (--embedding-dim)")
     told = bool(config.covariates.columns)
     fill("target_layer_norm", told, "covariates are fused in" if told else "the sample's vector is normalised already")
 
