@@ -204,7 +204,7 @@ def table(results: dict[tuple[str, str], Measured]) -> str:
             rows.append([name, reads, found["failed"], "", "", ""])
             continue
         beside = results.get((PLAIN, reads), {})
-        ratio = beside["seconds"] / found["seconds"] if "seconds" in beside and name != PLAIN else None
+        ratio = beside["seconds"] / found["seconds"] if "seconds" in beside and name not in (PLAIN, WHOLE) else None
         cells = [number(found["seconds"], 3), str(found["runs"]), number(found.get("gigabytes")), number(ratio, 0)]
         rows.append([name, reads, *cells])
     return common.markdown_table(HEADER, rows)

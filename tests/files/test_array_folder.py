@@ -34,6 +34,14 @@ def test_arrays_are_mapped_and_cannot_be_written(folder: Path) -> None:
         counts[0] = 7
 
 
+def test_arrays_that_may_be_written_never_reach_the_folder(folder: Path) -> None:
+    counts = read_folder(folder, writable=True).arrays["counts"]
+    assert isinstance(counts, np.memmap)
+    counts[0] = 7
+    counts.flush()
+    assert read_folder(folder).arrays["counts"].tolist() == list(range(1000))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_truncation_is_seen(folder: Path, name: str) -> None:
     whole = (folder / name).read_bytes()

@@ -15,6 +15,7 @@ from aam.data.batch import Batch
 from aam.data.sampler import ResumableLoader
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import logging_to_terminal
+from aam.models import vector_store
 from aam.models.embedding_cache import encode_samples
 from aam.models.sample_store import SampleParts, in_memory, on_disk
 from aam.training import frozen, kept_draws, probe
@@ -222,3 +223,28 @@ def test_what_cannot_be_kept_is_encoded_by_the_model(
         batch = next(iter(loader))
         assert batch.vector_BD is None
         assert len(batch.asvs_U) > 0
+
+
+def test_vectors_from_the_cache_prepare_the_same_run_to_the_bit(
+    study: Path,
+    encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AAM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(vector_store, "SECONDS_WORTH_KEEPING", 0)
+    runs = []
+    for cache, words in ((False, "encoded "), (True, "encoded "), (True, "vectors of ")):
+        with logging_to_terminal():
+            runs.append(prepare(study, encoder, cache=cache))
+        said = capsys.readouterr().out.splitlines()
+        assert [line for line in said if line.startswith(words) and ("once in" in line or "from the cache in" in line)]
+        assert bool(list(tmp_path.glob("vectors-*"))) == cache
+    first = runs[0]
+    assert first.frozen_vectors_AD is not None
+    for other in runs[1:]:
+        assert other.frozen_vectors_AD is not None
+        assert torch.equal(other.frozen_vectors_AD, first.frozen_vectors_AD)
+        for name, weight in first.model.state_dict().items():
+            assert torch.equal(other.model.state_dict()[name], weight), name
