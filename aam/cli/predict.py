@@ -70,7 +70,9 @@ def _draws(
 
     options = config.predict
     loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)
-    interpreter = Interpreter(models, study, sampling, loading, choose_device(options.device), covariates)
+    interpreter = Interpreter(
+        models, study, sampling, loading, choose_device(options.device), covariates, config.table.cache
+    )
     draws = predict_in_draws(interpreter, np.arange(len(study)), options.prediction_passes, SAMPLES_AT_ONCE)
     total = -(-len(study) // SAMPLES_AT_ONCE)
     console = Console(stderr=True)

@@ -61,6 +61,11 @@ class CovariateOptions(Section):
         of_hierarchies = [name for chain in self.hierarchies for name in chain]
         return tuple(dict.fromkeys([*self.categorical_columns, *of_hierarchies, *self.numeric_columns]))
 
+    @property
+    def read_asvs(self) -> bool:
+        """Whether covariates ask the sample's ASVs, so that the sample's vector is not enough."""
+        return bool(self.columns) and self.categorical_fusion in READS_ASVS
+
     def check(self) -> None:
         """Refuse options that say nothing, or two things, of a column."""
         for chain in self.hierarchies:

@@ -21,9 +21,9 @@ from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split
 from aam.data.study import Study, load_study
 from aam.models.description import ModelDescription
-from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.models.vector_store import stored_asvs
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Interpreter:
         Where to compute.
     covariates
         What is known of the samples besides, where the models were told.
+    cache
+        Keep the ASVs' vectors for the next start.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class Interpreter:
         options: LoaderOptions,
         device: torch.device,
         covariates: Covariates | None = None,
+        cache: bool = False,
     ) -> None:
         self.models = [model.to(device).eval() for model in models]
         self.device = device
-        self.vectors_AD = [encode_asvs(encoder_of(model).asv_encoder, study.tokens, device) for model in models]
+        encoders = [encoder_of(model).asv_encoder for model in self.models]
+        self.vectors_AD = [stored_asvs(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
         nobody = np.empty(0, dtype=np.int64)
         collate = Collate.of(study, ObjectiveTargets(), covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
@@ -99,7 +103,7 @@ class Interpreter:
                 encoded = model(on_device, None, vectors_AD[on_device.asvs_U])
                 vectors_BD.append(encoded.sample.sample_BD.float().cpu().numpy())
                 if isinstance(model, SequencePredictor):
-                    learned.append(model.predict(encoded).double().cpu().numpy())
+                    learned.append(model.outputs(encoded).double().cpu().numpy())
             yield Output(batch.rows_B.numpy(), vectors_BD[0], np.mean(learned, axis=0) if learned else None)
 
 

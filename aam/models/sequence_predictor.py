@@ -81,11 +81,6 @@ class SequencePredictor(nn.Module):
         """What is predicted."""
         return self.plan.targets
 
-    @property
-    def reads_asvs(self) -> bool:
-        """Whether the covariates look at the sample's ASVs, so that the sample's vector is not enough."""
-        return self.fusion is not None and self.fusion.reads_asvs
-
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
     ) -> Encoded:

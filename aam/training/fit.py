@@ -100,16 +100,17 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     started, meter = time.monotonic(), PeakMeter(prepared.device)
     with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
-        trainer.fit(module, *frozen.loaders(prepared, run.path, _reads_asvs(prepared)), ckpt_path=checkpoint)
+        trainer.fit(module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint)
     seconds = time.monotonic() - started
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, meter.stop(), signals.received)
     say(*_outcome(fitted, prepared))
     return fitted
 
 
-def _reads_asvs(prepared: Prepared) -> bool:
+def _read_asvs(prepared: Prepared) -> bool:
     """Whether the targets' head needs the ASVs of a sample, and not only its vector."""
-    return isinstance(prepared.model, SequencePredictor) and prepared.model.reads_asvs
+    config = prepared.plan.config
+    return isinstance(config, TrainConfig) and config.covariates.read_asvs
 
 
 def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:

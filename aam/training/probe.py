@@ -61,12 +61,16 @@ def settle_memory(
         weights = num_parameters(build(plan.config))
     estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, bytes_in_use(device))
     steps = StepProbes(plan, data, build, device, worst)
-    kept = kept_in_memory(plan.config, data) if plan.is_frozen and device.type == "cpu" else 0
+    kept = _kept_in_memory(plan, data) if plan.is_frozen and device.type == "cpu" else 0
     memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory) - kept, steps)
     memory = dataclasses.replace(memory, expected=memory.expected + kept, limit=memory.limit + kept)
     layout = memory.layout
     settled = with_layout(plan, layout.batch_size, layout.accumulation, layout.model_changes)
     return settled, memory
+
+
+def _kept_in_memory(plan: Plan[Any], data: StudyDataModule) -> int:
+    return kept_in_memory(plan.config, data, plan.config.covariates.read_asvs)
 
 
 def setting_of(plan: Plan[Any], device: str) -> Setting:
