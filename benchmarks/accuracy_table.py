@@ -41,9 +41,16 @@ def pooled(folds: Sequence[Predictions], groups: Mapping[str, str]) -> Predictio
         predicted=np.concatenate([fold.predicted for fold in folds]),
         classes=first.classes,
         probabilities=np.concatenate(probabilities) if probabilities else None,
+        low=_together([fold.low for fold in folds]),
+        high=_together([fold.high for fold in folds]),
         groups=np.array([groups[sample_id] for sample_id in ids], dtype=object),
     )
     return found.select(np.argsort(ids.astype(str), kind="stable"))
+
+
+def _together(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    present = [part for part in parts if part is not None]
+    return np.concatenate(present) if len(present) == len(parts) else None
 
 
 def summarise(results: Mapping[str, Result], groups: Mapping[str, str], reference: str) -> dict[str, Any]:
