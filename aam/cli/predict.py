@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from aam.config import PredictConfig
-from aam.errors import CheckpointError, InputError
+from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
 from aam.files.text import listed, plural
 
@@ -98,16 +98,16 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
 
     Raises
     ------
+    ConfigError
+        If the model needs columns of the sheet, and there is no sheet.
     InputError
-        If the model needs columns of the sheet, and there is no sheet or no such column.
+        If there is no such column.
     """
     from aam.data.metadata import Metadata, read_metadata
 
     needed = description.needed_columns
     if path is None and needed:
-        raise InputError(
-            "--metadata", "is needed: the model was told of samples", f"give a sample sheet with {listed(needed, 6)}"
-        )
+        raise ConfigError(f"--metadata is needed: the model reads {listed(needed, 6)} of the sample sheet")
     if path is None:
         return Metadata("", study.sample_ids, {}, ())
     sheet = read_metadata(path)
