@@ -174,7 +174,7 @@ def coverage_curve(found: Sequence[Coverage]) -> Figure:
         axes.set(xlabel="promised share", ylabel="share of truths held", title="Promised and held")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="lower right")
     return figure
 
 
