@@ -19,7 +19,7 @@ from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, Pearson
 from aam.data.alphabet import NUM_BASES
 from aam.data.targets import Targets, metric_endings
 from aam.models.heads import Comparison, Head
-from aam.training.plan import UNITLESS_METRICS
+from aam.training.metric_names import UNITLESS_METRICS
 
 ROUNDING = 1e-13
 TARGET = "target"

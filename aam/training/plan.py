@@ -12,8 +12,8 @@ from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.epoch import num_steps
-from aam.data.targets import metric_endings
 from aam.errors import ConfigError
+from aam.training.metric_names import check_metric, higher_is_better
 from aam.training.plan_heads import derive_heads
 
 if TYPE_CHECKING:
@@ -21,26 +21,6 @@ if TYPE_CHECKING:
     from aam.data.study import Study
 
 ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
-
-HIGHER_IS_BETTER = frozenset(
-    {
-        "r2",
-        "spearman",
-        "accuracy",
-        "balanced_accuracy",
-        "f1",
-        "auroc",
-        "distance_correlation",
-        "nucleotide_accuracy",
-        "count_correlation",
-        "faith_pd_correlation",
-        "taxonomy_accuracy",
-    }
-)
-LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse", "distance_mae"})
-UNITLESS_METRICS = ("r2", "spearman")
-REGRESSION_METRICS = frozenset({"mae", "rmse", "r2", "spearman"})
-CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auroc"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +94,7 @@ class Plan(Generic[ConfigT]):
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the best metric is better."""
-        name = self.config.optim.best_metric or ""
-        return name in HIGHER_IS_BETTER or name.startswith(tuple(f"{metric}_" for metric in UNITLESS_METRICS))
+        return higher_is_better(self.config.optim.best_metric or "")
 
     @property
     def monitor(self) -> str:
@@ -185,7 +164,7 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
         reasons["rarefy_depth"] = "keeps 95% of the samples, 5,000 at most"
     resolved = replace(config, **values)
     _check_objective(resolved, facts)
-    _check_metric(resolved, facts)
+    check_metric(resolved, has_taxonomy=facts.has_taxonomy)
     told = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
     lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in told.items())
     return Plan(resolved, facts.num_train, steps, total, lines)
@@ -286,35 +265,3 @@ def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) ->
         raise ConfigError(f"--encoder-type {kind} needs --tree (or --distances); without one try bray_curtis")
     if kind == "taxonomy" and not facts.has_taxonomy:
         raise ConfigError("--encoder-type taxonomy needs --taxonomy")
-
-
-def _check_metric(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:
-    name = config.optim.best_metric or ""
-    objective = config.objective
-    logged = {"val_loss"}
-    if isinstance(config, TrainConfig):
-        logged |= _target_metrics(config)
-    if objective.nuc_penalty:
-        logged.add("nucleotide_accuracy")
-    if objective.count_penalty:
-        logged.add("count_correlation")
-    if objective.penalty and objective.encoder_type:
-        logged |= _metrics_of(objective.encoder_type, facts)
-    if name not in logged:
-        raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
-
-
-def _target_metrics(config: TrainConfig) -> set[str]:
-    """Those of the one target; of several numbers each one's own, and the means of those that have no unit."""
-    endings = metric_endings(config.target.metadata_column)
-    names = CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
-    own = {name + ending for name in names for ending in endings}
-    return own if len(endings) == 1 else own | set(UNITLESS_METRICS)
-
-
-def _metrics_of(encoder_type: str, facts: StudyFacts) -> set[str]:
-    own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
-    if encoder_type == "combined":
-        taxonomy = {"taxonomy_accuracy"} if facts.has_taxonomy else set()
-        return {"distance_correlation", "distance_mae", "faith_pd_correlation"} | taxonomy
-    return own.get(encoder_type, {"distance_correlation", "distance_mae"})
