@@ -7,8 +7,10 @@ model or about the distribution of its errors, only that new samples come from w
 Samples of one group (a subject, say) resemble each other, and new samples come from new groups. So each of the ``K``
 groups weighs ``1 / (K + 1)``, shared by its samples, and the last ``1 / (K + 1)`` lies at infinity, for the group that
 is to come (hierarchical conformal prediction). Where each sample is a group of its own, this is plain split conformal
-prediction. The promise holds for a random sample of a random new group; it is on average over samples, and not for
-each kind of sample alone. Samples that also chose the model's best epoch make it slightly optimistic.
+prediction. With few groups nothing can be promised (90 % needs 9 of them); then the same quantile is taken without the
+weight at infinity, and is an estimate. The promise holds for a random sample of a random new group; it is on average
+over samples, and not for each kind of sample alone. Samples that also chose the model's best epoch make it slightly
+optimistic.
 
 Own code, since no kept library weighs groups for the sake of new ones: those of crepes (0.9) are categories that are
 known beforehand, calibrated apart; those of MAPIE (1.6) keep its folds apart, and it wants the estimator. What is left
@@ -55,6 +57,8 @@ class Calibration:
         The samples that they come from.
     num_groups
         Their ``K`` groups; the number of samples, where each stands for itself.
+    level
+        The coverage that it is made for.
     """
 
     kind: Literal["numbers", "quantiles", "classes"]
@@ -62,6 +66,7 @@ class Calibration:
     weights: tuple[float, ...]
     num_samples: int
     num_groups: int
+    level: float = 0.9
 
     def threshold(self, level: float) -> float:
         """The least score that the share ``level`` of all weight does not exceed: the conformal quantile.
@@ -82,14 +87,24 @@ class Calibration:
 
     def is_guaranteed(self, level: float) -> bool:
         """Whether there are enough groups to promise that new truths are held with this level."""
-        return math.isfinite(self.threshold(level))
+        return self.is_promise and math.isfinite(self.threshold(level))
+
+    @property
+    def is_promise(self) -> bool:
+        """Whether there are enough groups for the level that it is made for. If not, reaches are estimates."""
+        return self.num_groups >= groups_needed(self.level)
 
     def reach(self, level: float) -> float:
-        """The threshold, or the worst score that was seen where the level cannot be promised.
+        """How bad a prediction may be to lie within the level.
 
-        The worst score is the only finite choice that never makes a higher level narrower than a lower one.
+        It is the threshold, and the worst score that was seen for levels above all that can be promised. Where even
+        the level that it is made for cannot be promised, it is the same quantile without the weight at infinity, for
+        all levels alike: an estimate, which a promise from few groups would make several times too wide.
         """
-        return min(self.threshold(level), self.scores[-1])
+        if self.is_promise:
+            return min(self.threshold(level), self.scores[-1])
+        share = np.cumsum(self.weights) / sum(self.weights)
+        return self.scores[min(int(np.searchsorted(share, level - ROUNDING)), len(self.scores) - 1)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -108,7 +123,9 @@ def groups_needed(level: float) -> int:
     return max(1, math.ceil(level / (1 - level) - ROUNDING))
 
 
-def calibrate_numbers(observed_N: np.ndarray, predicted_N: np.ndarray, groups: np.ndarray | None) -> Calibration:
+def calibrate_numbers(
+    observed_N: np.ndarray, predicted_N: np.ndarray, groups: np.ndarray | None, level: float = 0.9
+) -> Calibration:
     """Score single predicted numbers by the size of their errors.
 
     Parameters
@@ -117,12 +134,14 @@ def calibrate_numbers(observed_N: np.ndarray, predicted_N: np.ndarray, groups: n
         Held-out samples, in the space that the model learns; samples without a value are left out beforehand.
     groups
         Group of each sample; None where each stands for itself.
+    level
+        The coverage that it is made for.
     """
-    return _calibrate("numbers", np.abs(_precise(observed_N) - _precise(predicted_N)), groups)
+    return _calibrate("numbers", np.abs(_precise(observed_N) - _precise(predicted_N)), groups, level)
 
 
 def calibrate_quantiles(
-    observed_N: np.ndarray, low_N: np.ndarray, high_N: np.ndarray, groups: np.ndarray | None
+    observed_N: np.ndarray, low_N: np.ndarray, high_N: np.ndarray, groups: np.ndarray | None, level: float = 0.9
 ) -> Calibration:
     """Score pairs of predicted quantiles by how far the truth lies outside of them (below zero: inside).
 
@@ -133,7 +152,7 @@ def calibrate_quantiles(
     low_N, high_N
         Two quantiles that the model predicts. Any two are valid; the intervals are the narrowest where they are near
         those of the level.
-    groups
+    groups, level
         As in :func:`calibrate_numbers`.
 
     Notes
@@ -141,10 +160,14 @@ def calibrate_quantiles(
     Equation 6 of Romano, Patterson, Candes (2019).
     """
     observed_N = _precise(observed_N)
-    return _calibrate("quantiles", np.maximum(_precise(low_N) - observed_N, observed_N - _precise(high_N)), groups)
+    return _calibrate(
+        "quantiles", np.maximum(_precise(low_N) - observed_N, observed_N - _precise(high_N)), groups, level
+    )
 
 
-def calibrate_classes(probabilities_NC: np.ndarray, codes_N: np.ndarray, groups: np.ndarray | None) -> Calibration:
+def calibrate_classes(
+    probabilities_NC: np.ndarray, codes_N: np.ndarray, groups: np.ndarray | None, level: float = 0.9
+) -> Calibration:
     """Score probabilities by what the true class lacks to 1.
 
     This score (LAC) gives the smallest sets of all that hold the truth at a level (Sadinle, Lei, Wasserman 2019). Its
@@ -158,11 +181,11 @@ def calibrate_classes(probabilities_NC: np.ndarray, codes_N: np.ndarray, groups:
         Of held-out samples.
     codes_N
         Their true classes, as columns of the probabilities.
-    groups
+    groups, level
         As in :func:`calibrate_numbers`.
     """
     true_N = np.take_along_axis(_precise(probabilities_NC), np.asarray(codes_N)[:, None], axis=1)[:, 0]
-    return _calibrate("classes", 1 - true_N, groups)
+    return _calibrate("classes", 1 - true_N, groups, level)
 
 
 def interval(calibration: Calibration, predicted_B: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +261,7 @@ def class_sets(calibration: Calibration, probabilities_BC: np.ndarray, level: fl
 
 
 def _calibrate(
-    kind: Literal["numbers", "quantiles", "classes"], scores_N: np.ndarray, groups: np.ndarray | None
+    kind: Literal["numbers", "quantiles", "classes"], scores_N: np.ndarray, groups: np.ndarray | None, level: float
 ) -> Calibration:
     assert len(scores_N) > 0
     assert np.isfinite(scores_N).all()
@@ -254,6 +277,7 @@ def _calibrate(
         weights=tuple(weights.tolist()),
         num_samples=num_samples,
         num_groups=len(sizes_K),
+        level=level,
     )
 
 

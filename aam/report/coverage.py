@@ -243,8 +243,8 @@ def _few_words(calibration: Calibration, level: float, group_column: str | None)
     name = group_column or "sample"
     what = "sets" if calibration.kind == "classes" else "widths"
     return (
-        f"This is a guess and no guarantee: {plural(calibration.num_groups, name)} set the {what}, and a share of "
-        f"{_exact_percent(level)} needs {groups_needed(level):,} or more. The worst prediction among them stands in."
+        f"This is an estimate and no guarantee: {plural(calibration.num_groups, name)} set the {what}, and a share of "
+        f"{_exact_percent(level)} needs {groups_needed(level):,} or more."
     )
 
 

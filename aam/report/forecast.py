@@ -88,7 +88,7 @@ class Forecast:
         truth_BT = self.targets.encode(samples.observed, samples.level_B)
         groups = samples.groups
         if self.targets.kind == "classification":
-            return (calibrate_classes(learned, truth_BT[:, 0], groups),)
+            return (calibrate_classes(learned, truth_BT[:, 0], groups, self.level),)
         found = []
         for place in range(len(self.targets)):
             truth_B, said = truth_BT[:, place].astype(np.float64), learned[:, place]
@@ -97,9 +97,9 @@ class Forecast:
                 return ()
             of_known = None if groups is None else groups[known]
             if self.quantiles:
-                found.append(calibrate_quantiles(truth_B[known], said[known, 0], said[known, -1], of_known))
+                found.append(calibrate_quantiles(truth_B[known], said[known, 0], said[known, -1], of_known, self.level))
             else:
-                found.append(calibrate_numbers(truth_B[known], said[known], of_known))
+                found.append(calibrate_numbers(truth_B[known], said[known], of_known, self.level))
         return tuple(found)
 
     def predictions(self, learned: np.ndarray, samples: Samples) -> list[Predictions]:

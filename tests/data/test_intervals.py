@@ -23,8 +23,8 @@ from aam.data.intervals import (
 REPETITIONS = 1500
 
 
-def of_scores(scores: np.ndarray, groups: np.ndarray | None = None) -> Calibration:
-    return calibrate_numbers(scores, np.zeros(len(scores)), groups)
+def of_scores(scores: np.ndarray, groups: np.ndarray | None = None, level: float = 0.9) -> Calibration:
+    return calibrate_numbers(scores, np.zeros(len(scores)), groups, level)
 
 
 def standard_errors(held: list[float], level: float) -> float:
@@ -64,9 +64,9 @@ def test_a_level_beyond_the_groups_is_no_promise() -> None:
 @pytest.mark.parametrize(("level", "needed"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.01, 1)])
 def test_as_many_groups_as_needed_are_enough(level: float, needed: int) -> None:
     assert groups_needed(level) == needed
-    assert of_scores(np.arange(1.0, needed + 1)).is_guaranteed(level)
+    assert of_scores(np.arange(1.0, needed + 1), level=level).is_guaranteed(level)
     if needed > 1:
-        assert not of_scores(np.arange(1.0, needed)).is_guaranteed(level)
+        assert not of_scores(np.arange(1.0, needed), level=level).is_guaranteed(level)
 
 
 def test_groups_share_their_weight() -> None:
@@ -78,7 +78,10 @@ def test_groups_share_their_weight() -> None:
     assert (calibration.num_samples, calibration.num_groups) == (7, 3)
     assert [calibration.threshold(level) for level in (0.18, 0.2, 0.44, 0.5, 0.69, 0.75)] == [3, 4, 6, 6, 8, 8]
     assert calibration.threshold(0.76) == math.inf
-    assert calibration.reach(0.76) == 8
+    # of what is seen alone, for want of groups: 12, 11 and 7 of 12 twelfths are not above 8, 6 and 5
+    assert [calibration.reach(level) for level in (11.1 / 12, 11 / 12, 7.1 / 12, 7 / 12)] == [8, 6, 6, 5]
+    for_two_thirds = of_scores(scores, np.array(list("aaaabbc"), dtype=object), level=2 / 3)
+    assert [for_two_thirds.reach(level) for level in (0.5, 0.69, 0.76)] == [6, 8, 8]
 
 
 def test_groups_of_one_sample_are_no_groups() -> None:

@@ -145,8 +145,7 @@ def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
     found = [intervals(held_of(38, 40))]
     text = coverage_section(found, calibration, 0.9, part="test", group_column="subject").text
     assert text[2] == (
-        "This is a guess and no guarantee: 5 subjects set the widths, and a share of 90 % needs 9 or more. The worst "
-        "prediction among them stands in."
+        "This is an estimate and no guarantee: 5 subjects set the widths, and a share of 90 % needs 9 or more."
     )
     assert not [line for line in words(found) if "no guarantee" in line]
 
