@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +19,7 @@ from aam.data.simulate import simulate_study
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+CHAPTERS = ("docs/supervised.md", "docs/certainty.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {
     "--epochs": "1",
@@ -28,6 +30,8 @@ SMALL_TRAINING = {
     "--rarefy-depth": "200",
 }
 SMALL = {"pretrain": SMALL_TRAINING, "train": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
+ALONE = {"train": ("--no-forest-baseline", "--no-report")}
+PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
 
 
 class Command(NamedTuple):
@@ -57,14 +61,20 @@ def exit_code(words: list[str]) -> object:
         return end.code or 0
 
 
-def run_all(document: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """Run a document's marked commands one after the other, small; returns what they printed."""
+def run_all(
+    document: str, capsys: pytest.CaptureFixture[str], further: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> str:
+    """Run a document's marked commands one after the other, small; returns what they printed.
+
+    ``further`` are words to add to a command of a name.
+    """
     said = ""
     for command in COMMANDS:
         if command.document != document or not command.is_run:
             continue
         small = {name: value for name, value in SMALL.get(command.words[0], {}).items() if name not in command.words}
-        code = exit_code([*command.words, *(word for pair in small.items() for word in pair)])
+        added = [*(word for pair in small.items() for word in pair), *further.get(command.words[0], ())]
+        code = exit_code([*command.words, *added])
         output = capsys.readouterr()
         assert code == 0, f"aam {shlex.join(command.words)}\n{output.err}"
         said += output.out + output.err
@@ -90,10 +100,10 @@ def test_command_is_accepted(
 
 def make_run_configuration(path: Path) -> None:
     """The configuration of an earlier run, where a command continues or repeats one."""
-    folder = path.parent if path.suffix else path
-    folder.mkdir(parents=True)
+    file = path if path.suffix else path / "config.yaml"
+    file.parent.mkdir(parents=True)
     lines = ("command: train", "table: [t.biom]", "metadata: m.tsv", "metadata_column: age", "output_dir: runs/age")
-    (folder / "config.yaml").write_text("\n".join(lines) + "\n")
+    file.write_text("\n".join(lines) + "\n")
 
 
 def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +131,72 @@ def test_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert (tmp_path / name).is_file(), name
 
 
+def chapter_sample(number: int, simulated: dict[str, str]) -> dict[str, str]:
+    """A row of the chapters' sample sheet; a third of the samples has no ``bmi``."""
+    age, city = 80 * float(simulated["gradient"]), number % 6
+    return {
+        "sample-id": simulated["sample-id"],
+        "age": f"{age:g}",
+        "bmi": "" if number % 3 == 0 else f"{20 + age / 10:g}",
+        "ph": f"{5 + number % 7 / 2}",
+        "depth": f"{1 + number % 11}",
+        "site": simulated["group"],
+        "season": f"season_{number % 4}",
+        "lab": f"lab_{number % 2}",
+        "city": f"city_{city}",
+        "state": f"state_{city // 2}",
+        "country": f"country_{city // 4}",
+        "subject": simulated["subject"],
+    }
+
+
+def make_chapter_study(folder: Path) -> None:
+    """The files that the chapters' commands read, with all columns of their sample sheet."""
+    study = folder / "study"
+    simulate_study(
+        SimulateOptions(output_dir=study, samples=48, asvs=40, asvs_per_sample=15.0, reads=800, progress=False)
+    )
+    rows = [line.split("\t") for line in (study / "metadata.tsv").read_text().splitlines()]
+    samples = [chapter_sample(number, dict(zip(rows[0], row, strict=True))) for number, row in enumerate(rows[1:])]
+    lines = ["\t".join(cells) for cells in (samples[0], *(sample.values() for sample in samples))]
+    (folder / "samples.tsv").write_text("\n".join(lines) + "\n")
+    for name in ("table.biom", "new-samples.biom"):
+        shutil.copy(study / "table.biom", folder / name)
+
+
+def header_of(path: Path) -> list[str]:
+    with path.open() as file:
+        return file.readline().rstrip("\n").split("\t")
+
+
+def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    make_chapter_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for document in CHAPTERS:
+        run_all(document, capsys, ALONE)
+    assert header_of(tmp_path / "runs/age-bmi/val_predictions.tsv") == [
+        "sample_id",
+        *(f"{name}_{column}" for column in ("age", "bmi") for name in PREDICTED),
+        "group",
+    ]
+    assert header_of(tmp_path / "runs/age-quantiles/val_predictions.tsv") == [
+        "sample_id",
+        *PREDICTED,
+        *("quantile_0.05", "quantile_0.5", "quantile_0.95"),
+    ]
+    assert header_of(tmp_path / "runs/site/val_predictions.tsv")[-1] == "prediction_set"
+    assert header_of(tmp_path / "age.tsv") == ["sample_id", *PREDICTED[1:], "observed"]
+    assert (tmp_path / "runs/age/coverage.json").is_file()
+    widths = [mean_width(tmp_path / name) for name in ("runs/age/test_predictions.tsv", "age-intervals.tsv")]
+    assert widths[0] > widths[1] > 0
+
+
+def mean_width(path: Path) -> float:
+    names, *rows = (line.split("\t") for line in path.read_text().splitlines())
+    low, high = (names.index(f"predicted_{end}") for end in ("low", "high"))
+    return sum(float(row[high]) - float(row[low]) for row in rows) / len(rows)
+
+
 def test_commands_are_found() -> None:
     assert {"check", "pretrain", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md"}
+    assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md", *CHAPTERS}

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from aam import config
+from aam.cli.covariate_help import COVARIATE_HELP_FLAG
 from aam.config.option import fields, flag, is_switch
+from aam.config.target import HeadOptions, LossOptions, TargetOptions
+from aam.config.train import EvaluationOptions, TransferOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+PLACE = re.compile(r"\]\(([^)#]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-]*\*)")
-GENERAL_FLAGS = {"--help", "--version", "--config", "--print-config"}
+GENERAL_FLAGS = {"--help", "--version", "--config", "--print-config", COVARIATE_HELP_FLAG}
+SUPERVISED = (
+    TargetOptions,
+    HeadOptions,
+    LossOptions,
+    config.CovariateOptions,
+    TransferOptions,
+    EvaluationOptions,
+)
 COMMANDS = [getattr(config, name) for name in config.__all__ if name.endswith("Config")]
 
 
@@ -30,6 +44,8 @@ def known_flags() -> set[str]:
             known |= {flag(name) for name in names}
             if is_switch(hint):
                 known |= {flag(f"no_{name}") for name in names}
+            if field.metadata["negative"]:
+                known.add(flag(field.metadata["negative"]))
     return known
 
 
@@ -46,6 +62,31 @@ def written_flags(path: Path) -> set[str]:
 def test_links_lead_to_files(path: Path) -> None:
     targets = [target for target in LINK.findall(path.read_text()) if "://" not in target]
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_guide_and_chapters_explain_each_supervised_option() -> None:
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("guide.md", "supervised.md", "certainty.md"))
+    said = set(FLAG.findall(text))
+    own = {field.name for section in SUPERVISED for field in dataclasses.fields(section)}
+    names_of = {
+        field.name: {flag(name) for name in (field.name, f"no_{field.name}", field.metadata["negative"]) if name}
+        for _, field, _ in fields(config.TrainConfig)
+        if field.name in own
+    }
+    assert [name for name, names in names_of.items() if not names & said] == []
+
+
+def places_of(path: Path) -> set[str]:
+    """What a link may name behind ``#``: the headings, as GitHub spells them."""
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(path.read_text()))
+    return {word.replace(" ", "-") for word in words}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_lead_to_headings(path: Path) -> None:
+    links = [(target, place) for target, place in PLACE.findall(path.read_text()) if "://" not in target]
+    files = {target: path.parent / target if target else path for target, _ in links}
+    assert [(target, place) for target, place in links if place not in places_of(files[target])] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
