@@ -1,4 +1,4 @@
-"""`aam train --cv`: a model for each fold, in a run directory of its own, and one report for all.
+"""`aam train --cv`: a model (or an ensemble) for each fold, in a run directory of its own, and one report for all.
 
 The run directory holds ``folds/NAME/``, each an ordinary and complete run of ``aam train`` on the lists of samples in
 ``lists/NAME/``; the random forests' predictions in ``forests/NAME.tsv``; and the results of all folds together. A fold
@@ -8,47 +8,39 @@ of repeat ``r`` (from 1) has the seed of the run + ``r`` - 1: the folds of one r
 from __future__ import annotations
 
 import shlex
-import shutil
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 import numpy as np
 
-from aam.cli.fold_runs import (
-    FOLDS,
-    FORESTS,
-    LISTS,
-    FoldRun,
+from aam.cli.ensemble import train_one_or_several
+from aam.cli.fold_runs import FOLDS, FORESTS, LISTS, FoldRun, fit_forest_of, fold_runs
+from aam.cli.options import config_text
+from aam.cli.running import command_line, taken_directory
+from aam.cli.sub_runs import (
     check_lists,
-    fit_forest_of,
-    fold_runs,
-    resumed,
+    in_turn,
+    nothing_left_of_a_false_start,
+    stopped_in_order,
+    train_sub_run,
     write_lists,
 )
-from aam.cli.options import config_text
-from aam.cli.running import command_line, train_into_directory
 from aam.config import TrainConfig, replace, to_flat
+from aam.data.covariates import CovariateSpec
 from aam.data.describe import describe
-from aam.data.folds import FoldOptions, make_folds
+from aam.data.folds import Fold, FoldOptions, make_folds
 from aam.data.study import Study, load_study
 from aam.data.target_fit import fit_targets
 from aam.data.targets import Targets, joint_levels
-from aam.errors import AamError, PreemptedError
+from aam.errors import InputError
 from aam.files.atomic import write_text
-from aam.files.run_directory import RunDirectory, environment, open_run
-from aam.files.run_log import logging_to_file, logging_to_terminal, say
-from aam.report.words import duration
+from aam.files.run_directory import RunDirectory, environment
+from aam.files.run_log import logging_to_terminal, say
 from aam.training.inputs import target_request, target_rules
-from aam.training.prepare import prepare_training
-from aam.training.record import DATA, check_inputs_unchanged, input_records, study_record
+from aam.training.record import DATA, input_records, study_record
 
 FINAL = "final_model.yaml"
-PREDICTIONS = {"model": "cv_predictions.tsv", "forest": "cv_forest_predictions.tsv"}
+PREDICTIONS, FOREST_PREDICTIONS = "cv_predictions.tsv", "cv_forest_predictions.tsv"
 METRICS = "cv_metrics.tsv"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def cross_validate(config: TrainConfig) -> None:
@@ -66,28 +58,29 @@ def cross_validate(config: TrainConfig) -> None:
     PreemptedError
         If a signal stopped it; with how to go on.
     """
-    options = config.run
-    resume = options.resume_from is not None
-    with (
-        logging_to_terminal(),
-        open_run(options.output_dir, resume=resume, overwrite=options.overwrite) as run,
-        logging_to_file(run.log),
-    ):
-        say(f"$ {command_line()}")
-        if resume:
-            check_inputs_unchanged(config, run)
+    with logging_to_terminal(), taken_directory(config, command_line()) as run:
         study = load_study(config.table, config.study, config.sampling, target_request(config))
-        targets, runs = _plan(config, study, run)
-        say(*describe(study), _folds_line(config, runs))
-        if resume and (run.path / DATA).exists():
+        targets, folds = _plan(config, study, run)
+        runs = [fold.sub for fold in folds]
+        say(*describe(study), _folds_line(config, folds))
+        if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(runs)
         else:
-            _write_plan(config, study, targets, run, runs)
-        with _nothing_left_of_a_false_start(run, runs):
-            _run_folds(config, study, targets, run, runs)
-        with _stopped_in_order(run, "after the last fold"):
-            _finish(config, targets, run, runs)
-        run.finish({"folds": len(runs)})
+            _write_plan(config, study, targets, run, folds)
+
+        def train_and_compare(place: int) -> bool:
+            fold = folds[place]
+            is_new = train_sub_run(fold.config(config), fold.sub, train_one_or_several)
+            if config.evaluation.forest_baseline and not fold.forest.exists():
+                fit_forest_of(fold, study, targets, config)
+                return True
+            return is_new
+
+        with nothing_left_of_a_false_start(run, runs, (FOLDS, LISTS, FORESTS, FINAL, DATA, run.config.name)):
+            in_turn(run, runs, "fold", train_and_compare)
+        with stopped_in_order(run, "after the last fold"):
+            _finish(config, targets, run, folds)
+        run.finish({"folds": len(folds)})
         say(*_next_commands(run))
 
 
@@ -101,22 +94,38 @@ def _plan(config: TrainConfig, study: Study, run: RunDirectory) -> tuple[Targets
     targets = fit_targets(rules, study.targets, np.arange(len(study)), sheet.source, levels)
     wanted = FoldOptions(number=config.evaluation.cv, repeats=config.evaluation.cv_repeats, seed=config.run.seed)
     folds = make_folds(config.split, wanted, study, study.target, targets.kind)
-    return targets, fold_runs(folds, study, run)
+    for fold in folds:
+        _check_can_learn(config, study, fold, levels)
+    return targets, fold_runs(folds, study, run, config)
 
 
-def _folds_line(config: TrainConfig, runs: list[FoldRun]) -> str:
+def _check_can_learn(config: TrainConfig, study: Study, fold: Fold, levels: np.ndarray | None) -> None:
+    """Refuse a fold whose training samples cannot teach a target or a covariate, before the first fold has trained."""
+    assert study.metadata is not None
+    try:
+        fit_targets(target_rules(config), study.targets, fold.split.train, study.metadata.source, levels)
+        if config.covariates.columns:
+            CovariateSpec.fit(config.covariates, study.metadata, fold.split.train)
+    except InputError as error:
+        raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
+
+
+def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
-    sizes = [[len(ids) for ids in fold.ids.values()] for fold in runs]
+    parts = folds[0].sub.ids
+    sizes = [[len(ids) for ids in fold.sub.ids.values()] for fold in folds]
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
-    words = ", ".join(f"{count} {part}" for count, part in zip(shown, runs[0].ids, strict=True))
+    words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
     return f"cross-validation: {config.evaluation.cv} folds{times}; samples in each: {words}"
 
 
-def _write_plan(config: TrainConfig, study: Study, targets: Targets, run: RunDirectory, runs: list[FoldRun]) -> None:
+def _write_plan(
+    config: TrainConfig, study: Study, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
+) -> None:
     run.write_config("train", {**to_flat(config), "resume_from": None})
-    write_lists(runs)
+    write_lists([fold.sub for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
     write_text(run.path / FINAL, config_text("train", alone))
@@ -131,87 +140,29 @@ def _write_plan(config: TrainConfig, study: Study, targets: Targets, run: RunDir
     run.write_json(DATA, record)
 
 
-@contextmanager
-def _nothing_left_of_a_false_start(run: RunDirectory, runs: list[FoldRun]) -> Iterator[None]:
-    """Take the plan away if the first fold finds something wrong with the options, so that the next try has room."""
-    try:
-        yield
-    except PreemptedError:
-        raise
-    except AamError:
-        if not any(fold.directory.config.exists() for fold in runs):
-            for name in (FOLDS, LISTS, FORESTS):
-                shutil.rmtree(run.path / name, ignore_errors=True)
-            for path in (run.path / FINAL, run.path / DATA, run.config):
-                path.unlink(missing_ok=True)
-        raise
-
-
-def _run_folds(config: TrainConfig, study: Study, targets: Targets, run: RunDirectory, runs: list[FoldRun]) -> None:
-    took: list[float] = []
-    for place, fold in enumerate(runs, start=1):
-        label = f"fold {place} of {len(runs)}"
-        left = f"; about {duration(float(np.mean(took)) * (len(runs) - place + 1))} left" if took else ""
-        state = ": is finished already" if fold.directory.is_finished else left
-        say("", f"{label} ({fold.name}){state}")
-        started = time.monotonic()
-        with _stopped_in_order(run, f"in {label}"):
-            is_new = _train_fold(config, fold)
-            if config.evaluation.forest_baseline and not fold.forest.exists():
-                fit_forest_of(fold, study, targets, fold.seed(config))
-                is_new = True
-        if is_new:
-            took.append(time.monotonic() - started)
-
-
-def _train_fold(config: TrainConfig, fold: FoldRun) -> bool:
-    """Train the fold's model, or go on with it; returns whether anything was to be done."""
-    if fold.directory.is_finished:
-        return False
-    own = resumed(config, fold) if fold.directory.config.exists() else fold.config(config)
-    typed = shlex.join(["aam", "train", "--config", str(fold.directory.config), "--output-dir", "RUN"])
-    fitted = train_into_directory(own, "train", typed, lambda: prepare_training(own), advise=False)
-    if fitted.late_signal is not None:
-        raise PreemptedError("stopped", interrupted=fitted.late_signal == signal.SIGINT)
-    return True
-
-
-@contextmanager
-def _stopped_in_order(run: RunDirectory, where: str) -> Iterator[None]:
-    """Let a signal stop the whole and say how to go on; while a fold trains, its own callback answers and saves."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise PreemptedError("stopped", interrupted=number == signal.SIGINT)
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield
-    except PreemptedError as error:
-        remedy = f"go on with: aam train --resume-from {shlex.quote(str(run.path))}"
-        raise PreemptedError(f"stopped {where}; {remedy}", interrupted=error.exit_code == 130) from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, runs: list[FoldRun]) -> None:
+def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
     """Put the folds together: tables, sentences and the report."""
     from aam.report.build_folds import build_folds_report
     from aam.report.cross_validation import judge_folds, write_metrics
-    from aam.report.fold_results import read_fold, write_folds
+    from aam.report.fold_results import TESTED, join_tables, read_fold
     from aam.report.fold_sections import wins
     from aam.report.judgement import headline, verdicts
 
-    results = [read_fold(fold.directory.path, fold.forest, fold.repeat, fold.number) for fold in runs]
-    found = judge_folds(results)
-    for who, name in PREDICTIONS.items():
-        if who in results[0].predictions:
-            write_folds(run.path / name, results, who)
+    results = [read_fold(fold.sub.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
+    found = {
+        column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
+    }
+    tables = [(fold.labels, fold.sub.directory.path / TESTED) for fold in folds]
+    join_tables(run.path / PREDICTIONS, ["repeat", "fold"], tables)
+    if config.evaluation.forest_baseline:
+        join_tables(run.path / FOREST_PREDICTIONS, ["repeat", "fold"], [(fold.labels, fold.forest) for fold in folds])
     write_metrics(run.path / METRICS, found)
-    won = wins(found)
-    say("", headline(found.judgement, target), *verdicts(found.judgement), *([won] if won else []))
+    for spec in targets.specs:
+        judged = found[spec.column]
+        won = wins(judged)
+        say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
     if config.evaluation.report:
-        say(f"report: {build_folds_report(run.path, found, target)}")
+        say(f"report: {build_folds_report(run.path, found, targets)}")
 
 
 def _next_commands(run: RunDirectory) -> list[str]:

@@ -17,7 +17,7 @@ Facts = list[tuple[str, str]]
 MOST_HEADER_BYTES = 100 << 20
 WEIGHTS = "model.safetensors"
 DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
-DESCRIBED = ("aam", "model", "target", "data", "record")
+DESCRIBED = ("aam", "members", "model", "predictor", "data", "record")
 PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
 RESULTS = (
     "report.html",
@@ -46,17 +46,27 @@ def describe_model(weights: Path) -> tuple[str, Facts]:
     content: dict[str, Any] = _parsed(weights, metadata["aam"])
     if missing := [name for name in DESCRIBED if name not in content]:
         raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
-    target, model = content["target"], content["model"]
+    predictor, model, members = content["predictor"], content["model"], content["members"]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
     facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
-    if target is not None:
-        kind = f"one of {len(target['classes'])} classes" if target["classes"] else "a number"
-        facts.append(("predicts", f"'{target['column']}', {kind}"))
+    facts += [("models", f"{members}, whose predictions are averaged")] if members > 1 else []
+    if predictor is not None:
+        facts.append(("predicts", _predicted(predictor["targets"]["specs"])))
     facts.append(("size", f"width {model['embedding_dim']}, {model['num_soft_clades']} soft clades"))
     facts += [(name.replace("_", " "), str(value)) for name, value in content["data"].items() if value is not None]
     facts += [(name.replace("_", " "), str(value)) for name, value in content["record"].items()]
-    use = "aam train --pretrained-encoder" if target is None else "aam predict --model"
-    return ("a pre-trained encoder" if target is None else "a trained model"), [*facts, ("used with", use)]
+    if predictor is None:
+        return "a pre-trained encoder", [*facts, ("used with", "aam train --pretrained-encoder")]
+    title = "a trained model" if members == 1 else f"an ensemble of {members} trained models"
+    return title, [*facts, ("used with", "aam predict --model")]
+
+
+def _predicted(targets: list[dict[str, Any]]) -> str:
+    """The columns that a model predicts, and whether they are numbers or classes."""
+    columns = listed([f"'{target['column']}'" for target in targets])
+    if classes := targets[0]["classes"]:
+        return f"{columns}, one of {len(classes)} classes"
+    return f"{columns}, a number" if len(targets) == 1 else f"{columns}: {len(targets)} numbers"
 
 
 def describe_run(path: Path) -> tuple[str, Facts]:
@@ -73,8 +83,9 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("target", f"{named} of {config.get('metadata')}"))
     if config.get("cv"):
         total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
-        done = sum(RunDirectory(fold).is_finished for fold in (path / "folds").glob("*"))
-        facts.append(("cross-validation", f"{done} of {total} folds are finished ({path / 'folds'})"))
+        facts.append(("cross-validation", _progress(path / "folds", total)))
+    elif int(config.get("ensemble") or 1) > 1:
+        facts.append(("ensemble", _progress(path / "members", int(config["ensemble"]))))
     for name, part in PARTS:
         if (path / name).is_file():
             facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))
@@ -88,6 +99,12 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     if not run.is_finished:
         facts.append(("continue with", f"aam {command} --resume-from {path}"))
     return f"{state} of aam {command}", facts
+
+
+def _progress(folder: Path, total: int) -> str:
+    """How many of the runs within a run are finished."""
+    done = sum(RunDirectory(run).is_finished for run in folder.glob("*"))
+    return f"{done} of {total} {folder.name} are finished ({folder})"
 
 
 def _read_header(weights: Path) -> dict[str, Any]:

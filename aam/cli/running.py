@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,33 @@ def train_into_directory(
     advise
         Say what to type next.
     """
+    with taken_directory(config, typed) as run:
+        prepared = prepare()
+        record = data_record(prepared.plan.config, prepared.inputs, typed)
+        _write_plan(prepared, run, command, record)
+        # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
+        from aam.report.finish import Trained, finish_run, model_record
+        from aam.training.fit import fit
+
+        fitted = fit(prepared, run, command)
+        trained = Trained(config=prepared.plan.config, inputs=prepared.inputs, device=prepared.device)
+        finish_run(trained, run, {**record, "model": model_record(prepared, fitted)})
+        run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        advice = ["", *next_commands(prepared.plan.config, run)] if advise else []
+        say(f"model: {run.model}", *advice)
+    return fitted
+
+
+@contextmanager
+def taken_directory(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDirectory]:
+    """The run directory of a run, taken for this process, with all that is said in its log.
+
+    Raises
+    ------
+    InputError
+        As :func:`~aam.files.run_directory.open_run`; and if a run is to be resumed whose inputs have changed.
+    """
     options = config.run
     resume = options.resume_from is not None
     with (
@@ -63,19 +91,7 @@ def train_into_directory(
         say(f"$ {typed}")
         if resume:
             check_inputs_unchanged(config, run)
-        prepared = prepare()
-        record = data_record(prepared, typed)
-        _write_plan(prepared, run, command, record)
-        # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
-        from aam.report.finish import finish_run
-        from aam.training.fit import fit
-
-        fitted = fit(prepared, run, command)
-        finish_run(prepared, fitted, run, record)
-        run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
-        shutil.rmtree(run.checkpoints, ignore_errors=True)
-        say(f"model: {run.model}", *(["", *next_commands(prepared, run)] if advise else []))
-    return fitted
+        yield run
 
 
 def command_line() -> str:
@@ -83,9 +99,8 @@ def command_line() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def next_commands(prepared: Prepared, run: RunDirectory) -> list[str]:
+def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[str]:
     """What to type next."""
-    config = prepared.plan.config
     path = shlex.quote(str(run.path))
     if isinstance(config, TrainConfig):
         return ["Next, predict new samples:", f"  aam predict --model {path} --table NEW.biom --output predictions.tsv"]
@@ -97,5 +112,5 @@ def next_commands(prepared: Prepared, run: RunDirectory) -> list[str]:
 def _write_plan(prepared: Prepared, run: RunDirectory, command: str, record: dict[str, object]) -> None:
     run.write_config(command, {**to_flat(prepared.plan.config), "resume_from": None})
     run.write_json(DATA, record)
-    write_lists(prepared, run)
+    write_lists(prepared.inputs, run)
     run.checkpoints.mkdir(exist_ok=True)

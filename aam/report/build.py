@@ -13,6 +13,7 @@ from aam.files.text import plural
 from aam.report.coverage import coverage_section
 from aam.report.html import Page, Section, Tile, render
 from aam.report.judgement import Judgement, headline, judge, verdicts
+from aam.report.members import ensemble_words, members_section
 from aam.report.results import (
     comparison_section,
     metrics_section,
@@ -88,16 +89,17 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
     for place, (spec, judgements) in enumerate(judged):
         first = judgements[0]
         shown = [comparison_section(first, spec), predictions_section(first, spec), _coverage(record, spec, first)]
-        results += _labelled(shown, targets, place)
+        shown.append(members_section(record, spec, first))
+        results += labelled(shown, targets, place)
         metrics = metrics_section(judgements, record.config.get("group_column"))
-        details += _labelled([metrics, worst_section(first, spec)], targets, place)
+        details += labelled([metrics, worst_section(first, spec)], targets, place)
         told += [headline(first, spec), *verdicts(first)]
     return Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 {record.path.resolve().name}",
         headline=told[0],
-        verdicts=[*dict.fromkeys(told[1:]), *record.notes],
-        tiles=_tiles(judged),
+        verdicts=[*ensemble_words(record), *told[1:], *record.notes],
+        tiles=tiles_of(judged),
         sections=present(
             [
                 data_section(record),
@@ -121,7 +123,7 @@ def _coverage(record: RunRecord, target: TargetSpec, judgement: Judgement) -> Se
     return coverage_section(found.found, found.calibration, found.level, part=found.part, group_column=column)
 
 
-def _labelled(sections: list[Section | None], targets: Targets, place: int) -> list[Section | None]:
+def labelled(sections: list[Section | None], targets: Targets, place: int) -> list[Section | None]:
     """The sections of one target, which say which it is where there are several."""
     if len(targets) == 1:
         return sections
@@ -132,7 +134,7 @@ def _labelled(sections: list[Section | None], targets: Targets, place: int) -> l
     ]
 
 
-def _tiles(judged: list[tuple[TargetSpec, list[Judgement]]]) -> list[Tile]:
+def tiles_of(judged: list[tuple[TargetSpec, list[Judgement]]]) -> list[Tile]:
     """The main metrics of the one target, or the first of each."""
     if len(judged) == 1:
         return tiles(judged[0][1][0])

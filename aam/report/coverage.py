@@ -92,7 +92,7 @@ def coverage_of_intervals(
     """
     held = {level: (low_N <= observed_N) & (observed_N <= high_N) for level, (low_N, high_N) in bounds.items()}
     widths = {level: high_N - low_N for level, (low_N, high_N) in bounds.items()}
-    return _judge(held, widths, groups)
+    return judge_held(held, widths, groups)
 
 
 def coverage_of_sets(
@@ -116,12 +116,13 @@ def coverage_of_sets(
     """
     held = {level: sets_NC[np.arange(len(codes_N)), codes_N] for level, sets_NC in sets.items()}
     sizes = {level: sets_NC.sum(axis=1) for level, sets_NC in sets.items()}
-    return _judge(held, sizes, groups)
+    return judge_held(held, sizes, groups)
 
 
-def _judge(
+def judge_held(
     held: Mapping[float, np.ndarray], sizes: Mapping[float, np.ndarray], groups: np.ndarray | None
 ) -> list[Coverage]:
+    """Judge intervals or sets of which it is known, by level, which truths they hold and how large they are."""
     num_groups = None if groups is None else len(np.unique(groups.astype(str)))
     return [
         Coverage(

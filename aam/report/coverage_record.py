@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aam.data.intervals import Calibration
-from aam.report.coverage import Coverage, coverage_of_intervals, coverage_of_sets, levels_to_judge
+from aam.report.coverage import Coverage, coverage_of_intervals, coverage_of_sets, judge_held, levels_to_judge
 from aam.report.evaluation import Interval
 from aam.report.forecast import Forecast, Samples
 from aam.report.predictions import Predictions
@@ -102,6 +102,34 @@ def judge_coverage(forecast: Forecast, learned: np.ndarray, samples: Samples, pa
             found = tuple(_coverage(tables))
             records[spec.column] = CoverageRecord(part=part, level=forecast.level, calibration=calibration, found=found)
     return records
+
+
+def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) -> CoverageRecord:
+    """The coverage of several models on samples of their own as one: the folds of a cross-validation.
+
+    Parameters
+    ----------
+    records
+        One for each model, of the same target and levels.
+    groups
+        Group of each of their samples, in order; None where each stands for itself.
+
+    Returns
+    -------
+    CoverageRecord
+        Of all samples together. Its calibration is the one that comes from the fewest groups.
+    """
+    first = records[0]
+    held, sizes = (
+        {
+            one.level: np.concatenate([getattr(record.found[place], name) for record in records])
+            for place, one in enumerate(first.found)
+        }
+        for name in ("held_N", "size_N")
+    )
+    weakest = min((record.calibration for record in records), key=lambda calibration: calibration.num_groups)
+    found = tuple(judge_held(held, sizes, groups))
+    return CoverageRecord(part="folds", level=first.level, calibration=weakest, found=found)
 
 
 def _coverage(tables: Mapping[float, Predictions]) -> list[Coverage]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.files.atomic import atomic_write
+from aam.report.coverage_record import CoverageRecord, pool_coverage
 from aam.report.evaluation import Interval, compare, evaluate, score
 from aam.report.fold_results import FoldResult, averaged, pooled
 from aam.report.judgement import Judgement, main_metric
@@ -38,6 +39,8 @@ class CrossValidation:
         Predictor other than the model -> how much larger each of the model's metrics is, paired.
     fold_scores, repeat_scores
         Predictor -> its metrics in each fold, and over all folds of each repeat.
+    coverage
+        How often the folds' intervals or sets held the truth of their held-out samples; None where there are none.
     """
 
     folds: Sequence[FoldResult]
@@ -45,6 +48,7 @@ class CrossValidation:
     differences: Mapping[str, Mapping[str, Interval]]
     fold_scores: Mapping[str, Sequence[Scores]]
     repeat_scores: Mapping[str, Sequence[Scores]]
+    coverage: CoverageRecord | None
 
     @property
     def num_repeats(self) -> int:
@@ -71,7 +75,17 @@ def judge_folds(folds: Sequence[FoldResult]) -> CrossValidation:
         differences=differences,
         fold_scores={who: [score(fold.predictions[who]) for fold in folds] for who in names},
         repeat_scores={who: [score(pooled(repeat, who)) for repeat in repeats] for who in names},
+        coverage=_coverage(folds),
     )
+
+
+def _coverage(folds: Sequence[FoldResult]) -> CoverageRecord | None:
+    """That of the folds which have intervals: where no validation sample has the target there are none."""
+    covered = [fold for fold in folds if fold.coverage is not None]
+    if not covered:
+        return None
+    records = [fold.coverage for fold in covered if fold.coverage is not None]
+    return pool_coverage(records, pooled(covered, "model").groups)
 
 
 def mean_and_spread(scores: Sequence[Scores], name: str) -> tuple[float, float]:
@@ -84,15 +98,26 @@ def mean_and_spread(scores: Sequence[Scores], name: str) -> tuple[float, float]:
     )
 
 
-def write_metrics(path: Path, found: CrossValidation) -> None:
+def write_metrics(path: Path, found: Mapping[str, CrossValidation]) -> None:
     """Write every metric of every predictor, and how much larger the model's is than each of the others'.
 
     ``value, low, high`` are over all held-out samples with the 95 % interval; then mean and standard deviation over the
-    folds, and over the repeats where there are several.
+    folds, and over the repeats where there are several. Where there are several targets the first column, ``target``,
+    names them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        Column of each target -> its folds.
     """
+    labelled = len(found) > 1
     with atomic_write(path) as file:
-        file.write("\t".join(COLUMNS) + "\n")
-        file.writelines("\t".join(row) + "\n" for row in _rows(found))
+        file.write("\t".join([*(["target"] if labelled else []), *COLUMNS]) + "\n")
+        for column, of_target in found.items():
+            label = [column] if labelled else []
+            file.writelines("\t".join([*label, *row]) + "\n" for row in _rows(of_target))
 
 
 def _rows(found: CrossValidation) -> Iterator[list[str]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from aam.config import TrainConfig
+from aam.config import PretrainConfig, TrainConfig
+from aam.data.datamodule import LoaderOptions
 from aam.data.targets import Targets
 from aam.files.atomic import atomic_write
 from aam.files.run_directory import RunDirectory
@@ -26,6 +29,7 @@ from aam.report.judgement import headline, verdicts
 from aam.report.predictions import Predictions, write_part, write_predictions
 from aam.report.run_record import read_run
 from aam.training.fit import Fitted
+from aam.training.inputs import Inputs
 from aam.training.prepare import Prepared
 from aam.training.record import DATA
 
@@ -36,33 +40,49 @@ EMBEDDINGS = "sample_embeddings.tsv"
 Results = dict[str, tuple[np.ndarray, np.ndarray | None]]
 
 
-def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A run whose model, or all of an ensemble, is trained and in its folder.
+
+    Attributes
+    ----------
+    config
+        With nothing left open.
+    inputs
+        What was learned from.
+    device
+        Where to compute.
+    """
+
+    config: PretrainConfig | TrainConfig
+    inputs: Inputs
+    device: torch.device
+
+
+def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> None:
     """Write everything that the best model of a run has to say.
 
     Parameters
     ----------
-    prepared
+    trained
         The run.
-    fitted
-        How training came out.
     run
         The run directory; its ``model/`` holds the best model, or all of an ensemble.
     record
-        The content of ``data.json`` so far.
+        The content of ``data.json``.
     """
-    results = _interpret(prepared, run)
-    _write_embeddings(run.path / EMBEDDINGS, prepared, results)
-    run.write_json(DATA, {**record, "model": _model_record(prepared, fitted)})
-    config = prepared.plan.config
-    targets = prepared.inputs.targets
-    if targets is None:
+    results = _interpret(trained, run)
+    _write_embeddings(run.path / EMBEDDINGS, trained.inputs, results)
+    run.write_json(DATA, record)
+    config, targets = trained.config, trained.inputs.targets
+    if not isinstance(config, TrainConfig) or targets is None:
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
         return
-    for part, tables in _predictions(prepared, targets, results, run).items():
+    for part, tables in _predictions(config, trained.inputs, targets, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run.path / FOREST, prepared, targets)
+        _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
     found = read_run(run.path)
     for spec in targets.specs:
         for judgement in judge_run(found, spec)[:1]:
@@ -71,7 +91,8 @@ def finish_run(prepared: Prepared, fitted: Fitted, run: RunDirectory, record: Ma
         say(f"report: {build_report(run.path)}")
 
 
-def _model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
+def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
+    """What ``data.json`` says of a model that was trained."""
     return {
         "parameters": num_parameters(prepared.model),
         "best_epoch": fitted.best_epoch,
@@ -82,19 +103,18 @@ def _model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _interpret(prepared: Prepared, run: RunDirectory) -> Results:
+def _interpret(trained: Trained, run: RunDirectory) -> Results:
     """Vectors and predictions of the samples of each part, by the model that was kept, as anybody would load it.
 
     Held-out samples are predicted from as many rarefied draws as the run asks for; the draws are the first axis.
     """
     models, _ = load_models(run.model)
-    config = prepared.plan.config
-    options = dataclasses.replace(prepared.data.options, num_workers=0, pin_memory=False)
-    interpreter = Interpreter(
-        models, prepared.study, prepared.data.sampling, options, prepared.device, prepared.inputs.covariates
-    )
+    config, inputs = trained.config, trained.inputs
+    assert config.optim.batch_size is not None
+    options = LoaderOptions(batch_size=config.optim.batch_size, seed=config.run.seed)
+    interpreter = Interpreter(models, inputs.study, config.sampling, options, trained.device, inputs.covariates)
     results: Results = {}
-    for part, rows in prepared.split.parts().items():
+    for part, rows in inputs.split.parts().items():
         passes = config.evaluation.val_prediction_passes if isinstance(config, TrainConfig) and part != "train" else 1
         draws = [list(interpreter.run(rows, draw)) for draw in range(passes)]
         vectors = np.concatenate([output.vectors_BD for output in draws[0]])
@@ -104,13 +124,12 @@ def _interpret(prepared: Prepared, run: RunDirectory) -> Results:
 
 
 def _predictions(
-    prepared: Prepared, targets: Targets, results: Results, run: RunDirectory
+    config: TrainConfig, inputs: Inputs, targets: Targets, results: Results, run: RunDirectory
 ) -> dict[str, list[Predictions]]:
     """Predictions of the held-out parts. Their intervals are made from the validation part, and kept in the model."""
     models, description = load_models(run.model)
-    config = prepared.plan.config
     forecast = Forecast(targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level)
-    samples = {part: _samples(prepared, rows) for part, rows in prepared.split.parts().items() if part != "train"}
+    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
     learned = {part: values for part, (_, values) in results.items() if values is not None}
     calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
     forecast = dataclasses.replace(forecast, calibrations=calibrations)
@@ -128,35 +147,30 @@ def _predictions(
     return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
 
 
-def _samples(prepared: Prepared, rows: np.ndarray) -> Samples:
-    study = prepared.study
+def _samples(inputs: Inputs, rows: np.ndarray) -> Samples:
     return Samples(
-        sample_ids=study.sample_ids[rows],
-        observed=values_of(study.targets, rows),
-        level_B=prepared.inputs.level_N[rows],
-        groups=None if prepared.inputs.groups is None else prepared.inputs.groups[rows],
+        sample_ids=inputs.study.sample_ids[rows],
+        observed=values_of(inputs.study.targets, rows),
+        level_B=inputs.level_N[rows],
+        groups=None if inputs.groups is None else inputs.groups[rows],
     )
 
 
-def _write_forest(path: Path, prepared: Prepared, targets: Targets) -> None:
-    started = time.monotonic()
-    seed = prepared.plan.config.run.seed
+def _write_forest(path: Path, inputs: Inputs, targets: Targets, seed: int) -> None:
+    started, told = time.monotonic(), inputs.covariate_features
     found = [
-        predict_with_forest(
-            prepared.study, prepared.split, spec, covariates=prepared.inputs.covariate_features, seed=seed
-        )
-        for spec in targets.specs
+        predict_with_forest(inputs.study, inputs.split, spec, covariates=told, seed=seed) for spec in targets.specs
     ]
     write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
     say(f"random forest on the same split: {time.monotonic() - started:.0f} s")
 
 
-def _write_embeddings(path: Path, prepared: Prepared, results: Results) -> None:
-    study = prepared.study
+def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:
+    study = inputs.study
     width = next(iter(results.values()))[0].shape[1]
     with atomic_write(path) as file:
         file.write("\t".join(["sample_id", "part", "observed", *map(str, range(width))]) + "\n")
-        for part, rows in prepared.split.parts().items():
+        for part, rows in inputs.split.parts().items():
             for row, vector in zip(rows, results[part][0], strict=True):
                 observed = "" if study.target is None else str(study.target[row])
                 numbers = "\t".join(f"{x:.5g}" for x in vector)

@@ -15,9 +15,14 @@ import numpy as np
 
 from aam.data.targets import TargetSpec
 from aam.errors import InputError
+from aam.files.atomic import atomic_write
 from aam.report.baselines import constant_predictions
-from aam.report.predictions import Predictions, read_predictions, write_labelled
+from aam.report.coverage_record import CoverageRecord
+from aam.report.members import training_times
+from aam.report.predictions import Predictions, read_columns, read_predictions, suffixes
 from aam.report.run_record import read_run
+
+TESTED = "test_predictions.tsv"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,25 +34,34 @@ class FoldResult:
     repeat, number
         Which fold it is, both from 1.
     predictions
-        Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions of the test samples.
+        Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions of those test
+        samples that have the target.
     samples
         Part -> number of samples.
-    best_epoch
-        Epoch (from 0) whose model was kept; -1 for the start.
+    best_epochs
+        Epoch (from 0) whose model was kept; -1 for the start. One for each model of an ensemble.
     seconds
         That the training took.
+    coverage
+        How often the model's intervals or sets held the truth of the test samples; None where it has none.
     """
 
     repeat: int
     number: int
     predictions: Mapping[str, Predictions]
     samples: Mapping[str, int]
-    best_epoch: int
+    best_epochs: Sequence[int]
     seconds: float
+    coverage: CoverageRecord | None = None
 
 
-def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> FoldResult:
+def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str, FoldResult]:
     """Read a fold from the run directory of its model and, if it is there, the table of its forest's predictions.
+
+    Returns
+    -------
+    dict
+        Column -> what the fold found for it. Targets that none of its test samples has are left out.
 
     Raises
     ------
@@ -55,42 +69,59 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> FoldResul
         If a file is lacking or damaged, or the forest predicted other samples.
     """
     record = read_run(folder)
-    target = record.target
-    if target is None or "test" not in record.predictions:
-        raise InputError(folder / "test_predictions.tsv", "the fold's predictions are missing", "run the fold anew")
-    model = record.predictions["test"]
-    predictions = {"model": model}
-    if forest.exists():
-        predictions["forest"] = _read_forest(forest, target, model)
-    predictions["majority" if model.classes else "guess"] = constant_predictions(model, target)
-    return FoldResult(
-        repeat=repeat,
-        number=number,
-        predictions=predictions,
-        samples=record.data["samples"],
-        best_epoch=record.data["model"]["best_epoch"],
-        seconds=float(np.nansum(record.history.get("seconds", np.zeros(1)))),
-    )
+    if record.targets is None or not (folder / TESTED).exists():
+        raise InputError(folder / TESTED, "the fold's predictions are missing", "run the fold anew")
+    best_epochs, seconds = training_times(record)
+    results = {}
+    for spec, suffix in zip(record.targets.specs, suffixes(record.targets.columns), strict=True):
+        model = record.predictions.get("test", {}).get(spec.column)
+        if model is None:
+            continue
+        predictions = {"model": model}
+        if forest.exists():
+            predictions["forest"] = _read_forest(forest, spec, suffix, model)
+        predictions["majority" if model.classes else "guess"] = constant_predictions(model, spec)
+        results[spec.column] = FoldResult(
+            repeat=repeat,
+            number=number,
+            predictions=predictions,
+            samples=record.data["samples"],
+            best_epochs=best_epochs,
+            seconds=seconds,
+            coverage=record.coverage.get(spec.column),
+        )
+    return results
 
 
-def _read_forest(path: Path, target: TargetSpec, model: Predictions) -> Predictions:
-    found = read_predictions(path, target).get("test")
+def _read_forest(path: Path, target: TargetSpec, suffix: str, model: Predictions) -> Predictions:
+    found = read_predictions(path, target, suffix=suffix).get("test")
     forest = None if found is None else found.of_samples(model.sample_ids)
     if forest is None:
         raise InputError(path, "does not have the fold's test samples", "remove it and resume the run")
     return dataclasses.replace(forest, groups=model.groups)
 
 
-def write_folds(path: Path, folds: Sequence[FoldResult], who: str) -> None:
-    """Write one predictor's predictions of all folds as one table: ``repeat, fold, sample_id, observed, predicted``.
+def join_tables(path: Path, names: Sequence[str], labelled: Sequence[tuple[Sequence[str], Path]]) -> None:
+    """Write several tables of predictions as one, cell by cell as they are.
 
-    For classes ``probability_CLASS`` and for groups ``group`` follow.
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        The columns that come first and tell the tables apart.
+    labelled
+        What stands in them, and the table. Its column ``part`` is left out; where a table lacks a column of another,
+        its cells are empty.
     """
-    write_labelled(
-        path,
-        ["repeat", "fold"],
-        [([str(fold.repeat), str(fold.number)], fold.predictions[who]) for fold in folds],
-    )
+    tables = [(labels, read_columns(source)) for labels, source in labelled]
+    columns = list(dict.fromkeys(name for _, table in tables for name in table if name != "part"))
+    with atomic_write(path) as file:
+        file.write("\t".join([*names, *columns]) + "\n")
+        for labels, table in tables:
+            empty = np.full(len(table["sample_id"]), "")
+            rows = zip(*(table.get(name, empty) for name in columns), strict=True)
+            file.writelines("\t".join([*labels, *row]) + "\n" for row in rows)
 
 
 def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, TargetSpec
 from aam.files.text import plural
+from aam.report.coverage import coverage_section
+from aam.report.coverage_record import CoverageRecord
 from aam.report.cross_validation import CrossValidation, mean_and_spread
 from aam.report.figures import interval_chart
 from aam.report.figures_folds import folds_chart
 from aam.report.fold_results import FoldResult
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.judgement import main_metric
+from aam.report.members import best_epoch_words
 from aam.report.results import CHARTED
 from aam.report.words import PREDICTORS, difference_of, duration, metric, percent, value_of
 
@@ -97,6 +101,31 @@ def _spread_words(name: str, spread: float) -> str:
     return f"standard deviation {difference_of(name, spread).lstrip('+')}" if np.isfinite(spread) else ""
 
 
+def folds_coverage_section(found: CrossValidation, group_column: str | None) -> Section | None:
+    """Whether the folds' intervals or sets hold the truth of held-out samples as often as they promise."""
+    record, first = found.coverage, found.folds[0].predictions["model"]
+    if record is None:
+        return None
+    grouped = first.groups is not None
+    section = coverage_section(
+        record.found, record.calibration, record.level, part="folds", group_column=group_column if grouped else None
+    )
+    shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
+    unit = (group_column or "group") if grouped else "sample"
+    text = [
+        f"Each fold's {'sets' if first.classes else 'intervals'} are made from the validation samples of that fold, "
+        f"{plural(record.calibration.num_groups, unit)} or more. In single folds from {percent(min(shares))} to "
+        f"{percent(max(shares))} of the truths were held."
+    ]
+    if found.num_repeats > 1 and not grouped:
+        text.append(f"A group below is a sample with its {found.num_repeats} predictions.")
+    return dataclasses.replace(section, text=[*text, *section.text])
+
+
+def _share_at(record: CoverageRecord, level: float) -> float:
+    return next(float(one.held_N.mean()) for one in record.found if one.level == level)
+
+
 def _spread_table(found: CrossValidation) -> Table:
     """Mean and standard deviation of every metric over the folds."""
     rows = []
@@ -118,7 +147,7 @@ def _fold_table(found: CrossValidation) -> Table:
     for place, fold in enumerate(found.folds):
         values = [Cell(value_of(main, scores[place][main])) for scores in found.fold_scores.values()]
         counts = [Cell(f"{fold.samples[part]:,}") for part in PARTS]
-        best = str(fold.best_epoch + 1) if fold.best_epoch >= 0 else "start"
+        best = ", ".join(map(best_epoch_words, fold.best_epochs))
         rows.append([Cell(_fold_name(fold, found)), *counts, Cell(best), *values, Cell(duration(fold.seconds))])
     caption = f"The folds: samples of each part, and {metric(main).label} on the test part"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
@@ -128,15 +157,15 @@ def _fold_name(fold: FoldResult, found: CrossValidation) -> str:
     return str(fold.number) if found.num_repeats == 1 else f"repeat {fold.repeat}, fold {fold.number}"
 
 
-def how_section(config: Mapping[str, Any], found: CrossValidation) -> Section:
+def how_section(config: Mapping[str, Any], targets: Targets, repeats: int) -> Section:
     """How the folds were made, and what the numbers are made of."""
-    return Section("how", "How the folds were made", list(_how(config, found)))
+    return Section("how", "How the folds were made", list(_how(config, targets, repeats)))
 
 
-def _how(config: Mapping[str, Any], found: CrossValidation) -> Iterator[str]:
-    group, number, repeats = config.get("group_column"), int(config["cv"]), found.num_repeats
-    kind = found.judgement.predictions["model"].kind
-    by = "class" if kind == "classification" else "quantile of the target"
+def _how(config: Mapping[str, Any], targets: Targets, repeats: int) -> Iterator[str]:
+    group, number = config.get("group_column"), int(config["cv"])
+    name = "the target" if len(targets) == 1 else targets.columns[0]
+    by = "class" if targets.kind == "classification" else f"quantile of {name}"
     whole = f" Samples of one {group} are never in two parts." if group else ""
     balance = f", balanced by {by}" if config.get("stratify", True) else ""
     yield (
@@ -152,7 +181,9 @@ def _how(config: Mapping[str, Any], found: CrossValidation) -> Iterator[str]:
             "first would show an ensemble, which is better than the one model that you would use. Figures of samples "
             "and the list of the worst show averages over the repeats."
         )
+    members = int(config.get("ensemble", 1))
+    judged = "models" if members == 1 else f"ensembles of {members} models"
     yield (
-        "The models judged here are the folds', one each. A model trained on everything has learned from more samples, "
-        "and is expected to be at least about as good."
+        f"The {judged} judged here are the folds', one each. A model trained on everything has learned from more "
+        "samples, and is expected to be at least about as good."
     )

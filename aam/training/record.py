@@ -14,28 +14,30 @@ from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.run_directory import RunDirectory, environment
 from aam.models.folder import find_weights
-from aam.training.prepare import Prepared
+from aam.training.inputs import Inputs
 
 DATA = "data.json"
 LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
 
 
-def data_record(prepared: Prepared, command: str) -> dict[str, Any]:
+def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: str) -> dict[str, Any]:
     """The content of ``data.json``, in plain types.
 
     Parameters
     ----------
-    prepared
-        The run.
+    config
+        The run's.
+    inputs
+        What it learns from.
     command
         The command line, as it was typed.
     """
-    split, targets = prepared.split, prepared.inputs.targets
+    split, targets = inputs.split, inputs.targets
     used = np.sort(np.concatenate(list(split.parts().values())))
     return {
         "command": command,
-        "inputs": list(input_records(prepared.plan.config)),
-        **study_record(prepared.study, used, split.notes),
+        "inputs": list(input_records(config)),
+        **study_record(inputs.study, used, split.notes),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
         "environment": environment(),
@@ -105,10 +107,10 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
             raise InputError(path, problem, "put that one back, or start a new run")
 
 
-def write_lists(prepared: Prepared, run: RunDirectory) -> None:
+def write_lists(inputs: Inputs, run: RunDirectory) -> None:
     """Write the ids of each part's samples."""
-    for part, rows in prepared.split.parts().items():
-        run.write_lines(LISTS[part], [str(sample_id) for sample_id in prepared.study.sample_ids[rows]])
+    for part, rows in inputs.split.parts().items():
+        run.write_lines(LISTS[part], [str(sample_id) for sample_id in inputs.study.sample_ids[rows]])
 
 
 def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:

@@ -4,14 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 
-from aam.cli.fold_runs import check_lists, fold_runs, write_lists
+from aam.cli.fold_runs import fit_forest_of, fold_runs
+from aam.cli.sub_runs import check_lists, write_lists
 from aam.config import TrainConfig, from_flat
 from aam.config.sections import LARGEST_SEED
 from aam.data.folds import FoldOptions, make_folds
 from aam.data.split import make_split
+from aam.data.target_fit import TargetRules, fit_targets
 from aam.errors import InputError
 from aam.files.run_directory import RunDirectory
+from aam.report.predictions import read_columns
 from tests.data.study_files import make_study
 
 STUDY = make_study(np.ones((12, 2), dtype=np.int64))
@@ -25,14 +29,15 @@ def config(folder: Path, **options: object) -> TrainConfig:
 
 @pytest.mark.parametrize(("seed", "second"), [(7, 8), (LARGEST_SEED, 0)])
 def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed: int, second: int) -> None:
-    whole = config(tmp_path, seed=seed)
+    whole = config(tmp_path, seed=seed, ensemble=4)
     folds = make_folds(whole.split, FoldOptions(number=3, repeats=2, seed=seed), STUDY, VALUES, "regression")
-    runs = fold_runs(folds, STUDY, RunDirectory(tmp_path))
-    write_lists(runs)
-    check_lists(runs)
+    runs = fold_runs(folds, STUDY, RunDirectory(tmp_path), whole)
+    write_lists([run.sub for run in runs])
+    check_lists([run.sub for run in runs])
     own = [run.config(whole) for run in runs]
     assert [each.run.seed for each in own] == [seed] * 3 + [second] * 3
     assert {(each.evaluation.cv, each.run.overwrite, each.evaluation.report) for each in own} == {(None, False, False)}
+    assert {each.evaluation.ensemble for each in own} == {4}
     assert own[3].run.output_dir == tmp_path / "folds" / "repeat2-fold1"
     for fold, each in zip(folds, own, strict=True):
         split = make_split(each.split, STUDY, VALUES, "regression", each.run.seed)
@@ -42,12 +47,41 @@ def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed
 
 def test_lists_that_differ_are_refused(tmp_path: Path) -> None:
     wanted = FoldOptions(number=3, repeats=1, seed=1)
+    whole = config(tmp_path)
     first, second = (
-        fold_runs(
-            make_folds(config(tmp_path).split, wanted, STUDY, values, "regression"), STUDY, RunDirectory(tmp_path)
-        )
+        [
+            fold.sub
+            for fold in fold_runs(
+                make_folds(whole.split, wanted, STUDY, values, "regression"), STUDY, RunDirectory(tmp_path), whole
+            )
+        ]
         for values in (VALUES, VALUES[::-1].copy())
     )
     write_lists(first)
     with pytest.raises(InputError, match=r"train_samples.txt: does not hold the samples of repeat1-fold1; start a new"):
         check_lists(second)
+
+
+def test_each_target_has_a_forest_of_the_samples_that_have_it_and_is_told_the_covariates(tmp_path: Path) -> None:
+    counts = np.random.default_rng(1).integers(1, 50, (12, 3))
+    other = np.where(np.arange(12) % 3 == 0, np.nan, VALUES * 2)
+    columns = {"season": ["dry", "wet"] * 6, "id": [f"s{i:03d}" for i in range(12)]}
+    targets = {"y": VALUES, "z": other}
+    study = make_study(counts, columns=columns, targets=targets)
+    whole = config(tmp_path, metadata_column=["y", "z"], categorical_columns=["season"], group_column="id")
+    fold = fold_runs(
+        make_folds(whole.split, FoldOptions(number=3, repeats=1, seed=5), study, VALUES, "regression"),
+        study, RunDirectory(tmp_path), whole,
+    )[0]  # fmt: skip
+    fit_forest_of(fold, study, fit_targets(TargetRules(columns=("y", "z")), targets, np.arange(12), "m.tsv"), whole)
+    table = read_columns(fold.forest)
+    test = fold.fold.split.test
+    assert table["sample_id"].tolist() == table["group"].tolist() == study.sample_ids[test].tolist()
+    assert [cell == "" for cell in table["observed_z"]] == np.isnan(other[test]).tolist()
+    learned = np.setdiff1d(np.flatnonzero(~np.isnan(other)), test)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    season = np.arange(12) % 2
+    told = np.column_stack([shares, season == 0, season == 1]).astype(np.float32)
+    forest = RandomForestRegressor(n_estimators=500, max_features=0.33, random_state=fold.sub.seed, n_jobs=2)
+    expected = forest.fit(told[learned], other[learned]).predict(told[test])
+    assert table["predicted_z"].astype(float) == pytest.approx(expected)

@@ -27,11 +27,12 @@ NEWICK = "((a:0.1,b:0.2):0.1,c:0.3);"
 TAXONOMY = "Feature ID\tTaxon\nx\td__Bacteria; p__Firmicutes\ny\td__Bacteria\n"
 SQUARE = "\ts1\ts2\ts3\ns1\t0\t0.5\t0.25\ns2\t0.5\t0\t1\ns3\t0.25\t1\t0\n"
 DESCRIPTION = {
-    "format": 1,
+    "format": 2,
     "aam": "0.1.0",
     "kind": "predictor",
+    "members": 1,
     "model": {"embedding_dim": 16, "num_soft_clades": 8},
-    "target": {"column": "age", "classes": []},
+    "predictor": {"targets": {"specs": [{"column": "age", "classes": []}]}},
     "data": {"trim_length": None, "rarefy_depth": 500},
     "record": {"trained on": "30 samples"},
 }
@@ -155,8 +156,35 @@ def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert facts["used with"] == "aam predict --model"
 
 
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ([("age", []), ("weight", [])], "'age', 'weight': 2 numbers"),
+        ([("site", ["gut", "skin"])], "'site', one of 2 classes"),
+    ],
+)
+def test_an_ensemble_and_what_it_predicts(
+    targets: list[tuple[str, list[str]]], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    specs = [{"column": column, "classes": classes} for column, classes in targets]
+    content = json.dumps({**DESCRIPTION, "members": 3, "predictor": {"targets": {"specs": specs}}})
+    title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
+    assert title == "an ensemble of 3 trained models"
+    assert facts["models"] == "3, whose predictions are averaged"
+    assert facts["predicts"] == expected
+
+
+def test_a_run_of_an_ensemble_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = {"command": "train", "table": ["t.biom"], "metadata": "m.tsv", "metadata_column": ["age"], "ensemble": 3}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    for number in (1, 2):
+        (tmp_path / "members" / str(number)).mkdir(parents=True)
+    (tmp_path / "members" / "1" / "finished.json").write_text("{}")
+    assert info(tmp_path, capsys)[1]["ensemble"] == f"1 of 3 members are finished ({tmp_path / 'members'})"
+
+
 def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = json.dumps({**DESCRIPTION, "target": None})
+    content = json.dumps({**DESCRIPTION, "predictor": None})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "a pre-trained encoder"
     assert facts["used with"] == "aam train --pretrained-encoder"

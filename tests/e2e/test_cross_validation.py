@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from aam.cli import cross_validation
+from aam.cli.sub_runs import SIGNALS
 from aam.report.predictions import read_columns
 from aam.training.module import TrainingModule
 from tests.e2e.conftest import SMALL, Run, run_command, study
@@ -87,11 +88,11 @@ def stopped(place: Any, name: str, at: int, number: int, *words: str) -> int:
             signal.raise_signal(number)
         return original(*given)
 
-    handlers = [signal.getsignal(each) for each in cross_validation.SIGNALS]
+    handlers = [signal.getsignal(each) for each in SIGNALS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, name, counted)
         code = run_command("train", *words, small=False)
-    assert [signal.getsignal(each) for each in cross_validation.SIGNALS] == handlers
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
     return code
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, TargetSpec
 
 HOSTILE = "\"><script>alert('x')</script>"
 NUM_EPOCHS = 30
@@ -209,7 +209,7 @@ def _data(target: TargetSpec | None, samples: dict[str, int], best: tuple[str, f
         "reads_per_sample": reads.tolist(),
         "asvs_per_sample": np.sort(rng.poisson(90, used) + 1).tolist(),
         "sequence_lengths": {"min": 150, "median": 150, "max": 150},
-        "target": None if target is None else target.to_dict(),
+        "targets": None if target is None else Targets(specs=(target,)).to_dict(),
         "command": "aam train --table data/table.biom --metadata data/metadata.tsv --metadata-column month_of_life",
         "environment": {"aam": "0.1.0", "python": "3.11.7", "torch": "2.13.0"},
         "model": {"parameters": 1_204_113, "best_epoch": 21, "best_metric": best[0], "best_value": best[1]},

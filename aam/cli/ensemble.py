@@ -1,0 +1,152 @@
+"""`aam train --ensemble N`: models that differ in their seeds alone, and whose predictions are averaged.
+
+The run directory holds ``members/1`` to ``members/N``, each an ordinary and complete run of ``aam train`` on the very
+same samples, with the seed of the run + its number - 1. ``model/`` holds the weights of all. Predictions are averaged
+where the models learn, in the target's transformed space (of classes: their probabilities), and intervals are made
+from the errors of the averages. The spread that ``--output-variance`` of ``aam predict`` writes is that of the average
+over rarefied draws; how much the members differ is said in the report.
+
+References
+----------
+Lakshminarayanan, Pritzel, Blundell (2017), Simple and scalable predictive uncertainty estimation using deep ensembles,
+arXiv:1612.01474 (members that differ in initialisation and order alone).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from aam.cli.options import parse
+from aam.cli.running import command_line, next_commands, taken_directory, train_into_directory
+from aam.cli.sub_runs import (
+    SubRun,
+    check_lists,
+    in_turn,
+    later_seed,
+    nothing_left_of_a_false_start,
+    stopped_in_order,
+    train_sub_run,
+)
+from aam.config import TrainConfig, to_flat
+from aam.files.run_directory import RunDirectory
+from aam.files.run_log import logging_to_terminal, say
+from aam.training.inputs import Inputs, read_inputs
+from aam.training.prepare import prepare_training
+from aam.training.record import DATA, LISTS, data_record, write_lists
+
+MEMBERS = "members"
+
+
+def train_ensemble(config: TrainConfig) -> None:
+    """Train the members one after the other, or go on where that was stopped, and write the results of their average.
+
+    Parameters
+    ----------
+    config
+        With an ``ensemble`` of several.
+
+    Raises
+    ------
+    InputError
+        As a training run.
+    PreemptedError
+        If a signal stopped it; with how to go on.
+    """
+    with logging_to_terminal():
+        ensemble_into_directory(config, command_line())
+
+
+def train_one_or_several(config: TrainConfig, typed: str) -> int | None:
+    """Train a model, or an ensemble, as a part of a larger run; see :data:`aam.cli.sub_runs.Train`."""
+    if config.evaluation.ensemble == 1:
+        return _train_one(config, typed)
+    ensemble_into_directory(config, typed, advise=False)
+    return None
+
+
+def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = True) -> None:
+    """What :func:`train_ensemble` does, said to whoever listens already.
+
+    Parameters
+    ----------
+    config
+        As there.
+    typed
+        The command line that repeats the run.
+    advise
+        Say what to type next.
+    """
+    with taken_directory(config, typed) as run:
+        inputs = read_inputs(config)
+        members = _members(config, inputs, run)
+        say(f"ensemble: {len(members)} models with the seeds {', '.join(str(member.seed) for member in members)}")
+        if config.run.resume_from is not None and (run.path / DATA).exists():
+            check_lists(members[:1])
+        else:
+            run.write_config("train", {**to_flat(config), "resume_from": None})
+            write_lists(inputs, run)
+            run.write_json(DATA, data_record(config, inputs, typed))
+
+        def train_member(place: int) -> bool:
+            return train_sub_run(members[place].config(config, ensemble=1), members[place], _train_one)
+
+        with nothing_left_of_a_false_start(run, members, (MEMBERS, *LISTS.values(), DATA, run.config.name)):
+            in_turn(run, members, "member", train_member)
+        with stopped_in_order(run, "after the last member"):
+            settled = _finish(config, inputs, run, members, typed)
+        run.finish({"members": len(members)})
+        advice = ["", *next_commands(settled, run)] if advise else []
+        say(f"model: {run.model}", *advice)
+
+
+def _train_one(config: TrainConfig, typed: str) -> int | None:
+    return train_into_directory(config, "train", typed, lambda: prepare_training(config), advise=False).late_signal
+
+
+def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[SubRun]:
+    """Where each member lies; all read the lists of samples that the whole run writes."""
+    names = inputs.study.sample_ids
+    ids = {part: list(map(str, names[rows])) for part, rows in inputs.split.parts().items()}
+    return [
+        SubRun(
+            name=f"{MEMBERS}/{number}",
+            directory=RunDirectory(run.path / MEMBERS / str(number)),
+            lists=run.path,
+            ids=ids,
+            seed=later_seed(config, number - 1),
+        )
+        for number in range(1, config.evaluation.ensemble + 1)
+    ]
+
+
+def _finish(
+    config: TrainConfig, inputs: Inputs, run: RunDirectory, members: Sequence[SubRun], typed: str
+) -> TrainConfig:
+    """Put the members into one model and write what it has to say; returns the options with nothing left open."""
+    from aam.report.finish import Trained, finish_run
+    from aam.report.members import ensemble_record, save_ensemble
+    from aam.training.device import prepare_device
+
+    say("", f"the average of all {len(members)} members")
+    folders = [member.directory.path for member in members]
+    save_ensemble(run.model, folders)
+    settled = _settled(config, members[0])
+    run.write_config("train", to_flat(settled))
+    trained = Trained(config=settled, inputs=inputs, device=prepare_device(settled.run))
+    record = data_record(config, inputs, typed)
+    finish_run(trained, run, {**record, **ensemble_record(folders)})
+    return settled
+
+
+def _settled(config: TrainConfig, first: SubRun) -> TrainConfig:
+    """The options of the whole run, with what was derived from the data as the first member has it."""
+    own: TrainConfig = parse("train", ["--config", str(first.directory.config)]).config
+    options = dataclasses.replace(
+        own.run,
+        seed=config.run.seed,
+        output_dir=config.run.output_dir,
+        overwrite=config.run.overwrite,
+        resume_from=None,
+    )
+    return dataclasses.replace(own, split=config.split, evaluation=config.evaluation, run=options)

@@ -1,0 +1,208 @@
+"""Runs within a run: the folds of a cross-validation and the members of an ensemble.
+
+Each is an ordinary and complete run of ``aam train`` on given lists of samples, in a folder of its own. They are
+trained one after the other; what was stopped goes on with the first that is not finished.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from aam.cli.options import parse
+from aam.config import TrainConfig, replace
+from aam.config.sections import LARGEST_SEED
+from aam.errors import AamError, InputError, PreemptedError
+from aam.files.atomic import write_text
+from aam.files.run_directory import RunDirectory
+from aam.files.run_log import say
+from aam.files.text import read_ids
+from aam.report.words import duration
+from aam.training.record import LISTS as LIST_NAMES
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+Train = Callable[[TrainConfig, str], int | None]
+"""Trains what it is told, by the command that repeats it; returns the signal that came too late to stop it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SubRun:
+    """A run within a run.
+
+    Attributes
+    ----------
+    name
+        For messages.
+    directory
+        Where it lies.
+    lists
+        The folder of its lists of samples.
+    ids
+        Part -> ids of its samples.
+    seed
+        Its own.
+    """
+
+    name: str
+    directory: RunDirectory
+    lists: Path
+    ids: Mapping[str, list[str]]
+    seed: int
+
+    def config(self, whole: TrainConfig, **changes: Any) -> TrainConfig:
+        """What an ordinary run is told, with some more options (named flat) that differ from the whole run's."""
+        lists = {part: self.lists / name for part, name in LIST_NAMES.items() if part in self.ids}
+        return replace(
+            whole,
+            train_samples=lists["train"],
+            val_samples=lists["validation"],
+            test_samples=lists.get("test"),
+            test_size=0.0,
+            split_column=None,
+            forest_baseline=False,
+            report=False,
+            output_dir=self.directory.path,
+            overwrite=False,
+            resume_from=None,
+            seed=self.seed,
+            **changes,
+        )
+
+
+def later_seed(config: TrainConfig, steps: int) -> int:
+    """The run's seed, so many further on; after the largest comes 0."""
+    return (config.run.seed + steps) % (LARGEST_SEED + 1)
+
+
+def write_lists(runs: Sequence[SubRun]) -> None:
+    """Write the lists of samples of all runs."""
+    for sub in runs:
+        sub.lists.mkdir(parents=True, exist_ok=True)
+        for part, ids in sub.ids.items():
+            write_text(sub.lists / LIST_NAMES[part], "".join(f"{sample_id}\n" for sample_id in ids))
+
+
+def check_lists(runs: Sequence[SubRun]) -> None:
+    """Refuse to go on with lists of samples that are not those of the runs.
+
+    Raises
+    ------
+    InputError
+        Naming the first list that differs.
+    """
+    for sub in runs:
+        for part, ids in sub.ids.items():
+            path = sub.lists / LIST_NAMES[part]
+            if read_ids(path) != ids:
+                raise InputError(path, f"does not hold the samples of {sub.name}", "start a new run")
+
+
+def train_sub_run(asked: TrainConfig, sub: SubRun, train: Train) -> bool:
+    """Train a run, or go on with it; returns whether anything was to be done.
+
+    Parameters
+    ----------
+    asked
+        What it is told where it is new.
+    sub
+        The run.
+    train
+        Does it.
+
+    Raises
+    ------
+    PreemptedError
+        If a signal stopped it, or came too late for it and stops what would follow.
+    """
+    if sub.directory.is_finished:
+        return False
+    own = _resumed(asked, sub) if sub.directory.config.exists() else asked
+    typed = shlex.join(["aam", "train", "--config", str(sub.directory.config), "--output-dir", "RUN"])
+    late_signal = train(own, typed)
+    if late_signal is not None:
+        raise PreemptedError("stopped", interrupted=late_signal == signal.SIGINT)
+    return True
+
+
+def _resumed(asked: TrainConfig, sub: SubRun) -> TrainConfig:
+    """What a run that was begun is told to go on: its own options, and of the new ones those that change no result."""
+    own: TrainConfig = parse("train", ["--resume-from", str(sub.directory.path)]).config
+    own = replace(own, progress=asked.run.progress, cache=asked.table.cache)
+    wanted = asked.model.gradient_checkpointing
+    return own if wanted is None else replace(own, gradient_checkpointing=wanted)
+
+
+def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable[[int], bool]) -> None:
+    """Do one run after the other, and say which it is and how long the others will take.
+
+    Parameters
+    ----------
+    run
+        The whole.
+    runs
+        Its runs.
+    what
+        What each is called.
+    work
+        Does the n-th (from 0); returns whether anything was to be done.
+    """
+    took: list[float] = []
+    for place, sub in enumerate(runs):
+        label = f"{what} {place + 1} of {len(runs)}"
+        left = f"; about {duration(float(np.mean(took)) * (len(runs) - place))} left" if took else ""
+        say("", f"{label} ({sub.name}){': is finished already' if sub.directory.is_finished else left}")
+        started = time.monotonic()
+        with stopped_in_order(run, f"in {label}"):
+            is_new = work(place)
+        if is_new:
+            took.append(time.monotonic() - started)
+
+
+@contextmanager
+def stopped_in_order(run: RunDirectory, where: str) -> Iterator[None]:
+    """Let a signal stop the whole and say how to go on; while a model trains, its own callback answers and saves."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise PreemptedError("stopped", interrupted=number == signal.SIGINT)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    except PreemptedError as error:
+        remedy = f"go on with: aam train --resume-from {shlex.quote(str(run.path))}"
+        raise PreemptedError(f"stopped {where}; {remedy}", interrupted=error.exit_code == 130) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def nothing_left_of_a_false_start(run: RunDirectory, runs: Sequence[SubRun], names: Sequence[str]) -> Iterator[None]:
+    """Take the plan away if the first run finds something wrong with the options, so that the next try has room.
+
+    Parameters
+    ----------
+    run, runs
+        The whole and its runs.
+    names
+        What the plan wrote: files and folders.
+    """
+    try:
+        yield
+    except PreemptedError:
+        raise
+    except AamError:
+        if not any(sub.directory.config.exists() for sub in runs):
+            for path in (run.path / name for name in names):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
