@@ -103,7 +103,10 @@ def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> li
     """What to type next."""
     path = shlex.quote(str(run.path))
     if isinstance(config, TrainConfig):
-        return ["Next, predict new samples:", f"  aam predict --model {path} --table NEW.biom --output predictions.tsv"]
+        told = [*config.covariates.columns, *config.target.normalize_by]
+        sheet = " --metadata NEW.tsv" if told else ""
+        words = f"aam predict --model {path} --table NEW.biom{sheet} --output predictions.tsv"
+        return ["Next, predict new samples:", f"  {words}"]
     tables = " ".join(f"--table {shlex.quote(str(table))}" for table in config.table.table)
     more = f"--metadata SAMPLES.tsv --metadata-column COLUMN --pretrained-encoder {path} --output-dir RUN"
     return ["Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}"]

@@ -134,7 +134,7 @@ def read_predictions(path: Path, target: TargetSpec, part: str = "", suffix: str
 
 
 def write_predictions(path: Path, parts: Mapping[str, Sequence[Predictions]], columns: Sequence[str]) -> None:
-    """Write the predictions of all parts as one table, with the part as its first column; see :func:`write_labelled`."""
+    """Write the predictions of all parts as one table, the part first; see :func:`write_labelled`."""
     write_labelled(path, ["part"], [([part], tables) for part, tables in parts.items()], columns)
 
 

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from aam.data.targets import TargetSpec
 from aam.models.heads import Comparison, Head
-from aam.training.metrics import ValidationMetrics
 from aam.training.metric_names import (
     CLASSIFICATION_METRICS,
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,
     REGRESSION_METRICS,
 )
+from aam.training.metrics import ValidationMetrics
 from tests.models.model_cases import CLASSES, REGRESSION
 
 
