@@ -137,8 +137,8 @@ def _predictions(
     save_models(run.model, [dict(model.state_dict()) for model in models], description)
     if not all(calibration.is_guaranteed(forecast.level) for calibration in calibrations):
         warn(
-            f"a promise of {forecast.level:.0%} needs more validation samples (or groups) than there are: intervals are "
-            "estimates, and may hold fewer truths"
+            f"a promise of {forecast.level:.0%} needs more validation samples (or groups) than there are: intervals "
+            "are estimates, and may hold fewer truths"
         )
     if calibrations:
         judged = "test" if "test" in samples else "validation"
