@@ -1,3 +1,34 @@
-"""AAM (Attention All Microbes): predict what the metadata says from 16S amplicon data."""
+"""AAM (Attention All Microbes): predict what the metadata says from 16S amplicon data.
+
+The names below are loaded when they are asked for, so that ``import aam`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aam.data.study import Study, load_study
+    from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 
 __version__ = "0.1.0"
+__all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study"]
+
+_PLACES = {
+    "AAMClassifier": "aam.estimators",
+    "AAMEncoder": "aam.estimators",
+    "AAMRegressor": "aam.estimators",
+    "Study": "aam.data.study",
+    "load_study": "aam.data.study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'aam' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from aam.phylogeny.tree import Tree, read_tree
 from aam.phylogeny.tree_cache import read_cached_tree
 from aam.phylogeny.unifrac import Phylogeny
 
-__all__ = ["FlowStep", "Study", "TargetRequest", "load_study", "study_problems"]
+__all__ = ["FlowStep", "Study", "TargetRequest", "load_study", "study_of_table", "study_problems"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +34,8 @@ class Study:
     Attributes
     ----------
     table
-        Counts, ids and sequences of the kept samples and of the ASVs that they have.
+        Counts, ids and sequences of the kept samples and of the ASVs that they have. A study that was taken from a
+        larger one has all of that one's ASVs.
     tokens
         Bases of the ASVs ``A x L`` as codes of :mod:`aam.data.alphabet` (uint8), padded at the end.
     lengths
@@ -83,6 +85,33 @@ class Study:
     def __len__(self) -> int:
         return len(self.table.sample_ids)
 
+    def __getitem__(self, key: Any) -> Study:
+        """Some samples, as :meth:`take`: rows, a mask or a slice, alone or before an ellipsis as scikit-learn asks."""
+        rows = key[0] if isinstance(key, tuple) else key
+        return self.take(np.atleast_1d(np.arange(len(self))[rows]))
+
+    def take(self, rows: np.ndarray | Sequence[int]) -> Study:
+        """These samples, in this order; all ASVs stay, and with them the tree.
+
+        What was left out on the way to the larger study, and its notes, stay as they were.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        table = self.table.select(rows)
+        return dataclasses.replace(
+            self,
+            table=table,
+            keys=self.keys[rows],
+            metadata=None if self.metadata is None else self.metadata.select(table.sample_ids),
+            targets={column: values[rows] for column, values in self.targets.items()},
+            weights=None if self.weights is None else self.weights[rows],
+            distances=None if self.distances is None else self.distances.select(table.sample_ids),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of samples and of ASVs."""
+        return len(self), len(self.lengths)
+
     @property
     def sample_ids(self) -> np.ndarray:
         """Ids of the kept samples."""
@@ -126,6 +155,21 @@ def load_study(
     for step in _steps(alignment, sources, study, sampling, target):
         step()
     return _make_study(alignment, sources.get("taxonomy"), study.taxonomy_level)
+
+
+def study_of_table(table: Table, name: str) -> Study:
+    """The study of a table alone: all its samples, and the ASVs that they have.
+
+    Parameters
+    ----------
+    table
+        The table.
+    name
+        Its name in messages.
+    """
+    alignment = Alignment(table, name)
+    alignment.finish()
+    return _make_study(alignment, None, 1)
 
 
 def study_problems(

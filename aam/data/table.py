@@ -87,6 +87,26 @@ def read_table(options: TableOptions) -> Table:
     return _merge(parts, study_names(options.table))
 
 
+def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> Table:
+    """The table of counts that are in memory.
+
+    Parameters
+    ----------
+    raw
+        Counts and ids, as :func:`~aam.data.raw_table.make_raw_table` checks them.
+    known
+        DNA of ASV ids that are no DNA themselves; may be empty.
+    options
+        What is done with the sequences; its files are not read.
+
+    Raises
+    ------
+    InputError
+        If an ASV has no usable sequence.
+    """
+    return _merge([_prepare(raw, known, options)], [raw.source.name])
+
+
 def read_raw_table(path: Path) -> RawTable:
     """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, or a QIIME 2 archive with one of the first two.
 

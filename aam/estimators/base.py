@@ -1,0 +1,138 @@
+"""What the estimators have in common: reading X, making the configuration, saving and loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from aam.config import TableOptions, from_flat
+from aam.config.option import fields
+from aam.data.study import Study
+from aam.estimators.errors import as_value_errors
+from aam.estimators.fitting import Trained
+from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
+from aam.estimators.targets import FEWEST_SAMPLES
+from aam.models.folder import load_models, save_models
+
+ConfigT = TypeVar("ConfigT")
+OWN = {"sequences"}
+"""Parameters that mean something else than the option of their name."""
+
+
+class Estimator(BaseEstimator):
+    """Base of the estimators; their parameters are options of the command line under the same names.
+
+    Attributes
+    ----------
+    trained_
+        The models, and what describes them.
+    n_features_in_
+        Columns of the table that was given in fit.
+    """
+
+    trained_: Trained
+    sequences: Any
+    seed: int
+    device: str
+    n_features_in_: int
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder, which `aam predict`, `aam info` and :meth:`load` read.
+
+        Parameters
+        ----------
+        path
+            The folder; made if it is not there.
+        """
+        check_is_fitted(self)
+        states = [dict(model.state_dict()) for model in self.trained_.models]
+        save_models(Path(path), states, self.trained_.description)
+
+    @classmethod
+    def load(cls, path: str | Path, **parameters: Any) -> Self:
+        """An estimator that is fitted already, with the model of a folder or of a run of the command line.
+
+        Parameters
+        ----------
+        path
+            Model folder, or a run directory that holds one.
+        **parameters
+            Parameters of the constructor that matter for predictions: ``sequences``, ``seed``, ``device``, and of
+            predictors ``val_prediction_passes``. Those of training are not restored.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such model, it is damaged, or not one of this kind.
+        """
+        models, description = load_models(Path(path))
+        trained = Trained([model.eval() for model in models], description)
+        estimator = cls(**parameters)
+        estimator._take(trained, str(path))
+        return estimator
+
+    def _take(self, trained: Trained, source: str) -> None:
+        """Be fitted with models of a folder."""
+        raise NotImplementedError
+
+    def _options(self, config: type[ConfigT], **fixed: Any) -> ConfigT:
+        """The configuration that the parameters make, with what stands for files and columns."""
+        known = {field.name for _, field, _ in fields(config)} - OWN
+        given = {name: value for name, value in self.get_params(deep=False).items() if name in known}
+        with as_value_errors():
+            return from_flat(config, {"table": [NAME], "output_dir": ".", "cache": False, **given, **fixed})
+
+    def _study(self, X: Any, options: TableOptions, *, reset: bool) -> Study:
+        """The study of X.
+
+        Parameters
+        ----------
+        X
+            A study, a data frame, an array or a sparse matrix.
+        options
+            What is done with its sequences.
+        reset
+            Whether it is that of fit.
+        """
+        if isinstance(X, Study):
+            with as_value_errors():
+                check_study(X, options)
+            self._note_columns(X.shape[1], reset=reset)
+            return X
+        checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": "numeric", "ensure_non_negative": True}
+        checks |= {"ensure_min_samples": FEWEST_SAMPLES if reset else 1}
+        if getattr(X, "columns", None) is None:
+            counts_NA = validate_data(self, X, reset=reset, **checks)
+        else:
+            # The columns of a frame are not compared with those of fit: another table has other ASVs.
+            counts_NA = check_array(X, estimator=self, input_name=NAME, **checks)
+            self._note_columns(counts_NA.shape[1], reset=reset)
+        with as_value_errors():
+            return self._study_of_counts(X, counts_NA, options)
+
+    def _study_to_predict(self, X: Any) -> Study:
+        """The study of X, its sequences cut as those of the training samples were."""
+        check_is_fitted(self)
+        trim_length = self.trained_.description.data["trim_length"]
+        return self._study(X, TableOptions(table=(Path(NAME),), trim_length=trim_length), reset=False)
+
+    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:
+        """The study of a table whose counts have been checked."""
+        if getattr(X, "columns", None) is None:
+            return study_of_array(counts_NA, self.sequences, options)
+        return study_of_frame(X, counts_NA, self.sequences, options)
+
+    def _note_columns(self, number: int, *, reset: bool) -> None:
+        if reset:
+            self.n_features_in_ = number
+
+    def __sklearn_tags__(self) -> Tags:
+        """Counts, dense or sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,127 @@
+"""The constructors of the estimators, made from the configuration: every option has its one declaration there."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aam.config import (
+    CovariateOptions,
+    EvaluationOptions,
+    PretrainConfig,
+    RunOptions,
+    SplitOptions,
+    StudyOptions,
+    TableOptions,
+    TargetOptions,
+    TrainConfig,
+    TransferOptions,
+)
+from aam.config.option import fields
+from aam.estimators.errors import in_python
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a constructor: its default, what is said of it, and from what it is derived where it is None."""
+
+    default: Any
+    help: str
+    derived: str = ""
+
+    @classmethod
+    def of(cls, field: dataclasses.Field[Any], default: Any = dataclasses.MISSING) -> Parameter:
+        """The parameter of an option."""
+        default = field.default if default is dataclasses.MISSING else default
+        return cls(default, in_python(field.metadata["help"]), in_python(field.metadata["derived"]))
+
+
+Parameters = Mapping[str, Parameter]
+
+SEQUENCES = Parameter(
+    None,
+    "The ASVs' DNA: one for each column of X, or a mapping from the names of X's columns.",
+    "the names of X's columns, which are DNA themselves then",
+)
+QUIET = {"progress": False}
+"""Defaults that are not the command line's: an estimator is one of many, in a notebook or a search."""
+
+
+def _names(*sections: type) -> frozenset[str]:
+    return frozenset(field.name for section in sections for field in dataclasses.fields(section))
+
+
+# What tells of files, of columns of a sample sheet, or of a test that scikit-learn's own tools make.
+LEFT_OUT = (
+    _names(TableOptions, StudyOptions, TargetOptions, CovariateOptions, SplitOptions, RunOptions, EvaluationOptions)
+    | {"sample_weight_column", "categorical_loss_weights", "categorical_loss_weight_column"}
+) - (
+    {"trim_length", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}
+    | {"seed", "device", "num_workers", "mixed_precision", "tf32", "compile_model", "progress"}
+    | {"ensemble", "val_prediction_passes", "interval_level"}
+)
+OF_CLASSES = frozenset({"class_weights", "label_smoothing"})
+OF_NUMBERS = frozenset({"target_transform", "loss_type", "quantiles", "over_penalty", "under_penalty", "loss_config"})
+OF_NUMBERS |= {"bounded_targets", "learnable_output_scale", "output_activation"}
+
+
+def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[str, Parameter]:
+    """The parameters of an estimator: the options of a command but those that make no sense without files.
+
+    Parameters
+    ----------
+    config
+        The command's configuration.
+    left_out
+        Further options that are left out.
+    """
+    left_out = left_out | LEFT_OUT
+    options = {field.name: field for _, field, _ in fields(config) if field.name not in left_out}
+    found = {name: Parameter.of(field, QUIET.get(name, dataclasses.MISSING)) for name, field in options.items()}
+    return {"sequences": SEQUENCES, **found}
+
+
+def _pretrained() -> Parameter:
+    field = next(field for field in dataclasses.fields(TransferOptions) if field.name == "pretrained_encoder")
+    return dataclasses.replace(Parameter.of(field), help="Model folder of an encoder to take as it is, untrained.")
+
+
+REGRESSOR = parameters_of(TrainConfig, OF_CLASSES)
+CLASSIFIER = parameters_of(TrainConfig, OF_NUMBERS)
+# Without a target there is nothing to balance the parts by.
+ENCODER = {**parameters_of(PretrainConfig, frozenset({"stratify"})), "pretrained_encoder": _pretrained()}
+
+
+def constructor(parameters: Parameters) -> Callable[..., None]:
+    """An ``__init__`` that keeps each of its parameters as it is, under its name; scikit-learn reads its signature."""
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    keywords = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default)
+        for name, parameter in parameters.items()
+    ]
+    signature = inspect.Signature([itself, *keywords])
+
+    def __init__(self: Any, **given: Any) -> None:
+        bound = signature.bind(self, **given)
+        bound.apply_defaults()
+        for name in parameters:
+            setattr(self, name, bound.arguments[name])
+
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    return __init__
+
+
+def documented(text: str, parameters: Parameters) -> str:
+    """A class's docstring with its parameters put in where it says ``{parameters}``, in numpydoc form."""
+    return inspect.cleandoc(text).replace("{parameters}", "\n".join(_lines(parameters)))
+
+
+def _lines(parameters: Parameters) -> Iterator[str]:
+    for name, parameter in parameters.items():
+        derived = f" Derived where None: {parameter.derived}." if parameter.derived else ""
+        yield f"{name} : default={parameter.default!r}"
+        yield textwrap.fill(f"{parameter.help}{derived}", 110, initial_indent="    ", subsequent_indent="    ")

@@ -1,0 +1,93 @@
+"""What predictors of numbers and of classes have in common.
+
+Legend of shapes: ``N`` samples, ``T`` targets, ``C`` classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from aam.config import TrainConfig
+from aam.config.option import read_values
+from aam.data.targets import Kind
+from aam.errors import CheckpointError
+from aam.estimators.base import Estimator
+from aam.estimators.errors import DataError, as_value_errors
+from aam.estimators.fitting import (
+    Trained,
+    forecast_of,
+    interpreting,
+    predict_learned,
+    torch_as_it_was,
+    train_predictors,
+)
+from aam.estimators.targets import (
+    GROUPS,
+    NAME,
+    Answers,
+    training_study,
+)
+from aam.report.forecast import Samples
+from aam.report.predictions import Predictions
+
+
+class Predictor(Estimator):
+    """What predictors of numbers and of classes have in common."""
+
+    val_prediction_passes: int
+
+    def _train(self, X: Any, answers: Answers, config: TrainConfig) -> None:
+        """Learn the answers, which are those of X's samples."""
+        study = self._study(X, config.table, reset=True)
+        with as_value_errors(), torch_as_it_was():
+            self.trained_ = train_predictors(config, training_study(study, answers, config.sampling.rarefy_depth))
+
+    def _require(self, y: Any) -> None:
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+
+    def _config(self, answers: Answers, **fixed: Any) -> TrainConfig:
+        columns, group = list(answers.targets), None if answers.group_N is None else GROUPS
+        told = {"metadata": NAME, "metadata_column": columns, "group_column": group}
+        return self._options(TrainConfig, **told, forest_baseline=False, report=False, **fixed)
+
+    def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
+        """All that the models say of samples, for each target."""
+        study = self._study_to_predict(X)
+        description = self.trained_.description
+        with as_value_errors():
+            given = {name: getattr(self, name) for name in ("val_prediction_passes", "seed", "device")}
+            told = read_values(TrainConfig, given if level is None else {**given, "interval_level": level})
+        with as_value_errors(), interpreting(self.trained_, study, told["seed"], told["device"]) as interpreter:
+            learned = predict_learned(interpreter, np.arange(len(study)), told["val_prediction_passes"])
+        forecast = forecast_of(description, told.get("interval_level"))
+        samples = Samples(
+            sample_ids=study.sample_ids,
+            observed={column: np.full(len(study), np.nan) for column in forecast.targets.columns},
+            level_B=np.zeros(len(study), dtype=np.int64),
+        )
+        return forecast.predictions(learned, samples)
+
+    def _check_guarantee(self, level: float | None) -> None:
+        description = self.trained_.description
+        level = description.interval_level if level is None else level
+        if not description.calibrations:
+            raise DataError("intervals", "the model has none: a target had no value in the validation samples")
+        if not all(calibration.is_guaranteed(level) for calibration in description.calibrations):
+            warnings.warn(
+                f"intervals of {level:.0%} need more validation samples (or groups) than there were: they reach as far "
+                "as the worst of them, and may hold fewer truths",
+                stacklevel=3,
+            )
+
+    def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:
+        """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
+        targets = trained.description.targets
+        if targets is None or targets.kind != kind:
+            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind}"
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind}")
+        if trained.description.needed_columns:
+            raise CheckpointError(f"{source}: the model needs columns of a sample sheet; use aam predict")
