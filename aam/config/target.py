@@ -47,6 +47,17 @@ class TargetOptions(ColumnOptions):
         """Refuse what cannot be predicted, or scaled, together."""
         if len(set(self.metadata_column)) < len(self.metadata_column):
             raise ConfigError("--metadata-column names a column twice")
+        shared = [
+            (column, f"{end}_{column}")
+            for column in self.metadata_column
+            for end in ("low", "high", "std")
+            if f"{end}_{column}" in self.metadata_column
+        ]
+        for column, other in shared:
+            raise ConfigError(
+                f"'{column}' and '{other}' would share a column of the predictions (predicted_{other}): rename one of "
+                "them in the sample sheet"
+            )
         if self.classifier and len(self.metadata_column) > 1:
             raise ConfigError(
                 "--classifier takes one --metadata-column: several columns of classes (multi-label) are not supported; "

@@ -77,7 +77,6 @@ class TargetHead(nn.Module):
     """
 
     name = "target"
-    conditional_scaling: ConditionalScaling | None = None
 
     def __init__(
         self,
@@ -89,6 +88,8 @@ class TargetHead(nn.Module):
         raw_per_output: int = 1,
     ) -> None:
         super().__init__()
+        # Of the instance: as an attribute of the class it would hide the module that is set later.
+        self.conditional_scaling: ConditionalScaling | None = None
         widths = (dim, *_hidden_widths(dim, options))
         num_raw = num_outputs * raw_per_output
         # This order is that in which random numbers are drawn: a seed goes on giving the head that it gave.

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aam.data.targets import TargetSpec
+from aam.config import CovariateOptions, HeadOptions, LossOptions
+from aam.data.targets import Targets, TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from aam.training.host_memory import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
@@ -37,7 +38,12 @@ HEADER = (
 SIZES = ((8, 150), (64, 500))
 ALWAYS, ON_DEMAND = "always padded", "on demand"
 STEP, PREDICTION = "step", "prediction"
-TARGET = TargetSpec(column="value", kind="regression")
+PLAN = PredictorPlan(
+    targets=Targets(specs=(TargetSpec(column="value", kind="regression"),)),
+    head=HeadOptions(),
+    loss=LossOptions(),
+    covariates=CovariateOptions(),
+)
 
 
 def measure(case: dict[str, Any], what: str, contexts: str) -> Measured:
@@ -46,9 +52,9 @@ def measure(case: dict[str, Any], what: str, contexts: str) -> Measured:
     torch.manual_seed(0)
     sizes = Case(**case)
     batch = make_step_batch(sizes)
-    batch.target_B = torch.zeros(len(batch))
+    batch.target_BT = torch.zeros(len(batch), 1)
     encoder = SequenceEncoder(sizes.model_options(), SelfSupervision())
-    model = SequencePredictor(encoder, TARGET, "huber", True).train(what == STEP)
+    model = SequencePredictor(encoder, PLAN).train(what == STEP)
     held: list[Tensor] = []
     if contexts == ALWAYS:
         transformer = encoder.sample_encoder.encoder_transformer

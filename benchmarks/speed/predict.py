@@ -22,12 +22,12 @@ import torch
 
 from aam.config import TableOptions
 from aam.data.datamodule import LoaderOptions
-from aam.data.targets import TargetSpec
+from aam.data.targets import Targets, TargetSpec
 from aam.interpret.predict import Interpreter, read_for_model
 from aam.models.description import ModelDescription
 from aam.models.folder import load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.epochs import encode_pairs
@@ -52,14 +52,15 @@ def save_fresh_predictor(folder: Path, settings: dict[str, str], files: Files) -
     config = training(files, output_dir="none", **settings)
     torch.manual_seed(0)
     encoder = SequenceEncoder(config.model, SelfSupervision())
-    predictor = SequencePredictor(encoder, TARGET, config.head, config.loss)
+    plan = PredictorPlan(
+        targets=Targets(specs=(TARGET,)), head=config.head, loss=config.loss, covariates=config.covariates
+    )
+    predictor = SequencePredictor(encoder, plan)
     sampling = config.sampling
     description = ModelDescription(
         options=config.model,
         supervision=encoder.supervision,
-        target=TARGET,
-        head=config.head,
-        loss=config.loss,
+        predictor=plan,
         data={
             "trim_length": None,
             "max_bp": None,
@@ -81,7 +82,7 @@ def measure(table: str, model: str, device: str, batch_size: int, repeats: int) 
     encoding, predicting = [], []
     for _ in range(repeats):
         started = time.perf_counter()
-        interpreter = Interpreter(predictor, study, sampling, options, torch.device(device))
+        interpreter = Interpreter([predictor], study, sampling, options, torch.device(device))
         common.wait_for(device)
         encoded = time.perf_counter()
         for _output in interpreter.run(rows):
@@ -99,7 +100,7 @@ def measure_plain(table: str, model: str, device: str, batch_size: int, batches:
     study, sampling, predictor = _read(table, model)
     predictor.to(device).eval()
     rows = torch.arange(len(study)).numpy()
-    data = Interpreter(predictor, study, sampling, LoaderOptions(batch_size=batch_size), torch.device(device)).data
+    data = Interpreter([predictor], study, sampling, LoaderOptions(batch_size=batch_size), torch.device(device)).data
     seconds, timed, pairs = 0.0, 0, 0
     started = time.perf_counter()
     for done, batch in enumerate(data.fixed_loader(rows)):

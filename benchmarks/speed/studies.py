@@ -77,9 +77,7 @@ def save_fresh_encoder(folder: Path, settings: Mapping[str, str]) -> Path:
     description = ModelDescription(
         options=config.model,
         supervision=encoder.supervision,
-        target=None,
-        head=None,
-        loss=None,
+        predictor=None,
         data={"trim_length": None},
         record={},
     )

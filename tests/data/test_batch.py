@@ -66,15 +66,15 @@ def test_parts_by_sample_are_told_by_the_letters_of_their_names() -> None:
 
 def test_samples_without_their_asvs_keep_all_that_is_theirs() -> None:
     batch = make_batch([sample(7, [0, 3], [5, 1]), sample(2, [1], [2])], TOKENS, LENGTHS)
-    batch.target_B, batch.faith_pd_B = torch.tensor([1.5, 2.5]), torch.tensor([9.0, 8.0])
+    batch.target_BT, batch.faith_pd_B = torch.tensor([[1.5], [2.5]]), torch.tensor([9.0, 8.0])
     batch.distances_BB, batch.taxonomy_U = torch.zeros(2, 2), torch.zeros(3, dtype=torch.int64)
     parts = batch.sample_parts()
-    assert sorted(parts) == ["faith_pd_B", "rows_B", "target_B"]
+    assert sorted(parts) == ["faith_pd_B", "rows_B", "target_BT"]
     second = encoded_batch(vector_BD=torch.ones(1, 4), **{name: part[1:] for name, part in parts.items()})
     assert len(second) == 1
     assert second.rows_B.tolist() == [2]
-    assert second.target_B is not None
-    assert second.target_B.tolist() == [2.5]
+    assert second.target_BT is not None
+    assert second.target_BT.tolist() == [[2.5]]
     assert second.index_BS.shape == (1, 0)
     assert second.weight_B is None
     assert second.distances_BB is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from aam.config import HeadOptions, LossOptions, ModelOptions
+from aam.config import HeadOptions, ModelOptions
 from aam.data.batch import Batch
 from aam.data.estimate import (
     BatchSizes,
@@ -20,6 +20,7 @@ from aam.data.ragged import Ragged
 from aam.data.targets import TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from tests.models.model_cases import predictor_plan
 
 MODELS: list[dict[str, Any]] = [
     {},
@@ -53,7 +54,7 @@ def test_parameters_of_a_predictor(sizes: dict[str, Any], classes: tuple[str, ..
     options = ModelOptions(**sizes)
     target = TargetSpec(column="x", kind="classification" if classes else "regression", classes=classes)
     encoder = SequenceEncoder(options, SelfSupervision())
-    model = SequencePredictor(encoder, target, HeadOptions(linear_path=linear_path), LossOptions())
+    model = SequencePredictor(encoder, predictor_plan(target, HeadOptions(linear_path=linear_path)))
     outputs = max(1, len(classes))
     assert num_encoder_parameters(options) + num_target_parameters(options, outputs, linear_path) == num_parameters(
         model

@@ -88,6 +88,7 @@ def test_classes(train: Run, study: Path, tmp_path: Path) -> None:
         "sample_id",
         "predicted",
         *(f"probability_{name}" for name in classes),
+        "prediction_set",
         "predicted_std",
         "observed",
     ]

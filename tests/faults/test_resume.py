@@ -128,6 +128,24 @@ def test_resuming_with_a_frozen_encoder(
         assert fingerprint(folder) == fingerprint(tmp_path / "unbroken")
 
 
+def test_resuming_with_covariates_some_of_whose_levels_are_hidden(study: Path, tmp_path: Path) -> None:
+    told = [
+        "--categorical-columns",
+        "subject,group",
+        "--numeric-columns",
+        "gradient_true",
+        "--unknown-level-rate",
+        "0.4",
+    ]
+    told += ["--conditional-output-scaling", "group", "--categorical-fusion", "cross-attention", "--dropout", "0.2"]
+    words = [*arguments(study, tmp_path / "unbroken"), *told, "--categorical-embed-dim", "4"]
+    assert run_command(words[0], *words[1:], small=False) == 0
+    folder = tmp_path / "killed"
+    assert killed(study, folder, "training_step", 7, "SIGKILL", *told, "--categorical-embed-dim", "4") < 0
+    assert run_command("train", resume_from=folder, small=False) == 0
+    assert fingerprint(folder) == fingerprint(tmp_path / "unbroken")
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGUSR1", 75), ("SIGINT+SIGINT", 130)])
 def test_the_processes_that_prepare_batches_outlive_a_signal(
     study: Path, unbroken: dict[str, str], tmp_path: Path, name: str, code: int

@@ -7,16 +7,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from aam.config import HeadOptions, LossOptions, ModelOptions
+from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
 from aam.data.alphabet import PAD
 from aam.data.batch import Batch, Sample, make_batch
-from aam.data.targets import TargetSpec
+from aam.data.covariates import CategoricalColumn, CovariateSpec, NumericColumn
+from aam.data.targets import Targets, TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 
 NUM_ASVS, LONGEST = 24, 17
 REGRESSION = TargetSpec(column="age", kind="regression", transform="zscore", shift=5.0, scale=2.0, mean=5.0)
 CLASSES = TargetSpec(column="site", kind="classification", classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
+
+COVARIATES = CovariateSpec(
+    (
+        CategoricalColumn("season", ("spring", "winter")),
+        CategoricalColumn("city", ("bergen", "malmo", "oslo")),
+        CategoricalColumn("country", ("no", "se")),
+    ),
+    (NumericColumn("ph", 7.0, 1.5),),
+    (("city", "country"),),
+)
 
 
 def model_options(**changes: Any) -> ModelOptions:
@@ -74,16 +85,59 @@ def fresh_encoder(supervision: SelfSupervision | None = None, seed: int = 0, **c
     return SequenceEncoder(model_options(**changes), supervision or SelfSupervision()).eval()
 
 
+def predictor_plan(
+    targets: TargetSpec | Targets,
+    head: HeadOptions | None = None,
+    loss: LossOptions | None = None,
+    covariates: CovariateOptions | None = None,
+    covariate_spec: CovariateSpec | None = None,
+) -> PredictorPlan:
+    """What a predictor has beside its encoder: the defaults, but for what is given."""
+    return PredictorPlan(
+        targets=Targets(specs=(targets,)) if isinstance(targets, TargetSpec) else targets,
+        head=head or HeadOptions(),
+        loss=loss or LossOptions(),
+        covariates=covariates or CovariateOptions(),
+        covariate_spec=covariate_spec,
+    )
+
+
 def fresh_predictor(
-    target: TargetSpec,
+    target: TargetSpec | Targets,
     head: HeadOptions | None = None,
     loss: LossOptions | None = None,
     seed: int = 0,
     **changes: Any,
 ) -> SequencePredictor:
     """A predictor with random weights, in evaluation mode."""
-    encoder = fresh_encoder(seed=seed, **changes)
-    return SequencePredictor(encoder, target, head or HeadOptions(), loss or LossOptions()).eval()
+    return SequencePredictor(fresh_encoder(seed=seed, **changes), predictor_plan(target, head, loss)).eval()
+
+
+def told_predictor(
+    target: TargetSpec | Targets, head: HeadOptions | None = None, loss: LossOptions | None = None, **told: Any
+) -> SequencePredictor:
+    """A predictor that is told :data:`COVARIATES`, with random weights, in evaluation mode; ``told`` says how."""
+    options = CovariateOptions(
+        **{
+            "categorical_columns": ("season",),
+            "categorical_hierarchy": ("city>country",),
+            "numeric_columns": ("ph",),
+            "categorical_embed_dim": 4,
+            **told,
+        }
+    )
+    return SequencePredictor(fresh_encoder(), predictor_plan(target, head, loss, options, COVARIATES)).eval()
+
+
+def told_batch(num_samples: int = 6, seed: int = 0, **truths: torch.Tensor) -> Batch:
+    """A random batch with covariates, some of them unknown or missing."""
+    generator = torch.Generator().manual_seed(seed)
+    levels = [len(column.levels) + 1 for column in COVARIATES.categorical]
+    category_BC = torch.stack([torch.randint(0, n, (num_samples,), generator=generator) for n in levels], dim=1)
+    missing_B = torch.rand(num_samples, generator=generator) < 0.3
+    value_B = torch.randn(num_samples, generator=generator).masked_fill(missing_B, 0.0)
+    number_BM = torch.stack([value_B, missing_B.float()], dim=1)
+    return random_batch(num_samples, seed, category_BC=category_BC, number_BM=number_BM, **truths)
 
 
 def all_weights_move(model: torch.nn.Module, seed: int = 0) -> None:

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from aam.config import HeadOptions, LossOptions, ModelOptions
+from aam.data.intervals import calibrate_numbers
+from aam.data.targets import Targets
 from aam.errors import AamError, CheckpointError
 from aam.models.folder import (
     CARD,
@@ -22,39 +25,54 @@ from aam.models.folder import (
     checksum,
     find_weights,
     load_model,
+    load_models,
     save_model,
+    save_models,
 )
 from aam.models.sequence_encoder import SelfSupervision
 from aam.models.sequence_predictor import SequencePredictor
-from tests.models.model_cases import CLASSES, REGRESSION, all_weights_move, model_options, random_batch
+from tests.models.model_cases import (
+    CLASSES,
+    REGRESSION,
+    all_weights_move,
+    model_options,
+    predictor_plan,
+    random_batch,
+    told_batch,
+    told_predictor,
+)
 
 ENCODER = ModelDescription(
     options=model_options(embedding_dim=8, asv_layers=0, sample_layers=0, encoder_layers=0, num_soft_clades=4),
     supervision=SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y")),
-    target=None,
-    head=None,
-    loss=None,
+    predictor=None,
     data={"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 64, "asv_sampling": "abundance"},
     record={"samples": 12},
 )
-PREDICTOR = replace(ENCODER, target=REGRESSION, head=HeadOptions(), loss=LossOptions())
+PREDICTOR = replace(ENCODER, predictor=predictor_plan(REGRESSION))
 CLASSIFIER = replace(
     ENCODER,
-    target=CLASSES,
-    head=HeadOptions(linear_path=False, regressor_hidden_dims="none"),
-    loss=LossOptions(class_weights=(2.0, 1.0, 1.0), label_smoothing=0.1),
+    predictor=predictor_plan(
+        CLASSES,
+        HeadOptions(linear_path=False, regressor_hidden_dims="none"),
+        LossOptions(class_weights=(2.0, 1.0, 1.0), label_smoothing=0.1),
+    ),
 )
 QUANTILES = replace(
     ENCODER,
-    target=REGRESSION,
-    head=HeadOptions(regressor_hidden_dims=(6, 4), residual_regression_head=True, learnable_output_scale=True),
-    loss=LossOptions(loss_type="quantile", quantiles=(0.05, 0.5)),
+    predictor=predictor_plan(
+        REGRESSION,
+        HeadOptions(regressor_hidden_dims=(6, 4), residual_regression_head=True, learnable_output_scale=True),
+        LossOptions(loss_type="quantile", quantiles=(0.05, 0.5)),
+    ),
 )
 BOUNDED = replace(
     ENCODER,
-    target=REGRESSION,
-    head=HeadOptions(bounded_targets=True, target_layer_norm=True, regressor_dropout=0.25),
-    loss=LossOptions(loss_config='{"age": "mae"}'),
+    predictor=predictor_plan(
+        REGRESSION,
+        HeadOptions(bounded_targets=True, target_layer_norm=True, regressor_dropout=0.25),
+        LossOptions(loss_config='{"age": "mae"}'),
+    ),
 )
 
 
@@ -102,7 +120,8 @@ def test_round_trip(tmp_path: Path, description: ModelDescription) -> None:
 def test_every_option_and_word_survives(tmp_path: Path) -> None:
     target = replace(CLASSES, column="Körperstelle", classes=("ä, b", "\u2603", "c"))
     options = ModelOptions(embedding_dim=8, count_embedding_method="concat", dropout=0.25, asv_layers=0)
-    description = replace(CLASSIFIER, options=options, target=target, record={"note": "ünïcode\n", "r2": None})
+    plan = predictor_plan(target, loss=LossOptions(class_weights=(2.0, 1.0, 1.0)))
+    description = replace(CLASSIFIER, options=options, predictor=plan, record={"note": "ünïcode\n", "r2": None})
     saved(tmp_path, description)
     assert load_model(tmp_path)[1] == description
 
@@ -113,7 +132,7 @@ def test_the_folder_holds_what_people_read(tmp_path: Path) -> None:
     config = json.loads((tmp_path / CONFIG).read_text())
     assert config["format"] == FORMAT
     assert config["kind"] == "predictor"
-    assert config["target"]["column"] == "age"
+    assert config["predictor"]["targets"]["specs"][0]["column"] == "age"
     assert config["model"]["embedding_dim"] == 8
     card = (tmp_path / CARD).read_text()
     assert "`age`" in card
@@ -247,3 +266,76 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
         save_model(tmp_path / str(number), model.state_dict(), PREDICTOR)
         contents.add((tmp_path / str(number) / WEIGHTS).read_bytes())
     assert len(contents) == 1
+
+
+def told_description(**told: Any) -> ModelDescription:
+    """A predictor of two targets, told covariates, whose intervals are measured."""
+    targets = Targets(
+        specs=(
+            replace(REGRESSION, level_shift=(5.0, 4.0), level_scale=(2.0, 1.0)),
+            replace(REGRESSION, column="pH, soil", transform="boxcox", parameters=(0.5, 1.0, 0.001, 1000.0)),
+        ),
+        normalize_by=("lab",),
+        levels=("lab=a",),
+    )
+    model = told_predictor(targets, HeadOptions(target_layer_norm=True), **told)
+    calibrations = tuple(calibrate_numbers(np.arange(20.0) ** power, np.zeros(20), None) for power in (1, 2))
+    return replace(
+        ENCODER,
+        options=model.base.options,
+        supervision=model.base.supervision,
+        predictor=model.plan,
+        calibrations=calibrations,
+        interval_level=0.75,
+    )
+
+
+@pytest.mark.parametrize("fusion", ["concat", "add", "gmu", "cross-attention", "perceiver"])
+def test_a_model_that_is_told_covariates_comes_back_whole(tmp_path: Path, fusion: str) -> None:
+    description = told_description(categorical_fusion=fusion, conditional_output_scaling=("season",))
+    model = saved(tmp_path, description)
+    loaded, found = load_model(tmp_path)
+    assert found == description
+    assert found.needed_columns == ("season", "city", "country", "ph", "lab")
+    assert isinstance(loaded, SequencePredictor)
+    assert isinstance(model, SequencePredictor)
+    batch = told_batch(7)
+    assert torch.equal(loaded.eval().outputs(loaded(batch)), model.outputs(model(batch)))
+    card = (tmp_path / CARD).read_text()
+    assert "--metadata YOUR_SHEET.tsv" in card
+    assert "must have the columns season, city, country, ph, lab" in card
+    assert "`age`, `pH, soil`" in card
+
+
+def test_an_ensemble_comes_back_member_by_member(tmp_path: Path) -> None:
+    models = []
+    for seed in range(11):
+        model = build_model(QUANTILES)
+        all_weights_move(model, seed)
+        models.append(model.eval())
+    save_models(tmp_path, [dict(model.state_dict()) for model in models], QUANTILES)
+    loaded, description = load_models(tmp_path)
+    assert description == replace(QUANTILES, members=11)
+    batch = random_batch(4)
+    for model, found in zip(models, loaded, strict=True):
+        assert isinstance(model, SequencePredictor)
+        assert isinstance(found, SequencePredictor)
+        assert torch.equal(found.eval().outputs(found(batch)), model.outputs(model(batch)))
+    assert "ensemble of 11 models" in (tmp_path / CARD).read_text()
+    with pytest.raises(CheckpointError, match="an ensemble of 11 models; one is needed"):
+        load_model(tmp_path)
+
+
+def test_a_single_model_is_an_ensemble_of_one(tmp_path: Path) -> None:
+    saved(tmp_path)
+    (model,), description = load_models(tmp_path)
+    assert description == PREDICTOR
+    assert set(model.state_dict()) == set(build_model(PREDICTOR).state_dict())
+
+
+def test_an_ensemble_with_a_member_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    states = [dict(build_model(PREDICTOR).state_dict()) for _ in range(2)]
+    del states[1]["head.out.bias"]
+    save_models(tmp_path, states, PREDICTOR)
+    with pytest.raises(CheckpointError, match="do not fit the description"):
+        load_models(tmp_path)

@@ -7,11 +7,26 @@ import pytest
 import torch
 
 from aam.config import HeadOptions, LossOptions
+from aam.config.covariates import READS_ASVS
+from aam.data.batch import Batch, encoded_batch
 from aam.data.corruption import Corruption
+from aam.data.covariates import features
 from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
-from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor, model_options, random_batch
+from tests.models.model_cases import (
+    CLASSES,
+    COVARIATES,
+    REGRESSION,
+    all_weights_move,
+    fresh_predictor,
+    model_options,
+    predictor_plan,
+    random_batch,
+    told_batch,
+    told_predictor,
+)
 
 
 @pytest.mark.parametrize("transform", ["zscore", "minmax", "none"])
@@ -42,7 +57,7 @@ def test_a_prior_of_classes() -> None:
 def test_the_targets_head_comes_first_and_the_encoders_after_it() -> None:
     supervision = SelfSupervision(encoder_type="unifrac", counts=True)
     base = SequenceEncoder(model_options(), supervision)
-    model = SequencePredictor(base, REGRESSION, HeadOptions(), LossOptions())
+    model = SequencePredictor(base, predictor_plan(REGRESSION))
     assert [head.name for head in model.task_heads()] == ["target", "distance", "count"]
 
 
@@ -105,3 +120,127 @@ def test_class_weights_are_those_of_the_target_or_equal() -> None:
 
 def test_the_number_of_weights() -> None:
     assert num_parameters(torch.nn.Linear(3, 4)) == 16
+
+
+FUSIONS = ("concat", "add", "gmu", "cross-attention", "perceiver")
+TWO = Targets(specs=(REGRESSION, replace(REGRESSION, column="ph")))
+
+
+def moved(fusion: str, target: object = TWO, **told: object) -> SequencePredictor:
+    """A predictor that is told covariates, whose weights are all of some size."""
+    model = told_predictor(target, categorical_fusion=fusion, **told)  # type: ignore[arg-type]
+    all_weights_move(model)
+    return model
+
+
+def said(model: SequencePredictor, batch: Batch) -> torch.Tensor:
+    with torch.no_grad():
+        return model.predict(model(batch))
+
+
+def shuffled(batch: Batch, seed: int = 0) -> Batch:
+    """The same samples with their ASVs in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    index_BS, counts_BS = batch.index_BS.clone(), batch.counts_BS.clone()
+    for row, size in enumerate(batch.mask_BS.sum(dim=1).tolist()):
+        order = torch.randperm(size, generator=generator)
+        index_BS[row, :size], counts_BS[row, :size] = index_BS[row, order], counts_BS[row, order]
+    assert not torch.equal(index_BS, batch.index_BS)
+    return replace(batch, index_BS=index_BS, counts_BS=counts_BS)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_covariates_count_and_the_order_of_asvs_does_not(fusion: str) -> None:
+    model, batch = moved(fusion), told_batch(8)
+    assert model.reads_asvs == (fusion in READS_ASVS)
+    before_BT = said(model, batch)
+    assert before_BT.shape == (8, 2)
+    torch.testing.assert_close(said(model, shuffled(batch)), before_BT, rtol=1e-4, atol=1e-4)
+    assert batch.category_BC is not None
+    category_BC = batch.category_BC.clone()
+    category_BC[3, 0] = (category_BC[3, 0] + 1) % 3
+    differs_B = (said(model, replace(batch, category_BC=category_BC)) - before_BT).abs().amax(dim=1) > 1e-4
+    assert differs_B.tolist() == [row == 3 for row in range(8)]
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_fresh_fusion_leaves_what_the_vector_says(fusion: str) -> None:
+    """The covariates reach a fresh head by its linear path alone, and that starts at zero."""
+    model, batch = told_predictor(TWO, categorical_fusion=fusion), told_batch(5)
+    without = fresh_predictor(TWO)
+    without.head.load_state_dict({**model.head.state_dict(), "linear_path.weight": torch.zeros(2, 20)})
+    without.base.load_state_dict(model.base.state_dict())
+    torch.testing.assert_close(said(model, batch), said(without, batch))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_hidden_levels_are_unknown_levels(fusion: str) -> None:
+    model, batch = moved(fusion), told_batch(5)
+    assert batch.category_BC is not None
+    hidden = replace(batch, category_BC=torch.zeros_like(batch.category_BC))
+    for level in (1, 2):
+        other = replace(hidden, category_BC=torch.full_like(batch.category_BC, level))
+        assert not torch.allclose(said(model, hidden), said(model, other))
+
+
+def test_the_linear_path_reads_what_linear_models_read() -> None:
+    model, batch = told_predictor(REGRESSION), told_batch(30)
+    assert model.covariate_encoder is not None
+    assert batch.category_BC is not None
+    assert batch.number_BM is not None
+    profile_BK = torch.randn(30, 20)
+    found_BK = model.covariate_encoder.beside(profile_BK, batch.category_BC, batch.number_BM)
+    expected = features(COVARIATES, batch.category_BC.numpy(), batch.number_BM.numpy())
+    assert (found_BK[:, :20] == profile_BK).all()
+    assert (found_BK[:, 20:].numpy() == expected).all()
+    assert model.head.linear_path is not None
+    assert model.head.linear_path.in_features == 20 + COVARIATES.num_features
+
+
+def test_levels_scale_and_shift_the_outputs_of_each_target() -> None:
+    model, batch = told_predictor(TWO, conditional_output_scaling=("country", "season")), told_batch(40)
+    before_BT = said(model, batch)
+    scaling = model.head.conditional_scaling
+    assert scaling is not None
+    with torch.no_grad():
+        scaling.scale_less_1[0][1] = torch.tensor([1.0, 0.0])
+        scaling.bias[1][2] = torch.tensor([0.0, 7.0])
+    after_BT = said(model, batch)
+    assert batch.category_BC is not None
+    norway_B, winter_B = batch.category_BC[:, 2] == 1, batch.category_BC[:, 0] == 2
+    torch.testing.assert_close(after_BT[:, 0], before_BT[:, 0] * (1 + norway_B.float()))
+    torch.testing.assert_close(after_BT[:, 1], before_BT[:, 1] + 7 * winter_B.float())
+
+
+@pytest.mark.parametrize("fusion", ["concat", "add", "gmu"])
+def test_known_vectors_say_what_the_encoder_says(fusion: str) -> None:
+    model, batch = moved(fusion), told_batch(6)
+    with torch.no_grad():
+        encoded = model(batch)
+    parts = batch.sample_parts() | {"vector_BD": encoded.sample.sample_BD, "profile_BK": encoded.sample.profile_BK}
+    torch.testing.assert_close(said(model, encoded_batch(**parts)), said(model, batch))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("loss_type", ["huber", "quantile"])
+def test_all_that_reads_covariates_learns(fusion: str, loss_type: str) -> None:
+    batch = told_batch(12)
+    assert batch.category_BC is not None
+    truth_B = (batch.category_BC[:, 0] == 2).float() - (batch.category_BC[:, 2] == 1).float()
+    batch.target_BT = torch.stack([truth_B, torch.where(truth_B > 0, torch.nan, truth_B)], dim=1)
+    loss = LossOptions(loss_type=loss_type)  # type: ignore[arg-type]
+    model = told_predictor(TWO, None, loss, categorical_fusion=fusion, conditional_output_scaling=()).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        total = model.head.loss(model.head.compare(model(batch, Corruption()), batch))
+        total.backward()
+        optimizer.step()
+        losses.append(float(total.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+    assert model.fusion is not None
+    assert model.covariate_encoder is not None
+    still = [n for n, p in (*model.fusion.named_parameters(), *model.covariate_encoder.named_parameters())
+             if p.grad is None or not p.grad.any()]  # fmt: skip
+    assert still == []

@@ -10,7 +10,8 @@ from sklearn import metrics
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.targets import TargetRules, fit_target
+from aam.data.target_fit import TargetRules, fit_target
+from aam.data.targets import Targets
 from aam.models.heads import Encoded
 from aam.models.target_heads import ClassificationHead, QuantileHead, RegressionHead, build_target_head
 from aam.models.target_network import TargetOutputs
@@ -204,7 +205,7 @@ def test_a_fresh_head_starts_like_the_mean_and_learns(
     target = fit_target(TargetRules(columns=("x",), transform=transform), values, np.arange(200), "sheet.tsv")
     target_BT = torch.from_numpy(target.encode(values))[:, None]
     options = {**options, "learnable_output_scale": scaled}
-    head = head_of(TargetOutputs.of(target), options, path=0, loss_type=loss_type)
+    head = head_of(TargetOutputs.of(Targets(specs=(target,))), options, path=0, loss_type=loss_type)
     head.set_prior(target_BT.mean(dim=0))
     of_mean = head.loss(head.compare(Encoded.of_known(vector_BD, None), random_batch(2, target_BT=target_BT)))
     errors = target_BT - target_BT.mean()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aam.config import HeadOptions
+from aam.data.targets import Targets
 from aam.models.target_network import TargetHead, TargetOutputs
 from tests.models.model_cases import CLASSES, REGRESSION
 from tests.models.test_heads import WIDTHS, sample_vectors
@@ -141,8 +142,8 @@ def test_large_targets_survive_lower_precision(precision: torch.dtype) -> None:
 
 
 def test_what_a_target_asks_of_its_head() -> None:
-    outputs = TargetOutputs.of(REGRESSION)
+    outputs = TargetOutputs.of(Targets(specs=(REGRESSION,)))
     assert (outputs.columns, outputs.zero, outputs.presence) == (("age",), (2.5,), (1.0,))
     assert outputs.class_weights == ()
-    assert TargetOutputs.of(CLASSES).class_weights == (1.0, 2.0, 0.5)
-    assert TargetOutputs.of(replace(CLASSES, class_weights=())).class_weights == (1.0, 1.0, 1.0)
+    assert TargetOutputs.of(Targets(specs=(CLASSES,))).class_weights == (1.0, 2.0, 0.5)
+    assert TargetOutputs.of(Targets(specs=(replace(CLASSES, class_weights=()),))).class_weights == (1.0, 1.0, 1.0)

@@ -139,7 +139,7 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "val_predictions.tsv").write_text("\n".join(lines) + "\n")
     data = read_json(tmp_path / "data.json")
     data["flow"] = [{"step": "Table", "kept": 240, "dropped": 1, "reason": HOSTILE, "examples": [HOSTILE]}]
-    data["target"] = {**dict(data["target"]), "column": HOSTILE}  # type: ignore[call-overload]
+    data["targets"]["specs"][0]["column"] = HOSTILE  # type: ignore[index]
     data["command"] = HOSTILE
     data["notes"] = [HOSTILE]
     data["inputs"] = [{"path": HOSTILE, "sha256": HOSTILE, "bytes": 1}]

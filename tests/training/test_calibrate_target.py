@@ -9,13 +9,22 @@ import torch
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
+from aam.data.covariates import features
 from aam.data.targets import TargetSpec
 from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_predictor import SequencePredictor
 from aam.models.target_heads import build_target_head
 from aam.models.target_network import TargetOutputs
 from aam.training.calibrate import calibrate_encoder, calibrate_target
-from tests.models.model_cases import CLASSES, REGRESSION, fresh_predictor
+from aam.training.linear_fit import fit_linear
+from tests.models.model_cases import (
+    CLASSES,
+    COVARIATES,
+    REGRESSION,
+    fresh_predictor,
+    told_batch,
+    told_predictor,
+)
 from tests.training.test_calibrate import case, finite, profiles
 
 MINMAX = TargetSpec(column="age", kind="regression", transform="minmax", shift=0.0, scale=10.0, mean=4.0)
@@ -185,3 +194,25 @@ def test_several_numbers_of_which_some_are_missing(loss_type: Any) -> None:
         assert np.corrcoef(predictions[:, column], truth)[0, 1] > 0.85
         assert float(predictions[:, column].mean()) == pytest.approx(float(truth.mean()), abs=0.3)
     assert float(predictions[:, 2].abs().max()) < 0.3, "nobody has it"
+
+
+def test_the_linear_path_starts_at_the_fit_on_clades_and_covariates_beside_them() -> None:
+    told = told_batch(60)
+    category_BC, number_BM = told.category_BC, told.number_BM
+    assert category_BC is not None
+    assert number_BM is not None
+    values = learnable(60) + 2 * (category_BC[:, 0] == 2) - (category_BC[:, 1] == 1).float() + number_BM[:, 0]
+    batches, tokens_AL = case(60, target_BT=values[:, None], category_BC=category_BC, number_BM=number_BM)
+    predictor = told_predictor(REGRESSION, conditional_output_scaling=("season",))
+    vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
+    calibrate_encoder(predictor.base, vectors_AD, batches, seed=0)
+    calibrate_target(predictor, vectors_AD, batches, None)
+    profile_NK = profiles(predictor.base, vectors_AD, batches).numpy()
+    read_NK = np.concatenate([profile_NK, features(COVARIATES, category_BC.numpy(), number_BM.numpy())], axis=1)
+    weight, _ = fit_linear(read_NK, values[:, None].numpy(), 0)
+    assert predictor.head.linear_path is not None
+    assert predictor.head.linear_path.weight.detach().numpy() == pytest.approx(weight, abs=1e-4)
+    predictor.eval()
+    with torch.no_grad():
+        predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])[:, 0]
+    assert np.corrcoef(predictions, values)[0, 1] > 0.95

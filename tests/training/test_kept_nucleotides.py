@@ -16,7 +16,7 @@ from aam.files.run_directory import RunDirectory
 from aam.models.folder import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training import frozen
+from aam.training import kept_draws
 from aam.training.fit import fit
 from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared, prepare_training
@@ -59,12 +59,13 @@ def accuracy(model: SequenceEncoder, loader: ResumableLoader, prepared: Prepared
     return right / number
 
 
-@pytest.mark.parametrize("most_bytes", [frozen.MOST_BYTES, 0])
+@pytest.mark.parametrize("most_bytes", [kept_draws.MOST_BYTES, 0])
 def test_with_a_frozen_encoder_the_accuracy_is_the_encoders_own(
     study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
 ) -> None:
     """Whether or not the vectors of the training samples are kept."""
-    monkeypatch.setattr(frozen, "MOST_BYTES", most_bytes)
+    for name in ("MOST_BYTES", "MOST_BYTES_ON_DISK"):
+        monkeypatch.setattr(kept_draws, name, most_bytes)
     prepared = prepare(study, encoder, freeze_base=True, skip_nuc_predictions=False)
     found = metrics(prepared, tmp_path / "run")
     pretrained, _ = load_model(encoder)
@@ -81,8 +82,8 @@ def test_the_target_is_measured_with_nothing_masked(study: Path, encoder: Path, 
         prepared = prepare(study, encoder, freeze_base=True, skip_nuc_predictions=not kept, lr=1e-30)
         assert isinstance(prepared.model, SequencePredictor)
         torch.manual_seed(0)
-        for part in (prepared.model.head.hidden, prepared.model.head.out):
-            part.reset_parameters()
+        for part in (*prepared.model.head.hidden, prepared.model.head.out):
+            part.reset_parameters()  # type: ignore[operator]
         found[kept] = metrics(prepared, tmp_path / str(kept))
     assert found[True]["val_mae"] == pytest.approx(found[False]["val_mae"], rel=1e-5)
     assert "val_nucleotide_accuracy" not in found[False]

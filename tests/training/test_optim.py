@@ -8,18 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from aam.config import HeadOptions, LossOptions, OptimOptions
+from aam.config import OptimOptions
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.optim import Rates, WarmupCosine, layer_depth, make_optimizer, make_scheduler, parameter_groups
-from tests.models.model_cases import REGRESSION, model_options
+from tests.models.model_cases import REGRESSION, model_options, predictor_plan, told_predictor
 
 LR = 0.01
 
 
 def predictor() -> SequencePredictor:
     supervision = SelfSupervision(encoder_type="unifrac", counts=True)
-    return SequencePredictor(SequenceEncoder(model_options(), supervision), REGRESSION, HeadOptions(), LossOptions())
+    return SequencePredictor(SequenceEncoder(model_options(), supervision), predictor_plan(REGRESSION))
 
 
 def optimizer_of(options: OptimOptions) -> torch.optim.Optimizer:
@@ -228,7 +228,7 @@ def test_without_decay_the_groups_are_few_and_in_their_order() -> None:
 
 
 DEPTHS = {  # of a model with 2 ASV layers, 1 sample layer and 3 encoder layers, by hand
-    "head.hidden.weight": 0,
+    "head.hidden.0.weight": 0,
     "head.linear_path.weight": 0,
     "base.heads.distance.project.weight": 0,
     "base.sample_encoder.norm.weight": 1,
@@ -254,7 +254,7 @@ DEPTHS = {  # of a model with 2 ASV layers, 1 sample layer and 3 encoder layers,
 def test_the_depth_of_layers_decides_on_their_rates() -> None:
     options = model_options(asv_layers=2, sample_layers=1, encoder_layers=3)
     encoder = SequenceEncoder(options, SelfSupervision(encoder_type="unifrac"))
-    model = SequencePredictor(encoder, REGRESSION, "huber", True)
+    model = SequencePredictor(encoder, predictor_plan(REGRESSION))
     rates = Rates(peak=LR, linear=0.1, asv=0.2, layer_decay=0.5, layers=options.layers)
     groups = parameter_groups(model, 0.01, 0.1, rates)
     assert groups[0]["lr"] == LR, "the rate that is told in the log is the head's"
@@ -268,7 +268,7 @@ def test_the_depth_of_layers_decides_on_their_rates() -> None:
 
 def test_a_model_without_layers_has_depths_all_the_same() -> None:
     options = model_options(asv_layers=0, sample_layers=0, encoder_layers=0)
-    model = SequencePredictor(SequenceEncoder(options, SelfSupervision()), REGRESSION, "huber", True)
+    model = SequencePredictor(SequenceEncoder(options, SelfSupervision()), predictor_plan(REGRESSION))
     depths = {name: layer_depth(name, options.layers) for name, _ in model.named_parameters()}
     assert set(depths.values()) == {0, 1, 2}
     assert depths["base.asv_encoder.embed.weight"] == 2
@@ -276,12 +276,12 @@ def test_a_model_without_layers_has_depths_all_the_same() -> None:
 
 @pytest.mark.parametrize(("given", "rate"), [(None, LR), (3e-3, 3e-3)])
 def test_what_reads_covariates_has_a_rate_that_no_share_changes(given: float | None, rate: float) -> None:
-    model = predictor()
-    for name in ("covariate_encoder", "fusion", "conditional_scaling"):
-        model.add_module(name, nn.Linear(2, 2))
+    model = told_predictor(REGRESSION, categorical_fusion="gmu", conditional_output_scaling=("season",))
     rates = Rates(peak=LR, asv=0.2, covariates=given, layer_decay=0.5, layers=(1, 1, 1))
     found = {id(p): group["lr"] for group in parameter_groups(model, 0.01, 0.1, rates) for p in group["params"]}
-    of_covariates = [p for n, p in model.named_parameters() if n.startswith(("covariate", "fusion", "conditional"))]
+    parts = (model.covariate_encoder, model.fusion, model.head.conditional_scaling)
+    of_covariates = [p for part in parts if part is not None for p in part.parameters()]
+    assert all(part is not None and len(list(part.parameters())) >= 2 for part in parts)
     assert {found[id(p)] for p in of_covariates} == {rate}
     assert {found[id(p)] for p in model.head.hidden.parameters()} == {LR}
 

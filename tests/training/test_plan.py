@@ -254,3 +254,76 @@ def test_paths_and_words_go_through() -> None:
     assert plan.config.study.tree == Path("tree.nwk")
     assert plan.config.target.missing == ("gone",)
     assert plan.config.transfer.pretrained_encoder == Path("enc")
+
+
+@pytest.mark.parametrize(
+    ("options", "transform"),
+    [
+        ({}, "zscore"),
+        ({"bounded_targets": True}, "minmax"),
+        ({"normalize_by": ["site"]}, "zscore-category"),
+        ({"classifier": True}, "none"),
+        ({"target_transform": "boxcox"}, "boxcox"),
+        ({"bounded_targets": True, "target_transform": "log-minmax"}, "log-minmax"),
+    ],
+)
+def test_the_transform_that_suits_the_target(options: dict[str, Any], transform: str) -> None:
+    plan = train(**options)
+    assert plan.config.target.target_transform == plan.config.target_transform == transform
+    assert derive(plan.config, FACTS).config == plan.config, "a resumed run takes it as it is"
+
+
+def test_what_the_head_reads_is_normalised_where_covariates_are_fused_in() -> None:
+    assert train().config.head.target_layer_norm is False
+    assert train(numeric_columns=["ph"]).config.head.target_layer_norm is True
+    assert train(numeric_columns=["ph"], target_layer_norm=False).config.head.target_layer_norm is False
+
+
+SEVERAL = {"metadata_column": ["age", "pH (soil)"]}
+
+
+def test_several_targets_are_judged_by_what_has_no_unit() -> None:
+    plan = train(**SEVERAL)
+    assert plan.monitor == "val_r2"
+    assert plan.higher_is_better
+    assert "--best-metric r2 (the mean of the targets', which have no common unit)" in plan.lines
+    for name, higher in (("mae_age", False), ("r2_pH__soil_", True), ("spearman", True), ("val_loss", False)):
+        plan = train(**SEVERAL, best_metric=name)
+        assert plan.monitor == (name if name == "val_loss" else f"val_{name}")
+        assert plan.higher_is_better == higher
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "mae_ph", "accuracy", "r2_"])
+def test_a_metric_that_several_targets_do_not_have_is_refused(name: str) -> None:
+    with pytest.raises(
+        ConfigError, match="is not measured in this run; choose from mae_age, mae_pH__soil_, r2, r2_age"
+    ):
+        train(**SEVERAL, best_metric=name)
+
+
+def test_columns_whose_names_become_one_have_metrics_of_their_own() -> None:
+    columns = {"metadata_column": ["p H", "p.H", "p/H"]}
+    assert train(**columns, best_metric="mae_p_H_0").monitor == "val_mae_p_H_0"
+    assert train(**columns, best_metric="mae_p.H").monitor == "val_mae_p.H"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"classifier": True, **SEVERAL}, "--classifier takes one --metadata-column"),
+        ({"metadata_column": ["low_ph", "ph"]}, "'ph' and 'low_ph' would share a column of the predictions"),
+        ({"loss_type": "quantile", "bounded_targets": True}, "quantile"),
+        ({"label_smoothing": 0.1}, "--label-smoothing needs --classifier"),
+        ({"class_weights": "balanced"}, "--class-weights needs --classifier"),
+        ({"bounded_targets": True, "target_transform": "zscore"}, "needs --target-transform minmax or log-minmax"),
+        ({"output_activation": "relu", "normalize_by": ["site"]}, "does not go with --target-transform"),
+        ({"loss_config": '{"ph": "mae"}'}, "ph"),
+        ({"categorical_loss_weights": "auto"}, "--categorical-loss-weight"),
+        ({"categorical_fusion": "add"}, "--categorical-columns or --numeric-columns"),
+        ({"unknown_level_rate": 0.5}, "--unknown-level-rate"),
+        ({"categorical_columns": ["age"]}, "age"),
+    ],
+)
+def test_combinations_that_cannot_work(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        train(**options)

@@ -26,7 +26,7 @@ def pretrained(folder: Path, supervision: SelfSupervision = PRETRAINING, **chang
     """An encoder as a pre-training run leaves it, read back from the disk."""
     encoder = fresh_encoder(supervision, seed=3, **changes)
     description = ModelDescription(
-        options=encoder.options, supervision=supervision, target=None, head={}, data=DATA, record={}
+        options=encoder.options, supervision=supervision, predictor=None, data=DATA, record={}
     )
     save_model(folder, encoder.state_dict(), description)
     return read_encoder(folder)
@@ -88,10 +88,9 @@ def test_all_sizes_that_differ_are_named_at_once(tmp_path: Path) -> None:
 
 def test_the_encoder_inside_a_fine_tuned_model(tmp_path: Path) -> None:
     predictor = fresh_predictor(REGRESSION)
-    head = {"loss_type": "huber", "linear_path": True}
     supervision = predictor.base.supervision
     description = ModelDescription(
-        options=predictor.base.options, supervision=supervision, target=REGRESSION, head=head, data=DATA, record={}
+        options=predictor.base.options, supervision=supervision, predictor=predictor.plan, data=DATA, record={}
     )
     save_model(tmp_path, predictor.state_dict(), description)
     found = read_encoder(tmp_path)
