@@ -78,8 +78,8 @@ class Predictor(Estimator):
             raise DataError("intervals", "the model has none: a target had no value in the validation samples")
         if not all(calibration.is_guaranteed(level) for calibration in description.calibrations):
             warnings.warn(
-                f"intervals of {level:.0%} need more validation samples (or groups) than there were: they reach as far "
-                "as the worst of them, and may hold fewer truths",
+                f"a promise of {level:.0%} needs more validation samples (or groups) than there were: intervals "
+                "are estimates, and may hold fewer truths",
                 stacklevel=3,
             )
 

@@ -44,7 +44,7 @@ def test_it_is_what_the_command_line_trains(fitted: AAMRegressor, tmp_path: Path
     said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample_id")
     chosen = frame.loc[said.index]
     close(fitted.predict(chosen), said["predicted"])
-    with pytest.warns(UserWarning, match="more validation samples"):
+    with pytest.warns(UserWarning, match="needs more validation samples"):
         close(fitted.predict_interval(chosen), said[["predicted_low", "predicted_high"]])
 
     fitted.save(tmp_path / "model")
@@ -109,7 +109,10 @@ def test_several_targets_of_which_some_are_missing() -> None:
 
 def test_a_higher_level_makes_wider_intervals(fitted: AAMRegressor) -> None:
     frame = table()
-    narrow, wide = (fitted.predict_interval(frame, level) for level in (0.3, 0.8))
+    model = AAMRegressor(**TINY, interval_level=0.5).fit(frame, numbers(frame))
+    narrow, middle, wide = (model.predict_interval(frame, level) for level in (0.3, None, 0.8))
+    np.testing.assert_array_equal(middle, model.predict_interval(frame, 0.5))
+    assert (np.ptp(middle, axis=1) > np.ptp(narrow, axis=1)).all()
     assert (np.ptp(wide, axis=1) > np.ptp(narrow, axis=1)).all()
     with pytest.raises(ValueError, match="interval_level must be below 1, got 2"):
         fitted.predict_interval(frame, 2)
@@ -174,13 +177,15 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
 def test_labels_keep_their_type_and_order(tmp_path: Path) -> None:
     frame = table()
     y = np.where(numbers(frame) > np.median(numbers(frame)), 2, 10)
-    model = AAMClassifier(**TINY, class_weights=(1.0, 3.0)).fit(frame, y)
+    model = AAMClassifier(**TINY, class_weights=(1.0, 3.0), interval_level=0.5).fit(frame, y)
     assert model.classes_.tolist() == [2, 10]
     probability = model.predict_proba(frame)
     close(probability.sum(axis=1), 1.0)
     assert (model.predict(frame) == np.where(probability[:, 0] > probability[:, 1], 2, 10)).all()
     assert model.score(frame, y) > 0.6
-    assert model.predict_set(frame, 0.5).shape == (NUM_SAMPLES, 2)
+    sets = model.predict_set(frame)
+    assert sets.shape == (NUM_SAMPLES, 2)
+    assert sets[np.arange(NUM_SAMPLES), probability.argmax(axis=1)][sets.any(axis=1)].all()
     spec = model.trained_.description.targets.specs[0]  # type: ignore[union-attr]
     weight_of = dict(zip(spec.classes, spec.class_weights, strict=True))
     assert weight_of["10"] == pytest.approx(3 * weight_of["2"])
