@@ -26,7 +26,7 @@ from aam.report.build import build_report, judge_run
 from aam.report.coverage_record import COVERAGE, judge_coverage
 from aam.report.forecast import Forecast, Samples, values_of
 from aam.report.judgement import headline, verdicts
-from aam.report.predictions import Predictions, write_part, write_predictions
+from aam.report.predictions import Predictions, cell, write_part, write_predictions
 from aam.report.run_record import read_run
 from aam.training.fit import Fitted
 from aam.training.inputs import Inputs
@@ -172,6 +172,6 @@ def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:
         file.write("\t".join(["sample_id", "part", "observed", *map(str, range(width))]) + "\n")
         for part, rows in inputs.split.parts().items():
             for row, vector in zip(rows, results[part][0], strict=True):
-                observed = "" if study.target is None else str(study.target[row])
+                observed = "" if study.target is None else cell(study.target[row])
                 numbers = "\t".join(f"{x:.5g}" for x in vector)
                 file.write(f"{study.sample_ids[row]}\t{part}\t{observed}\t{numbers}\n")

@@ -180,7 +180,7 @@ def _rows(tables: Sequence[Predictions]) -> Iterator[list[str]]:
     for row, sample_id in enumerate(tables[0].sample_ids):
         cells = [str(sample_id)]
         for table in tables:
-            cells += [_cell(table.observed[row]), *prediction_cells(table, row)]
+            cells += [cell(table.observed[row]), *prediction_cells(table, row)]
         yield [*cells, *([] if groups is None else [str(groups[row])])]
 
 
@@ -196,19 +196,19 @@ def prediction_names(table: Predictions) -> list[str]:
 
 def prediction_cells(table: Predictions, row: int) -> list[str]:
     """What is predicted for one sample, as text: the prediction, its interval, quantiles, probabilities and set."""
-    cells = [_cell(table.predicted[row])]
+    cells = [cell(table.predicted[row])]
     if table.low is not None and table.high is not None:
-        cells += [_cell(table.low[row]), _cell(table.high[row])]
-    cells += [_cell(values[row]) for values in table.quantiles.values()]
+        cells += [cell(table.low[row]), cell(table.high[row])]
+    cells += [cell(values[row]) for values in table.quantiles.values()]
     if table.probabilities is not None:
         cells += [f"{share:.6g}" for share in table.probabilities[row]]
     if table.sets is not None:
         names = [name for name, is_in in zip(table.classes, table.sets[row], strict=True) if is_in]
         cells.append(json.dumps(names, ensure_ascii=False))
-    return [*cells, *([_cell(table.deviation[row])] if table.deviation is not None else [])]
+    return [*cells, *([cell(table.deviation[row])] if table.deviation is not None else [])]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """A label, or a number; nothing where it is missing."""
     if not isinstance(value, float | np.floating):
         return str(value)

@@ -152,7 +152,7 @@ def shuffled(batch: Batch, seed: int = 0) -> Batch:
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_covariates_count_and_the_order_of_asvs_does_not(fusion: str) -> None:
     model, batch = moved(fusion), told_batch(8)
-    assert model.reads_asvs == (fusion in READS_ASVS)
+    assert model.plan.covariates.read_asvs == (fusion in READS_ASVS)
     before_BT = said(model, batch)
     assert before_BT.shape == (8, 2)
     torch.testing.assert_close(said(model, shuffled(batch)), before_BT, rtol=1e-4, atol=1e-4)

@@ -185,7 +185,7 @@ def test_covariates_that_ask_the_asvs_need_them_in_every_epoch(
     options = {"categorical_fusion": "cross-attention", "lr": 1e-2}
     prepared = prepare(study, sheet, pretrained_encoder=str(encoder), **FROZEN, **options)
     model = predictor_of(prepared)
-    assert model.reads_asvs
+    assert model.plan.covariates.read_asvs
     assert model.fusion is not None
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = trained(prepared, tmp_path / "run")
