@@ -7,6 +7,7 @@ import torch
 
 from aam.config import HeadOptions, ModelOptions
 from aam.data.batch import Batch
+from aam.data.corruption import Corruption, mask_bases
 from aam.data.estimate import (
     BatchSizes,
     Setting,
@@ -89,7 +90,9 @@ def kept_bytes(options: ModelOptions, sizes: BatchSizes) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        encoded = model(random_batch(sizes))
+        batch = random_batch(sizes)
+        masked = mask_bases(batch.tokens_UL, 0.15, "random", torch.Generator().manual_seed(0))
+        encoded = model(batch, Corruption(masked))
         keep(encoded.asv.patch_UPD)  # it is there until the step is done
         return sum(storage.nbytes() for storage in kept.values())
 
