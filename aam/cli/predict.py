@@ -52,7 +52,16 @@ def run(config: PredictConfig) -> None:
     for note in notes:
         console.print(note, markup=False)
     started = time.monotonic()
-    with _draws(config, models, study, sampling, covariates) as draws:
+    passes = options.prediction_passes or description.prediction_passes
+    if options.output_variance and passes == 1:
+        raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
+    if passes < description.prediction_passes:
+        console.print(
+            f"intervals were made from {description.prediction_passes} rarefied draws of a sample; with {passes} they "
+            "hold fewer truths",
+            markup=False,
+        )
+    with _draws(config, models, study, sampling, covariates, passes) as draws:
         _write(config, study, sheet, _forecast(config, description), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
@@ -61,7 +70,7 @@ def run(config: PredictConfig) -> None:
 
 @contextmanager
 def _draws(
-    config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None
+    config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None, passes: int
 ) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
     from aam.data.datamodule import LoaderOptions
@@ -73,7 +82,7 @@ def _draws(
     interpreter = Interpreter(
         models, study, sampling, loading, choose_device(options.device), covariates, config.table.cache
     )
-    draws = predict_in_draws(interpreter, np.arange(len(study)), options.prediction_passes, SAMPLES_AT_ONCE)
+    draws = predict_in_draws(interpreter, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
     total = -(-len(study) // SAMPLES_AT_ONCE)
     console = Console(stderr=True)
     hidden = not (options.progress and console.is_terminal)

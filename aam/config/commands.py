@@ -60,7 +60,12 @@ class PredictOptions(Section):
         derived="that of the training run",
     )
     batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
-    prediction_passes: int = option(1, "Rarefied draws that are averaged for each sample.", at_least=1)
+    prediction_passes: int | None = option(
+        None,
+        "Rarefied draws that are averaged for each sample.",
+        at_least=1,
+        derived="as many as in training (--val-prediction-passes), from which intervals were made",
+    )
     output_variance: bool = option(False, "Add the spread over the passes as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
@@ -69,7 +74,7 @@ class PredictOptions(Section):
 
     def check(self) -> None:
         """Refuse the spread of a single pass."""
-        if self.output_variance and self.prediction_passes < 2:
+        if self.output_variance and self.prediction_passes == 1:
             raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
 
 

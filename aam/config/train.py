@@ -193,6 +193,9 @@ class TrainConfig:
         answers = [column for column in self.target.metadata_column if column in given]
         if answers:
             raise ConfigError(f"'{answers[0]}' is the target: it cannot be a covariate as well")
+        levels = [column for column in self.target.metadata_column if column in self.target.normalize_by]
+        if levels:
+            raise ConfigError(f"'{levels[0]}' is the target: --normalize-by would give the answer away by its levels")
         loss = self.loss
         no_column = loss.categorical_loss_weight_column is None and not self.covariates.categorical_columns
         if loss.categorical_loss_weights is not None and no_column:

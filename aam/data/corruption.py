@@ -83,6 +83,13 @@ def hide_abundances(mask_BS: Tensor, ratio: float, generator: torch.Generator) -
     return (torch.rand(mask_BS.shape, generator=generator).to(mask_BS.device) < ratio) & mask_BS
 
 
+def hide_numbers(number_BM: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+    """The numbers of covariates, ``BM``, about ``rate`` of them missing: so the model learns what that means."""
+    pair_BN2 = number_BM.unflatten(1, (number_BM.shape[1] // 2, 2))
+    hidden_BN1 = torch.rand(*pair_BN2.shape[:2], 1, generator=generator).to(number_BM.device) < rate
+    return torch.where(hidden_BN1, pair_BN2.new_tensor([0.0, 1.0]), pair_BN2).flatten(1)
+
+
 def hide_levels(category_BC: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     """The levels of covariates, ``BC``, about ``rate`` of them unknown (0): so the model learns what that means."""
     hidden_BC = torch.rand(category_BC.shape, generator=generator).to(category_BC.device) < rate

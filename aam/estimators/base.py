@@ -62,7 +62,8 @@ class Estimator(BaseEstimator):
             Model folder, or a run directory that holds one.
         **parameters
             Parameters of the constructor that matter for predictions: ``sequences``, ``seed``, ``device``, and of
-            predictors ``val_prediction_passes``. Those of training are not restored.
+            predictors ``val_prediction_passes``, which is that of the model where left out. Those of training are not
+            restored.
 
         Raises
         ------
@@ -71,6 +72,8 @@ class Estimator(BaseEstimator):
         """
         models, description = load_models(Path(path))
         trained = Trained([model.eval() for model in models], description)
+        if "val_prediction_passes" in cls._get_param_names():
+            parameters = {"val_prediction_passes": description.prediction_passes, **parameters}
         estimator = cls(**parameters)
         estimator._take(trained, str(path))
         return estimator

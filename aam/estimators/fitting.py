@@ -17,6 +17,7 @@ import torch
 
 from aam.config import PretrainConfig, SamplingOptions, TrainConfig, replace
 from aam.config.commands import PredictOptions
+from aam.config.sections import LARGEST_SEED
 from aam.data.datamodule import LoaderOptions
 from aam.data.split import make_split
 from aam.data.study import Study
@@ -71,11 +72,15 @@ def train_predictors(config: TrainConfig, study: Study) -> Trained:
     models: list[Model] = []
     descriptions = []
     for member in range(config.evaluation.ensemble):
-        own = replace(config, seed=config.run.seed + member, ensemble=1)
+        own = replace(config, seed=(config.run.seed + member) % (LARGEST_SEED + 1), ensemble=1)
         found = _run(prepare_predictor(own, fit_inputs(own, study, split), pretrained), "train")
         models += found.models
         descriptions.append(found.description)
-    trained = Trained(models, dataclasses.replace(descriptions[0], interval_level=config.evaluation.interval_level))
+    judged = config.evaluation
+    description = dataclasses.replace(
+        descriptions[0], interval_level=judged.interval_level, prediction_passes=judged.val_prediction_passes
+    )
+    trained = Trained(models, description)
     groups = study.metadata.columns.get(GROUPS) if study.metadata is not None else None
     return _calibrated(trained, study, split.validation, groups, config)
 

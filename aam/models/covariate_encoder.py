@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from aam.data.covariates import FEATURES_PER_NUMBER, CovariateSpec
 
 UNKNOWN = 0
+IS_MISSING = 1
 
 
 class CovariateEncoder(nn.Module):
@@ -32,7 +33,7 @@ class CovariateEncoder(nn.Module):
     Notes
     -----
     Vectors of levels and of standardised numbers start with a variance of 1, as the layers that read them expect it.
-    Unknown levels start at zero, the mean of the others.
+    Unknown levels start at zero, the mean of the others, and so does what a missing number adds.
     """
 
     def __init__(self, spec: CovariateSpec, dim: int) -> None:
@@ -44,8 +45,11 @@ class CovariateEncoder(nn.Module):
             for place, column in enumerate(spec.categorical)
         )
         self.numbers = nn.ModuleList(nn.Linear(FEATURES_PER_NUMBER, dim) for _ in spec.numeric)
-        for parameter in self.numbers.parameters():
-            (nn.init.normal_ if parameter.ndim == 2 else nn.init.zeros_)(parameter)
+        with torch.no_grad():
+            for parameter in self.numbers.parameters():
+                (nn.init.normal_ if parameter.ndim == 2 else nn.init.zeros_)(parameter)
+                if parameter.ndim == 2:
+                    parameter[:, IS_MISSING] = 0.0
 
     @property
     def num_tokens(self) -> int:

@@ -36,6 +36,8 @@ class ModelDescription:
         How far off predictions were, one for each target; none before that is measured.
     interval_level
         Share of new samples whose truth intervals hold, where nothing else is asked for.
+    prediction_passes
+        Rarefied draws that were averaged when the intervals were made.
     members
         Number of models, whose predictions are averaged.
     """
@@ -47,6 +49,7 @@ class ModelDescription:
     record: dict[str, Any]
     calibrations: tuple[Calibration, ...] = ()
     interval_level: float = 0.9
+    prediction_passes: int = 1
     members: int = 1
 
     @property
@@ -74,6 +77,7 @@ class ModelDescription:
             "record": self.record,
             "intervals": {
                 "level": self.interval_level,
+                "passes": self.prediction_passes,
                 "calibrations": [calibration.to_dict() for calibration in self.calibrations],
             },
         }
@@ -90,6 +94,7 @@ class ModelDescription:
             record=content["record"],
             calibrations=tuple(Calibration.from_dict(found) for found in intervals["calibrations"]),
             interval_level=intervals["level"],
+            prediction_passes=intervals["passes"],
             members=content["members"],
         )
 

@@ -60,6 +60,14 @@ class RegressionHead(TargetHead):
         prediction_BT: Tensor = self.bound(raw_BT)
         return prediction_BT
 
+    @property
+    def level(self) -> float | None:
+        """The quantile that a loss with a costly side asks for; None where none is asked for."""
+        options = self.loss_options
+        if options.loss_type != "asymmetric":
+            return None
+        return options.under_penalty / (options.over_penalty + options.under_penalty)
+
     def point(self, prediction_BT: Tensor) -> Tensor:
         """The prediction of each number, ``B x T``."""
         return prediction_BT

@@ -133,7 +133,12 @@ def _predictions(
     learned = {part: values for part, (_, values) in results.items() if values is not None}
     calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
     forecast = dataclasses.replace(forecast, calibrations=calibrations)
-    description = dataclasses.replace(description, calibrations=calibrations, interval_level=forecast.level)
+    description = dataclasses.replace(
+        description,
+        calibrations=calibrations,
+        interval_level=forecast.level,
+        prediction_passes=config.evaluation.val_prediction_passes,
+    )
     save_models(run.model, [dict(model.state_dict()) for model in models], description)
     if not all(calibration.is_guaranteed(forecast.level) for calibration in calibrations):
         warn(

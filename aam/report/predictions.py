@@ -18,7 +18,6 @@ from aam.files.atomic import atomic_write
 from aam.files.text import decode_text, read_bytes, shorten
 
 PROBABILITY, QUANTILE = "probability_", "quantile_"
-PART_ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,7 +20,11 @@ Linear = tuple[np.ndarray, np.ndarray]
 
 
 def fit_linear(
-    profile_BK: np.ndarray, target_BT: np.ndarray, num_classes: int, groups: np.ndarray | None = None
+    profile_BK: np.ndarray,
+    target_BT: np.ndarray,
+    num_classes: int,
+    groups: np.ndarray | None = None,
+    weight_B: np.ndarray | None = None,
 ) -> Linear:
     """Fit the best of several ridge regressions for each number, or the best of several logistic regressions.
 
@@ -33,6 +38,8 @@ def fit_linear(
         Number of classes; 0 for numbers.
     groups
         Groups of samples of which none is on both sides of a fold.
+    weight_B
+        Weight of each sample; None for equal weights.
 
     Returns
     -------
@@ -42,28 +49,38 @@ def fit_linear(
     """
     x_BK = np.asarray(profile_BK, dtype=np.float64)
     if num_classes:
-        weight, bias = _fit_best(x_BK, target_BT[:, 0], num_classes, groups)
+        weight, bias = _fit_best(x_BK, target_BT[:, 0], num_classes, groups, weight_B)
     else:
-        fits = [_fit_present(x_BK, target_B, groups) for target_B in target_BT.T]
+        fits = [_fit_present(x_BK, target_B, groups, weight_B) for target_B in target_BT.T]
         weight, bias = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def _fit_present(x_BK: np.ndarray, target_B: np.ndarray, groups: np.ndarray | None) -> Linear:
+def _fit_present(
+    x_BK: np.ndarray, target_B: np.ndarray, groups: np.ndarray | None, weight_B: np.ndarray | None
+) -> Linear:
     """The best ridge regression of one number over the samples that have it."""
     present = ~np.isnan(target_B)
     if present.sum() < 2:
         return np.zeros((1, x_BK.shape[1])), np.array([target_B[present].sum()])
-    return _fit_best(x_BK[present], target_B[present], 0, None if groups is None else groups[present])
+    groups, weight_B = (None if part is None else part[present] for part in (groups, weight_B))
+    return _fit_best(x_BK[present], target_B[present], 0, groups, weight_B)
 
 
-def _fit_best(x_BK: np.ndarray, target_B: np.ndarray, num_classes: int, groups: np.ndarray | None) -> Linear:
+def _fit_best(
+    x_BK: np.ndarray,
+    target_B: np.ndarray,
+    num_classes: int,
+    groups: np.ndarray | None,
+    weight_B: np.ndarray | None,
+) -> Linear:
     """The regression whose penalty predicts best across folds."""
     fold_B = assign_folds(target_B if num_classes else None, len(x_BK), groups)
     penalties = LOGISTIC_INVERSE_PENALTIES if num_classes else RIDGE_PENALTIES
     strongest_first = sorted(penalties, reverse=not num_classes)
-    losses = [_loss_across(x_BK, target_B, fold_B, penalty, num_classes) for penalty in strongest_first]
-    return _fit(x_BK, target_B, strongest_first[int(np.argmin(losses))], num_classes)
+    data = Data(x_BK, target_B, num_classes, weight_B)
+    losses = [_loss_across(data, fold_B, penalty) for penalty in strongest_first]
+    return _fit(data, strongest_first[int(np.argmin(losses))])
 
 
 def assign_folds(classes_B: np.ndarray | None, num_samples: int, groups: np.ndarray | None) -> np.ndarray:
@@ -83,30 +100,47 @@ def assign_folds(classes_B: np.ndarray | None, num_samples: int, groups: np.ndar
     return fold_B
 
 
-def _loss_across(x_BK: np.ndarray, target_B: np.ndarray, fold_B: np.ndarray, penalty: float, num_classes: int) -> float:
+class Data(NamedTuple):
+    """What a regression is fitted to; ``weight_B`` None for equal weights."""
+
+    x_BK: np.ndarray
+    target_B: np.ndarray
+    num_classes: int
+    weight_B: np.ndarray | None
+
+    def select(self, chosen_B: np.ndarray) -> Data:
+        """Some of the samples."""
+        weight_B = None if self.weight_B is None else self.weight_B[chosen_B]
+        return Data(self.x_BK[chosen_B], self.target_B[chosen_B], self.num_classes, weight_B)
+
+
+def _loss_across(data: Data, fold_B: np.ndarray, penalty: float) -> float:
     """Sum of the losses of all samples, each predicted by a model of the other folds."""
     total = 0.0
     for fold in np.unique(fold_B):
         test = fold_B == fold
         if test.all():
             continue
-        weight, bias = _fit(x_BK[~test], target_B[~test], penalty, num_classes)
-        output = x_BK[test] @ weight.T + bias
-        total += _loss(output, target_B[test], num_classes)
+        weight, bias = _fit(data.select(~test), penalty)
+        held_out = data.select(test)
+        total += _loss(held_out.x_BK @ weight.T + bias, held_out)
     return total
 
 
-def _loss(output: np.ndarray, truth_B: np.ndarray, num_classes: int) -> float:
-    if not num_classes:
-        return float(np.square(output[:, 0] - truth_B).sum())
-    largest = output.max(axis=1, keepdims=True)
-    log_total = largest[:, 0] + np.log(np.exp(output - largest).sum(axis=1))
-    return float((log_total - output[np.arange(len(truth_B)), truth_B]).sum())
+def _loss(output: np.ndarray, data: Data) -> float:
+    if data.num_classes:
+        largest = output.max(axis=1, keepdims=True)
+        log_total = largest[:, 0] + np.log(np.exp(output - largest).sum(axis=1))
+        losses_B = log_total - output[np.arange(len(output)), data.target_B]
+    else:
+        losses_B = np.square(output[:, 0] - data.target_B)
+    return float((losses_B if data.weight_B is None else losses_B * data.weight_B).sum())
 
 
-def _fit(x_BK: np.ndarray, target_B: np.ndarray, penalty: float, num_classes: int) -> Linear:
+def _fit(data: Data, penalty: float) -> Linear:
+    x_BK, target_B, num_classes, weight_B = data
     if not num_classes:
-        ridge = Ridge(alpha=penalty).fit(x_BK, target_B)
+        ridge = Ridge(alpha=penalty).fit(x_BK, target_B, sample_weight=weight_B)
         return ridge.coef_[None], np.array([ridge.intercept_])
     weight = np.zeros((num_classes, x_BK.shape[1]))
     bias = np.full(num_classes, np.log(LEAST_PROBABILITY))
@@ -115,7 +149,7 @@ def _fit(x_BK: np.ndarray, target_B: np.ndarray, penalty: float, num_classes: in
         bias[present] = 0.0
         return weight, bias
     with _slow_convergence_accepted():
-        logistic = LogisticRegression(C=penalty, max_iter=300).fit(x_BK, target_B)
+        logistic = LogisticRegression(C=penalty, max_iter=300).fit(x_BK, target_B, sample_weight=weight_B)
     coefficients, intercepts = logistic.coef_, logistic.intercept_
     if len(present) == 2:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2

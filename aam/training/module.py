@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from aam.config import TrainConfig
 from aam.data.batch import Batch
-from aam.data.corruption import Corruption, hide_abundances, hide_levels, mask_bases
+from aam.data.corruption import Corruption, hide_abundances, hide_levels, hide_numbers, mask_bases
 from aam.data.epoch import step_size
 from aam.errors import NonFiniteError
 from aam.models.heads import Encoded
@@ -86,6 +86,7 @@ class TrainingModule(L.LightningModule):
         if self.trainer.training and batch.category_BC is not None:
             rate = self.plan.config.covariates.unknown_level_rate
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
+            batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
         return batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

@@ -235,6 +235,8 @@ def _derive_target(config: TrainConfig, fill: Any) -> None:
     """How the targets are scaled and read, and what chooses the best model."""
     several = len(config.target.metadata_column) > 1
     metric = "balanced_accuracy" if config.target.classifier else "r2" if several else "mae"
+    if config.loss.loss_type == "asymmetric":
+        fill("best_metric", "val_loss", "what --loss-type asymmetric asks for")
     fill(
         "best_metric", metric, "the mean of the targets', which have no common unit" if several else "the target's own"
     )

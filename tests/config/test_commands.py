@@ -40,7 +40,12 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
         (TrainConfig, {**TRAIN, "split_column": "s", "test_size": 0.1}, "--split-column cannot be combined"),
         (PretrainConfig, {**PRETRAIN, "embedding_dim": 30}, "--embedding-dim 30 is not a multiple of"),
         (PretrainConfig, {**PRETRAIN, "epochs": 0}, "at least 1"),
-        (PredictConfig, {**PREDICT, "output_variance": True}, "--output-variance needs --prediction-passes"),
+        (
+            TrainConfig,
+            {**TRAIN, "normalize_by": TRAIN["metadata_column"]},
+            "is the target: --normalize-by would give the answer away",
+        ),
+        (PredictConfig, {**PREDICT, "output_variance": True, "prediction_passes": 1}, "--output-variance needs"),
         (SimulateConfig, {"output_dir": "o", "asvs": 10, "asvs_per_sample": 20}, "--asvs-per-sample 20 is more than"),
     ],
 )
@@ -61,6 +66,7 @@ def test_refused_combinations(config: type, flat: dict[str, Any], words: str) ->
         (TrainConfig, {**TRAIN, "split_column": "s"}),
         (PretrainConfig, PRETRAIN),
         (PredictConfig, {**PREDICT, "output_variance": True, "prediction_passes": 2}),
+        (PredictConfig, {**PREDICT, "output_variance": True}),
     ],
 )
 def test_accepted_combinations(config: type, flat: dict[str, Any]) -> None:

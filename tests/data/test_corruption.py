@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from aam.data.alphabet import MASK, PAD, A, N
-from aam.data.corruption import SPAN_LENGTHS, apply_mask, hide_abundances, hide_levels, is_base, mask_bases
+from aam.data.corruption import (
+    SPAN_LENGTHS,
+    apply_mask,
+    hide_abundances,
+    hide_levels,
+    hide_numbers,
+    is_base,
+    mask_bases,
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -113,3 +121,13 @@ def test_hidden_levels() -> None:
     assert (changed_BC.sum(dim=0) / (category_BC > 0).sum(dim=0)).tolist() == pytest.approx([0.1] * 3, rel=0.2)
     assert torch.equal(hide_levels(category_BC, 0.1, generator()), hidden_BC)
     assert torch.equal(hide_levels(category_BC, 0.0, generator()), category_BC)
+
+
+def test_hidden_numbers_are_missing_ones() -> None:
+    number_BM = torch.stack([torch.randn(4000, 2, generator=generator()), torch.zeros(4000, 2)], dim=2).flatten(1)
+    hidden_BM = hide_numbers(number_BM, 0.1, generator())
+    changed_B2 = (hidden_BM != number_BM).unflatten(1, (2, 2)).any(dim=2)
+    assert changed_B2.float().mean(dim=0).tolist() == pytest.approx([0.1, 0.1], rel=0.2)
+    assert (hidden_BM.unflatten(1, (2, 2))[changed_B2] == torch.tensor([0.0, 1.0])).all()
+    assert torch.equal(hide_numbers(number_BM, 0.1, generator()), hidden_BM)
+    assert hide_numbers(torch.zeros(3, 0), 0.5, generator()).shape == (3, 0)

@@ -27,6 +27,7 @@ from tests.models.model_cases import (
 )
 from tests.training.test_calibrate import case, finite, profiles
 
+EQUAL_CLASSES = replace(CLASSES, class_weights=())
 MINMAX = TargetSpec(column="age", kind="regression", transform="minmax", shift=0.0, scale=10.0, mean=4.0)
 
 
@@ -64,7 +65,7 @@ def test_a_predictor_starts_at_the_linear_fit() -> None:
 def test_a_classifier_starts_at_the_linear_fit() -> None:
     values = learnable(60)
     classes = torch.bucketize(values, values.quantile(torch.tensor([1 / 3, 2 / 3])))
-    _, probability, _ = fitted(CLASSES, classes)
+    _, probability, _ = fitted(EQUAL_CLASSES, classes)
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(60))
     assert (probability.argmax(dim=1) == classes).float().mean() > 0.7
 
@@ -74,7 +75,7 @@ def test_without_a_linear_path_only_the_prior_is_set(changes: dict[str, Any]) ->
     predictor, predictions, _ = _without_profiles(REGRESSION, torch.linspace(2, 4, 12), changes)
     assert predictor.head.out.bias.item() == pytest.approx(3)
     assert float(predictions.mean()) == pytest.approx(3, abs=0.2)
-    _, probability, _ = _without_profiles(CLASSES, torch.tensor([0] * 8 + [1] * 3 + [2]), changes)
+    _, probability, _ = _without_profiles(EQUAL_CLASSES, torch.tensor([0] * 8 + [1] * 3 + [2]), changes)
     assert probability.mean(dim=0).tolist() == pytest.approx([8 / 12, 3 / 12, 1 / 12], abs=0.06)
 
 
@@ -100,7 +101,7 @@ def test_three_samples(size: int) -> None:
 
 @pytest.mark.parametrize("classes", [[0, 0, 1, 1, 2, 2], [0] * 10 + [1, 1] + [2] * 8, [1, 1, 1, 1]])
 def test_classes_with_few_samples_or_none(classes: list[int]) -> None:
-    predictor, probability, _ = fitted(CLASSES, torch.tensor(classes))
+    predictor, probability, _ = fitted(EQUAL_CLASSES, torch.tensor(classes))
     assert finite(predictor)
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(len(classes)))
 
@@ -216,3 +217,39 @@ def test_the_linear_path_starts_at_the_fit_on_clades_and_covariates_beside_them(
     with torch.no_grad():
         predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])[:, 0]
     assert np.corrcoef(predictions, values)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("over", "under"), [(3.0, 1.0), (1.0, 3.0)])
+@pytest.mark.parametrize("linear_path", [True, False])
+def test_a_loss_with_a_costly_side_starts_at_the_quantile_that_it_asks_for(
+    over: float, under: float, linear_path: bool
+) -> None:
+    values = learnable(60) + 0.5 * torch.randn(60, generator=torch.Generator().manual_seed(1))
+    loss = LossOptions(loss_type="asymmetric", over_penalty=over, under_penalty=under)
+    _, predictions, _ = fitted(REGRESSION, values, loss=loss, head=HeadOptions(linear_path=linear_path))
+    assert float((values < predictions).float().mean()) == pytest.approx(under / (over + under), abs=0.1)
+
+
+def test_weights_of_samples_count_at_the_start() -> None:
+    """A sample of weight 2 is worth what two of it are worth."""
+    values = torch.cat([torch.full((20,), 0.0), torch.full((20,), 1.0)])
+    batches, tokens_AL = case(40, target_BT=values[:, None])
+    place = 0
+    for batch in batches:
+        batch.weight_B = torch.where(values[place : place + len(batch)] > 0, 3.0, 1.0)
+        place += len(batch)
+    predictor = fresh_predictor(REGRESSION, head=HeadOptions(linear_path=False))
+    vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
+    calibrate_target(predictor, vectors_AD, batches, None)
+    assert predictor.head.out.bias.tolist() == pytest.approx([0.75])
+
+
+def test_weights_of_classes_count_at_the_start() -> None:
+    classes = torch.tensor([0] * 30 + [1] * 6 + [2] * 4)
+    weights = tuple(40 / (3 * count) for count in (30, 6, 4))
+    balanced = replace(CLASSES, class_weights=weights)
+    head = HeadOptions(linear_path=False)
+    _, probability, _ = fitted(balanced, classes, head=head)
+    assert probability.mean(dim=0).tolist() == pytest.approx([1 / 3] * 3, abs=0.06)
+    _, probability, _ = fitted(EQUAL_CLASSES, classes, head=head)
+    assert probability.mean(dim=0).tolist() == pytest.approx([0.75, 0.15, 0.1], abs=0.06)

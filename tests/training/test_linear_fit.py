@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeCV
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 
-from aam.training.linear_fit import RIDGE_PENALTIES, assign_folds, fit_linear
+from aam.training.linear_fit import LOGISTIC_INVERSE_PENALTIES, RIDGE_PENALTIES, assign_folds, fit_linear
 
 
 def signal(size: int = 80, width: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -148,3 +148,20 @@ def test_a_number_that_hardly_anyone_has() -> None:
     assert not weight[1:].any()
     assert bias[1:].tolist() == [8.0, 0.0]
     assert weight[0].any()
+
+
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_weights_are_those_of_scikit_learn(num_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4))
+    target = np.digitize(x[:, 0] + rng.normal(0, 0.3, 60), [-0.5, 0.5]) if num_classes else x @ [1.0, -1, 0, 0]
+    weights = rng.uniform(0.1, 3, 60)
+    found = fit_linear(x, target[:, None], num_classes, None, weights)
+    models = (
+        [LogisticRegression(C=c, max_iter=300) for c in LOGISTIC_INVERSE_PENALTIES]
+        if num_classes
+        else [Ridge(alpha=penalty) for penalty in RIDGE_PENALTIES]
+    )
+    fits = [model.fit(x, target, sample_weight=weights) for model in models]
+    assert any(np.allclose(found[0], np.atleast_2d(fit.coef_), atol=1e-5) for fit in fits)
+    assert not np.allclose(found[0], fit_linear(x, target[:, None], num_classes)[0], atol=1e-5)
