@@ -93,7 +93,7 @@ def test_vectors_start_with_a_variance_of_one() -> None:
 
 def test_numbers_and_that_they_are_missing_are_told_apart() -> None:
     model = encoder()
-    number_BM = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    number_BM = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     token_BE = model(SAMPLES[:2], number_BM)[:, 2]
     assert torch.equal(token_BE[0], token_BE[1]), "nothing is known yet of what a missing number means"
     with torch.no_grad():
