@@ -8,11 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aam.version import __version__
+
 if TYPE_CHECKING:
     from aam.data.study import Study, load_study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 
-__version__ = "0.1.0"
 __all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study"]
 
 _PLACES = {

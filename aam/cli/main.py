@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from aam import __version__
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
 from aam.errors import AamError, ConfigError, InputError, RunError
+from aam.version import __version__
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
 STOPPED = 130

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from aam import __version__
 from aam.files.array_folder import CONTENTS, DAMAGE, Parsed, read_folder, write_folder
 from aam.files.atomic import sha256_file
 from aam.files.run_log import warn
+from aam.version import __version__
 
 LAYOUT = 1
 FEWEST_BYTES = 1 << 20

@@ -19,6 +19,7 @@ import yaml
 
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
+from aam.version import __version__
 
 FINISHED = "finished.json"
 LOCK = ".lock"
@@ -162,4 +163,4 @@ def environment() -> dict[str, str]:
     """Versions that a result depends on, for the record."""
     names = ("torch", "lightning", "numpy", "scipy", "h5py")
     versions = {name: metadata.version(name) for name in names}
-    return {"aam": str(sys.modules["aam"].__version__), "python": sys.version.split()[0], **versions}
+    return {"aam": __version__, "python": sys.version.split()[0], **versions}

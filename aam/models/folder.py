@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-import aam
 from aam.errors import CheckpointError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.description import ModelDescription, build_model, model_card
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.version import __version__
 
 FORMAT = 2
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -57,7 +57,7 @@ def save_models(folder: Path, states: Sequence[State], description: ModelDescrip
         for member, state in enumerate(states)
         for name, tensor in state.items()
     }
-    content = {"format": FORMAT, "aam": aam.__version__, **description.to_dict()}
+    content = {"format": FORMAT, "aam": __version__, **description.to_dict()}
     config = {"sha256": checksum(tensors, content), **content}
     with atomic_write(folder / WEIGHTS, mode="wb") as file:
         # One entry alone: the library writes several in an order of its own, other each time.
@@ -164,7 +164,7 @@ def _read_header(weights: Path) -> dict[str, Any]:
         remedy = "update it" if config["format"] > FORMAT else "train the model again"
         raise CheckpointError(
             f"{weights}: made by aam {config['aam']} (format {config['format']}); "
-            f"this is aam {aam.__version__} (format {FORMAT}): {remedy}"
+            f"this is aam {__version__} (format {FORMAT}): {remedy}"
         )
     return config
 
