@@ -110,7 +110,7 @@ def forbidden(path: Path) -> Iterator[str]:
 def test_version_is_declared_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" in project["project"]["dynamic"]
-    assert project["tool"]["hatch"]["version"]["path"] == "aam/__init__.py"
+    assert project["tool"]["hatch"]["version"]["path"] == "aam/version.py"
     assert f"[{aam.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
