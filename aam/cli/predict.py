@@ -16,7 +16,7 @@ from rich.progress import track
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
-from aam.files.text import listed, plural
+from aam.files.text import listed, plural, shorten
 
 if TYPE_CHECKING:
     from aam.data.covariates import Covariates
@@ -48,7 +48,7 @@ def run(config: PredictConfig) -> None:
     sheet = _sheet(options.metadata, description, study)
     spec = None if description.predictor is None else description.predictor.covariate_spec
     covariates = None if spec is None else spec.encode(sheet)
-    notes = [*_notes(study), *([] if spec is None else spec.unknown_notes(sheet))]
+    notes = [*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet))]
     for note in notes:
         console.print(note, markup=False)
     started = time.monotonic()
@@ -105,6 +105,8 @@ def _forecast(config: PredictConfig, description: ModelDescription) -> Forecast:
 def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Metadata:
     """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
 
+    A column that training made of the names of merged tables is made here too, where several tables are given.
+
     Raises
     ------
     ConfigError
@@ -112,20 +114,40 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
     InputError
         If there is no such column.
     """
+    from aam.data.alignment import with_study_column
     from aam.data.metadata import Metadata, read_metadata
 
     needed = description.needed_columns
-    if path is None and needed:
-        raise ConfigError(f"--metadata is needed: the model reads {listed(needed, 6)} of the sample sheet")
-    if path is None:
-        return Metadata("", study.sample_ids, {}, ())
-    sheet = read_metadata(path)
+    of_tables = description.data.get("study_column")
+    made = of_tables in needed and len(set(study.table.studies)) > 1
+    in_sheet = [column for column in needed if not (made and column == of_tables)]
+    if path is None and in_sheet:
+        what = f"the model reads {listed(in_sheet, 6)} of the sample sheet"
+        raise ConfigError(f"--metadata is needed: {what}{_about_tables(of_tables, in_sheet)}")
+    sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
+    if made:
+        with_tables, note = with_study_column(sheet, study.table, str(of_tables))
+        assert with_tables is not None
+        sheet = dataclasses.replace(with_tables, notes=(*sheet.notes, *([note] if note else [])))
     for column in needed:
+        if column == of_tables and column not in sheet.columns:
+            problem = f"no column '{shorten(column)}'{_about_tables(of_tables, needed)}"
+            raise InputError(sheet.source, problem, "add it to the sheet, or merge tables as in training")
         sheet.column(column)
+    return sheet
+
+
+def _in_order(sheet: Metadata, study: Study) -> Metadata:
+    """The sheet's rows of the study's samples, which are empty for samples that it does not have."""
     row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
     rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
     columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
     return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns)
+
+
+def _about_tables(column: str | None, needed: Sequence[str]) -> str:
+    """What a column is that no one has typed: training made it of the merged tables' names."""
+    return f" ('{column}' is the name of the table that a sample is of)" if column in needed else ""
 
 
 def _notes(study: Study) -> Iterator[str]:

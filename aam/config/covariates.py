@@ -47,7 +47,11 @@ class CovariateOptions(Section):
         (), "Categorical columns whose levels have a scale and a bias of the output each."
     )
     categorical_lr: float | None = option(
-        None, "Peak learning rate of all that reads covariates.", above=0, derived="--lr"
+        None,
+        "Peak learning rate of what fuses covariates and scales by them; the linear path reads them too, and keeps "
+        "--linear-path-lr.",
+        above=0,
+        derived="--lr",
     )
 
     @property

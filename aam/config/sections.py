@@ -254,8 +254,10 @@ class OptimOptions(Section):
     best_metric: str | None = option(
         None,
         "Logged metric that chooses the best model and stops training: mae, r2, rmse, spearman, accuracy, "
-        "balanced_accuracy, f1, auroc, val_loss, distance_correlation, nucleotide_accuracy.",
-        derived="mae or balanced_accuracy of the target; val_loss in pre-training",
+        "balanced_accuracy, f1, auroc, val_loss, distance_correlation, nucleotide_accuracy. Of several targets each "
+        "has its own, such as mae_COLUMN; r2 and spearman are then their means.",
+        derived="mae or balanced_accuracy of the target, r2 of several; val_loss with --loss-type asymmetric and in "
+        "pre-training",
     )
 
     @property

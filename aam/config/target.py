@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aam.config.option import REQUIRED, Column, Section, option
+from aam.config.option import REQUIRED, Column, Section, flag, option
 from aam.errors import ConfigError
 
 Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax", "log-zscore", "quantile", "boxcox"]
@@ -117,6 +117,9 @@ class HeadOptions(Section):
             )
         if self.bounded_targets and self.output_activation != "none":
             raise ConfigError("--bounded-targets and --output-activation both bend the output: leave one out")
+        for name in ("linear_path_decay", "linear_path_lr"):
+            if not self.linear_path and getattr(self, name) != getattr(HeadOptions, name):
+                raise ConfigError(f"--no-linear-path leaves out what {flag(name)} is for: leave one of them out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +208,15 @@ class LossOptions(Section):
 
 
 def _json_mapping(name: str, text: str) -> dict[str, Any]:
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ConfigError(f"{name} names '{key}' twice")
+        return dict(pairs)
+
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=each_once)
     except ValueError as error:
         raise ConfigError(f"{name} is not JSON ({error})") from None
     if not isinstance(content, dict):

@@ -62,11 +62,15 @@ class TransferOptions(Section):
         return len(UNFROZEN_PARTS) * self.gradual_unfreezing
 
     def check(self) -> None:
-        """Refuse two ways of holding the encoder still, and a random encoder that is held."""
+        """Refuse options for an encoder that learns where it is held still, and a random encoder that is kept."""
         if self.freeze_base and self.gradual_unfreezing:
             raise ConfigError("--freeze-base never unfreezes: leave out --gradual-unfreezing")
         if self.freeze_base and self.layer_lr_decay != 1:
             raise ConfigError("--freeze-base trains no layer of the encoder: leave out --layer-lr-decay")
+        if self.freeze_base and self.asv_lr != TransferOptions.asv_lr:
+            raise ConfigError("--freeze-base trains no layer of the encoder: leave out --asv-lr")
+        if not self.refit_clades and self.pretrained_encoder is None:
+            raise ConfigError("--no-refit-clades needs --pretrained-encoder: there are no clades yet to keep")
         for given, name in ((self.freeze_base, "--freeze-base"), (self.gradual_unfreezing, "--gradual-unfreezing")):
             if given and self.pretrained_encoder is None:
                 raise ConfigError(f"{name} needs --pretrained-encoder: a random encoder is not worth freezing")
@@ -163,16 +167,22 @@ class TrainConfig:
             raise ConfigError(
                 f"--output-activation does not go with --target-transform {transform}: take none, zscore or minmax"
             )
-        for name in loss.losses_by_target():
-            places = [str(place) for place in range(len(target.metadata_column))]
-            if name not in (*target.metadata_column, *places):
-                raise ConfigError(
-                    f"--loss-config: '{name}' is none of the targets ({', '.join(target.metadata_column)})"
-                )
+        self._check_losses_by_target()
         if loss.loss_type == "quantile" and (head.bounded_targets or head.output_activation != "none"):
             raise ConfigError("--loss-type quantile goes with an unbounded output: leave the head's bounds out")
         if loss.loss_type == "quantile" and self.covariates.conditional_output_scaling:
             raise ConfigError("--conditional-output-scaling is not for --loss-type quantile: leave one of them out")
+
+    def _check_losses_by_target(self) -> None:
+        """Refuse a loss of no target, and two losses of one, which has a name and a place."""
+        columns, found = self.target.metadata_column, self.loss.losses_by_target()
+        places = [str(place) for place in range(len(columns))]
+        for name in found:
+            if name not in (*columns, *places):
+                raise ConfigError(f"--loss-config: '{name}' is none of the targets ({', '.join(columns)})")
+        for place, column in zip(places, columns, strict=True):
+            if place in found and column in found and place not in columns:
+                raise ConfigError(f"--loss-config: '{place}' and '{column}' are the same target: leave one out")
 
     def _check_classifier(self) -> None:
         head, loss = self.head, self.loss
@@ -203,9 +213,7 @@ class TrainConfig:
 
     def _check_transfer(self) -> None:
         objective, transfer = self.objective, self.transfer
-        weights = (objective.penalty, objective.nuc_penalty, objective.count_penalty)
-        if transfer.freeze_base and any(weights):
-            raise ConfigError("--freeze-base trains only the target's head: set the self-supervised penalties to 0")
+        self._check_frozen()
         if transfer.gradual_unfreezing and self.optim.epochs <= transfer.all_learn_from:
             raise ConfigError(
                 f"--gradual-unfreezing {transfer.gradual_unfreezing} needs --epochs {transfer.all_learn_from + 1} or "
@@ -216,10 +224,22 @@ class TrainConfig:
         counts = self.loss.count_prediction
         if counts and objective.count_penalty == 0:
             raise ConfigError("--count-prediction with --count-penalty 0 would learn nothing of it: leave one out")
-        if counts and transfer.freeze_base:
-            raise ConfigError("--freeze-base trains only the target's head: leave out --count-prediction")
         if counts is False and objective.count_penalty:
             raise ConfigError("--no-count-prediction leaves nothing for --count-penalty to weigh: leave one out")
+
+    def _check_frozen(self) -> None:
+        """Refuse whatever would teach an encoder that is held still, by the name under which it was asked for."""
+        objective = self.objective
+        teaches = {
+            "--encoder-type": objective.encoder_type is not None,
+            "--penalty": bool(objective.penalty),
+            "--nuc-penalty": bool(objective.nuc_penalty),
+            "--count-penalty": bool(objective.count_penalty),
+            "--count-prediction": bool(self.loss.count_prediction),
+        }
+        wrong = [name for name, given in teaches.items() if given]
+        if self.transfer.freeze_base and wrong:
+            raise ConfigError(f"--freeze-base trains only the target's head: leave out {wrong[0]}")
 
     def _check_folds(self) -> None:
         split, evaluation = self.split, self.evaluation

@@ -20,6 +20,8 @@ from aam.files.text import listed, plural, shorten
 
 FEATURES_PER_NUMBER = 2
 """The standardised value, and 1 where it is missing."""
+EMPTY_CELLS = "empty these cells"
+"""The remedy for cells of a numeric column that are no numbers; they then count as missing."""
 LARGEST_NUMBER = 1e6
 """Of standardised values: a wild cell of a new sheet stays finite in all that is computed with it."""
 
@@ -148,7 +150,7 @@ class CovariateSpec:
             category_NC[:, place] = [code_of.get(label, 0) for label in metadata.labels(column.name)]
         number_NM = np.zeros((len(metadata.sample_ids), FEATURES_PER_NUMBER * len(self.numeric)), dtype=np.float32)
         for place, number in enumerate(self.numeric):
-            value_N = (metadata.numeric(number.name) - number.mean) / number.spread
+            value_N = (metadata.numeric(number.name, remedy=EMPTY_CELLS) - number.mean) / number.spread
             number_NM[:, FEATURES_PER_NUMBER * place] = np.nan_to_num(value_N).clip(-LARGEST_NUMBER, LARGEST_NUMBER)
             number_NM[:, FEATURES_PER_NUMBER * place + 1] = np.isnan(value_N)
         return Covariates(category_NC, number_NM)
@@ -172,8 +174,8 @@ class CovariateSpec:
         """
         notes = []
         for column in self.categorical:
-            labels = metadata.labels(column.name)
-            unknown = [label for label in labels if label and label not in column.levels]
+            labels, known = metadata.labels(column.name), set(column.levels)
+            unknown = [label for label in labels if label and label not in known]
             if unknown:
                 notes.append(
                     f"{_samples_have(len(unknown))} a {shorten(column.name)} unknown to the model "
@@ -181,7 +183,8 @@ class CovariateSpec:
                 )
             notes += _missing_note(column.name, int((labels == "").sum()))
         for number in self.numeric:
-            notes += _missing_note(number.name, int(np.isnan(metadata.numeric(number.name)).sum()))
+            value_N = metadata.numeric(number.name, remedy=EMPTY_CELLS)
+            notes += _missing_note(number.name, int(np.isnan(value_N).sum()))
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -235,7 +238,7 @@ def _fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> C
 
 
 def _fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> NumericColumn:
-    values = metadata.numeric(name)[train_rows]
+    values = metadata.numeric(name, remedy=f"{EMPTY_CELLS}, or name it in --categorical-columns")[train_rows]
     values = values[~np.isnan(values)]
     if len(values) == 0 or values.min() == values.max():
         what = f"one value ({values[0]:g})" if len(values) else "no value"

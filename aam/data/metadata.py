@@ -72,7 +72,7 @@ class Metadata:
             return self.columns[name]
         raise InputError(self.source, f"no column '{shorten(name)}'", self._suggestion(name))
 
-    def numeric(self, name: str, missing: Sequence[str] = ()) -> np.ndarray:
+    def numeric(self, name: str, missing: Sequence[str] = (), remedy: str | None = None) -> np.ndarray:
         """A column as float64, NaN where the cell is missing.
 
         Parameters
@@ -81,13 +81,15 @@ class Metadata:
             The column.
         missing
             Words that mean a missing value, besides the usual ones.
+        remedy
+            What errors say to do where cells are no finite numbers; None for what helps with a target.
 
         Raises
         ------
         InputError
             If there is no such column, or one of its other cells is no finite number.
         """
-        return to_numbers(self.source, name, self.sample_ids, self.column(name), missing_words(missing))
+        return to_numbers(self.source, name, self.sample_ids, self.column(name), missing_words(missing), remedy)
 
     def labels(self, name: str, missing: Sequence[str] = ()) -> np.ndarray:
         """A column as text, ``""`` where the cell is missing (see :meth:`numeric`)."""

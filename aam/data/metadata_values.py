@@ -46,8 +46,26 @@ def is_missing(cell: str, words: frozenset[str]) -> bool:
     return folded in words or folded.startswith(MISSING_START)
 
 
-def to_numbers(source: str, name: str, sample_ids: np.ndarray, cells: np.ndarray, words: frozenset[str]) -> np.ndarray:
+def to_numbers(
+    source: str,
+    name: str,
+    sample_ids: np.ndarray,
+    cells: np.ndarray,
+    words: frozenset[str],
+    remedy: str | None = None,
+) -> np.ndarray:
     """A column as float64, NaN where the value is missing.
+
+    Parameters
+    ----------
+    source, name
+        The file and the column, as errors name them.
+    sample_ids, cells
+        Ids of the samples (``N``), and what they have in the column (``N``).
+    words
+        What means that a value is missing.
+    remedy
+        What to do where cells are no finite numbers; None for what helps with a target, to which options apply.
 
     Raises
     ------
@@ -57,12 +75,13 @@ def to_numbers(source: str, name: str, sample_ids: np.ndarray, cells: np.ndarray
     present = [row for row, cell in enumerate(cells) if not is_missing(cell, words)]
     wrong = [row for row in present if NUMBER.fullmatch(cells[row]) is None]
     if wrong:
-        raise _not_numeric(source, name, (str(sample_ids[wrong[0]]), cells[wrong[0]]), (len(wrong), len(present)))
+        first = (str(sample_ids[wrong[0]]), cells[wrong[0]])
+        raise _not_numeric(source, name, first, (len(wrong), len(present)), remedy)
     numbers = np.full(len(cells), np.nan)
     numbers[present] = [float(cells[row]) for row in present]
     too_large = np.flatnonzero(np.isinf(numbers))
     if len(too_large):
-        raise _not_finite(source, name, str(sample_ids[too_large[0]]), cells[too_large[0]])
+        raise _not_finite(source, name, (str(sample_ids[too_large[0]]), cells[too_large[0]]), remedy)
     return numbers
 
 
@@ -79,18 +98,21 @@ def as_numbers_or_none(cells: Iterable[str]) -> list[float | None] | None:
     return numbers if any(number is not None for number in numbers) else None
 
 
-def _not_numeric(source: str, name: str, first: tuple[str, str], number: tuple[int, int]) -> InputError:
+def _not_numeric(
+    source: str, name: str, first: tuple[str, str], number: tuple[int, int], remedy: str | None
+) -> InputError:
     sample_id, cell = first
     column, word = f"column '{shorten(name)}'", shorten(cell, 16)
     if DECIMAL_COMMA.fullmatch(cell):
         problem = f"{column}: '{word}' ({shorten(sample_id)}) looks like a decimal comma"
         return InputError(source, problem, "write numbers with a point")
     if NOT_FINITE.fullmatch(cell):
-        return _not_finite(source, name, sample_id, cell)
+        return _not_finite(source, name, first, remedy)
     problem = f"{column} is not numeric: {number[0]:,} of {number[1]:,} values ({shorten(sample_id)}: '{word}')"
-    return InputError(source, problem, f"--missing '{word}' leaves them out, --classifier takes words")
+    return InputError(source, problem, remedy or f"--missing '{word}' leaves them out, --classifier takes words")
 
 
-def _not_finite(source: str, name: str, sample_id: str, cell: str) -> InputError:
+def _not_finite(source: str, name: str, first: tuple[str, str], remedy: str | None) -> InputError:
+    sample_id, cell = first
     problem = f"column '{shorten(name)}': value '{shorten(cell)}' ({shorten(sample_id)}) is not finite"
-    return InputError(source, problem, f"--missing '{shorten(cell)}' leaves it out")
+    return InputError(source, problem, remedy or f"--missing '{shorten(cell)}' leaves it out")

@@ -49,16 +49,17 @@ def sample_weights(metadata: Metadata, column: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If one is missing or not above 0.
+        If one is missing, no number, or not above 0.
     """
-    weights = metadata.numeric(column)
+    remedy = "give every sample a positive weight"
+    weights = metadata.numeric(column, remedy=remedy)
     for wrong, what in ((np.isnan(weights), "have no weight"), (~(weights > 0), "have a weight that is not above 0")):
         if wrong.any():
             first = shorten(str(metadata.sample_ids[wrong][0]))
             raise InputError(
                 metadata.source,
                 f"column '{shorten(column)}': {wrong.sum()} of {len(wrong)} samples {what} (first: {first})",
-                "give every sample a positive weight",
+                remedy,
             )
     return weights
 

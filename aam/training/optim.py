@@ -32,7 +32,7 @@ class Rates:
     linear, asv
         Shares of the linear path, and of the ASV encoder and the soft clades; the layers' decay comes on top.
     covariates
-        Rate (no share) of all that reads covariates; None for the head's.
+        Rate (no share) of all that takes covariates into the vector; None for the head's.
     layer_decay
         Share of the rate of the layer above.
     layers

@@ -8,6 +8,7 @@ from aam.config import ForestConfig, PredictConfig, PretrainConfig, SimulateConf
 from aam.errors import ConfigError
 
 TRAIN: dict[str, Any] = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output_dir": "o"}
+FROZEN = {**TRAIN, "pretrained_encoder": "e", "freeze_base": True}
 PRETRAIN = {"table": ["t"], "output_dir": "o"}
 PREDICT = {"table": ["t"], "model": "x", "output": "p"}
 FOREST = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output": "p"}
@@ -23,8 +24,30 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
         (
             TrainConfig,
             {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 1},
-            "--freeze-base trains only the target's head",
+            "--freeze-base trains only the target's head: leave out --nuc-penalty",
         ),
+        (TrainConfig, {**FROZEN, "encoder_type": "unifrac"}, "only the target's head: leave out --encoder-type"),
+        (TrainConfig, {**FROZEN, "penalty": 0.5}, "only the target's head: leave out --penalty"),
+        (TrainConfig, {**FROZEN, "count_prediction": True}, "only the target's head: leave out --count-prediction"),
+        (TrainConfig, {**FROZEN, "asv_lr": 0.5}, "--freeze-base trains no layer of the encoder: leave out --asv-lr"),
+        (TrainConfig, {**TRAIN, "refit_clades": False}, "--no-refit-clades needs --pretrained-encoder"),
+        (
+            TrainConfig,
+            {**TRAIN, "linear_path": False, "linear_path_decay": 1},
+            "--no-linear-path leaves out what --linear-path-decay is for",
+        ),
+        (
+            TrainConfig,
+            {**TRAIN, "linear_path": False, "linear_path_lr": 1},
+            "--no-linear-path leaves out what --linear-path-lr is for",
+        ),
+        (
+            TrainConfig,
+            {**TRAIN, "loss_config": '{"0": "mse", "age": "mae"}'},
+            "--loss-config: '0' and 'age' are the same target: leave one out",
+        ),
+        (TrainConfig, {**TRAIN, "loss_config": '{"age": "mse", "age": "mae"}'}, "--loss-config names 'age' twice"),
+        (TrainConfig, {**TRAIN, "loss_config": '{"1": "mse"}'}, "--loss-config: '1' is none of the targets (age)"),
         (
             TrainConfig,
             {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 15},
@@ -60,6 +83,11 @@ def test_refused_combinations(config: type, flat: dict[str, Any], words: str) ->
     [
         (TrainConfig, TRAIN),
         (TrainConfig, {**TRAIN, "freeze_base": True, "pretrained_encoder": "e", "nuc_penalty": 0}),
+        (TrainConfig, {**FROZEN, "refit_clades": False, "count_prediction": False, "penalty": 0}),
+        (TrainConfig, {**TRAIN, "pretrained_encoder": "e", "asv_lr": 0.5, "linear_path_decay": 1}),
+        (TrainConfig, {**TRAIN, "linear_path": False}),
+        (TrainConfig, {**TRAIN, "metadata_column": ["age", "ph"], "loss_config": '{"0": "mse", "ph": "mae"}'}),
+        (TrainConfig, {**TRAIN, "metadata_column": ["1", "0"], "loss_config": '{"0": "mse", "1": "mae"}'}),
         (TrainConfig, {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 16}),
         (TrainConfig, {**TRAIN, "classifier": True, "class_weights": "balanced"}),
         (TrainConfig, {**TRAIN, **LISTS, "test_samples": "c"}),

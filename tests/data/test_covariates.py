@@ -169,7 +169,11 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
             "m.tsv: column 'empty' has no value in the training samples: it tells no samples apart; "
             "leave it out of --numeric-columns",
         ),
-        ({"numeric_columns": ("season",)}, "m.tsv: column 'season' is not numeric: 7 of 7 values (s0: 'summer')"),
+        (
+            {"numeric_columns": ("season",)},
+            "m.tsv: column 'season' is not numeric: 7 of 7 values (s0: 'summer'); "
+            "empty these cells, or name it in --categorical-columns",
+        ),
         ({"numeric_columns": ("tiny",)}, "have no spread that can be computed; give it in other units"),
     ],
 )
@@ -189,3 +193,16 @@ def test_columns_are_needed_when_predicting() -> None:
     del new.columns["season"]
     with pytest.raises(InputError, match=r"m\.tsv: no column 'season'"):
         everything().encode(new)
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [("low", "is not numeric: 2 of 7 values (s1: 'low')"), ("inf", ": value 'inf' (s1) is not finite")],
+)
+def test_cells_that_are_no_numbers_are_to_be_emptied_when_predicting(cell: str, problem: str) -> None:
+    spec, new = everything(), sheet(ph=f"4 {cell} missing {cell} 7 8 100 6")
+    for read in (spec.encode, spec.unknown_notes):
+        with pytest.raises(InputError) as error:
+            read(new)
+        assert problem in str(error.value)
+        assert str(error.value).endswith("; empty these cells")

@@ -240,7 +240,12 @@ def test_nothing_left(files: Files, ages: dict[str, str], options: dict[str, str
 
 @pytest.mark.parametrize(
     ("weight", "message"),
-    [("", "1 of 12 samples have no weight (first: s04)"), ("0", "have a weight that is not above 0 (first: s04)")],
+    [
+        ("", "1 of 12 samples have no weight (first: s04)"),
+        ("0", "have a weight that is not above 0 (first: s04)"),
+        ("much", "column 'w' is not numeric: 1 of 12 values (s04: 'much')"),
+        ("inf", "column 'w': value 'inf' (s04) is not finite"),
+    ],
 )
 def test_weights_must_be_given_and_positive(files: Files, weight: str, message: str) -> None:
     rows = [[i, "1", weight if i == "s04" else "2"] for i in files.sample_ids]
@@ -248,6 +253,7 @@ def test_weights_must_be_given_and_positive(files: Files, weight: str, message: 
     with pytest.raises(InputError) as caught:
         load(files, TargetRequest(columns=("age",), weight_column="w"))
     assert message in str(caught.value)
+    assert str(caught.value).endswith("; give every sample a positive weight")
 
 
 def test_options_that_need_a_sheet(files: Files) -> None:
