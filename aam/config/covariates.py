@@ -30,7 +30,7 @@ class CovariateOptions(Section):
     )
     unknown_level_rate: float = option(
         0.1,
-        "Share of the levels that are hidden in training, so that the model knows what to do with unknown ones.",
+        "Share of the levels and numbers that are hidden in training, so that the model knows what to do without them.",
         at_least=0,
         below=1,
     )
@@ -83,7 +83,7 @@ class CovariateOptions(Section):
         if twice:
             raise ConfigError(f"'{twice[0]}' is named twice among the covariates")
         self._check_scaling(categorical)
-        self._check_unused(categorical)
+        self._check_unused()
 
     def _check_scaling(self, categorical: list[str]) -> None:
         scaling = self.conditional_output_scaling
@@ -94,14 +94,14 @@ class CovariateOptions(Section):
         if twice:
             raise ConfigError(f"--conditional-output-scaling names '{twice[0]}' twice")
 
-    def _check_unused(self, categorical: list[str]) -> None:
+    def _check_unused(self) -> None:
         """Refuse options that would do nothing."""
         asks, latent = self.categorical_fusion in READS_ASVS, self.categorical_fusion == "perceiver"
         needs = {
             "categorical_embed_dim": ("--categorical-columns or --numeric-columns", bool(self.columns)),
             "categorical_fusion": ("--categorical-columns or --numeric-columns", bool(self.columns)),
             "categorical_lr": ("--categorical-columns or --numeric-columns", bool(self.columns)),
-            "unknown_level_rate": ("--categorical-columns", bool(categorical)),
+            "unknown_level_rate": ("--categorical-columns or --numeric-columns", bool(self.columns)),
             "cross_attn_heads": ("--categorical-fusion cross-attention or perceiver", asks),
             "perceiver_num_latents": ("--categorical-fusion perceiver", latent),
             "perceiver_num_layers": ("--categorical-fusion perceiver", latent),

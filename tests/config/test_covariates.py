@@ -37,8 +37,8 @@ def test_columns_are_read_once_each() -> None:
         ({"categorical_fusion": "gmu"}, "--categorical-fusion needs --categorical-columns or --numeric-columns"),
         ({"categorical_lr": 1e-3}, "--categorical-lr needs --categorical-columns or --numeric-columns"),
         (
-            {"numeric_columns": ("ph",), "unknown_level_rate": 0.2},
-            "--unknown-level-rate needs --categorical-columns",
+            {"unknown_level_rate": 0.2},
+            "--unknown-level-rate needs --categorical-columns or --numeric-columns",
         ),
         (
             {"numeric_columns": ("ph",), "cross_attn_heads": 2},
