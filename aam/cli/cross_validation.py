@@ -2,7 +2,8 @@
 
 The run directory holds ``folds/NAME/``, each an ordinary and complete run of ``aam train`` on the lists of samples in
 ``lists/NAME/``; the random forests' predictions in ``forests/NAME.tsv``; and the results of all folds together. A fold
-of repeat ``r`` (from 1) has the seed of the run + ``r`` - 1: the folds of one repeat differ in their samples alone.
+of repeat ``r`` (from 1) has the seed of the run + (``r`` - 1) times the size of the ensemble: the folds of one repeat
+differ in their samples alone, and no two repeats share a seed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from aam.cli.sub_runs import (
     write_lists,
 )
 from aam.config import TrainConfig, replace, to_flat
-from aam.data.covariates import CovariateSpec
 from aam.data.describe import describe
 from aam.data.folds import Fold, FoldOptions, make_folds
 from aam.data.study import Study, load_study
@@ -35,7 +35,7 @@ from aam.errors import InputError
 from aam.files.atomic import write_text
 from aam.files.run_directory import RunDirectory, environment
 from aam.files.run_log import logging_to_terminal, say
-from aam.training.inputs import target_request, target_rules
+from aam.training.inputs import fit_inputs, target_request, target_rules
 from aam.training.record import DATA, input_records, study_record
 
 FINAL = "final_model.yaml"
@@ -95,17 +95,14 @@ def _plan(config: TrainConfig, study: Study, run: RunDirectory) -> tuple[Targets
     wanted = FoldOptions(number=config.evaluation.cv, repeats=config.evaluation.cv_repeats, seed=config.run.seed)
     folds = make_folds(config.split, wanted, study, study.target, targets.kind)
     for fold in folds:
-        _check_can_learn(config, study, fold, levels)
+        _check_can_learn(config, study, fold)
     return targets, fold_runs(folds, study, run, config)
 
 
-def _check_can_learn(config: TrainConfig, study: Study, fold: Fold, levels: np.ndarray | None) -> None:
-    """Refuse a fold whose training samples cannot teach a target or a covariate, before the first fold has trained."""
-    assert study.metadata is not None
+def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
+    """Refuse a fold that cannot be learned from, or has no best model, before the first fold has trained."""
     try:
-        fit_targets(target_rules(config), study.targets, fold.split.train, study.metadata.source, levels)
-        if config.covariates.columns:
-            CovariateSpec.fit(config.covariates, study.metadata, fold.split.train)
+        fit_inputs(config, study, fold.split)
     except InputError as error:
         raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
 

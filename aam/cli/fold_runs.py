@@ -51,7 +51,7 @@ class FoldRun:
 
 
 def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: TrainConfig) -> list[FoldRun]:
-    """Where each fold of a cross-validation lies in its run directory; each repeat has a seed of its own."""
+    """Where each fold of a cross-validation lies in its run directory; each repeat has seeds of its own."""
     return [
         FoldRun(
             fold=fold,
@@ -60,7 +60,7 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
                 directory=RunDirectory(run.path / FOLDS / fold.name),
                 lists=run.path / LISTS / fold.name,
                 ids={part: list(map(str, study.sample_ids[rows])) for part, rows in fold.split.parts().items()},
-                seed=later_seed(config, fold.repeat - 1),
+                seed=later_seed(config, (fold.repeat - 1) * config.evaluation.ensemble),
             ),
             forest=run.path / FORESTS / f"{fold.name}.tsv",
         )
@@ -72,7 +72,8 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     """Fit random forests on all samples that the fold does not test, and write what they say of those that it tests.
 
     The model needs its validation samples to be chosen by; a forest does not, and whoever used one would not keep them
-    from it. Each target has a forest of its own, of the samples that have it.
+    from it. Each target has a forest of its own, of the samples that have it. Covariates are those the fold's model
+    is told, with the levels of its training samples.
     """
     from aam.report.baselines import predict_with_forest
     from aam.report.predictions import write_predictions
@@ -80,7 +81,7 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     split, groups = fold.fold.split, sample_groups(config.split, study)
     learned = np.union1d(split.train, split.validation)
     both = Split(learned, np.empty(0, dtype=np.int64), split.test)
-    told = _covariates(config, study, learned)
+    told = _covariates(config, study, split.train)
     tables = [
         dataclasses.replace(
             predict_with_forest(study, both, spec, covariates=told, seed=fold.sub.seed)["test"],
@@ -93,10 +94,10 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     say(f"random forest on the fold's {len(learned):,} training and validation samples: {fold.forest}")
 
 
-def _covariates(config: TrainConfig, study: Study, learned: np.ndarray) -> np.ndarray | None:
-    """What the model is told of the samples besides, as columns of numbers; fitted on the samples that are learned."""
+def _covariates(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
+    """What the model is told of the samples besides, as columns of numbers."""
     if not config.covariates.columns:
         return None
     assert study.metadata is not None
-    spec = CovariateSpec.fit(config.covariates, study.metadata, learned)
+    spec = CovariateSpec.fit(config.covariates, study.metadata, train_rows)
     return features(spec, *spec.encode(study.metadata))

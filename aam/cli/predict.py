@@ -97,6 +97,7 @@ def _forecast(config: PredictConfig, description: ModelDescription) -> Forecast:
     return Forecast(
         targets=description.predictor.targets,
         quantiles=description.predictor.loss.all_quantiles,
+        head=description.predictor.head,
         calibrations=description.calibrations,
         level=level,
     )

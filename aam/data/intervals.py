@@ -8,9 +8,10 @@ Samples of one group (a subject, say) resemble each other, and new samples come 
 groups weighs ``1 / (K + 1)``, shared by its samples, and the last ``1 / (K + 1)`` lies at infinity, for the group that
 is to come (hierarchical conformal prediction). Where each sample is a group of its own, this is plain split conformal
 prediction. With few groups nothing can be promised (90 % needs 9 of them); then the same quantile is taken without the
-weight at infinity, and is an estimate. The promise holds for a random sample of a random new group; it is on average
-over samples, and not for each kind of sample alone. Samples that also chose the model's best epoch make it slightly
-optimistic.
+weight at infinity, and is an estimate. A truth beyond all that can be predicted can be held by no interval: its score
+is infinite, and its weight lies at infinity too. The promise holds for a random sample of a random new group; it is on
+average over samples, and not for each kind of sample alone. Samples that also chose the model's best epoch make it
+slightly optimistic.
 
 Own code, since no kept library weighs groups for the sake of new ones: those of crepes (0.9) are categories that are
 known beforehand, calibrated apart; those of MAPIE (1.6) keep its folds apart, and it wants the estimator. What is left
@@ -52,7 +53,7 @@ class Calibration:
         Ascending, all different; the larger the worse the prediction. Of numbers and quantiles in the space that the
         model learns.
     weights
-        Weight of each score. They sum to ``K / (K + 1)``; the rest lies at infinity.
+        Weight of each score. They sum to ``K / (K + 1)``, less the weight of infinite scores; the rest is at infinity.
     num_samples
         The samples that they come from.
     num_groups
@@ -71,22 +72,15 @@ class Calibration:
     def threshold(self, level: float) -> float:
         """The least score that the share ``level`` of all weight does not exceed: the conformal quantile.
 
-        Parameters
-        ----------
-        level
-            Promised coverage, between 0 and 1.
-
-        Returns
-        -------
-        float
-            Infinite where there are too few groups for the level (:func:`groups_needed`).
+        It is infinite where there are too few groups for the level (:func:`groups_needed`), or too many truths that
+        nothing can hold (:attr:`beyond`).
         """
         assert 0 < level < 1
         place = int(np.searchsorted(np.cumsum(self.weights), level - ROUNDING))
         return self.scores[place] if place < len(self.scores) else math.inf
 
     def is_guaranteed(self, level: float) -> bool:
-        """Whether there are enough groups to promise that new truths are held with this level."""
+        """Whether there are enough groups, and truths within reach, to promise that new ones are held so often."""
         return self.is_promise and math.isfinite(self.threshold(level))
 
     @property
@@ -94,17 +88,30 @@ class Calibration:
         """Whether there are enough groups for the level that it is made for. If not, reaches are estimates."""
         return self.num_groups >= groups_needed(self.level)
 
+    @property
+    def beyond(self) -> float:
+        """Share of the truths (each group counting the same) that nothing can hold: those with an infinite score."""
+        share = 1 - self._seen().sum()
+        return float(share) if share > ROUNDING else 0.0
+
     def reach(self, level: float) -> float:
         """How bad a prediction may be to lie within the level.
 
-        It is the threshold, and the worst score that was seen for levels above all that can be promised. Where even
-        the level that it is made for cannot be promised, it is the same quantile without the weight at infinity, for
-        all levels alike: an estimate, which a promise from few groups would make several times too wide.
+        It is the threshold, and the worst finite score that was seen for levels above all that can be promised
+        (infinite if there is none). Where there are too few groups even for the level that it is made for, it is the
+        same quantile without the new group's weight at infinity, for all levels alike: an estimate, which a promise
+        from few groups would make several times too wide.
         """
+        if not self.scores:
+            return math.inf
         if self.is_promise:
             return min(self.threshold(level), self.scores[-1])
-        share = np.cumsum(self.weights) / sum(self.weights)
+        share = np.cumsum(self._seen())
         return self.scores[min(int(np.searchsorted(share, level - ROUNDING)), len(self.scores) - 1)]
+
+    def _seen(self) -> np.ndarray:
+        """The scores' weights as shares of the groups that were seen."""
+        return np.array(self.weights) * (self.num_groups + 1) / self.num_groups
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -131,7 +138,8 @@ def calibrate_numbers(
     Parameters
     ----------
     observed_N, predicted_N
-        Held-out samples, in the space that the model learns; samples without a value are left out beforehand.
+        Held-out samples, in the space that the model learns; samples without a value are left out beforehand. A truth
+        that no interval can hold is infinite.
     groups
         Group of each sample; None where each stands for itself.
     level
@@ -148,7 +156,7 @@ def calibrate_quantiles(
     Parameters
     ----------
     observed_N
-        Held-out samples, in the space that the model learns; samples without a value are left out beforehand.
+        As in :func:`calibrate_numbers`.
     low_N, high_N
         Two quantiles that the model predicts. Any two are valid; the intervals are the narrowest where they are near
         those of the level.
@@ -160,9 +168,8 @@ def calibrate_quantiles(
     Equation 6 of Romano, Patterson, Candes (2019).
     """
     observed_N = _precise(observed_N)
-    return _calibrate(
-        "quantiles", np.maximum(_precise(low_N) - observed_N, observed_N - _precise(high_N)), groups, level
-    )
+    outside_N = np.maximum(_precise(low_N) - observed_N, observed_N - _precise(high_N))
+    return _calibrate("quantiles", outside_N, groups, level)
 
 
 def calibrate_classes(
@@ -222,18 +229,13 @@ def quantile_interval(
     low_B, high_B
         In the space that the model learns.
     level
-        As in :func:`interval`.
-
-    Returns
-    -------
-    tuple
-        As in :func:`interval`. Where the ends would cross, both are the middle.
+        As in :func:`interval`; so is what is returned. Where the ends would cross, both are the middle.
     """
     assert calibration.kind == "quantiles"
     reach = calibration.reach(level)
-    low_B, high_B = _precise(low_B) - reach, _precise(high_B) + reach
+    low_B, high_B = _precise(low_B), _precise(high_B)
     middle_B = (low_B + high_B) / 2
-    return np.minimum(low_B, middle_B), np.maximum(high_B, middle_B)
+    return np.minimum(low_B - reach, middle_B), np.maximum(high_B + reach, middle_B)
 
 
 def class_sets(calibration: Calibration, probabilities_BC: np.ndarray, level: float) -> np.ndarray:
@@ -243,10 +245,8 @@ def class_sets(calibration: Calibration, probabilities_BC: np.ndarray, level: fl
     ----------
     calibration
         From :func:`calibrate_classes`.
-    probabilities_BC
-        Of new samples.
-    level
-        As in :func:`interval`.
+    probabilities_BC, level
+        Of new samples, and as in :func:`interval`.
 
     Returns
     -------
@@ -264,13 +264,14 @@ def _calibrate(
     kind: Literal["numbers", "quantiles", "classes"], scores_N: np.ndarray, groups: np.ndarray | None, level: float
 ) -> Calibration:
     assert len(scores_N) > 0
-    assert np.isfinite(scores_N).all()
+    assert not np.isnan(scores_N).any()
     num_samples = len(scores_N)
     unit_N = np.arange(num_samples) if groups is None else np.unique(groups.astype(str), return_inverse=True)[1]
     sizes_K = np.bincount(unit_N)
     weights_N = 1 / ((len(sizes_K) + 1) * sizes_K[unit_N])
     scores, place_N = np.unique(scores_N, return_inverse=True)
-    scores, weights = _thin(scores, np.bincount(place_N, weights_N))
+    weights, is_finite = np.bincount(place_N, weights_N), np.isfinite(scores)
+    scores, weights = _thin(scores[is_finite], weights[is_finite])
     return Calibration(
         kind=kind,
         scores=tuple(scores.tolist()),

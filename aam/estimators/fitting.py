@@ -33,7 +33,7 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.report.forecast import Forecast, Samples, values_of
 from aam.training.device import choose_device
 from aam.training.fit import fit
-from aam.training.inputs import fit_inputs
+from aam.training.inputs import told_inputs
 from aam.training.prepare import Prepared, prepare_encoder, prepare_predictor
 from aam.training.transfer import adopt_sizes, read_encoder
 
@@ -73,7 +73,7 @@ def train_predictors(config: TrainConfig, study: Study) -> Trained:
     descriptions = []
     for member in range(config.evaluation.ensemble):
         own = replace(config, seed=(config.run.seed + member) % (LARGEST_SEED + 1), ensemble=1)
-        found = _run(prepare_predictor(own, fit_inputs(own, study, split), pretrained), "train")
+        found = _run(prepare_predictor(own, told_inputs(own, study, split), pretrained), "train")
         models += found.models
         descriptions.append(found.description)
     judged = config.evaluation
@@ -94,7 +94,7 @@ def train_encoder(config: PretrainConfig, study: Study) -> Trained:
         For whatever is wrong with the data or the options.
     """
     split = make_split(config.split, study, None, None, config.run.seed)
-    return _run(prepare_encoder(config, fit_inputs(config, study, split)), "pretrain")
+    return _run(prepare_encoder(config, told_inputs(config, study, split)), "pretrain")
 
 
 def sampling_of(description: ModelDescription) -> SamplingOptions:
@@ -127,6 +127,7 @@ def forecast_of(description: ModelDescription, level: float | None = None) -> Fo
     return Forecast(
         targets=description.predictor.targets,
         quantiles=description.predictor.loss.all_quantiles,
+        head=description.predictor.head,
         calibrations=description.calibrations,
         level=description.interval_level if level is None else level,
     )

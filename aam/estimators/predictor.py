@@ -73,15 +73,10 @@ class Predictor(Estimator):
 
     def _check_guarantee(self, level: float | None) -> None:
         description = self.trained_.description
-        level = description.interval_level if level is None else level
-        if not description.calibrations:
-            raise DataError("intervals", "the model has none: a target had no value in the validation samples")
-        if not all(calibration.is_guaranteed(level) for calibration in description.calibrations):
-            warnings.warn(
-                f"a promise of {level:.0%} needs more validation samples (or groups) than there were: intervals "
-                "are estimates, and may hold fewer truths",
-                stacklevel=3,
-            )
+        if not any(description.calibrations):
+            raise DataError("intervals", "the model has none: no target had a value in the validation samples")
+        for line in forecast_of(description, level).doubts():
+            warnings.warn(line, stacklevel=3)
 
     def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""

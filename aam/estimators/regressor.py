@@ -97,12 +97,13 @@ class AAMRegressor(RegressorMixin, Predictor):
         Returns
         -------
         numpy.ndarray
-            Lower and upper ends: ``N x 2``, or ``N x T x 2`` where several targets were learned.
+            Lower and upper ends: ``N x 2``, or ``N x T x 2`` where several targets were learned; NaN for a target that
+            no validation sample had.
 
         Warns
         -----
         UserWarning
-            If there were too few validation samples for such a level.
+            If there were too few validation samples for such a level, or none that had a target.
         """
         tables = self._predictions(X, level)
         self._check_guarantee(level)
@@ -142,6 +143,6 @@ class AAMRegressor(RegressorMixin, Predictor):
 
 
 def _ends(table: Predictions) -> np.ndarray:
-    assert table.low is not None
-    assert table.high is not None
+    if table.low is None or table.high is None:
+        return np.full((len(table), 2), np.nan)
     return np.column_stack([table.low, table.high])

@@ -33,7 +33,8 @@ class ModelDescription:
     record
         Provenance and results, for people.
     calibrations
-        How far off predictions were, one for each target; none before that is measured.
+        How far off predictions were, one for each target (None for a target that no validation sample has); empty
+        before that is measured.
     interval_level
         Share of new samples whose truth intervals hold, where nothing else is asked for.
     prediction_passes
@@ -47,7 +48,7 @@ class ModelDescription:
     predictor: PredictorPlan | None
     data: dict[str, Any]
     record: dict[str, Any]
-    calibrations: tuple[Calibration, ...] = ()
+    calibrations: tuple[Calibration | None, ...] = ()
     interval_level: float = 0.9
     prediction_passes: int = 1
     members: int = 1
@@ -78,7 +79,7 @@ class ModelDescription:
             "intervals": {
                 "level": self.interval_level,
                 "passes": self.prediction_passes,
-                "calibrations": [calibration.to_dict() for calibration in self.calibrations],
+                "calibrations": [None if found is None else found.to_dict() for found in self.calibrations],
             },
         }
 
@@ -92,7 +93,9 @@ class ModelDescription:
             predictor=_read_predictor(content["predictor"]) if content["predictor"] else None,
             data=content["data"],
             record=content["record"],
-            calibrations=tuple(Calibration.from_dict(found) for found in intervals["calibrations"]),
+            calibrations=tuple(
+                None if found is None else Calibration.from_dict(found) for found in intervals["calibrations"]
+            ),
             interval_level=intervals["level"],
             prediction_passes=intervals["passes"],
             members=content["members"],

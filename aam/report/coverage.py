@@ -243,6 +243,9 @@ def _few_words(calibration: Calibration, level: float, group_column: str | None)
     """The promise cannot be made, and why."""
     name = group_column or "sample"
     what = "sets" if calibration.kind == "classes" else "widths"
+    if calibration.num_groups >= groups_needed(level):
+        beyond = percent(calibration.beyond)
+        return f"This is an estimate and no guarantee: {beyond} of the validation truths lie beyond all predictions."
     return (
         f"This is an estimate and no guarantee: {plural(calibration.num_groups, name)} set the {what}, and a share of "
         f"{_exact_percent(level)} needs {groups_needed(level):,} or more."

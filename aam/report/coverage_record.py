@@ -91,12 +91,14 @@ def judge_coverage(forecast: Forecast, learned: np.ndarray, samples: Samples, pa
     Returns
     -------
     dict
-        Column -> its coverage; targets of which no truth is known are left out.
+        Column -> its coverage; targets without intervals, and those of which no truth is known, are left out.
     """
     levels = levels_to_judge(forecast.level)
     at_level = {at: dataclasses.replace(forecast, level=at).predictions(learned, samples) for at in levels}
     records = {}
     for place, (spec, calibration) in enumerate(zip(forecast.targets.specs, forecast.calibrations, strict=True)):
+        if calibration is None:
+            continue
         tables = {at: found[place].known() for at, found in at_level.items()}
         if len(tables[forecast.level]):
             found = tuple(_coverage(tables))
@@ -117,7 +119,8 @@ def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) 
     Returns
     -------
     CoverageRecord
-        Of all samples together. Its calibration is the one that comes from the fewest groups.
+        Of all samples together. Its calibration is the weakest: one that cannot promise the level if there is one,
+        and of these the one that comes from the fewest groups.
     """
     first = records[0]
     held, sizes = (
@@ -127,7 +130,9 @@ def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) 
         }
         for name in ("held_N", "size_N")
     )
-    weakest = min((record.calibration for record in records), key=lambda calibration: calibration.num_groups)
+    weakest = min(
+        (record.calibration for record in records), key=lambda one: (one.is_guaranteed(first.level), one.num_groups)
+    )
     found = tuple(judge_held(held, sizes, groups))
     return CoverageRecord(part="folds", level=first.level, calibration=weakest, found=found)
 

@@ -128,7 +128,9 @@ def _predictions(
 ) -> dict[str, list[Predictions]]:
     """Predictions of the held-out parts. Their intervals are made from the validation part, and kept in the model."""
     models, description = load_models(run.model)
-    forecast = Forecast(targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level)
+    forecast = Forecast(
+        targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level, head=config.head
+    )
     samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
     learned = {part: values for part, (_, values) in results.items() if values is not None}
     calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
@@ -140,15 +142,11 @@ def _predictions(
         prediction_passes=config.evaluation.val_prediction_passes,
     )
     save_models(run.model, [dict(model.state_dict()) for model in models], description)
-    if not all(calibration.is_guaranteed(forecast.level) for calibration in calibrations):
-        warn(
-            f"a promise of {forecast.level:.0%} needs more validation samples (or groups) than there are: intervals "
-            "are estimates, and may hold fewer truths"
-        )
-    if calibrations:
-        judged = "test" if "test" in samples else "validation"
-        records = judge_coverage(forecast, learned[judged], samples[judged], judged)
-        run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
+    for line in forecast.doubts():
+        warn(line)
+    judged = "test" if "test" in samples else "validation"
+    records = judge_coverage(forecast, learned[judged], samples[judged], judged)
+    run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
     return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
 
 

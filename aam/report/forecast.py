@@ -1,7 +1,9 @@
 """From what a model learned to say to predictions in the user's units, with intervals and their spread over draws.
 
 Intervals are made where the model learned, in the target's transformed space, and then brought back: so they follow
-the target's scale, and are wider for large values where a logarithm was learned.
+the target's scale, and are wider for large values where a logarithm was learned. They end where the predictions do:
+at the bounds of the head, and of a transform that never leaves the training range. A truth beyond these ends cannot be
+held by any interval, and counts as such where the intervals are calibrated.
 
 Legend of shapes: ``P`` rarefied draws, ``B`` samples, ``T`` targets, ``Q`` quantiles, ``C`` classes.
 """
@@ -9,10 +11,11 @@ Legend of shapes: ``P`` rarefied draws, ``B`` samples, ``T`` targets, ``Q`` quan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from aam.config import HeadOptions
 from aam.config.target import MEDIAN
 from aam.data.intervals import (
     Calibration,
@@ -20,11 +23,16 @@ from aam.data.intervals import (
     calibrate_numbers,
     calibrate_quantiles,
     class_sets,
+    groups_needed,
     interval,
     quantile_interval,
 )
 from aam.data.targets import Targets, TargetSpec
+from aam.files.text import shorten
 from aam.report.predictions import Predictions
+
+ROUNDING = 1e-9
+"""An end of the training range that is scaled and brought back is itself up to this share."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,17 +68,20 @@ class Forecast:
     quantiles
         The quantiles that were learned; empty where numbers were.
     calibrations
-        One for each target, or none: then there are no intervals.
+        One for each target, None for a target without intervals; empty where no target has any.
     level
         Share of new samples whose truth the intervals (or sets) shall hold.
+    head
+        What bounds the predictions of numbers.
     """
 
     targets: Targets
     quantiles: tuple[float, ...] = ()
-    calibrations: tuple[Calibration, ...] = ()
+    calibrations: tuple[Calibration | None, ...] = ()
     level: float = 0.9
+    head: HeadOptions = field(default_factory=HeadOptions)
 
-    def calibrate(self, learned: np.ndarray, samples: Samples) -> tuple[Calibration, ...]:
+    def calibrate(self, learned: np.ndarray, samples: Samples) -> tuple[Calibration | None, ...]:
         """Learn from held-out samples how far off predictions are.
 
         Parameters
@@ -83,24 +94,33 @@ class Forecast:
         Returns
         -------
         tuple
-            One for each target; none at all where a target has no truth.
+            One for each target; None for a target that has no truth.
         """
-        truth_BT = self.targets.encode(samples.observed, samples.level_B)
-        groups = samples.groups
         if self.targets.kind == "classification":
-            return (calibrate_classes(learned, truth_BT[:, 0], groups, self.level),)
+            spec = self.targets.specs[0]
+            return (calibrate_classes(learned, spec.encode(samples.observed[spec.column]), samples.groups, self.level),)
+        return tuple(
+            self._calibrate_number(spec, learned[:, place], samples) for place, spec in enumerate(self.targets.specs)
+        )
+
+    def doubts(self) -> list[str]:
+        """Why intervals (or sets) are lacking or promise nothing, in sentences; none where all is well."""
         found = []
-        for place in range(len(self.targets)):
-            truth_B, said = truth_BT[:, place].astype(np.float64), learned[:, place]
-            known = ~np.isnan(truth_B)
-            if not known.any():
-                return ()
-            of_known = None if groups is None else groups[known]
-            if self.quantiles:
-                found.append(calibrate_quantiles(truth_B[known], said[known, 0], said[known, -1], of_known, self.level))
-            else:
-                found.append(calibrate_numbers(truth_B[known], said[known], of_known, self.level))
-        return tuple(found)
+        named = list(zip(self.targets.columns, self.calibrations, strict=True)) if self.calibrations else []
+        if any(one is not None and one.num_groups < groups_needed(self.level) for _, one in named):
+            found.append(
+                f"a promise of {self.level:.0%} needs more validation samples (or groups) than there are: intervals "
+                "are estimates, and may hold fewer truths"
+            )
+        for column, one in named:
+            if one is None:
+                found.append(f"column '{shorten(column)}' has no intervals: no validation sample has a value")
+            elif one.num_groups >= groups_needed(self.level) and not one.is_guaranteed(self.level):
+                found.append(
+                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation samples' values lie beyond all "
+                    "predictions: intervals are estimates, and may hold fewer truths"
+                )
+        return found
 
     def predictions(self, learned: np.ndarray, samples: Samples) -> list[Predictions]:
         """Predictions of samples, for each target.
@@ -118,7 +138,7 @@ class Forecast:
         return [self._numbers(place, spec, learned, mean, samples) for place, spec in enumerate(self.targets.specs)]
 
     def _classes(self, learned_PBC: np.ndarray, mean_BC: np.ndarray, samples: Samples) -> Predictions:
-        spec = self.targets.specs[0]
+        spec, calibration = self.targets.specs[0], self._calibration(0)
         best_B = mean_BC.argmax(axis=1)
         return Predictions(
             sample_ids=samples.sample_ids,
@@ -127,7 +147,7 @@ class Forecast:
             classes=spec.classes,
             probabilities=mean_BC,
             groups=samples.groups,
-            sets=class_sets(self.calibrations[0], mean_BC, self.level) if self.calibrations else None,
+            sets=None if calibration is None else class_sets(calibration, mean_BC, self.level),
             deviation=_spread(learned_PBC[:, np.arange(len(best_B)), best_B]),
         )
 
@@ -140,24 +160,56 @@ class Forecast:
         middle = (self.quantiles.index(MEDIAN),) if self.quantiles else ()
         said_B = mean[(slice(None), place, *middle)]
         draws_PB = learned[(slice(None), slice(None), place, *middle)]
-        low, high = self._interval(place, mean[:, place])
+        low, high = self._interval(place, mean[:, place], samples.level_B)
         return Predictions(
             sample_ids=samples.sample_ids,
             observed=samples.observed[spec.column],
             predicted=decode(said_B),
             groups=samples.groups,
-            low=None if low is None else decode(low),
-            high=None if high is None else decode(high),
+            low=low,
+            high=high,
             quantiles={level: decode(mean[:, place, q]) for q, level in enumerate(self.quantiles)},
             deviation=_spread(np.stack([decode(draw_B) for draw_B in draws_PB])),
         )
 
-    def _interval(self, place: int, said: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-        if not self.calibrations:
+    def _calibration(self, place: int) -> Calibration | None:
+        return self.calibrations[place] if self.calibrations else None
+
+    def _calibrate_number(self, spec: TargetSpec, said: np.ndarray, samples: Samples) -> Calibration | None:
+        """The calibration of one target; a truth beyond all predictions is infinitely far off."""
+        values_B = samples.observed[spec.column]
+        lowest_B, highest_B = self._ends(spec, samples.level_B)
+        within_B = (lowest_B <= values_B) & (values_B <= highest_B)
+        truth_B = np.where(within_B, spec.encode(values_B, samples.level_B).astype(np.float64), np.inf)
+        known = ~np.isnan(values_B)
+        if not known.any():
+            return None
+        groups = None if samples.groups is None else samples.groups[known]
+        if self.quantiles:
+            return calibrate_quantiles(truth_B[known], said[known, 0], said[known, -1], groups, self.level)
+        return calibrate_numbers(truth_B[known], said[known], groups, self.level)
+
+    def _interval(
+        self, place: int, said: np.ndarray, level_B: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Both ends in the user's units, no further out than predictions can be."""
+        calibration, spec = self._calibration(place), self.targets.specs[place]
+        if calibration is None:
             return None, None
         if self.quantiles:
-            return quantile_interval(self.calibrations[place], said[:, 0], said[:, -1], self.level)
-        return interval(self.calibrations[place], said, self.level)
+            low_B, high_B = quantile_interval(calibration, said[:, 0], said[:, -1], self.level)
+        else:
+            low_B, high_B = interval(calibration, said, self.level)
+        ends = self._ends(spec, level_B)
+        return spec.decode(low_B, level_B).clip(*ends), spec.decode(high_B, level_B).clip(*ends)
+
+    def _ends(self, spec: TargetSpec, level_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the largest prediction that there can be of each sample, in the user's units."""
+        learned_ends = (0.0, 1.0) if self.head.bounded_targets else (-np.inf, np.inf)
+        lowest_B, highest_B = (spec.decode(np.full(len(level_B), end), level_B) for end in learned_ends)
+        if self.head.output_activation != "none":
+            lowest_B = np.zeros(len(level_B))
+        return lowest_B - ROUNDING * np.abs(lowest_B), highest_B + ROUNDING * np.abs(highest_B)
 
 
 def _spread(values_PB: np.ndarray) -> np.ndarray | None:

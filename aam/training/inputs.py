@@ -17,6 +17,7 @@ from aam.data.targets import Kind, Targets, joint_levels
 from aam.errors import InputError
 from aam.files.run_log import say
 from aam.files.text import listed, plural, shorten
+from aam.training.measurable import check_measurable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,12 +81,27 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     study = load_study(config.table, config.study, config.sampling, request)
     kind: Kind | None = None if request is None else "classification" if request.classifier else "regression"
     split = make_split(config.split, study, study.target, kind, config.run.seed)
-    return fit_inputs(config, study, split)
+    return told_inputs(config, study, split)
+
+
+def told_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
+    """Do what :func:`fit_inputs` does, and say what there is."""
+    say(*describe(study, split))
+    inputs = fit_inputs(config, study, split)
+    if inputs.covariate_spec is not None and study.metadata is not None:
+        say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
+    return inputs
 
 
 def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
-    """What of a study that is read and split a run learns from."""
-    say(*describe(study, split))
+    """What of a study that is read and split a run learns from; nothing is said.
+
+    Raises
+    ------
+    InputError
+        If the training samples cannot teach a target, a covariate or the weights, or the best model cannot be chosen by
+        the validation samples.
+    """
     if isinstance(config, PretrainConfig):
         return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64))
     sheet = study.metadata
@@ -94,11 +110,11 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
     targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
     _check_activation(config, targets, study, sheet.source)
+    check_measurable(config, targets, study, split.validation)
     spec = covariates = None
     if config.covariates.columns:
         spec = CovariateSpec.fit(config.covariates, sheet, split.train)
         covariates = spec.encode(sheet)
-        say(*spec.lines(), *spec.unknown_notes(sheet))
     return Inputs(
         study=study,
         split=split,

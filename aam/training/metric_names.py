@@ -32,6 +32,18 @@ def higher_is_better(name: str) -> bool:
     return name in HIGHER_IS_BETTER or name.startswith(tuple(f"{metric}_" for metric in UNITLESS_METRICS))
 
 
+def default_metric(config: TrainConfig) -> str:
+    """What chooses the best model where nothing is said.
+
+    It is the target's own metric, or the mean of several targets' that has no unit. A loss with a costly side asks for
+    predictions that no symmetric metric would choose: there it is the loss.
+    """
+    if config.loss.loss_type == "asymmetric":
+        return "val_loss"
+    several = len(config.target.metadata_column) > 1
+    return "balanced_accuracy" if config.target.classifier else "r2" if several else "mae"
+
+
 def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) -> None:
     """Refuse to choose the best model by a metric that is not measured.
 

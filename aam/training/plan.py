@@ -13,7 +13,7 @@ from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.epoch import num_steps
 from aam.errors import ConfigError
-from aam.training.metric_names import check_metric, higher_is_better
+from aam.training.metric_names import check_metric, default_metric, higher_is_better
 from aam.training.plan_heads import derive_heads
 
 if TYPE_CHECKING:
@@ -234,12 +234,10 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
 def _derive_target(config: TrainConfig, fill: Any) -> None:
     """How the targets are scaled and read, and what chooses the best model."""
     several = len(config.target.metadata_column) > 1
-    metric = "balanced_accuracy" if config.target.classifier else "r2" if several else "mae"
+    reason = "the mean of the targets', which have no common unit" if several else "the target's own"
     if config.loss.loss_type == "asymmetric":
-        fill("best_metric", "val_loss", "what --loss-type asymmetric asks for")
-    fill(
-        "best_metric", metric, "the mean of the targets', which have no common unit" if several else "the target's own"
-    )
+        reason = "what --loss-type asymmetric asks for"
+    fill("best_metric", default_metric(config), reason)
     why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
     fill("target_transform", config.target_transform, why or "suits most targets")
     heads, width = config.covariates.cross_attn_heads, config.model.embedding_dim

@@ -7,9 +7,10 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 
 from aam.cli.fold_runs import fit_forest_of, fold_runs
-from aam.cli.sub_runs import check_lists, write_lists
+from aam.cli.sub_runs import check_lists, later_seed, write_lists
 from aam.config import TrainConfig, from_flat
 from aam.config.sections import LARGEST_SEED
+from aam.data.covariates import CovariateSpec
 from aam.data.folds import FoldOptions, make_folds
 from aam.data.split import make_split
 from aam.data.target_fit import TargetRules, fit_targets
@@ -27,7 +28,7 @@ def config(folder: Path, **options: object) -> TrainConfig:
     return from_flat(TrainConfig, {**given, "cv": 3, "cv_repeats": 2, "overwrite": True, **options})
 
 
-@pytest.mark.parametrize(("seed", "second"), [(7, 8), (LARGEST_SEED, 0)])
+@pytest.mark.parametrize(("seed", "second"), [(7, 11), (LARGEST_SEED, 3)])
 def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed: int, second: int) -> None:
     whole = config(tmp_path, seed=seed, ensemble=4)
     folds = make_folds(whole.split, FoldOptions(number=3, repeats=2, seed=seed), STUDY, VALUES, "regression")
@@ -43,6 +44,31 @@ def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed
         split = make_split(each.split, STUDY, VALUES, "regression", each.run.seed)
         for part, rows in fold.split.parts().items():
             assert split.parts()[part].tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_no_model_of_one_repeat_has_the_seed_of_another_repeats(tmp_path: Path, members: int) -> None:
+    whole = config(tmp_path, seed=5, ensemble=members)
+    folds = make_folds(whole.split, FoldOptions(number=2, repeats=3, seed=5), STUDY, VALUES, "regression")
+    firsts = [run.config(whole) for run in fold_runs(folds, STUDY, RunDirectory(tmp_path), whole)][::2]
+    seeds = [later_seed(first, member) for first in firsts for member in range(members)]
+    assert seeds == list(range(5, 5 + 3 * members))
+
+
+def test_a_forest_is_told_covariates_that_hold_for_the_training_samples_alone(tmp_path: Path) -> None:
+    # over all samples "riverside" lies in two states, which no hierarchy may; among the training samples in one
+    towns, states = ["riverside", "salem"] * 6, ["a", "b"] * 6
+    counts = np.random.default_rng(2).integers(1, 50, (12, 3))
+    whole = config(tmp_path, categorical_hierarchy=["town>state"])
+    folds = make_folds(whole.split, FoldOptions(number=3, repeats=1, seed=5), STUDY, VALUES, "regression")
+    strange = next(row for row in folds[0].split.validation if row % 2 == 0)
+    states[strange] = "c"
+    study = make_study(counts, columns={"town": towns, "state": states}, targets={"y": VALUES})
+    with pytest.raises(InputError, match="riverside"):
+        CovariateSpec.fit(whole.covariates, study.metadata, np.arange(12))  # type: ignore[arg-type]
+    (fold, *_) = fold_runs(folds, study, RunDirectory(tmp_path), whole)
+    fit_forest_of(fold, study, fit_targets(TargetRules(columns=("y",)), {"y": VALUES}, np.arange(12), "m.tsv"), whole)
+    assert len(read_columns(fold.forest)["sample_id"]) == len(fold.fold.split.test)
 
 
 def test_lists_that_differ_are_refused(tmp_path: Path) -> None:

@@ -136,6 +136,43 @@ def test_thinning_is_slight_and_never_narrower(grouped: bool) -> None:
     assert (found > exact).any()
 
 
+def test_truths_that_nothing_can_hold_weigh_at_infinity() -> None:
+    # 19 samples weigh 1/20 each: with 2 of them and the new one at infinity, 17 of 20 are left
+    truths = np.append(np.arange(1.0, 18), [np.inf, np.inf])
+    calibration = of_scores(truths, level=0.8)
+    assert calibration.scores == tuple(range(1, 18))
+    assert sum(calibration.weights) == pytest.approx(17 / 20)
+    assert (calibration.num_samples, calibration.num_groups) == (19, 19)
+    assert calibration.beyond == pytest.approx(2 / 19)
+    assert [calibration.threshold(level) for level in (0.5, 0.85, 0.86)] == [10, 17, math.inf]
+    assert calibration.is_guaranteed(0.85)
+    assert not calibration.is_guaranteed(0.86)
+    assert [calibration.reach(level) for level in (0.5, 0.86)] == [10, 17]
+    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+    within = of_scores(np.arange(1.0, 18), level=0.8)
+    assert within.beyond == 0
+    quantiles = calibrate_quantiles(truths, np.zeros(19), np.zeros(19), None, 0.8)
+    assert (quantiles.scores, quantiles.weights) == (calibration.scores, calibration.weights)
+
+
+def test_estimates_of_few_samples_count_truths_that_nothing_can_hold() -> None:
+    # half of four samples lie below 2; the last, at infinity, leaves 3 of 4 for any level above
+    calibration = of_scores(np.array([1.0, 2, 3, np.inf]))
+    assert not calibration.is_promise
+    assert [calibration.reach(level) for level in (0.5, 0.75, 0.9)] == [2, 3, 3]
+
+
+def test_where_no_truth_can_be_held_intervals_are_all_there_is() -> None:
+    calibration = of_scores(np.full(20, np.inf))
+    assert (calibration.scores, calibration.beyond) == ((), 1)
+    assert not calibration.is_guaranteed(0.1)
+    low, high = interval(calibration, np.zeros(1), 0.9)
+    assert (low[0], high[0]) == (-math.inf, math.inf)
+    of_quantiles = calibrate_quantiles(np.full(20, np.inf), np.zeros(20), np.ones(20), None)
+    low, high = quantile_interval(of_quantiles, np.zeros(1), np.ones(1), 0.9)
+    assert (low[0], high[0]) == (-math.inf, math.inf)
+
+
 def test_it_survives_json() -> None:
     rng = np.random.default_rng(2)
     calibration = of_scores(rng.normal(size=40).astype(np.float32), rng.integers(7, size=40))

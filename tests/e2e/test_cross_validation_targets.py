@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,41 @@ def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
     assert train("--metadata-column", "other", metadata=sheet, cv=3) == 2
     assert "error: repeat1-fold1: sheet.tsv: column 'other'" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+
+
+def test_a_fold_whose_validation_samples_cannot_choose_a_model_is_refused_before_the_first_trains(
+    train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
+    few = [[*row[:-1], row[-1] if place % 5 == 2 else ""] for place, row in enumerate(rows)]
+    sheet.write_text("".join("\t".join(line) + "\n" for line in [header, *few]))
+    assert train("--metadata-column", "other", metadata=sheet, cv=5) == 2
+    said = capsys.readouterr().err
+    assert re.search(
+        r"error: repeat1-fold\d: sheet.tsv: column 'other' has (no|one) value in \d+ validation samples", said
+    )
+    assert "r2 cannot be measured" in said
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+
+
+def test_a_target_that_no_validation_sample_has_is_named_and_the_other_keeps_its_intervals(
+    train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
+    parts = [("train", "test", "validation", "train")[place % 4] for place in range(len(rows))]
+    few = [[*row[:-1], "" if part == "validation" else row[-1], part] for row, part in zip(rows, parts, strict=True)]
+    sheet.write_text("".join("\t".join(line) + "\n" for line in [[*header, "part"], *few]))
+    flags = {"metadata": sheet, "split_column": "part", "epochs": 1, "interval_level": 0.5}
+    assert train("--metadata-column", "other", **flags) == 2
+    assert "error: sheet.tsv: column 'other' has no value in" in capsys.readouterr().err
+    assert train("--metadata-column", "other", **flags, best_metric="mae_gradient") == 0
+    assert "note: column 'other' has no intervals: no validation sample has a value" in capsys.readouterr().out
+    run = tmp_path / "run"
+    table = read_columns(run / "test_predictions.tsv")
+    assert "predicted_low_gradient" in table
+    assert "predicted_other" in table
+    assert "predicted_low_other" not in table
+    assert list(json.loads((run / "coverage.json").read_text())) == ["gradient"]
 
 
 def test_folds_of_ensembles_give_sets_of_classes(train: Run, sheet: Path, tmp_path: Path) -> None:

@@ -140,6 +140,21 @@ def test_without_a_truth_in_the_validation_samples_there_are_no_intervals() -> N
         model.predict_interval(frame)
 
 
+def test_a_target_without_a_truth_in_the_validation_samples_has_no_interval_and_the_other_keeps_its_own() -> None:
+    frame = table()
+    y = np.column_stack([numbers(frame), numbers(frame)])
+    model = AAMRegressor(**{**TINY, "interval_level": 0.5}).fit(frame, y)
+    full = model.predict_interval(frame)
+    description = model.trained_.description
+    model.trained_ = dataclasses.replace(
+        model.trained_, description=dataclasses.replace(description, calibrations=(description.calibrations[0], None))
+    )
+    with pytest.warns(UserWarning, match="has no intervals: no validation sample has a value"):
+        found = model.predict_interval(frame)
+    np.testing.assert_array_equal(found[:, 0], full[:, 0])
+    assert np.isnan(found[:, 1]).all()
+
+
 def test_samples_of_weight_0_are_as_good_as_not_there() -> None:
     frame = table()
     y, weight = numbers(frame), np.ones(NUM_SAMPLES)

@@ -307,6 +307,14 @@ def test_a_model_that_is_told_covariates_comes_back_whole(tmp_path: Path, fusion
     assert "`age`, `pH, soil`" in card
 
 
+def test_a_target_without_intervals_is_null_in_the_description() -> None:
+    told = told_description()
+    described = replace(told, calibrations=(told.calibrations[0], None))
+    content = json.loads(json.dumps(described.to_dict()))
+    assert content["intervals"]["calibrations"][1] is None
+    assert ModelDescription.from_dict(content) == described
+
+
 def test_an_ensemble_comes_back_member_by_member(tmp_path: Path) -> None:
     models = []
     for seed in range(11):

@@ -150,6 +150,14 @@ def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
     assert not [line for line in words(found) if "no guarantee" in line]
 
 
+def test_too_many_truths_beyond_all_predictions_are_no_guarantee() -> None:
+    errors = np.append(np.arange(15.0), np.full(5, np.inf))
+    calibration = calibrate_numbers(errors, np.zeros(20), None, 0.9)
+    section = coverage_section([intervals(held_of(18, 20))], calibration, 0.9, part="test")
+    said = "This is an estimate and no guarantee: 25 % of the validation truths lie beyond all predictions."
+    assert said in section.text
+
+
 def test_the_curve_shows_every_level_with_its_uncertainty() -> None:
     rng = np.random.default_rng(1)
     observed = rng.normal(size=200)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aam.data.intervals import calibrate_numbers
 from aam.data.targets import Targets, TargetSpec
 from aam.files.atomic import read_json, write_json
 from aam.report.coverage import levels_to_judge
-from aam.report.coverage_record import CoverageRecord, judge_coverage
+from aam.report.coverage_record import CoverageRecord, judge_coverage, pool_coverage
 from aam.report.forecast import Forecast, Samples
 from tests.report.test_forecast import SITE, SIZE, TWO, case, quantile_case, samples
 
@@ -50,6 +51,23 @@ def test_samples_without_a_truth_are_not_judged_nor_is_a_target_that_nobody_has(
     records = judge_coverage(forecast, learned_BT[None], samples(observed), "test")
     assert list(records) == ["age"]
     assert {len(one.held_N) for one in records["age"].found} == {4}
+
+
+def test_a_target_without_intervals_is_not_judged() -> None:
+    learned_BT, whose = case()
+    forecast = calibrated(learned_BT, samples({**whose.observed, "age": np.full(SIZE, np.nan)}))
+    assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["mass"]
+
+
+def test_folds_together_promise_what_the_weakest_of_them_does() -> None:
+    learned_BT, whose = case()
+    record = judge_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
+    scores = np.arange(SIZE + 60.0)
+    many = calibrate_numbers(scores, 0 * scores, None)
+    unsure = calibrate_numbers(np.where(scores < 50, scores, np.inf), 0 * scores, None)
+    for calibrations, weakest in (((many, record.calibration), 1), ((many, unsure, record.calibration), 1)):
+        records = [dataclasses.replace(record, calibration=calibration) for calibration in calibrations]
+        assert pool_coverage(records, None).calibration == calibrations[weakest]
 
 
 def test_quantiles_and_groups() -> None:

@@ -8,6 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from aam.config import HeadOptions
+from aam.data.intervals import calibrate_numbers, interval
+from aam.data.target_fit import TargetRules, fit_target
 from aam.data.targets import Targets, TargetSpec
 from aam.report.forecast import Forecast, Samples, values_of
 
@@ -31,6 +34,10 @@ def case(seed: int = 0, targets: Targets = TWO) -> tuple[np.ndarray, Samples]:
     learned_BT = rng.normal(size=(SIZE, len(targets)))
     truth_BT = targets.decode(learned_BT + 0.3 * rng.normal(size=learned_BT.shape))
     return learned_BT, samples({column: truth_BT[:, place] for place, column in enumerate(targets.columns)})
+
+
+def calibrated(forecast: Forecast, learned: np.ndarray, whose: Samples) -> Forecast:
+    return dataclasses.replace(forecast, calibrations=forecast.calibrate(learned, whose))
 
 
 def test_each_target_is_told_in_its_own_units() -> None:
@@ -78,11 +85,122 @@ def test_missing_truths_are_passed_over() -> None:
     some = {column: values.copy() for column, values in whose.observed.items()}
     some["mass"][::2] = np.nan
     found = Forecast(targets=TWO).calibrate(learned_BT, samples(some))
-    assert [calibration.num_samples for calibration in found] == [SIZE, SIZE // 2]
+    assert [calibration and calibration.num_samples for calibration in found] == [SIZE, SIZE // 2]
     kept = {column: values[1::2] for column, values in whose.observed.items()}
     assert found[1] == Forecast(targets=TWO).calibrate(learned_BT[1::2], samples(kept))[1]
     some["mass"][:] = np.nan
-    assert Forecast(targets=TWO).calibrate(learned_BT, samples(some)) == ()
+    forecast = Forecast(targets=TWO)
+    calibrations = forecast.calibrate(learned_BT, samples(some))
+    assert calibrations == (forecast.calibrate(learned_BT, whose)[0], None)
+
+
+def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_named() -> None:
+    learned_BT, whose = case()
+    without = samples({**whose.observed, "mass": np.full(SIZE, np.nan)})
+    forecast = calibrated(Forecast(targets=TWO), learned_BT, without)
+    age, mass = forecast.predictions(learned_BT[None], whose)
+    full_age, _ = calibrated(Forecast(targets=TWO), learned_BT, whose).predictions(learned_BT[None], whose)
+    assert (age.low == full_age.low).all()  # type: ignore[union-attr]
+    assert mass.low is mass.high is None
+    assert len(mass.predicted) == SIZE
+    assert forecast.doubts() == ["column 'mass' has no intervals: no validation sample has a value"]
+    few = calibrated(Forecast(targets=TWO, level=0.99), learned_BT, whose)
+    assert few.doubts() == [
+        "a promise of 99% needs more validation samples (or groups) than there are: intervals are estimates, and may "
+        "hold fewer truths"
+    ]
+    assert calibrated(Forecast(targets=TWO), learned_BT, whose).doubts() == Forecast(targets=TWO).doubts() == []
+
+
+def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, np.ndarray, np.ndarray]:
+    """A skewed target as fitted on some samples; 99 further ones and 100 new ones, and what is predicted of them."""
+    rng = np.random.default_rng(seed)
+    values = np.exp(rng.normal(size=num_trained + 199))
+    guesses = values * np.exp(0.3 * rng.normal(size=len(values)))
+    spec = fit_target(TargetRules(columns=("y",), transform=transform), values, np.arange(num_trained), "m.tsv")
+    return Targets(specs=(spec,)), spec.encode(guesses)[num_trained:, None], values[num_trained:]
+
+
+def test_truths_beyond_the_training_range_are_not_held_and_the_promise_knows_it() -> None:
+    # a quantile transform never leaves the training range, beyond which 2 of 41 new truths lie
+    held, naive = [], []
+    for seed in range(200):
+        targets, learned_B1, values = skewed_case(seed, "quantile", 40)
+        forecast = calibrated(Forecast(targets=targets, level=0.8), learned_B1[:99], samples({"y": values[:99]}))
+        assert forecast.doubts() == []
+        new = samples({"y": values[99:]})
+        (found,) = forecast.predictions(learned_B1[None, 99:], new)
+        held.append(((found.low <= found.observed) & (found.observed <= found.high)).mean())  # type: ignore[operator]
+        spec = targets.specs[0]
+        encoded = calibrate_numbers(spec.encode(values[:99]), learned_B1[:99, 0], None, 0.8)
+        low, high = (spec.decode(end_B) for end_B in interval(encoded, learned_B1[99:, 0], 0.8))
+        naive.append(((low <= found.observed) & (found.observed <= high)).mean())
+    error = np.std(held) / math.sqrt(len(held))
+    assert np.mean(held) == pytest.approx(0.8, abs=3 * error)
+    assert np.mean(naive) < 0.8 - 5 * error
+
+
+def test_a_promise_above_all_that_is_within_the_training_range_is_none() -> None:
+    targets, learned_B1, values = skewed_case(0, "quantile", 10)
+    beyond = ((values[:99] < values_range(targets)[0]) | (values[:99] > values_range(targets)[1])).mean()
+    assert beyond > 0.1
+    forecast = calibrated(Forecast(targets=targets), learned_B1[:99], samples({"y": values[:99]}))
+    (doubt,) = forecast.doubts()
+    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation samples' values lie beyond all predictions")
+    logs, learned_B1, values = skewed_case(0, "log-zscore", 10)
+    assert calibrated(Forecast(targets=logs), learned_B1[:99], samples({"y": values[:99]})).doubts() == []
+
+
+def values_range(targets: Targets) -> tuple[float, float]:
+    low, high = targets.specs[0].decode(np.array([-np.inf, np.inf]))
+    return float(low), float(high)
+
+
+def test_truths_beyond_the_reach_of_box_cox_count_as_not_held() -> None:
+    targets, learned_B1, values = skewed_case(0, "boxcox", 40)
+    _, largest = values_range(targets)
+    wild = np.append(values[:98], 2 * largest)
+    (found,) = Forecast(targets=targets).calibrate(learned_B1[:99], samples({"y": wild}))
+    assert found is not None
+    assert found.beyond == pytest.approx(1 / 99)
+    assert len(found.scores) == 98
+
+
+def test_intervals_end_where_the_head_does() -> None:
+    rng = np.random.default_rng(0)
+    truth_B = rng.integers(0, 6, size=SIZE).astype(float)
+    spec = fit_target(TargetRules(columns=("y",), transform="minmax"), truth_B, np.arange(SIZE), "m.tsv")
+    learned_B1 = np.clip(spec.encode(truth_B) + 0.2 * rng.normal(size=SIZE), 0.01, 0.99)[:, None]
+    targets, whose = Targets(specs=(spec,)), samples({"y": truth_B})
+    (free,) = calibrated(Forecast(targets=targets), learned_B1, whose).predictions(learned_B1[None], whose)
+    assert free.low is not None
+    assert free.high is not None
+    assert free.low.min() < 0
+    assert free.high.max() > 5
+    for head, ends in (
+        (HeadOptions(output_activation="softplus"), (0, np.inf)),
+        (HeadOptions(bounded_targets=True), (0, 5)),
+    ):
+        (found,) = calibrated(Forecast(targets=targets, head=head), learned_B1, whose).predictions(
+            learned_B1[None], whose
+        )
+        assert found.low == pytest.approx(free.low.clip(*ends))
+        assert found.high == pytest.approx(free.high.clip(*ends))
+        held = (found.low <= truth_B) & (truth_B <= found.high)
+        assert (held == ((free.low <= truth_B) & (truth_B <= free.high))).all(), "clipping lets no truth go"
+
+
+def test_a_truth_at_an_end_of_the_training_range_is_held_whatever_rounding_does() -> None:
+    truth_B = np.append(np.linspace(0.1, 0.7, 20), [0.1, 0.7]) * 3
+    for transform in ("minmax", "log-minmax"):
+        spec = fit_target(TargetRules(columns=("y",), transform=transform), truth_B, np.arange(20), "m.tsv")
+        forecast = Forecast(targets=Targets(specs=(spec,)), head=HeadOptions(bounded_targets=True))
+        learned_B1, whose = np.full((22, 1), 0.5), samples({"y": truth_B})
+        forecast = calibrated(forecast, learned_B1, whose)
+        (found,) = dataclasses.replace(forecast, level=0.95).predictions(learned_B1[None], whose)
+        assert ((found.low <= truth_B) & (truth_B <= found.high)).all()  # type: ignore[operator]
+        beyond = samples({"y": np.append(truth_B[:-1], 3.0)})
+        assert [one and one.beyond for one in forecast.calibrate(learned_B1, beyond)] == [pytest.approx(1 / 22)]
 
 
 def test_groups_go_with_the_truths_that_are_known() -> None:
@@ -91,6 +209,8 @@ def test_groups_go_with_the_truths_that_are_known() -> None:
     some = {column: values.copy() for column, values in whose.observed.items()}
     some["age"][:6] = np.nan
     age, mass = Forecast(targets=TWO).calibrate(learned_BT, samples(some, groups))
+    assert age is not None
+    assert mass is not None
     assert (age.num_groups, mass.num_groups) == (11, 13)
 
 

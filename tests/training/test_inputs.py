@@ -13,7 +13,7 @@ from aam.config.option import from_flat
 from aam.data.covariates import features
 from aam.data.split import Split
 from aam.errors import InputError
-from aam.training.inputs import Inputs, fit_inputs, target_request
+from aam.training.inputs import Inputs, fit_inputs, target_request, told_inputs
 from tests.data.study_files import make_study, random_counts
 
 SEASONS = ["winter", "summer", "winter", "winter", "spring", "winter", "summer", "spring", "monsoon", "winter"]
@@ -94,7 +94,7 @@ def test_a_level_that_no_training_sample_has_is_refused() -> None:
 
 
 def test_several_targets_of_which_some_are_missing() -> None:
-    found = inputs(metadata_column=("age", "ph"))
+    found = inputs(metadata_column=("age", "ph"), best_metric="mae_age")
     assert found.targets is not None
     assert found.targets.columns == ("age", "ph")
     target_NT = found.target_NT
@@ -140,6 +140,24 @@ def test_pre_training_has_neither_targets_nor_weights() -> None:
     found = fit_inputs(config, make_study(random_counts(10, 12)), SPLIT)
     assert found.targets is found.target_NT is found.weight_N is found.groups is None
     assert found.observed_NT.shape == (10, 0)
+
+
+def test_what_there_is_is_said_only_where_that_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "aam")
+    quiet = inputs(numeric_columns=["depth"])
+    assert caplog.messages == []
+    given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": ["age"], "output_dir": "run"}
+    config = from_flat(TrainConfig, {**given, "numeric_columns": ["depth"]})
+    told = told_inputs(config, quiet.study, SPLIT)
+    assert told.targets == quiet.targets
+    assert "split: 8 train, 1 validation, 1 test" in caplog.messages
+    depth = np.array([1.0, 2, 3, 4, 5, 6, 8])
+    assert f"depth: mean {depth.mean():.4g}, spread {depth.std():.4g}" in caplog.messages
+
+
+def test_validation_samples_that_cannot_choose_the_best_model_are_refused() -> None:
+    with pytest.raises(InputError, match="column 'age' has one value in 1 validation sample: r2 cannot be measured"):
+        inputs(best_metric="r2")
 
 
 def test_what_is_taken_of_the_sample_sheet() -> None:

@@ -327,3 +327,12 @@ def test_columns_whose_names_become_one_have_metrics_of_their_own() -> None:
 def test_combinations_that_cannot_work(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         train(**options)
+
+
+@pytest.mark.parametrize("columns", [["age"], ["age", "ph"]])
+def test_a_loss_with_a_costly_side_chooses_the_best_model_itself(columns: list[str]) -> None:
+    """The least absolute error would choose against the side that was asked for."""
+    plan = train(metadata_column=columns, loss_type="asymmetric", over_penalty=3)
+    assert (plan.config.optim.best_metric, plan.higher_is_better) == ("val_loss", False)
+    assert any("asymmetric" in line for line in plan.lines)
+    assert train(loss_type="asymmetric", over_penalty=3, best_metric="mae").config.optim.best_metric == "mae"
