@@ -83,6 +83,10 @@ class Calibration:
         """Whether there are enough groups, and truths within reach, to promise that new ones are held so often."""
         return self.is_promise and math.isfinite(self.threshold(level))
 
+    def has_groups_for(self, level: float) -> bool:
+        """Whether there are enough groups for a level, and for the one that it is made for."""
+        return self.num_groups >= groups_needed(max(level, self.level))
+
     @property
     def is_promise(self) -> bool:
         """Whether there are enough groups for the level that it is made for. If not, reaches are estimates."""

@@ -243,7 +243,7 @@ def _few_words(calibration: Calibration, level: float, group_column: str | None)
     """The promise cannot be made, and why."""
     name = group_column or "sample"
     what = "sets" if calibration.kind == "classes" else "widths"
-    if calibration.num_groups >= groups_needed(level):
+    if calibration.has_groups_for(level):
         beyond = percent(calibration.beyond)
         return f"This is an estimate and no guarantee: {beyond} of the validation truths lie beyond all predictions."
     return (

@@ -23,7 +23,6 @@ from aam.data.intervals import (
     calibrate_numbers,
     calibrate_quantiles,
     class_sets,
-    groups_needed,
     interval,
     quantile_interval,
 )
@@ -107,7 +106,7 @@ class Forecast:
         """Why intervals (or sets) are lacking or promise nothing, in sentences; none where all is well."""
         found = []
         named = list(zip(self.targets.columns, self.calibrations, strict=True)) if self.calibrations else []
-        if any(one is not None and one.num_groups < groups_needed(self.level) for _, one in named):
+        if any(one is not None and not one.has_groups_for(self.level) for _, one in named):
             found.append(
                 f"a promise of {self.level:.0%} needs more validation samples (or groups) than there are: intervals "
                 "are estimates, and may hold fewer truths"
@@ -115,7 +114,7 @@ class Forecast:
         for column, one in named:
             if one is None:
                 found.append(f"column '{shorten(column)}' has no intervals: no validation sample has a value")
-            elif one.num_groups >= groups_needed(self.level) and not one.is_guaranteed(self.level):
+            elif one.has_groups_for(self.level) and not one.is_guaranteed(self.level):
                 found.append(
                     f"column '{shorten(column)}': {one.beyond:.0%} of the validation samples' values lie beyond all "
                     "predictions: intervals are estimates, and may hold fewer truths"

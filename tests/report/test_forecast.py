@@ -112,6 +112,13 @@ def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_name
     assert calibrated(Forecast(targets=TWO), learned_BT, whose).doubts() == Forecast(targets=TWO).doubts() == []
 
 
+def test_too_few_samples_for_the_chosen_level_are_said_at_a_lower_one_too() -> None:
+    learned_BT, whose = case()
+    few = calibrated(Forecast(targets=TWO, level=0.99), learned_BT, whose)
+    (doubt,) = dataclasses.replace(few, level=0.5).doubts()
+    assert doubt.startswith("a promise of 50% needs more validation samples")
+
+
 def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, np.ndarray, np.ndarray]:
     """A skewed target as fitted on some samples; 99 further ones and 100 new ones, and what is predicted of them."""
     rng = np.random.default_rng(seed)
