@@ -6,6 +6,7 @@ Any other exception is a bug and keeps its traceback (exit code 1).
 
 from __future__ import annotations
 
+import signal
 from os import PathLike
 
 
@@ -78,6 +79,10 @@ class RunError(AamError):
     """A run that failed for a reason outside the program: disk, memory, a worker that died."""
 
     exit_code = 3
+
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""Those that stop a run in order: schedulers send the first and the last, Ctrl-C the second."""
 
 
 class PreemptedError(AamError):

@@ -23,7 +23,6 @@ from aam.cli.sub_runs import (
     SubRun,
     check_lists,
     in_turn,
-    later_seed,
     nothing_left_of_a_false_start,
     stopped_in_order,
     train_sub_run,
@@ -114,7 +113,7 @@ def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[Sub
             directory=RunDirectory(run.path / MEMBERS / str(number)),
             lists=run.path,
             ids=ids,
-            seed=later_seed(config, number - 1),
+            seed=config.run.later_seed(number - 1),
         )
         for number in range(1, config.evaluation.ensemble + 1)
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.cli.sub_runs import SubRun, later_seed
+from aam.cli.sub_runs import SubRun
 from aam.config import TrainConfig
 from aam.data.covariates import CovariateSpec, features
 from aam.data.folds import Fold
@@ -60,7 +60,7 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
                 directory=RunDirectory(run.path / FOLDS / fold.name),
                 lists=run.path / LISTS / fold.name,
                 ids={part: list(map(str, study.sample_ids[rows])) for part, rows in fold.split.parts().items()},
-                seed=later_seed(config, (fold.repeat - 1) * config.evaluation.ensemble),
+                seed=config.run.later_seed((fold.repeat - 1) * config.evaluation.ensemble),
             ),
             forest=run.path / FORESTS / f"{fold.name}.tsv",
         )

@@ -35,6 +35,7 @@ def run(config: PredictConfig) -> None:
     """Predict every sample of a table with a model folder."""
     from aam.interpret.predict import read_for_model
     from aam.models.folder import load_models
+    from aam.report.forecast import Forecast
 
     options = config.predict
     check_output(options.output, options.overwrite)
@@ -62,7 +63,7 @@ def run(config: PredictConfig) -> None:
             markup=False,
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
-        _write(config, study, sheet, _forecast(config, description), draws)
+        _write(config, study, sheet, Forecast.of(description, config.predict.interval_level), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
     console.print(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}", markup=False)
@@ -87,20 +88,6 @@ def _draws(
     console = Console(stderr=True)
     hidden = not (options.progress and console.is_terminal)
     yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
-
-
-def _forecast(config: PredictConfig, description: ModelDescription) -> Forecast:
-    from aam.report.forecast import Forecast
-
-    assert description.predictor is not None
-    level = config.predict.interval_level or description.interval_level
-    return Forecast(
-        targets=description.predictor.targets,
-        quantiles=description.predictor.loss.all_quantiles,
-        head=description.predictor.head,
-        calibrations=description.calibrations,
-        level=level,
-    )
 
 
 def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Metadata:

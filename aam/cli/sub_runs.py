@@ -21,8 +21,7 @@ import numpy as np
 
 from aam.cli.options import parse
 from aam.config import TrainConfig, replace
-from aam.config.sections import LARGEST_SEED
-from aam.errors import AamError, InputError, PreemptedError
+from aam.errors import SIGNALS, AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
@@ -30,7 +29,6 @@ from aam.files.text import read_ids
 from aam.report.words import duration
 from aam.training.record import LISTS as LIST_NAMES
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 Train = Callable[[TrainConfig, str], int | None]
 """Trains what it is told, by the command that repeats it; returns the signal that came too late to stop it."""
 
@@ -77,11 +75,6 @@ class SubRun:
             seed=self.seed,
             **changes,
         )
-
-
-def later_seed(config: TrainConfig, steps: int) -> int:
-    """The run's seed, so many further on; after the largest comes 0."""
-    return (config.run.seed + steps) % (LARGEST_SEED + 1)
 
 
 def write_lists(runs: Sequence[SubRun]) -> None:

@@ -289,3 +289,7 @@ class RunOptions(Section):
     )
     resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
     progress: bool = option(True, "Show a progress bar.")
+
+    def later_seed(self, steps: int) -> int:
+        """The seed so many further on; after the largest comes 0."""
+        return (self.seed + steps) % (LARGEST_SEED + 1)

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from aam.config import PretrainConfig, SamplingOptions, TrainConfig, replace
+from aam.config import PretrainConfig, TrainConfig, replace
 from aam.config.commands import PredictOptions
-from aam.config.sections import LARGEST_SEED
 from aam.data.datamodule import LoaderOptions
 from aam.data.split import make_split
 from aam.data.study import Study
@@ -72,7 +71,7 @@ def train_predictors(config: TrainConfig, study: Study) -> Trained:
     models: list[Model] = []
     descriptions = []
     for member in range(config.evaluation.ensemble):
-        own = replace(config, seed=(config.run.seed + member) % (LARGEST_SEED + 1), ensemble=1)
+        own = replace(config, seed=config.run.later_seed(member), ensemble=1)
         found = _run(prepare_predictor(own, told_inputs(own, study, split), pretrained), "train")
         models += found.models
         descriptions.append(found.description)
@@ -97,12 +96,6 @@ def train_encoder(config: PretrainConfig, study: Study) -> Trained:
     return _run(prepare_encoder(config, told_inputs(config, study, split)), "pretrain")
 
 
-def sampling_of(description: ModelDescription) -> SamplingOptions:
-    """Which ASVs of a sample a model sees."""
-    data: dict[str, Any] = description.data
-    return SamplingOptions(token_limit=data["token_limit"], asv_sampling=data["asv_sampling"])
-
-
 @contextmanager
 def interpreting(trained: Trained, study: Study, seed: int, device: str) -> Iterator[Interpreter]:
     """The models, ready to say something of a study, which is rarefied as their training samples were."""
@@ -110,7 +103,7 @@ def interpreting(trained: Trained, study: Study, seed: int, device: str) -> Iter
     loading = LoaderOptions(batch_size=PredictOptions.batch_size, seed=seed)
     treated = dataclasses.replace(study, rarefy_depth=data["rarefy_depth"])
     try:
-        yield Interpreter(trained.models, treated, sampling_of(trained.description), loading, choose_device(device))
+        yield Interpreter(trained.models, treated, trained.description.sampling, loading, choose_device(device))
     finally:
         for model in trained.models:
             model.cpu()
@@ -119,18 +112,6 @@ def interpreting(trained: Trained, study: Study, seed: int, device: str) -> Iter
 def predict_learned(interpreter: Interpreter, rows: np.ndarray, passes: int) -> np.ndarray:
     """Predictions of rows of a study in the space that the models learned, with the rarefied draws as first axis."""
     return next(predict_in_draws(interpreter, rows, passes, len(rows))).learned
-
-
-def forecast_of(description: ModelDescription, level: float | None = None) -> Forecast:
-    """How a model's predictions are read."""
-    assert description.predictor is not None
-    return Forecast(
-        targets=description.predictor.targets,
-        quantiles=description.predictor.loss.all_quantiles,
-        head=description.predictor.head,
-        calibrations=description.calibrations,
-        level=description.interval_level if level is None else level,
-    )
 
 
 def _run(prepared: Prepared, command: str) -> Trained:
@@ -147,7 +128,7 @@ def _calibrated(
     trained: Trained, study: Study, rows: np.ndarray, groups: np.ndarray | None, config: TrainConfig
 ) -> Trained:
     """The models with what the validation samples teach of their errors."""
-    forecast = forecast_of(trained.description)
+    forecast = Forecast.of(trained.description)
     samples = Samples(
         sample_ids=study.sample_ids[rows],
         observed=values_of(study.targets, rows),

@@ -18,7 +18,6 @@ from aam.estimators.base import Estimator
 from aam.estimators.errors import DataError, as_value_errors
 from aam.estimators.fitting import (
     Trained,
-    forecast_of,
     interpreting,
     predict_learned,
     torch_as_it_was,
@@ -30,7 +29,7 @@ from aam.estimators.targets import (
     Answers,
     training_study,
 )
-from aam.report.forecast import Samples
+from aam.report.forecast import Forecast, Samples
 from aam.report.predictions import Predictions
 
 
@@ -63,7 +62,7 @@ class Predictor(Estimator):
             told = read_values(TrainConfig, given if level is None else {**given, "interval_level": level})
         with as_value_errors(), interpreting(self.trained_, study, told["seed"], told["device"]) as interpreter:
             learned = predict_learned(interpreter, np.arange(len(study)), told["val_prediction_passes"])
-        forecast = forecast_of(description, told.get("interval_level"))
+        forecast = Forecast.of(description, told.get("interval_level"))
         samples = Samples(
             sample_ids=study.sample_ids,
             observed={column: np.full(len(study), np.nan) for column in forecast.targets.columns},
@@ -75,7 +74,7 @@ class Predictor(Estimator):
         description = self.trained_.description
         if not any(description.calibrations):
             raise DataError("intervals", "the model has none: no target had a value in the validation samples")
-        for line in forecast_of(description, level).doubts():
+        for line in Forecast.of(description, level).doubts():
             warnings.warn(line, stacklevel=3)
 
     def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:

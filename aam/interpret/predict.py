@@ -159,5 +159,4 @@ def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[
     data: dict[str, Any] = description.data
     trim = table.trim_length if table.trim_length is not None else data["trim_length"]
     study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
-    sampling = SamplingOptions(token_limit=data["token_limit"], asv_sampling=data["asv_sampling"])
-    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), sampling
+    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), description.sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
+from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions, SamplingOptions
 from aam.config.option import Section, convert, type_hints
 from aam.data.covariates import CovariateSpec
 from aam.data.intervals import Calibration
@@ -57,6 +57,11 @@ class ModelDescription:
     def targets(self) -> Targets | None:
         """What is predicted; None for a pre-trained encoder."""
         return None if self.predictor is None else self.predictor.targets
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        """Which ASVs of a sample it sees."""
+        return SamplingOptions(token_limit=self.data["token_limit"], asv_sampling=self.data["asv_sampling"])
 
     @property
     def needed_columns(self) -> tuple[str, ...]:

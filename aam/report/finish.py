@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from aam.files.atomic import atomic_write
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say, warn
 from aam.interpret.predict import Interpreter
+from aam.models.description import ModelDescription
 from aam.models.folder import load_models, save_models
-from aam.models.sequence_predictor import num_parameters
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.baselines import predict_with_forest
 from aam.report.build import build_report, judge_run
 from aam.report.coverage_record import COVERAGE, judge_coverage
@@ -71,7 +73,8 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     record
         The content of ``data.json``.
     """
-    results = _interpret(trained, run)
+    models, description = load_models(run.model)
+    results = _interpret(trained, models)
     _write_embeddings(run.path / EMBEDDINGS, trained.inputs, results)
     run.write_json(DATA, record)
     config, targets = trained.config, trained.inputs.targets
@@ -79,7 +82,11 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
         return
-    for part, tables in _predictions(config, trained.inputs, targets, results, run).items():
+    forecast = _calibrated(config, trained.inputs, results, description)
+    save_models(
+        run.model, [dict(model.state_dict()) for model in models], _with_intervals(description, config, forecast)
+    )
+    for part, tables in _predictions(forecast, trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
         _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
@@ -103,12 +110,11 @@ def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _interpret(trained: Trained, run: RunDirectory) -> Results:
+def _interpret(trained: Trained, models: Sequence[SequenceEncoder | SequencePredictor]) -> Results:
     """Vectors and predictions of the samples of each part, by the model that was kept, as anybody would load it.
 
     Held-out samples are predicted from as many rarefied draws as the run asks for; the draws are the first axis.
     """
-    models, _ = load_models(run.model)
     config, inputs = trained.config, trained.inputs
     assert config.optim.batch_size is not None
     options = LoaderOptions(batch_size=config.optim.batch_size, seed=config.run.seed)
@@ -123,25 +129,31 @@ def _interpret(trained: Trained, run: RunDirectory) -> Results:
     return results
 
 
-def _predictions(
-    config: TrainConfig, inputs: Inputs, targets: Targets, results: Results, run: RunDirectory
-) -> dict[str, list[Predictions]]:
-    """Predictions of the held-out parts. Their intervals are made from the validation part, and kept in the model."""
-    models, description = load_models(run.model)
-    forecast = Forecast(
-        targets=targets, quantiles=config.loss.all_quantiles, level=config.evaluation.interval_level, head=config.head
-    )
-    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
-    learned = {part: values for part, (_, values) in results.items() if values is not None}
-    calibrations = forecast.calibrate(learned["validation"].mean(axis=0), samples["validation"])
-    forecast = dataclasses.replace(forecast, calibrations=calibrations)
-    description = dataclasses.replace(
+def _calibrated(config: TrainConfig, inputs: Inputs, results: Results, description: ModelDescription) -> Forecast:
+    """How predictions are read, with intervals made from the validation part."""
+    forecast = Forecast.of(description, config.evaluation.interval_level)
+    learned = results["validation"][1]
+    assert learned is not None
+    calibrations = forecast.calibrate(learned.mean(axis=0), _samples(inputs, inputs.split.validation))
+    return dataclasses.replace(forecast, calibrations=calibrations)
+
+
+def _with_intervals(description: ModelDescription, config: TrainConfig, forecast: Forecast) -> ModelDescription:
+    """What describes a model, with all that is needed to make the same intervals again."""
+    return dataclasses.replace(
         description,
-        calibrations=calibrations,
+        calibrations=forecast.calibrations,
         interval_level=forecast.level,
         prediction_passes=config.evaluation.val_prediction_passes,
     )
-    save_models(run.model, [dict(model.state_dict()) for model in models], description)
+
+
+def _predictions(
+    forecast: Forecast, inputs: Inputs, results: Results, run: RunDirectory
+) -> dict[str, list[Predictions]]:
+    """Predictions of the held-out parts; how often their intervals hold the truth is written down."""
+    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
+    learned = {part: values for part, (_, values) in results.items() if values is not None}
     for line in forecast.doubts():
         warn(line)
     judged = "test" if "test" in samples else "validation"

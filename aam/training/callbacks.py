@@ -12,7 +12,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from aam.errors import InputError, PreemptedError
+from aam.errors import SIGNALS, InputError, PreemptedError
 from aam.files.atomic import atomic_write
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
@@ -20,7 +20,6 @@ from aam.training.checkpoint import find_keeper
 from aam.training.module import TrainingModule
 
 BEFORE_TRAINING = -1
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class BestModel(Callback):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 
 from aam.cli.fold_runs import fit_forest_of, fold_runs
-from aam.cli.sub_runs import check_lists, later_seed, write_lists
+from aam.cli.sub_runs import check_lists, write_lists
 from aam.config import TrainConfig, from_flat
 from aam.config.sections import LARGEST_SEED
 from aam.data.covariates import CovariateSpec
@@ -51,7 +51,7 @@ def test_no_model_of_one_repeat_has_the_seed_of_another_repeats(tmp_path: Path, 
     whole = config(tmp_path, seed=5, ensemble=members)
     folds = make_folds(whole.split, FoldOptions(number=2, repeats=3, seed=5), STUDY, VALUES, "regression")
     firsts = [run.config(whole) for run in fold_runs(folds, STUDY, RunDirectory(tmp_path), whole)][::2]
-    seeds = [later_seed(first, member) for first in firsts for member in range(members)]
+    seeds = [first.run.later_seed(member) for first in firsts for member in range(members)]
     assert seeds == list(range(5, 5 + 3 * members))
 
 
