@@ -101,6 +101,20 @@ class PreemptedError(AamError):
         self.exit_code = 130 if interrupted else 75
 
 
+class ToldByAnother(AamError):
+    """The end of a process of several, of which another says why.
+
+    Parameters
+    ----------
+    exit_code
+        That of the other.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("")
+        self.exit_code = exit_code
+
+
 class NonFiniteError(AamError):
     """The loss or a gradient became NaN or infinite."""
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
+from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
@@ -96,6 +97,8 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if request.only_print:
         print(config_text(command, request.config), end="")
         return
+    if COMMANDS[command].can_resume and launched(command, words, request.config):
+        return
     importlib.import_module(f"aam.cli.{command.replace('-', '_')}").run(request.config)
 
 
@@ -109,7 +112,7 @@ def _print_overview() -> None:
 
 def _fail(code: int, *lines: str) -> int:
     sys.stdout.flush()
-    for line in lines:
+    for line in filter(None, lines):
         print(f"error: {' '.join(line.split())}", file=sys.stderr)
     return code
 

@@ -6,14 +6,16 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.files.run_directory import RunDirectory, open_run
-from aam.files.run_log import logging_to_file, logging_to_terminal, say
+from aam.files.run_log import logging_to_file, logging_to_terminal, say, silent, warn
+from aam.training.place import find_place
 from aam.training.prepare import Prepared
+from aam.training.processes import first_decides, is_first, joined
 from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
     prepare
         Reads the data and makes the model.
     """
-    with logging_to_terminal():
+    place = find_place(config.distributed)
+    log = logging_to_terminal() if place is None or place.rank == 0 else silent()
+    with log, joined(place, config.distributed):
+        if config.distributed.data_parallel:
+            warn("--data-parallel now means --devices all: a process for each GPU, with the pairs of all their samples")
         train_into_directory(config, command, command_line(), prepare)
 
 
@@ -57,13 +63,14 @@ def train_into_directory(
     """
     with taken_directory(config, typed) as run:
         prepared = prepare()
-        record = data_record(prepared.plan.config, prepared.inputs, typed)
-        _write_plan(prepared, run, command, record)
+        record = first_decides(lambda: _write_plan(prepared, run, command, typed))
         # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
         from aam.report.finish import Trained, finish_run, model_record
         from aam.training.fit import fit
 
         fitted = fit(prepared, run, command)
+        if not is_first():
+            return fitted
         trained = Trained(config=prepared.plan.config, inputs=prepared.inputs, device=prepared.device)
         finish_run(trained, run, {**record, "model": model_record(prepared, fitted)})
         run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
@@ -82,6 +89,12 @@ def taken_directory(config: PretrainConfig | TrainConfig, typed: str) -> Iterato
     InputError
         As :func:`~aam.files.run_directory.open_run`; and if a run is to be resumed whose inputs have changed.
     """
+    with ExitStack() as stack:
+        yield first_decides(lambda: stack.enter_context(_opened(config, typed)))
+
+
+@contextmanager
+def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDirectory]:
     options = config.run
     resume = options.resume_from is not None
     with (
@@ -112,8 +125,11 @@ def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> li
     return ["Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}"]
 
 
-def _write_plan(prepared: Prepared, run: RunDirectory, command: str, record: dict[str, object]) -> None:
+def _write_plan(prepared: Prepared, run: RunDirectory, command: str, typed: str) -> dict[str, Any]:
+    """Write down what is about to be done; the content of ``data.json``."""
+    record = data_record(prepared.plan.config, prepared.inputs, typed)
     run.write_config(command, {**to_flat(prepared.plan.config), "resume_from": None})
     run.write_json(DATA, record)
     write_lists(prepared.inputs, run)
     run.checkpoints.mkdir(exist_ok=True)
+    return record

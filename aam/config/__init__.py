@@ -10,6 +10,7 @@ from aam.config.commands import (
     SimulateConfig,
 )
 from aam.config.covariates import CovariateOptions
+from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions
 from aam.config.option import from_flat, replace, to_flat
 from aam.config.sections import (
@@ -30,6 +31,7 @@ __all__ = [
     "CheckConfig",
     "CovariateOptions",
     "DemoConfig",
+    "DistributedOptions",
     "EvaluationOptions",
     "ForestConfig",
     "HeadOptions",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.option import REQUIRED, Section, option
 from aam.config.sections import (
@@ -35,6 +36,7 @@ class PretrainConfig:
     objective: ObjectiveOptions
     optim: OptimOptions
     memory: MemoryOptions
+    distributed: DistributedOptions = field(default_factory=DistributedOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aam.config.covariates import CovariateOptions
+from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.option import Section, option
 from aam.config.sections import (
@@ -124,6 +125,7 @@ class TrainConfig:
     objective: ObjectiveOptions
     optim: OptimOptions
     memory: MemoryOptions
+    distributed: DistributedOptions = field(default_factory=DistributedOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:
@@ -134,6 +136,9 @@ class TrainConfig:
         self._check_covariates()
         self._check_transfer()
         self._check_folds()
+        if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
+            which = "--cv" if self.evaluation.cv is not None else "--ensemble"
+            raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
 
     @property
     def target_transform(self) -> str:

@@ -17,9 +17,21 @@ from torch import Tensor
 
 from aam.data.corruption import Corruption
 from aam.data.ragged import Ragged
+from aam.data.share import Share
 
 NOT_BY_SAMPLE = frozenset(
-    ("asvs_U", "tokens_UL", "index_BS", "counts_BS", "layout", "bases", "distances_BB", "taxonomy_U", "corruption")
+    (
+        "asvs_U",
+        "tokens_UL",
+        "index_BS",
+        "counts_BS",
+        "layout",
+        "bases",
+        "distances_BB",
+        "taxonomy_U",
+        "corruption",
+        "share",
+    )
 )
 """Parts of a batch that are of its ASVs or of pairs of samples; all others have a row for each sample."""
 
@@ -66,7 +78,8 @@ class Batch:
     bases
         Number of bases of each distinct ASV, on the host.
     distances_BB, faith_pd_B, taxonomy_U
-        What the encoder learns without labels, where it does; an unknown taxon is -1.
+        What the encoder learns without labels, where it does; an unknown taxon is -1. In the share of one of several
+        processes, the distances are those of its own samples to all of the whole batch.
     target_BT
         The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
     weight_B
@@ -75,6 +88,8 @@ class Batch:
         Covariates as :class:`~aam.data.covariates.Covariates`, where there are any.
     corruption
         What is hidden from the model, once that is chosen.
+    share
+        What this is of a batch that several processes compute together; None where it is all of it.
     vector_BD, profile_BK
         The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
         ASVs.
@@ -95,6 +110,7 @@ class Batch:
     category_BC: Tensor | None = None
     number_BM: Tensor | None = None
     corruption: Corruption | None = None
+    share: Share | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,7 +77,10 @@ class StudyDataModule:
 
     def train_dataloader(self) -> ResumableLoader:
         """The training samples, shuffled and drawn anew in every epoch."""
-        return self._loader(self.split.train, self.train_batches(), persistent=True)
+        options = self.options
+        own = slice(options.rank, None, options.world_size) if options.world_size > 1 else None
+        collate = dataclasses.replace(self.collate, own=own)
+        return self._loader(self.split.train, self.train_batches(), collate, persistent=True)
 
     def train_batches(self) -> ShardedBatches:
         """The order of the training samples."""
@@ -86,13 +90,17 @@ class StudyDataModule:
             options.batch_size,
             accumulation=options.accumulation,
             seed=options.seed,
-            rank=options.rank,
-            world_size=options.world_size,
         )
 
     def val_dataloader(self) -> ResumableLoader:
-        """The validation samples."""
-        return self.fixed_loader(self.split.validation)
+        """The validation samples; of several processes, this one's batches of them."""
+        rows = self.split.validation
+        return self._loader(rows, self.val_batches(), self.collate)
+
+    def val_batches(self) -> ShardedBatches:
+        """The order of the validation samples, of which each of several processes has some batches."""
+        options = self.options
+        return self.batches_of_epoch(self.split.validation, VALIDATION_EPOCH, options.rank, options.world_size)
 
     def test_dataloader(self) -> ResumableLoader:
         """The test samples."""
@@ -114,16 +122,17 @@ class StudyDataModule:
 
     def loader_of_epoch(self, rows: np.ndarray, epoch: int) -> ResumableLoader:
         """Any samples in the order given, as drawn for an epoch."""
-        return self._loader(rows, self.batches_of_epoch(rows, epoch), persistent=False)
+        return self._loader(rows, self.batches_of_epoch(rows, epoch), self.collate)
 
-    def batches_of_epoch(self, rows: np.ndarray, epoch: int) -> ShardedBatches:
+    def batches_of_epoch(self, rows: np.ndarray, epoch: int, rank: int = 0, world_size: int = 1) -> ShardedBatches:
         """The order of any samples, as they are given.
 
         In batches of a whole step, since nothing is kept for a gradient: what validation measures does not depend on
         the batches that a step is divided into.
         """
-        options = self.options
-        return ShardedBatches(self._sizes(rows), options.batch_size * options.accumulation, seed=None, epoch=epoch)
+        size = self.options.batch_size * self.options.accumulation
+        sizes_N = self._sizes(rows)
+        return ShardedBatches(sizes_N, size, seed=None, epoch=epoch, rank=rank, world_size=world_size)
 
     def is_random(self, rows: np.ndarray) -> bool:
         """Whether any of the samples differs from epoch to epoch."""
@@ -136,12 +145,14 @@ class StudyDataModule:
         """Number of ASVs of samples, before rarefaction."""
         return np.minimum(np.diff(self.study.table.counts.indptr)[rows], self.sampling.token_limit)
 
-    def _loader(self, rows: np.ndarray, batches: ShardedBatches, persistent: bool) -> ResumableLoader:
+    def _loader(
+        self, rows: np.ndarray, batches: ShardedBatches, collate: Collate, persistent: bool = False
+    ) -> ResumableLoader:
         workers = self.options.num_workers
         return ResumableLoader(
             self._dataset(rows),
             batches,
-            collate_fn=self.collate,
+            collate_fn=collate,
             num_workers=workers,
             pin_memory=self.options.pin_memory,
             persistent_workers=persistent and workers > 0,

@@ -100,6 +100,8 @@ class Collate:
         Encoded targets and sample weight of each row of the study, where there are any.
     covariates
         What is known of each row besides, where there is something.
+    own
+        The samples of a batch whose distances are wanted, those of this process; None for all.
     """
 
     tokens_AL: np.ndarray
@@ -108,6 +110,7 @@ class Collate:
     target_NT: np.ndarray | None = None
     weight_N: np.ndarray | None = None
     covariates: Covariates | None = None
+    own: slice | None = None
 
     @classmethod
     def of(
@@ -126,7 +129,7 @@ class Collate:
         """Make a batch."""
         batch = make_batch(samples, self.tokens_AL, self.lengths_A)
         rows_B = batch.rows_B.numpy()
-        truths = self.objective.of_samples(rows_B, _drawn_counts(samples, len(self.lengths_A)))
+        truths = self.objective.of_samples(rows_B, _drawn_counts(samples, len(self.lengths_A)), self.own)
         batch.distances_BB = _tensor(truths.distances_BB, np.float32)
         batch.faith_pd_B = _tensor(truths.faith_pd_B, np.float32)
         batch.taxonomy_U = _tensor(self.objective.of_asvs(batch.asvs_U.numpy()))

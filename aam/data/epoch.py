@@ -10,19 +10,19 @@ BALANCED_TOGETHER = 8
 """Neighbouring batches whose samples are dealt out so that each has about as many ASVs as the others."""
 
 
-def num_steps(num_samples: int, batch_size: int, accumulation: int, world_size: int = 1) -> int:
+def num_steps(num_samples: int, batch_size: int, accumulation: int) -> int:
     """Steps of the optimiser in an epoch, each of ``accumulation`` batches."""
-    return num_batches(num_samples, batch_size * accumulation, world_size)
+    return num_batches(num_samples, batch_size * accumulation)
 
 
-def num_batches(num_samples: int, batch_size: int, world_size: int = 1) -> int:
+def num_batches(num_samples: int, batch_size: int) -> int:
     """Batches of an epoch: as few as the batch size allows, but none of a single sample unless one is asked for.
 
     A sample alone has no distance to another, so that it would teach nothing; one more sample in a batch of 2 does.
     """
-    fewest = -(-num_samples // (batch_size * world_size))
+    fewest = -(-num_samples // batch_size)
     most = num_samples if batch_size == 1 else num_samples // 2
-    return max(1, min(fewest, most // world_size))
+    return max(1, min(fewest, most))
 
 
 def step_size(num_samples: int, num_steps: int, step: int) -> int:

@@ -26,7 +26,10 @@ ROUNDING = 1e-5
 
 
 class SampleTruths(NamedTuple):
-    """Distances ``BB`` between the samples of a batch and their diversity ``B``, where they are learned."""
+    """Distances ``BB`` between the samples of a batch and their diversity ``B``, where they are learned.
+
+    Of several processes, each has the rows of its own samples alone.
+    """
 
     distances_BB: np.ndarray | None
     faith_pd_B: np.ndarray | None
@@ -94,7 +97,7 @@ class ObjectiveTargets:
             alpha=options.unifrac_alpha,
         )
 
-    def of_samples(self, rows_B: np.ndarray, counts_BA: csr_array) -> SampleTruths:
+    def of_samples(self, rows_B: np.ndarray, counts_BA: csr_array, own: slice | None = None) -> SampleTruths:
         """Distances and diversity of samples.
 
         Parameters
@@ -103,33 +106,37 @@ class ObjectiveTargets:
             Their rows in the study.
         counts_BA
             Their reads over all ASVs of the study.
+        own
+            The samples whose distances to all are wanted; all of them where left out.
         """
         faith_pd_B = self._tree.faith_pd(counts_BA) if self.faith_pd else None
-        return SampleTruths(self._distances(rows_B, counts_BA), faith_pd_B)
+        return SampleTruths(self._distances(rows_B, counts_BA, own), faith_pd_B)
 
     def of_asvs(self, asvs_U: np.ndarray) -> np.ndarray | None:
         """Taxa ``U`` of ASVs (int64, -1 if unknown), where the taxonomy is learned."""
         return None if self.taxonomy_A is None else self.taxonomy_A[asvs_U]
 
-    def _distances(self, rows_B: np.ndarray, counts_BA: csr_array) -> np.ndarray | None:
+    def _distances(self, rows_B: np.ndarray, counts_BA: csr_array, own: slice | None) -> np.ndarray | None:
+        others_CA, own = (None, slice(None)) if own is None else (counts_BA, own)
+        wanted_BA = counts_BA[own]
         match self.distance:
             case "none":
                 return None
             case "stored":
                 assert self.distances_NN is not None
-                return np.asarray(self.distances_NN[np.ix_(rows_B, rows_B)])
+                return np.asarray(self.distances_NN[np.ix_(rows_B[own], rows_B)])
             case "unifrac":
-                return self._tree.unweighted_unifrac(counts_BA)
+                return self._tree.unweighted_unifrac(wanted_BA, others_CA)
             case "weighted_unifrac":
-                return self._tree.weighted_unifrac(counts_BA, normalized=self.normalized)
+                return self._tree.weighted_unifrac(wanted_BA, self.normalized, others_CA)
             case "generalized_unifrac":
-                return self._tree.generalized_unifrac(counts_BA, self.alpha)
+                return self._tree.generalized_unifrac(wanted_BA, self.alpha, others_CA)
             case "bray_curtis":
-                return bray_curtis(counts_BA)
+                return bray_curtis(counts_BA)[own]
             case "jaccard":
-                return jaccard(counts_BA)
+                return jaccard(counts_BA)[own]
             case "aitchison":
-                return aitchison(counts_BA)
+                return aitchison(counts_BA)[own]
 
     @property
     def _tree(self) -> Phylogeny:

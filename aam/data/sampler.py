@@ -18,15 +18,17 @@ Item = tuple[int, int]
 class ShardedBatches:
     """Batches of ``(epoch, position)`` pairs, of nearly equal size and none dropped.
 
-    The order depends on seed, epoch and the samples' numbers of ASVs alone. With several processes each batch of the
-    whole run is dealt out to them, so that they see together what one process with a batch that much larger would see.
+    The order depends on seed, epoch and the samples' numbers of ASVs alone. Of several processes, each gets all batches
+    of a shuffled epoch, whole, and takes its share of each (:mod:`aam.data.share`). Batches in the samples' own order
+    are for measuring: they are dealt out one by one, and where they do not come out even, some processes are given one
+    more that is not theirs, as all must take as many steps.
 
     Parameters
     ----------
     size_N
         Number of ASVs of each sample; a shuffled epoch has batches of nearly equal sums.
     batch_size
-        Most samples in a batch of one process.
+        Most samples in a batch.
     accumulation
         Batches of a step. The samples of a step do not depend on how many batches they are computed in.
     seed
@@ -40,6 +42,8 @@ class ShardedBatches:
     ----------
     start
         Batches to skip at the beginning of the next pass (once).
+    num_own
+        Batches of a pass that are this process's own; any that follow are another's.
     """
 
     def __init__(
@@ -53,16 +57,15 @@ class ShardedBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        assert len(size_N) >= world_size > rank >= 0
         self.size_N = size_N
         self.num_samples = len(size_N)
-        self.steps = num_steps(len(size_N), batch_size, accumulation, world_size)
-        single = num_batches(len(size_N), batch_size, world_size)
+        self.steps = num_steps(len(size_N), batch_size, accumulation)
+        single = num_batches(len(size_N), batch_size)
         self.batches_of_step = accumulation if self.steps > 1 else min(single, accumulation)
         self.seed = seed
         self.fixed_epoch = epoch
-        self.rank = rank
-        self.world_size = world_size
+        self.rank, self.world_size = (0, 1) if seed is not None else (rank, world_size)
+        self.num_own = len(range(self.rank, self.steps * self.batches_of_step, self.world_size))
         self.epoch = 0
         self.start = 0
 
@@ -76,18 +79,20 @@ class ShardedBatches:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.steps * self.batches_of_step
+        return -(-self.steps * self.batches_of_step // self.world_size)
 
     def __iter__(self) -> Iterator[list[Item]]:
         start, self.start = self.start, 0
         epoch = self.epoch if self.fixed_epoch is None else self.fixed_epoch
-        for positions in self._batches()[start:]:
-            yield [(epoch, int(position)) for position in positions[self.rank :: self.world_size]]
+        batches = self._batches()
+        for place in range(self.rank, len(self) * self.world_size, self.world_size)[start:]:
+            positions = batches[min(place, len(batches) - 1)]
+            yield [(epoch, int(position)) for position in positions]
 
     def _batches(self) -> list[np.ndarray]:
-        """Positions of the samples of each batch of all processes."""
+        """Positions of the samples of each batch of the run."""
         if self.seed is None:
-            return np.array_split(np.arange(self.num_samples), len(self))
+            return np.array_split(np.arange(self.num_samples), self.steps * self.batches_of_step)
         seed = np.random.SeedSequence([self.seed, self.epoch, self.num_samples])
         rng = np.random.default_rng(seed)
         steps = deal(rng.permutation(self.num_samples), self.size_N, self.steps, rng)

@@ -11,6 +11,7 @@ from typing import Any
 
 from aam.config import (
     CovariateOptions,
+    DistributedOptions,
     EvaluationOptions,
     PretrainConfig,
     RunOptions,
@@ -55,9 +56,10 @@ def _names(*sections: type) -> frozenset[str]:
     return frozenset(field.name for section in sections for field in dataclasses.fields(section))
 
 
-# What tells of files, of columns of a sample sheet, or of a test that scikit-learn's own tools make.
+# What tells of files, of columns of a sample sheet, of a test that scikit-learn's own tools make, or of processes.
 LEFT_OUT = (
     _names(TableOptions, StudyOptions, TargetOptions, CovariateOptions, SplitOptions, RunOptions, EvaluationOptions)
+    | _names(DistributedOptions)
     | {"sample_weight_column", "categorical_loss_weights", "categorical_loss_weight_column"}
 ) - (
     {"trim_length", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}

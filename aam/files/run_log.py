@@ -30,6 +30,13 @@ def logging_to_terminal() -> Iterator[None]:
 
 
 @contextmanager
+def silent() -> Iterator[None]:
+    """Say nothing: one of several processes speaks for all."""
+    with _handled_by(logging.NullHandler(), ""):
+        yield
+
+
+@contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
     """Append what is said to a file, with the time."""
     with _handled_by(logging.FileHandler(path, encoding="utf-8"), "%(asctime)s %(message)s"):

@@ -1,7 +1,8 @@
 """The heads: what is read off the encoded batch, what it is compared with, and the loss of the difference.
 
 Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside truths (for losses and metrics alike),
-and ``loss(comparison)`` a scalar. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
+and ``loss(comparison)`` a scalar: the mean over what the head counts (``counted``), of the whole batch or of the part
+of it that one of several processes has. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
 ``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes. The target's heads are
 in :mod:`aam.models.target_heads`.
 """
@@ -18,8 +19,10 @@ from torch import Tensor, nn
 from aam.data.alphabet import NUM_BASES
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption
+from aam.data.share import Counted, Share
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.attention import initialise_linear
+from aam.models.gather import gather_samples
 from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
 
@@ -67,6 +70,7 @@ class Head(Protocol):
     """What the training step asks of a head."""
 
     name: str
+    counted: Counted
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Predictions beside truths."""
@@ -85,6 +89,7 @@ class DistanceHead(nn.Module):
     """
 
     name = "distance"
+    counted: Counted = "samples"
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -92,16 +97,27 @@ class DistanceHead(nn.Module):
         initialise_linear(self.project)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
-    def forward(self, sample_BD: Tensor) -> Tensor:
-        """Distances of all pairs, ``BB``."""
+    def forward(self, sample_BD: Tensor, share: Share | None = None) -> Tensor:
+        """Distances of all pairs, ``BB``; of several processes, those of its own samples to all, ``bB``."""
         z_BD = self.project(sample_BD).float()
+        other_BD = z_BD if share is None else gather_samples(z_BD, share)
         exact = "donot_use_mm_for_euclid_dist"
-        distance_BB = torch.cdist(z_BD, z_BD, compute_mode=exact)
+        distance_BB = torch.cdist(z_BD, other_BD, compute_mode=exact)
         return torch.exp(self.log_scale) * distance_BB / math.sqrt(2 * z_BD.shape[-1])
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Each pair once: the strict upper triangle of the batch's distances."""
+        """Each pair once: the strict upper triangle of the batch's distances.
+
+        Of several processes, each compares its own samples with all others. A pair across two processes is then
+        counted by both, one within a process twice, and so each the same.
+        """
         assert batch.distances_BB is not None
+        if batch.share is not None:
+            is_other_bB = torch.ones(batch.distances_BB.shape, dtype=torch.bool)
+            is_other_bB[:, batch.share.own].fill_diagonal_(False)
+            place_P = is_other_bB.flatten().nonzero().squeeze(1).to(batch.distances_BB.device, non_blocking=True)
+            prediction_bB = self(encoded.sample.sample_BD, batch.share)
+            return Comparison(prediction_bB.flatten()[place_P], batch.distances_BB.flatten()[place_P])
         row, column = torch.triu_indices(len(batch), len(batch), offset=1, device=batch.distances_BB.device)
         return Comparison(self(encoded.sample.sample_BD)[row, column], batch.distances_BB[row, column])
 
@@ -114,6 +130,7 @@ class NucleotideHead(nn.Module):
     """The identity of masked bases; only masked places are computed, and only A, C, G and T can be answered."""
 
     name = "nucleotide"
+    counted: Counted = "bases"
 
     def __init__(self, dim: int, patch: int) -> None:
         super().__init__()
@@ -141,6 +158,7 @@ class NucleotideHead(nn.Module):
 class StandardisedHead(nn.Module):
     """A number read from a vector; the truth is standardised by a mean and spread measured before training."""
 
+    counted: Counted = "samples"
     center: Tensor
     spread: Tensor
 
@@ -164,6 +182,7 @@ class CountHead(StandardisedHead):
     """The log relative abundance of the ASVs whose abundance was hidden from the context (of all, if none was)."""
 
     name = "count"
+    counted: Counted = "abundances"
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
         """Standardised natural logs of relative abundances, ``M``."""
@@ -193,6 +212,7 @@ class TaxonomyHead(nn.Module):
     """The taxon of each distinct ASV of the batch at one level of the taxonomy."""
 
     name = "taxonomy"
+    counted: Counted = "taxa"
 
     def __init__(self, dim: int, num_classes: int) -> None:
         super().__init__()

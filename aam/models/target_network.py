@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import HeadOptions
+from aam.data.share import Counted
 from aam.data.targets import Targets
 from aam.models.attention import initialise_linear
 from aam.models.covariate_encoder import ConditionalScaling
@@ -77,6 +78,7 @@ class TargetHead(nn.Module):
     """
 
     name = "target"
+    counted: Counted = "samples"
 
     def __init__(
         self,

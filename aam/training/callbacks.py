@@ -7,6 +7,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,6 +19,7 @@ from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.training.checkpoint import find_keeper
 from aam.training.module import TrainingModule
+from aam.training.processes import is_first, largest_over_processes
 
 BEFORE_TRAINING = -1
 
@@ -97,7 +99,8 @@ class History(Callback):
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], "seconds": time.monotonic() - self.started}
         row |= pl_module.train_losses() | pl_module.latest
         self.rows.append(row)
-        self._write()
+        if is_first():
+            self._write()
         if trainer.logger is not None:
             trainer.logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=trainer.global_step)
         self._say(row, pl_module, trainer.max_epochs or 0)
@@ -173,14 +176,19 @@ class StopOnSignal(Callback):
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
         is_last = batch_idx + 1 == trainer.num_training_batches
         step_is_done = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if self.received is not None and step_is_done and not is_last:
+        if step_is_done and not is_last and self._is_told():
             find_keeper(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop between two epochs; the state has just been saved."""
-        if self.received is not None:
+        if self._is_told():
             self._stop(trainer)
+
+    def _is_told(self) -> bool:
+        """Whether any process of the run was told to stop: then all of them stop, after the same step."""
+        self.received = largest_over_processes(self.received or 0) or None
+        return self.received is not None
 
     def _take_over(self) -> None:
         for number in SIGNALS:
@@ -201,5 +209,10 @@ class StopOnSignal(Callback):
         raise self._stopped(f"at step {trainer.global_step}")
 
     def _stopped(self, where: str) -> PreemptedError:
-        remedy = f"go on with: aam {self.command} --resume-from {shlex.quote(str(self.run.path))}"
+        remedy = f"go on with: {resume_words(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)
+
+
+def resume_words(command: str, path: Path) -> str:
+    """What to type to go on with a run."""
+    return f"aam {command} --resume-from {shlex.quote(str(path))}"

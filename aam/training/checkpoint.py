@@ -18,6 +18,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from aam.errors import RunError
 from aam.files.atomic import atomic_write
 from aam.files.run_log import warn
+from aam.training.processes import is_first
 
 ENDING = ".ckpt"
 DIGITS = 16
@@ -85,8 +86,9 @@ class KeepCheckpoints(Callback):
     def save(self, trainer: Trainer, batches_done: int) -> None:
         """Save under a name that sorts after the earlier ones."""
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.current_epoch:06d}-{batches_done:09d}")
-        for old in find_checkpoints(self.folder)[:-KEPT]:
-            old.unlink()
+        if is_first():
+            for old in find_checkpoints(self.folder)[:-KEPT]:
+                old.unlink()
 
 
 def find_checkpoints(folder: Path) -> list[Path]:

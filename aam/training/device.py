@@ -11,6 +11,7 @@ from aam.config import RunOptions
 from aam.errors import ConfigError
 from aam.files.run_log import warn
 from aam.training.plan import Machine
+from aam.training.processes import world_size
 
 MOST_WORKERS = 4
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -57,9 +58,9 @@ def machine_of(device: torch.device) -> Machine:
     full one (measured on a processor with AVX2 alone: bf16 makes a step fifteen times slower).
     """
     if device.type == "cpu":
-        return Machine()
+        return Machine(processes=world_size())
     precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "none"
-    return Machine(min(MOST_WORKERS, len(os.sched_getaffinity(0))), precision)
+    return Machine(min(MOST_WORKERS, len(os.sched_getaffinity(0))), precision, world_size())
 
 
 def arithmetic(device: torch.device, mixed_precision: str | None) -> contextlib.AbstractContextManager[object]:

@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 import lightning as L
 import numpy as np
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from aam.config import TrainConfig
-from aam.errors import RunError
+from aam.errors import NonFiniteError, PreemptedError, RunError, ToldByAnother
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.models.attention import compile_layers
@@ -22,14 +21,16 @@ from aam.models.description import ModelDescription
 from aam.models.folder import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
-from aam.training.callbacks import BestModel, History, StopOnSignal
+from aam.training.callbacks import BestModel, History, StopOnSignal, resume_words
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
+from aam.training.engine import engine_of, whole_state
 from aam.training.host_memory import give_back_freed_memory
 from aam.training.layout import out_of_memory
 from aam.training.memory import PeakMeter, is_out_of_memory
 from aam.training.metrics import Truths
 from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared
+from aam.training.processes import first_decides, is_first, is_lost_process
 from aam.training.progress import ProgressBar
 from aam.training.quiet import quiet
 from aam.training.unfreezing import GradualUnfreezing, PatienceAfter
@@ -95,11 +96,12 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
     signals = StopOnSignal(run, command)
     callbacks = [History(run, best), best, *_callbacks(prepared, run, signals)]
-    checkpoint = latest_checkpoint(run.checkpoints) if config.run.resume_from is not None else None
+    resumed = config.run.resume_from is not None
+    checkpoint = first_decides(lambda: latest_checkpoint(run.checkpoints)) if resumed else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
     started, meter = time.monotonic(), PeakMeter(prepared.device)
-    with quiet(), _explained(prepared, run):
+    with quiet(), _explained(prepared, run, command):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint)
     seconds = time.monotonic() - started
@@ -148,7 +150,9 @@ def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: 
     record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "epochs of training": epoch + 1}
     record |= {f"validation {n.removeprefix('val_')}": round(v, 6) for n, v in module.latest.items() if n != "val_loss"}
     record |= {"seed": plan.config.run.seed}
-    save_model(run.model, dict(module.model.state_dict()), describe_model(prepared, record))
+    state = whole_state(module.model)
+    if is_first():
+        save_model(run.model, state, describe_model(prepared, record))
 
 
 def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> list[L.Callback]:
@@ -161,7 +165,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     mode = "max" if plan.higher_is_better else "min"
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
-    bar = [ProgressBar()] if plan.config.run.progress else []
+    bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
     return [stop, *parts, KeepCheckpoints(run.checkpoints), signals, *bar]
 
 
@@ -169,7 +173,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
     config = prepared.plan.config
     return L.Trainer(
         accelerator="gpu" if prepared.device.type == "cuda" else "cpu",
-        devices=1,
+        **engine_of(config.distributed, AtomicCheckpointIO()),
         deterministic=prepared.device.type == "cpu",
         precision=PRECISIONS[config.run.mixed_precision],
         max_epochs=config.optim.epochs,
@@ -177,8 +181,6 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         gradient_clip_val=config.optim.max_grad_norm or None,
         callbacks=callbacks,
         logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
-        # One process, whatever number of tasks a scheduler's variables speak of.
-        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         default_root_dir=run.path,
         use_distributed_sampler=False,
         num_sanity_val_steps=-1 if fresh else 0,  # all of it: the start is a candidate for the best model
@@ -190,14 +192,24 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
 
 
 @contextmanager
-def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
-    """Turn torch's words for exhausted memory into what to type; the batch is never changed in mid-run."""
+def _explained(prepared: Prepared, run: RunDirectory, command: str) -> Iterator[None]:
+    """Turn torch's words for exhausted memory and lost processes into what to type, and say once what all meet.
+
+    The batch is never changed in mid-run.
+    """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    except (PreemptedError, NonFiniteError) as error:
+        if is_first():
             raise
-        raise RunError(out_of_memory(prepared.memory, prepared.plan, run.path, prepared.device.type)) from error
+        raise ToldByAnother(error.exit_code) from error
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise RunError(out_of_memory(prepared.memory, prepared.plan, run.path, prepared.device.type)) from error
+        if is_lost_process(error):
+            problem = "another process of the run is gone, or does not answer"
+            raise RunError(f"{problem}; go on with: {resume_words(command, run.path)}") from error
+        raise
 
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:

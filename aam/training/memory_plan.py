@@ -45,24 +45,37 @@ class Estimate:
         Device, precision, and what is trained.
     before
         Bytes that are in use whatever the batch: the process and its data, weights, gradients and moments.
+    processes
+        Processes that share each batch.
     """
 
     options: ModelOptions
     worst: WorstCase
     setting: Setting
     before: float
+    processes: int = 1
 
     @classmethod
     def of(
-        cls, options: ModelOptions, worst: WorstCase, setting: Setting, num_parameters: int, in_use: float
+        cls,
+        options: ModelOptions,
+        worst: WorstCase,
+        setting: Setting,
+        num_parameters: int,
+        in_use: float,
+        processes: int = 1,
     ) -> Estimate:
         """The estimate for a model with so many weights that is still to be made, beside the bytes in use already."""
-        return cls(options, worst, setting, in_use + BYTES * num_parameters * (2 + setting.moments))
+        return cls(options, worst, setting, in_use + BYTES * num_parameters * (2 + setting.moments), processes)
+
+    def samples(self, layout: Layout) -> int:
+        """Samples of a batch that one process computes."""
+        return -(-layout.batch_size // self.processes)
 
     def activations(self, layout: Layout, sizes: BatchSizes | None = None) -> float:
         """Bytes that depend on the batch; the largest one where no sizes are given."""
         options = dataclasses.replace(self.options, **layout.model_changes)
-        return activation_bytes(options, sizes or self.worst.sizes(layout.batch_size), self.setting)
+        return activation_bytes(options, sizes or self.worst.sizes(self.samples(layout)), self.setting)
 
     def expected(self, layout: Layout) -> float:
         """Bytes of all."""
@@ -176,7 +189,7 @@ def _confirmed(
         if expected > UNCONFIRMED * limit:
             return None
         return MemoryPlan(layout, expected, limit, "probed with smaller batches", richest)
-    points.append(_Point.of(probes.measure(layout, layout.batch_size), layout, estimate))
+    points.append(_Point.of(probes.measure(layout, estimate.samples(layout)), layout, estimate))
     peak = max(points[-1].peak, _predict(points, activations, estimate.before))
     return MemoryPlan(layout, peak, limit, "probed", richest) if peak <= limit else None
 
@@ -211,9 +224,9 @@ def _small_batches(layout: Layout, estimate: Estimate, limit: float) -> list[int
     """Two sizes to measure, or one: at most half the batch, and about half of what may be used."""
 
     def share(size: int) -> float:
-        return estimate.expected(dataclasses.replace(layout, batch_size=size)) / limit
+        return estimate.expected(dataclasses.replace(layout, batch_size=size * estimate.processes)) / limit
 
-    size = max(1, min(layout.batch_size, estimate.worst.num_samples) // 2)
+    size = max(1, min(estimate.samples(layout), estimate.worst.num_samples) // 2)
     while size > 2 and share(size) > PLENTY:
         size //= 2
     return sorted({max(1, size // 2), size}) if share(size) <= 1 else [1]

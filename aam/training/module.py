@@ -15,14 +15,16 @@ from aam.config import TrainConfig
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption, hide_abundances, hide_levels, hide_numbers, mask_bases
 from aam.data.epoch import step_size
+from aam.data.share import take_share
 from aam.errors import NonFiniteError
-from aam.models.heads import Encoded
+from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training.metrics import Truths, ValidationMetrics
 from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 from aam.training.plan_heads import has_nucleotides
+from aam.training.processes import is_first, least_over_processes, rank, sum_over_processes, world_size
 
 HIDING_HEADS = frozenset({"nucleotide", "count"})
 
@@ -62,6 +64,7 @@ class TrainingModule(L.LightningModule):
         self.train_sums: dict[str, Tensor] = {}
         self.step_losses: dict[str, Tensor] = {}
         self.is_finite = torch.tensor(True)
+        self.world_size = world_size()
         self.frozen_vectors_AD: Tensor | None
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
@@ -87,7 +90,8 @@ class TrainingModule(L.LightningModule):
             rate = self.plan.config.covariates.unknown_level_rate
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
             batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
-        return batch
+        is_shared = self.trainer.training and self.world_size > 1
+        return take_share(batch, rank(), self.world_size) if is_shared else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the batch while the device goes on computing."""
@@ -98,27 +102,34 @@ class TrainingModule(L.LightningModule):
         self._seed_dropout(self.current_epoch, batch_idx, self.global_rank)
         encoded = self._encode(batch, batch.corruption)
         heads = [head for head in self.model.task_heads() if self.loss_weights[head.name]]
-        losses = {head.name: head.loss(head.compare(encoded, batch)) for head in heads}
+        losses = {head.name: self._part_of_loss(head, encoded, batch) for head in heads}
         total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
-        is_first = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
-        self.is_finite = torch.isfinite(total.detach()) & (True if is_first else self.is_finite)
+        begins_step = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
+        self.is_finite = torch.isfinite(total.detach()) & (True if begins_step else self.is_finite)
         self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
-        for name, loss in (self.step_losses | {"samples": torch.ones_like(total)}).items():
-            weighted = loss.detach().double() * len(batch)
+        for name, loss in (self.step_losses | {"samples": torch.ones_like(total) / self.world_size}).items():
+            weighted = loss.detach().double() * _whole_size(batch)
             self.train_sums[name] = self.train_sums[name] + weighted if name in self.train_sums else weighted
-        return total * self._share_of_step(batch, batch_idx)
+        # The engine takes the mean over the processes of what is here a share of the whole batch's loss.
+        return total * self.world_size * self._share_of_step(batch, batch_idx)
+
+    def _part_of_loss(self, head: Head, encoded: Encoded, batch: Batch) -> Tensor:
+        """The loss of a head; of several processes, this one's part of the whole batch's mean."""
+        loss = head.loss(head.compare(encoded, batch))
+        return loss if batch.share is None else loss * batch.share.of(head.counted)
 
     def _share_of_step(self, batch: Batch, batch_idx: int) -> float:
         """What makes the mean over the samples of a step of the mean over this batch, which the engine divides."""
         accumulation = self.plan.config.optim.gradient_accumulation_steps
         steps = self.plan.steps_per_epoch
         of_step = step_size(self.plan.num_train, steps, batch_idx // accumulation if steps > 1 else 0)
-        return 1.0 if accumulation == 1 else len(batch) * accumulation / of_step
+        return 1.0 if accumulation == 1 else _whole_size(batch) * accumulation / of_step
 
     def train_losses(self) -> dict[str, float]:
         """Mean losses of the epoch so far: ``train_loss`` is the weighted sum, the others are the heads' own."""
-        samples = float(self.train_sums["samples"])
-        means = {name: float(total) / samples for name, total in self.train_sums.items() if name != "samples"}
+        sums = self._summed(self.train_sums)
+        samples = sums.pop("samples")
+        means = {name: total / samples for name, total in sums.items()}
         return {"train_loss": means.pop(""), **{f"train_{name}_loss": mean for name, mean in means.items()}}
 
     def configure_gradient_clipping(
@@ -134,7 +145,7 @@ class TrainingModule(L.LightningModule):
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = gradient_clip_val or math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
-        is_finite = self.is_finite
+        is_finite = least_over_processes(self.is_finite.int()).bool()
         if self.trainer.precision != "16-mixed":
             is_finite = is_finite & torch.isfinite(norm)
         if not is_finite:
@@ -149,11 +160,21 @@ class TrainingModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the sums of an epoch that has not come to its end."""
-        checkpoint["train_sums"] = self.train_sums
+        checkpoint["train_sums"] = self._summed(self.train_sums)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the sums of the epoch."""
-        self.train_sums = {name: total.to(self.device) for name, total in checkpoint["train_sums"].items()}
+        """Go on with the sums of the epoch, which the first process holds for all."""
+        self.train_sums = {
+            name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)
+            for name, total in checkpoint["train_sums"].items()
+        }
+
+    def _summed(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        """Sums over all processes, in plain numbers."""
+        if not sums:
+            return {}
+        totals = sum_over_processes(torch.stack(list(sums.values())))
+        return dict(zip(sums, totals.tolist(), strict=True))
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -168,6 +189,8 @@ class TrainingModule(L.LightningModule):
         Heads that do not ask for what was hidden are measured with nothing hidden, as the model is used later.
         """
         encoded = self._encode(batch, batch.corruption)
+        if batch_idx >= self.trainer.val_dataloaders.batch_sampler.num_own:  # type: ignore[union-attr]
+            return  # another process's: this one only takes as many steps
         whole = encoded if encoded.corruption.is_nothing else self._encode(batch, None)
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
@@ -177,7 +200,10 @@ class TrainingModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log losses and metrics. ``val_loss`` is the target's alone where there is a target."""
-        losses = {name: float(total) / self.validation_samples for name, total in self.loss_sums.items()}
+        samples = torch.tensor(float(self.validation_samples), dtype=torch.float64, device=self.device)
+        sums = self._summed({"samples": samples, **self.loss_sums})
+        samples_in_all = sums.pop("samples")
+        losses = {name: total / samples_in_all for name, total in sums.items()}
         weighted = sum(self.loss_weights[name] * loss for name, loss in losses.items())
         self.latest = {"val_loss": losses.get("target", weighted)}
         self.latest |= {f"val_{name}_loss": loss for name, loss in losses.items()}
@@ -240,3 +266,8 @@ class TrainingModule(L.LightningModule):
     def _seed(self, *key: str | int) -> int:
         digest = hashlib.sha256(repr((self.plan.config.run.seed, *key)).encode()).digest()
         return int.from_bytes(digest[:8], "little") >> 1
+
+
+def _whole_size(batch: Batch) -> int:
+    """Samples of the batch of all processes."""
+    return len(batch) if batch.share is None else batch.share.whole_size

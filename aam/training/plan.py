@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.sections import TREE_ENCODER_TYPES
-from aam.data.epoch import num_steps
+from aam.data.epoch import num_batches, num_steps
 from aam.errors import ConfigError
 from aam.training.metric_names import check_metric, default_metric, higher_is_better
 from aam.training.plan_heads import derive_heads
@@ -57,10 +57,13 @@ class Machine:
         Processes that prepare batches.
     mixed_precision
         Precision.
+    processes
+        Processes that share each batch.
     """
 
     num_workers: int = 0
     mixed_precision: str = "none"
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Plan(Generic[ConfigT]):
     steps_per_epoch: int
     total_steps: int
     lines: tuple[str, ...]
+    processes: int = 1
 
     @property
     def is_frozen(self) -> bool:
@@ -88,8 +92,8 @@ class Plan(Generic[ConfigT]):
 
     @property
     def least_of_batch(self) -> int:
-        """Samples that a batch must have: one alone has no distance to another."""
-        return 2 if self.config.objective.penalty else 1
+        """Samples that a batch must have: one alone has no distance to another, and each process needs one."""
+        return max(2 if self.config.objective.penalty else 1, self.processes)
 
     @property
     def higher_is_better(self) -> bool:
@@ -152,6 +156,8 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     steps = num_steps(facts.num_train, batch_size, accumulation)
     if steps > 1:
         _check_accumulation(facts.num_train // steps, batch_size, accumulation)
+    batches = accumulation if steps > 1 else min(num_batches(facts.num_train, batch_size), accumulation)
+    _check_processes(facts.num_train // steps // batches, batch_size, machine.processes)
     total = steps * given["epochs"]
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
@@ -167,7 +173,7 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     check_metric(resolved, has_taxonomy=facts.has_taxonomy)
     told = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
     lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in told.items())
-    return Plan(resolved, facts.num_train, steps, total, lines)
+    return Plan(resolved, facts.num_train, steps, total, lines, machine.processes)
 
 
 def _check_accumulation(fewest: int, batch_size: int, accumulation: int) -> None:
@@ -177,6 +183,15 @@ def _check_accumulation(fewest: int, batch_size: int, accumulation: int) -> None
         raise ConfigError(
             f"the smallest step has {fewest} samples, too few for {accumulation} batches of {least} or more: "
             f"--gradient-accumulation-steps {max(1, fewest // least)} at most"
+        )
+
+
+def _check_processes(fewest: int, batch_size: int, processes: int) -> None:
+    """Refuse more processes than the smallest batch has samples."""
+    if fewest < processes:
+        raise ConfigError(
+            f"{processes} processes share each batch, and the smallest has {fewest} samples: "
+            f"take a larger --batch-size than {batch_size}, or fewer --devices"
         )
 
 

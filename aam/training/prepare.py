@@ -27,6 +27,7 @@ from aam.training.inputs import Inputs, read_inputs
 from aam.training.layout import MemoryPlan
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
+from aam.training.processes import all_or_none, first_decides, rank, world_size
 from aam.training.transfer import (
     Pretrained,
     adopt_sizes,
@@ -91,7 +92,9 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
     InputError, ConfigError
         For whatever is wrong with the files or the options; before any model is built.
     """
-    return prepare_encoder(config, read_inputs(config))
+    with all_or_none():
+        inputs = read_inputs(config)
+    return prepare_encoder(config, inputs)
 
 
 def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
@@ -118,10 +121,12 @@ def prepare_training(config: TrainConfig) -> Prepared:
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
     path = config.transfer.pretrained_encoder
-    pretrained = None if path is None else read_encoder(path)
-    if pretrained is not None:
-        config = adopt_sizes(config, pretrained)
-    return prepare_predictor(config, read_inputs(config), pretrained)
+    with all_or_none():
+        pretrained = None if path is None else read_encoder(path)
+        if pretrained is not None:
+            config = adopt_sizes(config, pretrained)
+        inputs = read_inputs(config)
+    return prepare_predictor(config, inputs, pretrained)
 
 
 def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretrained | None = None) -> Prepared:
@@ -189,6 +194,8 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
         num_workers=config.run.num_workers or 0,
         seed=config.run.seed,
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
+        rank=rank(),
+        world_size=world_size(),
     )
     collate = Collate.of(study, objective, inputs.target_NT, inputs.weight_N, inputs.covariates)
     return StudyDataModule(study, inputs.split, collate, config.sampling, options)
@@ -200,7 +207,7 @@ def _settle(
     """The plan with batches that fit, which the loaders then follow."""
     from aam.training.probe import settle_memory
 
-    plan, memory = settle_memory(config, plan, data, build, device)
+    plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))
     optim = plan.config.optim
     data.options = dataclasses.replace(
         data.options, batch_size=optim.batch_size, accumulation=optim.gradient_accumulation_steps
@@ -260,7 +267,11 @@ def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memor
     say(
         f"model: {num_parameters(model):,} parameters{trainable}",
         f"plan: {config.optim.epochs} epochs at most, {plan.steps_per_epoch:,} steps each, "
-        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step; "
+        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step{_by_whom()}; "
         f"the best model by {config.optim.best_metric}",
         memory.line,
     )
+
+
+def _by_whom() -> str:
+    return "" if world_size() == 1 else f", shared by {world_size()} processes"

@@ -29,6 +29,7 @@ from aam.training.memory import PeakMeter, bytes_in_use, cap_gpu, is_out_of_memo
 from aam.training.memory_plan import Estimate, Measured, plan_memory
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
+from aam.training.processes import world_size
 from aam.training.quiet import quiet
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
@@ -59,10 +60,12 @@ def settle_memory(
     worst = WorstCase(data.study, data.split.train, data.sampling)
     with _same_random_numbers(device):
         weights = num_parameters(build(plan.config))
-    estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, bytes_in_use(device))
+    in_use, number = bytes_in_use(device), world_size()
+    estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, in_use, number)
     steps = StepProbes(plan, data, build, device, worst)
     kept = _kept_in_memory(plan, data) if plan.is_frozen and device.type == "cpu" else 0
-    memory = plan_memory(asked, plan, estimate, memory_limit(device, asked.memory) - kept, steps)
+    limit = memory_limit(device, asked.memory) / (number if device.type == "cpu" else 1)
+    memory = plan_memory(asked, plan, estimate, limit - kept, steps)
     memory = dataclasses.replace(memory, expected=memory.expected + kept, limit=memory.limit + kept)
     layout = memory.layout
     settled = with_layout(plan, layout.batch_size, layout.accumulation, layout.model_changes)

@@ -1,0 +1,103 @@
+"""Where a process stands among those of its run, as the launcher says: torchrun, SLURM, or `aam` itself."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from aam.config.distributed import LAUNCHED, DistributedOptions
+from aam.errors import ConfigError
+
+
+class Place(NamedTuple):
+    """The place of a process.
+
+    Attributes
+    ----------
+    rank, world_size
+        Its number among all processes, from 0, and how many there are.
+    local_rank, local_size
+        The same on its machine.
+    node, nodes
+        Its machine's number, and how many machines there are.
+    address, port
+        Where the processes meet.
+    """
+
+    rank: int
+    world_size: int
+    local_rank: int
+    local_size: int
+    node: int
+    nodes: int
+    address: str
+    port: int
+
+
+def find_place(options: DistributedOptions) -> Place | None:
+    """The place of this process; None where it is alone.
+
+    Raises
+    ------
+    ConfigError
+        If ``--distributed`` is given and no launcher has started this process, or the launcher started other numbers
+        of processes than the options say.
+    """
+    if LAUNCHED not in os.environ and not options.distributed:
+        return None
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        place = _of_torchrun()
+    elif "SLURM_PROCID" in os.environ and "SLURM_NTASKS" in os.environ:
+        place = _of_slurm()
+    else:
+        raise ConfigError(
+            "--distributed needs a launcher that starts the processes: torchrun or srun; "
+            "on one machine, --devices N starts them itself"
+        )
+    _check(options, place)
+    return place
+
+
+def _of_torchrun() -> Place:
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    local_size = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    return Place(
+        rank=rank,
+        world_size=size,
+        local_rank=int(os.environ.get("LOCAL_RANK", rank)),
+        local_size=local_size,
+        node=int(os.environ.get("GROUP_RANK", 0)),
+        nodes=size // local_size,
+        address=os.environ.get("MASTER_ADDR", "127.0.0.1"),
+        port=int(os.environ["MASTER_PORT"]),
+    )
+
+
+def _of_slurm() -> Place:
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment  # seconds to load
+
+    slurm = SLURMEnvironment(auto_requeue=False)
+    size, nodes = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", 1))
+    return Place(
+        rank=int(os.environ["SLURM_PROCID"]),
+        world_size=size,
+        local_rank=int(os.environ["SLURM_LOCALID"]),
+        local_size=size // nodes,
+        node=int(os.environ.get("SLURM_NODEID", 0)),
+        nodes=nodes,
+        address=slurm.main_address,
+        port=slurm.main_port,
+    )
+
+
+def _check(options: DistributedOptions, place: Place) -> None:
+    """Refuse numbers that the launcher contradicts."""
+    devices = options.devices
+    if options.distributed and devices not in (1, "all", place.local_size):
+        raise ConfigError(
+            f"--devices {devices}, but the launcher started {place.local_size} on this machine: leave --devices out"
+        )
+    if options.num_nodes not in (1, place.nodes):
+        raise ConfigError(
+            f"--num-nodes {options.num_nodes}, but the launcher started {place.nodes}: leave --num-nodes out"
+        )
