@@ -136,6 +136,12 @@ class TrainConfig:
         self._check_covariates()
         self._check_transfer()
         self._check_folds()
+        self._check_processes()
+
+    def _check_processes(self) -> None:
+        if self.distributed.fsdp and (self.transfer.freeze_base or self.transfer.gradual_unfreezing):
+            which = "--freeze-base" if self.transfer.freeze_base else "--gradual-unfreezing"
+            raise ConfigError(f"--fsdp shards what learns, from the first step on: leave out {which}, or --fsdp")
         if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
             which = "--cv" if self.evaluation.cv is not None else "--ensemble"
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")

@@ -6,7 +6,7 @@ Legend of shapes: ``U`` distinct ASVs, ``L`` bases, ``k`` bases a patch, ``P = c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -41,7 +41,15 @@ class AsvEncoder(nn.Module):
 
     The ASVs are encoded some at a time: so many that a CPU's cache holds what a layer works on, or that a GPU is
     busy. With gradient checkpointing nothing of such a part is kept for the gradient but its result.
+
+    Attributes
+    ----------
+    agree_on_parts
+        Where the layers are sharded over processes, which then all have to call them as often: from this process's
+        number of parts, the largest of all.
     """
+
+    agree_on_parts: Callable[[int], int] | None = None
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
@@ -76,10 +84,12 @@ class AsvEncoder(nn.Module):
         patches_U = [-(-bases // self.patch) for bases in bases_U]
         tokens_UPk = self._patches(tokens_UL, max(patches_U))
         parts = []
-        for rows in self._parts(patches_U, tokens_UL.device):
+        slices = list(self._parts(patches_U, tokens_UL.device))
+        for rows in slices:
             layout = Ragged.of_lengths(patches_U[rows]).to(tokens_UL.device, non_blocking=True)
             part = self._encode_part(tokens_UPk[rows, : layout.width], layout)
             parts.append(part if with_patches else part._replace(patch_UPD=part.asv_UD.new_empty(0)))
+        parts += self._idle_parts(len(slices), tokens_UPk, patches_U)
         asv_UD = torch.cat([part.asv_UD for part in parts])
         if not with_patches:
             return AsvEncoding(asv_UD, asv_UD.new_empty(0))
@@ -97,6 +107,14 @@ class AsvEncoder(nn.Module):
                 first, taken = row, 0
             taken += patches
         yield slice(first, len(patches_U))
+
+    def _idle_parts(self, number: int, tokens_UPk: Tensor, patches_U: list[int]) -> Iterator[AsvEncoding]:
+        """Parts without an ASV, for as many calls of the layers as the process that has most parts."""
+        most = number if self.agree_on_parts is None else self.agree_on_parts(number)
+        for _ in range(most - number):
+            layout = Ragged.equal(1, patches_U[0])
+            asv_UD, patch_UPD = self._encode_part(tokens_UPk[:1, : layout.width], layout)
+            yield AsvEncoding(asv_UD[:0], patch_UPD[:0])
 
     def _encode_part(self, tokens_UPk: Tensor, layout: Ragged) -> AsvEncoding:
         if self.recompute and torch.is_grad_enabled():

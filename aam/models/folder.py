@@ -25,7 +25,7 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 State = dict[str, torch.Tensor]
 

@@ -95,7 +95,7 @@ class DistanceHead(nn.Module):
         super().__init__()
         self.project = nn.Linear(dim, dim)
         initialise_linear(self.project)
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.log_scale = nn.Parameter(torch.zeros(1))
 
     def forward(self, sample_BD: Tensor, share: Share | None = None) -> Tensor:
         """Distances of all pairs, ``BB``; of several processes, those of its own samples to all, ``bB``."""

@@ -57,7 +57,7 @@ class SampleEncoder(nn.Module):
         self.sample_transformer = TransformerStack(dim, heads, sample_layers, options.dropout, recompute)
         self.encoder_transformer = TransformerStack(dim, heads, encoder_layers, options.dropout, recompute)
         self.pool = AttentionPooling(dim)
-        self.abundance_power = nn.Parameter(torch.ones(()))
+        self.abundance_power = nn.Parameter(torch.ones(1))
         self.soft_clades = SoftClades(dim, options.num_soft_clades) if options.num_soft_clades else None
         if options.num_soft_clades:
             self.profile = nn.Linear(options.num_soft_clades, dim)

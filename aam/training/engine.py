@@ -8,8 +8,7 @@ from typing import Any
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.plugins.io import CheckpointIO
-from lightning.pytorch.strategies import DDPStrategy
-from torch import Tensor, nn
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 
 from aam.config.distributed import DistributedOptions
 from aam.training.place import Place, find_place
@@ -85,21 +84,22 @@ def engine_of(options: DistributedOptions, checkpoints: CheckpointIO) -> dict[st
     if place is None:
         # One process, whatever number of tasks a scheduler's variables speak of.
         return {"devices": 1, "plugins": [checkpoints, LightningEnvironment()]}
-    timeout = timedelta(seconds=options.distributed_timeout)
-    strategy = DDPStrategy(
-        # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
-        find_unused_parameters=True,
-        broadcast_buffers=False,
-        timeout=timeout,
-    )
     return {
         "devices": place.local_size,
         "num_nodes": place.nodes,
-        "strategy": strategy,
+        "strategy": _strategy(options, place),
         "plugins": [checkpoints, PlacedEnvironment(place)],
     }
 
 
-def whole_state(model: nn.Module) -> dict[str, Tensor]:
-    """All weights of a model, wherever they lie; every process asks for them."""
-    return dict(model.state_dict())
+def _strategy(options: DistributedOptions, place: Place) -> Strategy:
+    timeout = timedelta(seconds=options.distributed_timeout)
+    if options.fsdp:
+        return ModelParallelStrategy(
+            data_parallel_size=place.world_size,
+            tensor_parallel_size=1,
+            save_distributed_checkpoint=options.fsdp_sharded_checkpoint,
+            timeout=timeout,
+        )
+    # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=timeout)

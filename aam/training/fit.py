@@ -23,7 +23,7 @@ from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
 from aam.training.callbacks import BestModel, History, StopOnSignal, resume_words
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
-from aam.training.engine import engine_of, whole_state
+from aam.training.engine import engine_of
 from aam.training.host_memory import give_back_freed_memory
 from aam.training.layout import out_of_memory
 from aam.training.memory import PeakMeter, is_out_of_memory
@@ -33,6 +33,7 @@ from aam.training.prepare import Prepared
 from aam.training.processes import first_decides, is_first, is_lost_process
 from aam.training.progress import ProgressBar
 from aam.training.quiet import quiet
+from aam.training.sharding import whole_state
 from aam.training.unfreezing import GradualUnfreezing, PatienceAfter
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -103,7 +104,9 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     started, meter = time.monotonic(), PeakMeter(prepared.device)
     with quiet(), _explained(prepared, run, command):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
-        trainer.fit(module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint)
+        trainer.fit(
+            module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint, weights_only=True
+        )
     seconds = time.monotonic() - started
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, meter.stop(), signals.received)
     say(*_outcome(fitted, prepared))

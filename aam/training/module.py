@@ -25,6 +25,7 @@ from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_
 from aam.training.plan import Plan
 from aam.training.plan_heads import has_nucleotides
 from aam.training.processes import is_first, least_over_processes, rank, sum_over_processes, world_size
+from aam.training.sharding import shard, whole_number
 
 HIDING_HEADS = frozenset({"nucleotide", "count"})
 
@@ -69,6 +70,11 @@ class TrainingModule(L.LightningModule):
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
             model.base.requires_grad_(False).eval()
+
+    def configure_model(self) -> None:
+        """Shard the model, where the engine asks for that (it may ask twice)."""
+        if self.plan.config.distributed.fsdp:
+            shard(self.model, self.device_mesh["data_parallel"])  # type: ignore[index]
 
     def train(self, mode: bool = True) -> TrainingModule:
         """Training mode; a frozen encoder stays in evaluation mode, so that its dropout adds no noise."""
@@ -144,7 +150,7 @@ class TrainingModule(L.LightningModule):
         """
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = gradient_clip_val or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        norm = whole_number(torch.nn.utils.clip_grad_norm_(parameters, limit))
         is_finite = least_over_processes(self.is_finite.int()).bool()
         if self.trainer.precision != "16-mixed":
             is_finite = is_finite & torch.isfinite(norm)
@@ -189,9 +195,9 @@ class TrainingModule(L.LightningModule):
         Heads that do not ask for what was hidden are measured with nothing hidden, as the model is used later.
         """
         encoded = self._encode(batch, batch.corruption)
-        if batch_idx >= self.trainer.val_dataloaders.batch_sampler.num_own:  # type: ignore[union-attr]
-            return  # another process's: this one only takes as many steps
         whole = encoded if encoded.corruption.is_nothing else self._encode(batch, None)
+        if batch_idx >= self.trainer.val_dataloaders.batch_sampler.num_own:  # type: ignore[union-attr]
+            return  # another process's: this one only computes as often
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
             self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)

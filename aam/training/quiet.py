@@ -18,6 +18,7 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
             yield
     finally:
         for logger, level in zip(loggers, before, strict=True):

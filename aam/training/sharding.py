@@ -1,0 +1,60 @@
+"""FSDP2: weights, gradients and the optimiser's state in parts, one of each process.
+
+Each transformer layer of all three levels is gathered when it computes and given back after it; whatever lies between
+the layers is one more unit. Zhao et al. 2023, PyTorch FSDP, https://doi.org/10.14778/3611540.3611569
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor
+
+from aam.models.attention import TransformerLayer
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.training.processes import largest_over_processes
+
+
+def shard(model: SequenceEncoder | SequencePredictor, mesh: DeviceMesh) -> None:
+    """Shard a model over the processes, in place; what the first process has is what all begin with.
+
+    Parameters
+    ----------
+    model
+        A model with all its weights, the same in every process; sharded already, it stays as it is.
+    mesh
+        The processes.
+    """
+    if isinstance(model, FSDPModule):
+        return
+    for tensor in [*model.parameters(), *model.buffers()]:
+        dist.broadcast(tensor.detach(), src=0)
+    for module in model.modules():
+        if isinstance(module, TransformerLayer):
+            fully_shard(module, mesh=mesh)
+    # A layer's weights are gathered at every call: all processes must call it as often.
+    encoder_of(model).asv_encoder.agree_on_parts = largest_over_processes
+    fully_shard(model, mesh=mesh)
+
+
+def whole_state(model: nn.Module) -> dict[str, Tensor]:
+    """All weights of a model, wherever they lie.
+
+    Every process asks for them; those of a sharded model the first process alone gets.
+    """
+    if not isinstance(model, FSDPModule):
+        return dict(model.state_dict())
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state: dict[str, Any] = get_model_state_dict(model, options=options)
+    return state
+
+
+def whole_number(value: Tensor) -> Tensor:
+    """A number that is computed from sharded tensors, on every process."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
