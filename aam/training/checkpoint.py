@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from aam.errors import RunError
-from aam.files.atomic import atomic_write
+from aam.files.atomic import atomic_write, sha256_file
 from aam.files.run_log import warn
 from aam.training.processes import is_first
 
@@ -88,7 +89,7 @@ class KeepCheckpoints(Callback):
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.current_epoch:06d}-{batches_done:09d}")
         if is_first():
             for old in find_checkpoints(self.folder)[:-KEPT]:
-                old.unlink()
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
@@ -106,13 +107,21 @@ def latest_checkpoint(folder: Path) -> Path | None:
     """
     found = find_checkpoints(folder)
     for path in reversed(found):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]
+        digest = digest_of(path)[:DIGITS]
         if path.name.endswith(f"-{digest}{ENDING}"):
             return path
         warn(f"checkpoint {path.name} is damaged and passed over")
     if found:
         raise RunError(f"{folder}: every checkpoint is damaged; start the run again with --overwrite")
     return None
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a checkpoint; of one in parts, that of their names and their own."""
+    if path.is_dir():
+        parts = sorted((part.name, sha256_file(part)) for part in path.iterdir())
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+    return sha256_file(path)
 
 
 def find_keeper(trainer: Trainer) -> KeepCheckpoints:

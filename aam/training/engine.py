@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from aam.config.distributed import DistributedOptions
 from aam.training.place import Place, find_place
 from aam.training.processes import world_size
+from aam.training.sharded_checkpoint import ShardedCheckpoints
 
 
 class PlacedEnvironment(ClusterEnvironment):
@@ -95,11 +96,8 @@ def engine_of(options: DistributedOptions, checkpoints: CheckpointIO) -> dict[st
 def _strategy(options: DistributedOptions, place: Place) -> Strategy:
     timeout = timedelta(seconds=options.distributed_timeout)
     if options.fsdp:
-        return ModelParallelStrategy(
-            data_parallel_size=place.world_size,
-            tensor_parallel_size=1,
-            save_distributed_checkpoint=options.fsdp_sharded_checkpoint,
-            timeout=timeout,
-        )
+        kind = ShardedCheckpoints if options.fsdp_sharded_checkpoint else ModelParallelStrategy
+        sizes = {"data_parallel_size": place.world_size, "tensor_parallel_size": 1}
+        return kind(**sizes, save_distributed_checkpoint=False, timeout=timeout)
     # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
     return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=timeout)

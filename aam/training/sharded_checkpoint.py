@@ -1,0 +1,103 @@
+"""Checkpoints of a sharded run: each process writes its own part; any number of processes can read them.
+
+A checkpoint is a folder of safetensors files with the weights and the optimiser's moments, and one file of plain
+numbers. Nothing in it could run code: torch's own form for such checkpoints has an index that is a pickle.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed.checkpoint as dcp
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.optim import Optimizer
+
+from aam.errors import RunError
+from aam.training.checkpoint import DIGITS, ENDING, digest_of
+from aam.training.processes import first_decides
+
+PLAIN = "plain.pt"
+FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True)
+
+
+class ShardedCheckpoints(ModelParallelStrategy):
+    """The engine's strategy of FSDP2, with checkpoints in parts that appear whole or not at all."""
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """This process's part of the weights."""
+        state: dict[str, Any] = get_model_state_dict(self._module, options=StateDictOptions(cpu_offload=True))
+        return state
+
+    def optimizer_state(self, optimizer: Optimizer | LightningOptimizer) -> dict[str, Any]:
+        """This process's part of the moments, and plain numbers, by the names of the weights."""
+        plain = optimizer._optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
+        state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=FLAT)
+        return state
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None) -> None:
+        """Write a checkpoint; ``filepath`` is its name without checksum and ending."""
+        final = Path(filepath)
+        folder = final.with_name(f".{final.name}.tmp")
+        first_decides(lambda: _make_empty(folder))
+        (optimizer_state,) = checkpoint.pop("optimizer_states")
+        tensors = _named(checkpoint.pop("state_dict"), optimizer_state)
+        numbers = {name: value for name, value in optimizer_state.items() if not isinstance(value, Tensor)}
+        try:
+            dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+        except (CheckpointException, OSError) as error:
+            raise RunError(f"{final}: the checkpoint cannot be written ({error})") from error
+        first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read a checkpoint that any number of processes has written into what is sharded here."""
+        folder = Path(checkpoint_path)
+        plain = torch.load(folder / PLAIN, map_location="cpu", weights_only=True)
+        weights: dict[str, Any] = get_model_state_dict(self._module)
+        (optimizer,) = self.optimizers
+        moments = self.optimizer_state(optimizer)
+        tensors = _named(weights, moments)
+        dcp.load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
+        self._module.load_state_dict({name: tensors[f"weights.{name}"] for name in weights})
+        found = {name: tensors.get(f"optimizer.{name}", plain["optimizer"].get(name)) for name in moments}
+        set_optimizer_state_dict(self._module, optimizer, found, options=FLAT)
+        rest: dict[str, Any] = plain["rest"]
+        return rest
+
+    @property
+    def _module(self) -> torch.nn.Module:
+        assert self.model is not None
+        return self.model
+
+
+def _named(weights: dict[str, Any], moments: dict[str, Any]) -> dict[str, Tensor]:
+    tensors = {f"weights.{name}": value for name, value in weights.items()}
+    return tensors | {f"optimizer.{name}": value for name, value in moments.items() if isinstance(value, Tensor)}
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def _publish(folder: Path, final: Path, plain: dict[str, Any]) -> None:
+    """Bring all parts to the disk, and give the folder its name with the checksum of its content."""
+    torch.save(plain, folder / PLAIN)
+    for path in [*folder.iterdir(), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    folder.rename(final.with_name(f"{final.name}-{digest_of(folder)[:DIGITS]}{ENDING}"))
