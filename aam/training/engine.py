@@ -97,7 +97,6 @@ def _strategy(options: DistributedOptions, place: Place) -> Strategy:
     timeout = timedelta(seconds=options.distributed_timeout)
     if options.fsdp:
         kind = ShardedCheckpoints if options.fsdp_sharded_checkpoint else ModelParallelStrategy
-        sizes = {"data_parallel_size": place.world_size, "tensor_parallel_size": 1}
-        return kind(**sizes, save_distributed_checkpoint=False, timeout=timeout)
+        return kind(place.world_size, 1, save_distributed_checkpoint=False, timeout=timeout)
     # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
     return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=timeout)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
@@ -24,6 +23,8 @@ from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import Optimizer
 
 from aam.errors import RunError
@@ -38,12 +39,12 @@ class ShardedCheckpoints(ModelParallelStrategy):
     """The engine's strategy of FSDP2, with checkpoints in parts that appear whole or not at all."""
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
-        """This process's part of the weights."""
+        """The part of the weights that this process has."""
         state: dict[str, Any] = get_model_state_dict(self._module, options=StateDictOptions(cpu_offload=True))
         return state
 
     def optimizer_state(self, optimizer: Optimizer | LightningOptimizer) -> dict[str, Any]:
-        """This process's part of the moments, and plain numbers, by the names of the weights."""
+        """The part of the moments that this process has, and plain numbers, by the names of the weights."""
         plain = optimizer._optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
         state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=FLAT)
         return state
@@ -57,7 +58,7 @@ class ShardedCheckpoints(ModelParallelStrategy):
         tensors = _named(checkpoint.pop("state_dict"), optimizer_state)
         numbers = {name: value for name, value in optimizer_state.items() if not isinstance(value, Tensor)}
         try:
-            dcp.save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+            save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
         except (CheckpointException, OSError) as error:
             raise RunError(f"{final}: the checkpoint cannot be written ({error})") from error
         first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
@@ -70,7 +71,7 @@ class ShardedCheckpoints(ModelParallelStrategy):
         (optimizer,) = self.optimizers
         moments = self.optimizer_state(optimizer)
         tensors = _named(weights, moments)
-        dcp.load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
+        load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
         self._module.load_state_dict({name: tensors[f"weights.{name}"] for name in weights})
         found = {name: tensors.get(f"optimizer.{name}", plain["optimizer"].get(name)) for name in moments}
         set_optimizer_state_dict(self._module, optimizer, found, options=FLAT)

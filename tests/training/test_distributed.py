@@ -1,0 +1,97 @@
+"""Several processes compute what one does with the same batches: gradients, losses, metrics, weights."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from aam.config import TableOptions
+from aam.data.table import read_table
+from tests.e2e.conftest import SMALL, study
+from tests.processes import gradients, run_processes
+
+__all__ = ["study"]
+
+BATCHES = {"--batch-size": 10, "--dropout": 0, "--epochs": 2}
+INPUTS = ("--table", "table.biom"), ("--tree", "tree.nwk"), ("--metadata", "metadata.tsv")
+PRETRAINING = ["pretrain", "--encoder-type", "combined"]
+TRAINING = ["train", "--metadata-column", "gradient", "--encoder-type", "unifrac"]
+TRAINING += ["--nuc-penalty", "0.5", "--count-penalty", "0.5", "--no-forest-baseline", "--no-report"]
+CLASSES = ["train", "--metadata-column", "group", "--classifier", "--categorical-columns", "subject"]
+CLASSES += ["--unknown-level-rate", "0.3", "--class-weights", "balanced", "--no-forest-baseline", "--no-report"]
+ACCUMULATED = ["--gradient-accumulation-steps", "2", "--batch-size", "6", "--num-workers", "1"]
+
+
+class Runs:
+    """Runs of a study by so many processes, each made once."""
+
+    def __init__(self, study: Path, folder: Path) -> None:
+        self.study = study
+        self.folder = folder
+        self.taxonomy = folder / "taxonomy.tsv"
+        asvs = read_table(TableOptions(table=(study / "table.biom",))).asv_ids
+        taxa = ["d__Bacteria", "d__Archaea", ""]
+        lines = [f"{asv}\t{taxa[place % 3]}" for place, asv in enumerate(asvs)]
+        self.taxonomy.write_text("\n".join(["Feature ID\tTaxon", *lines]) + "\n")
+
+    def run(self, number: int, words: list[str], *changes: str) -> Path:
+        """The run's directory; its gradients are in ``steps``, beside it."""
+        name = f"{number}-{'-'.join((*words, *changes)).replace('/', '_')[-150:]}"
+        folder = self.folder / name / "run"
+        if not folder.exists():
+            folder.parent.mkdir()
+            inputs = [word for flag, file in INPUTS for word in (flag, self.study / file)]
+            if words[0] == "pretrain":
+                inputs += ["--taxonomy", self.taxonomy, "--taxonomy-level", 1]
+            sizes = [word for pair in {**SMALL, **BATCHES}.items() for word in pair if not {pair[0]} & set(changes)]
+            command = [*words, *inputs, *sizes, *changes, "--output-dir", folder, "--no-progress", "--no-cache"]
+            codes = run_processes(number, command, folder.parent / "steps")
+            assert codes == [0] * number
+        return folder
+
+
+@pytest.fixture(scope="module")
+def runs(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(study, tmp_path_factory.mktemp("processes"))
+
+
+def assert_same(one: Path, several: Path) -> None:
+    """The same gradients in every step, and the same losses and metrics in every epoch, but for rounding."""
+    expected, found = gradients(one.parent / "steps"), gradients(several.parent / "steps")
+    assert len(expected) == len(found) > 4
+    for step, (before, after) in enumerate(zip(expected, found, strict=True)):
+        assert before.keys() == after.keys()
+        largest = max(float(gradient.abs().max()) for gradient in before.values())
+        for name, gradient in before.items():
+            torch.testing.assert_close(after[name], gradient, rtol=1e-3, atol=2e-5 * largest, msg=f"{step} {name}")
+    rows, others = (list(csv.DictReader((path / "metrics.csv").read_text().splitlines())) for path in (one, several))
+    assert rows[0].keys() == others[0].keys()
+    for row, other in zip(rows, others, strict=True):
+        for name in row.keys() - {"seconds"}:
+            assert float(other[name]) == pytest.approx(float(row[name]), rel=2e-4, abs=1e-5), name
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_all_losses_of_training(runs: Runs, number: int) -> None:
+    assert_same(runs.run(1, TRAINING), runs.run(number, TRAINING))
+
+
+def test_losses_of_pretraining_in_several_batches_a_step(runs: Runs) -> None:
+    assert_same(runs.run(1, PRETRAINING, *ACCUMULATED), runs.run(2, PRETRAINING, *ACCUMULATED))
+
+
+def test_classes_covariates_and_weights(runs: Runs) -> None:
+    assert_same(runs.run(1, CLASSES), runs.run(2, CLASSES))
+
+
+def test_a_sharded_model(runs: Runs) -> None:
+    chunks = ["--asv-chunk-size", "7"]  # so that the processes have different numbers of them
+    assert_same(runs.run(1, TRAINING, *chunks), runs.run(2, TRAINING, *chunks, "--fsdp"))
+
+
+def test_a_sharded_model_with_accumulation_and_checkpointing(runs: Runs) -> None:
+    words = [*ACCUMULATED, "--gradient-checkpointing"]
+    assert_same(runs.run(1, PRETRAINING, *words), runs.run(2, PRETRAINING, *words, "--fsdp"))
