@@ -108,15 +108,18 @@ def test_without_a_seed_the_samples_keep_their_order_and_draws() -> None:
 
 
 @pytest.mark.parametrize(("num_samples", "world"), [(40, 2), (41, 2), (43, 3), (3, 3), (7, 4)])
-def test_processes_share_out_the_batches_of_one(num_samples: int, world: int) -> None:
-    ranks = [positions(batches_of(num_samples, 4, seed=3, rank=r, world_size=world)) for r in range(world)]
-    assert len({len(rank) for rank in ranks}) == 1
-    assert all(batch for rank in ranks for batch in rank)
-    whole = [sorted(chain.from_iterable(parts)) for parts in zip(*ranks, strict=True)]
-    single = positions(batches_of(num_samples, 4 * world, seed=3))
-    if len(single) == len(whole):
-        assert whole == [sorted(batch) for batch in single]
-    assert sorted(chain.from_iterable(whole)) == list(range(num_samples))
+def test_batches_to_measure_are_dealt_out_to_processes(num_samples: int, world: int) -> None:
+    single = positions(batches_of(num_samples, 4, seed=None, epoch=9))
+    parts = [batches_of(num_samples, 4, seed=None, epoch=9, rank=rank, world_size=world) for rank in range(world)]
+    given = [positions(part) for part in parts]
+    assert {len(own) for own in given} == {-(-len(single) // world)} == {len(part) for part in parts}
+    own = [batch for part, batches in zip(parts, given, strict=True) for batch in batches[: part.num_own]]
+    assert sorted(own) == sorted(single)
+
+
+def test_each_process_is_given_the_whole_batches_of_an_epoch() -> None:
+    single = positions(batches_of(41, 4, seed=3))
+    assert positions(batches_of(41, 4, seed=3, rank=1, world_size=2)) == single
 
 
 def run(data: ResumableLoader, epochs: range) -> list[Any]:
