@@ -39,8 +39,9 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.run ## Write docs/reference.md from the configuration
+docs: $(VENV)/.dev ## Write docs/reference.md and docs/bad-inputs.md from the program and its tests
 	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/bad_inputs.py
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -7,13 +7,37 @@ Any other exception is a bug and keeps its traceback (exit code 1).
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from os import PathLike
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class AamError(Exception):
-    """Base of all errors that are meant for the user; prints as one line."""
+    """Base of all errors that are meant for the user; prints as one line.
+
+    Attributes
+    ----------
+    problems
+        Everything that is wrong, a line each; `aam check` prints them all.
+    """
 
     exit_code = 3
+    problems: tuple[str, ...]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.problems = (message,)
+
+    @classmethod
+    def of(cls, problems: tuple[str, ...]) -> Self:
+        """One error that stands for several problems, each already a whole line."""
+        error = cls.__new__(cls)
+        error.problems = problems
+        more = len(problems) - 1
+        Exception.__init__(error, problems[0] + (f" (and {more} more: `aam check` lists them)" if more else ""))
+        return error
 
 
 class InputError(AamError):
@@ -33,17 +57,7 @@ class InputError(AamError):
 
     def __init__(self, source: str | PathLike[str], problem: str, remedy: str = "") -> None:
         name = str(source).replace("\\", "/").rsplit("/", 1)[-1]
-        self.problems: tuple[str, ...] = (f"{name}: {problem}" + (f"; {remedy}" if remedy else ""),)
-        super().__init__(self.problems[0])
-
-    @classmethod
-    def of(cls, problems: tuple[str, ...]) -> InputError:
-        """One error that stands for several problems, each already a whole line."""
-        error = cls.__new__(cls)
-        error.problems = problems
-        more = len(problems) - 1
-        Exception.__init__(error, problems[0] + (f" (and {more} more: `aam check` lists them)" if more else ""))
-        return error
+        super().__init__(f"{name}: {problem}" + (f"; {remedy}" if remedy else ""))
 
 
 class Problems:
@@ -67,6 +81,29 @@ class ConfigError(AamError):
     """An option, or a combination of options, that cannot work."""
 
     exit_code = 2
+
+
+class Attempts:
+    """Does several things one after the other, and collects what is wrong with each."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.kind: type[AamError] = InputError
+
+    def __call__(self, action: Callable[[], T]) -> T | None:
+        """What an action returns; None where it fails, which is noted."""
+        try:
+            return action()
+        except (InputError, ConfigError, CheckpointError) as error:
+            if not self.lines:
+                self.kind = type(error)
+            self.lines.extend(line for line in error.problems if line not in self.lines)
+        return None
+
+    def raise_if_any(self) -> None:
+        """Raise one error, of the kind of the first, that carries every problem noted so far."""
+        if self.lines:
+            raise self.kind.of(tuple(self.lines))
 
 
 class CheckpointError(AamError):

@@ -6,6 +6,7 @@ import pytest
 
 from aam.errors import (
     AamError,
+    Attempts,
     CheckpointError,
     ConfigError,
     InputError,
@@ -51,3 +52,29 @@ def test_a_single_problem_is_said_as_it_is() -> None:
     with pytest.raises(InputError) as caught:
         problems.raise_if_any()
     assert str(caught.value) == "table.tsv: first"
+
+
+def fail(error: AamError) -> str:
+    raise error
+
+
+def test_attempts_go_on_and_collect_each_problem_once() -> None:
+    attempt = Attempts()
+    attempt.raise_if_any()
+    assert attempt(lambda: 7) == 7
+    assert attempt(lambda: fail(ConfigError("--lr is wrong"))) is None
+    assert attempt(lambda: fail(InputError.of(("a: first", "a: second")))) is None
+    assert attempt(lambda: fail(CheckpointError("--lr is wrong"))) is None
+    with pytest.raises(ConfigError) as caught:
+        attempt.raise_if_any()
+    assert caught.value.problems == ("--lr is wrong", "a: first", "a: second")
+    assert str(caught.value) == "--lr is wrong (and 2 more: `aam check` lists them)"
+    assert caught.value.exit_code == 2
+
+
+def test_attempts_stop_at_what_is_not_the_users_mistake() -> None:
+    attempt = Attempts()
+    with pytest.raises(RunError):
+        attempt(lambda: fail(RunError("the disk is full")))
+    with pytest.raises(ZeroDivisionError):
+        attempt(lambda: 1 / 0)

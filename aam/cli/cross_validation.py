@@ -27,15 +27,13 @@ from aam.cli.sub_runs import (
 )
 from aam.config import TrainConfig, replace, to_flat
 from aam.data.describe import describe
-from aam.data.folds import Fold, FoldOptions, make_folds
 from aam.data.study import Study, load_study
-from aam.data.target_fit import fit_targets
-from aam.data.targets import Targets, joint_levels
-from aam.errors import InputError
+from aam.data.targets import Targets
 from aam.files.atomic import write_text
 from aam.files.run_directory import RunDirectory, environment
 from aam.files.run_log import logging_to_terminal, say
-from aam.training.inputs import fit_inputs, target_request, target_rules
+from aam.training.fold_inputs import learnable_folds
+from aam.training.inputs import target_request
 from aam.training.record import DATA, input_records, study_record
 
 FINAL = "final_model.yaml"
@@ -60,7 +58,8 @@ def cross_validate(config: TrainConfig) -> None:
     """
     with logging_to_terminal(), taken_directory(config, command_line()) as run:
         study = load_study(config.table, config.study, config.sampling, target_request(config))
-        targets, folds = _plan(config, study, run)
+        targets, of_samples = learnable_folds(config, study)
+        folds = fold_runs(of_samples, study, run, config)
         runs = [fold.sub for fold in folds]
         say(*describe(study), _folds_line(config, folds))
         if config.run.resume_from is not None and (run.path / DATA).exists():
@@ -82,29 +81,6 @@ def cross_validate(config: TrainConfig) -> None:
             _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
         say(*_next_commands(run))
-
-
-def _plan(config: TrainConfig, study: Study, run: RunDirectory) -> tuple[Targets, list[FoldRun]]:
-    """The targets as all samples have them (their kind and classes count), and the folds."""
-    assert study.target is not None
-    assert study.metadata is not None
-    assert config.evaluation.cv is not None
-    rules, sheet = target_rules(config), study.metadata
-    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
-    targets = fit_targets(rules, study.targets, np.arange(len(study)), sheet.source, levels)
-    wanted = FoldOptions(number=config.evaluation.cv, repeats=config.evaluation.cv_repeats, seed=config.run.seed)
-    folds = make_folds(config.split, wanted, study, study.target, targets.kind)
-    for fold in folds:
-        _check_can_learn(config, study, fold)
-    return targets, fold_runs(folds, study, run, config)
-
-
-def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
-    """Refuse a fold that cannot be learned from, or has no best model, before the first fold has trained."""
-    try:
-        fit_inputs(config, study, fold.split)
-    except InputError as error:
-        raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
 
 
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:

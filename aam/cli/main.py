@@ -16,7 +16,7 @@ from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
-from aam.errors import AamError, ConfigError, InputError, RunError
+from aam.errors import AamError, ConfigError, RunError
 from aam.version import __version__
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
@@ -48,7 +48,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except AamError as error:
         # `aam check` is there to list all problems, every other command stops at the first.
-        lines = error.problems if isinstance(error, InputError) and words[0] == "check" else (str(error),)
+        lines = error.problems if words[:1] == ["check"] else (str(error),)
         return _fail(error.exit_code, *lines)
     except KeyboardInterrupt:
         return _fail(STOPPED, "stopped")

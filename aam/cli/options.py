@@ -19,9 +19,10 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unkno
 from aam.cli.config_file import read_config_file
 from aam.config import from_flat, to_flat
 from aam.config.names import COMMANDS
-from aam.config.option import UNDIVIDED, fields, flag, is_switch, read_values, sections, suggest
+from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
 from aam.config.reference import default_words, limit_words, off_names, title, value_words
-from aam.errors import ConfigError, InputError
+from aam.config.values import UNDIVIDED
+from aam.errors import ConfigError, InputError, Problems
 from aam.files.run_directory import RunDirectory
 
 HELP_FLAGS = ("--help", "-h")
@@ -95,11 +96,15 @@ def _of_file(command: str, path: Path) -> dict[str, Any]:
     try:
         return read_values(COMMANDS[command].config, values)
     except ConfigError as error:
-        raise InputError(path, str(error)) from None
+        problems = Problems(path)
+        for problem in error.problems:
+            problems.add(problem)
+        raise InputError.of(tuple(problems.lines)) from None
 
 
 def _check_command(path: Path, command: str, written: Any) -> None:
-    if written != command:
+    runs = [name for name, described in COMMANDS.items() if described.can_resume]
+    if written != command and not (command == "check" and written in runs):
         raise InputError(path, f"is a configuration of `aam {written}`, not of `aam {command}`", f"aam {written}")
 
 

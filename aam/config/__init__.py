@@ -1,7 +1,7 @@
 """The typed configuration: the one source of the command line, the YAML file, the saved run and the reference page."""
 
+from aam.config.check import CheckConfig
 from aam.config.commands import (
-    CheckConfig,
     DemoConfig,
     ForestConfig,
     InfoConfig,

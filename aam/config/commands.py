@@ -21,7 +21,8 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ColumnOptions
-from aam.errors import ConfigError
+from aam.config.unused import check_used
+from aam.errors import Attempts, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,10 @@ class PretrainConfig:
     run: RunOptions
 
     def __post_init__(self) -> None:
-        check_batch(self.optim, self.memory)
+        attempt = Attempts()
+        attempt(lambda: check_batch(self.optim, self.memory))
+        attempt(lambda: check_used(self))
+        attempt.raise_if_any()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,28 +125,6 @@ class ForestConfig:
     def __post_init__(self) -> None:
         if self.study.metadata is None:
             raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckOptions(ColumnOptions):
-    """Check: what a run would be asked to predict."""
-
-    metadata_column: str | None = option(None, "Column of the sample sheet that would be predicted.")  # type: ignore[assignment]
-    batch_size: int | None = option(None, "Samples in a batch, for the estimate of memory.", at_least=1)
-    seed: int = option(42, "Seed of the split.", at_least=0, at_most=LARGEST_SEED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckConfig:
-    """Everything that `aam check` can be told."""
-
-    table: TableOptions
-    study: StudyOptions
-    check: CheckOptions
-    sampling: SamplingOptions
-    split: SplitOptions
-    model: ModelOptions
-    memory: MemoryOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from aam.config.check import CheckConfig
 from aam.config.commands import (
-    CheckConfig,
     DemoConfig,
     ForestConfig,
     InfoConfig,

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, TypeVar
 
-from aam.errors import ConfigError
+from aam.config.values import Column, choices, convert, describe_type, fits, shown
+from aam.errors import Attempts, ConfigError
 
 REQUIRED: Any = dataclasses.MISSING
+LONGEST_NAME = 40
 ConfigT = TypeVar("ConfigT")
 
 
@@ -56,16 +56,6 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-class Column(str):
-    """The name of one column. It may hold commas: a list of columns is given one by one."""
-
-    __slots__ = ()
-
-
-UNDIVIDED = (Path, Column)
-"""Types whose items are given one by one, since they may hold commas."""
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
     """A group of options; checks every field's type and limits when it is made."""
@@ -74,8 +64,8 @@ class Section:
         hints = type_hints(type(self))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not _fits(value, hints[field.name]):
-                raise ConfigError(f"{flag(field.name)} must be {describe_type(hints[field.name])}, got {value!r}")
+            if not fits(value, hints[field.name]):
+                raise ConfigError(f"{flag(field.name)} must be {describe_type(hints[field.name])}, got {shown(value)}")
             _check_limits(field, value, flag(field.name))
             if field.default is dataclasses.MISSING and value == ():
                 raise ConfigError(f"{flag(field.name)} is required")
@@ -102,7 +92,7 @@ def flag(name: str) -> str:
 
 def is_switch(hint: Any) -> bool:
     """Whether an option is turned on by its flag and off by its ``--no-`` form (it may also be left open)."""
-    return set(_choices(hint)) in ({bool}, {bool, type(None)})
+    return set(choices(hint)) in ({bool}, {bool, type(None)})
 
 
 def sections(config: type) -> dict[str, type[Section]]:
@@ -133,17 +123,19 @@ def from_flat(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     Raises
     ------
     ConfigError
-        For an unknown name (with the nearest known one), a value of the wrong type or out of its limits, or a
-        required option that is missing.
+        For unknown names (with the nearest known ones), values of the wrong type or out of their limits; or for
+        required options that are missing, and groups of options that do not go together.
     """
     found = read_values(config, values)
-    given: dict[str, dict[str, Any]] = {name: {} for name in sections(config)}
-    for section, field, _ in fields(config):
-        if field.name in found:
-            given[section][field.name] = found[field.name]
-        elif field.default is dataclasses.MISSING:
-            raise ConfigError(f"{flag(field.name)} is required")
-    return config(**{name: section(**given[name]) for name, section in sections(config).items()})
+    required = [field.name for _, field, _ in fields(config) if field.default is dataclasses.MISSING]
+    if missing := [flag(name) for name in required if name not in found]:
+        raise ConfigError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} required")
+    attempt, made = Attempts(), {}
+    for name, kind in sections(config).items():
+        own = {field.name: found[field.name] for field in dataclasses.fields(kind) if field.name in found}
+        made[name] = attempt(partial(kind, **own))
+    attempt.raise_if_any()
+    return config(**made)
 
 
 def read_values(config: type, values: Mapping[str, Any], spell: Callable[[str], str] = str) -> dict[str, Any]:
@@ -161,23 +153,30 @@ def read_values(config: type, values: Mapping[str, Any], spell: Callable[[str], 
     Raises
     ------
     ConfigError
-        For the first that is unknown, given under two names, of the wrong type or out of its limits.
+        For all that are unknown, given under two names, of the wrong type or out of their limits.
     """
     known = {field.name: (field, hint) for _, field, hint in fields(config)}
     aliases = {
         alias.replace("-", "_"): name for name, (field, _) in known.items() if (alias := field.metadata["alias"])
     }
     read: dict[str, Any] = {}
-    for key, value in values.items():
+
+    def take(key: str, value: Any) -> None:
         written = key.replace("-", "_")
         name = written if written in known else aliases.get(written, "")
         if not name:
-            raise ConfigError(f"unknown key {key}{suggest(written, list(known))}")
+            quoted = key if (written.isidentifier() or not key) and len(key) <= LONGEST_NAME else shown(key)
+            raise ConfigError(f"unknown key {quoted}{suggest(written, list(known))}")
         if name in read:
             raise ConfigError(f"{key} is another name of {spell(name)}, which is given as well")
         field, hint = known[name]
         read[name] = convert(value, hint, spell(name))
         _check_limits(field, read[name], spell(name))
+
+    attempt = Attempts()
+    for key, value in values.items():
+        attempt(partial(take, key, value))
+    attempt.raise_if_any()
     return read
 
 
@@ -190,83 +189,6 @@ def suggest(name: str, known: list[str]) -> str:
     """``"; did you mean lr?"`` where a known name is near, else nothing."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def convert(value: Any, hint: Any, name: str) -> Any:
-    """Convert a value from YAML, JSON or text to the type of its field."""
-    if _fits(value, hint) and not (isinstance(value, str) and _is_tuple(hint)):
-        return value
-    for choice in _choices(hint):
-        try:
-            converted = _convert_one(value, choice)
-        except (TypeError, ValueError, KeyError):
-            continue
-        if _fits(converted, hint):
-            return converted
-    raise ConfigError(f"{name} must be {describe_type(hint)}, got {value!r}")
-
-
-def describe_type(hint: Any) -> str:
-    """A type in words, as error messages and the reference page say it."""
-    if typing.get_origin(hint) is Literal:
-        return " or ".join(repr(v) for v in typing.get_args(hint))
-    if _is_tuple(hint):
-        numbers = {float: "a list of numbers", int: "a list of whole numbers"}
-        return {**numbers, Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
-    if typing.get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
-    return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
-
-
-def _convert_one(value: Any, kind: Any) -> Any:
-    if kind is type(None):
-        if value is None or value == "":
-            return None
-        raise ValueError
-    if _is_tuple(kind):
-        return _convert_list(value, typing.get_args(kind)[0])
-    if kind is bool:
-        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
-    if kind is int:
-        return value if isinstance(value, int) else int(str(value))
-    if kind not in (float, str, Path, Column) or value is None or isinstance(value, (bool, list, tuple, dict)):
-        raise ValueError
-    if kind is Path and (value == "" or "\0" in str(value)):
-        raise ValueError
-    converted = kind(value)
-    if kind is float and not math.isfinite(converted):
-        raise ValueError
-    return converted
-
-
-def _convert_list(value: Any, item: Any) -> tuple[Any, ...]:
-    """A list, or text: a path or a column is one item as it is, other text is split at its commas."""
-    if not isinstance(value, (list, tuple)):
-        value = [value] if item in UNDIVIDED else str(value).split(",") if value != "" else []
-    return tuple(_convert_one(v.strip() if isinstance(v, str) else v, item) for v in value)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _is_tuple(hint: Any) -> bool:
-    return typing.get_origin(hint) is tuple
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    for kind in _choices(hint):
-        if typing.get_origin(kind) is Literal:
-            fits = value in typing.get_args(kind)
-        elif _is_tuple(kind):
-            fits = isinstance(value, tuple) and all(_fits(v, typing.get_args(kind)[0]) for v in value)
-        elif kind in (int, float):
-            fits = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-        else:
-            fits = isinstance(value, kind)
-        if fits:
-            return True
-    return False
 
 
 def _check_limits(field: dataclasses.Field[Any], value: Any, name: str) -> None:
@@ -283,7 +205,14 @@ def _check_limits(field: dataclasses.Field[Any], value: Any, name: str) -> None:
         for words, held in holds.items():
             if not held:
                 limit = limits[words.replace(" ", "_")]
-                raise ConfigError(f"{name} must be {words} {limit:.10g}, got {number:.10g}")
+                raise ConfigError(f"{name} must be {words} {limit:.10g}, got {_number_words(number)}")
+
+
+def _number_words(number: float) -> str:
+    try:
+        return f"{number:.10g}"
+    except OverflowError:  # a whole number that no float holds
+        return "more digits than it can have"
 
 
 def _plain(value: Any) -> Any:

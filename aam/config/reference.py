@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aam.config.names import COMMANDS, Command
-from aam.config.option import UNDIVIDED, Column, Section, fields, flag, is_switch, sections
+from aam.config.option import Section, fields, flag, is_switch, sections
+from aam.config.values import UNDIVIDED, Column
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN", bool: ""}

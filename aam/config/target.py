@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aam.config.option import REQUIRED, Column, Section, flag, option
+from aam.config.option import REQUIRED, Section, flag, option
+from aam.config.values import Column
 from aam.errors import ConfigError
 
 Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax", "log-zscore", "quantile", "boxcox"]

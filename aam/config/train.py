@@ -20,7 +20,8 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
-from aam.errors import ConfigError
+from aam.config.unused import check_used
+from aam.errors import Attempts, ConfigError
 
 UNFROZEN_PARTS = ("encoder layers", "sample layers", "layers of the ASV encoder")
 """What gradual unfreezing lets learn beside the head, one after the other."""
@@ -129,14 +130,16 @@ class TrainConfig:
     run: RunOptions
 
     def __post_init__(self) -> None:
-        check_batch(self.optim, self.memory)
-        if self.study.metadata is None:
-            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
-        self._check_target()
-        self._check_covariates()
-        self._check_transfer()
-        self._check_folds()
-        self._check_processes()
+        attempt = Attempts()
+        attempt(lambda: check_batch(self.optim, self.memory))
+        attempt(lambda: check_used(self))
+        attempt(self._check_sheet)
+        attempt(self._check_target)
+        attempt(self._check_covariates)
+        attempt(self._check_transfer)
+        attempt(self._check_folds)
+        attempt(self._check_processes)
+        attempt.raise_if_any()
 
     def _check_processes(self) -> None:
         if self.distributed.fsdp and (self.transfer.freeze_base or self.transfer.gradual_unfreezing):
@@ -157,6 +160,10 @@ class TrainConfig:
         if target.normalize_by:
             return "zscore-category"
         return "minmax" if self.head.bounded_targets else "zscore"
+
+    def _check_sheet(self) -> None:
+        if self.study.metadata is None:
+            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
 
     def _check_target(self) -> None:
         target, head, loss = self.target, self.head, self.loss

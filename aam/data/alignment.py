@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from aam.data.metadata import Metadata
 from aam.data.rarefaction import resolve_depth
 from aam.data.study_checks import missing_tips_error, nothing_in_common, sample_weights
 from aam.data.table import Table
-from aam.errors import InputError
+from aam.errors import Attempts, InputError
 from aam.files.text import listed, shorten
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
@@ -116,20 +117,26 @@ class Alignment:
     def take_target(self, request: TargetRequest) -> None:
         """Keep the samples that have a value to predict in some of the columns, and take values and weights."""
         assert self.metadata is not None
-        present = np.zeros(len(self.table.sample_ids), dtype=bool)
+        present, attempt = np.zeros(len(self.table.sample_ids), dtype=bool), Attempts()
         for column in request.columns:
-            if request.classifier:
-                values = self.metadata.labels(column, request.missing)
-                present |= np.array([value != "" for value in values])
-            else:
-                values = self.metadata.numeric(column, request.missing)
-                present |= ~np.isnan(values)
-            self.targets[column] = values
+            attempt(partial(self._take_column, self.metadata, column, request, present))
+        attempt.raise_if_any()
+        if not present.any():
+            self.targets = {}
         names = " and ".join(f"'{shorten(column)}'" for column in request.columns)
         verb = "is" if len(request.columns) == 1 else "are"
         self._keep("Target", present, f"{names} {verb} missing", self.metadata.source)
         if request.weight_column is not None:
             self.weights = sample_weights(self.metadata, request.weight_column)
+
+    def _take_column(self, metadata: Metadata, column: str, request: TargetRequest, present: np.ndarray) -> None:
+        """Take the values of one column, and note in ``present`` which samples have one."""
+        if request.classifier:
+            self.targets[column] = metadata.labels(column, request.missing)
+            present |= self.targets[column] != ""
+        else:
+            self.targets[column] = metadata.numeric(column, request.missing)
+            present |= ~np.isnan(self.targets[column])
 
     def match_tree(self, tree: Tree, missing_tips: Literal["error", "drop"]) -> None:
         """Find the tip of each ASV, named by the ASV's id or else by its sequence."""
@@ -145,7 +152,7 @@ class Alignment:
     def rarefy(self, depth: int | Literal["auto", "none"]) -> None:
         """Settle the depth, and keep the samples that have as many reads."""
         reads = self._reads()
-        self.depth = resolve_depth(depth, reads)
+        self.depth = resolve_depth(depth, reads, self.table.sample_ids)
         if self.depth is not None:
             self._keep("Rarefaction", reads >= self.depth, f"fewer than {self.depth:,} reads")
 

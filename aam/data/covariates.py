@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from aam.config import CovariateOptions
 from aam.data.metadata import Metadata
-from aam.errors import InputError
+from aam.errors import Attempts, InputError
 from aam.files.text import listed, plural, shorten
 
 FEATURES_PER_NUMBER = 2
@@ -105,18 +106,26 @@ class CovariateSpec:
         Raises
         ------
         InputError
-            If a column is not in the sheet, tells samples apart not at all or one by one, is not numeric though it
-            should be, or does not lie within the next one of its hierarchy.
+            With all columns that are not in the sheet, tell samples apart not at all or one by one, are not numeric
+            though they should be, or do not lie within the next one of their hierarchy.
         """
         in_chains = [name for chain in options.hierarchies for name in chain]
         names = tuple(dict.fromkeys([*options.categorical_columns, *in_chains]))
-        labels = {name: metadata.labels(name)[train_rows] for name in names}
+        attempt = Attempts()
+        found = {name: attempt(partial(metadata.labels, name)) for name in names}
+        labels = {name: cells[train_rows] for name, cells in found.items() if cells is not None}
         for chain in options.hierarchies:
-            for child, parent in pairwise(chain):
-                _check_nested(metadata.source, (child, parent), labels[child], labels[parent])
+            for child, parent in pairwise(name for name in chain if name in labels):
+                attempt(partial(_check_nested, metadata.source, (child, parent), labels[child], labels[parent]))
+        levels = [
+            attempt(partial(_fit_levels, metadata.source, name, cells, name in in_chains))
+            for name, cells in labels.items()
+        ]
+        numbers = [attempt(partial(_fit_number, metadata, name, train_rows)) for name in options.numeric_columns]
+        attempt.raise_if_any()
         return cls(
-            tuple(_fit_levels(metadata.source, name, labels[name], name in in_chains) for name in names),
-            tuple(_fit_number(metadata, name, train_rows) for name in options.numeric_columns),
+            tuple(column for column in levels if column is not None),
+            tuple(column for column in numbers if column is not None),
             options.hierarchies,
         )
 

@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import difflib
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ ID_HEADERS = {"id", "sampleid", "sample id", "sample-id", "featureid", "feature 
 EXACT_ID_HEADERS = {"#SampleID", "#Sample ID", "#OTUID", "#OTU ID", "sample_name", "sample_id"}
 DIRECTIVE = "#q2:"
 MOST_SHOWN = 70
+BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # in a cell between quotes; no table could hold them
 
 Row = tuple[int, list[str]]
 
@@ -143,12 +145,12 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and stripped cells of each row that is not blank and no comment."""
+    """Line number and cells of each row that is not blank and no comment: stripped, with a space for a line break."""
     reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
     while True:
         line = reader.line_num + 1
         try:
-            cells = [cell.strip() for cell in next(reader)]
+            cells = [BREAKS.sub(" ", cell.strip()) for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:

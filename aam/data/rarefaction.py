@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from aam.errors import InputError
+from aam.files.text import shorten
 
 KEPT_SHARE = 0.95
 DEEPEST_AUTOMATIC = 5_000
@@ -73,15 +75,17 @@ def _draw(counts: np.ndarray, depth: int, rng: np.random.Generator) -> np.ndarra
     return counts - left
 
 
-def resolve_depth(depth: int | Literal["auto", "none"], reads: np.ndarray) -> int | None:
+def resolve_depth(
+    depth: int | Literal["auto", "none"], reads: np.ndarray, sample_ids: Sequence[str] | np.ndarray
+) -> int | None:
     """The number of reads to draw from each sample.
 
     Parameters
     ----------
     depth
         A number; ``none`` for all reads; ``auto`` for the depth that keeps 95% of the samples, 5,000 at most.
-    reads
-        Reads of each sample.
+    reads, sample_ids
+        Reads of each sample, and the samples' names for messages.
 
     Returns
     -------
@@ -98,8 +102,8 @@ def resolve_depth(depth: int | Literal["auto", "none"], reads: np.ndarray) -> in
     if depth == "auto":
         kept = math.ceil(KEPT_SHARE * len(reads))
         return int(min(np.sort(reads)[::-1][kept - 1], DEEPEST_AUTOMATIC))
-    largest = int(reads.max())
-    if depth > largest:
-        problem = f"no sample has {depth:,} reads (largest: {largest:,})"
+    largest = int(reads.argmax())
+    if depth > reads[largest]:
+        problem = f"no sample has {depth:,} reads (largest: {shorten(str(sample_ids[largest]))}, {reads[largest]:,})"
         raise InputError("rarefaction", problem, "lower --rarefy-depth, or none uses all reads")
     return depth

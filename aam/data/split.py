@@ -5,17 +5,16 @@ Every split is a function of the seed and the samples' ids, not of the table's o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aam.config import SplitOptions
+from aam.data.sample_lists import check_lists, read_lists
 from aam.data.targets import Kind
 from aam.errors import ConfigError, InputError
-from aam.files.text import listed, plural, read_ids, shorten
+from aam.files.text import listed, plural, shorten
 
 if TYPE_CHECKING:
     from aam.data.study import Study
@@ -139,9 +138,8 @@ def _by_column(column: str, study: Study) -> Split:
 
 
 def _by_lists(options: SplitOptions, study: Study) -> Split:
-    paths = (options.train_samples, options.val_samples, options.test_samples)
-    lists = [(path, read_ids(path)) for path in paths if path is not None]
-    _check_lists(lists, set(study.table_ids))
+    lists = read_lists(options)
+    check_lists(lists, set(study.table_ids))
     row_of = {sample_id: row for row, sample_id in enumerate(study.sample_ids)}
     rows = [np.array(sorted(row_of[i] for i in ids if i in row_of), dtype=np.int64) for _, ids in lists]
     used = sum(map(len, rows))
@@ -153,20 +151,6 @@ def _by_lists(options: SplitOptions, study: Study) -> Split:
         notes.append(f"not used, in none of the lists: {plural(len(study) - used, 'sample')}")
     train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))
     return Split(train, validation, test, tuple(notes))
-
-
-def _check_lists(lists: Sequence[tuple[Path, list[str]]], known: set[str]) -> None:
-    """Refuse samples that are not in the table, and those in two lists."""
-    part_of: dict[str, Path] = {}
-    for path, ids in lists:
-        if shared := [sample_id for sample_id in ids if sample_id in part_of]:
-            problem = f"{plural(len(shared), 'sample')} also in {part_of[shared[0]].name} (first: {shorten(shared[0])})"
-            raise InputError(path, problem, "each may be in one part")
-        if unknown := [sample_id for sample_id in ids if sample_id not in known]:
-            first = shorten(unknown[0])
-            problem = f"{len(unknown):,} of {plural(len(ids), 'sample')} not in the table (first: {first})"
-            raise InputError(path, problem, "take them out of the list")
-        part_of |= dict.fromkeys(ids, path)
 
 
 def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None, seed: int) -> Split:

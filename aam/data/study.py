@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aam.config import SamplingOptions, StudyOptions, TableOptions
-from aam.data.alignment import Alignment, FlowStep, TargetRequest, with_study_column
+from aam.data.alignment import Alignment, FlowStep, TargetRequest
 from aam.data.alphabet import PAD, encode
-from aam.data.distances import Distances, read_distances
-from aam.data.metadata import Metadata, read_metadata
+from aam.data.bring_together import Attempt, at_once, bring_together
+from aam.data.distances import Distances
+from aam.data.metadata import Metadata
 from aam.data.rarefaction import sample_key
 from aam.data.study_checks import check_distances_fit
 from aam.data.table import Table
-from aam.data.table_cache import read_cached_table
-from aam.data.taxonomy import Taxonomy, read_taxonomy
-from aam.errors import ConfigError, InputError
-from aam.phylogeny.tree import Tree, read_tree
-from aam.phylogeny.tree_cache import read_cached_tree
+from aam.data.taxonomy import Taxonomy
+from aam.errors import Attempts
+from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 
-__all__ = ["FlowStep", "Study", "TargetRequest", "load_study", "study_of_table", "study_problems"]
+__all__ = ["FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,12 +148,37 @@ def load_study(
     ConfigError
         For options that need a sample sheet where none is given.
     """
-    _check_options(study, target)
-    sources = {name: read() for name, read in _readers(table, study).items()}
-    alignment = Alignment(sources["table"], _table_name(table))
-    for step in _steps(alignment, sources, study, sampling, target):
-        step()
-    return _make_study(alignment, sources.get("taxonomy"), study.taxonomy_level)
+    found = bring_together(table, study, sampling, target, at_once)
+    assert found.alignment is not None
+    return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, at_once)
+
+
+def inspect_study(
+    table: TableOptions,
+    study: StudyOptions,
+    sampling: SamplingOptions | None,
+    target: TargetRequest | None,
+    attempt: Attempts,
+) -> tuple[Study | None, Metadata | None]:
+    """Read and align all inputs as :func:`load_study` does, and go on where something is wrong.
+
+    Parameters
+    ----------
+    table, study, sampling, target
+        As there.
+    attempt
+        Takes everything that is wrong.
+
+    Returns
+    -------
+    tuple
+        The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
+        be used, or the sample sheet is not one of its samples. And the sample sheet as it was read, or None.
+    """
+    found = bring_together(table, study, sampling, target, attempt)
+    if found.alignment is None:
+        return None, found.sheet
+    return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, attempt), found.sheet
 
 
 def study_of_table(table: Table, name: str) -> Study:
@@ -169,97 +193,19 @@ def study_of_table(table: Table, name: str) -> Study:
     """
     alignment = Alignment(table, name)
     alignment.finish()
-    return _make_study(alignment, None, 1)
+    return _make_study(alignment, None, 1, at_once)
 
 
-def study_problems(
-    table: TableOptions, study: StudyOptions, sampling: SamplingOptions | None, target: TargetRequest | None
-) -> list[str]:
-    """Everything that is wrong with the inputs: what :func:`load_study` would stop at, and what it would meet next."""
-    problems: list[str] = []
-
-    def attempt(action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except InputError as error:
-            problems.extend(error.problems)
-        except ConfigError as error:
-            problems.append(str(error))
-        return None
-
-    attempt(lambda: _check_options(study, target))
-    results = {name: attempt(read) for name, read in _readers(table, study).items()}
-    sources = {name: result for name, result in results.items() if result is not None}
-    if "table" in sources:
-        alignment = Alignment(sources["table"], _table_name(table))
-        for step in _steps(alignment, sources, study, sampling, target):
-            attempt(step)
-        if not problems:
-            attempt(lambda: _make_study(alignment, sources.get("taxonomy"), study.taxonomy_level))
-    return list(dict.fromkeys(problems))
-
-
-def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
-    if study.metadata is None and study.where is not None:
-        raise ConfigError("--where needs --metadata: it is a condition on the sample sheet")
-    if study.metadata is None and target is not None:
-        raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
-
-
-def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
-    """How to read each input that is given."""
-    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table)}
-    metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
-    if metadata is not None:
-        readers["metadata"] = lambda: read_metadata(metadata)
-    if tree is not None:
-        read = read_cached_tree if table.cache else read_tree
-        readers["tree"] = lambda: read(tree, study.root)
-    if distances is not None:
-        readers["distances"] = lambda: read_distances(distances, study.distance_ids)
-    if taxonomy is not None:
-        readers["taxonomy"] = lambda: read_taxonomy(taxonomy)
-    return readers
-
-
-def _steps(
-    alignment: Alignment,
-    sources: Mapping[str, Any],
-    study: StudyOptions,
-    sampling: SamplingOptions | None,
-    target: TargetRequest | None,
-) -> Iterator[Callable[[], None]]:
-    """The steps of the alignment that these inputs allow, in order."""
-    metadata, note = with_study_column(sources.get("metadata"), alignment.table, study.study_column)
-    alignment.notes.extend([note] if note else [])
-    if metadata is not None and "metadata" in sources:
-        yield lambda: alignment.match_metadata(metadata)
-        where = study.where
-        if where is not None:
-            yield lambda: alignment.match_condition(metadata, where)
-        if target is not None and alignment.metadata is not None:
-            yield lambda: alignment.take_target(target)
-    else:
-        alignment.metadata = metadata
-    if "tree" in sources:
-        yield lambda: alignment.match_tree(sources["tree"], study.missing_tips)
-    if sampling is not None:
-        yield lambda: alignment.rarefy(sampling.rarefy_depth)
-    yield alignment.finish
-    if "distances" in sources:
-        yield lambda: alignment.match_distances(sources["distances"])
-
-
-def _make_study(alignment: Alignment, taxonomy: Taxonomy | None, taxonomy_level: int) -> Study:
-    table = alignment.table
+def _make_study(alignment: Alignment, taxonomy: Taxonomy | None, taxonomy_level: int, attempt: Attempt) -> Study:
+    table, distances = alignment.table, alignment.distances
     tokens = encode(list(table.sequences))
     tree, phylogeny = alignment.phylogeny()
-    if alignment.distances is not None and phylogeny is not None:
-        check_distances_fit(alignment.distances, table.counts, phylogeny)
-    labels: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
+    if distances is not None and phylogeny is not None:
+        attempt(lambda: check_distances_fit(distances, table.counts, phylogeny))
+    labelled = None
     if taxonomy is not None:
-        labels, classes = taxonomy.labels(table.asv_ids, table.sequences, taxonomy_level)
+        labelled = attempt(lambda: taxonomy.labels(table.asv_ids, table.sequences, taxonomy_level))
+    labels, classes = labelled or (None, ())
     return Study(
         table=table,
         tokens=tokens,
@@ -278,8 +224,3 @@ def _make_study(alignment: Alignment, taxonomy: Taxonomy | None, taxonomy_level:
         flow=tuple(alignment.flow),
         notes=tuple(alignment.notes),
     )
-
-
-def _table_name(table: TableOptions) -> str:
-    first = table.table[0].name
-    return first if len(table.table) == 1 else f"{first} and {len(table.table) - 1} more"

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from aam.data.biom_text import read_json_table, read_tsv_table
 from aam.data.hdf5 import SIGNATURE
 from aam.data.raw_table import RawTable
 from aam.data.sequences import FEWEST_BASES, finish, is_dna, read_sequences, resolve, upper_case
-from aam.errors import InputError
+from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_member
 from aam.files.text import decode_text, first_bytes, listed, plural, read_bytes, shorten
 
@@ -79,10 +80,16 @@ def read_table(options: TableOptions) -> Table:
     Raises
     ------
     InputError
-        If a file cannot be used (the format is found by its content), or a sample is in two of them.
+        With each file that cannot be used (the format is found by its content); or if a sample is in two of them.
     """
-    known = read_sequences(options.sequences) if options.sequences else {}
-    parts = [_prepare(read_raw_table(path), known, options) for path in options.table]
+    attempt = Attempts()
+    known = attempt(lambda: read_sequences(options.sequences)) if options.sequences else {}
+    raw = [attempt(partial(read_raw_table, path)) for path in options.table]
+    attempt.raise_if_any()
+    assert known is not None
+    prepared = [attempt(partial(_prepare, table, known, options)) for table in raw if table is not None]
+    attempt.raise_if_any()
+    parts = [part for part in prepared if part is not None]
     _check_samples_differ(parts)
     return _merge(parts, study_names(options.table))
 

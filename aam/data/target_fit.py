@@ -6,12 +6,13 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from aam.data.targets import Targets, TargetSpec, level_codes
 from aam.data.transforms import domain_problem, fit_parameters, fit_shift_and_scale, forward
-from aam.errors import InputError
+from aam.errors import Attempts, InputError
 from aam.files.text import listed, plural, shorten
 
 # Of a level, as a share of all samples' spread: less is the rounding of one value.
@@ -75,7 +76,13 @@ def fit_targets(
     """
     if rules.classifier:
         return Targets(specs=(_fit_classes(rules, values[rules.columns[0]], train_rows, source),))
-    specs = tuple(_fit_number(rules.transform, column, values[column], train_rows, source) for column in rules.columns)
+    attempt = Attempts()
+    fitted = [
+        attempt(partial(_fit_number, rules.transform, column, values[column], train_rows, source))
+        for column in rules.columns
+    ]
+    attempt.raise_if_any()
+    specs = tuple(spec for spec in fitted if spec is not None)
     if level_of_N is None or not rules.normalize_by:
         return Targets(specs=specs)
     levels = tuple(sorted({str(level_of_N[row]) for row in train_rows} - {""}))

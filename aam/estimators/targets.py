@@ -164,7 +164,7 @@ def training_study(study: Study, answers: Answers, rarefy_depth: Any) -> Study:
     kept = np.ones(len(study), dtype=bool) if answers.weight_N is None else answers.weight_N > 0
     if answers.targets:
         kept &= np.any([_is_there(values) for values in answers.targets.values()], axis=0)
-    depth = resolve_depth(rarefy_depth, reads[kept]) if kept.any() else None
+    depth = resolve_depth(rarefy_depth, reads[kept], study.sample_ids[kept]) if kept.any() else None
     if depth is not None:
         kept &= reads >= depth
     rows = np.flatnonzero(kept)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions, SamplingOptions
-from aam.config.option import Section, convert, type_hints
+from aam.config.option import Section, type_hints
+from aam.config.values import convert
 from aam.data.covariates import CovariateSpec
 from aam.data.intervals import Calibration
 from aam.data.targets import Targets

@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 
 from aam.errors import CheckpointError
 from aam.files.atomic import atomic_write, write_json, write_text
+from aam.files.text import shorten
 from aam.models.description import ModelDescription, build_model, model_card
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -118,7 +119,7 @@ def _filled(model: SequenceEncoder | SequencePredictor, state: State, weights: P
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{weights}: the weights do not fit the description ({first})") from None
+        raise CheckpointError(f"{weights}: the weights do not fit the description ({shorten(first, 100)})") from None
     return model
 
 

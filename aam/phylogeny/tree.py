@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from aam.errors import Problems
-from aam.files.archive import read_content
+from aam.errors import InputError, Problems
+from aam.files.archive import archive_type, is_archive, read_content
 from aam.files.text import decode_text, plural, shorten
 from aam.phylogeny.newick import Nodes, parse_newick
 from aam.phylogeny.restructure import keep_tips, root_at_midpoint
@@ -89,6 +89,8 @@ def read_tree(path: str | os.PathLike[str], root: Literal["given", "midpoint"] =
     """
     types = (ROOTED,) if root == "given" else (ROOTED, UNROOTED)
     source = os.fspath(path)
+    if root == "given" and is_archive(path) and archive_type(path) == UNROOTED:
+        raise InputError(source, f"holds {UNROOTED}: the tree is not rooted", "--root midpoint roots it")
     nodes = parse_newick(decode_text(read_content(path, types, (".nwk",)), path), source)
     # What is above the root lies between no two tips.
     nodes.length[-1] = 0.0

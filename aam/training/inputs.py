@@ -14,7 +14,7 @@ from aam.data.split import Split, make_split, sample_groups
 from aam.data.study import Study, TargetRequest, load_study
 from aam.data.target_fit import TargetRules, fit_targets
 from aam.data.targets import Kind, Targets, joint_levels
-from aam.errors import InputError
+from aam.errors import Attempts, InputError, Problems
 from aam.files.run_log import say
 from aam.files.text import listed, plural, shorten
 from aam.training.measurable import check_measurable
@@ -99,43 +99,54 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     Raises
     ------
     InputError
-        If the training samples cannot teach a target, a covariate or the weights, or the best model cannot be chosen by
-        the validation samples.
+        With all that keeps the training samples from teaching a target, a covariate or the weights, or the validation
+        samples from choosing the best model.
     """
     if isinstance(config, PretrainConfig):
         return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64))
-    sheet = study.metadata
+    sheet, attempt = study.metadata, Attempts()
     assert sheet is not None
-    rules = target_rules(config)
-    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
-    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
-    _check_activation(config, targets, study, sheet.source)
-    check_measurable(config, targets, study, split.validation)
-    spec = covariates = None
+    groups = attempt(lambda: sample_groups(config.split, study))
+    targets = attempt(lambda: _fit_targets(config, study, split, sheet))
+    spec = None
     if config.covariates.columns:
-        spec = CovariateSpec.fit(config.covariates, sheet, split.train)
-        covariates = spec.encode(sheet)
+        spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
+    weight_N = attempt(lambda: _weights(config, study, sheet, split.train))
+    attempt.raise_if_any()
+    assert targets is not None
     return Inputs(
         study=study,
         split=split,
-        groups=sample_groups(config.split, study),
+        groups=groups,
         targets=targets,
         level_N=targets.level_codes(sheet),
         covariate_spec=spec,
-        covariates=covariates,
-        weight_N=_weights(config, study, sheet, split.train),
+        covariates=None if spec is None else spec.encode(sheet),
+        weight_N=weight_N,
     )
+
+
+def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadata) -> Targets:
+    """The targets, which the head can reach and whose metric the validation samples can measure."""
+    rules, attempt = target_rules(config), Attempts()
+    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
+    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
+    attempt(lambda: _check_activation(config, targets, study, sheet.source))
+    attempt(lambda: check_measurable(config, targets, study, split.validation))
+    attempt.raise_if_any()
+    return targets
 
 
 def _check_activation(config: TrainConfig, targets: Targets, study: Study, source: str) -> None:
     """Refuse a head whose predictions cannot reach the targets."""
-    activation = config.head.output_activation
+    activation, problems = config.head.output_activation, Problems(source)
     for column in targets.columns if activation != "none" else ():
         values = study.targets[column]
         below = int((values < 0).sum())
         if below:
             problem = f"column '{shorten(column)}': {plural(below, 'value')} below 0 (smallest {np.nanmin(values):g})"
-            raise InputError(source, problem, f"--output-activation {activation} cannot reach them: leave it out")
+            problems.add(problem, f"--output-activation {activation} cannot reach them: leave it out")
+    problems.raise_if_any()
 
 
 def target_request(config: TrainConfig) -> TargetRequest:

@@ -7,7 +7,7 @@ import numpy as np
 from aam.config import TrainConfig
 from aam.data.study import Study
 from aam.data.targets import Targets, metric_endings
-from aam.errors import InputError
+from aam.errors import Problems
 from aam.files.text import plural, shorten
 from aam.training.metric_names import default_metric
 
@@ -33,21 +33,21 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
     Raises
     ------
     InputError
-        Naming the first column that has too few values.
+        With each column that has too few values.
     """
     metric = config.optim.best_metric or default_metric(config)
+    problems = Problems(study.metadata.source if study.metadata is not None else "split")
     for column, ending in zip(targets.columns, metric_endings(targets.columns), strict=True):
         needed = _values_needed(metric, ending)
         found = _different(study.targets[column][validation_rows])
         if found < needed:
             have = "one value" if found else "no value"
             problem = f"column '{shorten(column)}' has {have} in {plural(len(validation_rows), 'validation sample')}"
-            source = study.metadata.source if study.metadata is not None else "split"
-            raise InputError(
-                source,
+            problems.add(
                 f"{problem}: {metric} cannot be measured",
                 "more of them are needed: --validation-size, or another --best-metric",
             )
+    problems.raise_if_any()
 
 
 def _values_needed(metric: str, ending: str) -> int:

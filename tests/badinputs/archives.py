@@ -154,14 +154,14 @@ def _(folder: Path) -> Read:
     return archive(folder, qza_members(KIND, content[f"{UUID}/data/feature-table.biom"][:5000]))
 
 
-@odd("no checksums, as before version 5, folders, and other files")
+@odd("Z4 no checksums, as before version 5, folders, and other files")
 def _(folder: Path) -> Read:
     content = members(folder)
     del content[f"{UUID}/checksums.md5"]
     return archive(folder, {**content, f"{UUID}/data/": b"", f"{UUID}/provenance/x.biom": b"x"})
 
 
-@odd("a quoted type with properties")
+@odd("Z3 a quoted type with properties")
 def _(folder: Path) -> Read:
     content = members(folder)
     kind = f"type: \"{KIND} % Properties('x')\"\nuuid: x\n".encode()

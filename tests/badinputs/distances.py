@@ -197,18 +197,30 @@ def _(folder: Path) -> Read:
     return lambda: read_distances(folder / "u.h5")
 
 
-@odd("text with commas, and a comment")
+@odd("D4 another order, and more samples than needed")
+def _(folder: Path) -> Read:
+    read = written(folder, VALUES)
+
+    def act() -> object:
+        found = select(read(), ["s3", "s1"])
+        assert found.values.tolist() == [[0, 0.25], [0.25, 0]]
+        return found
+
+    return act
+
+
+@odd("D7 text with commas, and a comment")
 def _(folder: Path) -> Read:
     read = written(folder, VALUES)
     (folder / "u.tsv").write_text("# made by hand\n" + (folder / "u.tsv").read_text().replace("\t", ","))
     return read
 
 
-@odd("differences of rounding")
+@odd("D1 differences of rounding")
 def _(folder: Path) -> Read:
     return with_values(folder, {(0, 1): 0.5 + 1e-7, (2, 2): 1e-8, (1, 2): 1 + 1e-7}, bounded=True)
 
 
-@odd("float64, Fortran order and integers")
+@odd("D7 float64, Fortran order and integers")
 def _(folder: Path) -> Read:
     return array(folder, np.asfortranarray(np.ceil(VALUES).astype(np.int64)))

@@ -6,6 +6,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from aam.data.metadata import Metadata, read_metadata
 from tests.badinputs.cases import Read, bad, odd
 
@@ -248,7 +250,44 @@ def _(folder: Path) -> Read:
     return sheet(folder, 'sample-id\tnote\n=cmd()\t"a ""b""\nc"\ns2\t5" pipe\n')
 
 
-@odd("no columns but the ids")
+def columns(folder: Path, content: str, ids: list[str], **expected: list[str]) -> Read:
+    """What reads a sheet, and fails if ids or cells are others."""
+
+    def look(found: Metadata) -> Metadata:
+        assert list(found.sample_ids) == ids
+        assert {name: list(found.columns[name]) for name in expected} == expected
+        return found
+
+    return sheet(folder, content, look)
+
+
+@odd("T8 ids and cells stay as they are written")
+def _(folder: Path) -> Read:
+    ids = ["0012", "1E5", "10.10", "10.1", "NA", "True", "1e400", "-0"]
+    rows = "".join(f"{sample_id}\t{sample_id}\n" for sample_id in ids)
+    return columns(folder, f"sample-id\tcopy\n{rows}", ids, copy=ids)
+
+
+@odd("T14 words for a missing value")
+def _(folder: Path) -> Read:
+    words = ["", "NA", "n/a", "NaN", "Not Collected", "not applicable", "missing: lab stock", "#N/A", "null"]
+    rows = "".join(f"s{number}\t{word}\n" for number, word in enumerate(words))
+
+    def look(found: Metadata) -> Metadata:
+        assert np.isnan(found.numeric("age")).tolist() == [True] * len(words) + [False]
+        assert list(found.labels("age")) == [""] * len(words) + ["7"]
+        return found
+
+    return sheet(folder, f"sample-id\tage\n{rows}s99\t7\n", look)
+
+
+@odd("T19 tabs and line breaks in cells become spaces")
+def _(folder: Path) -> Read:
+    content = 'sample-id\tnote\ns1\t"a\n\nb\tc"\ns2\t"\u2028x\u2029y\u0085z"\n'
+    return columns(folder, content, ["s1", "s2"], note=["a b c", "x y z"])
+
+
+@odd("T5 no columns but the ids")
 def _(folder: Path) -> Read:
     return sheet(folder, "id\ns1\n")
 

@@ -289,6 +289,16 @@ def _(folder: Path) -> Read:
     return with_asvs(folder, [ASVS[0], "ACGT--ACGTACGT"])
 
 
+@bad("B16 dots", "t.biom: ASV id 1 has '.': aligned sequences are not accepted; give the ASVs without gaps")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["ACGTACGTACGT....", *ASVS])
+
+
+@bad("B16 space", "t.biom: ASV id 1 has ' ': aligned sequences are not accepted; give the ASVs without gaps")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["ACGTAC GTACGT", *ASVS])
+
+
 @bad("B16 FASTA header", "t.biom: ASV id 1 has '>': aligned sequences are not accepted; give the ASVs without gaps")
 def _(folder: Path) -> Read:
     return with_asvs(folder, [">ACGTACGTACGT"])
@@ -312,6 +322,11 @@ def _(folder: Path) -> Read:
 @bad("B20 tab", "t.biom: sample id 2 ('s?2') has a tab, line break or other control character")
 def _(folder: Path) -> Read:
     return table(folder, samples=["s1", "s\t2"])
+
+
+@bad("B20 line break", "t.biom: ASV id 1 ('ACGTACGTACGT?x') has a tab, line break or other control character")
+def _(folder: Path) -> Read:
+    return with_asvs(folder, ["ACGTACGTACGT\nx", *ASVS])
 
 
 @bad("B20 long id", "t.biom: ASV id 1 ('AAAAAAAAAAAAAAAAAAAAA...') is 1,000,000 characters long (10,000 at most)")
@@ -439,6 +454,41 @@ def with_fasta(folder: Path, content: str) -> Read:
     return with_asvs(folder, HASHES, sequences=(folder / "s.fasta",))
 
 
+def noted(read: Read, *notes: str) -> Read:
+    """What reads a table, and fails if it says something else."""
+
+    def act() -> object:
+        found = read()
+        assert found.notes == notes, found.notes  # type: ignore[attr-defined]
+        return found
+
+    return act
+
+
+@odd("B7 samples without reads are left out")
+def _(folder: Path) -> Read:
+    read = table(folder, [[1, 2, 0], [0, 0, 0], [0, 0, 0]], samples=["s1", "s4", "s9"])
+    return noted(read, "t.biom: 2 samples have no reads and are left out: s4, s9")
+
+
+@odd("B14 lower case and U")
+def _(folder: Path) -> Read:
+    read = with_asvs(folder, ["acgtacgtacgu", *ASVS[1:]])
+    return noted(read, "t.biom: 1 ASV in lower case or with U, read as upper case and T")
+
+
+@odd("B15 a few ambiguous letters are N")
+def _(folder: Path) -> Read:
+    read = with_asvs(folder, ["ACGTA" * 8 + "R", *ASVS])
+    return noted(read, "t.biom: 1 ASV with ambiguous bases (1 in all), read as N")
+
+
+@odd("B18 cut to length, and summed")
+def _(folder: Path) -> Read:
+    read = with_asvs(folder, ["ACGTACGTACGA", "ACGTACGTACGC", *ASVS[1:]], trim_length=11)
+    return noted(read, "t.biom: 1 ASV summed with others of the same sequence")
+
+
 @odd("B17 mixed lengths")
 def _(folder: Path) -> Read:
     return with_asvs(folder, [*ASVS, "ACGTA" * 30])
@@ -449,24 +499,24 @@ def _(folder: Path) -> Read:
     return with_asvs(folder, ASVS, max_bp=12)
 
 
-@odd("TSV with a BOM, CRLF, other comments and a taxonomy")
+@odd("B2 TSV with a BOM, CRLF, other comments and a taxonomy")
 def _(folder: Path) -> Read:
     lines = ["# made by hand", "Feature ID\ts1\tTaxonomy", f"{ASVS[0]}\t3\tk__Bacteria; p__x", "", f"{ASVS[1]}\t0.0\t"]
     return text(folder, b"\xef\xbb\xbf" + "\r\n".join(lines).encode(), "t.tsv")
 
 
-@odd("ids with spaces, quotes, unicode and formulas")
+@odd("B20 ids with spaces, quotes, unicode and formulas")
 def _(folder: Path) -> Read:
     samples = ["=cmd()", "Bäckerei 7"]
     return reading(write_tsv(folder / "t.tsv", COUNTS, samples, ASVS))
 
 
-@odd("barcodes as sample ids")
+@odd("B21 barcodes as sample ids")
 def _(folder: Path) -> Read:
     return table(folder, samples=["ACGTACGTACGT", "CCGTACGTACGT"])
 
 
-@odd("unsorted indices and stored zeros")
+@odd("B5 unsorted indices and stored zeros")
 def _(folder: Path) -> Read:
     path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
     with h5py.File(path, "r+") as file:
@@ -475,7 +525,7 @@ def _(folder: Path) -> Read:
     return reading(path)
 
 
-@odd("big-endian and unsigned types, ids of fixed length, no declared shape")
+@odd("B4 big-endian and unsigned types, ids of fixed length, no declared shape")
 def _(folder: Path) -> Read:
     read = changed(folder, "sample/matrix/data", np.array([1, 2, 3, 4], dtype=">u2"))
     with h5py.File(folder / "t.biom", "r+") as file:
@@ -484,7 +534,7 @@ def _(folder: Path) -> Read:
     return read
 
 
-@odd("FASTA in lines of 60 with blank lines and a > in a description")
+@odd("S1 FASTA in lines of 60 with blank lines and a > in a description")
 def _(folder: Path) -> Read:
     first, second = "ACGTA" * 30, "CCGTA" * 30
     lines = f"\n\n>{HASHES[0]} a > b\r\n{first[:60]}\r\n{first[60:]}\r\n\r\n>{HASHES[1]}\r\n{second}"

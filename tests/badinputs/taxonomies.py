@@ -65,6 +65,6 @@ def _(folder: Path) -> Read:
     return labels(folder, 6)
 
 
-@odd("a header in other words, a comment and a repeated line")
+@odd("X1 a header in other words, a comment and a repeated line")
 def _(folder: Path) -> Read:
     return taxonomy(folder, "#OTU ID\ttaxonomy\n# x\na\td__Bacteria\na\td__Bacteria\n")

@@ -148,7 +148,7 @@ def _(folder: Path) -> Read:
     return tree(folder, "(A:1,B:1,(C:1,D:1):1);")
 
 
-@bad("P7 unrooted archive", "t.qza: holds Phylogeny[Unrooted], a Phylogeny[Rooted] is needed")
+@bad("P7 unrooted archive", "t.qza: holds Phylogeny[Unrooted]: the tree is not rooted; --root midpoint roots it")
 def _(folder: Path) -> Read:
     write_qza(folder / "t.qza", "Phylogeny[Unrooted]", b"(A:1,B:1,C:1);", "tree.nwk")
     return lambda: read_tree(folder / "t.qza")
@@ -183,6 +183,18 @@ def named(read: Read, names: set[str]) -> Read:
         return found
 
     return act
+
+
+@odd("P7 an unrooted archive, to be rooted")
+def _(folder: Path) -> Read:
+    write_qza(folder / "t.qza", "Phylogeny[Unrooted]", b"(A:1,B:1,C:1);", "tree.nwk")
+    return lambda: read_tree(folder / "t.qza", "midpoint")
+
+
+@bad("P7 another archive", "t.qza: holds DistanceMatrix, a Phylogeny[Rooted] is needed")
+def _(folder: Path) -> Read:
+    write_qza(folder / "t.qza", "DistanceMatrix", b"x")
+    return lambda: read_tree(folder / "t.qza")
 
 
 @odd("P7 an unrooted tree, to be rooted")

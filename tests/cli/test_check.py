@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config.commands import SimulateOptions
 from aam.data.simulate import simulate_study
+from tests.data.study_files import write_sheet, write_study
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +96,151 @@ def test_every_problem_is_listed(study: Path, tmp_path: Path, capsys: pytest.Cap
     assert any("tree.nwk" in line and "negative" in line for line in lines)
 
 
+def problems(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that `aam check` ends with."""
+    assert main(["check", *words]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    lines = [line.removeprefix("error: ") for line in output.err.splitlines()]
+    assert all(len(line) < 200 for line in lines)
+    return lines
+
+
+def test_eight_files_and_options_that_are_wrong_are_eight_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "t.tsv": ("--table", "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\n"),
+        "s.fasta": ("--sequences", "ACGT"),
+        "t.nwk": ("--tree", "((A:-1,B:1):1,C:1);"),
+        "u.tsv": ("--distances", "\ts1\ts2\ns1\t0\t0.5\ns2\t0.4\t0\n"),
+        "m.tsv": ("--metadata", "sample-id\tage\ns1\t1\ns1\t2\n"),
+        "x.tsv": ("--taxonomy", "a\td__Bacteria\n"),
+        "a.txt": ("--train-samples", "s1\ns1\n"),
+        "b.txt": ("--val-samples", "s2\n"),
+    }
+    words = ["--metadata-column", "age", "--momentum", "0.5"]
+    for name, (option, content) in files.items():
+        (tmp_path / name).write_text(content)
+        words += [option, name]
+    assert problems(words, capsys) == [
+        "--momentum needs --optimizer sgd: leave it out",
+        "s.fasta: not FASTA (starts with 'ACGT'); sequences start with a '>' line",
+        "t.tsv: line 2 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample",
+        "m.tsv: duplicate sample id 's1' (lines 2 and 3); each may be there once",
+        "t.nwk: 1 branch is negative (smallest -1); set them to 0, or make the tree with a method that has none",
+        "u.tsv: not symmetric (s1,s2: 0.5 and 0.4); are these distances?",
+        "x.tsv: not a taxonomy (no header with 'Feature ID' and 'Taxon'; starts with 'a?d__Bacteri'); "
+        "tabs are needed between the columns",
+        "a.txt: duplicate id 's1' (2 times); each may be there once",
+    ]
+
+
+def test_sound_files_that_do_not_go_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path)
+    ids = [f"s{i:02d}" for i in range(12)]
+    place = np.random.default_rng(1).random(12)
+    rows = [[name, *map(str, row)] for name, row in zip(ids, np.abs(place[:, None] - place), strict=True)]
+    write_sheet(tmp_path / "u.tsv", ["", *ids], rows)
+    (tmp_path / "a.txt").write_text("\n".join(ids[:8]))
+    (tmp_path / "b.txt").write_text("\n".join([*ids[8:], "nobody"]))
+    (tmp_path / "x.tsv").write_text("Feature ID\tTaxon\nb\td__Bacteria\n")
+    files = ["--table", "table.tsv", "--metadata", "metadata.tsv", "--tree", "tree.nwk", "--distances", "u.tsv"]
+    more = ["--taxonomy", "x.tsv", "--train-samples", "a.txt", "--val-samples", "b.txt", "--rarefy-depth", "100000"]
+    columns = ["--metadata-column", "age", "--metadata-column", "site", "--categorical-columns", "weight,gone"]
+    found = problems([*files, *more, *columns, "--scheduler-eta-min", "1", "--numeric-columns", "subject"], capsys)
+    expected = [
+        "column 'site' is not numeric",
+        "no sample has 100,000 reads",
+        "u.tsv: disagrees with the tree",
+        "x.tsv: none of 20 ASVs is in it",
+        "no column 'gone'",
+        "b.txt: 1 of 5 samples not in the table (first: nobody)",
+        "column 'weight' has one level ('1.5')",
+        "column 'subject' is not numeric",
+        "--scheduler-eta-min 1 is above --lr 0.0003",
+    ]
+    for words in expected:
+        assert sum(words in line for line in found) == 1, (words, found)
+    assert len(found) == len(expected)
+
+
+def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.yaml").write_text("lrr: 1\nepochs: ten\ntest_size: 1.5\n")
+    assert problems(["--config", str(tmp_path / "run.yaml")], capsys) == [
+        "run.yaml: unknown key lrr; did you mean lr?",
+        "run.yaml: epochs must be int, got 'ten'",
+        "run.yaml: test_size must be below 1, got 1.5",
+    ]
+    many = ["--test-size", "0.5", "--validation-size", "0.5", "--embedding-dim", "30", "--quantiles", "0.5"]
+    assert len(problems(["--table", "t", *many], capsys)) == 3
+
+
+def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ["--categorical-columns", "group", "--metadata-column", "gradient_true", "--ensemble", "2", "--cv", "3"]
+    assert main(with_target(study, *told, "--group-column", "subject")) == 0
+    said = capsys.readouterr().out
+    for expected in (
+        "learn 'gradient', a number",
+        "learn 'gradient_true', a number",
+        "hold each sample out once in 3 folds, and train a model for each",
+        "train 2 models and average them",
+        "be told group: 3 levels (group_1, group_2, group_3)",
+    ):
+        assert expected in said
+    command = shlex.split(said.splitlines()[-1])
+    config = parse("train", command[2:]).config
+    assert config.target.metadata_column == ("gradient", "gradient_true")
+    assert (config.evaluation.cv, config.evaluation.ensemble) == (3, 2)
+    assert config.covariates.categorical_columns == ("group",)
+
+
+@pytest.mark.parametrize("command", ["train", "pretrain"])
+def test_the_configuration_of_a_run(
+    study: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = with_target(study)[1:] if command == "train" else words_of_table(study)
+    assert main([command, *words, "--output-dir", "mine", "--print-config"]) == 0
+    (tmp_path / "run.yaml").write_text(capsys.readouterr().out)
+    assert main(["check", "--config", str(tmp_path / "run.yaml")]) == 0
+    last = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert last[:2] == ["aam", command]
+    assert str(parse(command, last[2:]).config.run.output_dir) == "mine"
+
+
+def words_of_table(study: Path) -> list[str]:
+    return words(study)[1:]
+
+
+def test_a_pretrained_encoder_that_is_none(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = problems([*with_target(study)[1:], "--pretrained-encoder", "none", "--numeric-columns", "ph"], capsys)
+    assert found[0].startswith("none: no model found")
+    assert "no column 'ph'" in found[1]
+    assert len(found) == 2
+
+
+def test_what_has_begun_is_not_checked(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems([*words_of_table(study), "--resume-from", "run"], capsys) == [
+        "--resume-from continues a run whose inputs were checked when it began: leave it out"
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
         (["--group-column", "batch"], "column 'batch' has 1 group"),
         (["--group-column", "nothing"], "no column 'nothing'"),
         (["--classifier"], "1 sample"),
+        (["--cv", "30", "--group-column", "subject"], "30 folds"),
+        (["--encoder-type", "taxonomy"], "--encoder-type taxonomy needs --taxonomy"),
+        (["--best-metric", "auroc"], "--best-metric auroc is not measured in this run"),
+        (["--numeric-columns", "group"], "column 'group' is not numeric"),
+        (["--sample-weight-column", "batch"], "column 'batch' is not numeric"),
+        (["--categorical-loss-weights", '{"x": 2}', "--categorical-columns", "group"], "has no level 'x'"),
     ],
 )
 def test_what_only_a_run_would_meet(
@@ -114,10 +255,11 @@ def test_a_target_needs_a_sample_sheet(study: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "error: --metadata is required: the sample sheet holds the column to predict\n"
 
 
-def test_it_starts_without_torch(study: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--categorical-columns", "group", "--cv", "3", "--group-column", "subject"]])
+def test_it_starts_without_torch(study: Path, more: list[str]) -> None:
     heavy = ("torch", "lightning", "sklearn", "pandas", "skbio", "biom", "matplotlib")
     code = (
-        f"import sys\nfrom aam.cli.main import main\nassert main({with_target(study)!r}) == 0\n"
+        f"import sys\nfrom aam.cli.main import main\nassert main({with_target(study, *more)!r}) == 0\n"
         f"print([m for m in {heavy!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -74,7 +74,7 @@ def test_every_command_has_its_module(command: str) -> None:
         (["train", "--epochs", "ten"], "--epochs must be int, got 'ten'"),
         (["train", "--device", "gpu"], "--device must be 'auto' or 'cpu' or 'cuda', got 'gpu'"),
         (["train", "--lr", "0"], "--lr must be above 0, got 0"),
-        (["train", "--table", "t.biom"], "is required"),
+        (["train", "--table", "t.biom"], "--metadata-column, --output-dir are required"),
         ([*TRAIN, "--class-weights", "balanced"], "--class-weights needs --classifier"),
         (["info"], "--path is required"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from aam import config
+from aam.config import CheckConfig
 from aam.config.names import COMMANDS
 from aam.config.option import fields
 
@@ -13,7 +14,7 @@ def test_every_configuration_is_a_commands() -> None:
 def test_commands_that_resume_have_the_option() -> None:
     for command in COMMANDS.values():
         names = {field.name for _, field, _ in fields(command.config)}
-        assert command.can_resume == ("resume_from" in names)
+        assert command.can_resume == ("resume_from" in names and command.config is not CheckConfig)
 
 
 def test_positional_options_exist() -> None:

@@ -87,16 +87,17 @@ def test_more_reads_than_numpy_takes() -> None:
 )
 def test_automatic_depth(reads: np.ndarray, depth: int) -> None:
     shuffled = np.random.default_rng(0).permutation(reads)
-    assert resolve_depth("auto", shuffled) == depth
+    assert resolve_depth("auto", shuffled, range(len(reads))) == depth
     assert (reads >= depth).mean() >= 0.95
 
 
 def test_given_depth() -> None:
-    reads = np.array([10, 8211, 400])
-    assert resolve_depth("none", reads) is None
-    assert resolve_depth(500, reads) == 500
-    assert resolve_depth(8211, reads) == 8211
+    reads, names = np.array([10, 8211, 400]), ["s1", "s7", "s9"]
+    assert resolve_depth("none", reads, names) is None
+    assert resolve_depth(500, reads, names) == 500
+    assert resolve_depth(8211, reads, names) == 8211
     with pytest.raises(InputError) as caught:
-        resolve_depth(100_000, reads)
-    message = "rarefaction: no sample has 100,000 reads (largest: 8,211); lower --rarefy-depth, or none uses all reads"
-    assert str(caught.value) == message
+        resolve_depth(100_000, reads, names)
+    assert str(caught.value) == (
+        "rarefaction: no sample has 100,000 reads (largest: s7, 8,211); lower --rarefy-depth, or none uses all reads"
+    )

@@ -9,8 +9,8 @@ from aam.config import SamplingOptions, SplitOptions, TableOptions
 from aam.data.alphabet import decode
 from aam.data.describe import describe
 from aam.data.split import make_split
-from aam.data.study import Study, TargetRequest, load_study, study_problems
-from aam.errors import AamError, ConfigError, InputError
+from aam.data.study import Study, TargetRequest, inspect_study, load_study
+from aam.errors import AamError, Attempts, ConfigError, InputError
 from tests.data.study_files import NUM_SAMPLES, Files, write_sheet, write_study, write_table
 
 AGE = TargetRequest(columns=("age",))
@@ -268,7 +268,11 @@ def test_all_problems_at_once(files: Files, tmp_path: Path) -> None:
     (tmp_path / "u.tsv").write_text("")
     request = TargetRequest(columns=("aeg",), weight_column="weight")
     options = files.study(tree=tmp_path / "bad.nwk", distances=tmp_path / "u.tsv", where="nothing = 1")
-    problems = study_problems(files.table(), options, SamplingOptions(rarefy_depth=10**6), request)
+    attempt = Attempts()
+    found, sheet = inspect_study(files.table(), options, SamplingOptions(rarefy_depth=10**6), request, attempt)
+    assert found is None, "the condition says which samples are meant"
+    assert sheet is not None
+    problems = attempt.lines
     for words in ("bad.nwk: ", "u.tsv: ", "nothing", "no column 'aeg'", "no sample has 1,000,000 reads"):
         assert any(words in problem for problem in problems), (words, problems)
     assert len(problems) == len(set(problems)) == 5
@@ -276,10 +280,26 @@ def test_all_problems_at_once(files: Files, tmp_path: Path) -> None:
         load_study(files.table(), options, None, request)
 
 
-def test_no_problems(files: Files) -> None:
-    assert study_problems(files.table(), files.study(), SamplingOptions(), AGE) == []
-    missing = study_problems(files.table("none.biom"), files.study(metadata=None, where="a"), None, None)
-    assert len(missing) == 2
+def test_what_is_sound_of_a_study_is_used(files: Files, tmp_path: Path) -> None:
+    attempt = Attempts()
+    whole, _ = inspect_study(files.table(), files.study(), SamplingOptions(), AGE, attempt)
+    assert attempt.lines == []
+    assert whole is not None
+    assert whole.tree is not None
+    (tmp_path / "bad.nwk").write_text("(A:1,B:1")
+    options = files.study(tree=tmp_path / "bad.nwk")
+    part, _ = inspect_study(files.table(), options, SamplingOptions(), AGE, attempt)
+    assert len(attempt.lines) == 1
+    assert part is not None
+    assert part.tree is None
+    assert np.array_equal(part.targets["age"], whole.targets["age"])
+
+
+def test_problems_without_a_table(files: Files) -> None:
+    attempt = Attempts()
+    options = files.study(metadata=None, where="a")
+    assert inspect_study(files.table("none.biom"), options, None, None, attempt) == (None, None)
+    assert len(attempt.lines) == 2
 
 
 def test_describe(files: Files) -> None:

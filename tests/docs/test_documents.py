@@ -91,5 +91,5 @@ def test_links_lead_to_headings(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_flags_exist(path: Path) -> None:
-    other_programs = {"--to-tsv"}
-    assert written_flags(path) - known_flags() - other_programs == set()
+    others = {"--to-tsv", "--lrr"}  # of another program, and one that is mistyped on purpose
+    assert written_flags(path) - known_flags() - others == set()

@@ -1,0 +1,78 @@
+"""The configuration of ``aam check``: all that a run can be told, of which only the table must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aam.config.commands import PretrainConfig
+from aam.config.option import Section, fields, flag, from_flat, option, to_flat
+from aam.config.sections import RunOptions
+from aam.config.target import TargetOptions
+from aam.config.train import TrainConfig
+from aam.config.values import Column
+from aam.errors import ConfigError
+
+ANYWHERE = Path("run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckTargetOptions(TargetOptions):
+    """Target: the columns that would be predicted, and how they are scaled."""
+
+    metadata_column: tuple[Column, ...] = option(
+        (),
+        "Column of the sample sheet that would be predicted; may be given several times. Without one it is "
+        "pre-training that is checked.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRunOptions(RunOptions):
+    """Run: where the results would go and what the run might use."""
+
+    output_dir: Path | None = option(None, "Run directory that would be made; nothing is.")  # type: ignore[assignment]
+
+    def check(self) -> None:
+        """Refuse a run that has begun."""
+        if self.resume_from is not None:
+            raise ConfigError("--resume-from continues a run whose inputs were checked when it began: leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig(TrainConfig):
+    """Everything that `aam check` can be told: what `aam train` can, or `aam pretrain` where no column is named."""
+
+    target: CheckTargetOptions
+    run: CheckRunOptions
+
+    def __post_init__(self) -> None:
+        """Check nothing here: what does not go together is found beside what is wrong with the files."""
+
+    def as_run(self) -> TrainConfig | PretrainConfig:
+        """The configuration of the run that would follow.
+
+        Raises
+        ------
+        ConfigError
+            For all options that do not go together.
+        """
+        kind: type[TrainConfig | PretrainConfig] = TrainConfig if self.target.metadata_column else PretrainConfig
+        taken = {field.name for _, field, _ in fields(kind)}
+        if kind is PretrainConfig:
+            self._refuse_others(taken)
+        given: dict[str, Any] = {name: value for name, value in to_flat(self).items() if name in taken}
+        return from_flat(kind, {**given, "output_dir": self.run.output_dir or ANYWHERE})
+
+    def _refuse_others(self, taken: set[str]) -> None:
+        """Refuse what pre-training has no use for."""
+        others = [(section, field) for section, field, _ in fields(CheckConfig) if field.name not in taken]
+        wrong = [flag(field.name) for section, field in others if _is_given(getattr(self, section), field.name)]
+        if wrong:
+            verb = "needs" if len(wrong) == 1 else "need"
+            raise ConfigError(f"{', '.join(wrong[:3])} {verb} --metadata-column: without one, pre-training is checked")
+
+
+def _is_given(section: Section, name: str) -> bool:
+    return bool(getattr(section, name) != type(section).__dataclass_fields__[name].default)

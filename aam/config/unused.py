@@ -1,0 +1,65 @@
+"""Options that another option leaves without effect, and rates that contradict each other: refused, not ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aam.config.option import Section, flag
+from aam.errors import Attempts, ConfigError
+
+if TYPE_CHECKING:
+    from aam.config.commands import PretrainConfig
+    from aam.config.sections import OptimOptions
+    from aam.config.train import TrainConfig
+
+COSINES = ("warmup_cosine", "cosine", "cosine_restarts")
+
+
+def check_used(config: PretrainConfig | TrainConfig) -> None:
+    """Refuse options that would do nothing in a run.
+
+    Raises
+    ------
+    ConfigError
+        With each of them, and what it is for.
+    """
+    study, optim, objective = config.study, config.optim, config.objective
+    kind, cosines = objective.encoder_type, f"--scheduler {', '.join(COSINES[:-1])} or {COSINES[-1]}"
+    uses: list[tuple[Section, str, bool, str]] = [
+        (study, "root", study.tree is not None, "--tree"),
+        (study, "missing_tips", study.tree is not None, "--tree"),
+        (study, "distance_ids", study.distances is not None, "--distances"),
+        (study, "taxonomy_level", study.taxonomy is not None, "--taxonomy"),
+        (objective, "unifrac_alpha", kind == "generalized_unifrac", "--encoder-type generalized_unifrac"),
+        (objective, "unifrac_normalized", kind == "weighted_unifrac", "--encoder-type weighted_unifrac"),
+        (optim, "momentum", optim.optimizer == "sgd", "--optimizer sgd"),
+        (optim, "scheduler_eta_min", optim.scheduler in COSINES, cosines),
+        (optim, "scheduler_t_mult", optim.scheduler == "cosine_restarts", "--scheduler cosine_restarts"),
+        (optim, "scheduler_patience", optim.scheduler == "plateau", "--scheduler plateau"),
+        (optim, "scheduler_factor", optim.scheduler == "plateau", "--scheduler plateau"),
+        (optim, "scheduler_min_lr", optim.scheduler == "plateau", "--scheduler plateau"),
+    ]
+    attempt = Attempts()
+    for section, name, is_used, needed in uses:
+        if not is_used:
+            attempt(partial(_refuse, section, name, needed))
+    attempt(partial(_check_rates, optim))
+    attempt.raise_if_any()
+
+
+def _refuse(section: Section, name: str, needed: str) -> None:
+    """Refuse an option that is not as it is when left out."""
+    (default,) = (field.default for field in dataclasses.fields(section) if field.name == name)
+    given = getattr(section, name)
+    if given != default:
+        raise ConfigError(f"{flag(f'no_{name}' if given is False else name)} needs {needed}: leave it out")
+
+
+def _check_rates(optim: OptimOptions) -> None:
+    """Refuse a lowest learning rate above the peak."""
+    for name in ("scheduler_eta_min", "scheduler_min_lr"):
+        lowest = getattr(optim, name)
+        if optim.lr is not None and lowest > optim.lr:
+            raise ConfigError(f"{flag(name)} {lowest:g} is above --lr {optim.lr:g}, the peak: it must be below")

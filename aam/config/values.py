@@ -1,0 +1,109 @@
+"""Values of options: from text, YAML or JSON to the type of a field, and types in words."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, Union
+
+from aam.errors import ConfigError
+
+LONGEST_SHOWN = 60  # of a value, in a message
+
+
+class Column(str):
+    """The name of one column. It may hold commas: a list of columns is given one by one."""
+
+    __slots__ = ()
+
+
+UNDIVIDED = (Path, Column)
+"""Types whose items are given one by one, since they may hold commas."""
+
+
+def convert(value: Any, hint: Any, name: str) -> Any:
+    """Convert a value from YAML, JSON or text to the type of its field."""
+    if fits(value, hint) and not (isinstance(value, str) and is_tuple(hint)):
+        return value
+    for choice in choices(hint):
+        try:
+            converted = _convert_one(value, choice)
+        except (TypeError, ValueError, KeyError):
+            continue
+        if fits(converted, hint):
+            return converted
+    raise ConfigError(f"{name} must be {describe_type(hint)}, got {shown(value)}")
+
+
+def describe_type(hint: Any) -> str:
+    """A type in words, as error messages and the reference page say it."""
+    if typing.get_origin(hint) is Literal:
+        return " or ".join(repr(v) for v in typing.get_args(hint))
+    if is_tuple(hint):
+        numbers = {float: "a list of numbers", int: "a list of whole numbers"}
+        return {**numbers, Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
+    return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
+
+
+def _convert_one(value: Any, kind: Any) -> Any:
+    if kind is type(None):
+        if value is None or value == "":
+            return None
+        raise ValueError
+    if is_tuple(kind):
+        return _convert_list(value, typing.get_args(kind)[0])
+    if kind is bool:
+        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
+    if kind is int:
+        return value if isinstance(value, int) else int(str(value))
+    if kind not in (float, str, Path, Column) or value is None or isinstance(value, (bool, list, tuple, dict)):
+        raise ValueError
+    if kind is Path and (value == "" or "\0" in str(value)):
+        raise ValueError
+    converted = kind(value)
+    if kind is float and not math.isfinite(converted):
+        raise ValueError
+    return converted
+
+
+def _convert_list(value: Any, item: Any) -> tuple[Any, ...]:
+    """A list, or text: a path or a column is one item as it is, other text is split at its commas."""
+    if not isinstance(value, (list, tuple)):
+        value = [value] if item in UNDIVIDED else str(value).split(",") if value != "" else []
+    return tuple(_convert_one(v.strip() if isinstance(v, str) else v, item) for v in value)
+
+
+def choices(hint: Any) -> tuple[Any, ...]:
+    """The types of which a value may have any."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def is_tuple(hint: Any) -> bool:
+    """Whether values of a type are lists."""
+    return typing.get_origin(hint) is tuple
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value has a type."""
+    for kind in choices(hint):
+        if typing.get_origin(kind) is Literal:
+            is_one = value in typing.get_args(kind)
+        elif is_tuple(kind):
+            is_one = isinstance(value, tuple) and all(fits(v, typing.get_args(kind)[0]) for v in value)
+        elif kind in (int, float):
+            is_one = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
+        else:
+            is_one = isinstance(value, kind)
+        if is_one:
+            return True
+    return False
+
+
+def shown(value: Any) -> str:
+    """A value as messages quote it: on one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."

@@ -1,0 +1,20 @@
+"""All cases: importing this registers them."""
+
+from __future__ import annotations
+
+from tests.badinputs import (
+    archives,
+    commands,
+    configs,
+    distances,
+    models,
+    options,
+    sheets,
+    tables,
+    taxonomies,
+    trees,
+)
+from tests.badinputs.cases import BAD, BAD_COMMANDS, ODD
+
+__all__ = ["BAD", "BAD_COMMANDS", "ODD"]
+assert all((archives, commands, configs, distances, models, options, sheets, tables, taxonomies, trees))

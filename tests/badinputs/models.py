@@ -1,0 +1,169 @@
+"""Bad model folders (rows C of the matrix)."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from aam.config import TrainConfig, from_flat
+from aam.models.description import ModelDescription, build_model
+from aam.models.folder import WEIGHTS, checksum, load_model, load_models, save_model
+from aam.models.sequence_encoder import SelfSupervision
+from aam.training.transfer import adopt_sizes, read_encoder
+from tests.badinputs.cases import Read, bad
+from tests.badinputs.distances import Marker
+from tests.factories import write_zip
+from tests.models.model_cases import REGRESSION, model_options, predictor_plan
+
+DATA = {"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 64, "asv_sampling": "abundance"}
+PICKLES = "pickles are never loaded"
+
+
+def description(is_encoder: bool = False) -> ModelDescription:
+    """A tiny model, or a pre-trained encoder."""
+    options = model_options(embedding_dim=8, asv_layers=0, sample_layers=0, encoder_layers=1, num_soft_clades=4)
+    plan = None if is_encoder else predictor_plan(REGRESSION)
+    return ModelDescription(options=options, supervision=SelfSupervision(), predictor=plan, data=DATA, record={})
+
+
+def saved(folder: Path, is_encoder: bool = False) -> Path:
+    """The weights' file of a sound model in ``model/``."""
+    torch.manual_seed(0)
+    what = description(is_encoder)
+    save_model(folder / "model", build_model(what).state_dict(), what)
+    return folder / "model" / WEIGHTS
+
+
+def of_bytes(folder: Path, change: Callable[[bytes], bytes]) -> Read:
+    weights = saved(folder)
+    weights.write_bytes(change(weights.read_bytes()))
+    return lambda: load_models(folder / "model")
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> Read:
+    """A model whose tensors or description were changed by someone who knows how to make the checksum right."""
+    weights = saved(folder)
+    content = weights.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    said = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["aam"])
+    del said["sha256"]
+    tensors = load_file(weights)
+    change(tensors, said)
+    save_file(tensors, weights, {"aam": json.dumps({"sha256": checksum(tensors, said), **said})})
+    return lambda: load_models(folder / "model")
+
+
+@bad("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    return of_bytes(folder, lambda content: b"")
+
+
+@bad("C1 truncated", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    return of_bytes(folder, lambda content: content[:-100])
+
+
+@bad("C1 flipped byte", "model/model.safetensors: damaged (its checksum differs); use another copy")
+def _(folder: Path) -> Read:
+    return of_bytes(folder, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@bad("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy")
+def _(folder: Path) -> Read:
+    return of_bytes(folder, lambda content: content.replace(b"regression", b"regressiom"))
+
+
+@bad("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)")
+def _(folder: Path) -> Read:
+    return rewritten(folder, lambda tensors, said: said["model"].update(encoder_layers=2))
+
+
+@bad(
+    "C2 sizes asked for",
+    "--encoder-layers 4, but the encoder of model has --encoder-layers 1: leave the option out, "
+    "or pre-train another encoder",
+)
+def _(folder: Path) -> Read:
+    saved(folder, is_encoder=True)
+    flat = {"table": ["t"], "metadata": "m", "metadata_column": ["age"], "output_dir": "run", "encoder_layers": 4}
+    return lambda: adopt_sizes(from_flat(TrainConfig, flat), read_encoder(folder / "model"))
+
+
+@bad("C3 pickle", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    (folder / "model").mkdir()
+    torch.save({"state_dict": Marker(folder / "was-run")}, folder / "model" / WEIGHTS)
+    return lambda: load_models(folder / "model")
+
+
+@bad("C3 zip", f"model.aam: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    write_zip(folder / "model.aam", {"data.pkl": b"cos\nsystem\n(S'touch was-run'\ntR."})
+    return lambda: load_models(folder / "model.aam")
+
+
+@bad("C3 another program's", "model/model.safetensors: a safetensors file, but not of AAM")
+def _(folder: Path) -> Read:
+    save_file({"weight": torch.zeros(3)}, saved(folder))
+    return lambda: load_models(folder / "model")
+
+
+@bad("C4 newer format", "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format 2): update it")
+def _(folder: Path) -> Read:
+    return rewritten(folder, lambda tensors, said: said.update(format=99, aam="9.1"))
+
+
+@bad("C4 older format", "model/model.safetensors: made by aam 0.1 (format 1); this is aam <any>: train the model again")
+def _(folder: Path) -> Read:
+    return rewritten(folder, lambda tensors, said: said.update(format=1, aam="0.1"))
+
+
+def with_header(folder: Path, header: dict[str, Any], size: int = 64) -> Read:
+    text = json.dumps(header).encode()
+    weights = saved(folder)
+    weights.write_bytes(struct.pack("<Q", len(text)) + text + bytes(size))
+    return lambda: load_models(folder / "model")
+
+
+@bad("C5 overlap", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    tensor = {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}
+    return with_header(folder, {"a": tensor, "b": tensor})
+
+
+@bad("C5 huge header", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
+def _(folder: Path) -> Read:
+    return of_bytes(folder, lambda content: struct.pack("<Q", 1 << 60) + content[8:])
+
+
+@bad("C6 NaN", "model/model.safetensors: the weights <any> are not finite; train the model again")
+def _(folder: Path) -> Read:
+    return rewritten(
+        folder, lambda tensors, said: tensors.update({name: tensors[name] * float("nan") for name in [*tensors][:1]})
+    )
+
+
+@bad("C6 extra tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
+def _(folder: Path) -> Read:
+    return rewritten(folder, lambda tensors, said: tensors.update(extra=torch.zeros(3)))
+
+
+@bad("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
+def _(folder: Path) -> Read:
+    return rewritten(folder, lambda tensors, said: tensors.pop(next(iter(tensors))))
+
+
+@bad("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)")
+def _(folder: Path) -> Read:
+    return lambda: load_model(folder / "nothing")
+
+
+@bad("C8 URL", "https:/x.org/m: models are read from disk only; download it first")
+def _(folder: Path) -> Read:
+    return lambda: load_model(Path("https://x.org/m"))
