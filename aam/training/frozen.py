@@ -108,8 +108,7 @@ def loaders(prepared: Prepared, folder: Path, with_contexts: bool = False) -> tu
     if has_nucleotides(prepared.plan.config):
         return _loader(train, data.train_batches()), data.val_dataloader()
     validation = EncodedDraws(_encoding(prepared, split.validation), (VALIDATION_EPOCH,), place)
-    in_order = data.batches_of_epoch(split.validation, VALIDATION_EPOCH)
-    return _loader(train, data.train_batches()), _loader(validation, in_order)
+    return _loader(train, data.train_batches()), _loader(validation, data.val_batches())
 
 
 def _encoding(prepared: Prepared, rows: np.ndarray) -> Callable[[int, Gather], SampleParts]:
