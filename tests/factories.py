@@ -6,11 +6,13 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+MADE = datetime(2026, 1, 1)
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 MEMBERS = {
     "FeatureTable[Frequency]": "feature-table.biom",
@@ -42,13 +44,13 @@ def random_counts(num_samples: int, num_asvs: int, seed: int = 0) -> np.ndarray:
 def write_biom(path: Path, counts: np.ndarray, sample_ids: Sequence[str], asv_ids: Sequence[str]) -> Path:
     """Write BIOM 2.1 (HDF5) with the biom-format library. ``counts`` is samples x ASVs."""
     with h5py.File(path, "w") as file:
-        _biom(counts, sample_ids, asv_ids).to_hdf5(file, "a test")
+        _biom(counts, sample_ids, asv_ids).to_hdf5(file, "a test", creation_date=MADE)
     return path
 
 
 def write_json(path: Path, counts: np.ndarray, sample_ids: Sequence[str], asv_ids: Sequence[str]) -> Path:
     """Write BIOM 1.0 (JSON, sparse) with the biom-format library."""
-    path.write_text(_biom(counts, sample_ids, asv_ids).to_json("a test"))
+    path.write_text(_biom(counts, sample_ids, asv_ids).to_json("a test", creation_date=MADE))
     return path
 
 

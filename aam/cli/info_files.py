@@ -18,6 +18,7 @@ from aam.data.table import read_raw_table
 from aam.data.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
 from aam.errors import InputError
 from aam.files.archive import archive_type, is_archive
+from aam.files.npy import map_npy
 from aam.files.text import listed, plural, read_bytes, shorten
 from aam.phylogeny.tree import read_tree
 
@@ -54,7 +55,7 @@ def _describer(path: Path) -> Callable[[Path], tuple[str, Facts]]:
         return _array
     text = start.decode("utf-8-sig", "replace").lstrip()
     if text[:1] in (">", "(", "{", "["):
-        return {">": _sequences, "(": _tree}.get(text[0], _table)
+        return {">": _sequences, "(": _tree, "[": _tree}.get(text[0], _table)
     return _describer_of_cells(path, start.decode("utf-8-sig", "replace"))
 
 
@@ -129,10 +130,7 @@ def _distances(path: Path) -> tuple[str, Facts]:
 
 
 def _array(path: Path) -> tuple[str, Facts]:
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as error:
-        raise InputError(path, f"not a usable .npy file ({shorten(str(error), 60)})", "save plain numbers") from None
+    values = map_npy(path)
     shape = " x ".join(f"{size:,}" for size in values.shape)
     return "a NumPy array", [
         ("values", f"{shape} {values.dtype}"),

@@ -17,6 +17,8 @@ Facts = list[tuple[str, str]]
 MOST_HEADER_BYTES = 100 << 20
 WEIGHTS = "model.safetensors"
 DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
+# What comes of a description whose parts are not what they should be.
+WRONG_TYPES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 DESCRIBED = ("aam", "members", "model", "predictor", "data", "record")
 PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
 RESULTS = (
@@ -41,11 +43,19 @@ def describe_model(weights: Path) -> tuple[str, Facts]:
     """
     header = _read_header(weights)
     metadata = header.pop("__metadata__", {})
-    if "aam" not in metadata:
+    if not isinstance(metadata, dict) or "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
     content: dict[str, Any] = _parsed(weights, metadata["aam"])
     if missing := [name for name in DESCRIBED if name not in content]:
         raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
+    try:
+        return _facts_of_model(header, content)
+    except WRONG_TYPES:
+        raise CheckpointError(f"{weights}: {DAMAGED}") from None
+
+
+def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[str, Facts]:
+    """Title and facts, from the shapes of the weights and what describes them."""
     predictor, model, members = content["predictor"], content["model"], content["members"]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
     facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
@@ -124,7 +134,7 @@ def _read_header(weights: Path) -> dict[str, Any]:
 def _parsed(weights: Path, text: str | bytes) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise CheckpointError(f"{weights}: {DAMAGED}")

@@ -24,6 +24,7 @@ from aam.config.reference import default_words, limit_words, off_names, title, v
 from aam.config.values import UNDIVIDED
 from aam.errors import ConfigError, InputError, Problems
 from aam.files.run_directory import RunDirectory
+from aam.files.text import shorten
 
 HELP_FLAGS = ("--help", "-h")
 MAY_DIFFER = ("progress", "cache", "gradient_checkpointing")  # in a resumed run: they change no result
@@ -105,7 +106,8 @@ def _of_file(command: str, path: Path) -> dict[str, Any]:
 def _check_command(path: Path, command: str, written: Any) -> None:
     runs = [name for name, described in COMMANDS.items() if described.can_resume]
     if written != command and not (command == "check" and written in runs):
-        raise InputError(path, f"is a configuration of `aam {written}`, not of `aam {command}`", f"aam {written}")
+        other = shorten(str(written))
+        raise InputError(path, f"is a configuration of `aam {other}`, not of `aam {command}`", f"aam {other}")
 
 
 def _resumed(command: str, given: Mapping[str, Any]) -> dict[str, Any]:

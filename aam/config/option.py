@@ -17,7 +17,6 @@ from aam.config.values import Column, choices, convert, describe_type, fits, sho
 from aam.errors import Attempts, ConfigError
 
 REQUIRED: Any = dataclasses.MISSING
-LONGEST_NAME = 40
 ConfigT = TypeVar("ConfigT")
 
 
@@ -165,8 +164,7 @@ def read_values(config: type, values: Mapping[str, Any], spell: Callable[[str], 
         written = key.replace("-", "_")
         name = written if written in known else aliases.get(written, "")
         if not name:
-            quoted = key if (written.isidentifier() or not key) and len(key) <= LONGEST_NAME else shown(key)
-            raise ConfigError(f"unknown key {quoted}{suggest(written, list(known))}")
+            raise ConfigError(f"unknown key {shown(key, quoted=False)}{suggest(written, list(known))}")
         if name in read:
             raise ConfigError(f"{key} is another name of {spell(name)}, which is given as well")
         field, hint = known[name]

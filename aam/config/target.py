@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aam.config.option import REQUIRED, Section, flag, option
-from aam.config.values import Column
+from aam.config.values import Column, shown
 from aam.errors import ConfigError
 
 Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax", "log-zscore", "quantile", "boxcox"]
@@ -196,7 +196,8 @@ class LossOptions(Section):
         found = _json_mapping("--loss-config", self.loss_config or "{}")
         wrong = {name: kind for name, kind in found.items() if kind not in ELEMENTWISE_LOSSES}
         for name, kind in wrong.items():
-            raise ConfigError(f"--loss-config: '{name}' must be one of {', '.join(ELEMENTWISE_LOSSES)}, got {kind!r}")
+            known = ", ".join(ELEMENTWISE_LOSSES)
+            raise ConfigError(f"--loss-config: {shown(name)} must be one of {known}, got {shown(kind)}")
         return found
 
     def weight_by_level(self) -> dict[str, float]:
@@ -204,7 +205,8 @@ class LossOptions(Section):
         found = _json_mapping("--categorical-loss-weights", self.categorical_loss_weights or "{}")
         for level, weight in found.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
-                raise ConfigError(f"--categorical-loss-weights: '{level}' must be a positive number, got {weight!r}")
+                problem = f"{shown(level)} must be a positive number, got {shown(weight)}"
+                raise ConfigError(f"--categorical-loss-weights: {problem}")
         return {level: float(weight) for level, weight in found.items()}
 
 
@@ -213,12 +215,12 @@ def _json_mapping(name: str, text: str) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         for key in keys:
             if keys.count(key) > 1:
-                raise ConfigError(f"{name} names '{key}' twice")
+                raise ConfigError(f"{name} names {shown(key)} twice")
         return dict(pairs)
 
     try:
         content = json.loads(text, object_pairs_hook=each_once)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{name} is not JSON ({error})") from None
     if not isinstance(content, dict):
         raise ConfigError(f'{name} must be a JSON object such as {{"name": ...}}')

@@ -88,10 +88,10 @@ def is_tuple(hint: Any) -> bool:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value has a type."""
+    """Whether a value is of the type of a field; a whole number is also a number, and a switch is neither."""
     for kind in choices(hint):
         if typing.get_origin(kind) is Literal:
-            is_one = value in typing.get_args(kind)
+            is_one = isinstance(value, str | int) and value in typing.get_args(kind)
         elif is_tuple(kind):
             is_one = isinstance(value, tuple) and all(fits(v, typing.get_args(kind)[0]) for v in value)
         elif kind in (int, float):
@@ -103,7 +103,7 @@ def fits(value: Any, hint: Any) -> bool:
     return False
 
 
-def shown(value: Any) -> str:
-    """A value as messages quote it: on one line, cut where it is long."""
-    text = repr(value)
+def shown(value: Any, quoted: bool = True) -> str:
+    """A value as messages quote it, or name it: on one line, cut where it is long."""
+    text = repr(value) if quoted or not str(value).isprintable() else str(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."

@@ -5,8 +5,6 @@ Legend of shapes: ``N`` samples, ``C`` categorical columns, ``M`` two features f
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -15,14 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aam.config import CovariateOptions
+from aam.data.covariate_columns import (
+    EMPTY_CELLS,
+    CategoricalColumn,
+    NumericColumn,
+    check_nested,
+    fit_levels,
+    fit_number,
+)
 from aam.data.metadata import Metadata
-from aam.errors import Attempts, InputError
+from aam.errors import Attempts
+from aam.files.plain import need, read_plain
 from aam.files.text import listed, plural, shorten
 
 FEATURES_PER_NUMBER = 2
 """The standardised value, and 1 where it is missing."""
-EMPTY_CELLS = "empty these cells"
-"""The remedy for cells of a numeric column that are no numbers; they then count as missing."""
 LARGEST_NUMBER = 1e6
 """Of standardised values: a wild cell of a new sheet stays finite in all that is computed with it."""
 
@@ -37,39 +42,6 @@ class Covariates(NamedTuple):
 
     category_NC: np.ndarray
     number_NM: np.ndarray
-
-
-@dataclass(frozen=True)
-class CategoricalColumn:
-    """A column of levels.
-
-    Attributes
-    ----------
-    name
-        Its name in the sample sheet.
-    levels
-        The levels of the training samples, sorted.
-    """
-
-    name: str
-    levels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class NumericColumn:
-    """A column of numbers.
-
-    Attributes
-    ----------
-    name
-        Its name in the sample sheet.
-    mean, spread
-        Mean and standard deviation of the training samples.
-    """
-
-    name: str
-    mean: float
-    spread: float
 
 
 @dataclass(frozen=True)
@@ -116,12 +88,12 @@ class CovariateSpec:
         labels = {name: cells[train_rows] for name, cells in found.items() if cells is not None}
         for chain in options.hierarchies:
             for child, parent in pairwise(name for name in chain if name in labels):
-                attempt(partial(_check_nested, metadata.source, (child, parent), labels[child], labels[parent]))
+                attempt(partial(check_nested, metadata.source, (child, parent), labels[child], labels[parent]))
         levels = [
-            attempt(partial(_fit_levels, metadata.source, name, cells, name in in_chains))
+            attempt(partial(fit_levels, metadata.source, name, cells, name in in_chains))
             for name, cells in labels.items()
         ]
-        numbers = [attempt(partial(_fit_number, metadata, name, train_rows)) for name in options.numeric_columns]
+        numbers = [attempt(partial(fit_number, metadata, name, train_rows)) for name in options.numeric_columns]
         attempt.raise_if_any()
         return cls(
             tuple(column for column in levels if column is not None),
@@ -205,13 +177,26 @@ class CovariateSpec:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CovariateSpec:
-        """The inverse of :meth:`to_dict`."""
-        return cls(
-            tuple(CategoricalColumn(column["name"], tuple(column["levels"])) for column in values["categorical"]),
-            tuple(NumericColumn(**column) for column in values["numeric"]),
-            tuple(tuple(chain) for chain in values["hierarchies"]),
+    def from_dict(cls, values: Any) -> CovariateSpec:
+        """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
+        need(isinstance(values, dict) and all(isinstance(part, list) for part in values.values()), "wrong covariates")
+        spec = read_plain(
+            cls,
+            {
+                **values,
+                "categorical": [read_plain(CategoricalColumn, column) for column in values.get("categorical", [])],
+                "numeric": [read_plain(NumericColumn, column) for column in values.get("numeric", [])],
+                "hierarchies": [tuple(chain) for chain in values.get("hierarchies", [])],
+            },
         )
+        categorical = [column.name for column in spec.categorical]
+        names = [*categorical, *(column.name for column in spec.numeric)]
+        need(bool(names) and len(set(names)) == len(names), "a covariate is there twice")
+        in_chains = [name for chain in spec.hierarchies for name in chain]
+        need(set(in_chains) <= set(categorical) and all(spec.hierarchies), "a hierarchy has other covariates")
+        sound = all(column.levels for column in spec.categorical) and all(number.spread > 0 for number in spec.numeric)
+        need(sound, "a covariate has no levels or no spread")
+        return spec
 
 
 def features(spec: CovariateSpec, category_NC: np.ndarray, number_NM: np.ndarray) -> np.ndarray:
@@ -223,67 +208,6 @@ def features(spec: CovariateSpec, category_NC: np.ndarray, number_NM: np.ndarray
         category_NC[:, [place]] == np.arange(1, len(column.levels) + 1) for place, column in enumerate(spec.categorical)
     ]
     return np.concatenate([*parts, number_NM], axis=1, dtype=np.float32)
-
-
-def _fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> CategoricalColumn:
-    known = labels[labels != ""]
-    levels = tuple(sorted(set(known)))
-    option = "--categorical-hierarchy" if in_chain else "--categorical-columns"
-    if len(levels) < 2:
-        what = f"one level ('{shorten(levels[0])}')" if levels else "no value"
-        raise InputError(
-            source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
-            f"leave it out of {option}",
-        )
-    if len(levels) == len(known):
-        raise InputError(
-            source,
-            f"column '{shorten(name)}': each of {plural(len(known), 'training sample')} has a level of its own "
-            f"(first: '{shorten(levels[0])}'): it is an id, or a number",
-            f"leave it out of {option}, or name it in --numeric-columns",
-        )
-    return CategoricalColumn(name, levels)
-
-
-def _fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> NumericColumn:
-    values = metadata.numeric(name, remedy=f"{EMPTY_CELLS}, or name it in --categorical-columns")[train_rows]
-    values = values[~np.isnan(values)]
-    if len(values) == 0 or values.min() == values.max():
-        what = f"one value ({values[0]:g})" if len(values) else "no value"
-        raise InputError(
-            metadata.source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
-            "leave it out of --numeric-columns",
-        )
-    with np.errstate(all="ignore"):
-        mean, spread = float(values.mean()), float(values.std())
-    if not 0 < spread < float("inf"):
-        raise InputError(
-            metadata.source,
-            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no spread that can be "
-            "computed",
-            "give it in other units",
-        )
-    return NumericColumn(name, mean, spread)
-
-
-def _check_nested(source: str, columns: Sequence[str], child_N: np.ndarray, parent_N: np.ndarray) -> None:
-    """Refuse a level that lies in several levels of the next column: it cannot start as its parent."""
-    parents_of = defaultdict(set)
-    for child, parent in zip(child_N, parent_N, strict=True):
-        if child and parent:
-            parents_of[child].add(parent)
-    several = {child: sorted(parents) for child, parents in sorted(parents_of.items()) if len(parents) > 1}
-    if several:
-        child_name, parent_name = map(shorten, columns)
-        first, parents = next(iter(several.items()))
-        raise InputError(
-            source,
-            f"column '{child_name}': {plural(len(several), 'level')} in several of '{parent_name}' "
-            f"(first: '{shorten(first)}' in {listed(parents)})",
-            "name the finest column of --categorical-hierarchy first, and give each place a name of its own",
-        )
 
 
 def _samples_have(number: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from aam.data.hdf5 import SIGNATURE, open_hdf5
 from aam.errors import InputError, Problems
 from aam.files.archive import is_archive, read_member
+from aam.files.npy import map_npy
 from aam.files.text import ONCE, decode_text, duplicates, first_bytes, plural, read_bytes, read_ids, shorten
 
 NUMPY_START = b"\x93NUMPY"
@@ -104,10 +105,7 @@ def _read_array(path: Path, ids_path: Path | None) -> tuple[list[str], np.ndarra
     """A .npy file, mapped and not read where it holds float32."""
     if ids_path is None:
         raise InputError(path, "has no sample ids", "give --distance-ids, a file with one id a line")
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as error:
-        raise InputError(path, f"not a usable .npy file ({shorten(str(error), 60)})", "save plain numbers") from None
+    values = map_npy(path)
     if values.dtype.kind not in "iuf":
         raise InputError(path, f"holds {values.dtype} values, not numbers", "save an array of float32")
     ids = read_ids(ids_path)

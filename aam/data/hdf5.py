@@ -71,7 +71,9 @@ class Hdf5File:
         if dataset.dtype.kind not in kinds:
             raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, numbers are needed")
         values: np.ndarray = dataset[()]
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+        native = values.dtype.newbyteorder("=")
+        # Half precision ends at 65,504: sums and comparisons with what is larger would overflow.
+        return values.astype(np.float32 if native == np.float16 else native, copy=False)
 
     def texts(self, name: str) -> list[str]:
         """All values of a dataset of texts, in UTF-8."""

@@ -121,12 +121,6 @@ class Calibration:
         """Plain JSON types."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Calibration:
-        """The inverse of :meth:`to_dict`."""
-        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**given)
-
 
 def groups_needed(level: float) -> int:
     """The least number of groups (of samples, where each stands for itself) with which a level can be promised."""

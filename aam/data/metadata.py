@@ -154,7 +154,7 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            problem = f"line {line:,} cannot be read ({error})"
+            problem = f"line {line:,} cannot be read ({shorten(str(error), 60)})"
             raise InputError(path, problem, 'is a quote (") not closed, or a cell too long?') from None
         if any(cells) and not _is_comment(cells[0]):
             yield line, cells

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from aam.data.metadata import Metadata
-from aam.data.transforms import domain_problem, forward, inverse
+from aam.data.transforms import check_parameters, domain_problem, forward, inverse
 from aam.errors import InputError
+from aam.files.plain import need, read_plain
 from aam.files.text import listed, shorten
 
 Kind = Literal["regression", "classification"]
@@ -108,10 +109,17 @@ class TargetSpec:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TargetSpec:
-        """The inverse of :meth:`to_dict`."""
-        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**given)
+    def from_dict(cls, values: Any) -> TargetSpec:
+        """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
+        spec = read_plain(cls, values)
+        weights, is_class = spec.class_weights, spec.kind == "classification"
+        need(len(spec.classes) >= 2 if is_class else not spec.classes, "the kind of target does not fit its classes")
+        need(len(set(spec.classes)) == len(spec.classes), "a class is there twice")
+        need(len(weights) in (0, len(spec.classes)) and min(weights, default=1) >= 0, "the classes' weights are wrong")
+        need(len(spec.level_shift) == len(spec.level_scale), "the levels' scales are wrong")
+        need(min((spec.scale, *spec.level_scale)) > 0 and 0 < spec.presence <= 1, "a scale or share is not positive")
+        check_parameters(spec.transform, spec.parameters)
+        return spec
 
     def _encode_labels(self, labels: np.ndarray) -> np.ndarray:
         codes = {label: code for code, label in enumerate(self.classes)}
@@ -216,13 +224,16 @@ class Targets:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Targets:
-        """The inverse of :meth:`to_dict`."""
-        return cls(
-            specs=tuple(TargetSpec.from_dict(spec) for spec in values["specs"]),
-            normalize_by=tuple(values["normalize_by"]),
-            levels=tuple(values["levels"]),
-        )
+    def from_dict(cls, values: Any) -> Targets:
+        """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
+        need(isinstance(values, dict) and isinstance(values.get("specs"), list), "there is no list of targets")
+        targets = read_plain(cls, {**values, "specs": [TargetSpec.from_dict(spec) for spec in values["specs"]]})
+        kinds = [spec.kind for spec in targets.specs]
+        need(bool(kinds) and kinds in (["regression"] * len(kinds), ["classification"]), "targets do not go together")
+        need(len(set(targets.columns)) == len(kinds), "a target is there twice")
+        num_levels = {len(spec.level_shift) for spec in targets.specs} - {0, len(targets.levels) + 1}
+        need(not num_levels, "the levels' scales do not fit the levels")
+        return targets
 
 
 def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:

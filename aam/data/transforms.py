@@ -22,10 +22,13 @@ References
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from scipy.special import boxcox, ndtr, ndtri
+
+from aam.config.target import Transform
+from aam.files.text import shorten
 
 # exp of it still fits float32, so that a wild prediction is a large number and not infinity
 LARGEST_LOG = 80.0
@@ -72,6 +75,27 @@ def fit_parameters(transform: str, training: np.ndarray) -> tuple[float, ...]:
         ranks = np.linspace(0, 100, min(MOST_QUANTILES, len(training)))
         return tuple(np.percentile(training, ranks).tolist())
     return ()
+
+
+def check_parameters(transform: str, parameters: tuple[float, ...]) -> None:
+    """Refuse a transform that is none, and parameters that :func:`fit_parameters` does not give.
+
+    Raises
+    ------
+    ValueError
+        Saying which.
+    """
+    if transform not in get_args(Transform):
+        raise ValueError(f"there is no transform '{shorten(transform)}'")
+    if transform == "boxcox":
+        is_sound = len(parameters) == 4 and min(parameters[1:]) > 0 and abs(parameters[0]) <= LARGEST_POWER
+        is_sound = is_sound and parameters[2] < parameters[3]
+    elif transform == "quantile":
+        is_sound = len(parameters) >= 2 and list(parameters) == sorted(parameters)
+    else:
+        is_sound = not parameters
+    if not is_sound:
+        raise ValueError(f"the parameters of the transform {transform} are wrong")
 
 
 def forward(transform: str, parameters: tuple[float, ...], values: np.ndarray) -> np.ndarray:

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions, SamplingOptions
 from aam.config.option import Section, type_hints
-from aam.config.values import convert
+from aam.config.values import convert, fits
 from aam.data.covariates import CovariateSpec
 from aam.data.intervals import Calibration
+from aam.data.saved_intervals import read_calibration
 from aam.data.targets import Targets
+from aam.files.plain import need
+from aam.files.text import shorten
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 
 SectionT = TypeVar("SectionT", bound=Section)
+
+LARGEST_NUMBER = 2**31
+# What stands in a description, and of which type it is.
+PARTS = {
+    "model": dict,
+    "supervision": dict,
+    "predictor": dict | None,
+    "data": dict,
+    "record": dict,
+    "intervals": dict,
+    "members": int,
+}
+INTERVALS = {"level": float, "passes": int, "calibrations": list}
+PREDICTOR = {"targets": dict, "head": dict, "loss": dict, "covariates": dict, "covariate_spec": dict | None}
+TREATMENT = {
+    "trim_length": int | None,
+    "max_bp": int | None,
+    "rarefy_depth": int | None,
+    "token_limit": int,
+    "asv_sampling": str,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,20 +116,33 @@ class ModelDescription:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> ModelDescription:
-        """The inverse of :meth:`to_dict`."""
-        intervals = content["intervals"]
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If something else was written.
+        ConfigError
+            If an option has a value that it cannot have.
+        """
+        parts = _typed(content, PARTS)
+        intervals = _typed(parts["intervals"], INTERVALS)
+        predictor = None if parts["predictor"] is None else _read_predictor(parts["predictor"])
+        calibrations = [None if one is None else read_calibration(one) for one in intervals["calibrations"]]
+        num_targets = 0 if predictor is None else len(predictor.targets)
+        need(len(calibrations) in (0, num_targets), "there are not as many intervals as targets")
+        need(0 < intervals["level"] < 1, "the level of the intervals is not between 0 and 1")
+        need(intervals["passes"] >= 1 and parts["members"] >= 1, "a number of models or draws is not positive")
         return cls(
-            options=_read_section(ModelOptions, content["model"]),
-            supervision=SelfSupervision.from_dict(content["supervision"]),
-            predictor=_read_predictor(content["predictor"]) if content["predictor"] else None,
-            data=content["data"],
-            record=content["record"],
-            calibrations=tuple(
-                None if found is None else Calibration.from_dict(found) for found in intervals["calibrations"]
-            ),
+            options=_read_section(ModelOptions, parts["model"]),
+            supervision=SelfSupervision.from_dict(parts["supervision"]),
+            predictor=predictor,
+            data=_read_treatment(parts["data"]),
+            record=parts["record"],
+            calibrations=tuple(calibrations),
             interval_level=intervals["level"],
             prediction_passes=intervals["passes"],
-            members=content["members"],
+            members=parts["members"],
         )
 
 
@@ -120,14 +158,38 @@ def _plain_predictor(plan: PredictorPlan) -> dict[str, Any]:
 
 def _read_predictor(content: dict[str, Any]) -> PredictorPlan:
     """The inverse of :func:`_plain_predictor`."""
-    spec = content["covariate_spec"]
+    parts = _typed(content, PREDICTOR)
+    spec = None if parts["covariate_spec"] is None else CovariateSpec.from_dict(parts["covariate_spec"])
+    covariates = _read_section(CovariateOptions, parts["covariates"])
+    fitted = set() if spec is None else {*(c.name for c in spec.categorical), *(c.name for c in spec.numeric)}
+    need(fitted == set(covariates.columns), "the covariates are not those that the model was told")
+    need(spec is None or spec.hierarchies == covariates.hierarchies, "the hierarchies of covariates are others")
     return PredictorPlan(
-        targets=Targets.from_dict(content["targets"]),
-        head=_read_section(HeadOptions, content["head"]),
-        loss=_read_section(LossOptions, content["loss"]),
-        covariates=_read_section(CovariateOptions, content["covariates"]),
-        covariate_spec=None if spec is None else CovariateSpec.from_dict(spec),
+        targets=Targets.from_dict(parts["targets"]),
+        head=_read_section(HeadOptions, parts["head"]),
+        loss=_read_section(LossOptions, parts["loss"]),
+        covariates=covariates,
+        covariate_spec=spec,
     )
+
+
+def _read_treatment(content: dict[str, Any]) -> dict[str, Any]:
+    """How tables must be treated, with every value of the type that it must have."""
+    parts = _typed(content, TREATMENT)
+    numbers = [value for value in parts.values() if isinstance(value, int)]
+    need(min(numbers) >= 1 and max(numbers) < LARGEST_NUMBER, "a length, limit or depth is out of range")
+    need(fits(content.get("study_column"), str | None), "'study_column' is no text")
+    SamplingOptions(token_limit=parts["token_limit"], asv_sampling=parts["asv_sampling"])
+    return content
+
+
+def _typed(content: Any, types: Mapping[str, Any]) -> dict[str, Any]:
+    """These members of a JSON object, each of its type; it may have others."""
+    need(isinstance(content, dict), "a JSON object is needed")
+    for name, hint in types.items():
+        need(name in content, f"'{name}' is lacking")
+        need(fits(content[name], hint), f"'{name}' cannot be {shorten(repr(content[name]))}")
+    return {name: content[name] for name in types}
 
 
 def _plain(section: Section) -> dict[str, Any]:
@@ -139,6 +201,8 @@ def _plain(section: Section) -> dict[str, Any]:
 def _read_section(kind: type[SectionT], content: dict[str, Any]) -> SectionT:
     """The inverse of :func:`_plain`."""
     hints = type_hints(kind)
+    for name in content:
+        need(name in hints, f"unknown option '{shorten(name)}'")
     return kind(**{name: convert(value, hints[name], name) for name, value in content.items()})
 
 

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from aam.errors import CheckpointError
+from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.files.text import shorten
 from aam.models.description import ModelDescription, build_model, model_card
@@ -28,6 +28,8 @@ from aam.version import __version__
 
 FORMAT = 3
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+LONGEST_WORDS = 80
+"""Of what a library, or the file itself, says in a message."""
 State = dict[str, torch.Tensor]
 
 
@@ -102,7 +104,8 @@ def load_models(path: Path) -> tuple[list[SequenceEncoder | SequencePredictor], 
     tensors = load_tensors(weights.read_bytes())
     if checksum(tensors, content) != expected:
         raise _damaged(weights)
-    description = ModelDescription.from_dict(content)
+    description = _read_description(weights, content)
+    _check_sizes(weights, description, tensors)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{weights}: the weights {name} are not finite; train the model again")
@@ -114,12 +117,39 @@ def load_models(path: Path) -> tuple[list[SequenceEncoder | SequencePredictor], 
     return models, description
 
 
+def _read_description(weights: Path, content: dict[str, Any]) -> ModelDescription:
+    """What describes the model; a right checksum says that it is whole, not who wrote it."""
+    try:
+        return ModelDescription.from_dict(content)
+    except (ValueError, ConfigError) as error:
+        words = shorten(str(error), LONGEST_WORDS)
+        raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
+
+
+def _check_sizes(weights: Path, description: ModelDescription, tensors: State) -> None:
+    """Refuse a description of more or larger layers than there are weights, before memory is taken for them."""
+    layers = (description.options.asv_layers, description.options.sample_layers, description.options.encoder_layers)
+    if max(description.members, *(number or 0 for number in layers)) > len(tensors):
+        raise CheckpointError(f"{weights}: the weights do not fit the description (layers are missing)")
+    with torch.device("meta"):
+        model = build_model(description)
+    prefix = _prefix(0, description.members)
+    for name, tensor in model.state_dict().items():
+        found = tensors.get(f"{prefix}{name}")
+        if found is None or found.shape != tensor.shape:
+            shape = "lacking" if found is None else f"{list(found.shape)}, {list(tensor.shape)} needed"
+            raise CheckpointError(
+                f"{weights}: the weights do not fit the description ({shorten(name, LONGEST_WORDS)}: {shape})"
+            )
+
+
 def _filled(model: SequenceEncoder | SequencePredictor, state: State, weights: Path) -> Any:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{weights}: the weights do not fit the description ({shorten(first, 100)})") from None
+        words = shorten(first, LONGEST_WORDS)
+        raise CheckpointError(f"{weights}: the weights do not fit the description ({words})") from None
     return model
 
 
@@ -154,24 +184,24 @@ def _read_header(weights: Path) -> dict[str, Any]:
         with safe_open(weights, framework="pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{weights}: not an AAM model, or damaged ({error}); pickles are never loaded") from None
+        words = shorten(str(error), LONGEST_WORDS)
+        raise CheckpointError(f"{weights}: not an AAM model, or damaged ({words}); pickles are never loaded") from None
     if "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
     try:
-        config: dict[str, Any] = json.loads(metadata["aam"])
-    except ValueError:
+        config: Any = json.loads(metadata["aam"])
+    except (ValueError, RecursionError):
         raise _damaged(weights) from None
-    if config["format"] != FORMAT:
-        remedy = "update it" if config["format"] > FORMAT else "train the model again"
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        raise _damaged(weights)
+    number, version = config["format"], shorten(str(config.get("aam")))
+    if number != FORMAT:
+        remedy = "update it" if number > FORMAT else "train the model again"
         raise CheckpointError(
-            f"{weights}: made by aam {config['aam']} (format {config['format']}); "
+            f"{weights}: made by aam {version} (format {shorten(str(number))}); "
             f"this is aam {__version__} (format {FORMAT}): {remedy}"
         )
     return config
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _damaged(weights: Path) -> CheckpointError:

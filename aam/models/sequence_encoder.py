@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
+from aam.config.sections import EncoderType
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption, apply_mask
+from aam.files.plain import need, read_plain
 from aam.models.asv_encoder import AsvEncoder, AsvEncoding
 from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
 from aam.models.sample_encoder import SampleEncoder
@@ -34,9 +36,12 @@ class SelfSupervision:
         return {**asdict(self), "taxonomy_classes": list(self.taxonomy_classes)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SelfSupervision:
-        """The inverse of :meth:`to_dict`."""
-        return cls(**{**values, "taxonomy_classes": tuple(values["taxonomy_classes"])})
+    def from_dict(cls, values: Any) -> SelfSupervision:
+        """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
+        found = read_plain(cls, values)
+        known = (None, *get_args(EncoderType))
+        need(found.encoder_type in known, f"there is no encoder type {found.encoder_type}")
+        return found
 
 
 class SequenceEncoder(nn.Module):

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from aam.config.values import fits
 from aam.data.intervals import Calibration
+from aam.data.saved_intervals import read_calibration
+from aam.files.plain import need
 from aam.report.coverage import Coverage, coverage_of_intervals, coverage_of_sets, judge_held, levels_to_judge
 from aam.report.evaluation import Interval
 from aam.report.forecast import Forecast, Samples
@@ -59,7 +62,17 @@ class CoverageRecord:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> CoverageRecord:
-        """The inverse of :meth:`to_dict`."""
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If something else was written.
+        """
+        for one in content["found"]:
+            need(set(one["held"]) <= {0, 1} and len(one["held"]) == len(one["size"]), "wrong coverage")
+            need(fits(tuple(one["share"]), tuple[float, ...]) and 0 < one["level"] < 1, "wrong coverage")
+        need(fits(content["part"], str) and 0 < content["level"] < 1, "wrong coverage")
         found = [
             Coverage(
                 level=one["level"],
@@ -70,7 +83,7 @@ class CoverageRecord:
             )
             for one in content["found"]
         ]
-        calibration = Calibration.from_dict(content["calibration"])
+        calibration = read_calibration(content["calibration"])
         return cls(part=content["part"], level=content["level"], calibration=calibration, found=tuple(found))
 
 

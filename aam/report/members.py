@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from aam.data.targets import TargetSpec
+from aam.errors import InputError
 from aam.files.text import plural
 from aam.models.folder import load_model, save_models
 from aam.report.evaluation import score
 from aam.report.html import Cell, Section, Table
 from aam.report.judgement import HELD_OUT, Judgement
-from aam.report.run_record import RunRecord, read_run
+from aam.report.run_record import DATA, RunRecord, read_run
 from aam.report.words import NONE, duration, metric, value_of
 
 RECORDED = ("trained on", "seed")
@@ -83,11 +84,20 @@ def _seconds(record: RunRecord) -> float:
 
 
 def training_times(record: RunRecord) -> tuple[list[int], float]:
-    """The best epoch (from 0; -1 for the start) of the model or of each member, and the seconds of all training."""
+    """The best epoch (from 0; -1 for the start) of the model or of each member, and the seconds of all training.
+
+    Raises
+    ------
+    InputError
+        If the record does not have them.
+    """
     members = record.data.get("members")
-    if members is None:
-        return [record.data["model"]["best_epoch"]], _seconds(record)
-    return [member["best_epoch"] for member in members], sum(member["seconds"] for member in members)
+    try:
+        if members is None:
+            return [record.data["model"]["best_epoch"]], _seconds(record)
+        return [member["best_epoch"] for member in members], sum(member["seconds"] for member in members)
+    except KeyError as error:
+        raise InputError(record.path / DATA, f"damaged: it lacks {error} of the training") from None
 
 
 def best_epoch_words(epoch: int) -> str:

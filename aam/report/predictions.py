@@ -15,7 +15,7 @@ import numpy as np
 from aam.data.targets import Kind, TargetSpec
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
-from aam.files.text import decode_text, read_bytes, shorten
+from aam.files.text import ONCE, decode_text, duplicates, read_bytes, shorten
 
 PROBABILITY, QUANTILE = "probability_", "quantile_"
 
@@ -125,7 +125,8 @@ def read_predictions(path: Path, target: TargetSpec, part: str = "", suffix: str
     needed = ["sample_id", f"observed{suffix}", f"predicted{suffix}", *(f"{PROBABILITY}{c}" for c in target.classes)]
     missing = [name for name in needed if name not in column]
     if missing:
-        raise InputError(path, f"column '{missing[0]}' is missing", "is it a table of predictions of this run?")
+        problem = f"column '{shorten(missing[0])}' is missing"
+        raise InputError(path, problem, "is it a table of predictions of this run?")
     known = column[f"observed{suffix}"] != ""
     parts = column.get("part", np.full(len(known), part, dtype=object))
     table = _from_columns(column, target, path, suffix)
@@ -232,7 +233,7 @@ def _from_columns(column: dict[str, np.ndarray], target: TargetSpec, path: Path,
         )
     ends = [column.get(f"predicted_{end}{suffix}") for end in ("low", "high")]
     low, high = (None if end is None else _numbers(end, path, may_be_infinite=True) for end in ends)
-    of_level = re.compile(rf"{QUANTILE}([0-9.eE-]+){re.escape(suffix)}")
+    of_level = re.compile(rf"{QUANTILE}([0-9]*\.?[0-9]+(?:e-[0-9]+)?){re.escape(suffix)}")
     levels = {float(match[1]): name for name in column if (match := of_level.fullmatch(name))}
     return Predictions(
         observed=_numbers(np.where(observed == "", "0", observed), path),
@@ -249,7 +250,7 @@ def _read_sets(cells: np.ndarray | None, target: TargetSpec, path: Path) -> np.n
         return None
     try:
         sets = [set(json.loads(cell)) for cell in cells]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise InputError(path, "column 'prediction_set' must hold JSON lists of classes") from None
     return np.array([[name in found for name in target.classes] for found in sets]).reshape(len(sets), -1)
 
@@ -258,7 +259,7 @@ def _numbers(texts: np.ndarray, path: Path, may_be_infinite: bool = False) -> np
     try:
         values = texts.astype(np.float64)
     except ValueError as error:
-        raise InputError(path, f"a number is needed ({error})") from None
+        raise InputError(path, f"a number is needed ({shorten(str(error), 60)})") from None
     wrong = np.isnan(values) if may_be_infinite else ~np.isfinite(values)
     if wrong.any():
         raise InputError(path, f"{wrong.sum()} values are not finite")
@@ -287,13 +288,12 @@ def read_columns(path: Path, separator: str = "\t") -> dict[str, np.ndarray]:
     """
     header, *lines = decode_text(read_bytes(path), path).removesuffix("\n").split("\n")
     names = header.split(separator)
+    if problem := duplicates("column", names):
+        raise InputError(path, problem, ONCE)
     rows = [line.split(separator) for line in lines]
     ragged = [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]
     if ragged:
-        raise InputError(
-            path, f"{len(ragged)} lines do not have the header's {len(names)} cells (first: line {ragged[0]})"
-        )
-    columns = np.empty((len(names), len(rows)), dtype=object)
-    for number, row in enumerate(rows):
-        columns[:, number] = row
+        problem = f"{len(ragged)} lines do not have the header's {len(names)} cells (first: line {ragged[0]})"
+        raise InputError(path, problem)
+    columns = np.array(rows, dtype=object).reshape(len(rows), len(names)).T
     return dict(zip(names, columns, strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,35 @@ from typing import Any
 import numpy as np
 import yaml
 
+from aam.config.values import fits
 from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
+from aam.files.plain import need
+from aam.files.text import shorten
 from aam.report.coverage_record import COVERAGE, CoverageRecord
 from aam.report.predictions import Predictions, read_columns, read_predictions, suffixes
 
 MOST_EMBEDDINGS = 5_000
+DATA = "data.json"
+# Of which type things are in it, where they are there.
+DATA_TYPES = {
+    "targets": dict | None,
+    "samples": dict,
+    "flow": list,
+    "notes": list,
+    "inputs": list,
+    "environment": dict,
+    "model": dict,
+    "members": list,
+}
+MODEL_TYPES = {
+    "parameters": int,
+    "best_epoch": int,
+    "best_metric": str,
+    "epochs": int,
+    "seconds": float,
+    "metrics": dict,
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,10 +123,17 @@ def read_run(path: Path) -> RunRecord:
         If the folder holds no run, or a file of it is damaged.
     """
     config = _read_mapping(path / "config.yaml")
-    data = _read_mapping(path / "data.json")
-    targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
+    data = _read_mapping(path / DATA)
+    with _damage_named(path / DATA):
+        _check_types(data, DATA_TYPES)
+        _check_types(data.get("model", {}), MODEL_TYPES)
+        for member in data.get("members", []):
+            _check_types(member, MODEL_TYPES)
+        targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
     predictions, forest, notes = _read_results(path, targets) if targets is not None else ({}, {}, [])
     covered = _read_mapping(path / COVERAGE) if (path / COVERAGE).exists() else {}
+    with _damage_named(path / COVERAGE):
+        coverage = {column: CoverageRecord.from_dict(found) for column, found in covered.items()}
     embeddings = path / "sample_embeddings.tsv"
     return RunRecord(
         path=path,
@@ -112,7 +143,7 @@ def read_run(path: Path) -> RunRecord:
         targets=targets,
         predictions=predictions,
         forest=forest,
-        coverage={column: CoverageRecord.from_dict(found) for column, found in covered.items()},
+        coverage=coverage,
         embeddings=read_embeddings(embeddings) if embeddings.exists() else None,
         notes=tuple(notes),
     )
@@ -129,26 +160,34 @@ def read_embeddings(path: Path, most: int = MOST_EMBEDDINGS, seed: int = 0) -> E
         Most samples to take.
     seed
         Seed of the choice.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, or a number in it is not finite.
     """
-    rng = np.random.default_rng(seed)
+    try:
+        width, chosen, total = _choose_lines(path, most, np.random.default_rng(seed))
+        need(width > 3 and all(len(row) == width for row in chosen), "the table is ragged")
+        cells = np.array(chosen, dtype=object).reshape(len(chosen), width)
+        vectors = cells[:, 3:].astype(np.float64)
+        need(bool(np.isfinite(vectors).all()), "a number is not finite")
+    except ValueError:
+        raise InputError(path, "not a table of sample_id, part, observed and dimensions") from None
+    return Embeddings(sample_ids=cells[:, 0], parts=cells[:, 1], observed=cells[:, 2], vectors=vectors, total=total)
+
+
+def _choose_lines(path: Path, most: int, rng: np.random.Generator) -> tuple[int, list[list[str]], int]:
+    """Cells of the header, cells of a random choice of the lines after it, and the number of all lines after it."""
     chosen: list[list[str]] = []
+    total = 0
     with path.open(encoding="utf-8", newline="") as file:
         width = len(next(file, "").split("\t"))
-        total = 0
         for total, line in enumerate(file, start=1):
             place = len(chosen) if total <= most else int(rng.integers(total))
             if place < most:
                 chosen[place : place + 1] = [line.rstrip("\r\n").split("\t")]
-    if width < 4 or any(len(row) != width for row in chosen):
-        raise InputError(path, "not a table of sample_id, part, observed and dimensions")
-    cells = np.array(chosen, dtype=object).reshape(len(chosen), width)
-    return Embeddings(
-        sample_ids=cells[:, 0],
-        parts=cells[:, 1],
-        observed=cells[:, 2],
-        vectors=cells[:, 3:].astype(np.float64),
-        total=total,
-    )
+    return width, chosen, total
 
 
 Results = dict[str, dict[str, Predictions]]
@@ -190,18 +229,32 @@ def _read_history(path: Path) -> dict[str, np.ndarray]:
             name: np.array([float(cell or "nan") for cell in cells]) for name, cells in read_columns(path, ",").items()
         }
     except ValueError as error:
-        raise InputError(path, f"a number is needed ({error})") from None
+        raise InputError(path, f"a number is needed ({shorten(str(error), 60)})") from None
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "is its folder the directory of a run?") from None
-    try:
-        content = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (yaml.YAMLError, ValueError):
-        content = None
-    if not isinstance(content, dict):
+    found: Any = None
+    with suppress(yaml.YAMLError, ValueError, RecursionError):
+        text = content.decode()
+        found = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
+    if not isinstance(found, dict):
         raise InputError(path, "damaged: it does not hold the record of a run")
-    return content
+    return found
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """What comes of a record whose parts are not those that were written, as a damaged file."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        raise InputError(path, "damaged: a part of the record of the run is wrong") from None
+
+
+def _check_types(content: Any, types: Mapping[str, Any]) -> None:
+    """Refuse a JSON object that has one of these members with another type."""
+    need(isinstance(content, dict) and all(fits(content[name], types[name]) for name in types if name in content), "")

@@ -97,7 +97,12 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
     """
     if not (run.path / DATA).exists():
         return
-    before = {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
+    try:
+        before = {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
+    except (TypeError, KeyError):
+        raise InputError(
+            run.path / DATA, "damaged: it does not list the inputs of the run", "start a new run"
+        ) from None
     for path in _inputs(config):
         if not path.is_file():
             problem = f"is not there, but the run {run.path} began with it"

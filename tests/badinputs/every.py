@@ -7,6 +7,7 @@ from tests.badinputs import (
     commands,
     configs,
     distances,
+    found,
     models,
     options,
     sheets,
@@ -17,4 +18,4 @@ from tests.badinputs import (
 from tests.badinputs.cases import BAD, BAD_COMMANDS, ODD
 
 __all__ = ["BAD", "BAD_COMMANDS", "ODD"]
-assert all((archives, commands, configs, distances, models, options, sheets, tables, taxonomies, trees))
+assert all((archives, commands, configs, distances, found, models, options, sheets, tables, taxonomies, trees))

@@ -1,80 +1,134 @@
 from __future__ import annotations
 
+import os
+import random
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
-from tests.badinputs.sheets import SHEET
-from tests.factories import (
-    random_counts,
-    random_sequences,
-    write_biom,
-    write_fasta,
-    write_json,
-    write_qza,
-    write_table_qza,
-    write_tsv,
-)
+from aam.errors import InputError
+from tests.badinputs.fuzz import TARGETS, main
+from tests.badinputs.fuzz_child import Event, Limits, damaged_file, run_child
+from tests.badinputs.fuzz_targets import Target
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = [f"s{i}" for i in range(4)]
-SEQUENCES = random_sequences(6)
-COUNTS = random_counts(4, 6)
-TREE = "[&R] ((A_1:0.1,'it''s':2.5e-3)0.95:1,\n(C:3[a [b]],D:0,E:5.25)x:6);\n"
-MATRIX = "\ts1\ts2\ns1\t0\t0.5\ns2\t0.5\t0\n"
+LIMITS = Limits(seconds=0.3, wall_seconds=20.0, num_bytes=1 << 28)
 
 
-def _hdf5_distances(path: Path) -> Path:
-    with h5py.File(path, "w") as file:
-        file["order"], file["matrix"] = ["s1", "s2"], np.array([[0, 0.5], [0.5, 0]])
-    return path
+def fuzz(*words: str) -> None:
+    """Run the command in a process of its own, since it forks."""
+    command = [sys.executable, "-m", "tests.badinputs.fuzz", *words]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=3600)
+    assert run.returncode == 0, f"{run.stdout[-20_000:]}\n{run.stderr[-2_000:]}"
+    names = [line.split()[0] for line in run.stdout.splitlines()]
+    assert names == ["target", *TARGETS, "all"]
 
 
-def _text(content: str) -> Callable[[Path], Path]:
-    def write(path: Path) -> Path:
-        path.write_text(content)
-        return path
-
-    return write
-
-
-SOUND: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "biom": ("table", lambda path: write_biom(path, COUNTS, SAMPLES, SEQUENCES)),
-    "json": ("table", lambda path: write_json(path, COUNTS, SAMPLES, SEQUENCES)),
-    "tsv": ("table", lambda path: write_tsv(path, COUNTS, SAMPLES, SEQUENCES)),
-    "qza": ("table", lambda path: write_table_qza(path, COUNTS, SAMPLES, SEQUENCES)),
-    "sheet": ("metadata", _text(SHEET)),
-    "fasta": ("sequences", lambda path: write_fasta(path, dict(zip("abcdef", SEQUENCES, strict=True)))),
-    "distances": ("distances", _text(MATRIX)),
-    "hdf5-distances": ("distances", _hdf5_distances),
-    "qza-distances": ("distances", lambda path: write_qza(path, "DistanceMatrix", MATRIX.encode())),
-    "tree": ("tree", _text(TREE)),
-    "midpoint-tree": ("midpoint", _text(TREE)),
-    "qza-tree": ("tree", lambda path: write_qza(path, "Phylogeny[Rooted]", TREE.encode())),
-    "taxonomy": ("taxonomy", _text("Feature ID\tTaxon\nacgt\td__Bacteria; p__Firmicutes\n")),
-}
-
-
-def fuzz(kind: str, folder: Path, trials: int, seed: int) -> None:
-    reader, write = SOUND[kind]
-    path = write(folder / f"file.{kind}")
-    command = [sys.executable, "-m", "tests.badinputs.fuzz", reader, str(path), str(trials), str(seed)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300)
-    assert run.returncode == 0, f"{run.stdout}\n{run.stderr[-500:]}"
-
-
-@pytest.mark.parametrize("kind", SOUND)
-def test_damaged_files_are_read_or_refused(kind: str, tmp_path: Path) -> None:
-    fuzz(kind, tmp_path, 100, 0)
+def test_damaged_files_are_read_or_refused() -> None:
+    fuzz("--trials", "25")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 5))
-@pytest.mark.parametrize("kind", SOUND)
-def test_many_damaged_files(kind: str, seed: int, tmp_path: Path) -> None:
-    fuzz(kind, tmp_path, 500, seed)
+def test_many_damaged_files(tmp_path: Path) -> None:
+    fuzz("--minutes", "20", "--seed", "1", "--keep", str(tmp_path))
+
+
+def misbehaving(act: Callable[[], object]) -> Target:
+    """A reader that does something when it is given a damaged file, and otherwise returns what is there."""
+
+    def read(folder: Path) -> object:
+        return b"sound" if (folder / "x").read_bytes() == b"sound" else act()
+
+    def check(found: object, sound: object) -> None:
+        assert found in (b"sound", b"odd")
+
+    return Target(
+        make=lambda folder: (folder / "x").write_bytes(b"sound"),
+        read=read,
+        check=check,
+        damages={"x": (lambda content, rng: b"damaged",)},
+    )
+
+
+def outcomes(target: Target, folder: Path, trials: int = 1, first: int = 0) -> list[Event]:
+    return list(run_child(target, folder, "0", first, (trials, 60.0), LIMITS))
+
+
+def loop_for_ever() -> None:
+    while True:
+        pass
+
+
+def refuse(words: str) -> Callable[[], object]:
+    def act() -> None:
+        raise InputError("x", words)
+
+    return act
+
+
+def raise_error() -> None:
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (os.abort, "signal 6 (SIGABRT)"),
+        (loop_for_ever, "signal 27 (SIGPROF)"),
+        (lambda: bytes(1 << 29), "MemoryError"),
+        (raise_error, "KeyError: 'x'"),
+        (lambda: warnings.warn("odd", stacklevel=1), "UserWarning: odd"),
+        (lambda: b"wrong", "assert"),
+        (refuse("two\nlines"), "these words"),
+        (refuse("x" * 300), "these words"),
+        (lambda: os._exit(3), "exit code 3"),
+        (lambda: sum(range(20_000_000)) and b"odd", "took "),
+    ],
+    ids=["crash", "loop", "memory", "exception", "warning", "wrong", "lines", "long", "exit", "slow"],
+)
+def test_a_reader_that_misbehaves_is_noticed(tmp_path: Path, act: Callable[[], object], expected: str) -> None:
+    (event,) = outcomes(misbehaving(act), tmp_path)
+    assert (event.trial, event.outcome) == (0, "failed")
+    assert expected in event.words
+    assert (event.name, event.content) == ("x", b"damaged")
+
+
+def test_what_is_allowed_is_no_failure(tmp_path: Path) -> None:
+    assert [event.outcome for event in outcomes(misbehaving(lambda: b"odd"), tmp_path, 3)] == ["read"] * 3
+    events = outcomes(misbehaving(refuse("no")), tmp_path, 2, first=5)
+    assert [(event.trial, event.outcome) for event in events] == [(5, "refused"), (6, "refused")]
+
+
+def test_a_failure_is_kept_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TARGETS, "broken", misbehaving(raise_error))
+    assert main(["--kind", "broken", "--trials", "3", "--keep", str(tmp_path / "kept")]) == 1
+    assert (tmp_path / "kept" / "broken-0-x").read_bytes() == b"damaged"
+    shown = capfd.readouterr().out.splitlines()
+    assert shown[0] == f"broken, trial 0 of seed 0, {tmp_path / 'kept' / 'broken-0-x'}:"
+    assert shown[-1].split()[:5] == ["all", "3", "0", "0", "3"]
+
+
+def test_a_dead_child_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TARGETS, "broken", misbehaving(os.abort))
+    assert main(["--kind", "broken", "--trials", "2"]) == 1
+    assert capfd.readouterr().out.splitlines()[-1].split()[:5] == ["all", "2", "0", "0", "2"]
+
+
+@pytest.mark.parametrize("kind", ["table-hdf5", "table-qza", "distances-npy", "tree", "config", "model-regressor"])
+def test_a_seed_gives_the_same_damage(kind: str, tmp_path: Path) -> None:
+    target = TARGETS[kind]
+    target.make(tmp_path)
+    sound = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    trials = [damaged_file(target, sound, "7", trial) for trial in range(12)]
+    random.seed(1)
+    assert [damaged_file(target, sound, "7", trial) for trial in range(12)] == trials
+    assert len({damaged.content for damaged in trials}) > 6
+    assert [damaged_file(target, sound, "8", trial) for trial in range(12)] != trials

@@ -19,6 +19,7 @@ from aam.data.intervals import (
     interval,
     quantile_interval,
 )
+from aam.data.saved_intervals import read_calibration
 
 REPETITIONS = 1500
 
@@ -148,7 +149,7 @@ def test_truths_that_nothing_can_hold_weigh_at_infinity() -> None:
     assert calibration.is_guaranteed(0.85)
     assert not calibration.is_guaranteed(0.86)
     assert [calibration.reach(level) for level in (0.5, 0.86)] == [10, 17]
-    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+    assert read_calibration(json.loads(json.dumps(calibration.to_dict()))) == calibration
     within = of_scores(np.arange(1.0, 18), level=0.8)
     assert within.beyond == 0
     quantiles = calibrate_quantiles(truths, np.zeros(19), np.zeros(19), None, 0.8)
@@ -176,7 +177,7 @@ def test_where_no_truth_can_be_held_intervals_are_all_there_is() -> None:
 def test_it_survives_json() -> None:
     rng = np.random.default_rng(2)
     calibration = of_scores(rng.normal(size=40).astype(np.float32), rng.integers(7, size=40))
-    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+    assert read_calibration(json.loads(json.dumps(calibration.to_dict()))) == calibration
 
 
 def test_new_exchangeable_samples_are_held_as_promised() -> None:

@@ -347,3 +347,93 @@ def test_an_ensemble_with_a_member_that_does_not_fit_is_refused(tmp_path: Path) 
     save_models(tmp_path, states, PREDICTOR)
     with pytest.raises(CheckpointError, match="do not fit the description"):
         load_models(tmp_path)
+
+
+def described_as(folder: Path, place: str, value: Any) -> None:
+    """A model whose description someone has changed who knows how the checksum is made; ``place`` is ``a.b.0.c``."""
+    model = build_model(PREDICTOR)
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_model(folder, tensors, PREDICTOR)
+    config = json.loads(header(folder / WEIGHTS)["__metadata__"]["aam"])
+    del config["sha256"]
+    *parents, last = [int(word) if word.isdecimal() else word for word in place.split(".")]
+    part = config
+    for word in parents:
+        part = part[word]
+    part[last] = value
+    text = json.dumps({"sha256": checksum(tensors, config), **config})
+    save_file(tensors, folder / WEIGHTS, {"aam": text})
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("model", None),
+        ("model", {"x": 1}),
+        ("model.embedding_dim", "wide"),
+        ("supervision", "x"),
+        ("supervision.encoder_type", "best"),
+        ("predictor", [1]),
+        ("predictor.targets.specs", []),
+        ("predictor.targets.specs.0.shift", "5"),
+        ("predictor.targets.specs.0.scale", 0.0),
+        ("predictor.targets.specs.0.scale", float("nan")),
+        ("predictor.targets.specs.0.transform", "log"),
+        ("predictor.targets.specs.0.transform", "boxcox"),
+        ("predictor.targets.specs.0.parameters", [1.0]),
+        ("predictor.targets.specs.0.kind", "classification"),
+        ("predictor.targets.specs.0.level_shift", [1.0]),
+        ("predictor.covariate_spec", {"categorical": [], "numeric": [], "hierarchies": []}),
+        ("data", {}),
+        ("data.rarefy_depth", "x"),
+        ("data.rarefy_depth", 0),
+        ("data.token_limit", 10**40),
+        ("data.asv_sampling", "best"),
+        ("data.study_column", 3),
+        ("record", None),
+        ("intervals", 3),
+        ("intervals.level", 1.5),
+        ("intervals.calibrations", [None, None]),
+        ("intervals.calibrations", [{"kind": "numbers"}]),
+        ("members", 0),
+        ("members", "1"),
+    ],
+)
+def test_a_description_that_cannot_be_used_is_refused(tmp_path: Path, place: str, value: Any) -> None:
+    described_as(tmp_path, place, value)
+    with pytest.raises(CheckpointError, match="its description cannot be used") as caught:
+        load_models(tmp_path)
+    assert len(str(caught.value)) < len(str(tmp_path)) + 200
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("members", 10**9),
+        ("model.asv_layers", 10**9),
+        ("model.embedding_dim", 10**6),
+        ("model.num_soft_clades", 10**9),
+        ("predictor.head.regressor_hidden_dims", [10**6, 10**6]),
+    ],
+)
+def test_a_description_of_a_model_that_is_too_large_takes_no_memory(tmp_path: Path, place: str, value: Any) -> None:
+    described_as(tmp_path, place, value)
+    with pytest.raises(CheckpointError, match="do not fit the description"):
+        load_models(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "[" * 5_000, "{}", '{"format": "2"}', '{"format": [2]}'])
+def test_a_description_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    save_file({"x": torch.zeros(3)}, tmp_path / WEIGHTS, {"aam": text})
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_models(tmp_path)
+
+
+def test_looking_at_sizes_draws_no_random_numbers(tmp_path: Path) -> None:
+    saved(tmp_path)
+    torch.manual_seed(3)
+    build_model(PREDICTOR)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    load_models(tmp_path)
+    assert torch.equal(torch.rand(3), expected)
