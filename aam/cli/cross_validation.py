@@ -30,10 +30,12 @@ from aam.data.describe import describe
 from aam.data.study import Study, load_study
 from aam.data.targets import Targets
 from aam.files.atomic import write_text
-from aam.files.run_directory import RunDirectory, environment
+from aam.files.run_directory import RunDirectory
 from aam.files.run_log import logging_to_terminal, say
+from aam.training.device import choose_device
 from aam.training.fold_inputs import learnable_folds
 from aam.training.inputs import target_request
+from aam.training.provenance import full_environment, origin, promise
 from aam.training.record import DATA, input_records, study_record
 
 FINAL = "final_model.yaml"
@@ -103,12 +105,14 @@ def _write_plan(
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
     write_text(run.path / FINAL, config_text("train", alone))
     record = {
-        "command": command_line(),
+        **origin(config, command_line(), DATA),
+        "seed": config.run.seed,
         "inputs": list(input_records(config)),
         **study_record(study, np.arange(len(study))),
         "samples": {"folds": len(study)},
         "targets": targets.to_dict(),
-        "environment": environment(),
+        "environment": full_environment(),
+        "promise": promise(config, choose_device(config.run.device).type),
     }
     run.write_json(DATA, record)
 

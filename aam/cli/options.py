@@ -21,13 +21,13 @@ from aam.config import from_flat, to_flat
 from aam.config.names import COMMANDS
 from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
 from aam.config.reference import default_words, limit_words, off_names, title, value_words
+from aam.config.resume import resumed_values
 from aam.config.values import UNDIVIDED
 from aam.errors import ConfigError, InputError, Problems
 from aam.files.run_directory import RunDirectory
 from aam.files.text import shorten
 
 HELP_FLAGS = ("--help", "-h")
-MAY_DIFFER = ("progress", "cache", "gradient_checkpointing")  # in a resumed run: they change no result
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
 GENERAL = (
     ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
@@ -61,6 +61,8 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     given |= read_values(kind, words, flag)
     if COMMANDS[command].can_resume and given.get("resume_from") is not None:
         given = _resumed(command, given)
+    elif given.get("allow_change"):
+        raise ConfigError("--allow-change is for a run that goes on: it needs --resume-from")
     return Request(from_flat(kind, given), only_print)
 
 
@@ -116,16 +118,11 @@ def _resumed(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     path = RunDirectory(folder).config
     if not path.exists():
         raise InputError(folder, "there is no run to resume (config.yaml is missing)")
-    values = _of_file(command, path) | {"output_dir": folder, "resume_from": folder}
+    own = _of_file(command, path) | {"output_dir": folder, "resume_from": folder, "allow_change": ()}
     defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
-    allowed = {name: value for name, value in given.items() if name in MAY_DIFFER}
-    differing = [flag(n) for n, v in given.items() if n not in allowed and values.get(n, defaults[n]) != v]
-    if differing:
-        raise ConfigError(
-            f"--resume-from continues a run with its own options: {', '.join(differing)} "
-            f"{'differs' if len(differing) == 1 else 'differ'} from the run's; leave them out, or start another run"
-        )
-    return {**values, **allowed}
+    asked = {name: value for name, value in given.items() if name != "allow_change"}
+    allowed = given.get("allow_change", ())
+    return {**resumed_values(own, asked, allowed, defaults), "allow_change": allowed}
 
 
 def _words_of(error: CycloptsError, command: str) -> str:

@@ -16,6 +16,7 @@ from aam.files.run_log import logging_to_file, logging_to_terminal, say, silent,
 from aam.training.place import find_place
 from aam.training.prepare import Prepared
 from aam.training.processes import first_decides, is_first, joined
+from aam.training.provenance import say_changes
 from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDir
         say(f"$ {typed}")
         if resume:
             check_inputs_unchanged(config, run)
+            say_changes(config, run)
         yield run
 
 
@@ -127,9 +129,13 @@ def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> li
 
 def _write_plan(prepared: Prepared, run: RunDirectory, command: str, typed: str) -> dict[str, Any]:
     """Write down what is about to be done; the content of ``data.json``."""
-    record = data_record(prepared.plan.config, prepared.inputs, typed)
-    run.write_config(command, {**to_flat(prepared.plan.config), "resume_from": None})
-    run.write_json(DATA, record)
+    config = prepared.plan.config
+    record = data_record(config, prepared.inputs, typed)
+    if config.run.resume_from is not None:
+        run.write_json(DATA, record)  # changed options are noted before they are in force
+    run.write_config(command, {**to_flat(config), "resume_from": None, "allow_change": []})
+    if config.run.resume_from is None:
+        run.write_json(DATA, record)
     write_lists(prepared.inputs, run)
     run.checkpoints.mkdir(exist_ok=True)
     return record

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from aam.cli.options import parse
-from aam.config import TrainConfig, replace
+from aam.config import TrainConfig, replace, to_flat
+from aam.config.resume import free_values
 from aam.errors import SIGNALS, AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.files.run_directory import RunDirectory
@@ -130,9 +131,7 @@ def train_sub_run(asked: TrainConfig, sub: SubRun, train: Train) -> bool:
 def _resumed(asked: TrainConfig, sub: SubRun) -> TrainConfig:
     """What a run that was begun is told to go on: its own options, and of the new ones those that change no result."""
     own: TrainConfig = parse("train", ["--resume-from", str(sub.directory.path)]).config
-    own = replace(own, progress=asked.run.progress, cache=asked.table.cache)
-    wanted = asked.model.gradient_checkpointing
-    return own if wanted is None else replace(own, gradient_checkpointing=wanted)
+    return replace(own, **free_values({**to_flat(asked), "forest_baseline": None, "report": None}))
 
 
 def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable[[int], bool]) -> None:

@@ -7,6 +7,7 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
+    ReplayConfig,
     SimulateConfig,
 )
 from aam.config.covariates import CovariateOptions
@@ -43,6 +44,7 @@ __all__ = [
     "OptimOptions",
     "PredictConfig",
     "PretrainConfig",
+    "ReplayConfig",
     "RunOptions",
     "SamplingOptions",
     "SimulateConfig",

@@ -11,6 +11,7 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
+    ReplayConfig,
     SimulateConfig,
 )
 from aam.config.train import TrainConfig
@@ -43,5 +44,8 @@ COMMANDS: dict[str, Command] = {
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and the same split."),
     "unifrac": Command(UnifracConfig, "Compute the distances between all samples of a table, and write the matrix."),
     "info": Command(InfoConfig, "Say what a file, model or run directory is.", positional="path"),
+    "replay": Command(
+        ReplayConfig, "Print the command that repeats a run, and say what stands in its way.", positional="path"
+    ),
     "simulate": Command(SimulateConfig, "Make a study whose truth is known."),
 }

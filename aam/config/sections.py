@@ -288,6 +288,9 @@ class RunOptions(Section):
         False, "Compile the transformer layers with torch.compile: about a minute at the start, faster steps on a GPU."
     )
     resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
+    allow_change: tuple[str, ...] = option(
+        (), "With --resume-from: options, such as lr or epochs, with whose new values the run goes on; it says so."
+    )
     progress: bool = option(True, "Show a progress bar.")
 
     def later_seed(self, steps: int) -> int:

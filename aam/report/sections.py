@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aam.config.option import flag
 from aam.files.text import plural
 from aam.report.figures import histograms, learning_curves, ordination
 from aam.report.html import Bar, Cell, Picture, Section, Share, Table
@@ -20,6 +21,7 @@ PART_WORDS = {
     "test": "held out until the end",
     "folds": "held out in turn, a fold at a time",
 }
+METHOD = "The command; below it the inputs, the software and every option, as given or derived from the data."
 METRIC_COLUMN = re.compile(r"val_(.+)")
 
 
@@ -170,11 +172,17 @@ def method_section(record: RunRecord) -> Section:
     return Section(
         "method",
         "How it was made",
-        ["The command; below it the inputs, the software and every option, as given or derived from the data."],
+        [text for text in (METHOD, str(data.get("promise", "")), _changes_words(data.get("changes", []))) if text],
         tables=[table for table in tables if table.rows],
         code=str(data.get("command", "")),
         options=[(name, _option(value)) for name, value in record.config.items() if name != "command"],
     )
+
+
+def _changes_words(changes: list[Mapping[str, Any]]) -> str:
+    """The options that were changed after the run had begun."""
+    told = [f"{flag(c['option'])} {_option(c['before'])} \u2192 {_option(c['after'])}" for c in changes]
+    return f"Changed after the run had begun: {', '.join(told)}." if told else ""
 
 
 def _option(value: Any) -> str:

@@ -97,6 +97,12 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"epoch-*{ENDING}"))
 
 
+def epochs_done(folder: Path) -> int:
+    """Whole epochs before the newest checkpoint, by its name."""
+    found = find_checkpoints(folder)
+    return int(found[-1].name.split("-")[1]) if found else 0
+
+
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; None where there is none, since then the first epoch was not done.
 

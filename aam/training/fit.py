@@ -22,6 +22,7 @@ from aam.models.folder import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
 from aam.training.callbacks import BestModel, History, StopOnSignal, resume_words
+from aam.training.changes import ChangedOptions
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
 from aam.training.engine import engine_of
 from aam.training.host_memory import give_back_freed_memory
@@ -169,7 +170,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
-    return [stop, *parts, KeepCheckpoints(run.checkpoints), signals, *bar]
+    return [stop, *parts, KeepCheckpoints(run.checkpoints), signals, ChangedOptions(), *bar]
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

@@ -12,9 +12,12 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.data.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
-from aam.files.run_directory import RunDirectory, environment
+from aam.files.run_directory import RunDirectory
 from aam.models.folder import find_weights
+from aam.training.device import choose_device
 from aam.training.inputs import Inputs
+from aam.training.processes import world_size
+from aam.training.provenance import full_environment, origin, parent_model, promise
 
 DATA = "data.json"
 LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
@@ -34,13 +37,17 @@ def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: s
     """
     split, targets = inputs.split, inputs.targets
     used = np.sort(np.concatenate(list(split.parts().values())))
+    came = origin(config, command, DATA)
     return {
-        "command": command,
+        **came,
+        "seed": config.run.seed,
         "inputs": list(input_records(config)),
+        "parent_model": parent_model(config),
         **study_record(inputs.study, used, split.notes),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
-        "environment": environment(),
+        "environment": full_environment(),
+        "promise": promise(config, choose_device(config.run.device).type, world_size(), came["changes"]),
     }
 
 

@@ -1,209 +1,192 @@
-"""A run that was killed and resumed gives the bytes of the run that was never stopped."""
+"""Resuming of each kind of run, by each signal; and what is refused where the run's files are not what they were."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from aam.training import kept_draws
-from aam.training.checkpoint import find_checkpoints, latest_checkpoint
-from tests.e2e.conftest import SMALL, encoder, run_command, study
-
-__all__ = ["encoder", "study"]
-
-# Runs the program, and kills it with a signal after some training steps (or in the n-th validation). A terminal and a
-# scheduler send theirs to all processes of a run; SIGINT+SIGINT is the impatient user's.
-KILLER = """
-import os, signal, sys, time
-import aam.training.kept_draws as kept_draws
-import aam.training.module as module
 from aam.cli.main import main
+from aam.training.checkpoint import find_checkpoints, latest_checkpoint
+from tests.faults.kill_harness import TRAINING_STEP, Children, Fault
+from tests.faults.toy import BATCHES, EPOCHS, fingerprint, words
 
-kept_draws.DRAWS = 2
-place, number, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-done = [0]
-original = getattr(module.TrainingModule, place)
-
-def counted(self, *words):
-    done[0] += 1
-    if done[0] == number:
-        for one in name.split("+"):
-            os.killpg(os.getpgrp(), getattr(signal, one))
-            time.sleep(0.2)
-    return original(self, *words)
-
-setattr(module.TrainingModule, place, counted)
-sys.exit(main(sys.argv[4:]))
-"""
-EPOCHS = 3  # of 4 steps each
-
-
-def arguments(study: Path, folder: Path) -> list[str]:
-    flags = {
-        "--table": study / "table.biom",
-        "--tree": study / "tree.nwk",
-        "--metadata": study / "metadata.tsv",
-        "--metadata-column": "gradient",
-        "--output-dir": folder,
-        "--encoder-type": "unifrac",
-        "--nuc-penalty": "0.5",
-        "--count-penalty": "0.5",
-        "--scheduler": "plateau",
-        "--scheduler-patience": "0",
-    }
-    small = {**SMALL, "--epochs": str(EPOCHS), "--batch-size": "12"}
-    words = [str(word) for pair in {**flags, **small}.items() for word in pair]
-    return ["train", *words, "--no-forest-baseline", "--no-report"]
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """What must be the same to the bit: weights, predictions, vectors, and the metrics but for the seconds."""
-    names = ("model/model.safetensors", "val_predictions.tsv", "sample_embeddings.tsv")
-    found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    header, *rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
-    timed = header.index("seconds")
-    return found | {"metrics.csv": repr([row[:timed] + row[timed + 1 :] for row in [header, *rows]])}
+KEPT_DRAWS = {"aam.training.kept_draws:DRAWS": 2}  # the third epoch has the first one's draw
+PLAIN = {"encoder_type": None, "nuc_penalty": None, "count_penalty": None, "categorical_columns": None}
+PLAIN |= {"unknown_level_rate": None, "taxonomy": None}
+LATE = 10  # a step of the last epoch: two checkpoints are there
 
 
 @pytest.fixture(scope="module")
-def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("unbroken") / "run"
-    words = arguments(study, folder)
-    assert run_command(words[0], *words[1:], small=False) == 0
+def encoder(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pre-training run."""
+    folder = tmp_path_factory.mktemp("encoder")
+    ended = Children(folder).run(words("pretrain", toy, folder / "run"))
+    assert ended.code == 0, ended.said
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def unbroken(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a run with covariates, all heads and no faults gives."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    assert Children(folder).run(words("train", toy, folder / "run")).code == 0
+    return fingerprint(folder / "run")
+
+
+def resume(children: Children, folder: Path, command: str = "train") -> dict[str, str]:
+    ended = children.run([command, "--resume-from", folder], values=KEPT_DRAWS)
+    assert ended.code == 0, ended.said
     return fingerprint(folder)
 
 
-def killed(study: Path, folder: Path, place: str, number: int, name: str, *words: str) -> int:
-    return run_killer(place, number, name, *arguments(study, folder), *words)
+def check_steps(children: Children, tmp_path: Path, asked: Sequence[object], steps: Sequence[int]) -> None:
+    """A run that is killed at some steps gives what it gives unbroken."""
+    command = str(asked[0])
+    ended = children.run([*asked, "--output-dir", tmp_path / "unbroken"], values=KEPT_DRAWS)
+    assert ended.code == 0, ended.said
+    expected = fingerprint(tmp_path / "unbroken")
+    for step in steps:
+        folder = tmp_path / str(step)
+        fault = Fault(TRAINING_STEP, step)
+        assert children.run([*asked, "--output-dir", folder], fault, values=KEPT_DRAWS).code == -signal.SIGKILL
+        assert resume(children, folder, command) == expected, step
 
 
-def run_killer(*words: object) -> int:
-    command = [sys.executable, "-c", KILLER, *map(str, words)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=300, start_new_session=True)
-    return done.returncode
+def without_folder(asked: list[object]) -> list[object]:
+    place = asked.index("--output-dir")
+    return asked[:place] + asked[place + 2 :]
 
 
 @pytest.mark.parametrize(
-    ("place", "number", "name", "code"),
-    [
-        ("training_step", 2, "SIGKILL", -signal.SIGKILL),
-        ("training_step", 6, "SIGKILL", -signal.SIGKILL),
-        ("validation_step", 2, "SIGKILL", -signal.SIGKILL),
-        ("training_step", 6, "SIGTERM", 75),
-        ("training_step", 8, "SIGTERM", 75),
-        ("training_step", 10, "SIGINT", 130),
-        ("validation_step", 1, "SIGTERM", 75),
-    ],
+    ("signals", "code"), [(("SIGINT",), 130), (("SIGUSR1",), 75), (("SIGINT", "SIGINT"), 130)], ids=str
 )
-def test_resuming_gives_the_same_bytes(
-    study: Path, unbroken: dict[str, str], tmp_path: Path, place: str, number: int, name: str, code: int
-) -> None:
-    folder = tmp_path / "run"
-    assert killed(study, folder, place, number, name) == code
-    assert not (folder / "finished.json").exists()
-    assert run_command("train", resume_from=folder, small=False) == 0
-    assert fingerprint(folder) == unbroken
-
-
-def test_resuming_with_a_frozen_encoder(
-    study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        kept_draws, "DRAWS", 2
-    )  # as in the runs that are killed: the third epoch has the first one's draw
-    inputs = ["--table", study / "table.biom", "--metadata", study / "metadata.tsv", "--metadata-column", "gradient"]
-    small = [word for pair in {**SMALL, "--epochs": EPOCHS, "--batch-size": 12}.items() for word in pair]
-    words = [*inputs, *small, "--pretrained-encoder", encoder, "--freeze-base", "--no-forest-baseline", "--no-report"]
-    assert run_command("train", *words, "--output-dir", tmp_path / "unbroken", small=False) == 0
-    for number in (2, 7, 10):
-        folder = tmp_path / str(number)
-        assert run_killer("training_step", number, "SIGKILL", "train", *words, "--output-dir", folder) < 0
-        assert run_command("train", resume_from=folder, small=False) == 0
-        assert fingerprint(folder) == fingerprint(tmp_path / "unbroken")
-
-
-def test_resuming_with_covariates_some_of_whose_levels_are_hidden(study: Path, tmp_path: Path) -> None:
-    told = [
-        "--categorical-columns",
-        "subject,group",
-        "--numeric-columns",
-        "gradient_true",
-        "--unknown-level-rate",
-        "0.4",
-    ]
-    told += ["--conditional-output-scaling", "group", "--categorical-fusion", "cross-attention", "--dropout", "0.2"]
-    words = [*arguments(study, tmp_path / "unbroken"), *told, "--categorical-embed-dim", "4"]
-    assert run_command(words[0], *words[1:], small=False) == 0
-    folder = tmp_path / "killed"
-    assert killed(study, folder, "training_step", 7, "SIGKILL", *told, "--categorical-embed-dim", "4") < 0
-    assert run_command("train", resume_from=folder, small=False) == 0
-    assert fingerprint(folder) == fingerprint(tmp_path / "unbroken")
-
-
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGUSR1", 75), ("SIGINT+SIGINT", 130)])
 def test_the_processes_that_prepare_batches_outlive_a_signal(
-    study: Path, unbroken: dict[str, str], tmp_path: Path, name: str, code: int
+    toy: Path, children: Children, unbroken: dict[str, str], tmp_path: Path, signals: tuple[str, ...], code: int
 ) -> None:
     folder = tmp_path / "run"
-    assert killed(study, folder, "training_step", 2, name, "--num-workers", "2") == code
-    assert run_command("train", resume_from=folder, small=False) == 0
-    assert fingerprint(folder) == unbroken
+    ended = children.run(words("train", toy, folder, num_workers=2), Fault(TRAINING_STEP, 2, signals))
+    assert ended.code == code, ended.said
+    assert not (folder / "finished.json").exists()
+    assert resume(children, folder) == unbroken
+
+
+def test_resuming_with_a_frozen_encoder(toy: Path, encoder: Path, children: Children, tmp_path: Path) -> None:
+    frozen = {**PLAIN, "pretrained_encoder": encoder}
+    asked = without_folder(words("train", toy, tmp_path, "--freeze-base", **frozen))
+    check_steps(children, tmp_path, asked, (2, LATE))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, 13))
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
-def test_resuming_from_every_step(
-    study: Path, unbroken: dict[str, str], tmp_path: Path, number: int, name: str
+def test_resuming_with_a_frozen_encoder_at_every_step(
+    toy: Path, encoder: Path, children: Children, tmp_path: Path
+) -> None:
+    frozen = {**PLAIN, "pretrained_encoder": encoder}
+    asked = without_folder(words("train", toy, tmp_path, "--freeze-base", **frozen))
+    check_steps(children, tmp_path, asked, range(1, BATCHES + 1))
+
+
+@pytest.mark.slow
+def test_resuming_a_pre_training_run(toy: Path, children: Children, tmp_path: Path) -> None:
+    asked = without_folder(words("pretrain", toy, tmp_path))
+    check_steps(children, tmp_path, asked, (1, 4, 5, 8, LATE, BATCHES))
+
+
+@pytest.mark.slow
+def test_resuming_while_the_encoder_unfreezes(toy: Path, encoder: Path, children: Children, tmp_path: Path) -> None:
+    """The head alone, then one part more in each epoch; some steps before and after each begins to learn."""
+    transfer = {**PLAIN, "pretrained_encoder": encoder, "gradual_unfreezing": 1, "epochs": 5}
+    asked = without_folder(words("train", toy, tmp_path, **transfer))
+    check_steps(children, tmp_path, asked, (2, 4, 5, 9, 12, 13, 15, 20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduler", ["warmup_cosine", "cosine", "cosine_restarts", "onecycle", "none"])
+def test_resuming_with_each_schedule(toy: Path, children: Children, tmp_path: Path, scheduler: str) -> None:
+    asked = without_folder(words("train", toy, tmp_path, **{**PLAIN, "scheduler": scheduler}))
+    check_steps(children, tmp_path, asked, (3, 7, LATE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_resuming_with_each_optimiser(toy: Path, children: Children, tmp_path: Path, optimizer: str) -> None:
+    asked = without_folder(words("train", toy, tmp_path, **{**PLAIN, "optimizer": optimizer}))
+    check_steps(children, tmp_path, asked, (3, LATE))
+
+
+@pytest.mark.slow
+def test_resuming_covariates_that_scale_the_output(toy: Path, children: Children, tmp_path: Path) -> None:
+    told = {"categorical_columns": "subject,group", "numeric_columns": "gradient_true"}
+    told |= {"conditional_output_scaling": "group", "categorical_fusion": "cross-attention"}
+    asked = without_folder(words("train", toy, tmp_path, **{**PLAIN, **told, "unknown_level_rate": 0.4}))
+    check_steps(children, tmp_path, asked, (3, 7))
+
+
+def test_a_damaged_checkpoint_is_passed_over(
+    toy: Path, children: Children, unbroken: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    killed(study, folder, "training_step", number, name)
-    if not (folder / "finished.json").exists():
-        assert run_command("train", resume_from=folder, small=False) == 0
-    assert fingerprint(folder) == unbroken
-
-
-def test_a_damaged_checkpoint_is_passed_over(study: Path, unbroken: dict[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    killed(study, folder, "training_step", 10, "SIGKILL")
-    *_, before, newest = find_checkpoints(folder / "checkpoints")
+    assert children.run(words("train", toy, folder), Fault(TRAINING_STEP, LATE)).code < 0
+    before, newest = find_checkpoints(folder / "checkpoints")
+    assert newest.name.startswith(f"epoch-{EPOCHS - 1:06d}")
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
     assert latest_checkpoint(folder / "checkpoints") == before
-    assert run_command("train", resume_from=folder, small=False) == 0
-    assert fingerprint(folder) == unbroken
+    assert resume(children, folder) == unbroken
 
 
-def test_changed_inputs_are_refused(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    copies = tmp_path / "study"
-    copies.mkdir()
-    for name in ("table.biom", "tree.nwk", "metadata.tsv"):
-        (copies / name).write_bytes((study / name).read_bytes())
-    folder = tmp_path / "run"
-    killed(copies, folder, "training_step", 5, "SIGKILL")
-    sheet = (copies / "metadata.tsv").read_text()
-    (copies / "metadata.tsv").write_text(sheet + "\n")
-    assert run_command("train", resume_from=folder, small=False) == 2
-    assert "metadata.tsv: is not the file that the run" in capsys.readouterr().err
-    (copies / "metadata.tsv").unlink()
-    assert run_command("train", resume_from=folder, small=False) == 2
-    assert "metadata.tsv: is not there" in capsys.readouterr().err
+INPUTS = ("table.biom", "tree.nwk", "taxonomy.tsv", "metadata.tsv", "distances.npy", "ids.txt")
+LISTS = ("train.txt", "val.txt", "test.txt")
 
 
-def test_another_encoder_is_refused(
-    study: Path, encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def killed(toy: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with every kind of input, killed in its second epoch; ``study`` has the inputs, ``run`` the run."""
+    folder = tmp_path_factory.mktemp("killed")
+    study = folder / "study"
+    shutil.copytree(toy, study)
+    shutil.copytree(encoder / "model", study / "encoder")
+    samples = [line.split("\t")[0] for line in (study / "metadata.tsv").read_text().splitlines()[1:]]
+    parts = {"train": samples[:16], "val": samples[16:22], "test": samples[22:]}
+    for part, ids in parts.items():
+        (study / f"{part}.txt").write_text("\n".join(ids) + "\n")
+    write_distances(study)
+    given = {"distances": study / "distances.npy", "distance_ids": study / "ids.txt", "encoder_type": "unifrac"}
+    given |= {f"{part}_samples": study / f"{part}.txt" for part in parts}
+    given |= {"validation_size": None, "pretrained_encoder": study / "encoder"}
+    asked = words("train", study, folder / "run", **{**PLAIN, "taxonomy": study / "taxonomy.tsv", **given})
+    ended = Children(folder).run(asked, Fault(TRAINING_STEP, 6))
+    assert ended.code == -signal.SIGKILL, ended.said
+    return folder
+
+
+def write_distances(study: Path) -> None:
+    """UniFrac of the study, as a matrix whose sample ids stand in a file of their own."""
+    table = ["--table", study / "table.biom", "--tree", study / "tree.nwk", "--output", study / "distances.tsv"]
+    assert main(["unifrac", *map(str, table), "--no-progress"]) == 0
+    header, *rows = [line.split("\t") for line in (study / "distances.tsv").read_text().splitlines()]
+    (study / "ids.txt").write_text("\n".join(header[1:]) + "\n")
+    np.save(study / "distances.npy", np.array([row[1:] for row in rows], dtype=float))
+
+
+@pytest.mark.parametrize("name", [*INPUTS, *LISTS, "encoder/model.safetensors"])
+def test_inputs_that_are_changed_or_gone_are_refused(
+    killed: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(encoder, tmp_path / "encoder")
-    folder = tmp_path / "run"
-    assert killed(study, folder, "training_step", 5, "SIGKILL", "--pretrained-encoder", str(tmp_path / "encoder")) < 0
-    weights = tmp_path / "encoder" / "model" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes() + b"x")
-    assert run_command("train", resume_from=folder, small=False) == 2
-    assert "model.safetensors: is not the file that the run" in capsys.readouterr().err
+    path = killed / "study" / name
+    content = path.read_bytes()
+    gone = "no model found" if name.startswith("encoder") else f"error: {path.name}: is not there, but the run"
+    kept = {file: (killed / "run" / file).read_bytes() for file in ("config.yaml", "data.json")}
+    try:
+        for changed, told in ((content + b"\n", f"error: {path.name}: is not the file that the run"), (None, gone)):
+            path.unlink() if changed is None else path.write_bytes(changed)
+            assert main(["train", "--resume-from", str(killed / "run")]) == 2
+            assert told in capsys.readouterr().err
+    finally:
+        path.write_bytes(content)
+    assert {file: (killed / "run" / file).read_bytes() for file in kept} == kept

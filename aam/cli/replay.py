@@ -1,0 +1,73 @@
+"""`aam replay`: print the command that repeats a run, and say on the standard error what stands in its way."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aam.cli.config_file import read_config_file
+from aam.config import ReplayConfig
+from aam.config.option import flag
+from aam.errors import InputError
+from aam.files.atomic import read_json, sha256_file
+from aam.files.run_directory import RunDirectory, environment
+from aam.files.text import listed, plural
+
+DATA = "data.json"
+
+
+def run(config: ReplayConfig) -> None:
+    """Print the command.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or it stopped before it knew what to do.
+    """
+    path = config.replay.path
+    directory = RunDirectory(path)
+    if not directory.config.is_file() or not (path / DATA).is_file():
+        missing = DATA if directory.config.is_file() else directory.config.name
+        raise InputError(path, f"there is no run to repeat ({missing} is missing)", "give the directory of a run")
+    record = read_json(path / DATA)
+    if not isinstance(record, dict):
+        raise InputError(path / DATA, "damaged: it does not hold the record of a run")
+    folder = Path(record.get("folder", Path.cwd()))
+    for line in _obstacles(record, folder, check_inputs=config.replay.check_inputs):
+        print(f"note: {line}", file=sys.stderr)
+    print(_command(directory, folder))
+
+
+def _command(run: RunDirectory, folder: Path) -> str:
+    """Paths of the inputs are those of the folder in which the run was started."""
+    command = str(read_config_file(run.config).get("command") or "train")
+    place = run.path.resolve()
+    again = place.with_name(f"{place.name}-again")
+    words = ["aam", command, "--config", str(place / run.config.name), "--output-dir", str(again)]
+    return shlex.join(words) if folder == Path.cwd() else f"cd {shlex.quote(str(folder))} && {shlex.join(words)}"
+
+
+def _obstacles(record: Mapping[str, Any], folder: Path, *, check_inputs: bool) -> Iterator[str]:
+    now, then = environment(), record.get("environment", {})
+    other = [
+        f"{name} {then[name]} (now {version})" for name, version in now.items() if then.get(name, version) != version
+    ]
+    if other:
+        yield f"the run was made with {listed(other)}: results may differ by more than rounding"
+    changes = record.get("changes", [])
+    if changes:
+        named = listed([flag(change["option"]) for change in changes])
+        yield f"{named} changed after the run had begun: this repeats it with the last values from its start"
+    elif not str(record.get("promise", "")).startswith("Repeated on this machine"):
+        yield record.get("promise") or "the run does not say whether its numbers are the same again"
+    inputs = record.get("inputs", []) if check_inputs else []
+    differing = [item["path"] for item in inputs if not _is_same(folder / item["path"], item)]
+    if differing:
+        yield f"{plural(len(differing), 'input')} missing or not what the run began with: {listed(differing)}"
+
+
+def _is_same(path: Path, item: Mapping[str, Any]) -> bool:
+    return path.is_file() and path.stat().st_size == item["bytes"] and sha256_file(path) == item["sha256"]

@@ -1,0 +1,117 @@
+"""A run that goes on with other options: what changes, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aam.training.provenance import NOT_THE_SAME, SAME
+from tests.faults.kill_harness import TRAINING_STEP, Children, Fault
+from tests.faults.toy import EPOCHS, STEPS, fingerprint, metrics, words
+
+IN_SECOND_EPOCH = 6
+
+
+@pytest.fixture
+def stopped(toy: Path, children: Children, tmp_path: Path) -> Path:
+    """A run with a plateau schedule that was killed in its second epoch of three."""
+    return stop(toy, children, tmp_path / "run")
+
+
+def stop(toy: Path, children: Children, folder: Path, **options: object) -> Path:
+    asked = words("train", toy, folder, encoder_type=None, nuc_penalty=None, count_penalty=None, **options)
+    assert children.run(asked, Fault(TRAINING_STEP, IN_SECOND_EPOCH)).code < 0
+    return folder
+
+
+def column(folder: Path, name: str) -> list[float]:
+    header, *rows = (line.split(",") for line in metrics(folder))
+    return [float(row[header.index(name)]) for row in rows]
+
+
+def record(folder: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / "data.json").read_text())
+    return content
+
+
+def test_a_change_is_named_with_both_values(stopped: Path, children: Children) -> None:
+    before = (stopped / "config.yaml").read_text()
+    ended = children.run(["train", "--resume-from", stopped, "--lr", "0.01", "--epochs", "5"])
+    assert ended.code == 2
+    assert "--epochs 3 -> 5, --lr 0.03 -> 0.01 differ from the run's; leave them out, or add" in ended.said
+    assert "--allow-change epochs,lr" in ended.said
+    assert (stopped / "config.yaml").read_text() == before
+
+
+def test_more_epochs_and_another_rate(stopped: Path, children: Children) -> None:
+    more = ["--lr", "0.003", "--epochs", "4", "--patience", "9"]
+    asked = ["train", "--resume-from", stopped, *more, "--allow-change", "lr,epochs", "--allow-change", "patience"]
+    # Killed once more, it goes on with the changed options by itself.
+    assert children.run(asked, Fault(TRAINING_STEP, 5)).code < 0
+    ended = children.run(["train", "--resume-from", stopped])
+    assert ended.code == 0, ended.said
+    rates = column(stopped, "lr")
+    assert rates[:2] == [0.03, 0.003]
+    assert {round(rate / 0.003, 6) for rate in rates[2:]} <= {1, 0.3, 0.09}  # the schedule lowers the new rate
+    config = yaml.safe_load((stopped / "config.yaml").read_text())
+    assert (config["lr"], config["epochs"], config["allow_change"]) == (0.003, 4, [])
+    found = record(stopped)
+    changes = [
+        {"option": "patience", "before": 5, "after": 9},
+        {"option": "lr", "before": 0.03, "after": 0.003},
+        {"option": "epochs", "before": EPOCHS, "after": 4},
+    ]
+    assert sorted(map(str, found["changes"])) == sorted(map(str, changes))  # type: ignore[call-overload]
+    assert str(found["promise"]).startswith(NOT_THE_SAME)
+    assert "changed after it had begun" in str(found["promise"])
+    log = (stopped / "log.txt").read_text()
+    assert "this run goes on with changed options" in log
+    assert "  --lr 0.03 -> 0.003" in log
+
+
+def test_a_schedule_by_steps_follows_its_new_course(toy: Path, children: Children, tmp_path: Path) -> None:
+    folder = stop(toy, children, tmp_path / "run", scheduler="cosine")
+    ended = children.run(["train", "--resume-from", folder, "--epochs", "6", "--allow-change", "epochs"])
+    assert ended.code == 0, ended.said
+    course = [
+        0.03 * 0.5 * (1 + math.cos(math.pi * STEPS * done / total))
+        for done, total in ((1, 6), *((n, 12) for n in range(2, 7)))
+    ]
+    assert column(folder, "lr") == pytest.approx(course, abs=1e-9)
+
+
+def test_one_cycle_may_become_longer(toy: Path, children: Children, tmp_path: Path) -> None:
+    folder = stop(toy, children, tmp_path / "run", scheduler="onecycle")
+    ended = children.run(["train", "--resume-from", folder, "--epochs", "5", "--allow-change", "epochs"])
+    assert ended.code == 0, ended.said
+    rates = column(folder, "lr")
+    assert len(rates) == 5
+    assert rates[1] > rates[2] > rates[3] > rates[4]
+
+
+def test_the_same_values_change_nothing(toy: Path, children: Children, stopped: Path, tmp_path: Path) -> None:
+    asked = words("train", toy, tmp_path / "unbroken", encoder_type=None, nuc_penalty=None, count_penalty=None)
+    assert children.run(asked).code == 0
+    assert children.run(["train", "--resume-from", stopped, "--lr", "0.03", "--num-workers", "1"]).code == 0
+    assert fingerprint(stopped) == fingerprint(tmp_path / "unbroken")
+    found = record(stopped)
+    assert found["changes"] == []
+    assert found["promise"] == SAME
+    assert str(found["command"]).endswith("--no-progress")
+    assert len(found["resumed"]) == 1  # type: ignore[arg-type]
+
+
+def test_epochs_that_are_done_already(toy: Path, children: Children, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    asked = words("train", toy, folder, encoder_type=None, nuc_penalty=None, count_penalty=None)
+    assert children.run(asked, Fault(TRAINING_STEP, 10)).code < 0
+    ended = children.run(["train", "--resume-from", folder, "--epochs", "1", "--allow-change", "epochs"])
+    assert ended.code == 2
+    assert "--epochs 1: 2 epochs are done already, so that is the least" in ended.said
+    ended = children.run(["train", "--resume-from", folder, "--epochs", "2", "--allow-change", "epochs"])
+    assert ended.code == 0, ended.said
+    assert len(column(folder, "lr")) == 2
