@@ -85,11 +85,13 @@ class AsvEncoder(nn.Module):
         tokens_UPk = self._patches(tokens_UL, max(patches_U))
         parts = []
         slices = list(self._parts(patches_U, tokens_UL.device))
+        # Before the first call of a layer, which is a word between the processes too.
+        idle = 0 if self.agree_on_parts is None else self.agree_on_parts(len(slices)) - len(slices)
         for rows in slices:
             layout = Ragged.of_lengths(patches_U[rows]).to(tokens_UL.device, non_blocking=True)
             part = self._encode_part(tokens_UPk[rows, : layout.width], layout)
             parts.append(part if with_patches else part._replace(patch_UPD=part.asv_UD.new_empty(0)))
-        parts += self._idle_parts(len(slices), tokens_UPk, patches_U)
+        parts += [self._idle_part(tokens_UPk, patches_U[0]) for _ in range(idle)]
         asv_UD = torch.cat([part.asv_UD for part in parts])
         if not with_patches:
             return AsvEncoding(asv_UD, asv_UD.new_empty(0))
@@ -108,13 +110,10 @@ class AsvEncoder(nn.Module):
             taken += patches
         yield slice(first, len(patches_U))
 
-    def _idle_parts(self, number: int, tokens_UPk: Tensor, patches_U: list[int]) -> Iterator[AsvEncoding]:
-        """Parts without an ASV, for as many calls of the layers as the process that has most parts."""
-        most = number if self.agree_on_parts is None else self.agree_on_parts(number)
-        for _ in range(most - number):
-            layout = Ragged.equal(1, patches_U[0])
-            asv_UD, patch_UPD = self._encode_part(tokens_UPk[:1, : layout.width], layout)
-            yield AsvEncoding(asv_UD[:0], patch_UPD[:0])
+    def _idle_part(self, tokens_UPk: Tensor, patches: int) -> AsvEncoding:
+        """A part without an ASV, for one more call of the layers."""
+        asv_UD, patch_UPD = self._encode_part(tokens_UPk[:1, :patches], Ragged.equal(1, patches))
+        return AsvEncoding(asv_UD[:0], patch_UPD[:0])
 
     def _encode_part(self, tokens_UPk: Tensor, layout: Ragged) -> AsvEncoding:
         if self.recompute and torch.is_grad_enabled():
