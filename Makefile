@@ -5,17 +5,29 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV ?= .venv
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
+# The locked torch is the public index's build, with CUDA; TORCH_LOCK= leaves a torch alone that is there already.
+TORCH_LOCK ?= requirements-torch.lock
+UV ?= uv==0.13.9
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Nothing is resolved: each file is named in a lock and is what its hash says, or the installation stops.
+PIP_LOCKED := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes
+COMPILE := $(VENV)/.uv/bin/uv pip compile --quiet --python-version 3.11 --excludes $(VENV)/.uv/excluded.txt
+LOCK := $(COMPILE) --universal --generate-hashes --annotation-style line --custom-compile-command "make lock" \
+	--constraint constraints.txt
+BUILD_NEEDS := $(BIN)/python -c 'import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+# They use each library that has a floor; old libraries warn of newer ones, so that warnings are no errors here.
+FLOOR_TESTS ?= tests/files tests/config tests/phylogeny tests/data tests/models tests/report tests/cli
 # One thread a process: more only fight over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint format docs bench clean
+.PHONY: help venv demo test test-slow lint format docs bench lock install-locked floors clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.dev ## Make the virtual environment with everything for development
 
@@ -46,17 +58,36 @@ docs: $(VENV)/.dev ## Write docs/reference.md and docs/bad-inputs.md from the pr
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
+lock: | $(VENV)/.uv ## Write the lock files: every dependency with its version and hashes
+	echo > $(VENV)/.uv/excluded.txt
+	echo torch | $(LOCK) --output-file requirements-torch.lock -
+	echo torch > $(VENV)/.uv/excluded.txt
+	$(BUILD_NEEDS) | $(LOCK) --constraint requirements-torch.lock --all-extras \
+		--output-file requirements.lock pyproject.toml -
+
+install-locked: | $(BIN)/python ## Install aam from the lock files, each file checked by its hash
+	$(if $(TORCH_LOCK),$(PIP_LOCKED) --requirement $(TORCH_LOCK))
+	$(PIP_LOCKED) --requirement requirements.lock
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation .
+	$(BIN)/python -m pip --disable-pip-version-check check
+
+floors: $(VENV)/.floors ## Run tests with the oldest libraries that pyproject.toml admits (but with the pinned torch)
+	$(ONE_THREAD) $(VENV)/.floors/bin/python -m pytest -q -o filterwarnings=default -m "not slow and not gpu" \
+		$(FLOOR_TESTS)
+
 clean: ## Remove the virtual environment, caches and the demo's results
 	rm -rf $(VENV) aam-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find aam tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-# torch comes first and alone, so that what depends on it finds the pinned version in place.
-$(VENV)/.torch: constraints.txt
+$(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "error: no Python 3.11 or newer found; install one, or name it: make demo PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Making $(VENV) with $(PYTHON); the first time takes some minutes."
 	@"$(PYTHON)" -m venv $(VENV) || \
 		{ echo "error: $(PYTHON) has no venv module; on Debian or Ubuntu install python3-venv" >&2; exit 1; }
+
+# torch comes first and alone, so that what depends on it finds the pinned version in place.
+$(VENV)/.torch: constraints.txt | $(BIN)/python
 	@echo "Installing $(TORCH) ..."
 	@$(PIP) "$(TORCH)"
 	@touch $@
@@ -70,3 +101,17 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	@echo "Installing aam with the tools for tests and checks ..."
 	@$(PIP) --editable ".[test,dev]"
 	@touch $(VENV)/.run $@
+
+# uv only resolves and asks for hashes here; pip installs.
+$(VENV)/.uv: | $(BIN)/python
+	@"$(PYTHON)" -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(UV)"
+
+$(VENV)/.floors: pyproject.toml | $(VENV)/.uv
+	@rm -rf $@
+	@"$(PYTHON)" -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(TORCH)"
+	@echo torch > $(VENV)/.uv/excluded.txt
+	@$(COMPILE) --extra test --resolution lowest-direct --output-file $@/floors.txt pyproject.toml
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $@/floors.txt
+	@touch $@

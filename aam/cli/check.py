@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as Grid
 
 from aam.cli.prospect import Prospect, look_ahead
+from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.option import fields, flag
 from aam.data.describe import describe
@@ -23,10 +23,10 @@ def run(config: CheckConfig) -> None:
     prospect = look_ahead(config)
     study = prospect.inputs.study
     facts = describe(study, prospect.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     console.print(_flow(study))
-    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]), markup=False)
-    console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]), markup=False)
+    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]))
+    console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
 
 
 def _flow(study: Study) -> Grid:

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from aam.errors import InputError
+from aam.files.limits import limits
 from aam.files.text import decode_text, read_bytes, shorten
 
-MOST_BYTES = 1 << 20
 MOST_DEPTH = 2
 NULLS = ("", "~", "null", "Null", "NULL")
 FLAT = "the file is flat: one `name: value` a line"
@@ -29,9 +29,10 @@ def read_config_file(path: Path) -> dict[str, Any]:
     InputError
         If the file is not such a mapping; with the line.
     """
-    content = read_bytes(path, MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise InputError(path, f"has more than {MOST_BYTES:,} bytes", "is it a configuration?")
+    most = limits().config_bytes
+    content = read_bytes(path, most + 1)
+    if len(content) > most:
+        raise InputError(path, f"has more than {most:,} bytes", "is it a configuration?")
     text = decode_text(content, path)
     try:
         _check_events(path, text)

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
+from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
 
 # Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
@@ -27,16 +26,16 @@ def run(config: DemoConfig) -> None:
     from aam.cli.main import run_command
 
     options = config.demo
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     started = time.monotonic()
     for about, words in _steps(options.output_dir, options.overwrite, options.seed):
-        console.print(f"\n{about}\n", style="bold", markup=False)
+        console.print(f"\n{about}\n", style="bold")
         if words[0] not in SAY_THEIR_COMMAND:
-            console.print(f"$ {shlex.join(['aam', *words])}", markup=False)
+            console.print(f"$ {shlex.join(['aam', *words])}")
         with _typed(words):
             run_command(words[0], words[1:])
     minutes = (time.monotonic() - started) / 60
-    console.print("\n".join(["", *_farewell(options.output_dir, minutes)]), markup=False)
+    console.print("\n".join(["", *_farewell(options.output_dir, minutes)]))
 
 
 def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list[str]]]:

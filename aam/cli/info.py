@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from aam.cli.info_files import describe_file
 from aam.cli.info_folders import WEIGHTS, describe_model, describe_run
+from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.errors import InputError
 from aam.files.run_directory import RunDirectory
@@ -19,11 +18,11 @@ def run(config: InfoConfig) -> None:
     """Find out what the path leads to, and print what is in it."""
     path = config.info.path
     title, facts = _describe(path)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{path}: {title}", markup=False)
+    console = Terminal()
+    console.print(f"{path}: {title}")
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
-        console.print(f"  {name:<{width}}  {value}", markup=False)
+        console.print(f"  {name:<{width}}  {value}")
 
 
 def _describe(path: Path) -> tuple[str, Facts]:

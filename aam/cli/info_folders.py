@@ -10,11 +10,11 @@ from typing import Any
 
 from aam.cli.config_file import read_config_file
 from aam.errors import CheckpointError
+from aam.files.limits import limits
 from aam.files.run_directory import RunDirectory
 from aam.files.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
-MOST_HEADER_BYTES = 100 << 20
 WEIGHTS = "model.safetensors"
 DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
 # What comes of a description whose parts are not what they should be.
@@ -122,7 +122,7 @@ def _read_header(weights: Path) -> dict[str, Any]:
     try:
         with weights.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))
-            if size > MOST_HEADER_BYTES:
+            if size > limits().model_header_bytes:
                 raise CheckpointError(damaged)
             return _parsed(weights, file.read(size))
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
 from aam.errors import AamError, ConfigError, RunError
+from aam.files.text import printable
 from aam.version import __version__
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
@@ -113,7 +114,7 @@ def _print_overview() -> None:
 def _fail(code: int, *lines: str) -> int:
     sys.stdout.flush()
     for line in filter(None, lines):
-        print(f"error: {' '.join(line.split())}", file=sys.stderr)
+        print(f"error: {printable(' '.join(line.split()))}", file=sys.stderr)
     return code
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from aam.cli.terminal import Terminal
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
-from aam.files.text import listed, plural, shorten
+from aam.files.text import listed, plural, shorten, spreadsheet_safe
 
 if TYPE_CHECKING:
     from aam.data.covariates import Covariates
@@ -41,7 +42,7 @@ def run(config: PredictConfig) -> None:
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
         raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     models, description = load_models(options.model)
     if description.targets is None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
@@ -51,7 +52,7 @@ def run(config: PredictConfig) -> None:
     covariates = None if spec is None else spec.encode(sheet)
     notes = [*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet))]
     for note in notes:
-        console.print(note, markup=False)
+        console.print(note)
     started = time.monotonic()
     passes = options.prediction_passes or description.prediction_passes
     if options.output_variance and passes == 1:
@@ -60,13 +61,12 @@ def run(config: PredictConfig) -> None:
         console.print(
             f"intervals were made from {description.prediction_passes} rarefied draws of a sample; with {passes} they "
             "hold fewer truths",
-            markup=False,
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
         _write(config, study, sheet, Forecast.of(description, config.predict.interval_level), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
-    console.print(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}", markup=False)
+    console.print(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
 
 
 @contextmanager
@@ -159,6 +159,7 @@ def _write(config: PredictConfig, study: Study, sheet: Metadata, forecast: Forec
     endings = suffixes(targets.columns)
     copied = [(f"observed{end}", sheet.columns[c]) for c, end in _with(targets, endings) if c in sheet.columns]
     level_N = targets.level_codes(sheet)
+    line = _safe_line if config.predict.spreadsheet_safe else _line
     with atomic_write(config.predict.output) as file:
         for place, some in enumerate(draws):
             unknown = {column: np.full(len(some.rows_B), np.nan) for column in targets.columns}
@@ -167,11 +168,19 @@ def _write(config: PredictConfig, study: Study, sheet: Metadata, forecast: Forec
             if not config.predict.output_variance:
                 tables = [dataclasses.replace(table, deviation=None) for table in tables]
             if place == 0:
-                file.write("\t".join(["sample_id", *_names(tables, endings), *(name for name, _ in copied)]) + "\n")
+                file.write(line(["sample_id", *_names(tables, endings), *(name for name, _ in copied)]))
             for row, study_row in enumerate(some.rows_B):
                 cells = [cell for table in tables for cell in prediction_cells(table, row)]
                 more = [str(column[study_row]) for _, column in copied]
-                file.write("\t".join([str(samples.sample_ids[row]), *cells, *more]) + "\n")
+                file.write(line([str(samples.sample_ids[row]), *cells, *more]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "\t".join(cells) + "\n"
+
+
+def _safe_line(cells: Sequence[str]) -> str:
+    return _line([spreadsheet_safe(cell) for cell in cells])
 
 
 def _names(tables: Sequence[Predictions], endings: Sequence[str]) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table as Grid
 
+from aam.cli.terminal import Terminal
 from aam.config import ForestConfig
 from aam.data.describe import describe
 from aam.data.split import Split, make_split, sample_groups
@@ -34,17 +34,17 @@ def run(config: ForestConfig) -> None:
     metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
     for path in (options.output, metrics_path):
         check_output(path, options.overwrite)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     study, split, target = _load(config)
-    console.print("\n".join(describe(study, split)), markup=False)
-    console.print(f"fitting {options.n_estimators} trees on {options.features} features ...", markup=False)
+    console.print("\n".join(describe(study, split)))
+    console.print(f"fitting {options.n_estimators} trees on {options.features} features ...")
     parts = _predict(config, study, split, target)
     results = _judge(parts, target)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
     _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
     console.print(_grid(results, f"{target.column} ({options.features} features)"))
-    console.print(f"predictions: {options.output}\nmetrics: {metrics_path}", markup=False)
+    console.print(f"predictions: {options.output}\nmetrics: {metrics_path}")
 
 
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:

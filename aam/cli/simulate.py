@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from aam.cli.terminal import Terminal
 from aam.config.commands import SimulateConfig, SimulateOptions
 from aam.data.simulate import Progress as Report
 from aam.data.simulate import Simulation, simulate_study
@@ -27,11 +28,11 @@ from aam.data.simulation.output import METADATA, README, TABLE, TREE, TRUTH
 def run(config: SimulateConfig) -> None:
     """Simulate a study, and say what it is and what to do with it."""
     options = config.simulate
-    console = Console(highlight=False, soft_wrap=True)
-    console.print("\n".join(_plan(options)), markup=False)
+    console = Terminal()
+    console.print("\n".join(_plan(options)))
     with _progress(options.progress) as report:
         simulation = simulate_study(options, report)
-    console.print("\n".join([*_outcome(simulation, options.output_dir), "", *_next_commands(options)]), markup=False)
+    console.print("\n".join([*_outcome(simulation, options.output_dir), "", *_next_commands(options)]))
 
 
 def _plan(options: SimulateOptions) -> Iterator[str]:

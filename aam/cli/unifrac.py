@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from aam.cli.terminal import Terminal
 from aam.config.unifrac import UNIFRAC, DistanceOptions, UnifracConfig
 from aam.errors import ConfigError, InputError, RunError
 from aam.files.atomic import check_output
@@ -43,21 +44,21 @@ def run(config: UnifracConfig) -> None:
 
     options, output = config.distance, config.matrix.output
     _check(config)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal()
     study = load_study(config.table, options.study, options.sampling, None)
     if len(study) < LEAST_SAMPLES:
         raise InputError(config.table.table[0], "has a single sample left", "distances need two or more")
     sample_ids = [str(name) for name in study.sample_ids]
     check_ids(output, sample_ids)
-    console.print("\n".join([*describe(study), *_plan(config, study)]), markup=False)
+    console.print("\n".join([*describe(study), *_plan(config, study)]))
     measure = Measure(options.metric, study.phylogeny, options.unifrac_normalized, options.unifrac_alpha)
     n_jobs = len(os.sched_getaffinity(0)) if config.matrix.n_jobs < 0 else config.matrix.n_jobs
     started = time.monotonic()
     blocks = distance_blocks(measure, draw_once(study, options.seed), n_jobs)
     write_distances(output, sample_ids, _shown(blocks, len(study), config.matrix.progress))
     took = time.monotonic() - started
-    console.print(f"wrote {plural(_num_pairs(len(study)), 'distance')} in {took:.1f} s: {output}", markup=False)
-    console.print("\n".join(["Next, learn them:", f"  {shlex.join(_next_command(config))}"]), markup=False)
+    console.print(f"wrote {plural(_num_pairs(len(study)), 'distance')} in {took:.1f} s: {output}")
+    console.print("\n".join(["Next, learn them:", f"  {shlex.join(_next_command(config))}"]))
 
 
 def _check(config: UnifracConfig) -> None:

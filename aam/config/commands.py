@@ -73,6 +73,11 @@ class PredictOptions(Section):
         derived="as many as in training (--val-prediction-passes), from which intervals were made",
     )
     output_variance: bool = option(False, "Add the spread over the passes as a column.")
+    spreadsheet_safe: bool = option(
+        False,
+        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
+        "number); such ids are then no longer what they were.",
+    )
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
     overwrite: bool = option(False, "Replace an existing output file.")

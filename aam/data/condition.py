@@ -9,11 +9,11 @@ import numpy as np
 
 from aam.data.metadata_values import as_numbers_or_none
 from aam.errors import InputError
+from aam.files.limits import limits
 from aam.files.text import shorten
 
 ID_NAMES = ("sample_id", "sample-id")
 READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
-MOST_STEPS = 500_000_000  # of SQLite's machine, about ten seconds
 ROW = "aam_row_number"
 FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "zeroblob", "randomblob"}
 
@@ -42,7 +42,7 @@ def rows_where(source: str, sample_ids: np.ndarray, columns: Mapping[str, np.nda
     try:
         _fill(connection, len(sample_ids), named)
         connection.set_authorizer(_authorize)
-        connection.set_progress_handler(_stop, MOST_STEPS)
+        connection.set_progress_handler(_stop, limits().condition_steps)
         # The line break ends a comment in the condition.
         found = connection.execute(f"SELECT {ROW} FROM sheet WHERE ({condition}\n)").fetchall()
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:

@@ -19,11 +19,10 @@ import h5py
 import numpy as np
 
 from aam.errors import InputError
+from aam.files.limits import limits
 from aam.files.text import shorten
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LARGEST_RATIO = 2_000
-SMALL_BYTES = 64 << 20
 # Global heaps, in which the format keeps texts of varying length; their objects have an index and a size.
 HEAP_START = b"GCOL\x01\0\0\0"
 OBJECT = struct.Struct("<HHIQ")
@@ -110,7 +109,8 @@ class Hdf5File:
             raise InputError(self.source, f"'{name}' is kept in other files: that is not allowed")
         num_bytes = dataset.size * dataset.dtype.itemsize
         stored = dataset.id.get_storage_size()
-        if num_bytes > max(SMALL_BYTES, LARGEST_RATIO * stored):
+        most = limits()
+        if num_bytes > max(most.hdf5_small_bytes, most.hdf5_ratio * stored):
             problem = f"'{name}' expands to {num_bytes:.3g} bytes from {stored:,}"
             raise InputError(self.source, problem, "the file is damaged or hostile")
 

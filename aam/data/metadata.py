@@ -11,7 +11,6 @@ import csv
 import dataclasses
 import difflib
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +21,14 @@ from aam.data.condition import rows_where
 from aam.data.metadata_values import is_missing, missing_words, to_numbers
 from aam.errors import InputError, Problems
 from aam.files.archive import is_archive
-from aam.files.text import ONCE, decode_text, plural, read_bytes, shorten
+from aam.files.text import CONTROL, ONCE, decode_text, plural, read_bytes, shorten
 
 # Names of the first column, in any case; and those that QIIME 1, Qiita and R use, as they are written there.
 ID_HEADERS = {"id", "sampleid", "sample id", "sample-id", "featureid", "feature id", "feature-id"}
 EXACT_ID_HEADERS = {"#SampleID", "#Sample ID", "#OTUID", "#OTU ID", "sample_name", "sample_id"}
 DIRECTIVE = "#q2:"
 MOST_SHOWN = 70
-BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # in a cell between quotes; no table could hold them
+HAS_CONTROL = "has a tab, line break or other control character"
 
 Row = tuple[int, list[str]]
 
@@ -145,12 +144,12 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and cells of each row that is not blank and no comment: stripped, with a space for a line break."""
+    """Line number and cells of each row that is not blank and no comment: stripped."""
     reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
     while True:
         line = reader.line_num + 1
         try:
-            cells = [BREAKS.sub(" ", cell.strip()) for cell in next(reader)]
+            cells = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
@@ -187,6 +186,8 @@ def _check_names(problems: Problems, header: Sequence[str]) -> None:
     for number, name in enumerate(header, start=1):
         if name == "":
             problems.add(f"column {number} has no name", "every column needs one")
+        elif CONTROL.search(name):
+            problems.add(f"the name of column {number} ('{shorten(name)}') {HAS_CONTROL}", "rename it")
         elif header.index(name) == number - 1 and header.count(name) > 1:
             problems.add(f"column '{shorten(name)}' occurs {header.count(name)} times", "give each column its own name")
 
@@ -201,6 +202,9 @@ def _read_samples(problems: Problems, rows: Iterator[Row], header: Sequence[str]
             continue
         if any(cells[len(header) :]):
             too_long.append((line, len(cells)))
+        if CONTROL.search("".join(cells)):
+            # In quotes a cell may have tabs and line breaks. They would tear the rows of what is written of it.
+            cells = [cells[0], *(CONTROL.sub(" ", cell).strip() for cell in cells[1:])]
         lines.append(line)
         table.append((cells + [""] * len(header))[: len(header)])
     if too_long:
@@ -224,6 +228,10 @@ def _check_ids(problems: Problems, lines: Sequence[int], sample_ids: Sequence[st
     if reserved:
         line, name = reserved[0]
         problems.add(f"line {line:,}: '{shorten(name)}' cannot be a sample id", "is it a second header?")
+    torn = [pair for pair in pairs if CONTROL.search(pair[1])]
+    if torn:
+        line, name = torn[0]
+        problems.add(f"line {line:,}: sample id '{shorten(name)}' {HAS_CONTROL}", "rename the sample")
     repeated = [(line, name) for line, name in pairs if name and line != line_of[name]]
     if repeated:
         line, name = repeated[0]

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.errors import InputError, Problems
+from aam.files.limits import limits
 from aam.files.text import ONCE, duplicates, shorten
 
 LARGEST_COUNT = 2**53  # the largest that all number types of the formats hold exactly
-LONGEST_ID = 10_000
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def make_raw_table(source: Path, sample_ids: list[str], asv_ids: list[str], matr
 
 
 def _check_ids(problems: Problems, what: str, ids: Sequence[str]) -> None:
+    most = limits().name_characters
     for number, name in enumerate(ids, start=1):
         if not name.strip():
             problems.add(f"{what} id {number:,} is empty", "give every one a name")
-        elif len(name) > LONGEST_ID:
-            size = f"{len(name):,} characters long ({LONGEST_ID:,} at most)"
+        elif len(name) > most:
+            size = f"{len(name):,} characters long ({most:,} at most)"
             problems.add(f"{what} id {number:,} ('{shorten(name)}') is {size}")
         elif not name.isprintable():
             problems.add(f"{what} id {number:,} ('{shorten(name)}') has a tab, line break or other control character")

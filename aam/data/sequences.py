@@ -11,10 +11,10 @@ from pathlib import Path
 
 from aam.errors import InputError, Problems
 from aam.files.archive import read_content
+from aam.files.limits import limits
 from aam.files.text import ONCE, decode_text, duplicates, first_bytes, plural, shorten
 
 FEWEST_BASES = 10
-MOST_BASES = 10_000
 LARGEST_AMBIGUITY = 0.05
 SEQUENCE_TYPES = ("FeatureData[Sequence]", "FeatureData[RNASequence]")
 
@@ -181,7 +181,7 @@ def finish(
 
 
 def _check_lengths(problems: Problems, sequences: Sequence[str], max_bp: int | None) -> None:
-    most = MOST_BASES if max_bp is None else min(max_bp, MOST_BASES)
+    most = min(max_bp or limits().sequence_bases, limits().sequence_bases)
     lengths = [len(sequence) for sequence in sequences]
     if min(lengths) < FEWEST_BASES:
         short = [sequence for sequence in sequences if len(sequence) < FEWEST_BASES]

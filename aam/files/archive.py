@@ -1,6 +1,7 @@
 """QIIME 2 archives (``.qza``): the one member that is needed, in memory.
 
-Nothing is ever extracted to disk, so that names of members cannot lead anywhere; sizes are limited here, in one place.
+Nothing is ever extracted to disk, so that names of members cannot lead anywhere; sizes are limited
+(:mod:`aam.files.limits`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from aam.errors import InputError
+from aam.files.limits import limits
 from aam.files.text import listed, read_bytes, shorten
 
-MOST_MEMBERS = 100_000
-MOST_BYTES = 20 << 30
-MOST_BYTES_OF_NOTES = 16 << 20
-LARGEST_RATIO = 1_000
-SMALL_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -98,6 +95,7 @@ class _Archive:
     def __init__(self, archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> None:
         self.archive = archive
         self.path = path
+        self.limits = limits()
         self.members = self._checked_members()
         self.root = self._find_root()
 
@@ -111,7 +109,7 @@ class _Archive:
         if len(names) != 1:
             problem = f"{len(names)} data files {' or '.join(suffixes)} in it, 1 is needed"
             raise InputError(self.path, problem + (f" ({listed(map(_short, names))})" if names else ""))
-        content = self._content(names[0], MOST_BYTES)
+        content = self._content(names[0], self.limits.archive_bytes)
         self._check_sum(names[0], content)
         if not content:
             raise InputError(self.path, f"{_short(names[0])} in it is empty")
@@ -119,8 +117,8 @@ class _Archive:
 
     def _checked_members(self) -> dict[str, zipfile.ZipInfo]:
         entries = self.archive.infolist()
-        if len(entries) > MOST_MEMBERS:
-            raise InputError(self.path, f"has {len(entries):,} members, {MOST_MEMBERS:,} at most are accepted")
+        if len(entries) > (most := self.limits.archive_members):
+            raise InputError(self.path, f"has {len(entries):,} members, {most:,} at most are accepted")
         members: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:
             name = entry.orig_filename
@@ -143,7 +141,7 @@ class _Archive:
     def type(self) -> str:
         """The semantic type that the archive says it has."""
         name = f"{self.root}/metadata.yaml"
-        content = self._content(name, MOST_BYTES_OF_NOTES)
+        content = self._content(name, self.limits.archive_note_bytes)
         self._check_sum(name, content)
         found = re.search(r"^type:[ \t]*(.+?)[ \t]*$", content.decode("utf-8", "replace"), re.MULTILINE)
         if found is None:
@@ -158,8 +156,9 @@ class _Archive:
             raise InputError(self.path, f"{short} in it is encrypted", "save it without a password")
         if entry.file_size > most:
             raise InputError(self.path, f"{short} in it expands to {entry.file_size:,} bytes ({most:,} at most)")
-        if entry.file_size > max(SMALL_BYTES, LARGEST_RATIO * entry.compress_size):
-            raise InputError(self.path, f"{short} in it expands more than {LARGEST_RATIO:,}-fold", "it is not read")
+        ratio = self.limits.archive_ratio
+        if entry.file_size > max(self.limits.archive_small_bytes, ratio * entry.compress_size):
+            raise InputError(self.path, f"{short} in it expands more than {ratio:,}-fold", "it is not read")
         with self.archive.open(entry) as file:
             content = bytearray()
             while len(content) <= entry.file_size and (block := file.read(BLOCK_BYTES)):
@@ -179,7 +178,7 @@ class _Archive:
         name = f"{self.root}/checksums.md5"
         if name not in self.members:
             return {}
-        lines = self._content(name, MOST_BYTES_OF_NOTES).decode("utf-8", "replace").splitlines()
+        lines = self._content(name, self.limits.archive_note_bytes).decode("utf-8", "replace").splitlines()
         pairs = (line.split("  ", 1) for line in lines if "  " in line)
         return {inner.strip(): digest.strip() for digest, inner in pairs}
 

@@ -112,6 +112,9 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
 
 def _open(path: Path, mode: str) -> IO[Any]:
+    # The name can be guessed: a link that was put there would lead the bytes into another file.
+    path.unlink(missing_ok=True)
+    mode = mode.replace("w", "x")
     if "b" in mode:
         return path.open(mode)
     return path.open(mode, encoding="utf-8", newline="\n")

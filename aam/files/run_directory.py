@@ -126,6 +126,8 @@ def _make_room(run: RunDirectory, overwrite: bool) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     lock_path = path / LOCK
+    if lock_path.is_symlink():
+        raise InputError(path, f"{LOCK} in it is a link, no lock of a run", "choose another --output-dir")
     with lock_path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

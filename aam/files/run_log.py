@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aam.files.text import printable
+
 LOGGER = logging.getLogger("aam")
 
 
 def say(*lines: str) -> None:
     """Tell the user something, a line at a time."""
     for line in lines:
-        LOGGER.info("%s", line)
+        LOGGER.info("%s", printable(line))
 
 
 def warn(line: str) -> None:
     """Tell the user something that they should look at."""
-    LOGGER.warning("note: %s", line)
+    LOGGER.warning("note: %s", printable(line))
 
 
 @contextmanager
@@ -38,7 +40,9 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
-    """Append what is said to a file, with the time."""
+    """Append what is said to a file, with the time; a link in its place goes, and not what it leads to."""
+    if path.is_symlink():
+        path.unlink()
     with _handled_by(logging.FileHandler(path, encoding="utf-8"), "%(asctime)s %(message)s"):
         yield
 

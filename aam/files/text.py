@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -11,6 +12,11 @@ from pathlib import Path
 from aam.errors import InputError
 
 SHOWN_BYTES = 12
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters: tabs, line breaks, and what escape sequences of terminals begin with."""
+# The last four are the wide forms of the first, which some spreadsheets read as them.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBER = re.compile(r"[+-]?(?:inf|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 ONCE = "each may be there once"
 BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
@@ -20,6 +26,22 @@ def shorten(text: str, length: int = 24) -> str:
     """A text for a message: on one line, with ``...`` where it is cut."""
     shown = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text[: length + 1])
     return shown if len(shown) <= length else shown[: length - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """A text that a terminal can be given: control characters, with which escape sequences begin, become ``?``."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def spreadsheet_safe(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; numbers stay as they are.
+
+    References
+    ----------
+    OWASP, CSV injection: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    flat = CONTROL.sub(" ", cell)
+    return f"'{flat}" if flat.lstrip().startswith(FORMULA_STARTS) and not NUMBER.fullmatch(flat) else flat
 
 
 def listed(items: Iterable[object], most: int = 3) -> str:

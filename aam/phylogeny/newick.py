@@ -15,10 +15,9 @@ from typing import NoReturn
 import numpy as np
 
 from aam.errors import InputError
+from aam.files.limits import limits
 from aam.files.text import shorten
 
-MOST_TIPS = 10_000_000
-LONGEST_NAME = 10_000
 SHOWN = 12
 REMEDY = "give one tree in Newick format"
 
@@ -80,6 +79,8 @@ class _Parser:
         self.depths = array("i")
         self.lengths = array("d")
         self.names: list[str] = []
+        most = limits()
+        self.most_tips, self.most_characters = most.tree_tips, most.name_characters
 
     def parse(self) -> Nodes:
         start = len(self.text) - len(self.text.lstrip())
@@ -123,10 +124,14 @@ class _Parser:
         name = _unquoted(name)
         if not name:
             self._fail(match.start(2), "a tip has no name")
-        if len(name) > LONGEST_NAME:
-            self._fail(match.start(2), f"a name has {len(name):,} characters, {LONGEST_NAME:,} at most are accepted")
-        if len(self.names) == MOST_TIPS:
-            raise InputError(self.source, f"more than {MOST_TIPS:,} tips", "leave out those that are not in the table")
+        if len(name) > self.most_characters:
+            self._fail(
+                match.start(2), f"a name has {len(name):,} characters, {self.most_characters:,} at most are accepted"
+            )
+        if len(self.names) == self.most_tips:
+            raise InputError(
+                self.source, f"more than {self.most_tips:,} tips", "leave out those that are not in the table"
+            )
         self.names.append(name)
 
     def _length(self, written: str, match: re.Match[str]) -> float:

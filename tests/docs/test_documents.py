@@ -15,7 +15,7 @@ from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.train import EvaluationOptions, TransferOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PLACE = re.compile(r"\]\(([^)#]*)#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -91,5 +91,6 @@ def test_links_lead_to_headings(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_flags_exist(path: Path) -> None:
-    others = {"--to-tsv", "--lrr"}  # of another program, and one that is mistyped on purpose
+    others = {"--to-tsv", "--no-deps", "--require-hashes", "--no-build-isolation"}  # of other programs
+    others |= {"--lrr"}  # mistyped on purpose
     assert written_flags(path) - known_flags() - others == set()

@@ -12,9 +12,11 @@ from aam.files.text import (
     first_bytes,
     listed,
     plural,
+    printable,
     read_bytes,
     read_ids,
     shorten,
+    spreadsheet_safe,
 )
 
 
@@ -122,3 +124,31 @@ def test_read_ids(tmp_path: Path) -> None:
 def test_first_bytes() -> None:
     assert first_bytes(b"\x89HDF\r\n\x1a\n and more") == "?HDF???? and"
     assert first_bytes(b"abc") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, \u00fcn\u00efcode", "plain, \u00fcn\u00efcode"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\x1b[31mred\x1b]0;title\x07", "?[31mred?]0;title?"),
+        ("back\rover \u202egnp.exe \x9b2J", "back?over ?gnp.exe ?2J"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1+1", "-2+3", "@SUM(A1)", "\uff1d1", "  =1", "-", "+inf()", "-1e", "=-5"])
+def test_a_formula_is_quoted(cell: str) -> None:
+    assert spreadsheet_safe(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "s1", "a=b", "-5", "+1.5", "-.5", "-1.25e-07", "-inf", '["=a", "b"]', "'=1"])
+def test_what_is_no_formula_stays(cell: str) -> None:
+    assert spreadsheet_safe(cell) == cell
+
+
+def test_a_cell_stays_one_cell() -> None:
+    assert spreadsheet_safe("a\tb\nc") == "a b c"
+    assert spreadsheet_safe("\t=1") == "' =1"
