@@ -1,7 +1,17 @@
 """The errors that AAM raises on purpose, each with the exit code that the command line ends with.
 
-A user's mistake is an :class:`InputError` or :class:`ConfigError`: one line, exit code 2, no traceback.
-Any other exception is a bug and keeps its traceback (exit code 1).
+==== ===========================================================================================
+Code Meaning
+==== ===========================================================================================
+0    all is well
+1    a defect of AAM: any exception that is not of this module, with its traceback
+2    the input or the options cannot be used: :class:`InputError`, :class:`ConfigError`,
+     :class:`CheckpointError`; one line
+3    a reason outside the program: :class:`RunError` (disk, memory, a process that died)
+4    :class:`NonFiniteError`: a loss or the gradient is NaN or infinite
+75   :class:`PreemptedError`: a signal stopped the run, which can be resumed (EX_TEMPFAIL)
+130  the same, or any other command, after Ctrl-C
+==== ===========================================================================================
 """
 
 from __future__ import annotations
@@ -118,8 +128,13 @@ class RunError(AamError):
     exit_code = 3
 
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-"""Those that stop a run in order: schedulers send the first and the last, Ctrl-C the second."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
+"""Those that stop a run in order: of schedulers, of Ctrl-C, of schedulers again, and of a terminal that was closed."""
+
+
+def is_ignored(number: int) -> bool:
+    """Whether a signal was told to do nothing before this program began, as ``nohup`` does: it then stays so."""
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 class PreemptedError(AamError):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App
 
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
+from aam.cli.outside import outside_reason
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
 from aam.errors import AamError, ConfigError, RunError
@@ -22,9 +23,6 @@ from aam.version import __version__
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
 STOPPED = 130
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-DEAD_WORKER = "a process that prepares batches died, often for want of memory; try --num-workers 0"
-LESS_MEMORY = "out of memory; try a smaller --batch-size or --token-limit, or --gradient-checkpointing"
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -41,6 +39,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         The exit code. Errors that nobody foresaw are not caught: their traceback tells where they come from.
     """
     words = list(sys.argv[1:] if tokens is None else tokens)
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
@@ -59,19 +58,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
         # rich ends the program where nobody reads on (`aam ... | head`); to us that is no error.
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-    except MemoryError:
-        return _fail(RunError.exit_code, LESS_MEMORY)
-    except OSError as error:
-        if error.errno not in NO_SPACE and "No space left" not in str(error):
+    except (MemoryError, OSError, RuntimeError) as error:
+        reason = outside_reason(error)
+        if reason is None:
             raise
-        return _fail(RunError.exit_code, f"no space is left on the disk ({error.filename or 'writing the results'})")
-    except RuntimeError as error:
-        if str(error).startswith("DataLoader worker"):
-            return _fail(RunError.exit_code, DEAD_WORKER)
-        # torch reports exhausted memory in its own words, and as a RuntimeError on a CPU.
-        if "out of memory" not in str(error) and "can't allocate memory" not in str(error):
-            raise
-        return _fail(RunError.exit_code, LESS_MEMORY)
+        return _fail(RunError.exit_code, reason)
     return 0
 
 
@@ -112,12 +103,23 @@ def _print_overview() -> None:
 
 
 def _fail(code: int, *lines: str) -> int:
-    sys.stdout.flush()
-    for line in filter(None, lines):
-        print(f"error: {printable(' '.join(line.split()))}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _close_output()
+    with suppress(OSError):  # a terminal that is gone
+        for line in filter(None, lines):
+            print(f"error: {printable(' '.join(line.split()))}", file=sys.stderr)
     return code
 
 
 def _close_output() -> None:
     """Send what is still to be written nowhere, so that Python does not complain about it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_missing_streams() -> None:
+    """Give the standard streams that were closed before the start (``>&-``) a place to write to: nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115

@@ -13,10 +13,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from aam.cli.terminal import Terminal
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
+from aam.files.run_log import logging_to_terminal, say
 from aam.files.text import listed, plural, shorten, spreadsheet_safe
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ SAMPLES_AT_ONCE = 512
 
 def run(config: PredictConfig) -> None:
     """Predict every sample of a table with a model folder."""
+    with logging_to_terminal():
+        _run(config)
+
+
+def _run(config: PredictConfig) -> None:
     from aam.interpret.predict import read_for_model
     from aam.models.folder import load_models
     from aam.report.forecast import Forecast
@@ -42,7 +47,6 @@ def run(config: PredictConfig) -> None:
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
         raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
-    console = Terminal()
     models, description = load_models(options.model)
     if description.targets is None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
@@ -51,22 +55,21 @@ def run(config: PredictConfig) -> None:
     spec = None if description.predictor is None else description.predictor.covariate_spec
     covariates = None if spec is None else spec.encode(sheet)
     notes = [*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet))]
-    for note in notes:
-        console.print(note)
+    say(*notes)
     started = time.monotonic()
     passes = options.prediction_passes or description.prediction_passes
     if options.output_variance and passes == 1:
         raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
     if passes < description.prediction_passes:
-        console.print(
+        say(
             f"intervals were made from {description.prediction_passes} rarefied draws of a sample; with {passes} they "
-            "hold fewer truths",
+            "hold fewer truths"
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
         _write(config, study, sheet, Forecast.of(description, config.predict.interval_level), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
-    console.print(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
+    say(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import numpy as np
 from aam.cli.options import parse
 from aam.config import TrainConfig, replace, to_flat
 from aam.config.resume import free_values
-from aam.errors import SIGNALS, AamError, InputError, PreemptedError
+from aam.errors import SIGNALS, AamError, InputError, PreemptedError, is_ignored
 from aam.files.atomic import write_text
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
@@ -167,7 +167,7 @@ def stopped_in_order(run: RunDirectory, where: str) -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         raise PreemptedError("stopped", interrupted=number == signal.SIGINT)
 
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    before = {number: signal.signal(number, stop) for number in SIGNALS if not is_ignored(number)}
     try:
         yield
     except PreemptedError as error:

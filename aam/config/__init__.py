@@ -13,11 +13,11 @@ from aam.config.commands import (
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions
+from aam.config.optim import OptimOptions
 from aam.config.option import from_flat, replace, to_flat
 from aam.config.sections import (
     ModelOptions,
     ObjectiveOptions,
-    OptimOptions,
     RunOptions,
     SamplingOptions,
     SplitOptions,

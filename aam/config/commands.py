@@ -8,12 +8,12 @@ from typing import Literal
 
 from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions, check_batch
+from aam.config.optim import OptimOptions
 from aam.config.option import REQUIRED, Section, option
 from aam.config.sections import (
     LARGEST_SEED,
     ModelOptions,
     ObjectiveOptions,
-    OptimOptions,
     RunOptions,
     SamplingOptions,
     SplitOptions,

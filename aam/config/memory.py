@@ -9,7 +9,7 @@ from aam.config.option import Section, option
 from aam.errors import ConfigError
 
 if TYPE_CHECKING:
-    from aam.config.sections import OptimOptions
+    from aam.config.optim import OptimOptions
 
 
 @dataclass(frozen=True, kw_only=True)

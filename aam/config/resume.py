@@ -17,8 +17,9 @@ FREE = (
     "max_memory_fraction",
     "forest_baseline",
     "report",
+    "skip_non_finite",
 )
-"""Change nothing that a model learns: how batches are made and kept, and what is written beside the results."""
+"""Change nothing that a model has learned: how batches are made and kept, what is borne, and what is written beside."""
 
 IN_TRAINING = (
     "epochs",

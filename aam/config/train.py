@@ -8,11 +8,11 @@ from pathlib import Path
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions, check_batch
+from aam.config.optim import OptimOptions
 from aam.config.option import Section, option
 from aam.config.sections import (
     ModelOptions,
     ObjectiveOptions,
-    OptimOptions,
     RunOptions,
     SamplingOptions,
     SplitOptions,

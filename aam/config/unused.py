@@ -11,7 +11,7 @@ from aam.errors import Attempts, ConfigError
 
 if TYPE_CHECKING:
     from aam.config.commands import PretrainConfig
-    from aam.config.sections import OptimOptions
+    from aam.config.optim import OptimOptions
     from aam.config.train import TrainConfig
 
 COSINES = ("warmup_cosine", "cosine", "cosine_restarts")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from aam.config import SamplingOptions
 from aam.data.dataset import VALIDATION_EPOCH, Collate, SampleDataset
 from aam.data.sampler import ResumableLoader, ShardedBatches
 from aam.data.split import Split
+from aam.data.workers import begin_worker
 
 if TYPE_CHECKING:
     from aam.data.study import Study
@@ -158,16 +158,3 @@ class StudyDataModule:
             persistent_workers=persistent and workers > 0,
             worker_init_fn=begin_worker if workers else None,
         )
-
-
-def begin_worker(_: int) -> None:
-    """Leave signals to the main process, which ends the run in order, and keep linear algebra to one thread.
-
-    A terminal, and many a scheduler, sends signals to all processes of a run. The workers are the parallelism, and the
-    cores are the model's.
-    """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    for number in (signal.SIGINT, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    threadpool_limits(1)

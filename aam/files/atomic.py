@@ -2,12 +2,16 @@
 
 A file is written beside its final name, brought to the disk, and then renamed: whoever looks finds the old file or
 the new one, never a part, whenever the process or the machine stops.
+
+Everything goes through five functions, :func:`open_file`, :func:`write`, :func:`fsync`, :func:`replace` and
+:func:`fsync_folder`, in which the tests let the disk fail.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +22,7 @@ from typing import IO, Any
 from aam.errors import InputError, RunError
 
 BLOCK_BYTES = 1 << 20
+WRITTEN_AT_ONCE = 1 << 16
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -44,12 +49,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
         raise InputError(target, "is not a file that could be replaced", "choose another name")
     temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
     try:
-        with _open(temporary, mode) as file:
+        with open_file(temporary, mode) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
+            fsync(file.fileno())
+        replace(temporary, target)
+        fsync_folder(target.parent)
     except OSError as error:
         # An error that names another file is the caller's own, met while the file was open.
         if error.filename not in (None, str(temporary), str(target.parent)):
@@ -61,18 +66,66 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
             temporary.unlink(missing_ok=True)
 
 
+def open_file(path: Path, mode: str) -> IO[Any]:
+    """Open a new file, all of whose bytes go through :func:`write`; ``mode`` as in :func:`atomic_write`."""
+    # The name can be guessed: a link that was put there would lead the bytes into another file.
+    path.unlink(missing_ok=True)
+    raw = _File(os.fspath(path), mode.replace("b", "").replace("w", "x"))
+    if "+" in mode:
+        return io.BufferedRandom(raw, WRITTEN_AT_ONCE)
+    buffered = io.BufferedWriter(raw, WRITTEN_AT_ONCE)
+    return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding="utf-8", newline="\n")
+
+
+def write(descriptor: int, content: Any) -> int:
+    """Hand bytes to the system; returns how many it took, and the file's buffer hands over the rest."""
+    return os.write(descriptor, content)
+
+
+def fsync(descriptor: int) -> None:
+    """Bring a file's bytes to the disk."""
+    os.fsync(descriptor)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give a file its final name, in place of the file that has it."""
+    source.replace(target)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Bring a rename to the disk, where the file system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+class _File(io.FileIO):
+    """A file as the system has it, whose bytes go through :func:`write`."""
+
+    def write(self, content: Any) -> int:
+        return write(self.fileno(), content)
+
+
 def check_output(path: Path, overwrite: bool) -> None:
     """Refuse the name of a file to write, before any work is done for it.
 
     Raises
     ------
     InputError
-        If it is a folder, or is there already and may not be replaced.
+        If it is a folder, is there already and may not be replaced, or its folder cannot be written.
     """
     if path.is_dir():
         raise InputError(path, "is a folder", "--output names a file")
     if path.exists() and not overwrite:
         raise InputError(path, "exists already", "--overwrite or another --output")
+    folder = path.absolute().parent
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise InputError(path, f"the folder {folder} cannot be written", "choose another --output")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -109,24 +162,3 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _open(path: Path, mode: str) -> IO[Any]:
-    # The name can be guessed: a link that was put there would lead the bytes into another file.
-    path.unlink(missing_ok=True)
-    mode = mode.replace("w", "x")
-    if "b" in mode:
-        return path.open(mode)
-    return path.open(mode, encoding="utf-8", newline="\n")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

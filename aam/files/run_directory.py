@@ -19,6 +19,8 @@ import yaml
 
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
+from aam.files.leftovers import is_leftover, remove_leftovers
+from aam.files.run_log import warn
 from aam.version import __version__
 
 FINISHED = "finished.json"
@@ -95,6 +97,7 @@ def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirect
     with _locked(path):
         if not resume:
             _make_room(run, overwrite)
+        _remove_leftovers(run)
         yield run
 
 
@@ -109,7 +112,7 @@ def _make_writable(path: Path) -> None:
 
 
 def _make_room(run: RunDirectory, overwrite: bool) -> None:
-    content = [p for p in run.path.iterdir() if p.name != LOCK]
+    content = [p for p in run.path.iterdir() if p.name != LOCK and not is_leftover(p)]
     # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
     if all(p == run.log for p in content):
         return
@@ -121,6 +124,13 @@ def _make_room(run: RunDirectory, overwrite: bool) -> None:
         raise InputError(run.path, f"holds {kind} already", f"{also}--overwrite or another --output-dir")
     for item in content:
         shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+
+
+def _remove_leftovers(run: RunDirectory) -> None:
+    """Remove what killed processes have left; `aam predict` may be writing its output into the run's own folder."""
+    remove_leftovers(run.path)
+    for folder in (run.model, run.checkpoints):
+        remove_leftovers(folder, owned=True)
 
 
 @contextmanager
@@ -138,6 +148,8 @@ def _locked(path: Path) -> Iterator[None]:
             raise InputError(path, problem, "choose an --output-dir on another disk") from None
         if not _is_same(file, lock_path):
             raise InputError(path, "is being given back by another process", "try again")
+        if before := _content(file):
+            warn(f"{path} was in use by {before}, which is gone without giving it back; it is taken over")
         file.truncate(0)
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         file.write(f"pid {os.getpid()} on {socket.gethostname()} since {now}")
@@ -157,8 +169,12 @@ def _is_same(file: IO[str], path: Path) -> bool:
 
 
 def _owner(file: IO[str]) -> str:
+    return _content(file) or "another process"
+
+
+def _content(file: IO[str]) -> str:
     file.seek(0)
-    return file.read().strip() or "another process"
+    return file.read().strip()
 
 
 def environment() -> dict[str, str]:

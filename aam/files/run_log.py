@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from aam.files.text import printable
 
@@ -27,7 +29,7 @@ def warn(line: str) -> None:
 @contextmanager
 def logging_to_terminal() -> Iterator[None]:
     """Show what is said on the standard output."""
-    with _handled_by(logging.StreamHandler(sys.stdout), "%(message)s"):
+    with _handled_by(_Lines(sys.stdout, "the standard output"), "%(message)s"):
         yield
 
 
@@ -43,8 +45,40 @@ def logging_to_file(path: Path) -> Iterator[None]:
     """Append what is said to a file, with the time; a link in its place goes, and not what it leads to."""
     if path.is_symlink():
         path.unlink()
-    with _handled_by(logging.FileHandler(path, encoding="utf-8"), "%(asctime)s %(message)s"):
-        yield
+    stream = path.open("a", encoding="utf-8")
+    try:
+        with _handled_by(_Lines(stream, str(path)), "%(asctime)s %(message)s"):
+            yield
+    finally:
+        with suppress(OSError):  # of what was already said to be lost
+            stream.close()
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream; one that takes no more is no reason to end a run, since its lines are no results.
+
+    Parameters
+    ----------
+    stream
+        Where to.
+    name
+        What it is called where it takes no more.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        super().__init__(stream)
+        self.called = name
+        self.is_broken = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say once, to whoever else listens, that lines are lost; a reader that went away knows it."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self.is_broken:
+            self.is_broken = True
+            if error.errno != errno.EPIPE:
+                warn(f"{self.called} takes no more lines ({error.strerror}); the run goes on")
 
 
 @contextmanager

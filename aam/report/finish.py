@@ -106,6 +106,7 @@ def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
         "best_metric": prepared.plan.monitor,
         "best_value": fitted.best_value,
         "epochs": fitted.epochs,
+        "skipped_steps": list(fitted.skipped_steps),
         "peak_bytes": fitted.peak_bytes,
     }
 

@@ -97,6 +97,9 @@ def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> I
     seconds = float(np.nansum(history["seconds"])) if "seconds" in history else 0.0
     took = f" in {duration(seconds)}" if seconds else ""
     yield f"The model saw the training samples {plural(len(history['epoch']), 'time')}{took}."
+    if skipped := model.get("skipped_steps"):
+        steps = f"{plural(len(skipped), 'step')} (first: {skipped[0]})"
+        yield f"{steps} left out, since a loss or the gradient was not a finite number."
     if model.get("best_epoch") is not None:
         epoch = model["best_epoch"] + 1
         when = f"after epoch {epoch}" if epoch else "at its start, a linear fit, before any training"

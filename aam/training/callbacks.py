@@ -13,7 +13,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from aam.errors import SIGNALS, InputError, PreemptedError
+from aam.errors import SIGNALS, InputError, PreemptedError, is_ignored
 from aam.files.atomic import atomic_write
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
@@ -137,8 +137,9 @@ def _cell(name: str, value: float | None) -> str:
 class StopOnSignal(Callback):
     """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
 
-    SIGTERM and SIGUSR1 are how schedulers announce that a job will be ended; SIGINT is Ctrl-C, and a second one
-    stops at once. The engine's own answers are an exit code of 0 to the first and of 1 to the last.
+    SIGTERM, SIGUSR1 and SIGUSR2 are how schedulers announce that a job will be ended, SIGHUP is a terminal that was
+    closed; SIGINT is Ctrl-C, and a second one stops at once. The engine's own answers are an exit code of 0 to the
+    first and of 1 to the last.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ class StopOnSignal(Callback):
 
     def _take_over(self) -> None:
         for number in SIGNALS:
-            if number not in self.before:
+            if number not in self.before and not is_ignored(number):
                 self.before[number] = signal.signal(number, self._note)
 
     def _give_back(self) -> None:

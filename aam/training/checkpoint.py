@@ -6,9 +6,11 @@ Its name ends with the start of its content's SHA-256, so that one rename publis
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,31 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from aam.errors import RunError
 from aam.files.atomic import atomic_write, sha256_file
 from aam.files.run_log import warn
-from aam.training.processes import is_first
+from aam.training.layout import amount
+from aam.training.processes import first_decides
 
 ENDING = ".ckpt"
 DIGITS = 16
 KEPT = 2
+MOST_FAILURES = 3
+"""Checkpoints in a row that could not be written, after which the run stops."""
+MOMENTS = 2
+"""Numbers that the optimiser keeps beside each weight, at most."""
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Writes each checkpoint beside its final name, brings it to the disk and renames it; reads tensors only."""
+    """Writes each checkpoint beside its final name, brings it to the disk and renames it; reads tensors only.
+
+    Attributes
+    ----------
+    failure
+        Why the last checkpoint could not be written; None where it was. It is noted and not raised, since the other
+        processes of a run wait after each save until this one has come as far.
+    """
+
+    def __init__(self) -> None:
+        self.failure: RunError | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint; ``path`` is its name without checksum and ending."""
@@ -35,8 +53,11 @@ class AtomicCheckpointIO(CheckpointIO):
         torch.save(checkpoint, buffer)
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()[:DIGITS]
-        with atomic_write(f"{path}-{digest}{ENDING}", mode="wb") as file:
-            file.write(content)
+        try:
+            _write(Path(f"{path}-{digest}{ENDING}"), content)
+            self.failure = None
+        except RunError as error:
+            self.failure = error
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
@@ -56,6 +77,9 @@ class KeepCheckpoints(Callback):
     At the start of an epoch everything of the one before is settled: validation, schedules, the best model. What was
     done in an epoch that did not come to its end is done again, with the same numbers.
 
+    A checkpoint that the disk does not take is no reason to end a run that may still come to its end: the ones before
+    are kept, and only several such in a row stop it.
+
     Parameters
     ----------
     folder
@@ -64,6 +88,11 @@ class KeepCheckpoints(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.failures = 0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look whether the run has room."""
+        first_decides(lambda: check_room(self.folder, pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save, but not before the first epoch, which has nothing to lose."""
@@ -85,11 +114,87 @@ class KeepCheckpoints(Callback):
                 counts["ready"] = counts["completed"]
 
     def save(self, trainer: Trainer, batches_done: int) -> None:
-        """Save under a name that sorts after the earlier ones."""
+        """Save under a name that sorts after the earlier ones.
+
+        Raises
+        ------
+        RunError
+            If the disk took none of the last ``MOST_FAILURES`` checkpoints.
+        """
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.current_epoch:06d}-{batches_done:09d}")
-        if is_first():
-            for old in find_checkpoints(self.folder)[:-KEPT]:
+        first_decides(lambda: self._settle(trainer.strategy.checkpoint_io))
+
+    def _settle(self, writer: CheckpointIO) -> None:
+        """Count what the disk did not take, and remove what is older than needed."""
+        assert isinstance(writer, AtomicCheckpointIO)
+        if writer.failure is not None:
+            self._count(writer.failure)
+            return
+        self.failures = 0
+        for old in find_checkpoints(self.folder)[:-KEPT]:
+            with suppress(OSError):  # one too many does no harm
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+    def _count(self, failure: RunError) -> None:
+        """Say the first failure in a row, and stop at the last that is borne."""
+        self.failures += 1
+        if self.failures == MOST_FAILURES:
+            raise failure
+        if self.failures == 1:
+            found = find_checkpoints(self.folder)
+            kept = f"the last good one is {found[-1].name}" if found else "there is none yet"
+            warn(f"{failure}; {kept}, and training goes on")
+
+
+def check_room(folder: Path, module: LightningModule) -> None:
+    """Look at the room on the disk before a run.
+
+    Parameters
+    ----------
+    folder
+        Takes the checkpoints; the model lies on the same disk.
+    module
+        What is trained.
+
+    Raises
+    ------
+    RunError
+        If not even the model can be written. Where the checkpoints may have no room, that is said.
+    """
+    weights = sum(value.nbytes for value in module.state_dict().values())
+    learned = sum(parameter.nbytes for parameter in module.parameters() if parameter.requires_grad)
+    free = shutil.disk_usage(folder).free
+    needed = 2 * weights + (KEPT + 1) * (weights + MOMENTS * learned)
+    if free < weights:
+        raise RunError(f"no space for the model on {folder.parent} ({_room(weights, free)})")
+    if free < needed:
+        warn(f"{folder.parent}: the disk may be too small for the run's checkpoints ({_room(needed, free)})")
+
+
+def _write(path: Path, content: memoryview) -> None:
+    """Write a checkpoint, if it looks as if it had room.
+
+    Raises
+    ------
+    RunError
+        If it has none, or the disk does not take it.
+    """
+    folder, needed = path.parent, len(content)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise RunError(f"cannot write checkpoint: no space left on {folder} ({_room(needed, free)})")
+    try:
+        with atomic_write(path, mode="wb") as file:
+            file.write(content)
+    except RunError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in NO_SPACE:
+            raise RunError(f"cannot write checkpoint: {error}") from cause
+        room = _room(needed, shutil.disk_usage(folder).free)
+        raise RunError(f"cannot write checkpoint: no space left on {folder} ({room})") from cause
+
+
+def _room(needed: int, free: int) -> str:
+    return f"needs {amount(needed)}, {amount(free)} free"
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
@@ -111,15 +216,24 @@ def latest_checkpoint(folder: Path) -> Path | None:
     RunError
         If there are checkpoints, and all of them are damaged.
     """
-    found = find_checkpoints(folder)
-    for path in reversed(found):
-        digest = digest_of(path)[:DIGITS]
-        if path.name.endswith(f"-{digest}{ENDING}"):
+    damaged: list[str] = []
+    for path in reversed(find_checkpoints(folder)):
+        if _is_whole(path):
+            if damaged:
+                warn(f"damaged: {', '.join(damaged)}; the run goes on from the checkpoint before, {path.name}")
             return path
-        warn(f"checkpoint {path.name} is damaged and passed over")
-    if found:
+        damaged.append(path.name)
+    if damaged:
         raise RunError(f"{folder}: every checkpoint is damaged; start the run again with --overwrite")
     return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint can be read and is what its name says."""
+    try:
+        return path.name.endswith(f"-{digest_of(path)[:DIGITS]}{ENDING}")
+    except OSError:
+        return False
 
 
 def digest_of(path: Path) -> str:

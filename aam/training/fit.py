@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from aam.config import TrainConfig
 from aam.errors import NonFiniteError, PreemptedError, RunError, ToldByAnother
@@ -25,11 +24,13 @@ from aam.training.callbacks import BestModel, History, StopOnSignal, resume_word
 from aam.training.changes import ChangedOptions
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
 from aam.training.engine import engine_of
+from aam.training.events import EventFile
 from aam.training.host_memory import give_back_freed_memory
 from aam.training.layout import out_of_memory
 from aam.training.memory import PeakMeter, is_out_of_memory
 from aam.training.metrics import Truths
 from aam.training.module import TrainingModule
+from aam.training.nonfinite import NonFiniteGuard
 from aam.training.prepare import Prepared
 from aam.training.processes import first_decides, is_first, is_lost_process
 from aam.training.progress import ProgressBar
@@ -58,6 +59,8 @@ class Fitted:
         Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
     late_signal
         The signal that told the run to stop when there was nothing left to stop, in its last epoch; None for none.
+    skipped_steps
+        Steps, from 1, that were left out since a loss or a gradient was not finite.
     """
 
     best_epoch: int
@@ -66,6 +69,7 @@ class Fitted:
     seconds: float
     peak_bytes: int
     late_signal: int | None = None
+    skipped_steps: tuple[int, ...] = ()
 
 
 def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
@@ -92,7 +96,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     config = prepared.plan.config
     inputs = prepared.inputs
     truths = None if inputs.targets is None else Truths(inputs.targets, inputs.observed_NT, inputs.level_N)
-    module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD)
+    guard = NonFiniteGuard(run.path, inputs.study.sample_ids, config.optim.skip_non_finite)
+    module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD, guard)
     if config.run.compile_model:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
@@ -109,7 +114,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
             module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint, weights_only=True
         )
     seconds = time.monotonic() - started
-    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, meter.stop(), signals.received)
+    peak, skipped = meter.stop(), tuple(guard.skipped)
+    fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, peak, signals.received, skipped)
     say(*_outcome(fitted, prepared))
     return fitted
 
@@ -184,7 +190,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         accumulate_grad_batches=config.optim.gradient_accumulation_steps,
         gradient_clip_val=config.optim.max_grad_norm or None,
         callbacks=callbacks,
-        logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
+        logger=EventFile(run.path / "tensorboard"),
         default_root_dir=run.path,
         use_distributed_sampler=False,
         num_sanity_val_steps=-1 if fresh else 0,  # all of it: the start is a candidate for the best model

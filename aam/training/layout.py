@@ -67,6 +67,8 @@ def bounded(available: float, options: MemoryOptions) -> float:
 
 def amount(size: float) -> str:
     """Bytes as people write them."""
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
     return f"{size / GB:.1f} GB" if size >= GB else f"{size / 1e6:.0f} MB"
 
 

@@ -16,11 +16,11 @@ from aam.data.batch import Batch
 from aam.data.corruption import Corruption, hide_abundances, hide_levels, hide_numbers, mask_bases
 from aam.data.epoch import step_size
 from aam.data.share import take_share
-from aam.errors import NonFiniteError
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training.metrics import Truths, ValidationMetrics
+from aam.training.nonfinite import NonFiniteGuard, Step
 from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 from aam.training.plan_heads import has_nucleotides
@@ -44,6 +44,8 @@ class TrainingModule(L.LightningModule):
     frozen_vectors_AD
         Vectors of all ASVs of the study, for a frozen encoder: nucleotides are then read again only to be
         masked, in validation.
+    guard
+        Looks for losses and gradients that are not finite; None where no step is taken in earnest.
     """
 
     def __init__(
@@ -52,9 +54,11 @@ class TrainingModule(L.LightningModule):
         plan: Plan[Any],
         truths: Truths | None = None,
         frozen_vectors_AD: Tensor | None = None,
+        guard: NonFiniteGuard | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.guard = guard
         self.plan = plan
         self.loss_weights = plan.loss_weights
         taxonomy_classes = encoder_of(model).supervision.taxonomy_classes
@@ -64,8 +68,8 @@ class TrainingModule(L.LightningModule):
         self.latest: dict[str, float] = {}
         self.train_sums: dict[str, Tensor] = {}
         self.step_losses: dict[str, Tensor] = {}
-        self.is_finite = torch.tensor(True)
         self.world_size = world_size()
+        self.sums_before: dict[str, Tensor] = {}
         self.frozen_vectors_AD: Tensor | None
         self.register_buffer("frozen_vectors_AD", frozen_vectors_AD, persistent=False)
         if frozen_vectors_AD is not None and isinstance(model, SequencePredictor):
@@ -111,8 +115,11 @@ class TrainingModule(L.LightningModule):
         losses = {head.name: self._part_of_loss(head, encoded, batch) for head in heads}
         total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
         begins_step = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
-        self.is_finite = torch.isfinite(total.detach()) & (True if begins_step else self.is_finite)
         self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
+        if self.guard is not None:
+            self.guard.note(self.step_losses, batch.rows_B, begins_step=begins_step)
+        if begins_step:
+            self.sums_before = dict(self.train_sums)
         for name, loss in (self.step_losses | {"samples": torch.ones_like(total) / self.world_size}).items():
             weighted = loss.detach().double() * _whole_size(batch)
             self.train_sums[name] = self.train_sums[name] + weighted if name in self.train_sums else weighted
@@ -133,6 +140,8 @@ class TrainingModule(L.LightningModule):
 
     def train_losses(self) -> dict[str, float]:
         """Mean losses of the epoch so far: ``train_loss`` is the weighted sum, the others are the heads' own."""
+        if not self.train_sums:  # every step of the epoch was left out
+            return {"train_loss": math.nan}
         sums = self._summed(self.train_sums)
         samples = sums.pop("samples")
         means = {name: total / samples for name, total in sums.items()}
@@ -144,36 +153,41 @@ class TrainingModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient's norm; stop before the step if it, or the loss, is not finite.
+        """Clip the gradient's norm; if it, or a loss, is not finite, stop before the step or leave it out.
 
         In fp16 an infinite gradient is expected now and then: the scaler skips the step and takes a smaller scale.
         """
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = gradient_clip_val or math.inf
         norm = whole_number(torch.nn.utils.clip_grad_norm_(parameters, limit))
-        is_finite = least_over_processes(self.is_finite.int()).bool()
-        if self.trainer.precision != "16-mixed":
-            is_finite = is_finite & torch.isfinite(norm)
-        if not is_finite:
-            raise self._not_finite(norm)
+        if self.guard is None:
+            return
+        finite_H = self.guard.flags(norm, with_gradient=self.trainer.precision != "16-mixed")
+        finite_H = least_over_processes(finite_H.int()).bool()
+        if not finite_H.all():
+            rate = optimizer.param_groups[0]["lr"]
+            self.guard.answer(finite_H, Step(self.global_step + 1, self.current_epoch + 1, float(norm), rate))
+            self._leave_out(parameters)
 
-    def _not_finite(self, norm: Tensor) -> NonFiniteError:
-        """What became NaN or infinite, and where."""
-        heads = [name for name, loss in self.step_losses.items() if name and not torch.isfinite(loss)]
-        what = f"the loss (heads: {', '.join(heads)})" if heads else f"the gradient (norm {float(norm):g})"
-        step = f"{what} is not finite at step {self.global_step + 1}"
-        return NonFiniteError(f"{step}; the weights are those before it. Try a lower --lr, or --mixed-precision none")
+    def _leave_out(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Take nothing of this step: without a gradient, the optimiser changes neither a weight nor its own state."""
+        for parameter in parameters:
+            parameter.grad = None
+        self.train_sums = self.sums_before
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the sums of an epoch that has not come to its end."""
+        """Keep the sums of an epoch that has not come to its end, and which steps were left out."""
         checkpoint["train_sums"] = self._summed(self.train_sums)
+        checkpoint["skipped_steps"] = [] if self.guard is None else self.guard.skipped
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the sums of the epoch, which the first process holds for all."""
+        """Go on with the sums of the epoch, which the first process holds for all, and the steps left out."""
         self.train_sums = {
             name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)
             for name, total in checkpoint["train_sums"].items()
         }
+        if self.guard is not None:
+            self.guard.skipped = list(checkpoint["skipped_steps"])
 
     def _summed(self, sums: dict[str, Tensor]) -> dict[str, float]:
         """Sums over all processes, in plain numbers."""

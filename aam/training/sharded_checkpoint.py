@@ -6,8 +6,10 @@ numbers. Nothing in it could run code: torch's own form for such checkpoints has
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,9 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import Optimizer
 
-from aam.errors import RunError
-from aam.training.checkpoint import DIGITS, ENDING, digest_of
+from aam.errors import AamError, RunError
+from aam.files.atomic import atomic_write, fsync_folder
+from aam.training.checkpoint import DIGITS, ENDING, AtomicCheckpointIO, digest_of
 from aam.training.processes import first_decides
 
 PLAIN = "plain.pt"
@@ -50,18 +53,24 @@ class ShardedCheckpoints(ModelParallelStrategy):
         return state
 
     def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint; ``filepath`` is its name without checksum and ending."""
+        """Write a checkpoint; ``filepath`` is its name without checksum and ending.
+
+        Why it could not be written is noted, as of one in one file.
+        """
         final = Path(filepath)
         folder = final.with_name(f".{final.name}.tmp")
-        first_decides(lambda: _make_empty(folder))
         (optimizer_state,) = checkpoint.pop("optimizer_states")
         tensors = _named(checkpoint.pop("state_dict"), optimizer_state)
         numbers = {name: value for name, value in optimizer_state.items() if not isinstance(value, Tensor)}
+        writer = self.checkpoint_io
+        assert isinstance(writer, AtomicCheckpointIO)
         try:
+            first_decides(lambda: _make_empty(folder))
             save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
-        except (CheckpointException, OSError) as error:
-            raise RunError(f"{final}: the checkpoint cannot be written ({error})") from error
-        first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
+            first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
+            writer.failure = None
+        except (CheckpointException, AamError) as error:
+            writer.failure = RunError(f"cannot write checkpoint: {error}")
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint that any number of processes has written into what is sharded here."""
@@ -89,16 +98,28 @@ def _named(weights: dict[str, Any], moments: dict[str, Any]) -> dict[str, Tensor
     return tensors | {f"optimizer.{name}": value for name, value in moments.items() if isinstance(value, Tensor)}
 
 
+@contextmanager
+def _refused_by_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{error.filename}: {error.strerror or error}") from error
+
+
+@_refused_by_disk()
 def _make_empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
 
 
+@_refused_by_disk()
 def _publish(folder: Path, final: Path, plain: dict[str, Any]) -> None:
     """Bring all parts to the disk, and give the folder its name with the checksum of its content."""
-    torch.save(plain, folder / PLAIN)
+    buffer = io.BytesIO()
+    torch.save(plain, buffer)
+    with atomic_write(folder / PLAIN, mode="wb") as file:
+        file.write(buffer.getbuffer())
     for path in [*folder.iterdir(), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        fsync_folder(path)
     folder.rename(final.with_name(f"{final.name}-{digest_of(folder)[:DIGITS]}{ENDING}"))
+    fsync_folder(final.parent)

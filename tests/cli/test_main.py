@@ -107,7 +107,11 @@ def failing_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         (NonFiniteError("the loss is NaN"), 4, "error: the loss is NaN"),
         (KeyboardInterrupt(), 130, "error: stopped"),
         (MemoryError(), 3, "error: out of memory; try a smaller --batch-size"),
-        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), 3, "error: a process that prepares"),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+            3,
+            "error: a process that prepares batches died (signal 9",
+        ),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"), 3, "error: out of memory"),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/a/x"),

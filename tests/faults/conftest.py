@@ -1,4 +1,4 @@
-"""A study to be quick with, and a way to start runs that are killed."""
+"""Small studies, the words that train on them, and a way to start runs that are killed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,44 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import SMALL, study
 from tests.faults.kill_harness import Children
 from tests.faults.toy import make_toy
+
+__all__ = ["study"]
+
+EPOCHS = 5  # of 2 steps each
+TINY = {**SMALL, "--embedding-dim": 8, "--token-limit": 5, "--trim-length": 20, "--epochs": EPOCHS, "--batch-size": 23}
+
+
+def train_words(study: Path, folder: Path, *more: object, **changes: object) -> list[str]:
+    """The words of `aam train` on the study; ``changes`` are flags with values."""
+    flags = {
+        **TINY,
+        "--table": study / "table.biom",
+        "--metadata": study / "metadata.tsv",
+        "--metadata-column": "gradient",
+        "--output-dir": folder,
+    }
+    flags |= {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+    pairs = [str(word) for pair in flags.items() for word in pair]
+    return ["train", *pairs, "--no-forest-baseline", "--no-report", "--no-progress", *map(str, more)]
+
+
+def weights(folder: Path) -> bytes:
+    """The weights that a run kept."""
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to which nothing happened."""
+    from tests.faults.children import program
+
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    done = program(*train_words(study, folder))
+    assert done.code == 0, done.err
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aam.errors import InputError, RunError
+from aam.files.leftovers import is_running
 
 TABLE, TREE, METADATA, TRUTH, README = "table.biom", "tree.nwk", "metadata.tsv", "truth.tsv", "README.txt"
 FILES = (TREE, METADATA, TRUTH, README, TABLE)
@@ -64,20 +65,10 @@ def _remove_leftovers(output_dir: Path) -> None:
     """Remove what simulations that were killed have left."""
     for leftover in output_dir.glob(f"{STAGING}*"):
         process = leftover.name.removeprefix(STAGING)
-        if process != str(os.getpid()) and _is_running(process):
+        if process != str(os.getpid()) and process.isdecimal() and is_running(int(process)):
             remedy = f"wait for it, or remove {leftover.name} if it is no simulation"
             raise InputError(output_dir, f"process {process} is writing a simulation here", remedy)
         shutil.rmtree(leftover)
-
-
-def _is_running(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _check_content(output_dir: Path, overwrite: bool) -> None:

@@ -1,0 +1,51 @@
+"""Signals that stop a run in order (F7 to F9 of docs/faults.md); tests/faults/test_resume.py resumes such runs."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.children import ended, hooked, program, send
+from tests.faults.conftest import train_words, weights
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code", "where"),
+    [
+        ((signal.SIGTERM,), 75, "at step 3"),
+        ((signal.SIGUSR1,), 75, "at step 3"),
+        ((signal.SIGUSR2,), 75, "at step 3"),
+        ((signal.SIGHUP,), 75, "at step 3"),
+        ((signal.SIGINT,), 130, "at step 3"),
+        ((signal.SIGINT, signal.SIGINT), 130, "at once"),
+    ],
+)
+def test_a_signal_ends_the_run_in_order_and_says_how_to_go_on(
+    study: Path, tmp_path: Path, numbers: tuple[int, ...], code: int, where: str
+) -> None:
+    folder = tmp_path / "a run"
+    done = ended(hooked, 3, send, numbers, train_words(study, folder))
+    assert done.code == code
+    assert done.err == f"error: stopped {where}; go on with: aam train --resume-from {shlex.quote(str(folder))}\n"
+    assert not (folder / "finished.json").exists()
+
+
+def without_hangup(words: list[str]) -> int:
+    """As `nohup aam ...` begins."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return hooked(3, send, (signal.SIGHUP,), words)
+
+
+def test_nohup_is_heeded(study: Path, unbroken: Path, tmp_path: Path) -> None:
+    assert ended(without_hangup, train_words(study, tmp_path / "run")).code == 0
+    assert weights(tmp_path / "run") == weights(unbroken)
+
+
+def test_a_run_stopped_by_a_closed_terminal_can_be_resumed(study: Path, unbroken: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert ended(hooked, 5, send, (signal.SIGHUP,), train_words(study, folder)).code == 75
+    assert program("train", "--resume-from", folder).code == 0
+    assert weights(folder) == weights(unbroken)
