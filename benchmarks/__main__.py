@@ -13,8 +13,8 @@ def benchmarks() -> Iterator[tuple[str, str]]:
     """Name and first sentence of each benchmark: the modules of this folder and its folders that run as a program."""
     for path in sorted(HERE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if path.stem != "__main__" and "__main__" in text:
-            name = ".".join(path.relative_to(HERE).with_suffix("").parts)
+        if path != HERE / "__main__.py" and "__main__" in text:
+            name = ".".join(part for part in path.relative_to(HERE).with_suffix("").parts if part != "__main__")
             yield name, (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
 
 

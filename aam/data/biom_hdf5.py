@@ -47,8 +47,8 @@ def read_hdf5_table(source: Path, content: bytes | None = None) -> RawTable:
     _check_pointers(source, indptr, len(data), shape[0])
     _check_indices(source, indices, len(data), shape[1])
     kind = np.int32 if max(len(data), *shape) <= LARGEST_INT32 else np.int64
-    parts = (data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False))
-    return make_raw_table(source, sample_ids, asv_ids, csr_array(parts, shape=shape))
+    matrix = csr_array((data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False)), shape=shape)
+    return make_raw_table(source, sample_ids, asv_ids, matrix)
 
 
 def _check_is_biom(file: Hdf5File) -> None:
@@ -84,7 +84,8 @@ def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_asvs:
     problem = ""
     if len(indices) != num_values:
         problem = f"{len(indices):,} indices for {num_values:,} values"
-    elif (beyond := np.flatnonzero((indices < 0) | (indices >= num_asvs))).size:
+    elif num_values and (indices.min() < 0 or indices.max() >= num_asvs):
+        beyond = np.flatnonzero((indices < 0) | (indices >= num_asvs))
         problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {num_asvs:,} ASVs)"
     if problem:
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")

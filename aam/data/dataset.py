@@ -55,10 +55,9 @@ class SampleDataset(Dataset[Sample]):
     @property
     def is_random(self) -> bool:
         """Whether any sample differs from epoch to epoch."""
-        counts = self.counts[self.rows]
-        if self.depth is not None and (counts.sum(axis=1) > self.depth).any():
+        if self.depth is not None and (self.counts.sum(axis=1)[self.rows] > self.depth).any():
             return True
-        is_cut = np.diff(counts.indptr) > self.sampling.token_limit
+        is_cut = np.diff(self.counts.indptr)[self.rows] > self.sampling.token_limit
         return self.sampling.asv_sampling == "random" and bool(is_cut.any())
 
     def __getitem__(self, item: tuple[int, int]) -> Sample:

@@ -36,12 +36,16 @@ class Distances:
     sample_ids
         Ids (``N``).
     values
-        float32 ``N x N``, symmetric to rounding, not negative, 0 on the diagonal. May be mapped from the file.
+        float32 ``M x M``: the file's matrix, symmetric to rounding, not negative, 0 on the diagonal. May be mapped
+        from the file.
+    rows
+        Row of each sample in it (``N``); None where the matrix is of these samples, in this order.
     """
 
     source: str
     sample_ids: np.ndarray
     values: np.ndarray
+    rows: np.ndarray | None = None
 
     def select(self, sample_ids: Sequence[str] | np.ndarray) -> Distances:
         """The distances between these samples, in this order.
@@ -60,7 +64,22 @@ class Distances:
         rows = np.array([row_of[name] for name in sample_ids], dtype=np.int64)
         if np.array_equal(rows, np.arange(len(self.sample_ids))):
             return self
-        return dataclasses.replace(self, sample_ids=self.sample_ids[rows], values=self.values[np.ix_(rows, rows)])
+        places = rows if self.rows is None else self.rows[rows]
+        return dataclasses.replace(self, sample_ids=self.sample_ids[rows], rows=places)
+
+    def among(self, rows_B: np.ndarray, own: slice = slice(None)) -> np.ndarray:
+        """Distances ``B x B`` of some samples from each other, by their places among the samples; of ``own`` alone."""
+        places = rows_B if self.rows is None else self.rows[rows_B]
+        return np.asarray(self.values[np.ix_(places[own], places)])
+
+    def largest(self) -> float:
+        """The largest distance between two of the samples."""
+        if self.rows is None:
+            return float(self.values.max())
+        # Row by row of the file's matrix, whose other order would read it from end to end again and again.
+        places = np.sort(self.rows)
+        blocks = (places[start : start + BLOCK] for start in range(0, len(places), BLOCK))
+        return max(float(self.values[block][:, places].max()) for block in blocks)
 
 
 def read_distances(path: Path, ids_path: Path | None = None, *, bounded: bool = False) -> Distances:

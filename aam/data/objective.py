@@ -42,12 +42,12 @@ class ObjectiveTargets:
     Attributes
     ----------
     distance
-        Which distances; ``stored`` looks them up in ``distances_NN``.
+        Which distances; ``stored`` looks them up in ``distances``.
     faith_pd
         Whether Faith's phylogenetic diversity is learned.
     phylogeny
         The tree over the study's ASVs, where UniFrac or Faith PD is computed.
-    distances_NN
+    distances
         Given distances between the study's samples.
     taxonomy_A
         Taxon of each ASV of the study (-1 if unknown), where the taxonomy is learned.
@@ -58,7 +58,7 @@ class ObjectiveTargets:
     distance: Distance = "none"
     faith_pd: bool = False
     phylogeny: Phylogeny | None = None
-    distances_NN: np.ndarray | None = None
+    distances: Distances | None = None
     taxonomy_A: np.ndarray | None = None
     normalized: bool = True
     alpha: float = 0.5
@@ -91,7 +91,7 @@ class ObjectiveTargets:
             distance=distance,
             faith_pd=faith_pd,
             phylogeny=study.phylogeny if needs_tree else None,
-            distances_NN=study.distances.values if distance == "stored" and study.distances is not None else None,
+            distances=study.distances if distance == "stored" else None,
             taxonomy_A=study.taxonomy_labels if learns_taxa else None,
             normalized=options.unifrac_normalized,
             alpha=options.unifrac_alpha,
@@ -123,8 +123,8 @@ class ObjectiveTargets:
             case "none":
                 return None
             case "stored":
-                assert self.distances_NN is not None
-                return np.asarray(self.distances_NN[np.ix_(rows_B[own], rows_B)])
+                assert self.distances is not None
+                return self.distances.among(rows_B, own)
             case "unifrac":
                 return self._tree.unweighted_unifrac(wanted_BA, others_CA)
             case "weighted_unifrac":
@@ -154,7 +154,7 @@ def _distance_of(kind: EncoderType, given: bool) -> Distance:
 
 def _check_range(distances: Distances, kind: str, options: ObjectiveOptions) -> None:
     unbounded = kind == "aitchison" or (kind == "weighted_unifrac" and not options.unifrac_normalized)
-    largest = float(distances.values.max())
+    largest = distances.largest()
     if not unbounded and largest > 1 + ROUNDING:
         name = "UniFrac" if "unifrac" in kind or kind == "combined" else kind
         raise InputError(

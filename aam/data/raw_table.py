@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from aam.files.limits import limits
 from aam.files.text import ONCE, duplicates, shorten
 
 LARGEST_COUNT = 2**53  # the largest that all number types of the formats hold exactly
+BLOCK = 1 << 20
+"""Stored values that are looked at together: what is only needed for a check is never as large as the table."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class RawTable:
 def make_raw_table(source: Path, sample_ids: list[str], asv_ids: list[str], matrix: csr_array) -> RawTable:
     """Check ids and values of a matrix of any number type (samples x ASVs) that has a sound structure.
 
+    Its memory becomes the table's, since two of a large table would not fit: it is not to be used afterwards.
+
     Raises
     ------
     InputError
@@ -51,7 +55,7 @@ def make_raw_table(source: Path, sample_ids: list[str], asv_ids: list[str], matr
         _check_ids(problems, what, ids)
     _check_values(problems, matrix, sample_ids, asv_ids)
     problems.raise_if_any()
-    counts = csr_array((matrix.data.astype(np.int64, copy=False), matrix.indices, matrix.indptr), shape=matrix.shape)
+    counts = csr_array((_as_int64(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
     _sort(source, counts, sample_ids, asv_ids)
     counts.eliminate_zeros()
     if counts.nnz == 0:
@@ -107,7 +111,24 @@ def _are_counts(values: np.ndarray) -> bool:
     in_range = bool(values.min() >= 0 and values.max() <= LARGEST_COUNT)
     if not in_range or values.sum(dtype=np.float64) > LARGEST_COUNT:
         return False
-    return values.dtype.kind in "iu" or bool((values.astype(np.int64) == values).all())
+    if values.dtype.kind in "iu":
+        return True
+    return all(bool((values[block].astype(np.int64) == values[block]).all()) for block in _blocks(len(values)))
+
+
+def _as_int64(values: np.ndarray) -> np.ndarray:
+    """Whole numbers as int64; those of 8 bytes in the memory that they have."""
+    if values.dtype.itemsize != np.dtype(np.int64).itemsize:
+        return values.astype(np.int64)
+    whole = values.view(np.int64)
+    if values.dtype.kind == "f":
+        for block in _blocks(len(values)):
+            whole[block] = values[block].astype(np.int64)
+    return whole
+
+
+def _blocks(number: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, number, BLOCK))
 
 
 def _sort(source: Path, counts: csr_array, sample_ids: list[str], asv_ids: list[str]) -> None:
@@ -125,7 +146,13 @@ def _sort(source: Path, counts: csr_array, sample_ids: list[str], asv_ids: list[
 
 def _first_not_ascending(counts: csr_array) -> int | None:
     """The first stored entry that does not come after the one before it in its row, or None."""
-    ascends = np.diff(counts.indices) > 0
     starts = counts.indptr[1:-1]
-    ascends[starts[(starts > 0) & (starts < counts.nnz)] - 1] = True
-    return None if ascends.all() else int(np.argmin(ascends)) + 1
+    for first in range(0, counts.nnz - 1, BLOCK):
+        some = counts.indices[first : first + BLOCK + 1]
+        ascends = some[1:] > some[:-1]
+        # The first entry of a row comes after none.
+        low, high = np.searchsorted(starts, [first + 1, first + len(some)])
+        ascends[starts[low:high] - first - 1] = True
+        if not ascends.all():
+            return first + int(np.argmin(ascends)) + 1
+    return None

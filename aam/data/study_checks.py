@@ -87,7 +87,7 @@ def check_distances_fit(distances: Distances, counts: csr_array, phylogeny: Phyl
     """
     rows = np.unique(np.linspace(0, counts.shape[0] - 1, COMPARED_SAMPLES).astype(np.int64))
     pairs = np.triu_indices(len(rows), k=1)
-    given = np.asarray(distances.values[np.ix_(rows, rows)], dtype=np.float64)[pairs]
+    given = distances.among(rows).astype(np.float64)[pairs]
     if len(given) < FEWEST_PAIRS:
         return
     some = counts[rows]

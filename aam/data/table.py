@@ -23,6 +23,7 @@ from aam.files.archive import is_archive, read_member
 from aam.files.text import decode_text, first_bytes, listed, plural, read_bytes, shorten
 
 TABLE_TYPES = ("FeatureTable[Frequency]",)
+ENTRIES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,8 +225,11 @@ def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_arra
     """The counts with each ASV in its new column; ASVs that share one are summed. The arrays given are used up."""
     if np.array_equal(columns, np.arange(num_columns)):
         return counts
-    indices = columns.astype(counts.indices.dtype)[counts.indices]
-    moved = csr_array((counts.data, indices, counts.indptr), shape=(counts.shape[0], num_columns))
+    new = columns.astype(counts.indices.dtype)
+    for start in range(0, counts.nnz, ENTRIES_AT_ONCE):
+        some = slice(start, start + ENTRIES_AT_ONCE)
+        counts.indices[some] = new[counts.indices[some]]
+    moved = csr_array((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], num_columns))
     moved.sum_duplicates()
     return moved
 

@@ -57,7 +57,7 @@ class Limits:
     archive_small_bytes: int = 16 << 20
     hdf5_ratio: int = 2_000
     hdf5_small_bytes: int = 64 << 20
-    tree_tips: int = 10_000_000
+    tree_tips: int = 25_000_000
     name_characters: int = 10_000
     sequence_bases: int = 10_000
     condition_steps: int = 500_000_000

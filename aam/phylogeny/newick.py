@@ -91,8 +91,7 @@ class _Parser:
             shown = shorten(self.text[start : start + SHOWN + 1].strip(), SHOWN)
             self._fail(start, f"starts with '{shown}', not with '('")
         self._check_rest(self._read_nodes())
-        depths = np.frombuffer(self.depths, dtype=np.intc).astype(np.int64)
-        return Nodes(_parents(depths), np.array(self.lengths), tuple(self.names))
+        return Nodes(_parents(self.depths), np.frombuffer(self.lengths), tuple(self.names))
 
     def _read_nodes(self) -> int:
         """Read all nodes; returns where the tree ends."""
@@ -198,12 +197,16 @@ def _unquoted(name: str) -> str:
     return name[1:-1].replace("''", "'") if name.startswith("'") else name.strip()
 
 
-def _parents(depths: np.ndarray) -> np.ndarray:
+def _parents(depths: array[int]) -> np.ndarray:
     """Parent of each node: the next one that is less deep by one."""
-    nodes = np.arange(len(depths))
-    keys = depths * len(depths) + nodes
-    order = np.argsort(keys)
-    found = np.searchsorted(keys, keys - len(depths), sorter=order)
-    parent: np.ndarray = order[found]
+    number = len(depths)
+    # Nodes in order of their depth and then their place, each as one number, from which its place is found again.
+    keys = np.frombuffer(depths, dtype=np.intc).astype(np.int64)
+    keys *= number
+    keys += np.arange(number)
+    ordered = np.sort(keys)
+    keys -= number
+    parent: np.ndarray = ordered[np.searchsorted(ordered, keys)]
+    parent %= number
     parent[-1] = -1
     return parent

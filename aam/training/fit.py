@@ -40,6 +40,8 @@ from aam.training.unfreezing import GradualUnfreezing, PatienceAfter
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
+MOST_SAMPLES_FROM_THE_START = 100_000
+"""Training samples above which nobody waits for a measurement of the start: one pass over them leaves it behind."""
 PRECISIONS: dict[str | None, Precision] = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
@@ -193,12 +195,17 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         logger=EventFile(run.path / "tensorboard"),
         default_root_dir=run.path,
         use_distributed_sampler=False,
-        num_sanity_val_steps=-1 if fresh else 0,  # all of it: the start is a candidate for the best model
+        num_sanity_val_steps=-1 if fresh and _start_may_be_best(prepared) else 0,  # all of the validation samples
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1,
     )
+
+
+def _start_may_be_best(prepared: Prepared) -> bool:
+    """Whether the start is measured: a linear fit of few samples may be hard to beat."""
+    return len(prepared.split.train) <= MOST_SAMPLES_FROM_THE_START
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from aam.config import PretrainConfig, TrainConfig
-from aam.data.batch import Batch
 from aam.data.datamodule import LoaderOptions, StudyDataModule
 from aam.data.dataset import Collate
 from aam.data.objective import ObjectiveTargets
@@ -20,8 +19,8 @@ from aam.data.study import Study
 from aam.files.run_log import say, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
-from aam.models.vector_store import stored_asvs
 from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
+from aam.training.calibration_set import CalibrationSet, calibration_set
 from aam.training.device import machine_of, prepare_device
 from aam.training.inputs import Inputs, read_inputs
 from aam.training.layout import MemoryPlan
@@ -39,8 +38,6 @@ from aam.training.transfer import (
 
 if TYPE_CHECKING:
     from aam.training.probe import Build
-
-CALIBRATION_SAMPLES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +101,8 @@ def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
     data = _data_module(plan.config, inputs)
     plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
-    vectors_AD = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache).vectors_AD
-    calibrate_encoder(encoder, vectors_AD, _calibration_batches(data, device), plan.config.run.seed)
+    start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=False)
+    calibrate_encoder(encoder, start.vectors_AD, start.batches, plan.config.run.seed)
     _say_plan(plan, encoder, memory)
     return Prepared(
         plan=plan, inputs=inputs, data=data, model=encoder, frozen_vectors_AD=None, device=device, memory=memory
@@ -157,17 +154,17 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
         say(*lines, *sampling_notes(plan.config, pretrained))
         for note in treatment_notes(plan.config, pretrained):
             warn(note)
-    vectors_AD, how = stored_asvs(encoder.asv_encoder, study.tokens, device, cache=config.table.cache)
+    start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=plan.is_frozen)
     if plan.is_frozen:
-        say(how)
-    _calibrate(predictor, vectors_AD, data, loaded, plan.config, inputs.groups)
+        say(start.line)
+    _calibrate(predictor, start, loaded, plan.config, inputs.groups)
     _say_plan(plan, predictor, memory)
     return Prepared(
         plan=plan,
         inputs=inputs,
         data=data,
         model=predictor,
-        frozen_vectors_AD=vectors_AD if plan.is_frozen else None,
+        frozen_vectors_AD=start.vectors_AD if plan.is_frozen else None,
         device=device,
         memory=memory,
     )
@@ -229,15 +226,14 @@ def _new_encoder(config: PretrainConfig | TrainConfig, study: Study) -> Sequence
 
 def _calibrate(
     predictor: SequencePredictor,
-    vectors_AD: Tensor,
-    data: StudyDataModule,
+    start: CalibrationSet,
     loaded: set[str],
     config: TrainConfig,
     groups: np.ndarray | None,
 ) -> None:
     """Prepare what is fresh: the whole encoder, or what a pre-trained one does not have or fit; and the target's."""
     seed = config.run.seed
-    batches = _calibration_batches(data, vectors_AD.device)
+    batches, vectors_AD, _ = start
     if loaded:
         if config.transfer.refit_clades:
             refit_clades(predictor.base, vectors_AD, batches, seed)
@@ -247,17 +243,6 @@ def _calibrate(
         calibrate_encoder(predictor.base, vectors_AD, batches, seed)
     rows = np.concatenate([batch.rows_B.cpu().numpy() for batch in batches])
     calibrate_target(predictor, vectors_AD, batches, None if groups is None else groups[rows])
-
-
-def _calibration_batches(data: StudyDataModule, device: torch.device) -> list[Batch]:
-    """Training samples, a random choice of them where there are very many."""
-    rows = data.split.train
-    if len(rows) > CALIBRATION_SAMPLES:
-        rng = np.random.default_rng(data.options.seed)
-        rows = np.sort(rng.choice(rows, CALIBRATION_SAMPLES, replace=False))
-    here = dataclasses.replace(data.options, num_workers=0, pin_memory=False)
-    loader = StudyDataModule(data.study, data.split, data.collate, data.sampling, here).fixed_loader(rows)
-    return [batch.to(device) for batch in loader]
 
 
 def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:

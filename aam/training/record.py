@@ -63,7 +63,7 @@ def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) ->
     notes
         What else is worth saying.
     """
-    counts, lengths = study.table.counts[used], study.lengths
+    counts, lengths = study.table.counts, study.lengths
     return {
         "flow": [
             {
@@ -78,8 +78,8 @@ def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) ->
         "notes": [*study.notes, *notes],
         "num_asvs": len(lengths),
         "rarefy_depth": study.rarefy_depth,
-        "reads_per_sample": np.sort(np.asarray(counts.sum(axis=1)).ravel()).tolist(),
-        "asvs_per_sample": np.sort(np.diff(counts.indptr)).tolist(),
+        "reads_per_sample": np.sort(np.asarray(counts.sum(axis=1)).ravel()[used]).tolist(),
+        "asvs_per_sample": np.sort(np.diff(counts.indptr)[used]).tolist(),
         "sequence_lengths": {
             "min": int(lengths.min()),
             "median": int(np.median(lengths)),

@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[list[list[str]], dict[str, Any]]:
 
 def test_all_programs_are_listed() -> None:
     names = {"step", "stages", "epochs", "predict", "gpu"}
-    assert {f"speed.{name}" for name in names} <= set(dict(benchmarks()))
+    assert {"load", "load.soak", *(f"speed.{name}" for name in names)} <= set(dict(benchmarks()))
 
 
 def test_a_measurement_runs_in_a_process_of_its_own() -> None:

@@ -1,0 +1,1 @@
+"""What must work at size: makers of large inputs, and what it takes to use them."""
