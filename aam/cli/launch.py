@@ -1,28 +1,28 @@
 """`--devices N` on one machine: this process starts N others that share the run, watches them, and ends as they end.
 
 What torchrun does for a cluster, with the exit codes and words of the program. The first process speaks; what another
-says is kept, and shown if that one failed by itself.
+says is kept, and shown if that one alone failed for a reason of its own.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 from aam.config import PretrainConfig, TrainConfig
-from aam.config.distributed import LAUNCHED, DistributedOptions
-from aam.errors import SIGNALS, ConfigError, RunError, ToldByAnother
+from aam.config.distributed import FOLLOWED, LAUNCHED, DistributedOptions
+from aam.errors import SIGNALS, ConfigError, PreemptedError, RunError, ToldByAnother
+from aam.files.resume import how_to_go_on
 
+QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
 LOOK_EVERY = 0.1
 GRACE = 20.0
 """Seconds that the others get after one has failed: they notice by themselves, and say how to go on."""
@@ -48,13 +48,22 @@ def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainC
     ConfigError
         If there are not so many GPUs.
     RunError
-        If a process was killed.
+        If a process was killed, or did not answer.
+    PreemptedError
+        If they were told to stop before they could listen.
     ToldByAnother
         If they ended with another exit code than 0, and have said why.
     """
+    if config.distributed.distributed:
+        # As in those that are started here: torch warns of what is done on purpose.
+        os.environ.setdefault(*QUIET)
     number = _num_processes(config.distributed, config.run.device)
     if number > 1:
-        _launch([command, *words], number, f"aam {command} --resume-from {shlex.quote(str(config.run.output_dir))}")
+        with tempfile.TemporaryDirectory(prefix="aam-") as folder:
+            family = Family([sys.executable, "-m", "aam", command, *words], number, Path(folder))
+            with family.told_of_signals():
+                family.wait()
+            family.raise_what_ended_them(lambda: how_to_go_on(command, config.run.output_dir))
     return number > 1
 
 
@@ -72,23 +81,7 @@ def _num_processes(options: DistributedOptions, device: str) -> int:
     return options.wanted
 
 
-def _launch(words: Sequence[str], number: int, resume: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="aam-") as folder:
-        family = _Family([sys.executable, "-m", "aam", *words], number, Path(folder))
-        with family.told_of_signals():
-            failed = family.wait()
-        if failed is None:
-            return
-        code = family.processes[failed].returncode
-        if code < 0:
-            name = signal.Signals(-code).name
-            raise RunError(f"process {failed} of {number} died ({name}); go on with: {resume}")
-        if failed > 0 and family.processes[0].returncode != code:
-            sys.stderr.write(family.said_by(failed))
-        raise ToldByAnother(code)
-
-
-class _Family:
+class Family:
     """Processes that end together.
 
     They are a session of their own, so that Ctrl-C reaches this process alone, which passes it on once; and they end
@@ -97,40 +90,65 @@ class _Family:
 
     def __init__(self, words: list[str], number: int, folder: Path) -> None:
         self.files = [folder / f"{rank}.txt" for rank in range(number)]
+        self.passed_on: set[int] = set()
+        self.given_up: set[int] = set()
         self.parent_end, self.child_end = os.pipe()[::-1]
-        self.processes = [
-            subprocess.Popen(
-                words,
-                env={**os.environ, **_environment(rank, number, port)},
-                stdin=self.child_end,
-                stdout=None if rank == 0 else subprocess.DEVNULL,
-                stderr=None if rank == 0 else _opened(self.files[rank]),
-                start_new_session=True,
-            )
-            for port in [_free_port()]
-            for rank in range(number)
-        ]
+        port = _free_port()
+        self.processes = [self._started(words, rank, _environment(rank, number, port)) for rank in range(number)]
         os.close(self.child_end)
 
-    def wait(self) -> int | None:
-        """Wait for all; the number of the process that failed first, None where none did."""
-        failed, deadline = None, float("inf")
-        while any(process.poll() is None for process in self.processes):
-            if failed is None and (failed := self._failed()) is not None:
+    def _started(self, words: list[str], rank: int, told: dict[str, str]) -> subprocess.Popen[bytes]:
+        with self.files[rank].open("w") as said:
+            return subprocess.Popen(
+                words,
+                env={**os.environ, **told},
+                stdin=self.child_end,
+                stdout=None if rank == 0 else subprocess.DEVNULL,
+                stderr=None if rank == 0 else said,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Wait for all; after one has failed, not for long."""
+        deadline: float | None = None
+        while running := [rank for rank, process in enumerate(self.processes) if process.poll() is None]:
+            if deadline is None and any(process.returncode for process in self.processes):
                 deadline = time.monotonic() + GRACE
-            if time.monotonic() > deadline:
+            if deadline is not None and time.monotonic() > deadline:
+                self.given_up.update(running)
                 self._send(signal.SIGKILL)
             time.sleep(LOOK_EVERY)
-        return self._failed() if failed is None else failed
 
-    def said_by(self, rank: int) -> str:
-        """What a process has said of its end."""
-        return self.files[rank].read_text(errors="replace")
+    def raise_what_ended_them(self, remedy: Callable[[], str]) -> None:
+        """Say why they ended, unless all is well or the first process has said it.
+
+        Parameters
+        ----------
+        remedy
+            What to do about it.
+        """
+        codes = {rank: process.returncode for rank, process in enumerate(self.processes) if process.returncode}
+        own = {rank: code for rank, code in codes.items() if code != FOLLOWED and rank not in self.given_up}
+        killed = {rank: -code for rank, code in own.items() if code < 0}
+        for rank, number in killed.items():
+            if number not in self.passed_on:
+                raise RunError(f"{self._name(rank)} died ({signal.Signals(number).name}); {remedy()}")
+        failed = min(own.keys() - killed.keys(), default=None)
+        if failed is not None:
+            if failed > 0:
+                sys.stderr.write(self.files[failed].read_text(errors="replace"))
+            raise ToldByAnother(own[failed])
+        if killed:
+            raise PreemptedError(f"stopped; {remedy()}", interrupted=signal.SIGINT in killed.values())
+        if codes:
+            if self.given_up:
+                raise RunError(f"{self._name(min(self.given_up))} did not answer; {remedy()}")
+            raise RunError(f"a process did not answer within --distributed-timeout; {remedy()}")
 
     @contextmanager
     def told_of_signals(self) -> Iterator[None]:
         """Pass signals on; an error in this process ends the others."""
-        before = {number: signal.signal(number, lambda n, _: self._send(n)) for number in SIGNALS}
+        before = {number: signal.signal(number, lambda n, _: self._pass_on(n)) for number in SIGNALS}
         try:
             yield
         finally:
@@ -139,11 +157,12 @@ class _Family:
             self._send(signal.SIGKILL)
             os.close(self.parent_end)
 
-    def _failed(self) -> int | None:
-        """A process that has failed: one that was killed, before one that noticed."""
-        codes = {rank: process.poll() for rank, process in enumerate(self.processes)}
-        failed = [rank for rank, code in codes.items() if code]
-        return min(failed, key=lambda rank: (codes[rank] or 0) > 0, default=None)
+    def _name(self, rank: int) -> str:
+        return f"process {rank} of {len(self.processes)}"
+
+    def _pass_on(self, number: int) -> None:
+        self.passed_on.add(number)
+        self._send(number)
 
     def _send(self, number: int) -> None:
         for process in self.processes:
@@ -162,7 +181,7 @@ def _environment(rank: int, number: int, port: int) -> dict[str, str]:
         "LOCAL_WORLD_SIZE": str(number),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
-        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
+        QUIET[0]: os.environ.get(*QUIET),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
     }
 
@@ -171,10 +190,6 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
-
-
-def _opened(path: Path) -> IO[Any]:
-    return path.open("w")
 
 
 def _num_gpus() -> int:

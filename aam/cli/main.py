@@ -15,9 +15,10 @@ from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.cli.outside import outside_reason
+from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
-from aam.errors import AamError, ConfigError, RunError
+from aam.errors import AamError, ConfigError, RunError, ToldByAnother
 from aam.files.text import printable
 from aam.version import __version__
 
@@ -46,6 +47,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     try:
         _dispatch(words)
         sys.stdout.flush()
+    except ToldByAnother as error:
+        return FOLLOWED if LAUNCHED in os.environ else error.exit_code
     except AamError as error:
         # `aam check` is there to list all problems, every other command stops at the first.
         lines = error.problems if words[:1] == ["check"] else (str(error),)

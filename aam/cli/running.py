@@ -7,15 +7,18 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
+from aam.files.atomic import read_json
+from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory, open_run
 from aam.files.run_log import logging_to_file, logging_to_terminal, say, silent, warn
 from aam.training.place import find_place
 from aam.training.prepare import Prepared
-from aam.training.processes import first_decides, is_first, joined
+from aam.training.processes import first_decides, is_first, joined, world_size
 from aam.training.provenance import say_changes
 from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
 
@@ -37,7 +40,8 @@ def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Ca
     """
     place = find_place(config.distributed)
     log = logging_to_terminal() if place is None or place.rank == 0 else silent()
-    with log, joined(place, config.distributed):
+    remedy = partial(how_to_go_on, command, config.run.output_dir)
+    with log, joined(place, config.distributed, config.run.device, remedy):
         if config.distributed.data_parallel:
             warn("--data-parallel now means --devices all: a process for each GPU, with the pairs of all their samples")
         train_into_directory(config, command, command_line(), prepare)
@@ -106,12 +110,23 @@ def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDir
         if resume:
             check_inputs_unchanged(config, run)
             say_changes(config, run)
+            _say_other_number(run, config.model.dropout)
         yield run
+
+
+def _say_other_number(run: RunDirectory, dropout: float) -> None:
+    """Say where a run goes on with another number of processes than it had."""
+    path = run.path / DATA
+    before = read_json(path).get("processes", 1) if path.exists() else world_size()
+    if before != world_size():
+        also = "dropout, which each process draws for itself, and " if dropout else ""
+        say(f"goes on with {world_size()} instead of {before} processes: the same numbers but for {also}rounding")
 
 
 def command_line() -> str:
     """The command as it was typed."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    return shlex.join(["aam" if name == "__main__.py" else name, *sys.argv[1:]])
 
 
 def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[str]:

@@ -11,6 +11,9 @@ from aam.errors import ConfigError
 LAUNCHED = "AAM_LAUNCHED"
 """Environment variable that tells a process that `aam` itself has started it as one of several."""
 
+FOLLOWED = 79
+"""Exit code of such a process that ends because another did, and has nothing to add."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DistributedOptions(Section):

@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 from aam.config.option import flag, suggest
 from aam.errors import ConfigError
 
+STARTED_BY = ("devices", "num_nodes", "distributed", "data_parallel")
+"""In which processes a run computes: what is given of these replaces all of them."""
+
 FREE = (
+    *STARTED_BY,
+    "distributed_timeout",
     "progress",
     "cache",
     "num_workers",
@@ -19,7 +24,8 @@ FREE = (
     "report",
     "skip_non_finite",
 )
-"""Change nothing that a model has learned: how batches are made and kept, what is borne, and what is written beside."""
+"""Change nothing that a model learns, but by rounding: in how many processes, how batches are made and kept, what is
+borne, and what is written beside the results."""
 
 IN_TRAINING = (
     "epochs",
@@ -100,6 +106,9 @@ def resumed_values(
     refused = [change for change in changes if change.name not in (*FREE, *named)]
     if refused:
         raise ConfigError(_refusal(refused))
+    started = {name: given[name] for name in STARTED_BY if name in given}
+    if started:
+        own = {name: value for name, value in own.items() if name not in STARTED_BY} | started
     return {**own, **{change.name: change.after for change in changes}}
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import shlex
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from aam.errors import SIGNALS, InputError, PreemptedError, is_ignored
 from aam.files.atomic import atomic_write
+from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.training.checkpoint import find_keeper
@@ -212,8 +211,3 @@ class StopOnSignal(Callback):
     def _stopped(self, where: str) -> PreemptedError:
         remedy = f"go on with: {resume_words(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)
-
-
-def resume_words(command: str, path: Path) -> str:
-    """What to type to go on with a run."""
-    return f"aam {command} --resume-from {shlex.quote(str(path))}"

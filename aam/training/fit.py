@@ -20,7 +20,7 @@ from aam.models.description import ModelDescription
 from aam.models.folder import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
-from aam.training.callbacks import BestModel, History, StopOnSignal, resume_words
+from aam.training.callbacks import BestModel, History, StopOnSignal
 from aam.training.changes import ChangedOptions
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
 from aam.training.engine import engine_of
@@ -32,7 +32,7 @@ from aam.training.metrics import Truths
 from aam.training.module import TrainingModule
 from aam.training.nonfinite import NonFiniteGuard
 from aam.training.prepare import Prepared
-from aam.training.processes import first_decides, is_first, is_lost_process
+from aam.training.processes import first_decides, is_first
 from aam.training.progress import ProgressBar
 from aam.training.quiet import quiet
 from aam.training.sharding import whole_state
@@ -110,7 +110,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
     started, meter = time.monotonic(), PeakMeter(prepared.device)
-    with quiet(), _explained(prepared, run, command):
+    with quiet(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(
             module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint, weights_only=True
@@ -209,8 +209,8 @@ def _start_may_be_best(prepared: Prepared) -> bool:
 
 
 @contextmanager
-def _explained(prepared: Prepared, run: RunDirectory, command: str) -> Iterator[None]:
-    """Turn torch's words for exhausted memory and lost processes into what to type, and say once what all meet.
+def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
+    """Turn torch's words for exhausted memory into what to type, and say once what all processes meet.
 
     The batch is never changed in mid-run.
     """
@@ -223,9 +223,6 @@ def _explained(prepared: Prepared, run: RunDirectory, command: str) -> Iterator[
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise RunError(out_of_memory(prepared.memory, prepared.plan, run.path, prepared.device.type)) from error
-        if is_lost_process(error):
-            problem = "another process of the run is gone, or does not answer"
-            raise RunError(f"{problem}; go on with: {resume_words(command, run.path)}") from error
         raise
 
 

@@ -8,6 +8,12 @@ from typing import NamedTuple
 from aam.config.distributed import LAUNCHED, DistributedOptions
 from aam.errors import ConfigError
 
+OF_SRUN = ("SLURM_STEP_ID", "SLURM_STEPID", "SLURM_STEP_NUM_TASKS")
+"""Variables that srun sets for its tasks, and sbatch does not for its script."""
+
+FIRST_PORT = 15000
+"""Of the ports where the processes of a SLURM job meet: the end of its number is added, so that jobs do not collide."""
+
 
 class Place(NamedTuple):
     """The place of a process.
@@ -47,7 +53,7 @@ def find_place(options: DistributedOptions) -> Place | None:
         return None
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         place = _of_torchrun()
-    elif "SLURM_PROCID" in os.environ and "SLURM_NTASKS" in os.environ:
+    elif "SLURM_PROCID" in os.environ:
         place = _of_slurm()
     else:
         raise ConfigError(
@@ -76,8 +82,14 @@ def _of_torchrun() -> Place:
 def _of_slurm() -> Place:
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment  # seconds to load
 
-    slurm = SLURMEnvironment(auto_requeue=False)
-    size, nodes = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", 1))
+    if not any(name in os.environ for name in OF_SRUN):
+        raise ConfigError("--distributed in a batch script: `srun aam ...` starts the processes, sbatch only one")
+    # The step's own numbers, where srun has them: it may be smaller than the job.
+    size = int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS", "1"))
+    nodes = int(os.environ.get("SLURM_STEP_NUM_NODES") or os.environ.get("SLURM_NNODES", "1"))
+    if size % nodes or "," in os.environ.get("SLURM_STEP_TASKS_PER_NODE", ""):
+        raise ConfigError(f"SLURM spreads {size} tasks over {nodes} machines: ask for --ntasks-per-node, equal on all")
+    machines = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST", "127.0.0.1")
     return Place(
         rank=int(os.environ["SLURM_PROCID"]),
         world_size=size,
@@ -85,8 +97,8 @@ def _of_slurm() -> Place:
         local_size=size // nodes,
         node=int(os.environ.get("SLURM_NODEID", 0)),
         nodes=nodes,
-        address=slurm.main_address,
-        port=slurm.main_port,
+        address=os.environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(machines),
+        port=int(os.environ.get("MASTER_PORT") or FIRST_PORT + int(os.environ["SLURM_JOB_ID"][-4:])),
     )
 
 

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from aam.config.distributed import LAUNCHED, DistributedOptions
-from aam.errors import AamError, ToldByAnother
+from aam.errors import AamError, ConfigError, RunError, ToldByAnother
 
 if TYPE_CHECKING:
     from aam.training.place import Place
@@ -59,7 +59,7 @@ def is_first() -> bool:
 
 
 @contextmanager
-def joined(place: Place | None, options: DistributedOptions) -> Iterator[None]:
+def joined(place: Place | None, options: DistributedOptions, device: str, remedy: Callable[[], str]) -> Iterator[None]:
     """Meet the other processes of the run; nothing to do where there are none.
 
     Tensors of a GPU go through NCCL; what is on the host, through gloo.
@@ -70,6 +70,17 @@ def joined(place: Place | None, options: DistributedOptions) -> Iterator[None]:
         Of this process among the others.
     options
         How long to wait for each other.
+    device
+        Where to compute: ``auto``, ``cpu`` or ``cuda``.
+    remedy
+        What to do where another process is lost.
+
+    Raises
+    ------
+    ConfigError
+        If the GPUs that this process sees are fewer than the processes of this machine.
+    RunError
+        If the others do not come; and in the end, if one of them is gone or does not answer.
     """
     if place is None:
         yield
@@ -77,19 +88,56 @@ def joined(place: Place | None, options: DistributedOptions) -> Iterator[None]:
     if LAUNCHED in os.environ:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     backend = "gloo"
-    if torch.cuda.is_available():
+    if device != "cpu" and torch.cuda.is_available():
+        check_gpus(torch.cuda.device_count(), place)
         torch.cuda.set_device(place.local_rank)
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(
-        backend,
-        init_method=f"tcp://{place.address}:{place.port}",
-        rank=place.rank,
-        world_size=place.world_size,
-        timeout=timedelta(seconds=options.distributed_timeout),
-    )
-    yield
-    # After an error the others may not come: the process ends, and with it the connection.
+    _meet(place, backend, options.distributed_timeout)
+    try:
+        yield
+    except Exception as error:
+        # After an error the others may not come: the process ends, and with it the connection.
+        _end_undisturbed()
+        if not is_lost_process(error):
+            raise
+        if LAUNCHED in os.environ or place.local_rank > 1:
+            # Whoever started the processes says it, or the first two of a machine: one of them may be the lost one.
+            raise ToldByAnother(RunError.exit_code) from error
+        raise RunError(f"another process of the run is gone, or does not answer; {remedy()}") from error
     dist.destroy_process_group()
+
+
+def check_gpus(visible: int, place: Place) -> None:
+    """Refuse fewer GPUs than processes: each takes the GPU of its number on the machine."""
+    if visible < place.local_size:
+        raise ConfigError(
+            f"{place.local_size} processes run on this machine, but this one sees only {visible} of its GPUs: a GPU is "
+            "needed for each, and visible to all (in SLURM --gpus-per-node, not --gpus-per-task), or --device cpu"
+        )
+
+
+def _meet(place: Place, backend: str, seconds: int) -> None:
+    where = f"{place.address}:{place.port}"
+    try:
+        dist.init_process_group(
+            backend,
+            init_method=f"tcp://{where}",
+            rank=place.rank,
+            world_size=place.world_size,
+            timeout=timedelta(seconds=seconds),
+        )
+    except dist.DistError as error:
+        lines = str(error).strip().splitlines() or ["no answer"]
+        raise RunError(
+            f"process {place.rank} of {place.world_size} could not meet the others at {where} within {seconds} s "
+            f"({lines[0]}); start all of them, with a free MASTER_PORT, or raise --distributed-timeout"
+        ) from error
+
+
+def _end_undisturbed() -> None:
+    """Let nobody cut an end in order short: launchers tell the others to stop as soon as the first has ended."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _end_with_parent() -> None:

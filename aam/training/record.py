@@ -46,6 +46,7 @@ def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: s
         **study_record(inputs.study, used, split.notes),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
+        "processes": world_size(),
         "environment": full_environment(),
         "promise": promise(config, choose_device(config.run.device).type, world_size(), came["changes"]),
     }
