@@ -23,6 +23,7 @@ FREE = (
     "forest_baseline",
     "report",
     "skip_non_finite",
+    "checkpoint_minutes",
 )
 """Change nothing that a model learns, but by rounding: in how many processes, how batches are made and kept, what is
 borne, and what is written beside the results."""

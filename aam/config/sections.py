@@ -236,6 +236,12 @@ class RunOptions(Section):
     allow_change: tuple[str, ...] = option(
         (), "With --resume-from: options, such as lr or epochs, with whose new values the run goes on; it says so."
     )
+    checkpoint_minutes: float = option(
+        15.0,
+        "Minutes after which the state of a run is saved in the middle of an epoch; it is saved at the start of each "
+        "epoch anyway. 0 saves at no other time.",
+        at_least=0,
+    )
     progress: bool = option(True, "Show a progress bar.")
 
     def later_seed(self, steps: int) -> int:

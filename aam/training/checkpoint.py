@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from aam.errors import RunError
 from aam.files.atomic import atomic_write, sha256_file
 from aam.files.run_log import warn
 from aam.training.layout import amount
-from aam.training.processes import first_decides
+from aam.training.processes import first_decides, largest_over_processes
 
 ENDING = ".ckpt"
 DIGITS = 16
@@ -72,7 +73,7 @@ class AtomicCheckpointIO(CheckpointIO):
 
 
 class KeepCheckpoints(Callback):
-    """Saves the state of the run before each epoch, and keeps the two newest.
+    """Saves the state of the run before each epoch and now and then in long ones, and keeps the two newest.
 
     At the start of an epoch everything of the one before is settled: validation, schedules, the best model. What was
     done in an epoch that did not come to its end is done again, with the same numbers.
@@ -84,11 +85,15 @@ class KeepCheckpoints(Callback):
     ----------
     folder
         Where to.
+    minutes
+        Most minutes between two saves, to the end of a step; 0 saves before epochs alone.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, minutes: float = 0.0) -> None:
         self.folder = folder
+        self.seconds = 60 * minutes
         self.failures = 0
+        self.saved = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look whether the run has room."""
@@ -102,6 +107,16 @@ class KeepCheckpoints(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Tell the engine that resuming is over: it would leave out the plateau schedule at the end of the epoch."""
         trainer.fit_loop.restarting = False
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save in the middle of a long epoch."""
+        done = batch_idx + 1
+        if not self.seconds or done == trainer.num_training_batches or done % trainer.accumulate_grad_batches:
+            return
+        if largest_over_processes(int(time.monotonic() - self.saved > self.seconds)):
+            self.save(trainer, done)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Count an epoch that is about to start as not begun.
@@ -123,6 +138,7 @@ class KeepCheckpoints(Callback):
         """
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.current_epoch:06d}-{batches_done:09d}")
         first_decides(lambda: self._settle(trainer.strategy.checkpoint_io))
+        self.saved = time.monotonic()
 
     def _settle(self, writer: CheckpointIO) -> None:
         """Count what the disk did not take, and remove what is older than needed."""

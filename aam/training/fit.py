@@ -177,8 +177,9 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     mode = "max" if plan.higher_is_better else "min"
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
+    keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
-    return [stop, *parts, KeepCheckpoints(run.checkpoints), signals, ChangedOptions(), *bar]
+    return [stop, *parts, keeper, signals, ChangedOptions(), *bar]
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

@@ -126,6 +126,19 @@ def test_stopped_in_order(resumed: Resumed, unbroken: dict[str, str], number: in
     assert resumed([Fault(TRAINING_STEP, number, ("SIGTERM",))], code=75) == unbroken
 
 
+def test_saved_in_the_middle_of_an_epoch(
+    toy: Path, children: Children, unbroken: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    asked = words("train", toy, folder, checkpoint_minutes=1e-9)
+    assert children.run(asked, Fault(TRAINING_STEP, BATCHES_OF_EPOCH + 4)).code < 0
+    newest = latest_checkpoint(folder / "checkpoints")
+    assert newest is not None
+    assert newest.name.startswith(f"epoch-000001-{ACCUMULATION:09d}-")
+    assert children.run(["train", "--resume-from", folder, "--checkpoint-minutes", "0"]).code == 0
+    assert fingerprint(folder) == unbroken
+
+
 def test_with_workers(resumed: Resumed, unbroken: dict[str, str]) -> None:
     assert resumed([Fault(TRAINING_STEP, 6)], num_workers=2) == unbroken
 
