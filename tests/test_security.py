@@ -26,6 +26,22 @@ EXCEPTIONS = {
     ): "public names are loaded when they are first used, each from a module of a fixed table",
     ("aam/__init__.py", "globals runs code from text"): "lists the names of the module itself",
     (
+        "aam/cli/launch.py",
+        "imports socket, which is for the network",
+    ): "finds a free port of this machine, where the processes of a run meet",
+    (
+        "aam/cli/launch.py",
+        "imports subprocess, which runs programs or code",
+    ): "starts aam again, as the other processes of a run",
+    (
+        "aam/training/provenance.py",
+        "imports subprocess, which runs programs or code",
+    ): "asks git for the commit of the program's own folder",
+    (
+        "aam/training/sharded_checkpoint.py",
+        "torch.load outside the checkpoint module",
+    ): "reads the plain numbers of a checkpoint in parts, with weights_only",
+    (
         "aam/cli/main.py",
         "importlib.import_module runs code from text",
     ): "the module of a command, whose name is one of a fixed list",

@@ -35,6 +35,7 @@ TITLES = {
     "C": "Models",
     "K": "Options and configuration files",
     "O": "Outputs",
+    "F": "Damaged files of all kinds",
 }
 ROW = re.compile(r"([A-Z])(\d+) (.+)")
 

@@ -204,7 +204,7 @@ def _read_samples(problems: Problems, rows: Iterator[Row], header: Sequence[str]
             too_long.append((line, len(cells)))
         if CONTROL.search("".join(cells)):
             # In quotes a cell may have tabs and line breaks. They would tear the rows of what is written of it.
-            cells = [cells[0], *(CONTROL.sub(" ", cell).strip() for cell in cells[1:])]
+            cells = [cells[0], *(" ".join(filter(None, CONTROL.split(cell))).strip() for cell in cells[1:])]
         lines.append(line)
         table.append((cells + [""] * len(header))[: len(header)])
     if too_long:

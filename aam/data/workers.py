@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from multiprocessing.queues import Queue
+from types import FrameType
 from typing import Any
 
 from aam.errors import SIGNALS
@@ -21,11 +22,16 @@ def begin_worker(_: int) -> None:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     for number in SIGNALS:
-        if number != signal.SIGTERM:  # by which the main process ends them
-            signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _heed_the_next)
     threadpool_limits(1)
     # Python would print the error and lose the batch, for which the main process would wait for ever.
     Queue._on_queue_feeder_error = staticmethod(_end)  # type: ignore[attr-defined]
+
+
+def _heed_the_next(number: int, _: FrameType | None) -> None:
+    """Let a first SIGTERM pass: a scheduler's to all processes. One that the main process sends, it sends again."""
+    signal.signal(number, signal.SIG_DFL)
 
 
 def _end(error: Exception, batch: Any) -> None:

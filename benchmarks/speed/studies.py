@@ -78,7 +78,13 @@ def save_fresh_encoder(folder: Path, settings: Mapping[str, str]) -> Path:
         options=config.model,
         supervision=encoder.supervision,
         predictor=None,
-        data={"trim_length": None},
+        data={
+            "trim_length": None,
+            "max_bp": None,
+            "rarefy_depth": None,
+            "token_limit": config.sampling.token_limit,
+            "asv_sampling": config.sampling.asv_sampling,
+        },
         record={},
     )
     save_model(folder, dict(encoder.state_dict()), description)

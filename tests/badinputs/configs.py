@@ -77,7 +77,7 @@ def _(folder: Path) -> Read:
     return config(folder, "lrr: 1\n")
 
 
-@bad("K1 strange key", "run.yaml: unknown key '<any>...")
+@bad("K1 strange key", "run.yaml: unknown key <any>...")
 def _(folder: Path) -> Read:
     return config(folder, f"{'x' * 1000}: 1\n")
 

@@ -49,7 +49,7 @@ def record_with(folder: Path, **changes: object) -> Read:
     return lambda: training_times(read_run(folder))
 
 
-@odd("counts in half precision, which ends below the largest count that is accepted")
+@odd("F0 counts in half precision, which ends below the largest count that is accepted")
 def _(folder: Path) -> Read:
     path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
     with h5py.File(path, "r+") as file:
@@ -59,7 +59,7 @@ def _(folder: Path) -> Read:
     return reading(path)
 
 
-@bad("F counts in half precision", "t.biom: 1 count is infinite (sample s1, ASV ACGTACGTACGT: inf)")
+@bad("F1 counts in half precision", "t.biom: 1 count is infinite (sample s1, ASV ACGTACGTACGT: inf)")
 def _(folder: Path) -> Read:
     path = write_biom(folder / "t.biom", COUNTS, SAMPLES, ASVS)
     with h5py.File(path, "r+") as file:
@@ -71,7 +71,7 @@ def _(folder: Path) -> Read:
 
 
 @bad(
-    "F a tab in the words of the library",
+    "F2 a tab in the words of the library",
     "m.tsv: line 1 cannot be read ('?' expected after '\"'); is a quote (\") not closed, or a cell too long?",
 )
 def _(folder: Path) -> Read:
@@ -79,22 +79,22 @@ def _(folder: Path) -> Read:
     return lambda: read_metadata(folder / "m.tsv")
 
 
-@bad("F .npy header not closed", "u.npy: not a usable .npy file (<any>); save plain numbers")
+@bad("F3 .npy header not closed", "u.npy: not a usable .npy file (<any>); save plain numbers")
 def _(folder: Path) -> Read:
     return npy(folder, "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 3), \0")
 
 
-@bad("F .npy size overflows", "u.npy: not a usable .npy file (<any>); save plain numbers")
+@bad("F4 .npy size overflows", "u.npy: not a usable .npy file (<any>); save plain numbers")
 def _(folder: Path) -> Read:
     return npy(folder, "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }")
 
 
-@odd(".npy written by Python 2")
+@odd("F0 .npy written by Python 2")
 def _(folder: Path) -> Read:
     return npy(folder, "{'descr': '<f4', 'fortran_order': False, 'shape': (3L, 3L), }")
 
 
-@odd("a tree that begins with a comment is described as one")
+@odd("F0 a tree that begins with a comment is described as one")
 def _(folder: Path) -> Read:
     (folder / "t.nwk").write_text("[&R] ((A:1,B:2):1,C:3);\n")
     assert read_tree(folder / "t.nwk").names == ("A", "B", "C")
@@ -102,69 +102,69 @@ def _(folder: Path) -> Read:
     return lambda: describe_file(folder / "t.nwk")
 
 
-@bad("F run not UTF-8", "config.yaml: damaged: it does not hold the record of a run")
+@bad("F5 run not UTF-8", "config.yaml: damaged: it does not hold the record of a run")
 def _(folder: Path) -> Read:
     return run_with(folder, "config.yaml", b"a: \xff")
 
 
-@bad("F run nested deeply", "data.json: damaged: it does not hold the record of a run")
+@bad("F6 run nested deeply", "data.json: damaged: it does not hold the record of a run")
 def _(folder: Path) -> Read:
     return run_with(folder, "data.json", '{"a": ' + "[" * 5_000)
 
 
-@bad("F run with a number in the place of targets", "data.json: damaged: a part of the record of the run is wrong")
+@bad("F7 run with a number in the place of targets", "data.json: damaged: a part of the record of the run is wrong")
 def _(folder: Path) -> Read:
     return record_with(folder, targets={"specs": 3})
 
 
-@bad("F run whose model is a list", "data.json: damaged: a part of the record of the run is wrong")
+@bad("F8 run whose model is a list", "data.json: damaged: a part of the record of the run is wrong")
 def _(folder: Path) -> Read:
     return record_with(folder, model=[1])
 
 
-@bad("F run without its model", "data.json: damaged: it lacks 'model' of the training")
+@bad("F9 run without its model", "data.json: damaged: it lacks 'model' of the training")
 def _(folder: Path) -> Read:
     return record_with(folder, model=None)
 
 
-@bad("F run whose coverage is a number", "coverage.json: damaged: a part of the record of the run is wrong")
+@bad("F10 run whose coverage is a number", "coverage.json: damaged: a part of the record of the run is wrong")
 def _(folder: Path) -> Read:
     return run_with(folder, "coverage.json", '{"month_of_life": 0.5}')
 
 
 @bad(
-    "F run with a long word in its metrics",
+    "F11 run with a long word in its metrics",
     "metrics.csv: a number is needed (could not convert string to float: 'xxx<any>)",
 )
 def _(folder: Path) -> Read:
     return run_with(folder, "metrics.csv", "epoch\n" + "x" * 1_000)
 
 
-@bad("F a column twice", "p.tsv: duplicate column 'a' (2 times); each may be there once")
+@bad("F12 a column twice", "p.tsv: duplicate column 'a' (2 times); each may be there once")
 def _(folder: Path) -> Read:
     (folder / "p.tsv").write_text("a\tb\ta\n1\t2\t3\n")
     return lambda: read_columns(folder / "p.tsv")
 
 
-@bad("F embeddings with a word", "e.tsv: not a table of sample_id, part, observed and dimensions")
+@bad("F13 embeddings with a word", "e.tsv: not a table of sample_id, part, observed and dimensions")
 def _(folder: Path) -> Read:
     (folder / "e.tsv").write_text("sample_id\tpart\tobserved\t0\ns1\ttrain\t3\t0.5q\n")
     return lambda: read_embeddings(folder / "e.tsv")
 
 
-@bad("F embeddings that are not finite", "e.tsv: not a table of sample_id, part, observed and dimensions")
+@bad("F14 embeddings that are not finite", "e.tsv: not a table of sample_id, part, observed and dimensions")
 def _(folder: Path) -> Read:
     (folder / "e.tsv").write_text("sample_id\tpart\tobserved\t0\ns1\ttrain\t3\tinf\n")
     return lambda: read_embeddings(folder / "e.tsv")
 
 
-@bad("F embeddings that are not UTF-8", "e.tsv: not a table of sample_id, part, observed and dimensions")
+@bad("F15 embeddings that are not UTF-8", "e.tsv: not a table of sample_id, part, observed and dimensions")
 def _(folder: Path) -> Read:
     (folder / "e.tsv").write_bytes(b"sample_id\tpart\tobserved\t0\n\xff\ttrain\t3\t1\n")
     return lambda: read_embeddings(folder / "e.tsv")
 
 
-@bad("F resume with a damaged record", "data.json: damaged: it does not list the inputs of the run; start a new run")
+@bad("F16 resume with a damaged record", "data.json: damaged: it does not list the inputs of the run; start a new run")
 def _(folder: Path) -> Read:
     words = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
     config = parse("train", words).config
@@ -173,7 +173,7 @@ def _(folder: Path) -> Read:
 
 
 @bad(
-    "F config of a command with a long name",
+    "F17 config of a command with a long name",
     "run.yaml: is a configuration of `aam xxx<any>`, not of `aam train`; aam xxx<any>",
 )
 def _(folder: Path) -> Read:
@@ -181,13 +181,13 @@ def _(folder: Path) -> Read:
     return lambda: parse("train", ["--config", str(folder / "run.yaml")])
 
 
-@bad("F config with a long value", "run.yaml: lr must be a number, got 'xxx<any>...")
+@bad("F18 config with a long value", "run.yaml: lr must be a number, got 'xxx<any>...")
 def _(folder: Path) -> Read:
     (folder / "run.yaml").write_text(f"lr: {'x' * 1_000}\n")
     return lambda: parse("train", ["--config", str(folder / "run.yaml")])
 
 
-@bad("F config with a long name", "run.yaml: unknown key xxx<any>...")
+@bad("F19 config with a long name", "run.yaml: unknown key xxx<any>...")
 def _(folder: Path) -> Read:
     (folder / "run.yaml").write_text(f"{'x' * 900}: 1\n")
     return lambda: parse("train", ["--config", str(folder / "run.yaml")])

@@ -114,7 +114,10 @@ def _(folder: Path) -> Read:
     return lambda: load_models(folder / "model")
 
 
-@bad("C4 newer format", "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format 2): update it")
+@bad(
+    "C4 newer format",
+    "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
+)
 def _(folder: Path) -> Read:
     return rewritten(folder, lambda tensors, said: said.update(format=99, aam="9.1"))
 

@@ -99,5 +99,6 @@ def test_flags_exist(path: Path) -> None:
     # of torchrun, srun and sbatch, whose scripts tests/docs/test_cluster.py looks at
     others |= {"--standalone", "--nproc-per-node", "--ntasks", "--gpus-per-node", "--gpus-per-task"}
     others |= {"--signal", "--kill-on-bad-exit", "--open-mode", "--signals-to-handle"}
+    others |= {"--minutes", "--keep"}  # of the fuzzer
     others |= {"--lrr"}  # mistyped on purpose
     assert written_flags(path) - known_flags() - others == set()

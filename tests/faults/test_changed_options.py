@@ -74,7 +74,7 @@ def test_more_epochs_and_another_rate(stopped: Path, children: Children) -> None
 
 
 def test_a_schedule_by_steps_follows_its_new_course(toy: Path, children: Children, tmp_path: Path) -> None:
-    folder = stop(toy, children, tmp_path / "run", scheduler="cosine")
+    folder = stop(toy, children, tmp_path / "run", scheduler="cosine", scheduler_patience=None)
     ended = children.run(["train", "--resume-from", folder, "--epochs", "6", "--allow-change", "epochs"])
     assert ended.code == 0, ended.said
     course = [
@@ -85,7 +85,7 @@ def test_a_schedule_by_steps_follows_its_new_course(toy: Path, children: Childre
 
 
 def test_one_cycle_may_become_longer(toy: Path, children: Children, tmp_path: Path) -> None:
-    folder = stop(toy, children, tmp_path / "run", scheduler="onecycle")
+    folder = stop(toy, children, tmp_path / "run", scheduler="onecycle", scheduler_patience=None)
     ended = children.run(["train", "--resume-from", folder, "--epochs", "5", "--allow-change", "epochs"])
     assert ended.code == 0, ended.said
     rates = column(folder, "lr")

@@ -121,9 +121,9 @@ def test_killed_again_and_again(resumed: Resumed, unbroken: dict[str, str], chai
     assert resumed(CHAINS[chain]) == unbroken
 
 
-@pytest.mark.parametrize("number", [2, 9])
-def test_stopped_in_order(resumed: Resumed, unbroken: dict[str, str], number: int) -> None:
-    assert resumed([Fault(TRAINING_STEP, number, ("SIGTERM",))], code=75) == unbroken
+@pytest.mark.parametrize(("number", "workers"), [(2, 0), (9, 0), (5, 2)])
+def test_stopped_in_order(resumed: Resumed, unbroken: dict[str, str], number: int, workers: int) -> None:
+    assert resumed([Fault(TRAINING_STEP, number, ("SIGTERM",))], code=75, num_workers=workers) == unbroken
 
 
 def test_saved_in_the_middle_of_an_epoch(

@@ -122,7 +122,9 @@ def test_archives(tmp_path: Path) -> None:
     assert read_tree(rooted).names == ("A", "B", "C")
     assert root_distances(read_tree(rooted, "midpoint")) == {"A": 3.5, "B": 4.5, "C": 4.5}
     assert root_distances(read_tree(unrooted, "midpoint")) == {"A": 2, "B": 3, "C": 3}
-    with pytest.raises(InputError, match=r"u\.qza: holds Phylogeny\[Unrooted\], a Phylogeny\[Rooted\] is needed"):
+    with pytest.raises(
+        InputError, match=r"u\.qza: holds Phylogeny\[Unrooted\]: the tree is not rooted; --root midpoint"
+    ):
         read_tree(unrooted)
 
 
