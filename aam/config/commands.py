@@ -43,7 +43,7 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
-        attempt(lambda: check_used(self))
+        attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt.raise_if_any()
 
 

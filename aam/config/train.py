@@ -132,7 +132,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
-        attempt(lambda: check_used(self))
+        attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING
 
+from aam.config.optim import OptimOptions
 from aam.config.option import Section, flag
+from aam.config.sections import ObjectiveOptions, StudyOptions
 from aam.errors import Attempts, ConfigError
-
-if TYPE_CHECKING:
-    from aam.config.commands import PretrainConfig
-    from aam.config.optim import OptimOptions
-    from aam.config.train import TrainConfig
 
 COSINES = ("warmup_cosine", "cosine", "cosine_restarts")
 
 
-def check_used(config: PretrainConfig | TrainConfig) -> None:
+def check_used(study: StudyOptions, objective: ObjectiveOptions, optim: OptimOptions) -> None:
     """Refuse options that would do nothing in a run.
 
     Raises
@@ -25,7 +21,6 @@ def check_used(config: PretrainConfig | TrainConfig) -> None:
     ConfigError
         With each of them, and what it is for.
     """
-    study, optim, objective = config.study, config.optim, config.objective
     kind, cosines = objective.encoder_type, f"--scheduler {', '.join(COSINES[:-1])} or {COSINES[-1]}"
     uses: list[tuple[Section, str, bool, str]] = [
         (study, "root", study.tree is not None, "--tree"),

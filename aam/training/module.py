@@ -15,7 +15,7 @@ from aam.config import TrainConfig
 from aam.data.batch import Batch
 from aam.data.corruption import Corruption, hide_abundances, hide_levels, hide_numbers, mask_bases
 from aam.data.epoch import step_size
-from aam.data.share import take_share
+from aam.data.shared_batch import take_share
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of

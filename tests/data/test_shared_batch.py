@@ -6,7 +6,7 @@ import torch
 
 from aam.data.batch import Batch, Sample, encoded_batch, make_batch
 from aam.data.corruption import Corruption, hide_abundances, mask_bases
-from aam.data.share import take_share
+from aam.data.shared_batch import take_share
 
 NUM_ASVS, LENGTH = 30, 12
 rng = np.random.default_rng(5)
