@@ -28,7 +28,8 @@ USED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", USED, ids=lambda options: " ".join(options) or "none")
 def test_options_that_are_used(options: dict[str, Any]) -> None:
     for kind, flat in ((TrainConfig, TRAIN), (PretrainConfig, PRETRAIN)):
-        check_used(from_flat(kind, {**flat, **options}))
+        config = from_flat(kind, {**flat, **options})
+        check_used(config.study, config.objective, config.optim)
 
 
 @pytest.mark.parametrize("options", USED[1:], ids=" ".join)
