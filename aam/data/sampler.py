@@ -20,8 +20,8 @@ class ShardedBatches:
 
     The order depends on seed, epoch and the samples' numbers of ASVs alone. Of several processes, each gets all batches
     of a shuffled epoch, whole, and takes its share of each (:mod:`aam.data.shared_batch`). Batches in the samples' own
-    order are for measuring: they are dealt out one by one, and where they do not come out even, some processes are given
-    one more that is not theirs, as all must take as many steps.
+    order are for measuring: they are dealt out one by one, and where they do not come out even, some processes are
+    given one more that is not theirs, as all must take as many steps.
 
     Parameters
     ----------
