@@ -15,7 +15,7 @@ INTRODUCTION = """\
 
 A bad input ends the command with one line on the error stream and exit code 2, before a model is made; nothing is
 written but the log of a run. `aam check` takes the options of a run and lists everything that is wrong at once, a line
-each.
+each: the options that cannot be read first, and when these are right all that is wrong with files and combinations.
 
 Every line below is what a test expects, for a small example; this page is made from those tests by `make docs`. Names,
 numbers and samples are those of the examples, and `...` stands for what changes. So a message can be searched for by

@@ -39,4 +39,6 @@ def map_npy(path: Path) -> np.ndarray:
             values: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except DAMAGE as error:
         raise InputError(path, f"not a usable .npy file ({shorten(str(error), 60)})", "save plain numbers") from None
+    if not isinstance(values, np.ndarray):  # an archive of arrays under another name
+        raise InputError(path, "not an .npy file but an archive of several arrays (.npz)", "save the one array alone")
     return values

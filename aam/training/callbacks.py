@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -131,6 +132,18 @@ def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.3f}" if name == "seconds" else f"{value:.10g}"
+
+
+@contextmanager
+def signals_as_before() -> Iterator[None]:
+    """Give the signals back as they were: the engine leaves some of its own answers to them behind."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 class StopOnSignal(Callback):

@@ -21,7 +21,9 @@ from lightning.pytorch.plugins.io import CheckpointIO
 
 from aam.errors import RunError
 from aam.files.atomic import atomic_write, sha256_file
+from aam.files.run_directory import RunDirectory
 from aam.files.run_log import warn
+from aam.training.best_model import forget_best, keep_best
 from aam.training.layout import amount
 from aam.training.processes import first_decides, largest_over_processes
 
@@ -147,9 +149,12 @@ class KeepCheckpoints(Callback):
             self._count(writer.failure)
             return
         self.failures = 0
-        for old in find_checkpoints(self.folder)[:-KEPT]:
+        *earlier, newest = find_checkpoints(self.folder)
+        keep_best(RunDirectory(self.folder.parent).model, newest)
+        for old in earlier[: 1 - KEPT]:
             with suppress(OSError):  # one too many does no harm
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+                forget_best(old)
 
     def _count(self, failure: RunError) -> None:
         """Say the first failure in a row, and stop at the last that is borne."""

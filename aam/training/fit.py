@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
@@ -20,7 +21,8 @@ from aam.models.description import ModelDescription
 from aam.models.folder import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training import frozen
-from aam.training.callbacks import BestModel, History, StopOnSignal
+from aam.training.best_model import restore_best
+from aam.training.callbacks import BestModel, History, StopOnSignal, signals_as_before
 from aam.training.changes import ChangedOptions
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
 from aam.training.engine import engine_of
@@ -106,11 +108,11 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     signals = StopOnSignal(run, command)
     callbacks = [History(run, best), best, *_callbacks(prepared, run, signals)]
     resumed = config.run.resume_from is not None
-    checkpoint = first_decides(lambda: latest_checkpoint(run.checkpoints)) if resumed else None
+    checkpoint = first_decides(lambda: _checkpoint_of(run)) if resumed else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
     started, meter = time.monotonic(), PeakMeter(prepared.device)
-    with quiet(), _explained(prepared, run):
+    with quiet(), signals_as_before(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(
             module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint, weights_only=True
@@ -120,6 +122,14 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, peak, signals.received, skipped)
     say(*_outcome(fitted, prepared))
     return fitted
+
+
+def _checkpoint_of(run: RunDirectory) -> Path | None:
+    """The checkpoint to go on from, with the model that was the best one then in its place."""
+    checkpoint = latest_checkpoint(run.checkpoints)
+    if checkpoint is not None:
+        restore_best(checkpoint, run.model)
+    return checkpoint
 
 
 def _read_asvs(prepared: Prepared) -> bool:
