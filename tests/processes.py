@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ CONTEXT.set_forkserver_preload(["aam.training.fit", "aam.report.finish", "aam.cl
 MOST_SECONDS = 150
 
 
-def run_processes(number: int, words: Sequence[object], record: Path | None = None) -> list[int]:
+def run_processes(
+    number: int, words: Sequence[object], record: Path | None = None, stop_at: int | None = None
+) -> list[int]:
     """Run the program in so many processes; returns their exit codes.
 
     Parameters
@@ -31,12 +34,14 @@ def run_processes(number: int, words: Sequence[object], record: Path | None = No
         The words after ``aam``.
     record
         Where the first process writes the gradients of each step, ``N.pt``.
+    stop_at
+        The batch at which the last process is told to stop by SIGTERM.
     """
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     processes = [
-        CONTEXT.Process(target=_run, args=(rank, number, port, [str(word) for word in words], record))
+        CONTEXT.Process(target=_run, args=(rank, number, port, [str(word) for word in words], record, stop_at))
         for rank in range(number)
     ]
     for process in processes:
@@ -56,7 +61,7 @@ def gradients(folder: Path) -> list[dict[str, torch.Tensor]]:
     return [torch.load(path, weights_only=True) for path in found]
 
 
-def _run(rank: int, number: int, port: int, words: list[str], record: Path | None) -> None:
+def _run(rank: int, number: int, port: int, words: list[str], record: Path | None, stop_at: int | None) -> None:
     from aam.cli.main import main
 
     torch.set_num_threads(1)
@@ -67,7 +72,23 @@ def _run(rank: int, number: int, port: int, words: list[str], record: Path | Non
         words = [*words, "--distributed"]
     if record is not None:
         _record_gradients(record, rank)
+    if stop_at is not None and rank == number - 1:
+        _stop_at(stop_at)
     sys.exit(main(words))
+
+
+def _stop_at(batch: int) -> None:
+    from aam.training.module import TrainingModule
+
+    step, done = TrainingModule.training_step, [0]
+
+    def counted(module: TrainingModule, *words: Any) -> torch.Tensor:
+        done[0] += 1
+        if done[0] == batch:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(module, *words)
+
+    TrainingModule.training_step = counted  # type: ignore[method-assign]
 
 
 def _record_gradients(folder: Path, rank: int) -> None:

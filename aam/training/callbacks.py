@@ -200,8 +200,10 @@ class StopOnSignal(Callback):
 
     def _is_told(self) -> bool:
         """Whether any process of the run was told to stop: then all of them stop, after the same step."""
-        self.received = largest_over_processes(self.received or 0) or None
-        return self.received is not None
+        told = largest_over_processes(self.received or 0)
+        if told:  # a signal that comes meanwhile is not to be forgotten
+            self.received = told
+        return told > 0
 
     def _take_over(self) -> None:
         for number in SIGNALS:

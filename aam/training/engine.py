@@ -8,12 +8,12 @@ from typing import Any
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.plugins.io import CheckpointIO
-from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from aam.config.distributed import DistributedOptions
 from aam.training.place import Place, find_place
 from aam.training.processes import world_size
-from aam.training.sharded_checkpoint import ShardedCheckpoints
+from aam.training.sharded_checkpoint import ShardedCheckpoints, WholeCheckpoints
 
 
 class PlacedEnvironment(ClusterEnvironment):
@@ -96,7 +96,7 @@ def engine_of(options: DistributedOptions, checkpoints: CheckpointIO) -> dict[st
 def _strategy(options: DistributedOptions, place: Place) -> Strategy:
     timeout = timedelta(seconds=options.distributed_timeout)
     if options.fsdp:
-        kind = ShardedCheckpoints if options.fsdp_sharded_checkpoint else ModelParallelStrategy
+        kind = ShardedCheckpoints if options.fsdp_sharded_checkpoint else WholeCheckpoints
         return kind(place.world_size, 1, save_distributed_checkpoint=False, timeout=timeout)
     # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
     return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=timeout)

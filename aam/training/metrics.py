@@ -105,6 +105,7 @@ class ValidationMetrics:
         Every process asks for the same metrics in the same order, whatever it was fed itself.
         """
         results: dict[str, float] = {}
+        self._make_alike()
         with _without_remarks():
             for name, collection in self.collections.items():
                 number = int(self.fed[name].compute())
@@ -115,6 +116,13 @@ class ValidationMetrics:
                 results |= {f"{key}{ending}": float(value) for key, value in values.items()}
         results = {name: value for name, value in results.items() if value == value}
         return results | self._means_over_targets(results)
+
+    def _make_alike(self) -> None:
+        """Give what was fed nothing the shape of what others were fed, with whom it is put together."""
+        for metric in [metric for collection in self.collections.values() for metric in collection.values()]:
+            if isinstance(metric, MulticlassAUROC) and not metric.preds:
+                metric.preds.append(torch.zeros(0, metric.num_classes))
+                metric.target.append(torch.zeros(0, dtype=torch.int64))
 
     def _names(self, head: str) -> list[str]:
         """The collections of a head: one for each target."""

@@ -64,18 +64,26 @@ def find_place(options: DistributedOptions) -> Place | None:
     return place
 
 
+def _number(name: str, default: int | None = None) -> int:
+    """A number that torchrun says in an environment variable."""
+    text = os.environ.get(name, "" if default is None else str(default))
+    if not text.isdecimal():
+        raise ConfigError(f"--distributed: the environment variable {name} is {text or 'not there'}; torchrun sets it")
+    return int(text)
+
+
 def _of_torchrun() -> Place:
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    local_size = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    rank, size = _number("RANK"), _number("WORLD_SIZE")
+    local_size = _number("LOCAL_WORLD_SIZE", size)
     return Place(
         rank=rank,
         world_size=size,
-        local_rank=int(os.environ.get("LOCAL_RANK", rank)),
+        local_rank=_number("LOCAL_RANK", rank),
         local_size=local_size,
-        node=int(os.environ.get("GROUP_RANK", 0)),
+        node=_number("GROUP_RANK", 0),
         nodes=size // local_size,
         address=os.environ.get("MASTER_ADDR", "127.0.0.1"),
-        port=int(os.environ["MASTER_PORT"]),
+        port=_number("MASTER_PORT"),
     )
 
 

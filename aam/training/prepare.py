@@ -24,6 +24,7 @@ from aam.training.calibration_set import CalibrationSet, calibration_set
 from aam.training.device import machine_of, prepare_device
 from aam.training.inputs import Inputs, read_inputs
 from aam.training.layout import MemoryPlan
+from aam.training.memory import cap_gpu
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
 from aam.training.processes import all_or_none, first_decides, rank, world_size
@@ -96,9 +97,11 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
 
 def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
     """Make the model of a pre-training run whose data is read."""
-    device, study = prepare_device(config.run), inputs.study
-    plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
-    data = _data_module(plan.config, inputs)
+    study = inputs.study
+    with all_or_none():
+        device = prepare_device(config.run)
+        plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
+        data = _data_module(plan.config, inputs)
     plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
     start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=False)
@@ -138,9 +141,11 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
     pretrained
         The encoder.
     """
-    device, study = prepare_device(config.run), inputs.study
-    plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
-    data = _data_module(plan.config, inputs)
+    study = inputs.study
+    with all_or_none():
+        device = prepare_device(config.run)
+        plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
+        data = _data_module(plan.config, inputs)
 
     def build(wanted: TrainConfig) -> SequencePredictor:
         return SequencePredictor(_new_encoder(wanted, study), _predictor_plan(wanted, inputs))
@@ -204,6 +209,7 @@ def _settle(
     """The plan with batches that fit, which the loaders then follow."""
     from aam.training.probe import settle_memory
 
+    cap_gpu(device, config.memory)
     plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))
     optim = plan.config.optim
     data.options = dataclasses.replace(

@@ -25,7 +25,7 @@ from aam.training.device import arithmetic
 from aam.training.host_memory import give_back_freed_memory, trim
 from aam.training.kept_draws import kept_in_memory
 from aam.training.layout import Layout, MemoryPlan
-from aam.training.memory import PeakMeter, bytes_in_use, cap_gpu, is_out_of_memory, memory_limit
+from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
 from aam.training.memory_plan import Estimate, Measured, plan_memory
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
@@ -56,7 +56,6 @@ def settle_memory(
     ConfigError
         Where it cannot fit, with what to type.
     """
-    cap_gpu(device, asked.memory)
     worst = WorstCase(data.study, data.split.train, data.sampling)
     with _same_random_numbers(device):
         weights = num_parameters(build(plan.config))
@@ -136,6 +135,7 @@ class StepProbes:
         if plan.is_frozen:
             vectors = torch.zeros(len(self.data.study.lengths), config.model.embedding_dim)
         module = TrainingModule(self.build(plan.config), plan, frozen_vectors_AD=vectors).to(self.device).train()
+        module.world_size = 1  # a batch of one process's size, which nobody shares
         module.trainer = trainer = _trainer(self.device)
         trainer.training = True
         found = module.configure_optimizers()

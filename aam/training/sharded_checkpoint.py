@@ -1,7 +1,7 @@
-"""Checkpoints of a sharded run: each process writes its own part; any number of processes can read them.
+"""Checkpoints of a sharded run, in one file or in parts that the processes write; any number of them reads either.
 
-A checkpoint is a folder of safetensors files with the weights and the optimiser's moments, and one file of plain
-numbers. Nothing in it could run code: torch's own form for such checkpoints has an index that is a pickle.
+A checkpoint in parts is a folder of safetensors files with the weights and the optimiser's moments, and one file of
+plain numbers. Nothing in it could run code: torch's own form for such checkpoints has an index that is a pickle.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
     get_optimizer_state_dict,
+    set_model_state_dict,
     set_optimizer_state_dict,
 )
 from torch.distributed.checkpoint.state_dict_loader import load
@@ -32,13 +33,41 @@ from torch.optim import Optimizer
 from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, fsync_folder
 from aam.training.checkpoint import DIGITS, ENDING, AtomicCheckpointIO, digest_of
-from aam.training.processes import first_decides
+from aam.training.processes import first_decides, is_first
 
 PLAIN = "plain.pt"
-FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True)
+FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True, strict=False)
 
 
-class ShardedCheckpoints(ModelParallelStrategy):
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, strict=False)
+"""Not strict: a weight that has had no gradient has no moments, in neither kind of checkpoint."""
+
+
+class WholeCheckpoints(ModelParallelStrategy):
+    """The engine's strategy of FSDP2, with checkpoints of everything in one file."""
+
+    def optimizer_state(self, optimizer: Optimizer | LightningOptimizer) -> dict[str, Any]:
+        """All moments by the names of the weights; for the first process alone."""
+        plain = optimizer._optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
+        state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=WHOLE)
+        return state
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read a checkpoint into what is sharded here; every process reads the file."""
+        checkpoint: dict[str, Any] = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        (optimizer,) = self.optimizers
+        set_model_state_dict(self._module, checkpoint.pop("state_dict"), options=WHOLE)
+        (moments,) = checkpoint.pop("optimizer_states")
+        set_optimizer_state_dict(self._module, optimizer, moments, options=WHOLE)
+        return checkpoint
+
+    @property
+    def _module(self) -> torch.nn.Module:
+        assert self.model is not None
+        return self.model
+
+
+class ShardedCheckpoints(WholeCheckpoints):
     """The engine's strategy of FSDP2, with checkpoints in parts that appear whole or not at all."""
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
@@ -71,6 +100,8 @@ class ShardedCheckpoints(ModelParallelStrategy):
             writer.failure = None
         except (CheckpointException, AamError) as error:
             writer.failure = RunError(f"cannot write checkpoint: {error}")
+            if is_first():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint that any number of processes has written into what is sharded here."""
@@ -78,19 +109,18 @@ class ShardedCheckpoints(ModelParallelStrategy):
         plain = torch.load(folder / PLAIN, map_location="cpu", weights_only=True)
         weights: dict[str, Any] = get_model_state_dict(self._module)
         (optimizer,) = self.optimizers
+        reader = HuggingFaceStorageReader(str(folder))
+        there = reader.read_metadata().state_dict_metadata
         moments = self.optimizer_state(optimizer)
-        tensors = _named(weights, moments)
-        load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)))
+        # A weight that has had no gradient has no moments there, and begins with none.
+        tensors = {name: value for name, value in _named(weights, moments).items() if name in there}
+        load(tensors, storage_reader=reader)
         self._module.load_state_dict({name: tensors[f"weights.{name}"] for name in weights})
-        found = {name: tensors.get(f"optimizer.{name}", plain["optimizer"].get(name)) for name in moments}
+        numbers = plain["optimizer"]
+        found = {n: tensors.get(f"optimizer.{n}", numbers.get(n, value)) for n, value in moments.items()}
         set_optimizer_state_dict(self._module, optimizer, found, options=FLAT)
         rest: dict[str, Any] = plain["rest"]
         return rest
-
-    @property
-    def _module(self) -> torch.nn.Module:
-        assert self.model is not None
-        return self.model
 
 
 def _named(weights: dict[str, Any], moments: dict[str, Any]) -> dict[str, Tensor]:
@@ -121,5 +151,9 @@ def _publish(folder: Path, final: Path, plain: dict[str, Any]) -> None:
         file.write(buffer.getbuffer())
     for path in [*folder.iterdir(), folder]:
         fsync_folder(path)
-    folder.rename(final.with_name(f"{final.name}-{digest_of(folder)[:DIGITS]}{ENDING}"))
+    target = final.with_name(f"{final.name}-{digest_of(folder)[:DIGITS]}{ENDING}")
+    if target.exists():  # saved twice in one place: its name is its content's
+        shutil.rmtree(folder)
+        return
+    folder.rename(target)
     fsync_folder(final.parent)

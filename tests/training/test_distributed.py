@@ -19,7 +19,8 @@ BATCHES = {"--batch-size": 10, "--dropout": 0, "--epochs": 2}
 INPUTS = ("--table", "table.biom"), ("--tree", "tree.nwk"), ("--metadata", "metadata.tsv")
 PRETRAINING = ["pretrain", "--encoder-type", "combined"]
 TRAINING = ["train", "--metadata-column", "gradient", "--encoder-type", "unifrac"]
-TRAINING += ["--nuc-penalty", "0.5", "--count-penalty", "0.5", "--no-forest-baseline", "--no-report"]
+TRAINING += ["--nuc-penalty", "0.5", "--no-forest-baseline", "--no-report"]
+COUNTS = ["--count-penalty", "0.5"]
 CLASSES = ["train", "--metadata-column", "group", "--classifier", "--categorical-columns", "subject"]
 CLASSES += ["--unknown-level-rate", "0.3", "--class-weights", "balanced", "--no-forest-baseline", "--no-report"]
 ACCUMULATED = ["--gradient-accumulation-steps", "2", "--batch-size", "6", "--num-workers", "1"]
@@ -43,14 +44,17 @@ class Runs:
         folder = self.folder / name / "run"
         if not folder.exists():
             folder.parent.mkdir()
-            inputs = [word for flag, file in INPUTS for word in (flag, self.study / file)]
-            if words[0] == "pretrain":
-                inputs += ["--taxonomy", self.taxonomy, "--taxonomy-level", 1]
-            sizes = [word for pair in {**SMALL, **BATCHES}.items() for word in pair if not {pair[0]} & set(changes)]
-            command = [*words, *inputs, *sizes, *changes, "--output-dir", folder, "--no-progress", "--no-cache"]
-            codes = run_processes(number, command, folder.parent / "steps")
+            codes = run_processes(number, self.words(folder, words, *changes), folder.parent / "steps")
             assert codes == [0] * number
         return folder
+
+    def words(self, folder: Path, words: list[str], *changes: str) -> list[object]:
+        """The words of a run into a folder."""
+        inputs = [word for flag, file in INPUTS for word in (flag, self.study / file)]
+        if words[0] == "pretrain":
+            inputs += ["--taxonomy", self.taxonomy, "--taxonomy-level", 1]
+        sizes = [word for pair in {**SMALL, **BATCHES}.items() for word in pair if not {pair[0]} & set(changes)]
+        return [*words, *inputs, *sizes, *changes, "--output-dir", folder, "--no-progress", "--no-cache"]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,11 @@ def assert_same(one: Path, several: Path) -> None:
         largest = max(float(gradient.abs().max()) for gradient in before.values())
         for name, gradient in before.items():
             torch.testing.assert_close(after[name], gradient, rtol=1e-3, atol=2e-5 * largest, msg=f"{step} {name}")
+    assert_same_metrics(one, several)
+
+
+def assert_same_metrics(one: Path, several: Path) -> None:
+    """The same losses and metrics in every epoch, but for rounding."""
     rows, others = (list(csv.DictReader((path / "metrics.csv").read_text().splitlines())) for path in (one, several))
     assert rows[0].keys() == others[0].keys()
     for row, other in zip(rows, others, strict=True):
@@ -76,7 +85,7 @@ def assert_same(one: Path, several: Path) -> None:
 
 @pytest.mark.parametrize("number", [2, 4])
 def test_all_losses_of_training(runs: Runs, number: int) -> None:
-    assert_same(runs.run(1, TRAINING), runs.run(number, TRAINING))
+    assert_same(runs.run(1, TRAINING, *COUNTS), runs.run(number, TRAINING, *COUNTS))
 
 
 def test_losses_of_pretraining_in_several_batches_a_step(runs: Runs) -> None:
@@ -95,3 +104,27 @@ def test_a_sharded_model(runs: Runs) -> None:
 def test_a_sharded_model_with_accumulation_and_checkpointing(runs: Runs) -> None:
     words = [*ACCUMULATED, "--gradient-checkpointing"]
     assert_same(runs.run(1, PRETRAINING, *words), runs.run(2, PRETRAINING, *words, "--fsdp"))
+
+
+def test_a_process_without_a_validation_batch(runs: Runs) -> None:
+    """And steps that are measured before, by one process alone."""
+    words = ["--auto-batch-size", "--target-effective-batch-size", "16"]
+    one = runs.run(1, [*CLASSES, "--encoder-type", "unifrac"], "--batch-size", "16")
+    folder = runs.folder / "measured" / "run"
+    command = runs.words(folder, [*CLASSES, "--encoder-type", "unifrac"], *words)
+    place = command.index("--batch-size") if "--batch-size" in command else None
+    if place is not None:
+        del command[place : place + 2]
+    assert run_processes(2, command) == [0, 0]
+    assert_same_metrics(one, folder)
+
+
+@pytest.mark.parametrize("how", [[], ["--fsdp-sharded-checkpoint"]])
+def test_a_sharded_run_is_resumed_by_another_number(runs: Runs, how: list[str]) -> None:
+    """What is never hidden has no gradient, and so no moments in a checkpoint."""
+    whole = runs.run(1, TRAINING)
+    folder = runs.folder / f"stopped{len(how)}" / "run"
+    words = runs.words(folder, TRAINING, "--fsdp", *how)
+    assert run_processes(2, words, stop_at=7) == [75, 75]
+    assert run_processes(3, ["train", "--resume-from", folder]) == [0, 0, 0]
+    assert_same_metrics(whole, folder)
