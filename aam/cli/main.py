@@ -62,7 +62,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
     except (MemoryError, OSError, RuntimeError) as error:
-        reason = outside_reason(error)
+        reason = outside_reason(error, "".join(words[:1]))
         if reason is None:
             raise
         return _fail(RunError.exit_code, reason)

@@ -7,8 +7,14 @@ import re
 import signal
 from traceback import walk_tb
 
+from aam.config.names import COMMANDS
+from aam.config.option import fields, flag
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-LESS_MEMORY = "out of memory; try a smaller --batch-size or --token-limit, or --gradient-checkpointing"
+SMALLER = ("batch_size", "token_limit")
+"""Options whose smaller value needs less memory."""
+SPARING = ("gradient_checkpointing",)
+"""Switches that save memory."""
 SHARED_MEMORY = "the processes that prepare batches have too little shared memory; try --num-workers 0, or a larger "
 SHARED_MEMORY += "/dev/shm (docker run --shm-size 1g)"
 KILLED = re.compile(r"^DataLoader worker \(pid \d+\) is killed by signal: ([^.]+)\.")
@@ -20,10 +26,18 @@ NO_SHARED_MEMORY = re.compile(r"workers are out of shared memory|unable to .* fi
 NO_MEMORY = ("out of memory", "can't allocate memory")
 
 
-def outside_reason(error: BaseException) -> str | None:
-    """What failed outside of the program, and what to do about it; None for a defect of the program."""
+def outside_reason(error: BaseException, command: str) -> str | None:
+    """What failed outside of the program, and what to do about it; None for a defect of the program.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    command
+        The name of the command that failed; only options that it has are advised.
+    """
     if isinstance(error, MemoryError):
-        return LESS_MEMORY
+        return _less_memory(command)
     if isinstance(error, OSError) and _makes_processes(error):
         return SHARED_MEMORY
     if isinstance(error, OSError) and (error.errno in NO_SPACE or "No space left" in str(error)):
@@ -32,7 +46,16 @@ def outside_reason(error: BaseException) -> str | None:
         return None
     # A death that is noticed while a batch is waited for is told twice, and only the first tells of the signal.
     is_told_again = str(error).startswith(WORKER_DIED) and isinstance(error.__cause__, RuntimeError)
-    return _of_torch(str(error.__cause__ if is_told_again else error))
+    return _of_torch(str(error.__cause__ if is_told_again else error), command)
+
+
+def _less_memory(command: str) -> str:
+    """Exhausted memory, and the options of a command that need less."""
+    names = {field.name for _, field, _ in fields(COMMANDS[command].config)} if command in COMMANDS else set()
+    smaller = [flag(name) for name in SMALLER if name in names]
+    sparing = [flag(name) for name in SPARING if name in names]
+    ways = [f"a smaller {' or '.join(smaller)}", *sparing] if smaller else sparing
+    return f"out of memory; try {', or '.join(ways) or 'a machine with more, or smaller inputs'}"
 
 
 def _makes_processes(error: BaseException) -> bool:
@@ -41,14 +64,14 @@ def _makes_processes(error: BaseException) -> bool:
     return SEMAPHORES in frames
 
 
-def _of_torch(text: str) -> str | None:
+def _of_torch(text: str, command: str) -> str | None:
     """The words of torch, which reports exhausted memory, and whatever happens to its processes, as RuntimeErrors."""
     if NO_SHARED_MEMORY.search(text):
         return SHARED_MEMORY
     if text.startswith(WORKER_DIED):
         found = KILLED.match(text)
         return DEAD_WORKER.format(UNTOLD if found is None else f"{_number_of(found[1])}; often for want of memory")
-    return LESS_MEMORY if any(words in text for words in NO_MEMORY) else None
+    return _less_memory(command) if any(words in text for words in NO_MEMORY) else None
 
 
 def _number_of(name: str) -> str:

@@ -29,6 +29,7 @@ from aam.files.run_log import say
 from aam.files.text import read_ids
 from aam.report.words import duration
 from aam.training.record import LISTS as LIST_NAMES
+from aam.training.record import check_inputs_still_same
 
 Train = Callable[[TrainConfig, str], int | None]
 """Trains what it is told, by the command that repeats it; returns the signal that came too late to stop it."""
@@ -147,6 +148,11 @@ def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable
         What each is called.
     work
         Does the n-th (from 0); returns whether anything was to be done.
+
+    Raises
+    ------
+    InputError
+        If an input of the whole is no longer what it was when it began: the models would learn from two studies.
     """
     took: list[float] = []
     for place, sub in enumerate(runs):
@@ -155,6 +161,9 @@ def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable
         say("", f"{label} ({sub.name}){': is finished already' if sub.directory.is_finished else left}")
         started = time.monotonic()
         with stopped_in_order(run, f"in {label}"):
+            if not sub.directory.is_finished:
+                is_begun = any(other.directory.config.exists() for other in runs)
+                check_inputs_still_same(run, "resume the run" if is_begun else "start it again")
             is_new = work(place)
         if is_new:
             took.append(time.monotonic() - started)

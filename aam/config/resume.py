@@ -98,7 +98,7 @@ def resumed_values(
     """
     before = {name: own.get(name, defaults[name]) for name in defaults}
     changes = changes_of(before, given)
-    named = _named(allowed, given, changes)
+    named = _named(allowed, given, defaults)
     if named and (before.get("cv") or int(before.get("ensemble") or 1) > 1):
         raise ConfigError(
             "--allow-change is for a run of one model: in a cross-validation or an ensemble those that are trained "
@@ -124,16 +124,17 @@ def free_values(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in FREE if given.get(name) is not None}
 
 
-def _named(allowed: Iterable[str], given: Mapping[str, Any], changes: Iterable[Change]) -> list[str]:
-    """The field names of options that the user allows to change."""
+def _named(allowed: Iterable[str], given: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """The field names of options that the user allows to change; of all that are known."""
     names = [name.strip().lstrip("-").replace("-", "_") for name in allowed]
     for name in names:
         if name in FREE:
             continue
         if name not in CHANGEABLE:
-            may = ", ".join(CHANGEABLE).replace("_", "-")
-            known = suggest(name, [*CHANGEABLE])
-            raise ConfigError(f"--allow-change {name.replace('_', '-')}: cannot change in mid-run{known} (can: {may})")
+            may = [each.replace("_", "-") for each in CHANGEABLE]
+            word = name.replace("_", "-")
+            meant = "" if name in known else suggest(word, may)
+            raise ConfigError(f"--allow-change {word}: cannot change in mid-run{meant} (can: {', '.join(may)})")
         if name not in given:
             raise ConfigError(f"--allow-change {name.replace('_', '-')} needs {flag(name)} with its new value")
     return names

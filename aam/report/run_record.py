@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,16 @@ from typing import Any
 import numpy as np
 import yaml
 
-from aam.config.values import fits
 from aam.data.targets import Targets, TargetSpec
 from aam.errors import InputError
 from aam.files.plain import need
+from aam.files.run_record import DATA as DATA
+from aam.files.run_record import check_record, check_types, damage_named
 from aam.files.text import shorten
 from aam.report.coverage_record import COVERAGE, CoverageRecord
 from aam.report.predictions import Predictions, read_columns, read_predictions, suffixes
 
 MOST_EMBEDDINGS = 5_000
-DATA = "data.json"
-# Of which type things are in it, where they are there.
-DATA_TYPES = {
-    "targets": dict | None,
-    "samples": dict,
-    "flow": list,
-    "notes": list,
-    "inputs": list,
-    "environment": dict,
-    "model": dict,
-    "members": list,
-}
 MODEL_TYPES = {
     "parameters": int,
     "best_epoch": int,
@@ -124,15 +113,15 @@ def read_run(path: Path) -> RunRecord:
     """
     config = _read_mapping(path / "config.yaml")
     data = _read_mapping(path / DATA)
-    with _damage_named(path / DATA):
-        _check_types(data, DATA_TYPES)
-        _check_types(data.get("model", {}), MODEL_TYPES)
+    with damage_named(path / DATA):
+        check_record(data)
+        check_types(data.get("model", {}), MODEL_TYPES)
         for member in data.get("members", []):
-            _check_types(member, MODEL_TYPES)
+            check_types(member, MODEL_TYPES)
         targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
     predictions, forest, notes = _read_results(path, targets) if targets is not None else ({}, {}, [])
     covered = _read_mapping(path / COVERAGE) if (path / COVERAGE).exists() else {}
-    with _damage_named(path / COVERAGE):
+    with damage_named(path / COVERAGE):
         coverage = {column: CoverageRecord.from_dict(found) for column, found in covered.items()}
     embeddings = path / "sample_embeddings.tsv"
     return RunRecord(
@@ -244,17 +233,3 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(path, "damaged: it does not hold the record of a run")
     return found
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    """What comes of a record whose parts are not those that were written, as a damaged file."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise InputError(path, "damaged: a part of the record of the run is wrong") from None
-
-
-def _check_types(content: Any, types: Mapping[str, Any]) -> None:
-    """Refuse a JSON object that has one of these members with another type."""
-    need(isinstance(content, dict) and all(fits(content[name], types[name]) for name in types if name in content), "")

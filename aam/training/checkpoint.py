@@ -11,6 +11,7 @@ import hashlib
 import io
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,13 @@ class KeepCheckpoints(Callback):
         Where to.
     minutes
         Most minutes between two saves, to the end of a step; 0 saves before epochs alone.
+    remedy
+        Says how to go on after the run has stopped because its checkpoints could not be written.
     """
 
-    def __init__(self, folder: Path, minutes: float = 0.0) -> None:
+    def __init__(self, folder: Path, minutes: float = 0.0, remedy: Callable[[], str] | None = None) -> None:
         self.folder = folder
+        self.remedy = remedy
         self.seconds = 60 * minutes
         self.failures = 0
         self.saved = time.monotonic()
@@ -160,7 +164,7 @@ class KeepCheckpoints(Callback):
         """Say the first failure in a row, and stop at the last that is borne."""
         self.failures += 1
         if self.failures == MOST_FAILURES:
-            raise failure
+            raise failure if self.remedy is None else RunError(f"{failure}; {self.remedy()}") from failure
         if self.failures == 1:
             found = find_checkpoints(self.folder)
             kept = f"the last good one is {found[-1].name}" if found else "there is none yet"

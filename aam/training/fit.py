@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from aam.config import TrainConfig
 from aam.errors import NonFiniteError, PreemptedError, RunError, ToldByAnother
+from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.models.attention import compile_layers
@@ -187,7 +189,8 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     mode = "max" if plan.higher_is_better else "min"
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
-    keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes)
+    remedy = partial(how_to_go_on, signals.command, run.path)
+    keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
     return [stop, *parts, keeper, signals, ChangedOptions(), *bar]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,11 +16,14 @@ import yaml
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.config.resume import BY_ROUNDING, FREE, Change, changes_of
 from aam.errors import ConfigError
-from aam.files.atomic import read_json, sha256_file
+from aam.files.atomic import sha256_file
 from aam.files.run_directory import RunDirectory, environment
 from aam.files.run_log import say, warn
+from aam.files.run_record import DATA, differences, parts_of, read_record
 from aam.files.text import plural
 from aam.models.folder import find_weights
+from aam.training.device import choose_device
+from aam.training.processes import world_size
 
 SAME = (
     "Repeated on this machine with the same versions, this run gives the same bytes: weights, metrics and predictions. "
@@ -58,7 +61,13 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-def promise(config: PretrainConfig | TrainConfig, device: str, processes: int = 1, changes: Sequence[Any] = ()) -> str:
+def promise(
+    config: PretrainConfig | TrainConfig,
+    device: str,
+    processes: int = 1,
+    changes: Sequence[Any] = (),
+    parts: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """What repeating a run promises, in plain words (``docs/determinism.md``).
 
     Parameters
@@ -71,6 +80,8 @@ def promise(config: PretrainConfig | TrainConfig, device: str, processes: int = 
         That train together.
     changes
         Options that were changed in mid-run.
+    parts
+        All starts of the run, as in :func:`origin`.
     """
     options = config.run
     how = [] if device == "cpu" else ["on a GPU"]
@@ -79,6 +90,8 @@ def promise(config: PretrainConfig | TrainConfig, device: str, processes: int = 
     how += ["with compiled layers"] if options.compile_model else []
     reasons = [f"it computed {', '.join(how)}"] if how else []
     reasons += ["its options were changed after it had begun"] if changes else []
+    other = differences(parts)
+    reasons += [f"it went on under other circumstances ({_told(other)})"] if other else []
     return f"{NOT_THE_SAME}{'; '.join(reasons)}." if reasons else SAME
 
 
@@ -106,21 +119,33 @@ def origin(config: PretrainConfig | TrainConfig, typed: str, data: str) -> dict[
     -------
     dict of str to Any
         ``command`` is the one that began the run, in ``folder``; ``resumed`` lists the later ones. ``changes`` has the
-        options whose values were changed, as they were and became.
+        options whose values were changed, as they were and became. ``parts`` has the circumstances of each start.
     """
-    began: dict[str, Any] = {"command": typed, "folder": str(Path.cwd()), "resumed": [], "changes": []}
+    part = circumstances(config, typed)
+    began: dict[str, Any] = {"command": typed, "folder": str(Path.cwd()), "resumed": [], "changes": [], "parts": [part]}
     if config.run.resume_from is None:
         return began
     run = RunDirectory(config.run.resume_from)
     path = run.path / data
     if path.exists():
-        before = read_json(path)
+        before = read_record(path)
         began |= {name: before[name] for name in began if name in before}
+        began["parts"] = [*parts_of(before), part]
         began["resumed"] = [*began["resumed"], typed]
     new = [{"option": c.name, "before": c.before, "after": c.after} for c in changes_in(config, run)]
     # The record is written before the configuration: changes are met again where a run was killed between the two.
     began["changes"] = [*(old for old in began["changes"] if old not in new), *new]
     return began
+
+
+def circumstances(config: PretrainConfig | TrainConfig, typed: str) -> dict[str, Any]:
+    """Under which command, device, number of processes and environment this process computes."""
+    return {
+        "command": typed,
+        "device": choose_device(config.run.device).type,
+        "processes": world_size(),
+        "environment": full_environment(),
+    }
 
 
 def changes_in(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[Change]:
@@ -133,13 +158,14 @@ def changes_in(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[
 
 
 def say_changes(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
-    """Tell which options a resumed run goes on with that are not its own.
+    """Tell what a resumed run goes on with that is not its own: options, versions, threads, device.
 
     Raises
     ------
     ConfigError
         If the run shall end before the epochs that it has done.
     """
+    _say_other_circumstances(config, run)
     changes = changes_in(config, run)
     if not changes:
         return
@@ -150,6 +176,19 @@ def say_changes(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None
         say("  they change results by rounding, which training can amplify")
     if any(change.name == "epochs" for change in changes):
         say("  a schedule that depends on the number of epochs follows the new course from here on")
+
+
+def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
+    path = run.path / DATA
+    before = parts_of(read_record(path))[-1:] if path.exists() else []
+    found = differences([*before, circumstances(config, "")])
+    found.pop("processes", None)  # the start of the run tells of these, and of what depends on them
+    if found:
+        warn(f"this run goes on under other circumstances ({_told(found)}): results may differ")
+
+
+def _told(differing: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {values}" for name, values in differing.items())
 
 
 def _check_epochs(epochs: int, run: RunDirectory) -> None:

@@ -13,13 +13,13 @@ from aam.data.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.run_directory import RunDirectory
+from aam.files.run_record import DATA as DATA
 from aam.models.folder import find_weights
 from aam.training.device import choose_device
 from aam.training.inputs import Inputs
 from aam.training.processes import world_size
 from aam.training.provenance import full_environment, origin, parent_model, promise
 
-DATA = "data.json"
 LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
 
 
@@ -48,7 +48,7 @@ def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: s
         "targets": None if targets is None else targets.to_dict(),
         "processes": world_size(),
         "environment": full_environment(),
-        "promise": promise(config, choose_device(config.run.device).type, world_size(), came["changes"]),
+        "promise": promise(config, choose_device(config.run.device).type, world_size(), came["changes"], came["parts"]),
     }
 
 
@@ -90,9 +90,19 @@ def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) ->
 
 
 def input_records(config: PretrainConfig | TrainConfig) -> Iterator[dict[str, Any]]:
-    """Path, size and SHA-256 of each input file."""
+    """Path, size and SHA-256 of each input file.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read any more.
+    """
     for path in _inputs(config):
-        yield {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        try:
+            yield {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        except OSError as error:
+            problem = f"was read, but cannot be read again for its checksum ({error.strerror})"
+            raise InputError(path, problem, "put it back and start again") from None
 
 
 def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
@@ -105,12 +115,7 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
     """
     if not (run.path / DATA).exists():
         return
-    try:
-        before = {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
-    except (TypeError, KeyError):
-        raise InputError(
-            run.path / DATA, "damaged: it does not list the inputs of the run", "start a new run"
-        ) from None
+    before = _recorded_inputs(run)
     for path in _inputs(config):
         if not path.is_file():
             problem = f"is not there, but the run {run.path} began with it"
@@ -118,6 +123,39 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
         if before.get(str(path)) != sha256_file(path):
             problem = f"is not the file that the run {run.path} began with"
             raise InputError(path, problem, "put that one back, or start a new run")
+
+
+def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
+    """Refuse to go on in the midst of a run whose inputs are no longer what they were when it began.
+
+    Parameters
+    ----------
+    run
+        The whole.
+    remedy
+        What to do once they are put back.
+
+    Raises
+    ------
+    InputError
+        Naming the first file that differs.
+    """
+    for name, digest in _recorded_inputs(run).items():
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(path, "vanished while the run was under way", f"put it back and {remedy}")
+        if sha256_file(path) != digest:
+            problem = "changed while the run was under way"
+            raise InputError(path, problem, f"put back the one that it began with and {remedy}, or start a new run")
+
+
+def _recorded_inputs(run: RunDirectory) -> dict[str, str]:
+    """Path -> SHA-256 of the inputs that a run began with."""
+    try:
+        return {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
+    except (TypeError, KeyError):
+        problem = "damaged: it does not list the inputs of the run"
+        raise InputError(run.path / DATA, problem, "start a new run") from None
 
 
 def write_lists(inputs: Inputs, run: RunDirectory) -> None:

@@ -74,6 +74,10 @@ def test_from_another_folder_it_goes_to_where_the_paths_lead(
     [
         ({"environment": {**environment(), "torch": "1.0"}}, "note: the run was made with torch 1.0 (now "),
         ({"changes": [{"option": "lr", "before": 1, "after": 2}]}, "note: --lr changed after the run had begun"),
+        (
+            {"parts": [{"environment": {**environment(), "torch": name}} for name in ("1.0", "1.1")]},
+            "note: the run was made with torch 1.0 and 1.1 (now ",
+        ),
         ({"promise": "Not the same bytes: it computed on a GPU."}, "note: Not the same bytes: it computed on a GPU."),
     ],
 )
@@ -94,6 +98,40 @@ def test_inputs_that_are_not_what_they_were(
     (folder / "t.biom").unlink() if content is None else (folder / "t.biom").write_bytes(content)
     assert "note: 1 input missing or not what the run began with: t.biom" in replay(run, capsys)[1]
     assert replay(run, capsys, "--no-check-inputs")[1] == ""
+
+
+def test_changes_do_not_hide_other_circumstances(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [{"device": device, "environment": environment()} for device in ("cpu", "cuda")]
+    changes = [{"option": "lr", "before": 1, "after": 2}]
+    notes = replay(write_run(folder, parts=parts, changes=changes), capsys)[1]
+    assert "note: it went on under other circumstances (device cpu -> cuda)" in notes
+
+
+def test_a_name_that_is_free_is_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(folder)
+    for name in ("my run-again", "my run-again-2"):
+        (folder / name).mkdir()
+    assert shlex.split(replay(run, capsys)[0])[-1] == str(folder / "my run-again-3")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folder": 3},
+        {"environment": []},
+        {"inputs": [1]},
+        {"inputs": [{"path": "t.biom"}]},
+        {"changes": [{}]},
+        {"parts": [{"environment": 3}]},
+        {"promise": 1},
+    ],
+)
+def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(folder)
+    record = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps({**record, **changes}))
+    assert main(["replay", str(run)]) == 2
+    assert "data.json: damaged: a part of the record of the run is wrong" in capsys.readouterr().err
 
 
 def test_what_is_no_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,8 @@ def test_what_the_user_names_changes() -> None:
         ),
         ({"seed": 7}, ("seed",), "--allow-change seed: cannot change in mid-run (can: epochs, patience, lr,"),
         ({"epochs": 7}, ("epoch",), "--allow-change epoch: cannot change in mid-run; did you mean epochs?"),
+        ({}, ("batch-size",), "--allow-change batch-size: cannot change in mid-run (can: epochs"),
+        ({}, ("asv-chunk-siz",), "cannot change in mid-run; did you mean asv-chunk-size? (can:"),
         ({}, ("lr",), "--allow-change lr needs --lr with its new value"),
     ],
 )

@@ -27,7 +27,13 @@ from aam.files.leftovers import remove_leftovers
 from aam.models.folder import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.report.predictions import Predictions, read_predictions, write_part
-from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, find_checkpoints, latest_checkpoint
+from aam.training.checkpoint import (
+    MOST_FAILURES,
+    AtomicCheckpointIO,
+    KeepCheckpoints,
+    find_checkpoints,
+    latest_checkpoint,
+)
 from aam.training.quiet import quiet
 from tests.faults.faulty_files import MOST_CALLS, SEAM, SHORT, Fault, failing, killed_everywhere, leftovers, names
 from tests.models.model_cases import model_options
@@ -208,6 +214,15 @@ def fit_line(folder: Path, epochs: int = 3, resume: bool = False) -> bytes:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return fit_line(tmp_path_factory.mktemp("checkpoints"))
+
+
+def test_a_run_that_its_checkpoints_stop_says_how_to_go_on(tmp_path: Path) -> None:
+    keeper = KeepCheckpoints(tmp_path, remedy=lambda: "go on with: aam train --resume-from run")
+    failure = RunError("no space left")
+    for _ in range(MOST_FAILURES - 1):
+        keeper._count(failure)
+    with pytest.raises(RunError, match=r"^no space left; go on with: aam train --resume-from run$"):
+        keeper._count(failure)
 
 
 def all_whole(folder: Path) -> bool:

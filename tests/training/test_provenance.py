@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,20 @@ import pytest
 from aam.config import TrainConfig, from_flat, replace, to_flat
 from aam.files.atomic import sha256_file
 from aam.files.run_directory import RunDirectory
-from aam.training.provenance import NOT_THE_SAME, SAME, changes_in, commit, origin, parent_model, promise
+from aam.files.run_log import logging_to_terminal
+from aam.files.run_record import differences
+from aam.training.provenance import (
+    NOT_THE_SAME,
+    SAME,
+    changes_in,
+    circumstances,
+    commit,
+    full_environment,
+    origin,
+    parent_model,
+    promise,
+    say_changes,
+)
 
 DATA = "data.json"
 
@@ -67,7 +81,8 @@ def began(tmp_path: Path) -> TrainConfig:
 
 def test_a_new_run_has_one_command_and_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    expected = {"command": "aam train ...", "folder": str(tmp_path), "resumed": [], "changes": []}
+    part = circumstances(config(), "aam train ...")
+    expected = {"command": "aam train ...", "folder": str(tmp_path), "resumed": [], "changes": [], "parts": [part]}
     assert origin(config(), "aam train ...", DATA) == expected
 
 
@@ -95,3 +110,39 @@ def test_changes_are_kept_and_a_repeated_one_is_told_once(began: TrainConfig) ->
         {"option": "lr", "before": 0.1, "after": 0.2},
         {"option": "epochs", "before": 5, "after": 9},
     ]
+
+
+def test_each_start_is_kept_and_one_that_differs_is_told_and_ends_the_promise(
+    began: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert began.run.resume_from is not None
+    run = RunDirectory(began.run.resume_from)
+    with logging_to_terminal():
+        say_changes(began, run)
+    assert capsys.readouterr().out == ""
+    same = origin(began, "second", DATA)
+    assert [part["command"] for part in same["parts"]] == ["aam train ...", "second"]
+    assert promise(began, "cpu", 1, [], same["parts"]) == SAME
+    same["parts"][1]["environment"] = {**same["parts"][1]["environment"], "torch": "1.0"}
+    same["parts"][1] |= {"processes": 2, "device": "tpu"}
+    run.write_json(DATA, same)
+    with logging_to_terminal():
+        say_changes(began, run)
+    told = capsys.readouterr().out
+    assert f"(torch 1.0 -> {metadata.version('torch')}, device tpu -> " in told
+    assert "processes" not in told
+    found = origin(began, "third", DATA)
+    assert len(found["parts"]) == 3
+    said = promise(began, "cpu", 1, [], found["parts"])
+    assert said.startswith(f"{NOT_THE_SAME}it went on under other circumstances (")
+    assert "processes 1 -> 2 -> 1" in said
+
+
+def test_an_older_record_says_what_it_knows_of_the_first_start(began: TrainConfig) -> None:
+    assert began.run.resume_from is not None
+    run = RunDirectory(began.run.resume_from)
+    old = {"command": "first", "processes": 2, "environment": {**full_environment(), "torch": "1.0"}}
+    run.write_json(DATA, old)
+    found = origin(began, "second", DATA)
+    assert [part["command"] for part in found["parts"]] == ["first", "second"]
+    assert set(differences(found["parts"])) == {"torch", "processes"}
