@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aam.cli.beginning import make_room, options_to_repeat
 from aam.cli.ensemble import train_one_or_several
 from aam.cli.fold_runs import FOLDS, FORESTS, LISTS, FoldRun, fit_forest_of, fold_runs
 from aam.cli.options import config_text
@@ -25,11 +26,12 @@ from aam.cli.sub_runs import (
     train_sub_run,
     write_lists,
 )
-from aam.config import TrainConfig, replace, to_flat
+from aam.config import TrainConfig, replace
 from aam.data.describe import describe
 from aam.data.study import Study, load_study
 from aam.data.targets import Targets
 from aam.files.atomic import write_text
+from aam.files.leftovers import remove_leftovers
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import logging_to_terminal, say
 from aam.training.device import choose_device
@@ -63,6 +65,8 @@ def cross_validate(config: TrainConfig) -> None:
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
         runs = [fold.sub for fold in folds]
+        for folder in (run.path / FORESTS, *(sub.lists for sub in runs)):
+            remove_leftovers(folder, owned=True)
         say(*describe(study), _folds_line(config, folds))
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(runs)
@@ -99,11 +103,6 @@ def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
 def _write_plan(
     config: TrainConfig, study: Study, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
 ) -> None:
-    run.write_config("train", {**to_flat(config), "resume_from": None})
-    write_lists([fold.sub for fold in folds])
-    final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
-    alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
-    write_text(run.path / FINAL, config_text("train", alone))
     record = {
         **origin(config, command_line(), DATA),
         "seed": config.run.seed,
@@ -114,6 +113,12 @@ def _write_plan(
         "environment": full_environment(),
         "promise": promise(config, choose_device(config.run.device).type),
     }
+    make_room(run, config)
+    run.write_config("train", options_to_repeat(config))
+    write_lists([fold.sub for fold in folds])
+    final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
+    alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
+    write_text(run.path / FINAL, config_text("train", alone))
     run.write_json(DATA, record)
 
 

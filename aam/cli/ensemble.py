@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from aam.cli.beginning import make_room, options_to_repeat
 from aam.cli.options import parse
 from aam.cli.running import command_line, next_commands, taken_directory, train_into_directory
 from aam.cli.sub_runs import (
@@ -27,7 +28,7 @@ from aam.cli.sub_runs import (
     stopped_in_order,
     train_sub_run,
 )
-from aam.config import TrainConfig, to_flat
+from aam.config import TrainConfig
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import logging_to_terminal, say
 from aam.training.inputs import Inputs, read_inputs
@@ -83,9 +84,11 @@ def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = T
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(members[:1])
         else:
-            run.write_config("train", {**to_flat(config), "resume_from": None})
+            record = data_record(config, inputs, typed)
+            make_room(run, config)
+            run.write_config("train", options_to_repeat(config))
             write_lists(inputs, run)
-            run.write_json(DATA, data_record(config, inputs, typed))
+            run.write_json(DATA, record)
 
         def train_member(place: int) -> bool:
             return train_sub_run(members[place].config(config, ensemble=1), members[place], _train_one)
@@ -131,7 +134,7 @@ def _finish(
     folders = [member.directory.path for member in members]
     save_ensemble(run.model, folders)
     settled = _settled(config, members[0])
-    run.write_config("train", to_flat(settled))
+    run.write_config("train", options_to_repeat(settled))
     trained = Trained(config=settled, inputs=inputs, device=prepare_device(settled.run))
     record = data_record(config, inputs, typed)
     finish_run(trained, run, {**record, **ensemble_record(folders)})
@@ -145,7 +148,5 @@ def _settled(config: TrainConfig, first: SubRun) -> TrainConfig:
         own.run,
         seed=config.run.seed,
         output_dir=config.run.output_dir,
-        overwrite=config.run.overwrite,
-        resume_from=None,
     )
     return dataclasses.replace(own, split=config.split, evaluation=config.evaluation, run=options)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from aam.cli.beginning import input_paths
 from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
 from aam.data.covariates import CovariateSpec
 from aam.data.estimate import PROCESS_BYTES, BatchSizes, Setting, num_encoder_parameters, num_target_parameters
@@ -21,6 +22,7 @@ from aam.data.target_fit import fit_targets
 from aam.data.targets import Kind, Targets
 from aam.data.worst_case import WorstCase
 from aam.errors import Attempts
+from aam.files.run_content import check_output_dir
 from aam.training.fold_inputs import learnable_folds
 from aam.training.host_memory import cpu_bytes
 from aam.training.inputs import Inputs, fit_inputs, target_request, target_rules
@@ -59,6 +61,9 @@ def look_ahead(config: CheckConfig) -> Prospect:
         With everything that is wrong with the options, the files, and how they go together.
     """
     attempt = Attempts()
+    folder, overwrite = config.run.output_dir, config.run.overwrite
+    if folder is not None:
+        attempt(lambda: check_output_dir(folder, overwrite=overwrite, inputs=input_paths(config)))
     wanted = attempt(config.as_run)
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aam.config import PretrainConfig, TrainConfig, to_flat
+from aam.cli.beginning import input_paths, make_room, options_to_repeat
+from aam.config import PretrainConfig, TrainConfig
 from aam.files.atomic import read_json
 from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory, open_run
@@ -103,7 +104,7 @@ def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDir
     options = config.run
     resume = options.resume_from is not None
     with (
-        open_run(options.output_dir, resume=resume, overwrite=options.overwrite) as run,
+        open_run(options.output_dir, resume=resume, overwrite=options.overwrite, inputs=input_paths(config)) as run,
         logging_to_file(run.log),
     ):
         say(f"$ {typed}")
@@ -146,9 +147,10 @@ def _write_plan(prepared: Prepared, run: RunDirectory, command: str, typed: str)
     """Write down what is about to be done; the content of ``data.json``."""
     config = prepared.plan.config
     record = data_record(config, prepared.inputs, typed)
+    make_room(run, config)
     if config.run.resume_from is not None:
         run.write_json(DATA, record)  # changed options are noted before they are in force
-    run.write_config(command, {**to_flat(config), "resume_from": None, "allow_change": []})
+    run.write_config(command, options_to_repeat(config))
     if config.run.resume_from is None:
         run.write_json(DATA, record)
     write_lists(prepared.inputs, run)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -19,12 +18,10 @@ import yaml
 
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
-from aam.files.leftovers import is_leftover, remove_leftovers
+from aam.files.leftovers import remove_leftovers
+from aam.files.run_content import CONFIG, FINISHED, LOCK, LOG, check_room, clear
 from aam.files.run_log import warn
 from aam.version import __version__
-
-FINISHED = "finished.json"
-LOCK = ".lock"
 
 
 class RunDirectory:
@@ -40,8 +37,8 @@ class RunDirectory:
         self.path = path
         self.model = path / "model"
         self.checkpoints = path / "checkpoints"
-        self.log = path / "log.txt"
-        self.config = path / "config.yaml"
+        self.log = path / LOG
+        self.config = path / CONFIG
         self.metrics = path / "metrics.csv"
 
     @property
@@ -65,13 +62,17 @@ class RunDirectory:
         with atomic_write(self.path / name) as file:
             file.writelines(f"{line}\n" for line in lines)
 
+    def clear(self) -> None:
+        """Remove the run that is there, but for its log; :func:`open_run` has looked whether that may be."""
+        clear(self.path)
+
     def finish(self, content: Mapping[str, Any]) -> None:
         """Mark the run as whole."""
         self.write_json(FINISHED, content)
 
 
 @contextmanager
-def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirectory]:
+def open_run(path: Path, *, resume: bool, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[RunDirectory]:
     """Take a run directory for this process; another process that tries is refused until it is given back.
 
     Parameters
@@ -81,12 +82,16 @@ def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirect
     resume
         Continue the run that is there.
     overwrite
-        Remove the run that is there.
+        The run that is there may be removed. It is left in place: :meth:`RunDirectory.clear` removes it, as soon as
+        the new run is known to be one.
+    inputs
+        Files and folders that a new run reads: none may lie in a run that is to be removed.
 
     Raises
     ------
     InputError
-        If the folder cannot be written, is in use, holds a run already, or (with ``resume``) holds none.
+        If the folder cannot be written, is in use, has no room for a new run (see
+        :func:`~aam.files.run_content.check_room`), or (with ``resume``) holds none.
     """
     run = RunDirectory(path)
     if resume and not run.config.exists():
@@ -96,7 +101,7 @@ def open_run(path: Path, *, resume: bool, overwrite: bool) -> Iterator[RunDirect
     _make_writable(path)
     with _locked(path):
         if not resume:
-            _make_room(run, overwrite)
+            check_room(path, overwrite=overwrite, inputs=inputs)
         _remove_leftovers(run)
         yield run
 
@@ -109,21 +114,6 @@ def _make_writable(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(path, f"the output directory cannot be written ({error.strerror})") from None
-
-
-def _make_room(run: RunDirectory, overwrite: bool) -> None:
-    content = [p for p in run.path.iterdir() if p.name != LOCK and not is_leftover(p)]
-    # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
-    if all(p == run.log for p in content):
-        return
-    if not run.config.exists():
-        raise InputError(run.path, "the folder is not empty and holds no run", "choose another --output-dir")
-    if not overwrite:
-        kind = "a finished run" if run.is_finished else "an unfinished run"
-        also = "" if run.is_finished else f"--resume-from {run.path}, "
-        raise InputError(run.path, f"holds {kind} already", f"{also}--overwrite or another --output-dir")
-    for item in content:
-        shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
 
 def _remove_leftovers(run: RunDirectory) -> None:
@@ -150,11 +140,11 @@ def _locked(path: Path) -> Iterator[None]:
             raise InputError(path, "is being given back by another process", "try again")
         if before := _content(file):
             warn(f"{path} was in use by {before}, which is gone without giving it back; it is taken over")
-        file.truncate(0)
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        file.write(f"pid {os.getpid()} on {socket.gethostname()} since {now}")
-        file.flush()
         try:
+            file.truncate(0)
+            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            file.write(f"pid {os.getpid()} on {socket.gethostname()} since {now}")
+            file.flush()
             yield
         finally:
             lock_path.unlink(missing_ok=True)

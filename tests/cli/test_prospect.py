@@ -8,6 +8,7 @@ import pytest
 from aam.cli.prospect import Prospect, look_ahead
 from aam.config import CheckConfig, HeadOptions, from_flat
 from aam.data.targets import Targets
+from aam.errors import InputError
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
 from tests.data.study_files import write_study
@@ -57,3 +58,16 @@ def test_the_weights_of_a_training(tmp_path: Path, columns: list[str]) -> None:
     other = prospect(tmp_path, metadata_column=columns, metadata=tmp_path / "sheet.tsv", regressor_hidden_dims=[4])
     assert other.weights.startswith("about ")
     assert config.head == HeadOptions(target_layer_norm=False)
+
+
+def test_an_output_directory_that_a_run_would_be_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("x")
+    with pytest.raises(InputError) as caught:
+        prospect(tmp_path, output_dir=mine, metadata_column=["no such column"])
+    assert caught.value.problems[0].startswith("mine: the folder is not empty and holds no run")
+    assert len(caught.value.problems) > 1
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    prospect(tmp_path, output_dir=tmp_path / "new")
+    assert not (tmp_path / "new").exists()

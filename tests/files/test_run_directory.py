@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ with open_run(Path(sys.argv[1]), resume=False, overwrite=False) as run:
 def started(folder: Path) -> RunDirectory:
     with open_run(folder, resume=False, overwrite=False) as run:
         run.write_config("train", {"lr": 0.1})
+        run.write_json("data.json", {})
     return run
 
 
@@ -122,7 +124,10 @@ def test_a_run_is_replaced_only_on_request(tmp_path: Path, finished: bool) -> No
     with pytest.raises(InputError, match=kind), open_run(tmp_path, resume=False, overwrite=False):
         pass
     assert run.config.exists()
-    with open_run(tmp_path, resume=False, overwrite=True):
+    before = {path.name for path in tmp_path.iterdir()}
+    with open_run(tmp_path, resume=False, overwrite=True) as again:
+        assert {path.name for path in tmp_path.iterdir()} == before | {".lock"}, "the new run may still be refused"
+        again.clear()
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -130,8 +135,9 @@ def test_the_log_of_a_run_that_could_not_begin_is_gone_on_with(tmp_path: Path) -
     (tmp_path / "log.txt").write_text("no column 'gradiant'\n")
     run = started(tmp_path)
     assert run.log.read_text() == "no column 'gradiant'\n"
-    with open_run(tmp_path, resume=False, overwrite=True):
-        assert not run.log.exists()
+    with open_run(tmp_path, resume=False, overwrite=True) as again:
+        again.clear()
+        assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["log.txt"]
 
 
 def test_overwriting_does_not_follow_links(tmp_path: Path) -> None:
@@ -139,9 +145,10 @@ def test_overwriting_does_not_follow_links(tmp_path: Path) -> None:
     precious.mkdir()
     (precious / "thesis.docx").write_text("x")
     run = started(tmp_path / "run")
-    (run.path / "link").symlink_to(precious)
-    with open_run(run.path, resume=False, overwrite=True):
-        pass
+    run.model.symlink_to(precious)
+    with open_run(run.path, resume=False, overwrite=True) as again:
+        again.clear()
+    assert not run.model.is_symlink()
     assert (precious / "thesis.docx").exists()
 
 
@@ -154,6 +161,18 @@ def test_a_folder_that_holds_no_run_is_never_emptied(tmp_path: Path, overwrite: 
     ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_lock_that_the_disk_does_not_take_is_not_left(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"), open_run(tmp_path, resume=False, overwrite=False):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not list(tmp_path.iterdir())
 
 
 def test_resuming_keeps_everything(tmp_path: Path) -> None:
