@@ -1,24 +1,11 @@
-"""How a run begins in its directory: what it reads, and the options that it writes down."""
+"""How a run begins in its directory: the room that it makes, and the options that it writes down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
-from aam.config.option import fields
 from aam.files.run_directory import RunDirectory
-
-NO_INPUTS = ("output_dir", "resume_from")
-
-
-def input_paths(config: PretrainConfig | TrainConfig) -> Iterator[Path]:
-    """All files and folders that a run is told to read."""
-    for section, field, _ in fields(type(config)):
-        value = getattr(getattr(config, section), field.name)
-        if field.name not in NO_INPUTS:
-            yield from (path for path in (value if isinstance(value, tuple) else (value,)) if isinstance(path, Path))
 
 
 def make_room(run: RunDirectory, config: PretrainConfig | TrainConfig) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from aam.cli.config_file import read_config_file
 from aam.errors import CheckpointError
 from aam.files.limits import limits
+from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
 from aam.files.text import decode_text, listed, read_bytes, read_ids
 
@@ -107,7 +108,7 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts += [("model", f"{title} ({run.model})"), *((f"  {name}", value) for name, value in of_model[:4])]
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
-        facts.append(("continue with", f"aam {command} --resume-from {path}"))
+        facts.append(("continue with", resume_words(command, path)))
     return f"{state} of aam {command}", facts
 
 

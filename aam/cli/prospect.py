@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aam.cli.beginning import input_paths
 from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
+from aam.config.inputs import input_paths
 from aam.data.covariates import CovariateSpec
-from aam.data.estimate import PROCESS_BYTES, BatchSizes, Setting, num_encoder_parameters, num_target_parameters
+from aam.data.estimate import PROCESS_BYTES, BatchSizes, num_encoder_parameters, num_target_parameters
 from aam.data.objective import ObjectiveTargets
 from aam.data.sample_lists import read_lists
 from aam.data.split import Split, make_split, sample_groups
@@ -27,7 +27,7 @@ from aam.training.fold_inputs import learnable_folds
 from aam.training.host_memory import cpu_bytes
 from aam.training.inputs import Inputs, fit_inputs, target_request, target_rules
 from aam.training.layout import MemoryPlan, bounded
-from aam.training.memory_plan import Estimate, plan_memory
+from aam.training.memory_plan import Estimate, plan_memory, setting_of
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
 
@@ -173,13 +173,8 @@ def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> Prospect:
     limit, device = _limit(wanted)
     weights, exact = _num_weights(config, study, inputs.targets)
     worst = WorstCase(study, inputs.split.train, config.sampling)
-    setting = Setting(
-        device=device,
-        half=config.run.mixed_precision != "none",
-        frozen=plan.is_frozen,
-        moments=1 if config.optim.optimizer == "sgd" else 2,
-    )
-    estimate = Estimate.of(config.model, worst, setting, weights, PROCESS_BYTES if device == "cpu" else 0)
+    in_use = PROCESS_BYTES if device == "cpu" else 0
+    estimate = Estimate.of(config.model, worst, setting_of(plan, device), weights, in_use)
     memory = plan_memory(wanted, plan, estimate, limit)
     spec, sheet = inputs.covariate_spec, study.metadata
     return Prospect(

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aam.cli.beginning import input_paths, make_room, options_to_repeat
+from aam.cli.beginning import make_room, options_to_repeat
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.inputs import input_paths
 from aam.files.atomic import read_json
 from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory, open_run

@@ -24,6 +24,7 @@ from aam.config import TrainConfig, replace, to_flat
 from aam.config.resume import free_values
 from aam.errors import SIGNALS, AamError, InputError, PreemptedError, is_ignored
 from aam.files.atomic import write_text
+from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.files.text import read_ids
@@ -180,7 +181,7 @@ def stopped_in_order(run: RunDirectory, where: str) -> Iterator[None]:
     try:
         yield
     except PreemptedError as error:
-        remedy = f"go on with: aam train --resume-from {shlex.quote(str(run.path))}"
+        remedy = f"go on with: {resume_words('train', run.path)}"
         raise PreemptedError(f"stopped {where}; {remedy}", interrupted=error.exit_code == 130) from error
     finally:
         for number, handler in before.items():

@@ -144,7 +144,7 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and cells of each row that is not blank and no comment: stripped."""
+    """Line number and stripped cells of each row that is not blank and no comment."""
     reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
     while True:
         line = reader.line_num + 1

@@ -17,7 +17,7 @@ from aam.files.atomic import atomic_write
 from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
-from aam.training.checkpoint import find_keeper
+from aam.training.checkpoint import find_keeper, is_between_steps
 from aam.training.module import TrainingModule
 from aam.training.processes import is_first, largest_over_processes
 
@@ -187,9 +187,7 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
-        is_last = batch_idx + 1 == trainer.num_training_batches
-        step_is_done = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if step_is_done and not is_last and self._is_told():
+        if is_between_steps(trainer, batch_idx) and self._is_told():
             find_keeper(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 

@@ -56,9 +56,9 @@ class AtomicCheckpointIO(CheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         content = buffer.getbuffer()
-        digest = hashlib.sha256(content).hexdigest()[:DIGITS]
+        digest = hashlib.sha256(content).hexdigest()
         try:
-            _write(Path(f"{path}-{digest}{ENDING}"), content)
+            _write(published(Path(path), digest), content)
             self.failure = None
         except RunError as error:
             self.failure = error
@@ -103,7 +103,7 @@ class KeepCheckpoints(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look whether the run has room."""
-        first_decides(lambda: check_room(self.folder, pl_module))
+        first_decides(lambda: check_disk(self.folder, pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save, but not before the first epoch, which has nothing to lose."""
@@ -118,11 +118,10 @@ class KeepCheckpoints(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save in the middle of a long epoch."""
-        done = batch_idx + 1
-        if not self.seconds or done == trainer.num_training_batches or done % trainer.accumulate_grad_batches:
+        if not self.seconds or not is_between_steps(trainer, batch_idx):
             return
         if largest_over_processes(int(time.monotonic() - self.saved > self.seconds)):
-            self.save(trainer, done)
+            self.save(trainer, batch_idx + 1)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Count an epoch that is about to start as not begun.
@@ -171,7 +170,7 @@ class KeepCheckpoints(Callback):
             warn(f"{failure}; {kept}, and training goes on")
 
 
-def check_room(folder: Path, module: LightningModule) -> None:
+def check_disk(folder: Path, module: LightningModule) -> None:
     """Look at the room on the disk before a run.
 
     Parameters
@@ -256,9 +255,18 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def _is_whole(path: Path) -> bool:
     """Whether a checkpoint can be read and is what its name says."""
     try:
-        return path.name.endswith(f"-{digest_of(path)[:DIGITS]}{ENDING}")
+        return path.name.endswith(_ending(digest_of(path)))
     except OSError:
         return False
+
+
+def published(path: Path, digest: str) -> Path:
+    """The final name of a checkpoint, which tells its content."""
+    return path.with_name(path.name + _ending(digest))
+
+
+def _ending(digest: str) -> str:
+    return f"-{digest[:DIGITS]}{ENDING}"
 
 
 def digest_of(path: Path) -> str:
@@ -267,6 +275,12 @@ def digest_of(path: Path) -> str:
         parts = sorted((part.name, sha256_file(part)) for part in path.iterdir())
         return hashlib.sha256(repr(parts).encode()).hexdigest()
     return sha256_file(path)
+
+
+def is_between_steps(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether a batch ends a step that is not the last of its epoch: there a run can be saved in mid-epoch."""
+    done = batch_idx + 1
+    return done < trainer.num_training_batches and done % trainer.accumulate_grad_batches == 0
 
 
 def find_keeper(trainer: Trainer) -> KeepCheckpoints:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.config import MemoryOptions, TrainConfig
+from aam.files.resume import resume_words
 from aam.training.plan import Plan
 
 GB = 1e9
@@ -107,9 +108,8 @@ def out_of_memory(memory: MemoryPlan, plan: Plan[Any], run: Path, device: str) -
     command = "train" if isinstance(plan.config, TrainConfig) else "pretrain"
     kind = "GPU memory" if device == "cuda" else "memory"
     where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
-    folder = shlex.quote(str(run))
     if not layout.checkpointing and not plan.is_frozen:
-        return f"{where}; go on with: aam {command} --resume-from {folder} --gradient-checkpointing"
+        return f"{where}; go on with: {resume_words(command, run)} --gradient-checkpointing"
     again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
     step = layout.batch_size * layout.accumulation
     smaller = [s for s in divisors(step, plan.fewest_of_step, plan.least_of_batch) if s < layout.batch_size]

@@ -31,6 +31,13 @@ SECONDS = 60.0  # for one measurement
 SMALL_CHUNK = 256
 
 
+def setting_of(plan: Plan[Any], device: str) -> Setting:
+    """What decides on the memory of a run's steps."""
+    config = plan.config
+    moments = 1 if config.optim.optimizer == "sgd" else 2
+    return Setting(device=device, half=config.run.mixed_precision != "none", frozen=plan.is_frozen, moments=moments)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What the closed formulas expect of a layout.

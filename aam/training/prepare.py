@@ -98,10 +98,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
 def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
     """Make the model of a pre-training run whose data is read."""
     study = inputs.study
-    with all_or_none():
-        device = prepare_device(config.run)
-        plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
-        data = _data_module(plan.config, inputs)
+    device, plan, data = _begin(config, inputs)
     plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
     start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=False)
@@ -142,10 +139,7 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
         The encoder.
     """
     study = inputs.study
-    with all_or_none():
-        device = prepare_device(config.run)
-        plan = derive(config, StudyFacts.of(study, inputs.split), machine_of(device))
-        data = _data_module(plan.config, inputs)
+    device, plan, data = _begin(config, inputs)
 
     def build(wanted: TrainConfig) -> SequencePredictor:
         return SequencePredictor(_new_encoder(wanted, study), _predictor_plan(wanted, inputs))
@@ -173,6 +167,14 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
         device=device,
         memory=memory,
     )
+
+
+def _begin(config: Any, inputs: Inputs) -> tuple[torch.device, Plan[Any], StudyDataModule]:
+    """The device, the plan and the batches of a run; what is wrong with the options is said once."""
+    with all_or_none():
+        device = prepare_device(config.run)
+        plan = derive(config, StudyFacts.of(inputs.study, inputs.split), machine_of(device))
+        return device, plan, _data_module(plan.config, inputs)
 
 
 def _predictor_plan(config: TrainConfig, inputs: Inputs) -> PredictorPlan:

@@ -17,7 +17,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from aam.data.batch import Batch
 from aam.data.datamodule import StudyDataModule
 from aam.data.dataset import SampleDataset
-from aam.data.estimate import BatchSizes, Setting
+from aam.data.estimate import BatchSizes
 from aam.data.worst_case import WorstCase
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
@@ -26,7 +26,7 @@ from aam.training.host_memory import give_back_freed_memory, trim
 from aam.training.kept_draws import kept_in_memory
 from aam.training.layout import Layout, MemoryPlan
 from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
-from aam.training.memory_plan import Estimate, Measured, plan_memory
+from aam.training.memory_plan import Estimate, Measured, plan_memory, setting_of
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
 from aam.training.processes import world_size
@@ -73,13 +73,6 @@ def settle_memory(
 
 def _kept_in_memory(plan: Plan[Any], data: StudyDataModule) -> int:
     return kept_in_memory(plan.config, data, plan.config.covariates.read_asvs)
-
-
-def setting_of(plan: Plan[Any], device: str) -> Setting:
-    """What decides on the memory of a run's steps."""
-    config = plan.config
-    moments = 1 if config.optim.optimizer == "sgd" else 2
-    return Setting(device=device, half=config.run.mixed_precision != "none", frozen=plan.is_frozen, moments=moments)
 
 
 @dataclass(frozen=True)

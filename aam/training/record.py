@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.inputs import input_paths
 from aam.data.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
@@ -165,11 +166,6 @@ def write_lists(inputs: Inputs, run: RunDirectory) -> None:
 
 
 def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:
-    table, study, split = config.table, config.study, config.split
-    yield from table.table
-    yield from table.sequences
-    single = (study.tree, study.distances, study.distance_ids, study.taxonomy, study.metadata)
-    lists = (split.train_samples, split.val_samples, split.test_samples)
-    yield from (path for path in (*single, *lists) if path is not None)
-    if isinstance(config, TrainConfig) and config.transfer.pretrained_encoder is not None:
-        yield find_weights(config.transfer.pretrained_encoder)
+    """The files that a run reads; of the folder of an encoder, its weights."""
+    encoder = config.transfer.pretrained_encoder if isinstance(config, TrainConfig) else None
+    yield from (find_weights(path) if path == encoder else path for path in input_paths(config))

@@ -32,13 +32,11 @@ from torch.optim import Optimizer
 
 from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, fsync_folder
-from aam.training.checkpoint import DIGITS, ENDING, AtomicCheckpointIO, digest_of
+from aam.training.checkpoint import AtomicCheckpointIO, digest_of, published
 from aam.training.processes import first_decides, is_first
 
 PLAIN = "plain.pt"
 FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True, strict=False)
-
-
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, strict=False)
 """Not strict: a weight that has had no gradient has no moments, in neither kind of checkpoint."""
 
@@ -46,10 +44,12 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, strict=False)
 class WholeCheckpoints(ModelParallelStrategy):
     """The engine's strategy of FSDP2, with checkpoints of everything in one file."""
 
+    moments_options = WHOLE
+
     def optimizer_state(self, optimizer: Optimizer | LightningOptimizer) -> dict[str, Any]:
-        """All moments by the names of the weights; for the first process alone."""
+        """The moments by the names of the weights: all of them, for the first process alone, or this one's part."""
         plain = optimizer._optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
-        state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=WHOLE)
+        state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=self.moments_options)
         return state
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
@@ -70,15 +70,11 @@ class WholeCheckpoints(ModelParallelStrategy):
 class ShardedCheckpoints(WholeCheckpoints):
     """The engine's strategy of FSDP2, with checkpoints in parts that appear whole or not at all."""
 
+    moments_options = FLAT
+
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """The part of the weights that this process has."""
         state: dict[str, Any] = get_model_state_dict(self._module, options=StateDictOptions(cpu_offload=True))
-        return state
-
-    def optimizer_state(self, optimizer: Optimizer | LightningOptimizer) -> dict[str, Any]:
-        """The part of the moments that this process has, and plain numbers, by the names of the weights."""
-        plain = optimizer._optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
-        state: dict[str, Any] = get_optimizer_state_dict(self._module, plain, options=FLAT)
         return state
 
     def save_checkpoint(self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None) -> None:
@@ -151,7 +147,7 @@ def _publish(folder: Path, final: Path, plain: dict[str, Any]) -> None:
         file.write(buffer.getbuffer())
     for path in [*folder.iterdir(), folder]:
         fsync_folder(path)
-    target = final.with_name(f"{final.name}-{digest_of(folder)[:DIGITS]}{ENDING}")
+    target = published(final, digest_of(folder))
     if target.exists():  # saved twice in one place: its name is its content's
         shutil.rmtree(folder)
         return

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from aam.errors import RunError
 from aam.files.run_log import logging_to_file, logging_to_terminal, say
 from aam.models.folder import load_model
-from aam.training.checkpoint import check_room, latest_checkpoint
+from aam.training.checkpoint import check_disk, latest_checkpoint
 from aam.training.events import EventFile
 from tests.faults.children import ended, hooked, program
 from tests.faults.conftest import train_words, weights
@@ -78,11 +78,11 @@ def test_whether_a_run_has_room_is_looked_at_before_it(tmp_path: Path, caplog: p
     with disk(tmp_path / "disk", 1_000_000) as small:
         folder = small / "run" / "checkpoints"
         folder.mkdir(parents=True)
-        check_room(folder, Wide())
+        check_disk(folder, Wide())
         assert "the disk may be too small for the run's checkpoints (needs 4 MB, " in caplog.text
         fill(small, 200_000)
         with pytest.raises(RunError, match=r"no space for the model on .*run \(needs 400 kB, .* kB free\)"):
-            check_room(folder, Wide())
+            check_disk(folder, Wide())
 
 
 def test_a_read_only_disk_is_refused_before_anything_is_read(study: Path, unbroken: Path, tmp_path: Path) -> None:
