@@ -153,6 +153,24 @@ class PreemptedError(AamError):
         self.exit_code = 130 if interrupted else 75
 
 
+class Signalled(BaseException):
+    """A signal that interrupts whatever is done; no Exception, so that nobody on the way goes on in spite of it.
+
+    Parameters
+    ----------
+    number
+        Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def preempted(self, message: str) -> PreemptedError:
+        """What it means for a run."""
+        return PreemptedError(message, interrupted=self.number == signal.SIGINT)
+
+
 class ToldByAnother(AamError):
     """The end of a process of several, of which another says why.
 

@@ -22,7 +22,7 @@ from aam.cli.sub_runs import (
     check_lists,
     in_turn,
     nothing_left_of_a_false_start,
-    stopped_in_order,
+    stopped_within,
     train_sub_run,
     write_lists,
 )
@@ -83,7 +83,7 @@ def cross_validate(config: TrainConfig) -> None:
 
         with nothing_left_of_a_false_start(run, runs, (FOLDS, LISTS, FORESTS, FINAL, DATA, run.config.name)):
             in_turn(run, runs, "fold", train_and_compare)
-        with stopped_in_order(run, "after the last fold"):
+        with stopped_within(run, "after the last fold"):
             _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
         say(*_next_commands(run))

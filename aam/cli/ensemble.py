@@ -25,7 +25,7 @@ from aam.cli.sub_runs import (
     check_lists,
     in_turn,
     nothing_left_of_a_false_start,
-    stopped_in_order,
+    stopped_within,
     train_sub_run,
 )
 from aam.config import TrainConfig
@@ -95,7 +95,7 @@ def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = T
 
         with nothing_left_of_a_false_start(run, members, (MEMBERS, *LISTS.values(), DATA, run.config.name)):
             in_turn(run, members, "member", train_member)
-        with stopped_in_order(run, "after the last member"):
+        with stopped_within(run, "after the last member"):
             settled = _finish(config, inputs, run, members, typed)
         run.finish({"members": len(members)})
         advice = ["", *next_commands(settled, run)] if advise else []

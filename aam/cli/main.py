@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from cyclopts import App
 
@@ -15,10 +16,12 @@ from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.cli.outside import outside_reason
+from aam.cli.stopping import stopped_in_order
 from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
 from aam.errors import AamError, ConfigError, RunError, ToldByAnother
+from aam.files.resume import how_to_go_on
 from aam.files.text import printable
 from aam.version import __version__
 
@@ -92,9 +95,13 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if request.only_print:
         print(config_text(command, request.config), end="")
         return
-    if COMMANDS[command].can_resume and launched(command, words, request.config):
+    module = f"aam.cli.{command.replace('-', '_')}"
+    if not COMMANDS[command].can_resume:
+        importlib.import_module(module).run(request.config)
         return
-    importlib.import_module(f"aam.cli.{command.replace('-', '_')}").run(request.config)
+    with stopped_in_order("", partial(how_to_go_on, command, request.config.run.output_dir)):
+        if not launched(command, words, request.config):
+            importlib.import_module(module).run(request.config)
 
 
 def _print_overview() -> None:

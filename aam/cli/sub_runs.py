@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from aam.cli.options import parse
+from aam.cli.stopping import stopped_in_order
 from aam.config import TrainConfig, replace, to_flat
 from aam.config.resume import free_values
-from aam.errors import SIGNALS, AamError, InputError, PreemptedError, is_ignored
+from aam.errors import AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
@@ -161,7 +161,7 @@ def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable
         left = f"; about {duration(float(np.mean(took)) * (len(runs) - place))} left" if took else ""
         say("", f"{label} ({sub.name}){': is finished already' if sub.directory.is_finished else left}")
         started = time.monotonic()
-        with stopped_in_order(run, f"in {label}"):
+        with stopped_within(run, f"in {label}"):
             if not sub.directory.is_finished:
                 is_begun = any(other.directory.config.exists() for other in runs)
                 check_inputs_still_same(run, "resume the run" if is_begun else "start it again")
@@ -171,21 +171,14 @@ def in_turn(run: RunDirectory, runs: Sequence[SubRun], what: str, work: Callable
 
 
 @contextmanager
-def stopped_in_order(run: RunDirectory, where: str) -> Iterator[None]:
-    """Let a signal stop the whole and say how to go on; while a model trains, its own callback answers and saves."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise PreemptedError("stopped", interrupted=number == signal.SIGINT)
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS if not is_ignored(number)}
+def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
+    """Say of a run that was stopped where that is in the whole, and how to go on with the whole."""
+    remedy = f"go on with: {resume_words('train', run.path)}"
     try:
-        yield
+        with stopped_in_order(where, lambda: remedy):
+            yield
     except PreemptedError as error:
-        remedy = f"go on with: {resume_words('train', run.path)}"
         raise PreemptedError(f"stopped {where}; {remedy}", interrupted=error.exit_code == 130) from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from aam.config.distributed import LAUNCHED, DistributedOptions
-from aam.errors import AamError, ConfigError, RunError, ToldByAnother
+from aam.errors import AamError, ConfigError, RunError, Signalled, ToldByAnother
 
 if TYPE_CHECKING:
     from aam.training.place import Place
@@ -95,6 +95,11 @@ def joined(place: Place | None, options: DistributedOptions, device: str, remedy
     _meet(place, backend, options.distributed_timeout)
     try:
         yield
+    except Signalled as told:
+        _end_undisturbed()
+        if place.rank and LAUNCHED not in os.environ:
+            raise ToldByAnother(told.preempted("").exit_code) from None
+        raise
     except Exception as error:
         # After an error the others may not come: the process ends, and with it the connection.
         _end_undisturbed()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from aam.cli import cross_validation
-from aam.cli.sub_runs import SIGNALS
+from aam.errors import SIGNALS
 from aam.report.predictions import read_columns
 from aam.training.module import TrainingModule
 from tests.e2e.conftest import SMALL, Run, run_command, study

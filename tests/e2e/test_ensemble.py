@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.cli.sub_runs import SIGNALS
+from aam.errors import SIGNALS
 from aam.models.folder import load_models
 from aam.report.predictions import read_columns
 from aam.training.module import TrainingModule

@@ -18,6 +18,8 @@ STEP = "aam.training.module TrainingModule training_step"
 LOSS = "aam.training.module TrainingModule _part_of_loss"
 SAVE = "aam.training.checkpoint AtomicCheckpointIO save_checkpoint"
 KEEP = "aam.training.checkpoint KeepCheckpoints save"
+READ = "aam.data.datamodule StudyDataModule __init__"
+END = "aam.files.run_directory RunDirectory finish"
 EPOCHS = 3  # of 4 steps each
 
 

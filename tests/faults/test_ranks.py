@@ -15,9 +15,11 @@ from safetensors.numpy import load_file
 from aam.training.checkpoint import find_checkpoints
 from tests.e2e.conftest import study
 from tests.faults.shared_runs import (
+    END,
     EPOCHS,
     KEEP,
     LOSS,
+    READ,
     SAVE,
     STEP,
     SharedRun,
@@ -83,6 +85,24 @@ def test_resuming_gives_the_same_bytes(
     assert (ended.code, ended.errors) == (code, "" if said is None else said + resume_line(folder))
     assert not (folder / "finished.json").exists()
     assert run(["train", "--resume-from", folder]).code == 0
+    assert fingerprint(folder) == fingerprint(unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (f"1 {READ} 1 SIGUSR1", "error: stopped; it had not begun to train: start it again\n"),
+        (f"0 {READ} 1 parent-SIGTERM", "error: stopped; it had not begun to train: start it again\n"),
+        (f"0 {END} 1 parent-SIGTERM", "error: stopped; go on with: aam train --resume-from {}\n"),
+    ],
+)
+def test_a_signal_outside_training(study: Path, unbroken: Path, tmp_path: Path, fault: str, said: str) -> None:
+    folder = tmp_path / "run"
+    ended = run([*arguments(study, folder), *TWO], fault)
+    assert (ended.code, ended.errors) == (75, said.format(folder))
+    again = ["train", "--resume-from", folder] if "resume" in said else [*arguments(study, folder), *TWO]
+    assert run(again).code == 0
     assert fingerprint(folder) == fingerprint(unbroken)
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import shlex
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aam.cli.main import main
+from aam.data.datamodule import StudyDataModule
+from aam.files.run_directory import RunDirectory
 from tests.faults.children import ended, hooked, program, send
 from tests.faults.conftest import train_words, weights
 
@@ -31,6 +35,38 @@ def test_a_signal_ends_the_run_in_order_and_says_how_to_go_on(
     assert done.code == code
     assert done.err == f"error: stopped {where}; go on with: aam train --resume-from {shlex.quote(str(folder))}\n"
     assert not (folder / "finished.json").exists()
+
+
+def told_before(owner: type, method: str, number: int, words: list[str]) -> int:
+    """The program, that gets a signal just before something is done for the first time."""
+    original = getattr(owner, method)
+
+    def told(*given: Any, **named: Any) -> Any:
+        setattr(owner, method, original)
+        send(number)
+        return original(*given, **named)
+
+    setattr(owner, method, told)
+    return main(words)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_while_inputs_are_read(study: Path, tmp_path: Path, number: int, code: int) -> None:
+    folder = tmp_path / "run"
+    done = ended(told_before, StudyDataModule, "__init__", number, train_words(study, folder))
+    assert (done.code, done.err) == (code, "error: stopped; it had not begun to train: start it again\n")
+    assert program(*train_words(study, folder)).code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_while_results_are_written(
+    study: Path, unbroken: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    folder = tmp_path / "run"
+    done = ended(told_before, RunDirectory, "finish", number, train_words(study, folder))
+    assert (done.code, done.err) == (code, f"error: stopped; go on with: aam train --resume-from {folder}\n")
+    assert program("train", "--resume-from", folder).code == 0
+    assert weights(folder) == weights(unbroken)
 
 
 def without_hangup(words: list[str]) -> int:
