@@ -31,6 +31,7 @@ NOT_BY_SAMPLE = frozenset(
         "taxonomy_U",
         "corruption",
         "share",
+        "met_U",
     )
 )
 """Parts of a batch that are of its ASVs or of pairs of samples; all others have a row for each sample."""
@@ -68,7 +69,8 @@ class Batch:
     asvs_U
         Columns of the distinct ASVs in the study, by length and then ascending: neighbours have one length.
     tokens_UL
-        Their bases as codes of :mod:`aam.data.alphabet` (uint8), trimmed to the longest of them.
+        Their bases as codes of :mod:`aam.data.alphabet` (uint8), trimmed to the longest of them. In a share, those of
+        the ASVs that this process encodes for all.
     index_BS
         Position of each sample's ASVs in ``asvs_U``; 0 where padded.
     counts_BS
@@ -76,7 +78,7 @@ class Batch:
     layout
         Where the samples' ASVs lie in ``index_BS``.
     bases
-        Number of bases of each distinct ASV, on the host.
+        Number of bases of each sequence of ``tokens_UL``, on the host.
     distances_BB, faith_pd_B, taxonomy_U
         What the encoder learns without labels, where it does; an unknown taxon is -1. In the share of one of several
         processes, the distances are those of its own samples to all of the whole batch.
@@ -90,6 +92,8 @@ class Batch:
         What is hidden from the model, once that is chosen.
     share
         What this is of a batch that several processes compute together; None where it is all of it.
+    met_U
+        In a share, the places of ``asvs_U`` among the ASVs of the whole batch.
     vector_BD, profile_BK
         The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
         ASVs.
@@ -111,6 +115,7 @@ class Batch:
     number_BM: Tensor | None = None
     corruption: Corruption | None = None
     share: Share | None = None
+    met_U: Tensor | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None
 

@@ -17,8 +17,8 @@ class Share:
     ----------
     rank, world_size
         This process, and the number of processes.
-    whole_size
-        Samples of the whole batch.
+    whole_size, whole_asvs
+        Samples and distinct ASVs of the whole batch.
     samples, bases, abundances, taxa
         The share of each that is counted here; the shares of all processes sum to 1.
     """
@@ -27,6 +27,7 @@ class Share:
     world_size: int
     whole_size: int
     samples: float
+    whole_asvs: int = 0
     bases: float = 0.0
     abundances: float = 0.0
     taxa: float = 0.0

@@ -22,7 +22,7 @@ from aam.data.corruption import Corruption
 from aam.data.share import Counted, Share
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.attention import initialise_linear
-from aam.models.gather import gather_samples
+from aam.models.gather import gather_rows
 from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
 
@@ -100,7 +100,7 @@ class DistanceHead(nn.Module):
     def forward(self, sample_BD: Tensor, share: Share | None = None) -> Tensor:
         """Distances of all pairs, ``BB``; of several processes, those of its own samples to all, ``bB``."""
         z_BD = self.project(sample_BD).float()
-        other_BD = z_BD if share is None else gather_samples(z_BD, share)
+        other_BD = z_BD if share is None else gather_rows(z_BD, share.rank, share.world_size, share.whole_size)
         exact = "donot_use_mm_for_euclid_dist"
         distance_BB = torch.cdist(z_BD, other_BD, compute_mode=exact)
         return torch.exp(self.log_scale) * distance_BB / math.sqrt(2 * z_BD.shape[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
@@ -13,6 +14,7 @@ from aam.data.batch import Batch
 from aam.data.corruption import Corruption, apply_mask
 from aam.files.plain import need, read_plain
 from aam.models.asv_encoder import AsvEncoder, AsvEncoding
+from aam.models.gather import gather_rows
 from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
 from aam.models.sample_encoder import SampleEncoder
 
@@ -66,7 +68,7 @@ class SequenceEncoder(nn.Module):
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
     ) -> Encoded:
-        """Encode a batch; each distinct ASV once.
+        """Encode a batch; each distinct ASV once, also where several processes share it.
 
         Parameters
         ----------
@@ -81,7 +83,7 @@ class SequenceEncoder(nn.Module):
         if asv_vectors_UD is None:
             tokens_UL = apply_mask(batch.tokens_UL, corruption.masked_UL)
             is_asked = self.supervision.nucleotides and corruption.masked_M is not None
-            asv = self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked)
+            asv = _met(self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked), batch)
         else:
             asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
         sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS, batch.layout)
@@ -90,6 +92,15 @@ class SequenceEncoder(nn.Module):
     def task_heads(self) -> list[Head]:
         """The heads, in a fixed order."""
         return list(self.heads.values())  # type: ignore[arg-type]
+
+
+def _met(encoded: AsvEncoding, batch: Batch) -> AsvEncoding:
+    """The vectors of the ASVs that the samples meet: of several processes, each has encoded some of the whole batch."""
+    share = batch.share
+    if share is None or batch.met_U is None:
+        return encoded
+    whole_UD = gather_rows(encoded.asv_UD, share.rank, share.world_size, share.whole_asvs)
+    return encoded._replace(asv_UD=F.embedding(batch.met_U, whole_UD))
 
 
 def _heads(options: ModelOptions, supervision: SelfSupervision) -> list[nn.Module]:

@@ -49,13 +49,20 @@ def hidden_places(batch: Batch) -> list[tuple[int, int]]:
     return sorted(zip(batch.rows_B[sample].tolist(), batch.asvs_U[batch.index_BS[sample, place]].tolist(), strict=True))
 
 
-def asked_bases(batch: Batch) -> list[tuple[int, int]]:
+def encoded_asvs(whole: Batch, batch: Batch) -> list[int]:
+    """The ASVs whose sequences a share, or the whole batch, holds."""
+    share = batch.share
+    return whole.asvs_U.tolist() if share is None else whole.asvs_U[share.rank :: share.world_size].tolist()
+
+
+def asked_bases(whole: Batch, batch: Batch) -> list[tuple[int, int]]:
     """(ASV, base) of the masked bases that the loss counts."""
     assert batch.corruption is not None
     assert batch.corruption.masked_M is not None
     width = batch.tokens_UL.shape[1]
     places = batch.corruption.masked_M
-    return sorted(zip(batch.asvs_U[places // width].tolist(), (places % width).tolist(), strict=True))
+    asvs = encoded_asvs(whole, batch)
+    return [(asvs[place // width], place % width) for place in places.tolist()]
 
 
 @pytest.mark.parametrize(("num_samples", "processes"), [(8, 2), (9, 2), (7, 3), (5, 5)])
@@ -64,7 +71,8 @@ def test_the_shares_of_all_processes_are_the_whole_batch(num_samples: int, proce
     shares = [take_share(batch, rank, processes) for rank in range(processes)]
     assert sorted(row for share in shares for row in share.rows_B.tolist()) == sorted(batch.rows_B.tolist())
     assert sorted(place for share in shares for place in hidden_places(share)) == hidden_places(batch)
-    assert sorted(place for share in shares for place in asked_bases(share)) == asked_bases(batch)
+    assert sorted(place for share in shares for place in asked_bases(batch, share)) == sorted(asked_bases(batch, batch))
+    assert sorted(asv for share in shares for asv in encoded_asvs(batch, share)) == sorted(batch.asvs_U.tolist())
     for counted in ("samples", "bases", "abundances", "taxa"):
         assert sum(share.share.of(counted) for share in shares if share.share) == pytest.approx(1)  # type: ignore[arg-type]
 
@@ -91,13 +99,25 @@ def test_a_share_is_the_batch_of_its_samples_with_what_is_hidden_in_the_whole() 
         assert share.distances_BB is not None
         assert batch.distances_BB is not None
         assert torch.equal(share.distances_BB, batch.distances_BB[rank::3])
+        assert share.met_U is not None
+        assert torch.equal(batch.asvs_U[share.met_U], share.asvs_U)
         places = {asv: place for place, asv in enumerate(batch.asvs_U.tolist())}
         assert share.corruption is not None
         assert batch.corruption is not None
-        for own, asv in enumerate(share.asvs_U.tolist()):
+        for own, asv in enumerate(encoded_asvs(batch, share)):
             masked = batch.corruption.masked_UL[places[asv], : share.tokens_UL.shape[1]]  # type: ignore[index]
             assert torch.equal(share.corruption.masked_UL[own], masked)  # type: ignore[index]
             assert torch.equal(share.tokens_UL[own], batch.tokens_UL[places[asv], : share.tokens_UL.shape[1]])
+
+
+def test_a_process_for_which_no_asv_is_left_encodes_one_for_nobody() -> None:
+    samples = [Sample(row, *(np.array([3, 7]), np.array([2, 1])) * 2) for row in range(4)]
+    batch = make_batch(samples, TOKENS, LENGTHS)
+    batch.corruption = Corruption(torch.ones_like(batch.tokens_UL, dtype=torch.bool))
+    shares = [take_share(batch, rank, 4) for rank in range(4)]
+    assert [len(share.tokens_UL) for share in shares] == [1, 1, 1, 1]
+    assert [share.share.bases > 0 for share in shares if share.share] == [True, True, False, False]
+    assert shares[3].asvs_U.tolist() == batch.asvs_U.tolist()
 
 
 def test_an_asv_of_several_processes_has_its_taxon_in_one() -> None:
