@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table as Grid
 
-from aam.cli.prospect import Prospect, look_ahead
+from aam.cli.options import parse_readable
+from aam.cli.prospect import Prospect, look_ahead, read_files
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.option import fields, flag
@@ -16,6 +17,7 @@ from aam.data.describe import describe
 from aam.data.estimate import BatchSizes
 from aam.data.study import Study
 from aam.data.targets import TargetSpec
+from aam.errors import AamError, Attempts
 
 
 def run(config: CheckConfig) -> None:
@@ -27,6 +29,28 @@ def run(config: CheckConfig) -> None:
     console.print(_flow(study))
     console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]))
     console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
+
+
+def with_files(error: AamError, words: Sequence[str]) -> AamError:
+    """What is wrong with options that cannot be read, and with the files that the others name.
+
+    Parameters
+    ----------
+    error
+        What was found of the options.
+    words
+        The words after the command's name.
+    """
+    attempt = Attempts()
+
+    def told() -> None:
+        raise error
+
+    attempt(told)
+    config = parse_readable("check", words, attempt)
+    if config is not None:
+        read_files(config, attempt)
+    return attempt.kind.of(tuple(attempt.lines))
 
 
 def _flow(study: Study) -> Grid:

@@ -28,17 +28,15 @@ from aam.cli.sub_runs import (
 )
 from aam.config import TrainConfig, replace
 from aam.data.describe import describe
-from aam.data.study import Study, load_study
+from aam.data.study import load_study
 from aam.data.targets import Targets
 from aam.files.atomic import write_text
 from aam.files.leftovers import remove_leftovers
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import logging_to_terminal, say
-from aam.training.device import choose_device
 from aam.training.fold_inputs import learnable_folds
 from aam.training.inputs import target_request
-from aam.training.provenance import full_environment, origin, promise
-from aam.training.record import DATA, input_records, study_record
+from aam.training.record import DATA, run_record, study_record
 
 FINAL = "final_model.yaml"
 PREDICTIONS, FOREST_PREDICTIONS = "cv_predictions.tsv", "cv_forest_predictions.tsv"
@@ -60,7 +58,7 @@ def cross_validate(config: TrainConfig) -> None:
     PreemptedError
         If a signal stopped it; with how to go on.
     """
-    with logging_to_terminal(), taken_directory(config, command_line()) as run:
+    with logging_to_terminal(), taken_directory(config, command_line()) as (run, before):
         study = load_study(config.table, config.study, config.sampling, target_request(config))
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
@@ -68,10 +66,17 @@ def cross_validate(config: TrainConfig) -> None:
         for folder in (run.path / FORESTS, *(sub.lists for sub in runs)):
             remove_leftovers(folder, owned=True)
         say(*describe(study), _folds_line(config, folds))
+        record = {
+            **run_record(config, before, command_line()),
+            **study_record(study, np.arange(len(study))),
+            "samples": {"folds": len(study)},
+            "targets": targets.to_dict(),
+        }
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(runs)
         else:
-            _write_plan(config, study, targets, run, folds)
+            _write_plan(config, run, folds)
+        run.write_json(DATA, record)
 
         def train_and_compare(place: int) -> bool:
             fold = folds[place]
@@ -100,26 +105,14 @@ def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     return f"cross-validation: {config.evaluation.cv} folds{times}; samples in each: {words}"
 
 
-def _write_plan(
-    config: TrainConfig, study: Study, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
-) -> None:
-    record = {
-        **origin(config, command_line(), DATA),
-        "seed": config.run.seed,
-        "inputs": list(input_records(config)),
-        **study_record(study, np.arange(len(study))),
-        "samples": {"folds": len(study)},
-        "targets": targets.to_dict(),
-        "environment": full_environment(),
-        "promise": promise(config, choose_device(config.run.device).type),
-    }
+def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
+    """Make room, and write the options, the lists of samples, and the options of the model to use in the end."""
     make_room(run, config)
     run.write_config("train", options_to_repeat(config))
     write_lists([fold.sub for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
     write_text(run.path / FINAL, config_text("train", alone))
-    run.write_json(DATA, record)
 
 
 def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]) -> None:

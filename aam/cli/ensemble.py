@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from aam.cli.beginning import make_room, options_to_repeat
 from aam.cli.options import parse
@@ -77,18 +78,18 @@ def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = T
     advise
         Say what to type next.
     """
-    with taken_directory(config, typed) as run:
+    with taken_directory(config, typed) as (run, before):
         inputs = read_inputs(config)
+        record = data_record(config, inputs, before, typed)
         members = _members(config, inputs, run)
         say(f"ensemble: {len(members)} models with the seeds {', '.join(str(member.seed) for member in members)}")
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(members[:1])
         else:
-            record = data_record(config, inputs, typed)
             make_room(run, config)
             run.write_config("train", options_to_repeat(config))
             write_lists(inputs, run)
-            run.write_json(DATA, record)
+        run.write_json(DATA, record)
 
         def train_member(place: int) -> bool:
             return train_sub_run(members[place].config(config, ensemble=1), members[place], _train_one)
@@ -96,7 +97,7 @@ def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = T
         with nothing_left_of_a_false_start(run, members, (MEMBERS, *LISTS.values(), DATA, run.config.name)):
             in_turn(run, members, "member", train_member)
         with stopped_within(run, "after the last member"):
-            settled = _finish(config, inputs, run, members, typed)
+            settled = _finish(config, inputs, run, members, record)
         run.finish({"members": len(members)})
         advice = ["", *next_commands(settled, run)] if advise else []
         say(f"model: {run.model}", *advice)
@@ -123,7 +124,7 @@ def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[Sub
 
 
 def _finish(
-    config: TrainConfig, inputs: Inputs, run: RunDirectory, members: Sequence[SubRun], typed: str
+    config: TrainConfig, inputs: Inputs, run: RunDirectory, members: Sequence[SubRun], record: dict[str, Any]
 ) -> TrainConfig:
     """Put the members into one model and write what it has to say; returns the options with nothing left open."""
     from aam.report.finish import Trained, finish_run
@@ -136,7 +137,6 @@ def _finish(
     settled = _settled(config, members[0])
     run.write_config("train", options_to_repeat(settled))
     trained = Trained(config=settled, inputs=inputs, device=prepare_device(settled.run))
-    record = data_record(config, inputs, typed)
     finish_run(trained, run, {**record, **ensemble_record(folders)})
     return settled
 

@@ -129,6 +129,10 @@ class Family:
         """
         codes = {rank: process.returncode for rank, process in enumerate(self.processes) if process.returncode}
         own = {rank: code for rank, code in codes.items() if code != FOLLOWED and rank not in self.given_up}
+        if self.given_up and set(own.values()) <= {-signal.SIGABRT}:
+            # NCCL aborts the processes that wait for one that hangs.
+            aborted = f", and {self._name(min(own))} died (SIGABRT)" if own else ""
+            raise RunError(f"{self._name(min(self.given_up))} did not answer{aborted}; {remedy()}")
         killed = {rank: -code for rank, code in own.items() if code < 0}
         for rank, number in killed.items():
             if number not in self.passed_on:
@@ -141,8 +145,6 @@ class Family:
         if killed:
             raise PreemptedError(f"stopped; {remedy()}", interrupted=signal.SIGINT in killed.values())
         if codes:
-            if self.given_up:
-                raise RunError(f"{self._name(min(self.given_up))} did not answer; {remedy()}")
             raise RunError(f"a process did not answer within --distributed-timeout; {remedy()}")
 
     @contextmanager

@@ -20,7 +20,7 @@ from aam.cli.stopping import stopped_in_order
 from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
-from aam.errors import AamError, ConfigError, RunError, ToldByAnother
+from aam.errors import AamError, ConfigError, InputError, RunError, ToldByAnother
 from aam.files.resume import how_to_go_on
 from aam.files.text import printable
 from aam.version import __version__
@@ -91,7 +91,12 @@ def _dispatch(words: Sequence[str]) -> None:
 
 def run_command(command: str, words: Sequence[str]) -> None:
     """Run one command, or print its configuration if that is asked for; errors are raised as they are."""
-    request = parse(command, words)
+    try:
+        request = parse(command, words)
+    except (ConfigError, InputError) as error:
+        if command != "check":
+            raise
+        raise importlib.import_module("aam.cli.check").with_files(error, words) from None
     if request.only_print:
         print(config_text(command, request.config), end="")
         return

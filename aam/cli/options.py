@@ -6,9 +6,11 @@ the command line, the YAML file and the saved run are read by the same code, cyc
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -23,7 +25,7 @@ from aam.config.option import fields, flag, is_switch, read_values, sections, su
 from aam.config.reference import default_words, limit_words, off_names, title, value_words
 from aam.config.resume import resumed_values
 from aam.config.values import UNDIVIDED
-from aam.errors import ConfigError, InputError, Problems
+from aam.errors import Attempts, ConfigError, InputError, Problems
 from aam.files.run_directory import RunDirectory
 from aam.files.text import shorten
 
@@ -66,6 +68,43 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     return Request(from_flat(kind, given), only_print)
 
 
+def parse_readable(command: str, tokens: Sequence[str], attempt: Attempts) -> Any | None:
+    """What :func:`parse` would give without the options that cannot be understood or do not go together.
+
+    Parameters
+    ----------
+    command, tokens
+        As there.
+    attempt
+        Takes what is wrong with each option that cannot be understood.
+
+    Returns
+    -------
+    object or None
+        The configuration; None where a required option is not left, or only the configuration was asked for.
+    """
+    kind = COMMANDS[command].config
+    words = attempt(partial(_known, command, tokens, attempt))
+    if words is None or words.pop("print_config", False):
+        return None
+    path = words.pop("config", None)
+    found: dict[str, Any] = {}
+    if path is not None:
+        for name, value in (attempt(partial(_written, command, Path(path))) or {}).items():
+            found |= attempt(partial(_read_written, command, Path(path), {name: value})) or {}
+    for name, value in words.items():
+        found |= attempt(partial(read_values, kind, {name: value}, flag)) or {}
+    if any(field.default is dataclasses.MISSING and field.name not in found for _, field, _ in fields(kind)):
+        return None
+    # What is left may not go together because of what is gone: of that nothing is said.
+    silent = Attempts()
+    for section in sections(kind).values():
+        own = {field.name: found[field.name] for field in dataclasses.fields(section) if field.name in found}
+        if silent(partial(section, **own)) is None:
+            found = {name: value for name, value in found.items() if name not in own}
+    return silent(partial(from_flat, kind, found))
+
+
 def config_text(command: str, config: Any) -> str:
     """The complete configuration as the YAML that ``--config`` reads."""
     return yaml.safe_dump({"command": command, **to_flat(config)}, sort_keys=False, allow_unicode=True)
@@ -82,6 +121,22 @@ def _given(command: str, tokens: Sequence[str]) -> dict[str, Any]:
         bound = _app(command).parse_args(list(tokens), print_error=False, exit_on_error=False, help_on_error=False)[1]
     except CycloptsError as error:
         raise ConfigError(_words_of(error, command)) from None
+    return _texts(command, bound)
+
+
+def _known(command: str, tokens: Sequence[str], attempt: Attempts) -> dict[str, Any]:
+    """What :func:`_given` gives, also where there are unknown flags, each of which is noted."""
+    try:
+        _, bound, unused, _ = _app(command).parse_known_args(list(tokens))
+    except CycloptsError as error:
+        raise ConfigError(_words_of(error, command)) from None
+    for word in unused:
+        if word.startswith("-"):
+            attempt(partial(_refuse_unknown, command, word.split("=")[0]))
+    return _texts(command, bound)
+
+
+def _texts(command: str, bound: inspect.BoundArguments) -> dict[str, Any]:
     hints = {field.name: hint for _, field, hint in fields(COMMANDS[command].config)}
     return {name: _joined(value, hints.get(name)) for name, value in bound.arguments.items() if value is not None}
 
@@ -94,8 +149,16 @@ def _joined(value: Any, hint: Any) -> Any:
 
 
 def _of_file(command: str, path: Path) -> dict[str, Any]:
+    return _read_written(command, path, _written(command, path))
+
+
+def _written(command: str, path: Path) -> dict[str, Any]:
     values = read_config_file(path)
     _check_command(path, command, values.pop("command", command))
+    return values
+
+
+def _read_written(command: str, path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return read_values(COMMANDS[command].config, values)
     except ConfigError as error:
@@ -128,9 +191,7 @@ def _resumed(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _words_of(error: CycloptsError, command: str) -> str:
     """What is wrong with the flags, in our words."""
     if isinstance(error, UnknownOptionError):
-        found = error.token.keyword or error.token.value
-        known = [flag(name) for name in _parameter_names(command)]
-        return f"unknown option {found}{suggest(found, known)}"
+        return _unknown(command, error.token.keyword or error.token.value)
     if isinstance(error, UnusedCliTokensError):
         word = (error.unused_tokens or ("",))[0]
         return f"'{word}' belongs to no option of aam {command}; an option that takes several values is repeated"
@@ -139,6 +200,14 @@ def _words_of(error: CycloptsError, command: str) -> str:
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         return f"{error.argument.name} needs a value"
     return " ".join(str(error).split())
+
+
+def _refuse_unknown(command: str, found: str) -> None:
+    raise ConfigError(_unknown(command, found))
+
+
+def _unknown(command: str, found: str) -> str:
+    return f"unknown option {found}{suggest(found, [flag(name) for name in _parameter_names(command)])}"
 
 
 def _parameter_names(command: str) -> Iterator[str]:

@@ -12,8 +12,10 @@ import numpy as np
 
 from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
 from aam.config.inputs import input_paths
+from aam.data.bring_together import read_each
 from aam.data.covariates import CovariateSpec
 from aam.data.estimate import PROCESS_BYTES, BatchSizes, num_encoder_parameters, num_target_parameters
+from aam.data.metadata import Metadata
 from aam.data.objective import ObjectiveTargets
 from aam.data.sample_lists import read_lists
 from aam.data.split import Split, make_split, sample_groups
@@ -68,9 +70,7 @@ def look_ahead(config: CheckConfig) -> Prospect:
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))
     study, sheet = inspect_study(config.table, config.study, config.sampling, _request(config, wanted), attempt)
-    if sheet is not None:
-        for column in _columns(config):
-            attempt(partial(sheet.column, column))
+    _check_columns(config, sheet, attempt)
     if study is None:
         attempt(lambda: read_lists(config.split))
     if study is None or wanted is None:
@@ -84,6 +84,21 @@ def look_ahead(config: CheckConfig) -> Prospect:
     assert plan is not None
     assert inputs is not None
     return _prospect(wanted, plan, inputs)
+
+
+def read_files(config: CheckConfig, attempt: Attempts) -> None:
+    """Read each file of a run alone: what holds of it whatever the other options say.
+
+    Parameters
+    ----------
+    config
+        The options that could be read.
+    attempt
+        Takes everything that is wrong.
+    """
+    sources = read_each(config.table, config.study, attempt)
+    _check_columns(config, sources.get("metadata"), attempt)
+    attempt(lambda: read_lists(config.split))
 
 
 def _with_encoder(wanted: RunConfig) -> RunConfig:
@@ -100,6 +115,12 @@ def _request(config: CheckConfig, wanted: RunConfig | None) -> TargetRequest | N
     if not config.target.metadata_column or isinstance(wanted, PretrainConfig):
         return None
     return target_request(wanted if wanted is not None else config)
+
+
+def _check_columns(config: CheckConfig, sheet: Metadata | None, attempt: Attempts) -> None:
+    if sheet is not None:
+        for column in _columns(config):
+            attempt(partial(sheet.column, column))
 
 
 def _columns(config: CheckConfig) -> Iterator[str]:

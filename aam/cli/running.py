@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 from aam.cli.beginning import make_room, options_to_repeat
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.inputs import input_paths
-from aam.files.atomic import read_json
 from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory, open_run
 from aam.files.run_log import logging_to_file, logging_to_terminal, say, silent, warn
 from aam.training.place import find_place
 from aam.training.prepare import Prepared
-from aam.training.processes import first_decides, is_first, joined, world_size
+from aam.training.processes import first_decides, is_first, joined
 from aam.training.provenance import say_changes
-from aam.training.record import DATA, check_inputs_unchanged, data_record, write_lists
+from aam.training.record import (
+    DATA,
+    InputStates,
+    check_inputs_unchanged,
+    data_record,
+    inputs_before_reading,
+    write_lists,
+)
 
 if TYPE_CHECKING:
     from aam.training.fit import Fitted
@@ -68,9 +74,9 @@ def train_into_directory(
     advise
         Say what to type next.
     """
-    with taken_directory(config, typed) as run:
+    with taken_directory(config, typed) as (run, before):
         prepared = prepare()
-        record = first_decides(lambda: _write_plan(prepared, run, command, typed))
+        record = first_decides(lambda: _write_plan(prepared, before, run, command, typed))
         # The engine takes seconds to load: whoever mistypes a column's name is to be told before that.
         from aam.report.finish import Trained, finish_run, model_record
         from aam.training.fit import fit
@@ -88,8 +94,8 @@ def train_into_directory(
 
 
 @contextmanager
-def taken_directory(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDirectory]:
-    """The run directory of a run, taken for this process, with all that is said in its log.
+def taken_directory(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[tuple[RunDirectory, InputStates]]:
+    """The run directory of a run, taken for this process, with all that is said in its log; and the inputs, unread.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def taken_directory(config: PretrainConfig | TrainConfig, typed: str) -> Iterato
 
 
 @contextmanager
-def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDirectory]:
+def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[tuple[RunDirectory, InputStates]]:
     options = config.run
     resume = options.resume_from is not None
     with (
@@ -109,20 +115,11 @@ def _opened(config: PretrainConfig | TrainConfig, typed: str) -> Iterator[RunDir
         logging_to_file(run.log),
     ):
         say(f"$ {typed}")
+        before = inputs_before_reading(config)
         if resume:
             check_inputs_unchanged(config, run)
             say_changes(config, run)
-            _say_other_number(run, config.model.dropout)
-        yield run
-
-
-def _say_other_number(run: RunDirectory, dropout: float) -> None:
-    """Say where a run goes on with another number of processes than it had."""
-    path = run.path / DATA
-    before = read_json(path).get("processes", 1) if path.exists() else world_size()
-    if before != world_size():
-        also = "dropout, which each process draws for itself, and " if dropout else ""
-        say(f"goes on with {world_size()} instead of {before} processes: the same numbers but for {also}rounding")
+        yield run, before
 
 
 def command_line() -> str:
@@ -144,10 +141,10 @@ def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> li
     return ["Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}"]
 
 
-def _write_plan(prepared: Prepared, run: RunDirectory, command: str, typed: str) -> dict[str, Any]:
+def _write_plan(prepared: Prepared, before: InputStates, run: RunDirectory, command: str, typed: str) -> dict[str, Any]:
     """Write down what is about to be done; the content of ``data.json``."""
     config = prepared.plan.config
-    record = data_record(config, prepared.inputs, typed)
+    record = data_record(config, prepared.inputs, before, typed)
     make_room(run, config)
     if config.run.resume_from is not None:
         run.write_json(DATA, record)  # changed options are noted before they are in force

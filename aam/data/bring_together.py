@@ -60,8 +60,7 @@ def bring_together(
         What happens where something is wrong: it is raised, or noted.
     """
     attempt(lambda: _check_options(study, target))
-    read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
-    sources = {name: source for name, source in read.items() if source is not None}
+    sources = read_each(table, study, attempt)
     sheet: Metadata | None = sources.get("metadata")
     if "table" not in sources:
         return Together(None, sheet, None)
@@ -73,6 +72,18 @@ def bring_together(
         attempt(step)
     sheet_is_missing = sheet is None and (study.metadata is not None or target is not None)
     return Together(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
+
+
+def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
+    """Each input by its name, as it was read alone; those that cannot be read are not there.
+
+    Parameters
+    ----------
+    table, study, attempt
+        As for :func:`bring_together`.
+    """
+    read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
+    return {name: source for name, source in read.items() if source is not None}
 
 
 def _true(step: Callable[[], None]) -> bool:

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from aam.files.array_folder import CONTENTS, DAMAGE, Parsed, read_folder, write_folder
 from aam.files.atomic import sha256_file
+from aam.files.file_state import file_state, is_as_it_was
 from aam.files.run_log import warn
 from aam.version import __version__
 
@@ -79,7 +80,7 @@ def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[
     read
         Reads the files. Its errors pass through, and nothing is kept of them.
     """
-    folder = cache_folder()
+    folder, before = cache_folder(), [file_state(path) for path in sources]
     key = None if folder is None else _key(form.code, sources, options)
     if folder is None or key is None:
         return read()
@@ -89,7 +90,7 @@ def read_through_cache(form: Form[T], sources: Sequence[Path], options: Mapping[
         return found
     result = read()
     # What was read is what the name says only if no file changed in the meantime.
-    if _key(form.code, sources, options) == key:
+    if all(is_as_it_was(path, state) for path, state in zip(sources, before, strict=True)):
         keep_entry(entry, form, result)
     return result
 

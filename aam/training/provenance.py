@@ -182,7 +182,10 @@ def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirec
     path = run.path / DATA
     before = parts_of(read_record(path))[-1:] if path.exists() else []
     found = differences([*before, circumstances(config, "")])
-    found.pop("processes", None)  # the start of the run tells of these, and of what depends on them
+    processes = found.pop("processes", None)
+    if processes is not None:
+        also = "dropout, which each process draws for itself, and " if config.model.dropout else ""
+        say(f"goes on in another number of processes ({processes}): the same numbers but for {also}rounding")
     if found:
         warn(f"this run goes on under other circumstances ({_told(found)}): results may differ")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from aam.config.inputs import input_paths
 from aam.data.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
+from aam.files.file_state import FileState, file_state, is_as_it_was
 from aam.files.run_directory import RunDirectory
 from aam.files.run_record import DATA as DATA
 from aam.models.folder import find_weights
@@ -24,7 +25,13 @@ from aam.training.provenance import full_environment, origin, parent_model, prom
 LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
 
 
-def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: str) -> dict[str, Any]:
+InputStates = Mapping[Path, FileState | None]
+"""Each input file of a run and its state before it was read."""
+
+
+def data_record(
+    config: PretrainConfig | TrainConfig, inputs: Inputs, before: InputStates, command: str
+) -> dict[str, Any]:
     """The content of ``data.json``, in plain types.
 
     Parameters
@@ -33,20 +40,48 @@ def data_record(config: PretrainConfig | TrainConfig, inputs: Inputs, command: s
         The run's.
     inputs
         What it learns from.
-    command
-        The command line, as it was typed.
+    before, command
+        As for :func:`run_record`.
+
+    Raises
+    ------
+    InputError
+        As there.
     """
     split, targets = inputs.split, inputs.targets
     used = np.sort(np.concatenate(list(split.parts().values())))
-    came = origin(config, command, DATA)
     return {
-        **came,
-        "seed": config.run.seed,
-        "inputs": list(input_records(config)),
-        "parent_model": parent_model(config),
+        **run_record(config, before, command),
         **study_record(inputs.study, used, split.notes),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
+    }
+
+
+def run_record(config: PretrainConfig | TrainConfig, before: InputStates, command: str) -> dict[str, Any]:
+    """What ``data.json`` says of a run whatever it learns: its starts, its inputs, and what repeating it promises.
+
+    Parameters
+    ----------
+    config
+        The run's.
+    before
+        From :func:`inputs_before_reading`.
+    command
+        The command line, as it was typed.
+
+    Raises
+    ------
+    InputError
+        If an input is no longer what was read.
+    """
+    came = origin(config, command, DATA)
+    parent = parent_model(config)  # before its file is found to be what it was
+    return {
+        **came,
+        "seed": config.run.seed,
+        "inputs": list(input_records(before)),
+        "parent_model": parent,
         "processes": world_size(),
         "environment": full_environment(),
         "promise": promise(config, choose_device(config.run.device).type, world_size(), came["changes"], came["parts"]),
@@ -90,20 +125,39 @@ def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) ->
     }
 
 
-def input_records(config: PretrainConfig | TrainConfig) -> Iterator[dict[str, Any]]:
-    """Path, size and SHA-256 of each input file.
+def inputs_before_reading(config: PretrainConfig | TrainConfig) -> InputStates:
+    """The inputs of a run as they are now; what is not there is for its reader to refuse.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no model where an encoder is said to be.
+    """
+    return {path: file_state(path) for path in _inputs(config)}
+
+
+def input_records(before: InputStates) -> Iterator[dict[str, Any]]:
+    """Path, size and SHA-256 of each input file, once it was read.
+
+    Parameters
+    ----------
+    before
+        From :func:`inputs_before_reading`.
 
     Raises
     ------
     InputError
-        If one cannot be read any more.
+        If one is no longer what it was before it was read, so that nobody knows what was read; or cannot be read.
     """
-    for path in _inputs(config):
+    for path, state in before.items():
         try:
-            yield {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+            digest = sha256_file(path)
         except OSError as error:
             problem = f"was read, but cannot be read again for its checksum ({error.strerror})"
             raise InputError(path, problem, "put it back and start again") from None
+        if state is None or not is_as_it_was(path, state):
+            raise InputError(path, "changed while it was read", "start again when nothing writes to it any more")
+        yield {"path": str(path), "bytes": state.bytes, "sha256": digest}
 
 
 def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
@@ -117,13 +171,13 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
     if not (run.path / DATA).exists():
         return
     before = _recorded_inputs(run)
-    for path in _inputs(config):
-        if not path.is_file():
-            problem = f"is not there, but the run {run.path} began with it"
-            raise InputError(path, problem, "resume in the folder that the run was started in, or put the file back")
-        if before.get(str(path)) != sha256_file(path):
-            problem = f"is not the file that the run {run.path} began with"
-            raise InputError(path, problem, "put that one back, or start a new run")
+    began = f"the run {run.path} began with"
+    where = "resume in the folder that the run was started in, or put the file back"
+    _check_same(
+        ((path, before.get(path)) for path in _inputs(config)),
+        gone=(f"is not there, but {began} it", where),
+        other=(f"is not the file that {began}", "put that one back, or start a new run"),
+    )
 
 
 def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
@@ -141,19 +195,27 @@ def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
     InputError
         Naming the first file that differs.
     """
-    for name, digest in _recorded_inputs(run).items():
-        path = Path(name)
+    back = f"put back the one that it began with and {remedy}, or start a new run"
+    _check_same(
+        _recorded_inputs(run).items(),
+        gone=("vanished while the run was under way", f"put it back and {remedy}"),
+        other=("changed while the run was under way", back),
+    )
+
+
+def _check_same(recorded: Iterable[tuple[Path, str | None]], *, gone: tuple[str, str], other: tuple[str, str]) -> None:
+    """Refuse the first input that is not there, or has another SHA-256; ``gone`` and ``other``: problem, and remedy."""
+    for path, digest in recorded:
         if not path.is_file():
-            raise InputError(path, "vanished while the run was under way", f"put it back and {remedy}")
+            raise InputError(path, *gone)
         if sha256_file(path) != digest:
-            problem = "changed while the run was under way"
-            raise InputError(path, problem, f"put back the one that it began with and {remedy}, or start a new run")
+            raise InputError(path, *other)
 
 
-def _recorded_inputs(run: RunDirectory) -> dict[str, str]:
+def _recorded_inputs(run: RunDirectory) -> dict[Path, str]:
     """Path -> SHA-256 of the inputs that a run began with."""
     try:
-        return {item["path"]: item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
+        return {Path(item["path"]): item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
     except (TypeError, KeyError):
         problem = "damaged: it does not list the inputs of the run"
         raise InputError(run.path / DATA, problem, "start a new run") from None

@@ -177,7 +177,58 @@ def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path, capsys: pyte
         "run.yaml: test_size must be below 1, got 1.5",
     ]
     many = ["--test-size", "0.5", "--validation-size", "0.5", "--embedding-dim", "30", "--quantiles", "0.5"]
-    assert len(problems(["--table", "t", *many], capsys)) == 3
+    found = problems(["--table", "t", *many], capsys)
+    assert len(found) == 4
+    assert found[-1].startswith("t: no such file; ")
+
+
+def test_options_that_cannot_be_read_do_not_hide_what_is_wrong_with_files(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tree.nwk").write_text("(a:1,b:-1);")
+    (tmp_path / "run.yaml").write_text("lrr: 1\ntrain_samples: gone.txt\nval_samples: gone.txt\n")
+    files = ["--tree", str(tmp_path / "tree.nwk"), "--metadata", str(study / "metadata.tsv")]
+    wrong = ["--lrr", "1", "--epochs", "ten", "--embeding-dim=8", "--metadata-column", "gradien"]
+    together = ["--embedding-dim", "30", "--rarefy-depth", "many"]
+    config = ["--config", str(tmp_path / "run.yaml")]
+    found = problems([*words(study)[1:], *config, *files, *wrong, *together], capsys)
+    expected = [
+        "run.yaml: unknown key lrr; did you mean lr?",
+        "unknown option --lrr; did you mean --lr?",
+        "unknown option --embeding-dim; did you mean --embedding-dim?",
+        "--epochs must be int, got 'ten'",
+        "--rarefy-depth must be ",
+        "tree.nwk: 1 branch is negative (smallest -1)",
+        "no column 'gradien'; did you mean 'gradient'?",
+        "gone.txt: ",
+    ]
+    for said in expected:
+        assert sum(said in line for line in found) == 1, (said, found)
+    assert len(found) == len(expected)
+
+
+def test_nothing_is_said_that_comes_of_an_option_that_could_not_be_read(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = ["--metadata", str(study / "metadata.tsv"), "--metadata-column", "gradient"]
+    more = ["--scheduler", "platau", "--scheduler-patience", "3", "--rarefy-depth", "1e", "--momentum", "0.5"]
+    first, second = sorted(problems([*words(study)[1:], *sheet, *more], capsys))
+    assert first.startswith("--rarefy-depth must be ")
+    assert second.startswith("--scheduler must be ")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--tree"], "--tree needs a value"),
+        (["--lr", "1", "--lr", "2"], "--lr is given twice"),
+        (["stray"], "'stray' belongs to no option of aam check; an option that takes several values is repeated"),
+        (["--print-config", "--epochs", "ten"], "--epochs must be int, got 'ten'"),
+        (["--epochs", "ten", "--tree", "gone.nwk"], "--epochs must be int, got 'ten'"),
+    ],
+)
+def test_options_that_leave_nothing_to_read(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems(more, capsys) == [said]
 
 
 def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,21 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: py
         end(stop, tmp_path)
 
 
+def test_a_process_that_hangs_is_named_and_not_only_the_one_that_waited_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "GRACE", 0.2)
+    abort = "rank or os.abort(); os.kill(os.getpid(), signal.SIGSTOP)"
+    words = rf"process 1 of 2 did not answer, and process 0 of 2 died \(SIGABRT\); {REMEDY}"
+    with pytest.raises(RunError, match=words):
+        end(abort, tmp_path)
+
+
+def test_a_process_that_aborts_alone_is_the_one_that_died(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=rf"process 1 of 2 died \(SIGABRT\); {REMEDY}"):
+        end(f"rank and os.abort(); sys.exit({FOLLOWED})", tmp_path)
+
+
 def test_processes_that_all_lose_each_other(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=f"a process did not answer within --distributed-timeout; {REMEDY}"):
         end(f"sys.exit({FOLLOWED})", tmp_path)

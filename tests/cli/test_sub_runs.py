@@ -8,7 +8,7 @@ from aam.cli.options import parse
 from aam.cli.sub_runs import SubRun, in_turn
 from aam.errors import InputError
 from aam.files.run_directory import RunDirectory
-from aam.training.record import DATA, input_records
+from aam.training.record import DATA, input_records, inputs_before_reading
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def run(tmp_path: Path, inputs: list[Path]) -> RunDirectory:
     whole.path.mkdir()
     table, sheet = map(str, inputs)
     words = ["--table", table, "--metadata", sheet, "--metadata-column", "y", "--output-dir", str(whole.path)]
-    whole.write_json(DATA, {"inputs": list(input_records(parse("train", words).config))})
+    before = inputs_before_reading(parse("train", words).config)
+    whole.write_json(DATA, {"inputs": list(input_records(before))})
     return whole
 
 
@@ -76,4 +77,4 @@ def test_before_the_first_there_is_nothing_to_resume(run: RunDirectory, inputs: 
 def test_an_input_that_vanished_after_it_was_read_is_one_line(tmp_path: Path) -> None:
     words = ["--table", str(tmp_path / "gone.biom"), "--output-dir", str(tmp_path / "run")]
     with pytest.raises(InputError, match=r"gone\.biom: was read, but cannot be read again"):
-        list(input_records(parse("pretrain", words).config))
+        list(input_records(inputs_before_reading(parse("pretrain", words).config)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import yaml
 
 from aam.cli import cross_validation
 from aam.errors import SIGNALS
+from aam.files.atomic import write_json
+from aam.files.run_record import DATA, read_record
 from aam.report.predictions import read_columns
 from aam.training.module import TrainingModule
+from aam.training.provenance import NOT_THE_SAME, SAME
 from tests.e2e.conftest import SMALL, Run, run_command, study
 
 __all__ = ["study"]
@@ -126,6 +130,41 @@ def test_stopped_at_any_place_and_resumed_the_results_are_the_same(
     assert run_command("train", *forward, small=False) == 0
     for name in RESULTS:
         assert (folder / name).read_text() == (unbroken / name).read_text()
+    record, never_stopped = (read_record(each / DATA) for each in (folder, unbroken))
+    assert (len(record["parts"]), len(record["resumed"])) == (4, 3)
+    assert (len(never_stopped["parts"]), never_stopped["resumed"]) == (1, [])
+    for name in ("inputs", "samples", "targets", "flow"):
+        assert record[name] == never_stopped[name]
+
+
+def test_a_start_under_other_circumstances_ends_the_promise_of_the_whole(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, *arguments(study, folder)) == 75
+    first = read_record(folder / DATA)
+    assert first["promise"] == SAME
+    first["parts"][0]["environment"]["torch"] = "1.0"
+    write_json(folder / DATA, first)
+    assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, "--resume-from", str(folder)) == 75
+    record = read_record(folder / DATA)
+    assert len(record["parts"]) == 2
+    assert record["promise"].startswith(f"{NOT_THE_SAME}it went on under other circumstances (torch 1.0 -> ")
+
+
+def test_an_input_that_changes_while_it_is_read_begins_no_fold(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy, original = tmp_path / "study", cross_validation.load_study
+    shutil.copytree(study, copy)
+
+    def read_and_change(*given: Any) -> Any:
+        read = original(*given)
+        (copy / "metadata.tsv").write_bytes((copy / "metadata.tsv").read_bytes() + b"\n")
+        return read
+
+    monkeypatch.setattr(cross_validation, "load_study", read_and_change)
+    assert run_command("train", *arguments(copy, tmp_path / "run"), small=False) == 2
+    assert capsys.readouterr().err.startswith("error: metadata.tsv: changed while it was read; ")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
 def test_mistakes_leave_room_for_the_next_try(train: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from aam.errors import SIGNALS
+from aam.files.atomic import sha256_file
+from aam.files.run_record import DATA, read_record
 from aam.models.folder import load_models
 from aam.report.predictions import read_columns
 from aam.training.module import TrainingModule
@@ -137,6 +140,27 @@ def test_stopped_in_the_second_member_and_resumed_the_bytes_are_the_same(
     assert "member 1 of 2 (members/1): is finished already" in capsys.readouterr().out
     for name in RESULTS:
         assert (folder / name).read_bytes() == (unbroken / name).read_bytes()
+    record = read_record(folder / DATA)
+    # The try with another list of samples was refused before it was noted.
+    assert (len(record["parts"]), len(record["resumed"])) == (2, 1)
+
+
+def test_an_input_that_vanishes_while_the_last_member_trains_does_not_matter(study: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(study, tmp_path / "study"))
+    original, sheet = TrainingModule.training_step, copy / "metadata.tsv"
+
+    def without_its_sheet(*given: object) -> object:
+        if (tmp_path / "run" / "members" / "2" / DATA).exists():
+            sheet.unlink(missing_ok=True)
+        return original(*given)  # type: ignore[arg-type]
+
+    digest = sha256_file(sheet)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingModule, "training_step", without_its_sheet)
+        assert run_command("train", *arguments(copy, tmp_path / "run"), small=False) == 0
+    assert not sheet.exists()
+    recorded = read_record(tmp_path / "run" / DATA)["inputs"]
+    assert digest in [item["sha256"] for item in recorded]
 
 
 def test_mistakes_leave_room_and_an_ensemble_is_no_encoder(

@@ -154,8 +154,8 @@ def test_another_number_of_processes_goes_on(study: Path, tmp_path: Path) -> Non
     assert last.startswith("epoch-000001-000000002-")
     assert run(["train", "--resume-from", folder, *TWO]).code == 0
     log = (folder / "log.txt").read_text()
-    assert "goes on with 1 instead of 2 processes: the same numbers but for rounding" in log
-    assert "goes on with 2 instead of 1 processes" in log
+    assert "goes on in another number of processes (2 -> 1): the same numbers but for rounding" in log
+    assert "goes on in another number of processes (1 -> 2)" in log
     for found, expected in zip(metrics_of(folder), metrics_of(unbroken), strict=True):
         assert [found[name] for name in LOSSES] == pytest.approx([expected[name] for name in LOSSES], rel=1e-6)
 

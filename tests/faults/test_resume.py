@@ -107,7 +107,8 @@ def test_resuming_while_the_encoder_unfreezes(toy: Path, encoder: Path, children
 @pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["warmup_cosine", "cosine", "cosine_restarts", "onecycle", "none"])
 def test_resuming_with_each_schedule(toy: Path, children: Children, tmp_path: Path, scheduler: str) -> None:
-    asked = without_folder(words("train", toy, tmp_path, **{**PLAIN, "scheduler": scheduler}))
+    options = {**PLAIN, "scheduler": scheduler, "scheduler-patience": None}
+    asked = without_folder(words("train", toy, tmp_path, **options))
     check_steps(children, tmp_path, asked, (3, 7, LATE))
 
 

@@ -130,7 +130,11 @@ def test_each_start_is_kept_and_one_that_differs_is_told_and_ends_the_promise(
         say_changes(began, run)
     told = capsys.readouterr().out
     assert f"(torch 1.0 -> {metadata.version('torch')}, device tpu -> " in told
-    assert "processes" not in told
+    number = "goes on in another number of processes (2 -> 1): the same numbers but for "
+    assert f"{number}dropout, which each process draws for itself, and rounding\n" in told
+    with logging_to_terminal():
+        say_changes(replace(began, dropout=0), run)
+    assert f"{number}rounding\n" in capsys.readouterr().out
     found = origin(began, "third", DATA)
     assert len(found["parts"]) == 3
     said = promise(began, "cpu", 1, [], found["parts"])
