@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,15 @@ def run_processes(
     stop_at
         The batch at which the last process is told to stop by SIGTERM.
     """
+    return in_processes(number, _run, number, [str(word) for word in words], record, stop_at)
+
+
+def in_processes(number: int, function: Callable[..., object], *words: object) -> list[int]:
+    """Call a function of a module in so many processes that know their places; returns their exit codes."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    processes = [
-        CONTEXT.Process(target=_run, args=(rank, number, port, [str(word) for word in words], record, stop_at))
-        for rank in range(number)
-    ]
+    processes = [CONTEXT.Process(target=_call, args=(rank, number, port, function, words)) for rank in range(number)]
     for process in processes:
         process.start()
     for process in processes:
@@ -61,14 +63,20 @@ def gradients(folder: Path) -> list[dict[str, torch.Tensor]]:
     return [torch.load(path, weights_only=True) for path in found]
 
 
-def _run(rank: int, number: int, port: int, words: list[str], record: Path | None, stop_at: int | None) -> None:
-    from aam.cli.main import main
-
+def _call(rank: int, number: int, port: int, function: Callable[..., object], words: Sequence[object]) -> None:
     torch.set_num_threads(1)
     if number > 1:
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number, "LOCAL_WORLD_SIZE": number}
         os.environ.update({name: str(value) for name, value in place.items()})
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    function(*words)
+
+
+def _run(number: int, words: list[str], record: Path | None, stop_at: int | None) -> None:
+    from aam.cli.main import main
+
+    rank = int(os.environ.get("RANK", "0")) if number > 1 else 0
+    if number > 1:
         words = [*words, "--distributed"]
     if record is not None:
         _record_gradients(record, rank)

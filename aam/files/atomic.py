@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from aam.errors import InputError, RunError
+from aam.files.leftovers import unfinished
 
 BLOCK_BYTES = 1 << 20
 WRITTEN_AT_ONCE = 1 << 16
@@ -47,7 +48,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     target = Path(path)
     if target.exists() and not target.is_file():
         raise InputError(target, "is not a file that could be replaced", "choose another name")
-    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    temporary = unfinished(target)
     try:
         with open_file(temporary, mode) as file:
             yield file

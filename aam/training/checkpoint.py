@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from aam.errors import RunError
+from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, sha256_file
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import warn
@@ -203,18 +204,27 @@ def _write(path: Path, content: memoryview) -> None:
     RunError
         If it has none, or the disk does not take it.
     """
-    folder, needed = path.parent, len(content)
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise RunError(f"cannot write checkpoint: no space left on {folder} ({_room(needed, free)})")
     try:
+        check_room(path.parent, len(content))
         with atomic_write(path, mode="wb") as file:
             file.write(content)
-    except RunError as error:
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in NO_SPACE:
-            raise RunError(f"cannot write checkpoint: {error}") from cause
+    except (OSError, RunError) as error:
+        raise not_written(error, path.parent, len(content)) from error
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse to begin with so many bytes where the disk has not as many free, as the disk itself would in the end."""
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def not_written(error: OSError | AamError, folder: Path, needed: int) -> RunError:
+    """Why a checkpoint of so many bytes could not be written, in a line."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno in NO_SPACE:
         room = _room(needed, shutil.disk_usage(folder).free)
-        raise RunError(f"cannot write checkpoint: no space left on {folder} ({room})") from cause
+        return RunError(f"cannot write checkpoint: no space left on {folder} ({room})")
+    return RunError(f"cannot write checkpoint: {error}")
 
 
 def _room(needed: int, free: int) -> str:

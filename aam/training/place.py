@@ -65,20 +65,24 @@ def find_place(options: DistributedOptions) -> Place | None:
 
 
 def _number(name: str, default: int | None = None) -> int:
-    """A number that torchrun says in an environment variable."""
-    text = os.environ.get(name, "" if default is None else str(default))
+    """A number that the launcher says in an environment variable."""
+    text = os.environ.get(name) or ("" if default is None else str(default))
     if not text.isdecimal():
-        raise ConfigError(f"--distributed: the environment variable {name} is {text or 'not there'}; torchrun sets it")
+        where = f"--distributed: the environment variable {name} is"
+        raise ConfigError(f"{where} {text}, no whole number" if text else f"{where} not there; torchrun sets it")
     return int(text)
 
 
 def _of_torchrun() -> Place:
     rank, size = _number("RANK"), _number("WORLD_SIZE")
-    local_size = _number("LOCAL_WORLD_SIZE", size)
+    local_rank, local_size = _number("LOCAL_RANK", rank), _number("LOCAL_WORLD_SIZE", size)
+    for name, number, most in (("RANK", rank, size), ("LOCAL_RANK", local_rank, local_size)):
+        if number >= most:
+            raise ConfigError(f"--distributed: {name} is {number} of {most} processes, which count from 0")
     return Place(
         rank=rank,
         world_size=size,
-        local_rank=_number("LOCAL_RANK", rank),
+        local_rank=local_rank,
         local_size=local_size,
         node=_number("GROUP_RANK", 0),
         nodes=size // local_size,
@@ -106,7 +110,7 @@ def _of_slurm() -> Place:
         node=int(os.environ.get("SLURM_NODEID", 0)),
         nodes=nodes,
         address=os.environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(machines),
-        port=int(os.environ.get("MASTER_PORT") or FIRST_PORT + int(os.environ["SLURM_JOB_ID"][-4:])),
+        port=_number("MASTER_PORT", FIRST_PORT + int(os.environ["SLURM_JOB_ID"][-4:])),
     )
 
 

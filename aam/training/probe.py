@@ -20,7 +20,7 @@ from aam.data.dataset import SampleDataset
 from aam.data.estimate import BatchSizes
 from aam.data.worst_case import WorstCase
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.models.sequence_predictor import SequencePredictor
 from aam.training.device import arithmetic
 from aam.training.host_memory import give_back_freed_memory, trim
 from aam.training.kept_draws import kept_in_memory
@@ -29,8 +29,9 @@ from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory, memor
 from aam.training.memory_plan import Estimate, Measured, plan_memory, setting_of
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
-from aam.training.processes import world_size
+from aam.training.processes import local_size, world_size
 from aam.training.quiet import quiet
+from aam.training.sharding import Units
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
 
@@ -39,6 +40,9 @@ def settle_memory(
     asked: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with its batches laid out so that they fit.
+
+    Of a sharded model nothing is measured: one process alone would have to hold all of it, and that it does not fit
+    is why it is sharded. The formulas decide.
 
     Parameters
     ----------
@@ -57,18 +61,26 @@ def settle_memory(
         Where it cannot fit, with what to type.
     """
     worst = WorstCase(data.study, data.split.train, data.sampling)
-    with _same_random_numbers(device):
-        weights = num_parameters(build(plan.config))
-    in_use, number = bytes_in_use(device), world_size()
-    estimate = Estimate.of(plan.config.model, worst, setting_of(plan, device.type), weights, in_use, number)
-    steps = StepProbes(plan, data, build, device, worst)
+    distributed = plan.config.distributed
+    steps = None if distributed.fsdp else StepProbes(plan, data, build, device, worst)
     kept = _kept_in_memory(plan, data) if plan.is_frozen and device.type == "cpu" else 0
-    limit = memory_limit(device, asked.memory) / (number if device.type == "cpu" else 1)
-    memory = plan_memory(asked, plan, estimate, limit - kept, steps)
+    limit = memory_limit(device, asked.memory) / (local_size(distributed) if device.type == "cpu" else 1)
+    memory = plan_memory(asked, plan, _estimate(plan, worst, build, device), limit - kept, steps)
     memory = dataclasses.replace(memory, expected=memory.expected + kept, limit=memory.limit + kept)
     layout = memory.layout
     settled = with_layout(plan, layout.batch_size, layout.accumulation, layout.model_changes)
     return settled, memory
+
+
+def _estimate(plan: Plan[Any], worst: WorstCase, build: Build, device: torch.device) -> Estimate:
+    config, setting = plan.config, setting_of(plan, device.type)
+    with _same_random_numbers(device):
+        units = Units.of(build(config))
+    _tidy()  # that model's memory is free again, and not in use
+    in_use, number = bytes_in_use(device), world_size()
+    if config.distributed.fsdp:
+        return Estimate.sharded(config.model, worst, setting, units, in_use, number)
+    return Estimate.of(config.model, worst, setting, units.all, in_use, number)
 
 
 def _kept_in_memory(plan: Plan[Any], data: StudyDataModule) -> int:

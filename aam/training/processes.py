@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -22,9 +24,7 @@ from torch import Tensor
 
 from aam.config.distributed import LAUNCHED, DistributedOptions
 from aam.errors import AamError, ConfigError, RunError, Signalled, ToldByAnother
-
-if TYPE_CHECKING:
-    from aam.training.place import Place
+from aam.training.place import Place, find_place
 
 Result = TypeVar("Result")
 LOST = (
@@ -41,6 +41,11 @@ LOST = (
     "software caused connection abort",
 )
 """Words in which gloo and NCCL report that another process does not answer."""
+NO_INTERFACE = "Unable to find address for"
+"""Words in which gloo reports that there is no network of the name that it was given."""
+LAST_PORT = 65535
+TO_END = 10
+"""Seconds beyond twice the time-out, which torch takes once to connect and once to wait for all, to end by itself."""
 
 
 def rank() -> int:
@@ -51,6 +56,12 @@ def rank() -> int:
 def world_size() -> int:
     """The number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def local_size(options: DistributedOptions) -> int:
+    """The number of processes of this machine, which share its memory."""
+    place = find_place(options) if world_size() > 1 else None
+    return world_size() if place is None else place.local_size
 
 
 def is_first() -> bool:
@@ -78,7 +89,8 @@ def joined(place: Place | None, options: DistributedOptions, device: str, remedy
     Raises
     ------
     ConfigError
-        If the GPUs that this process sees are fewer than the processes of this machine.
+        If the GPUs that this process sees are fewer than the processes of this machine, or the address, the port or
+        the network where to meet cannot be one.
     RunError
         If the others do not come; and in the end, if one of them is gone or does not answer.
     """
@@ -122,21 +134,63 @@ def check_gpus(visible: int, place: Place) -> None:
 
 
 def _meet(place: Place, backend: str, seconds: int) -> None:
-    where = f"{place.address}:{place.port}"
+    _check_address(place)
+    host = f"[{place.address}]" if ":" in place.address else place.address
+    meet = partial(
+        dist.init_process_group,
+        backend,
+        init_method=f"tcp://{host}:{place.port}",
+        rank=place.rank,
+        world_size=place.world_size,
+        timeout=timedelta(seconds=seconds),
+    )
     try:
-        dist.init_process_group(
-            backend,
-            init_method=f"tcp://{where}",
-            rank=place.rank,
-            world_size=place.world_size,
-            timeout=timedelta(seconds=seconds),
-        )
-    except dist.DistError as error:
+        _within(2 * seconds + TO_END, meet)
+    except RuntimeError as error:  # torch's DistError is one; gloo's own are plain
+        if NO_INTERFACE in str(error):
+            raise ConfigError(
+                f"GLOO_SOCKET_IFNAME {os.environ.get('GLOO_SOCKET_IFNAME')}: this machine has no such network "
+                "(`ip addr` lists them); name another, or leave it out"
+            ) from error
         lines = str(error).strip().splitlines() or ["no answer"]
         raise RunError(
-            f"process {place.rank} of {place.world_size} could not meet the others at {where} within {seconds} s "
-            f"({lines[0]}); start all of them, with a free MASTER_PORT, or raise --distributed-timeout"
+            f"process {place.rank} of {place.world_size} could not meet the others at {host}:{place.port} within "
+            f"{seconds} s ({lines[0]}); start all of them, with a free MASTER_PORT, or raise --distributed-timeout"
         ) from error
+
+
+def _check_address(place: Place) -> None:
+    """Refuse a place where nobody could meet, which torch would try until the time is over."""
+    if not 1 <= place.port <= LAST_PORT:
+        raise ConfigError(f"MASTER_PORT {place.port} is no port: take a free one between 1024 and {LAST_PORT}")
+    try:
+        socket.getaddrinfo(place.address or " ", place.port)
+    except (socket.gaierror, UnicodeError) as error:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+            return  # no name server answered: torch asks again
+        raise ConfigError(
+            f"MASTER_ADDR '{place.address}' names no machine that can be found from here: give the name, as all of "
+            "them know it, or the IP address of the machine of process 0"
+        ) from error
+
+
+def _within(seconds: float, act: Callable[[], None]) -> None:
+    """Do what may never come to an end: torch waits without a limit for whoever has taken the port and says nothing."""
+    failures: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            failures.append(error)
+
+    worker = threading.Thread(target=attempt, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if worker.is_alive():
+        raise dist.DistNetworkError("no answer")
+    if failures:
+        raise failures[0]
 
 
 def _end_undisturbed() -> None:

@@ -32,7 +32,8 @@ from torch.optim import Optimizer
 
 from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, fsync_folder
-from aam.training.checkpoint import AtomicCheckpointIO, digest_of, published
+from aam.files.leftovers import unfinished
+from aam.training.checkpoint import AtomicCheckpointIO, check_room, digest_of, not_written, published
 from aam.training.processes import first_decides, is_first
 
 PLAIN = "plain.pt"
@@ -83,21 +84,22 @@ class ShardedCheckpoints(WholeCheckpoints):
         Why it could not be written is noted, as of one in one file.
         """
         final = Path(filepath)
-        folder = final.with_name(f".{final.name}.tmp")
         (optimizer_state,) = checkpoint.pop("optimizer_states")
         tensors = _named(checkpoint.pop("state_dict"), optimizer_state)
         numbers = {name: value for name, value in optimizer_state.items() if not isinstance(value, Tensor)}
+        needed = sum(tensor.nbytes for tensor in tensors.values())  # of all processes: a part knows the whole's size
         writer = self.checkpoint_io
         assert isinstance(writer, AtomicCheckpointIO)
+        folder: Path | None = None
         try:
-            first_decides(lambda: _make_empty(folder))
+            folder = first_decides(lambda: _new_folder(final, needed))
             save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
             first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
             writer.failure = None
         except (CheckpointException, AamError) as error:
-            writer.failure = RunError(f"cannot write checkpoint: {error}")
-            if is_first():
+            if folder is not None and is_first():
                 shutil.rmtree(folder, ignore_errors=True)
+            writer.failure = not_written(_cause(error), final.parent, needed)
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint that any number of processes has written into what is sharded here."""
@@ -124,6 +126,16 @@ def _named(weights: dict[str, Any], moments: dict[str, Any]) -> dict[str, Tensor
     return tensors | {f"optimizer.{name}": value for name, value in moments.items() if isinstance(value, Tensor)}
 
 
+def _cause(error: CheckpointException | AamError) -> OSError | AamError:
+    """What kept the parts from the disk: of what the processes met, the first; a bug is raised as such."""
+    if isinstance(error, AamError):
+        return error
+    first, *_ = (cause for cause, _ in error.failures.values())
+    if isinstance(first, OSError):
+        return first
+    raise first from error
+
+
 @contextmanager
 def _refused_by_disk() -> Iterator[None]:
     try:
@@ -133,9 +145,16 @@ def _refused_by_disk() -> Iterator[None]:
 
 
 @_refused_by_disk()
-def _make_empty(folder: Path) -> None:
+def _new_folder(final: Path, needed: int) -> Path:
+    """A folder for the parts, if they look as if they had room.
+
+    Its name is that of an unfinished file: should the process be killed, the next run removes it.
+    """
+    check_room(final.parent, needed)
+    folder = unfinished(final)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    return folder
 
 
 @_refused_by_disk()

@@ -6,7 +6,7 @@ the layers is one more unit. Zhao et al. 2023, PyTorch FSDP, https://doi.org/10.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -17,8 +17,34 @@ from torch.distributed.tensor import DTensor
 
 from aam.models.attention import TransformerLayer
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.models.sequence_predictor import SequencePredictor, encoder_of, num_parameters
+from aam.training.host_memory import give_back_freed_memory
 from aam.training.processes import largest_over_processes
+
+
+class Units(NamedTuple):
+    """How many of a model's weights are whole at a time when it is sharded.
+
+    Attributes
+    ----------
+    all
+        All of them.
+    layer
+        Those of its largest transformer layer.
+    between
+        Those outside the layers: one unit, which is whole during all of a step.
+    """
+
+    all: int
+    layer: int
+    between: int
+
+    @classmethod
+    def of(cls, model: SequenceEncoder | SequencePredictor) -> Units:
+        """The units into which :func:`shard` divides a model."""
+        layers = [num_parameters(layer) for layer in _layers(model)]
+        number = num_parameters(model)
+        return cls(number, max(layers, default=0), number - sum(layers))
 
 
 def shard(model: SequenceEncoder | SequencePredictor, mesh: DeviceMesh) -> None:
@@ -33,14 +59,19 @@ def shard(model: SequenceEncoder | SequencePredictor, mesh: DeviceMesh) -> None:
     """
     if isinstance(model, FSDPModule):
         return
+    if mesh.device_type == "cpu":
+        give_back_freed_memory()  # else the C library keeps much of what each layer gathers and gives back
     for tensor in [*model.parameters(), *model.buffers()]:
         dist.broadcast(tensor.detach(), src=0)
-    for module in model.modules():
-        if isinstance(module, TransformerLayer):
-            fully_shard(module, mesh=mesh)
+    for layer in _layers(model):
+        fully_shard(layer, mesh=mesh)
     # A layer's weights are gathered at every call: all processes must call it as often.
     encoder_of(model).asv_encoder.agree_on_parts = largest_over_processes
     fully_shard(model, mesh=mesh)
+
+
+def _layers(model: nn.Module) -> list[TransformerLayer]:
+    return [module for module in model.modules() if isinstance(module, TransformerLayer)]
 
 
 def whole_state(model: nn.Module) -> dict[str, Tensor]:

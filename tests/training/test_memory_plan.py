@@ -16,6 +16,7 @@ from aam.errors import ConfigError
 from aam.training.layout import Layout, MemoryPlan, amount, bounded, divisors, out_of_memory
 from aam.training.memory_plan import Estimate, Measured, plan_memory
 from aam.training.plan import Plan, derive, with_layout
+from aam.training.sharding import Units
 from tests.data.study_files import make_study, random_counts
 from tests.training.test_plan import FACTS
 
@@ -173,6 +174,49 @@ def test_what_would_take_too_long_to_try_needs_some_room() -> None:
     assert (plan.layout.batch_size, plan.source) == (16, "probed with smaller batches")
     assert max(size for size, _ in probes.measured) < 32
     assert planned(config, 1.2 * needed(config), probes).layout.batch_size == 32
+
+
+@pytest.mark.parametrize(
+    ("setting", "numbers"),
+    [
+        # A tenth of 4 numbers of each of 1000 weights; 2 x 100 between the layers; 4 x 50 of a layer.
+        (Setting(), 400 + 200 + 200),
+        (Setting(moments=1), 300 + 200 + 200),
+    ],
+)
+def test_a_process_holds_its_share_of_a_sharded_model_and_what_is_whole(setting: Setting, numbers: int) -> None:
+    plan = derive(asked(target_effective_batch_size=32), FACTS)
+    worst = WorstCase(STUDY, ROWS, SamplingOptions())
+    found = Estimate.sharded(plan.config.model, worst, setting, Units(1000, 50, 100), 7e6, 10)
+    assert found.before == 7e6 + 4 * numbers
+    assert found.start == 7e6 + 4 * 1000
+    assert found.samples(Layout(batch_size=32, accumulation=1, checkpointing=False, chunk=0)) == 4
+
+
+def test_sixteen_bit_copies_of_all_weights_are_kept_without_checkpointing() -> None:
+    plan = derive(asked(), FACTS)
+    worst = WorstCase(STUDY, ROWS, SamplingOptions())
+    plain = Layout(batch_size=8, accumulation=1, checkpointing=False, chunk=0)
+    for layout, copies in ((plain, 2 * 10**8), (dataclasses.replace(plain, checkpointing=True), 0)):
+        units = Units(10**8, 10**6, 10**6)
+        found = Estimate.sharded(plan.config.model, worst, Setting(half=True), units, 0, 2)
+        assert found.expected(layout) == found.before + copies + found.activations(layout)
+
+
+def test_what_lies_between_the_layers_may_be_the_largest_unit() -> None:
+    """Its gradients are copied when those of the layers are done."""
+    plan = derive(asked(), FACTS)
+    found = Estimate.sharded(
+        plan.config.model, WorstCase(STUDY, ROWS, SamplingOptions()), Setting(), Units(900, 50, 600), 0, 2
+    )
+    assert found.before == 4 * (4 * 450 + 3 * 600)
+
+
+def test_all_weights_must_fit_before_they_are_sharded() -> None:
+    plan = derive(asked(), FACTS)
+    worst = WorstCase(STUDY, ROWS, SamplingOptions())
+    many = Estimate.sharded(plan.config.model, worst, Setting(), Units(10**10, 10**5, 10**5), 5.0, 10**4)
+    assert many.expected(Layout(batch_size=8, accumulation=1, checkpointing=True, chunk=0)) == 5 + 4 * 10**10
 
 
 def test_limits() -> None:

@@ -120,3 +120,26 @@ def test_fewer_gpus_than_processes_are_refused() -> None:
     check_gpus(4, place)
     with pytest.raises(ConfigError, match="4 processes run on this machine, but this one sees only 1 of its GPUs"):
         check_gpus(1, place)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"RANK": "2"}, "RANK is 2 of 2 processes, which count from 0"),
+        ({"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "1"}, "LOCAL_RANK is 1 of 1 processes"),
+        ({"LOCAL_WORLD_SIZE": "0"}, "LOCAL_RANK is 0 of 0 processes"),
+        ({"MASTER_PORT": "first"}, "the environment variable MASTER_PORT is first, no whole number"),
+        ({"MASTER_PORT": ""}, "the environment variable MASTER_PORT is not there"),
+    ],
+)
+def test_numbers_that_cannot_be(monkeypatch: pytest.MonkeyPatch, said: dict[str, str], problem: str) -> None:
+    usual = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_PORT": "29500"}
+    tell(monkeypatch, usual | said)
+    with pytest.raises(ConfigError, match=problem):
+        find_place(BY_LAUNCHER)
+
+
+def test_a_port_of_a_slurm_job_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, SLURM | {"MASTER_PORT": "any"})
+    with pytest.raises(ConfigError, match="MASTER_PORT is any, no whole number"):
+        find_place(BY_LAUNCHER)
