@@ -71,7 +71,7 @@ def _num_processes(options: DistributedOptions, device: str) -> int:
     """Processes that this one has to start; 1 where it does the work itself, or a launcher has started it."""
     if LAUNCHED in os.environ or options.distributed or options.wanted == 1:
         return 1
-    gpus = _num_gpus() if device != "cpu" else 0
+    gpus = num_gpus() if device != "cpu" else 0
     if not gpus:
         return 1 if options.wanted == "all" else options.wanted
     if options.wanted == "all":
@@ -194,7 +194,8 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _num_gpus() -> int:
+def num_gpus() -> int:
+    """The GPUs that this process sees."""
     import torch  # seconds to load: only where several devices are asked for
 
     return torch.cuda.device_count()

@@ -10,11 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from aam.cli.launch import num_gpus
 from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
 from aam.config.inputs import input_paths
 from aam.data.bring_together import read_each
 from aam.data.covariates import CovariateSpec
-from aam.data.estimate import PROCESS_BYTES, BatchSizes, num_encoder_parameters, num_target_parameters
+from aam.data.estimate import (
+    PROCESS_BYTES,
+    BatchSizes,
+    num_encoder_parameters,
+    num_target_parameters,
+    sharded_units,
+)
 from aam.data.metadata import Metadata
 from aam.data.objective import ObjectiveTargets
 from aam.data.sample_lists import read_lists
@@ -29,7 +36,8 @@ from aam.training.fold_inputs import learnable_folds
 from aam.training.host_memory import cpu_bytes
 from aam.training.inputs import Inputs, fit_inputs, target_request, target_rules
 from aam.training.layout import MemoryPlan, bounded
-from aam.training.memory_plan import Estimate, plan_memory, setting_of
+from aam.training.memory_estimate import Estimate, setting_of
+from aam.training.memory_plan import plan_memory
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
 
@@ -192,11 +200,16 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
 def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> Prospect:
     study, config = inputs.study, plan.config
     limit, device = _limit(wanted)
+    local, processes = _num_processes(wanted, device)
     weights, exact = _num_weights(config, study, inputs.targets)
     worst = WorstCase(study, inputs.split.train, config.sampling)
     in_use = PROCESS_BYTES if device == "cpu" else 0
-    estimate = Estimate.of(config.model, worst, setting_of(plan, device), weights, in_use)
-    memory = plan_memory(wanted, plan, estimate, limit)
+    about = config.model, worst, setting_of(plan, device)
+    if config.distributed.fsdp:
+        estimate = Estimate.sharded(*about, sharded_units(config.model, weights), in_use, processes)
+    else:
+        estimate = Estimate.of(*about, weights, in_use, processes)
+    memory = plan_memory(wanted, plan, estimate, limit / local if device == "cpu" else limit)
     spec, sheet = inputs.covariate_spec, study.metadata
     return Prospect(
         inputs=inputs,
@@ -221,6 +234,15 @@ def _num_weights(config: RunConfig, study: Study, targets: Targets | None) -> tu
     plain = HeadOptions(linear_path=config.head.linear_path, target_layer_norm=False)
     is_plain = not config.covariates.columns and config.head == plain
     return number + num_target_parameters(config.model, outputs, config.head.linear_path), is_plain
+
+
+def _num_processes(wanted: RunConfig, device: str) -> tuple[int, int]:
+    """Processes of this machine, and of all; what a launcher will start is taken from the options."""
+    options = wanted.distributed
+    local = options.wanted
+    if local == "all":
+        local = num_gpus() if device == "cuda" else 1
+    return local, local * options.num_nodes
 
 
 def _limit(wanted: RunConfig) -> tuple[float, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aam.config import ModelOptions
 from aam.data.alphabet import NUM_BASES, VOCABULARY
@@ -42,6 +43,8 @@ class BatchSizes:
         Distinct ASVs.
     bases
         Bases of the longest ASV.
+    encoded
+        ASVs that are encoded here, where another process encodes others; None for all distinct ones.
     """
 
     samples: int
@@ -49,6 +52,30 @@ class BatchSizes:
     places: int
     distinct: int
     bases: int
+    encoded: int | None = None
+
+    @property
+    def sequences(self) -> int:
+        """ASVs that are encoded here."""
+        return self.distinct if self.encoded is None else self.encoded
+
+
+class Units(NamedTuple):
+    """How many of a model's weights are whole at a time when it is sharded over processes.
+
+    Attributes
+    ----------
+    all
+        All of them.
+    layer
+        Those of its largest transformer layer.
+    between
+        Those outside the layers: one unit, which is whole during all of a step.
+    """
+
+    all: int
+    layer: int
+    between: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +118,12 @@ def num_encoder_parameters(options: ModelOptions, heads: Sequence[str] = (), tax
     return asv_encoder + _abundance(options) + sample_encoder + sum(of_head[name] for name in heads)
 
 
+def sharded_units(options: ModelOptions, number: int) -> Units:
+    """The units of a model with so many weights."""
+    layer = _stack(options.embedding_dim, 1) - _stack(options.embedding_dim, 0)
+    return Units(number, layer, number - sum(options.layers) * layer)
+
+
 def num_target_parameters(options: ModelOptions, num_outputs: int, linear_path: bool = True) -> int:
     """Weights of the target's head; one output for a number, else one for each class."""
     dim = options.embedding_dim
@@ -117,7 +150,7 @@ def kept(options: ModelOptions, sizes: BatchSizes) -> float:
     """Numbers that the encoders keep from the forward pass for the gradient."""
     dim, clades = options.embedding_dim, options.num_soft_clades
     asv_layers, sample_layers, encoder_layers = options.layers
-    tokens = sizes.distinct * math.ceil(sizes.bases / options.nucleotide_patch)
+    tokens = sizes.sequences * math.ceil(sizes.bases / options.nucleotide_patch)
     abundance = sizes.places * dim * (WIDTHS_OF_ABUNDANCE if options.count_embedding else 1)
     profile = sizes.distinct * (4 * clades + 2 * sizes.samples) if clades else 0
     result = tokens * dim
@@ -135,7 +168,7 @@ def recomputed(options: ModelOptions, sizes: BatchSizes, device: str) -> float:
     asv_layers, sample_layers, encoder_layers = options.layers
     patches = math.ceil(sizes.bases / options.nucleotide_patch)
     at_once = options.asv_chunk_size or max(1, POSITIONS_AT_ONCE[device] // patches)
-    tokens = min(at_once, sizes.distinct) * patches
+    tokens = min(at_once, sizes.sequences) * patches
     of_asvs = _embedding(options, tokens) + asv_layers * _of_layer(options) * tokens
     of_samples = _of_layer(options) * sizes.places if sample_layers + encoder_layers else 0
     return max(of_asvs, of_samples)

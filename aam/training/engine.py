@@ -99,4 +99,6 @@ def _strategy(options: DistributedOptions, place: Place) -> Strategy:
         kind = ShardedCheckpoints if options.fsdp_sharded_checkpoint else WholeCheckpoints
         return kind(place.world_size, 1, save_distributed_checkpoint=False, timeout=timeout)
     # What does not learn yet (gradual unfreezing) has no gradient; buffers are facts that never change.
-    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=timeout)
+    return DDPStrategy(
+        find_unused_parameters=True, broadcast_buffers=False, gradient_as_bucket_view=True, timeout=timeout
+    )

@@ -26,12 +26,13 @@ from aam.training.host_memory import give_back_freed_memory, trim
 from aam.training.kept_draws import kept_in_memory
 from aam.training.layout import Layout, MemoryPlan
 from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
-from aam.training.memory_plan import Estimate, Measured, plan_memory, setting_of
+from aam.training.memory_estimate import Estimate, setting_of
+from aam.training.memory_plan import Measured, plan_memory
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
 from aam.training.processes import local_size, world_size
 from aam.training.quiet import quiet
-from aam.training.sharding import Units
+from aam.training.sharding import units_of
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
 
@@ -75,7 +76,7 @@ def settle_memory(
 def _estimate(plan: Plan[Any], worst: WorstCase, build: Build, device: torch.device) -> Estimate:
     config, setting = plan.config, setting_of(plan, device.type)
     with _same_random_numbers(device):
-        units = Units.of(build(config))
+        units = units_of(build(config))
     _tidy()  # that model's memory is free again, and not in use
     in_use, number = bytes_in_use(device), world_size()
     if config.distributed.fsdp:

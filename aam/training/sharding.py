@@ -6,7 +6,7 @@ the layers is one more unit. Zhao et al. 2023, PyTorch FSDP, https://doi.org/10.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
+from aam.data.estimate import Units
 from aam.models.attention import TransformerLayer
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of, num_parameters
@@ -22,29 +23,11 @@ from aam.training.host_memory import give_back_freed_memory
 from aam.training.processes import largest_over_processes
 
 
-class Units(NamedTuple):
-    """How many of a model's weights are whole at a time when it is sharded.
-
-    Attributes
-    ----------
-    all
-        All of them.
-    layer
-        Those of its largest transformer layer.
-    between
-        Those outside the layers: one unit, which is whole during all of a step.
-    """
-
-    all: int
-    layer: int
-    between: int
-
-    @classmethod
-    def of(cls, model: SequenceEncoder | SequencePredictor) -> Units:
-        """The units into which :func:`shard` divides a model."""
-        layers = [num_parameters(layer) for layer in _layers(model)]
-        number = num_parameters(model)
-        return cls(number, max(layers, default=0), number - sum(layers))
+def units_of(model: SequenceEncoder | SequencePredictor) -> Units:
+    """How many weights are in the units into which :func:`shard` divides a model."""
+    layers = [num_parameters(layer) for layer in _layers(model)]
+    number = num_parameters(model)
+    return Units(number, max(layers, default=0), number - sum(layers))
 
 
 def shard(model: SequenceEncoder | SequencePredictor, mesh: DeviceMesh) -> None:

@@ -117,7 +117,7 @@ def test_nothing_is_started_by_what_was_started(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_more_devices_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "_num_gpus", lambda: 2)
+    monkeypatch.setattr(launch, "num_gpus", lambda: 2)
     words = [*NEEDED, "--devices", "3"]
     with pytest.raises(ConfigError, match="--devices 3: this machine has 2 GPUs; --device cpu takes any number"):
         launched("train", words, parse("train", words).config)

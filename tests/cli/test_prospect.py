@@ -7,10 +7,12 @@ import pytest
 
 from aam.cli.prospect import Prospect, look_ahead
 from aam.config import CheckConfig, HeadOptions, from_flat
+from aam.data.estimate import sharded_units
 from aam.data.targets import Targets
 from aam.errors import InputError
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
+from aam.training.sharding import units_of
 from tests.data.study_files import write_study
 
 
@@ -39,6 +41,23 @@ def test_the_weights_of_pretraining(tmp_path: Path, options: dict[str, Any], sup
     heads = {"nucleotides": False, "counts": False, "taxonomy_classes": classes, **supervision}
     encoder = SequenceEncoder(found.plan.config.model, SelfSupervision(**heads))
     assert found.weights == f"{num_parameters(encoder):,}"
+
+
+def test_the_memory_of_several_processes(tmp_path: Path) -> None:
+    one, two, sharded = (
+        prospect(tmp_path, device="cpu", max_memory_gb=3, **options).memory
+        for options in ({}, {"devices": 2}, {"devices": 2, "fsdp": True})
+    )
+    assert two.limit == one.limit / 2
+    assert one.expected > two.expected > sharded.expected
+
+
+def test_the_units_of_a_sharded_model(tmp_path: Path) -> None:
+    found = prospect(tmp_path)
+    encoder = SequenceEncoder(
+        found.plan.config.model, SelfSupervision(encoder_type="unifrac", nucleotides=True, counts=True)
+    )
+    assert sharded_units(found.plan.config.model, num_parameters(encoder)) == units_of(encoder)
 
 
 @pytest.mark.parametrize("columns", [["age"], ["age", "weight2"]])

@@ -10,13 +10,13 @@ import pytest
 
 from aam.config import MemoryOptions, PretrainConfig, SamplingOptions, TrainConfig
 from aam.config.option import from_flat, to_flat
-from aam.data.estimate import Setting
+from aam.data.estimate import Setting, Units, kept
 from aam.data.worst_case import WorstCase
 from aam.errors import ConfigError
 from aam.training.layout import Layout, MemoryPlan, amount, bounded, divisors, out_of_memory
-from aam.training.memory_plan import Estimate, Measured, plan_memory
+from aam.training.memory_estimate import Estimate
+from aam.training.memory_plan import Measured, plan_memory
 from aam.training.plan import Plan, derive, with_layout
-from aam.training.sharding import Units
 from tests.data.study_files import make_study, random_counts
 from tests.training.test_plan import FACTS
 
@@ -191,6 +191,16 @@ def test_a_process_holds_its_share_of_a_sharded_model_and_what_is_whole(setting:
     assert found.before == 7e6 + 4 * numbers
     assert found.start == 7e6 + 4 * 1000
     assert found.samples(Layout(batch_size=32, accumulation=1, checkpointing=False, chunk=0)) == 4
+
+
+def test_each_process_encodes_its_part_of_the_asvs_of_a_batch() -> None:
+    plan = derive(asked(target_effective_batch_size=32), FACTS)
+    worst = WorstCase(STUDY, ROWS, SamplingOptions())
+    found = Estimate.of(plan.config.model, worst, Setting(), 0, 0, 4)
+    sizes = found.sizes(Layout(batch_size=32, accumulation=1, checkpointing=False, chunk=0))
+    assert (sizes.samples, sizes.sequences) == (8, -(-worst.sizes(32).distinct // 4))
+    assert sizes.sequences < sizes.distinct == worst.sizes(8).distinct
+    assert kept(plan.config.model, sizes) < kept(plan.config.model, worst.sizes(8))
 
 
 def test_sixteen_bit_copies_of_all_weights_are_kept_without_checkpointing() -> None:

@@ -19,7 +19,7 @@ from aam.training.memory import bytes_in_use
 from aam.training.place import find_place
 from aam.training.prepare import _begin, _new_encoder, _settle
 from aam.training.processes import joined
-from aam.training.sharding import Units, shard
+from aam.training.sharding import shard, units_of
 from tests.e2e.conftest import study
 from tests.processes import in_processes
 
@@ -42,7 +42,7 @@ def test_units_by_hand() -> None:
     layer = 12 * 16**2 + 13 * 16
     layers = sum(isinstance(module, nn.LayerNorm) and "mlp_norm" in name for name, module in model.named_modules())
     assert layers == 6
-    assert Units.of(model) == (everything, layer, everything - 6 * layer)
+    assert units_of(model) == (everything, layer, everything - 6 * layer)
 
 
 def test_what_is_counted_is_what_is_sharded(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def compare_units(same: Path) -> None:
     place = find_place(options.distributed)
     with joined(place, options.distributed, "cpu", str):
         model = small_model()
-        units = Units.of(model)
+        units = units_of(model)
         shard(model, torch.distributed.init_device_mesh("cpu", (2,)))
         sizes = {name: p.numel() for name, p in model.named_parameters()}
         roots = [name for name, module in model.named_modules() if isinstance(module, FSDPModule) and name]
@@ -86,7 +86,7 @@ def settle(study: Path, folder: Path, fsdp: bool) -> None:
     with joined(place, config.distributed, "cpu", str):
         inputs = read_inputs(config)
         device, plan, data = _begin(config, inputs)
-        units = Units.of(_new_encoder(plan.config, inputs.study))
+        units = units_of(_new_encoder(plan.config, inputs.study))
         assert units.layer == OF_LAYER
         trim()
         limit = 2 * (bytes_in_use(CPU) + 12 * units.all)  # of both processes
