@@ -82,7 +82,7 @@ def _change_array(values: np.ndarray, rng: random.Random) -> np.ndarray:
     flat = changed.reshape(-1)
     with np.errstate(all="ignore"):
         for _ in range(rng.choice((1, 1, 3))):
-            flat[rng.randrange(len(flat))] = rng.choice(odd)
+            flat[rng.randrange(len(flat))] = np.asarray(rng.choice(odd)).astype(flat.dtype)
         return changed.astype(rng.choice((changed.dtype.str, "f4", ">f8", "f8", "f2")))
 
 
