@@ -23,13 +23,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from aam.phylogeny.batch_tree import BatchTree
 from aam.phylogeny.pair_sums import add_minima, add_powers
 from aam.phylogeny.tree import Tree
 
-Sides = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-BLOCK_VALUES = 1 << 19
-"""Branches times samples that are worked on at once, so that the memory stays small."""
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Phylogeny:
@@ -75,8 +73,10 @@ class Phylogeny:
         numpy.ndarray
             Distances ``B x C``; ``B x B``, symmetric with a diagonal of 0, of the samples among themselves.
         """
-        shared_BC, length_B, length_C = _zeros(counts_BA, others_CA)
-        for length_N, reads_NB, reads_NC in self._sides(counts_BA, others_CA):
+        sides = _Sides(self, counts_BA, others_CA)
+        shared_BC = sides.zeros()
+        length_B, length_C = sides.private_sums(sides.tree.private.length)
+        for length_N, reads_NB, reads_NC in sides.blocks():
             root_N = np.sqrt(length_N)
             own_NB = (reads_NB > 0) * root_N[:, None]
             # Of an array and itself, NumPy computes half of the product.
@@ -106,8 +106,10 @@ class Phylogeny:
         numpy.ndarray
             Distances, as of :meth:`unweighted_unifrac`.
         """
-        minima_BC, depth_B, depth_C = _zeros(counts_BA, others_CA)
-        for length_N, share_NB, share_NC in self._shares(counts_BA, others_CA):
+        sides = _Sides(self, counts_BA, others_CA)
+        minima_BC = sides.zeros()
+        depth_B, depth_C = sides.private_sums(sides.tree.private.length * sides.private_shares())
+        for length_N, share_NB, share_NC in sides.shares():
             add_minima(minima_BC, length_N, share_NB, share_NC)
             depth_B += length_N @ share_NB
             depth_C += length_N @ share_NC
@@ -133,9 +135,11 @@ class Phylogeny:
         numpy.ndarray
             Distances, as of :meth:`unweighted_unifrac`.
         """
-        minima_BC, *_ = _zeros(counts_BA, others_CA)
-        total_BC = np.zeros_like(minima_BC)
-        for length_N, share_NB, share_NC in self._shares(counts_BA, others_CA):
+        sides = _Sides(self, counts_BA, others_CA)
+        minima_BC = sides.zeros()
+        own_B, own_C = sides.private_sums(sides.tree.private.length * sides.private_shares() ** alpha)
+        total_BC = own_B[:, None] + own_C
+        for length_N, share_NB, share_NC in sides.shares():
             add_powers(total_BC, minima_BC, length_N, share_NB, share_NC, alpha)
             # On the branches that the first sample lacks, the sum has the second's weight alone.
             is_present_NC = share_NC > 0
@@ -146,93 +150,52 @@ class Phylogeny:
 
     def faith_pd(self, counts_BA: csr_array) -> np.ndarray:
         """Faith's phylogenetic diversity ``B``: the length of all branches between a sample's tips and the root."""
-        diversity_B = np.zeros(counts_BA.shape[0])
-        for length_N, reads_NB in self._blocks(counts_BA):
+        tree = self.tree_of(counts_BA)
+        diversity_B = tree.private_sums(tree.private.length)
+        for length_N, reads_NB in tree.blocks():
             diversity_B += length_N @ (reads_NB > 0)
         return diversity_B
 
-    def _shares(self, counts_BA: csr_array, others_CA: csr_array | None) -> Iterator[Sides]:
-        """As ``_sides``, with the share of each sample's reads."""
-        reads_B = counts_BA.sum(axis=1)
-        reads_C = reads_B if others_CA is None else others_CA.sum(axis=1)
-        for length_N, reads_NB, reads_NC in self._sides(counts_BA, others_CA):
-            share_NB = reads_NB / reads_B
-            yield length_N, share_NB, share_NB if others_CA is None else reads_NC / reads_C
-
-    def _sides(self, counts_BA: csr_array, others_CA: csr_array | None) -> Iterator[Sides]:
-        """Some branches at a time: their lengths ``N``, and the reads of both sides below them."""
-        if others_CA is None:
-            yield from ((length_N, reads_NB, reads_NB) for length_N, reads_NB in self._blocks(counts_BA))
-            return
-        size = counts_BA.shape[0]
-        for length_N, reads_NS in self._blocks(vstack([counts_BA, others_CA], format="csr")):
-            yield length_N, reads_NS[:, :size], reads_NS[:, size:]
-
-    def _blocks(self, counts_BA: csr_array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Some branches at a time: their lengths ``N``, and the reads of each sample below them ``N x B``."""
-        tip_of_count = self.tip_A[counts_BA.indices]
-        is_present_T = np.zeros(len(self.depth_T), dtype=bool)
-        is_present_T[tip_of_count] = True
-        tips_U = np.flatnonzero(is_present_T)
-        place = (np.cumsum(is_present_T) - 1)[tip_of_count]
-        reads = counts_BA.data.astype(np.float64)
-        length_N, start_N, end_N = self._branches(tips_U)
-        size = max(1, BLOCK_VALUES // counts_BA.shape[0])
-        for first in range(0, len(length_N), size):
-            block = slice(first, first + size)
-            is_bound = np.zeros(len(tips_U) + 1, dtype=bool)
-            is_bound[start_N[block]] = is_bound[end_N[block]] = True
-            bounds_until = np.cumsum(is_bound)
-            # Reads on the tips before each bound. The counts are whole numbers, so that sums over any tips are exact.
-            shape = (counts_BA.shape[0], bounds_until[-1] + 1)
-            until_BU = csr_array((reads, bounds_until[place], counts_BA.indptr), shape).toarray()
-            np.cumsum(until_BU, axis=1, out=until_BU)
-            until_UB = np.ascontiguousarray(until_BU.T)
-            reads_NB = until_UB[bounds_until[end_N[block]] - 1]
-            reads_NB -= until_UB[bounds_until[start_N[block]] - 1]
-            yield length_N[block], reads_NB
-
-    def _branches(self, tips_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The branches above some tips: their lengths, and the first and the end of the range of tips below them."""
-        num_tips = len(tips_U)
-        depth_U = self.depth_T[tips_U]
-        parting = np.zeros(num_tips + 1)
-        if num_tips > 1:
-            between = self.parting_T[tips_U[0] + 1 : tips_U[-1] + 1]
-            parting[1:-1] = np.minimum.reduceat(between, tips_U[:-1] - tips_U[0])
-        left, right = _nearest_above(parting)
-        tip = np.arange(num_tips)
-        tip_length = depth_U - np.maximum(parting[:-1], parting[1:])
-        inner_length = parting[1:-1] - np.maximum(parting[left], parting[right])
-        length = np.concatenate([tip_length, inner_length])
-        start, end = np.concatenate([tip, left]), np.concatenate([tip + 1, right])
-        order = np.argsort(start, kind="stable")
-        order = order[length[order] > 0]
-        return length[order], start[order], end[order]
+    def tree_of(self, counts_SA: csr_array) -> BatchTree:
+        """The branches above some samples' tips."""
+        return BatchTree(self.depth_T, self.parting_T, self.tip_A, counts_SA)
 
 
-def _nearest_above(parting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the clade below each parting begins and ends: at the nearest partings that are closer to the root.
+class _Sides:
+    """The branches above two sides, and what each side has below them; one side alone is compared with itself."""
 
-    Of partings at one node the last one stands for it, the others begin and end where they get no length.
-    """
-    depth = parting.tolist()
-    last = len(depth) - 1
-    left, right = [0] * len(depth), [last] * len(depth)
-    pending: list[int] = []
-    for place in range(1, last):
-        while pending and depth[pending[-1]] >= depth[place]:
-            right[pending.pop()] = place
-        left[place] = pending[-1] if pending else 0
-        pending.append(place)
-    return np.array(left[1:last], dtype=np.int64), np.array(right[1:last], dtype=np.int64)
+    def __init__(self, phylogeny: Phylogeny, counts_BA: csr_array, others_CA: csr_array | None) -> None:
+        self.is_square = others_CA is None
+        self.size = counts_BA.shape[0]
+        both_SA = counts_BA if others_CA is None else vstack([counts_BA, others_CA], format="csr")
+        self.reads_S = both_SA.sum(axis=1)
+        self.tree = phylogeny.tree_of(both_SA)
 
+    def zeros(self) -> np.ndarray:
+        """Room for a sum of all pairs ``B x C``."""
+        return np.zeros((self.size, len(self.reads_S) - (0 if self.is_square else self.size)))
 
-def _zeros(counts_BA: csr_array, others_CA: csr_array | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Room for sums of all pairs ``B x C``, and of each side's samples."""
-    num_samples = counts_BA.shape[0]
-    num_others = num_samples if others_CA is None else others_CA.shape[0]
-    return np.zeros((num_samples, num_others)), np.zeros(num_samples), np.zeros(num_others)
+    def private_shares(self) -> np.ndarray:
+        """The share of its sample's reads of each private tip."""
+        return self.tree.private.reads / self.reads_S[self.tree.private.sample]
+
+    def private_sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the private tips add to each sample of both sides; two arrays, that may be added to."""
+        sums_S = self.tree.private_sums(values)
+        return (sums_S, sums_S.copy()) if self.is_square else (sums_S[: self.size], sums_S[self.size :])
+
+    def blocks(self) -> Iterator[Block]:
+        """Some of the other branches at a time: their lengths ``N``, and the reads of both sides below them."""
+        for length_N, reads_NS in self.tree.blocks():
+            yield length_N, *self._divided(reads_NS)
+
+    def shares(self) -> Iterator[Block]:
+        """As :meth:`blocks`, with the share of each sample's reads."""
+        for length_N, reads_NS in self.tree.blocks():
+            yield length_N, *self._divided(reads_NS / self.reads_S)
+
+    def _divided(self, values_NS: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (values_NS, values_NS) if self.is_square else (values_NS[:, : self.size], values_NS[:, self.size :])
 
 
 def _distances(part_BC: np.ndarray, whole_BC: np.ndarray, is_square: bool) -> np.ndarray:

@@ -148,7 +148,7 @@ def test_distances_from_other_samples_are_a_part_of_those_of_all(
     counts = random_table(90, 80, 7)
     some, others = counts[:70], counts[70:]
     for values in (1 << 19, 50):
-        monkeypatch.setattr("aam.phylogeny.unifrac.BLOCK_VALUES", values)
+        monkeypatch.setattr("aam.phylogeny.batch_tree.MOST_VALUES", values)
         found = [
             phylogeny.unweighted_unifrac(some, others),
             phylogeny.weighted_unifrac(some, others_CA=others),
@@ -160,10 +160,10 @@ def test_distances_from_other_samples_are_a_part_of_those_of_all(
 
 
 def test_few_branches_are_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aam.phylogeny.unifrac.BLOCK_VALUES", 1000)
+    monkeypatch.setattr("aam.phylogeny.batch_tree.MOST_VALUES", 1000)
     phylogeny = over(tmp_path, ladder(400), [f"t{i}" for i in range(400)])
     counts = random_table(10, 400, 1)
-    blocks = list(phylogeny._blocks(counts))
+    blocks = list(phylogeny.tree_of(counts).blocks())
     assert max(reads_NB.size for _, reads_NB in blocks) <= 1000
     assert sum(len(length_N) for length_N, _ in blocks) > 500
 
@@ -172,7 +172,7 @@ def test_blocks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     phylogeny = over(tmp_path, random_newick(60, 6), [f"t{i}" for i in range(60)])
     counts = random_table(9, 60, 6)
     before, diversity = all_distances(phylogeny, counts), phylogeny.faith_pd(counts)
-    monkeypatch.setattr("aam.phylogeny.unifrac.BLOCK_VALUES", 20)
+    monkeypatch.setattr("aam.phylogeny.batch_tree.MOST_VALUES", 20)
     np.testing.assert_allclose(all_distances(phylogeny, counts), before, atol=1e-12)
     np.testing.assert_allclose(phylogeny.faith_pd(counts), diversity)
 
