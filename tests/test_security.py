@@ -50,6 +50,10 @@ EXCEPTIONS = {
         "imports socket, which is for the network",
     ): "asks for this machine's name, for the lock of a run",
     (
+        "aam/training/processes.py",
+        "imports socket, which is for the network",
+    ): "looks up the machine that the user names as the meeting place of a run's processes",
+    (
         "aam/report/html.py",
         "markupsafe.Markup of what is no literal",
     ): "the drawings, whose texts matplotlib escaped, and the page's own style",

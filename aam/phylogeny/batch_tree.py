@@ -43,7 +43,7 @@ class BatchTree:
     tip_A
         The tip of each column.
     counts_SA
-        Reads.
+        Reads: whole numbers, of which no zero is stored.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class BatchTree:
 
     def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Some of the other branches at a time: their lengths ``N``, and the reads below them ``N x S``."""
-        values = min(MOST_VALUES, max(FEW_VALUES, len(self.reads)))  # each block looks at all reads
+        values = min(MOST_VALUES, max(FEW_VALUES, 4 * len(self.reads)))  # each block looks at all reads
         size = max(1, values // self.num_samples)
         for first in range(0, len(self.length_N), size):
             block = slice(first, first + size)

@@ -33,6 +33,8 @@ Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Phylogeny:
     """A tree over the columns of a table. Arrays only, so that it can be sent to a worker.
 
+    Reads are whole numbers, and a table stores no zeros.
+
     Parameters
     ----------
     tree
