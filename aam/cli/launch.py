@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aam.config import PretrainConfig, TrainConfig
@@ -57,12 +57,16 @@ def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainC
     if config.distributed.distributed:
         # As in those that are started here: torch warns of what is done on purpose.
         os.environ.setdefault(*QUIET)
+    if LAUNCHED in os.environ:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # which waited until somebody heeds them
     number = _num_processes(config.distributed, config.run.device)
     if number > 1:
-        with tempfile.TemporaryDirectory(prefix="aam-") as folder:
-            family = Family([sys.executable, "-m", "aam", command, *words], number, Path(folder))
-            with family.told_of_signals():
-                family.wait()
+        with tempfile.TemporaryDirectory(prefix="aam-") as folder, ExitStack() as heeding:
+            with _signals_wait():
+                family = Family([sys.executable, "-m", "aam", command, *words], number, Path(folder))
+                heeding.enter_context(family.told_of_signals())
+            family.wait()
+            heeding.close()
             family.raise_what_ended_them(lambda: how_to_go_on(command, config.run.output_dir))
     return number > 1
 
@@ -170,6 +174,19 @@ class Family:
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(number)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let signals wait, here and in the processes that are started inside, until they are heeded.
+
+    While Python starts, Ctrl-C would end in a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _environment(rank: int, number: int, port: int) -> dict[str, str]:

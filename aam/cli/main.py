@@ -16,7 +16,7 @@ from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.launch import launched
 from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
 from aam.cli.outside import outside_reason
-from aam.cli.stopping import stopped_in_order
+from aam.cli.stopping import heed_no_more, stopped_in_order
 from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.names import COMMANDS
 from aam.config.option import suggest
@@ -26,7 +26,9 @@ from aam.files.text import printable
 from aam.version import __version__
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
-STOPPED = 130
+INTERRUPTED = 130
+STOPPED = (75, INTERRUPTED)
+"""Exit codes of what was told to stop."""
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -42,7 +44,13 @@ def main(tokens: Sequence[str] | None = None) -> int:
     int
         The exit code. Errors that nobody foresaw are not caught: their traceback tells where they come from.
     """
-    words = list(sys.argv[1:] if tokens is None else tokens)
+    code = _exit_code(list(sys.argv[1:] if tokens is None else tokens))
+    if tokens is None and code in STOPPED:
+        heed_no_more()
+    return code
+
+
+def _exit_code(words: list[str]) -> int:
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -57,7 +65,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         lines = error.problems if words[:1] == ["check"] else (str(error),)
         return _fail(error.exit_code, *lines)
     except KeyboardInterrupt:
-        return _fail(STOPPED, "stopped")
+        return _fail(INTERRUPTED, "stopped")
     except BrokenPipeError:
         _close_output()
     except SystemExit as end:

@@ -40,3 +40,9 @@ def stopped_in_order(where: str, remedy: Callable[[], str]) -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) is interrupt:  # not one that was told meanwhile to be ignored
                 signal.signal(number, handler)
+
+
+def heed_no_more() -> None:
+    """Let no further signal change how a process ends that was told to stop, and takes a moment for it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -104,6 +104,26 @@ def test_a_signal_is_passed_on_once_to_each(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_signals_wait_until_the_started_heed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "told = signal.pthread_sigmask(signal.SIG_BLOCK, []); "
+    code = f"{BEGIN}{asked}open(f'{tmp_path}/{{rank}}', 'w').write(' '.join(sorted(n.name for n in told)))"
+    monkeypatch.setattr(
+        launch, "Family", lambda _, number, folder: Family([sys.executable, "-c", code], number, folder)
+    )
+    words = [*NEEDED, "--devices", "2", "--device", "cpu"]
+    assert launched("train", words, parse("train", words).config)
+    waited = "SIGHUP SIGINT SIGTERM SIGUSR1 SIGUSR2"
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == [waited, waited]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_what_was_started_heeds_the_signals_that_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LAUNCHED, "1")
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    assert launched("train", NEEDED, parse("train", NEEDED).config) is False
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 @pytest.mark.parametrize("words", [[], ["--distributed"]])
 def test_nothing_is_started_without_devices(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(*launch.QUIET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,23 @@ def test_a_run_stopped_by_a_closed_terminal_can_be_resumed(study: Path, unbroken
     assert ended(hooked, 5, send, (signal.SIGHUP,), train_words(study, folder)).code == 75
     assert program("train", "--resume-from", folder).code == 0
     assert weights(folder) == weights(unbroken)
+
+
+def told_again(words: list[str]) -> int:
+    """The program as it is typed, that is told to stop, and again while the process ends."""
+    sys.argv[1:] = words
+    original = StudyDataModule.__init__
+
+    def told(*given: Any, **named: Any) -> None:
+        send(signal.SIGTERM)
+        original(*given, **named)
+
+    StudyDataModule.__init__ = told  # type: ignore[method-assign]
+    code = main()
+    send(signal.SIGTERM, signal.SIGINT)
+    return code
+
+
+def test_a_signal_while_the_process_ends_changes_nothing(study: Path, tmp_path: Path) -> None:
+    done = ended(told_again, train_words(study, tmp_path / "run"))
+    assert (done.code, done.err) == (75, "error: stopped; it had not begun to train: start it again\n")
