@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["aam.training.fit", "aam.report.finish", "aam.cli.train", "aam.training.probe"])
+CONTEXT.set_forkserver_preload(["aam.training.fit", "aam.report.finish", "aam.cli.train", "aam.training.memory.probe"])
 MOST_SECONDS = 150
 
 
@@ -100,8 +100,8 @@ def _stop_at(batch: int) -> None:
 
 
 def _record_gradients(folder: Path, rank: int) -> None:
+    from aam.training.distributed.sharding import whole_number
     from aam.training.module import TrainingModule
-    from aam.training.sharding import whole_number
 
     clip = TrainingModule.configure_gradient_clipping
     folder.mkdir(exist_ok=True)

@@ -38,7 +38,7 @@ EXCEPTIONS = {
         "imports subprocess, which runs programs or code",
     ): "asks git for the commit of the program's own folder",
     (
-        "aam/training/sharded_checkpoint.py",
+        "aam/training/distributed/sharded_checkpoint.py",
         "torch.load outside the checkpoint module",
     ): "reads the plain numbers of a checkpoint in parts, with weights_only",
     (
@@ -50,7 +50,7 @@ EXCEPTIONS = {
         "imports socket, which is for the network",
     ): "asks for this machine's name, for the lock of a run",
     (
-        "aam/training/processes.py",
+        "aam/training/distributed/processes.py",
         "imports socket, which is for the network",
     ): "looks up the machine that the user names as the meeting place of a run's processes",
     (

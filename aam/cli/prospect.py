@@ -33,11 +33,11 @@ from aam.data.worst_case import WorstCase
 from aam.errors import Attempts
 from aam.files.run_content import check_output_dir
 from aam.training.fold_inputs import learnable_folds
-from aam.training.host_memory import cpu_bytes
 from aam.training.inputs import Inputs, fit_inputs, target_request, target_rules
-from aam.training.layout import MemoryPlan, bounded
-from aam.training.memory_estimate import Estimate, setting_of
-from aam.training.memory_plan import plan_memory
+from aam.training.memory.estimate import Estimate, setting_of
+from aam.training.memory.host import cpu_bytes
+from aam.training.memory.layout import MemoryPlan, bounded
+from aam.training.memory.plan import plan_memory
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
 
@@ -251,7 +251,7 @@ def _limit(wanted: RunConfig) -> tuple[float, str]:
     if NVIDIA_DRIVER.exists() or asked.device == "cuda" or asked.mixed_precision == "fp16" or asked.tf32:
         # torch takes seconds to load: only where there may be a GPU to ask, or one is asked for
         from aam.training.device import prepare_device
-        from aam.training.memory import memory_limit
+        from aam.training.memory.limits import memory_limit
 
         device = prepare_device(asked)
         if device.type == "cuda":

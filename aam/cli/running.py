@@ -17,9 +17,9 @@ from aam.config.inputs import input_paths
 from aam.files.resume import how_to_go_on
 from aam.files.run_directory import RunDirectory, open_run
 from aam.files.run_log import logging_to_file, logging_to_terminal, say, silent, warn
-from aam.training.place import find_place
+from aam.training.distributed.place import find_place
+from aam.training.distributed.processes import first_decides, is_first, joined
 from aam.training.prepare import Prepared
-from aam.training.processes import first_decides, is_first, joined
 from aam.training.provenance import say_changes
 from aam.training.record import (
     DATA,

@@ -18,8 +18,8 @@ from aam.files.resume import resume_words
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import say
 from aam.training.checkpoint import find_keeper, is_between_steps
+from aam.training.distributed.processes import is_first, largest_over_processes
 from aam.training.module import TrainingModule
-from aam.training.processes import is_first, largest_over_processes
 
 BEFORE_TRAINING = -1
 

@@ -26,8 +26,8 @@ from aam.files.atomic import atomic_write, sha256_file
 from aam.files.run_directory import RunDirectory
 from aam.files.run_log import warn
 from aam.training.best_model import forget_best, keep_best
-from aam.training.layout import amount
-from aam.training.processes import first_decides, largest_over_processes
+from aam.training.distributed.processes import first_decides, largest_over_processes
+from aam.training.memory.layout import amount
 
 ENDING = ".ckpt"
 DIGITS = 16

@@ -10,8 +10,8 @@ import torch
 from aam.config import RunOptions
 from aam.errors import ConfigError
 from aam.files.run_log import warn
+from aam.training.distributed.processes import world_size
 from aam.training.plan import Machine
-from aam.training.processes import world_size
 
 MOST_WORKERS = 4
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -27,19 +27,19 @@ from aam.training.best_model import restore_best
 from aam.training.callbacks import BestModel, History, StopOnSignal, signals_as_before
 from aam.training.changes import ChangedOptions
 from aam.training.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint
-from aam.training.engine import engine_of
+from aam.training.distributed.engine import engine_of
+from aam.training.distributed.processes import first_decides, is_first
+from aam.training.distributed.sharding import whole_state
 from aam.training.events import EventFile
-from aam.training.host_memory import give_back_freed_memory
-from aam.training.layout import out_of_memory
-from aam.training.memory import PeakMeter, is_out_of_memory
+from aam.training.memory.host import give_back_freed_memory
+from aam.training.memory.layout import out_of_memory
+from aam.training.memory.limits import PeakMeter, is_out_of_memory
 from aam.training.metrics import Truths
 from aam.training.module import TrainingModule
 from aam.training.nonfinite import NonFiniteGuard
 from aam.training.prepare import Prepared
-from aam.training.processes import first_decides, is_first
 from aam.training.progress import ProgressBar
 from aam.training.quiet import quiet
-from aam.training.sharding import whole_state
 from aam.training.unfreezing import GradualUnfreezing, PatienceAfter
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]

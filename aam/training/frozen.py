@@ -24,7 +24,7 @@ from aam.models.sample_store import SampleParts, in_memory, on_disk
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.device import arithmetic
 from aam.training.kept_draws import KeptDraws, keep_draws
-from aam.training.layout import amount
+from aam.training.memory.layout import amount
 from aam.training.plan_heads import has_nucleotides
 from aam.training.prepare import Prepared
 

@@ -19,13 +19,13 @@ from aam.data.shared_batch import take_share
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.training.distributed.processes import is_first, least_over_processes, rank, sum_over_processes, world_size
+from aam.training.distributed.sharding import shard, whole_number
 from aam.training.metrics import Truths, ValidationMetrics
 from aam.training.nonfinite import NonFiniteGuard, Step
 from aam.training.optim import Rates, make_optimizer, make_scheduler, parameter_groups
 from aam.training.plan import Plan
 from aam.training.plan_heads import has_nucleotides
-from aam.training.processes import is_first, least_over_processes, rank, sum_over_processes, world_size
-from aam.training.sharding import shard, whole_number
 
 HIDING_HEADS = frozenset({"nucleotide", "count"})
 

@@ -16,7 +16,7 @@ from aam.errors import NonFiniteError, RunError
 from aam.files.atomic import write_json
 from aam.files.run_log import warn
 from aam.files.text import plural
-from aam.training.processes import rank
+from aam.training.distributed.processes import rank
 
 TOTAL = ""
 """The name of the weighted sum of the heads' losses."""

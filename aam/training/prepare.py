@@ -19,15 +19,15 @@ from aam.data.study import Study
 from aam.files.run_log import say, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
-from aam.training.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
-from aam.training.calibration_set import CalibrationSet, calibration_set
+from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
+from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from aam.training.device import machine_of, prepare_device
+from aam.training.distributed.processes import all_or_none, first_decides, rank, world_size
 from aam.training.inputs import Inputs, read_inputs
-from aam.training.layout import MemoryPlan
-from aam.training.memory import cap_gpu
+from aam.training.memory.layout import MemoryPlan
+from aam.training.memory.limits import cap_gpu
 from aam.training.plan import Plan, StudyFacts, derive
 from aam.training.plan_heads import has_nucleotides
-from aam.training.processes import all_or_none, first_decides, rank, world_size
 from aam.training.transfer import (
     Pretrained,
     adopt_sizes,
@@ -38,7 +38,7 @@ from aam.training.transfer import (
 )
 
 if TYPE_CHECKING:
-    from aam.training.probe import Build
+    from aam.training.memory.probe import Build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +209,7 @@ def _settle(
     config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with batches that fit, which the loaders then follow."""
-    from aam.training.probe import settle_memory
+    from aam.training.memory.probe import settle_memory
 
     cap_gpu(device, config.memory)
     plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))

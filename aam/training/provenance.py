@@ -23,7 +23,7 @@ from aam.files.run_record import DATA, differences, parts_of, read_record
 from aam.files.text import plural
 from aam.models.folder import find_weights
 from aam.training.device import choose_device
-from aam.training.processes import world_size
+from aam.training.distributed.processes import world_size
 
 SAME = (
     "Repeated on this machine with the same versions, this run gives the same bytes: weights, metrics and predictions. "

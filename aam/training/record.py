@@ -18,8 +18,8 @@ from aam.files.run_directory import RunDirectory
 from aam.files.run_record import DATA as DATA
 from aam.models.folder import find_weights
 from aam.training.device import choose_device
+from aam.training.distributed.processes import world_size
 from aam.training.inputs import Inputs
-from aam.training.processes import world_size
 from aam.training.provenance import full_environment, origin, parent_model, promise
 
 LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}

@@ -15,10 +15,10 @@ from aam.config import PretrainConfig, from_flat
 from aam.data.dataset import SampleDataset
 from aam.data.estimate import BatchSizes, activation_bytes
 from aam.data.worst_case import WorstCase
-from aam.training.memory_estimate import setting_of
+from aam.training.memory.estimate import setting_of
+from aam.training.memory.probe import StepProbes
 from aam.training.module import TrainingModule
 from aam.training.prepare import prepare_pretraining
-from aam.training.probe import StepProbes
 from benchmarks.load import make
 from benchmarks.load.child import Meter, Row
 

@@ -19,7 +19,7 @@ from aam.config import CovariateOptions, HeadOptions, LossOptions
 from aam.data.targets import Targets, TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
-from aam.training.host_memory import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
+from aam.training.memory.host import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.grid import Case, make_step_batch

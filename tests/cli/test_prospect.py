@@ -12,7 +12,7 @@ from aam.data.targets import Targets
 from aam.errors import InputError
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
-from aam.training.sharding import units_of
+from aam.training.distributed.sharding import units_of
 from tests.data.study_files import write_study
 
 

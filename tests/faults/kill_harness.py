@@ -27,11 +27,11 @@ from torch.utils import tensorboard
 
 import aam.report.finish
 import aam.training.fit
-import aam.training.probe
+import aam.training.memory.probe
 import aam.training.unfreezing
 from aam.cli.main import main
 
-LOADED = (aam.report.finish, aam.training.fit, aam.training.probe, aam.training.unfreezing, pytest, tensorboard)
+LOADED = (aam.report.finish, aam.training.fit, aam.training.memory.probe, aam.training.unfreezing, pytest, tensorboard)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PATIENCE = 120.0
 START_METHOD = multiprocessing.get_start_method()  # of an ordinary run's workers

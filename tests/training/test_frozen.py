@@ -18,9 +18,10 @@ from aam.files.run_log import logging_to_terminal
 from aam.models import vector_store
 from aam.models.embedding_cache import encode_samples
 from aam.models.sample_store import SampleParts, in_memory, on_disk
-from aam.training import frozen, kept_draws, probe
+from aam.training import frozen, kept_draws
 from aam.training.fit import fit
 from aam.training.kept_draws import keep_draws, kept_in_memory
+from aam.training.memory import probe
 from aam.training.prepare import Prepared, prepare_training
 from tests.e2e.conftest import SMALL, encoder, study
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from aam.config.distributed import LAUNCHED, DistributedOptions
 from aam.errors import AamError, ConfigError, RunError, Signalled, ToldByAnother
-from aam.training.place import Place, find_place
+from aam.training.distributed.place import Place, find_place
 
 Result = TypeVar("Result")
 LOST = (

@@ -11,7 +11,7 @@ from torch.distributed.checkpoint.api import CheckpointException, _wrap_exceptio
 
 from aam.errors import RunError
 from aam.training.checkpoint import not_written
-from aam.training.sharded_checkpoint import _cause, _new_folder
+from aam.training.distributed.sharded_checkpoint import _cause, _new_folder
 from tests.e2e.conftest import study
 from tests.faults.conftest import train_words
 from tests.faults.mounts import disk

@@ -34,7 +34,7 @@ from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, fsync_folder
 from aam.files.leftovers import unfinished
 from aam.training.checkpoint import AtomicCheckpointIO, check_room, digest_of, not_written, published
-from aam.training.processes import first_decides, is_first
+from aam.training.distributed.processes import first_decides, is_first
 
 PLAIN = "plain.pt"
 FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True, strict=False)

@@ -12,9 +12,9 @@ import torch.distributed as dist
 
 from aam.config.distributed import DistributedOptions
 from aam.errors import ConfigError, RunError
-from aam.training import processes
-from aam.training.place import Place, find_place
-from aam.training.processes import is_lost_process, joined, local_size, world_size
+from aam.training.distributed import processes
+from aam.training.distributed.place import Place, find_place
+from aam.training.distributed.processes import is_lost_process, joined, local_size, world_size
 from tests.processes import in_processes
 
 SOON = DistributedOptions(distributed=True, distributed_timeout=1)

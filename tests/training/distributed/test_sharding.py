@@ -13,13 +13,13 @@ from aam.config import ModelOptions, PretrainConfig
 from aam.config.option import from_flat
 from aam.errors import ConfigError, ToldByAnother
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.training.host_memory import trim
+from aam.training.distributed.place import find_place
+from aam.training.distributed.processes import joined
+from aam.training.distributed.sharding import shard, units_of
 from aam.training.inputs import read_inputs
-from aam.training.memory import bytes_in_use
-from aam.training.place import find_place
+from aam.training.memory.host import trim
+from aam.training.memory.limits import bytes_in_use
 from aam.training.prepare import _begin, _new_encoder, _settle
-from aam.training.processes import joined
-from aam.training.sharding import shard, units_of
 from tests.e2e.conftest import study
 from tests.processes import in_processes
 

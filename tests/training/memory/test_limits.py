@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from aam.errors import RunError
-from aam.training import host_memory, memory
-from aam.training.host_memory import cpu_bytes, resident_bytes
-from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory
+from aam.training.memory import host, limits
+from aam.training.memory.host import cpu_bytes, resident_bytes
+from aam.training.memory.limits import PeakMeter, bytes_in_use, is_out_of_memory
 
 CPU = torch.device("cpu")
 HUNDRED_MB = 25_000_000
@@ -20,7 +20,7 @@ HUNDRED_MB = 25_000_000
 @pytest.mark.parametrize("kernel_helps", [True, False])
 def test_the_peak_is_what_was_taken_meanwhile(kernel_helps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kernel_helps:
-        monkeypatch.setattr(memory, "reset_peak", lambda: False)
+        monkeypatch.setattr(limits, "reset_peak", lambda: False)
     before = torch.ones(4 * HUNDRED_MB)
     del before
     meter, start = PeakMeter(CPU), bytes_in_use(CPU)
@@ -38,7 +38,7 @@ def test_a_process_can_have_what_is_free_and_what_it_has() -> None:
 
 def test_ulimit_bounds_what_a_process_can_have() -> None:
     code = (
-        "import resource, json\nfrom aam.training.host_memory import cpu_bytes\n"
+        "import resource, json\nfrom aam.training.memory.host import cpu_bytes\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, resource.RLIM_INFINITY))\nprint(json.dumps(cpu_bytes()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -60,7 +60,7 @@ def test_every_control_group_above_the_process_bounds_it(tmp_path: Path) -> None
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    left = list(host_memory._group_bytes(tmp_path / "cgroup", tmp_path / "sys"))
+    left = list(host._group_bytes(tmp_path / "cgroup", tmp_path / "sys"))
     assert sorted(bound for bound in left if bound < 1e9) == [2_500_000, 6_999_000, 8_000_000]
 
 

@@ -25,7 +25,7 @@ from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.models.target_heads import ClassificationHead, QuantileHead, RegressionHead
-from aam.training.linear_fit import fit_linear
+from aam.training.calibration.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
 PROFILE_PENALTY = 1.0

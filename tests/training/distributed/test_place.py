@@ -6,8 +6,8 @@ import pytest
 
 from aam.config.distributed import LAUNCHED, DistributedOptions
 from aam.errors import ConfigError
-from aam.training.place import Place, find_place
-from aam.training.processes import check_gpus
+from aam.training.distributed.place import Place, find_place
+from aam.training.distributed.processes import check_gpus
 
 SAID = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", LAUNCHED)
 BY_LAUNCHER = DistributedOptions(distributed=True)

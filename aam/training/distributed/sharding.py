@@ -19,8 +19,8 @@ from aam.data.estimate import Units
 from aam.models.attention import TransformerLayer
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of, num_parameters
-from aam.training.host_memory import give_back_freed_memory
-from aam.training.processes import largest_over_processes
+from aam.training.distributed.processes import largest_over_processes
+from aam.training.memory.host import give_back_freed_memory
 
 
 def units_of(model: SequenceEncoder | SequencePredictor) -> Units:

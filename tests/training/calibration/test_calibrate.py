@@ -12,7 +12,7 @@ from aam.models.embedding_cache import encode_asvs
 from aam.models.heads import CountHead, DistanceHead, FaithHead
 from aam.models.pooling import relative_abundance
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.training.calibrate import calibrate_encoder, calibrate_heads, refit_clades
+from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, refit_clades
 from tests.models.model_cases import batch_of, fresh_encoder, study
 
 ALL = SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 
-from aam.training.linear_fit import LOGISTIC_INVERSE_PENALTIES, RIDGE_PENALTIES, assign_folds, fit_linear
+from aam.training.calibration.linear_fit import LOGISTIC_INVERSE_PENALTIES, RIDGE_PENALTIES, assign_folds, fit_linear
 
 
 def signal(size: int = 80, width: int = 12) -> tuple[np.ndarray, np.ndarray]:

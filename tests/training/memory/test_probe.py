@@ -17,7 +17,7 @@ from aam.cli.main import main
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat
 from aam.models.folder import load_model
-from aam.training import probe
+from aam.training.memory import probe
 from aam.training.module import TrainingModule
 from aam.training.prepare import Prepared, prepare_pretraining, prepare_training
 from tests.e2e.conftest import SMALL, encoder, run_command, study
@@ -181,11 +181,11 @@ import torch
 from aam.config import PretrainConfig
 from aam.config.option import from_flat
 from aam.files.run_log import logging_to_terminal
-from aam.training.host_memory import give_back_freed_memory
-from aam.training.memory import PeakMeter
+from aam.training.memory.host import give_back_freed_memory
+from aam.training.memory.limits import PeakMeter
 from aam.training.module import TrainingModule
 from aam.training.prepare import prepare_pretraining
-from aam.training.probe import _trainer
+from aam.training.memory.probe import _trainer
 study, saving, auto = sys.argv[1], sys.argv[2] == "saving", sys.argv[3] == "probed"
 given = {"table": [f"{study}/table.biom"], "output_dir": "run", "batch_size": None if auto else 32}
 given |= {"target_effective_batch_size": 32, "auto_batch_size": auto, "gradient_checkpointing": saving}

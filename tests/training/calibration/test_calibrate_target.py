@@ -15,8 +15,8 @@ from aam.models.embedding_cache import encode_asvs
 from aam.models.sequence_predictor import SequencePredictor
 from aam.models.target_heads import build_target_head
 from aam.models.target_network import TargetOutputs
-from aam.training.calibrate import calibrate_encoder, calibrate_target
-from aam.training.linear_fit import fit_linear
+from aam.training.calibration.calibrate import calibrate_encoder, calibrate_target
+from aam.training.calibration.linear_fit import fit_linear
 from tests.models.model_cases import (
     CLASSES,
     COVARIATES,
@@ -25,7 +25,7 @@ from tests.models.model_cases import (
     told_batch,
     told_predictor,
 )
-from tests.training.test_calibrate import case, finite, profiles
+from tests.training.calibration.test_calibrate import case, finite, profiles
 
 EQUAL_CLASSES = replace(CLASSES, class_weights=())
 MINMAX = TargetSpec(column="age", kind="regression", transform="minmax", shift=0.0, scale=10.0, mean=4.0)

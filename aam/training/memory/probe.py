@@ -22,17 +22,17 @@ from aam.data.worst_case import WorstCase
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.device import arithmetic
-from aam.training.host_memory import give_back_freed_memory, trim
+from aam.training.distributed.processes import local_size, world_size
+from aam.training.distributed.sharding import units_of
 from aam.training.kept_draws import kept_in_memory
-from aam.training.layout import Layout, MemoryPlan
-from aam.training.memory import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
-from aam.training.memory_estimate import Estimate, setting_of
-from aam.training.memory_plan import Measured, plan_memory
+from aam.training.memory.estimate import Estimate, setting_of
+from aam.training.memory.host import give_back_freed_memory, trim
+from aam.training.memory.layout import Layout, MemoryPlan
+from aam.training.memory.limits import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
+from aam.training.memory.plan import Measured, plan_memory
 from aam.training.module import TrainingModule
 from aam.training.plan import Plan, with_layout
-from aam.training.processes import local_size, world_size
 from aam.training.quiet import quiet
-from aam.training.sharding import units_of
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
 

@@ -14,9 +14,9 @@ from aam.data.dataset import Collate
 from aam.data.objective import ObjectiveTargets
 from aam.data.split import Split
 from aam.models.embedding_cache import encode_asvs
-from aam.training import calibration_set as module
 from aam.training import fit
-from aam.training.calibration_set import CalibrationSet, calibration_set
+from aam.training.calibration import calibration_set as module
+from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from tests.data.study_files import make_study, random_counts
 from tests.e2e.conftest import run_command, study
 from tests.models.model_cases import fresh_encoder

@@ -110,7 +110,7 @@ def _of_slurm() -> Place:
         node=int(os.environ.get("SLURM_NODEID", 0)),
         nodes=nodes,
         address=os.environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(machines),
-        port=_number("MASTER_PORT", FIRST_PORT + int(os.environ["SLURM_JOB_ID"][-4:])),
+        port=_number("MASTER_PORT", FIRST_PORT + int(os.environ.get("SLURM_JOB_ID", "0")[-4:])),
     )
 
 

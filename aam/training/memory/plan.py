@@ -19,8 +19,8 @@ import numpy as np
 from aam.data.estimate import BatchSizes
 from aam.errors import ConfigError
 from aam.files.run_log import say, warn
-from aam.training.layout import Layout, MemoryPlan, amount, divisors, layout_of
-from aam.training.memory_estimate import Estimate
+from aam.training.memory.estimate import Estimate
+from aam.training.memory.layout import Layout, MemoryPlan, amount, divisors, layout_of
 from aam.training.plan import Plan
 
 PLENTY = 0.5  # share of the limit up to which the formula is trusted without a measurement

@@ -13,9 +13,9 @@ from aam.config.option import from_flat, to_flat
 from aam.data.estimate import Setting, Units, kept
 from aam.data.worst_case import WorstCase
 from aam.errors import ConfigError
-from aam.training.layout import Layout, MemoryPlan, amount, bounded, divisors, out_of_memory
-from aam.training.memory_estimate import Estimate
-from aam.training.memory_plan import Measured, plan_memory
+from aam.training.memory.estimate import Estimate
+from aam.training.memory.layout import Layout, MemoryPlan, amount, bounded, divisors, out_of_memory
+from aam.training.memory.plan import Measured, plan_memory
 from aam.training.plan import Plan, derive, with_layout
 from tests.data.study_files import make_study, random_counts
 from tests.training.test_plan import FACTS

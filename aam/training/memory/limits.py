@@ -8,8 +8,8 @@ import torch
 
 from aam.config import MemoryOptions
 from aam.errors import AamError
-from aam.training.host_memory import cpu_bytes, peak_bytes, reset_peak, resident_bytes
-from aam.training.layout import bounded
+from aam.training.memory.host import cpu_bytes, peak_bytes, reset_peak, resident_bytes
+from aam.training.memory.layout import bounded
 
 SECONDS_BETWEEN_LOOKS = 0.005
 

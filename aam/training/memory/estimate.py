@@ -9,7 +9,7 @@ from typing import Any
 from aam.config import ModelOptions
 from aam.data.estimate import BYTES, BatchSizes, Setting, Units, activation_bytes
 from aam.data.worst_case import WorstCase
-from aam.training.layout import Layout
+from aam.training.memory.layout import Layout
 from aam.training.plan import Plan
 
 

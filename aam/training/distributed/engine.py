@@ -11,9 +11,9 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from aam.config.distributed import DistributedOptions
-from aam.training.place import Place, find_place
-from aam.training.processes import world_size
-from aam.training.sharded_checkpoint import ShardedCheckpoints, WholeCheckpoints
+from aam.training.distributed.place import Place, find_place
+from aam.training.distributed.processes import world_size
+from aam.training.distributed.sharded_checkpoint import ShardedCheckpoints, WholeCheckpoints
 
 
 class PlacedEnvironment(ClusterEnvironment):

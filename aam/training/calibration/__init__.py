@@ -1,0 +1,1 @@
+"""The calibrated start: what is set from the data before the first step."""
