@@ -293,7 +293,7 @@ EXCEPTIONS = {
     "models/sample_store.py": "files without a name, gone with the process",
     "training/checkpoint.py": "torch.save into memory, for atomic_write",
     "training/events.py": "curves for TensorBoard grow point by point; a failure only warns",
-    "training/distributed/sharded_checkpoint.py": "torch writes the parts into a folder of their own, which is then renamed",
+    "training/distributed/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
     "training/memory/host.py": "/proc/self/clear_refs",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "savefig", "save_file", "TemporaryFile", "NamedTemporaryFile"}
