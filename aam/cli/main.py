@@ -112,7 +112,7 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if not COMMANDS[command].can_resume:
         importlib.import_module(module).run(request.config)
         return
-    with stopped_in_order("", partial(how_to_go_on, command, request.config.run.output_dir)):
+    with stopped_in_order(partial(how_to_go_on, command, request.config.run.output_dir)):
         if not launched(command, words, request.config):
             importlib.import_module(module).run(request.config)
 

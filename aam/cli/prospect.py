@@ -34,7 +34,7 @@ from aam.errors import Attempts
 from aam.files.run_content import check_output_dir
 from aam.training.fold_inputs import learnable_folds
 from aam.training.inputs import Inputs, fit_inputs, target_request, target_rules
-from aam.training.memory.estimate import Estimate, setting_of
+from aam.training.memory.estimate import Estimate
 from aam.training.memory.host import cpu_bytes
 from aam.training.memory.layout import MemoryPlan, bounded
 from aam.training.memory.plan import plan_memory
@@ -204,11 +204,7 @@ def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> Prospect:
     weights, exact = _num_weights(config, study, inputs.targets)
     worst = WorstCase(study, inputs.split.train, config.sampling)
     in_use = PROCESS_BYTES if device == "cpu" else 0
-    about = config.model, worst, setting_of(plan, device)
-    if config.distributed.fsdp:
-        estimate = Estimate.sharded(*about, sharded_units(config.model, weights), in_use, processes)
-    else:
-        estimate = Estimate.of(*about, weights, in_use, processes)
+    estimate = Estimate.of_plan(plan, worst, device, sharded_units(config.model, weights), in_use, processes)
     memory = plan_memory(wanted, plan, estimate, limit / local if device == "cpu" else limit)
     spec, sheet = inputs.covariate_spec, study.metadata
     return Prospect(

@@ -11,13 +11,11 @@ from aam.errors import SIGNALS, Signalled, is_ignored
 
 
 @contextmanager
-def stopped_in_order(where: str, remedy: Callable[[], str]) -> Iterator[None]:
+def stopped_in_order(remedy: Callable[[], str]) -> Iterator[None]:
     """Let a signal end what is done inside; while a model trains, its own callback answers and saves.
 
     Parameters
     ----------
-    where
-        In which part of the run, for the message; may be empty.
     remedy
         What to do afterwards, asked when the signal has come.
 
@@ -34,8 +32,7 @@ def stopped_in_order(where: str, remedy: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except Signalled as told:
-        stopped = f"stopped {where}" if where else "stopped"
-        raise told.preempted(f"{stopped}; {remedy()}") from None
+        raise told.preempted(f"stopped; {remedy()}") from None
     finally:
         for number, handler in before.items():
             if signal.getsignal(number) is interrupt:  # not one that was told meanwhile to be ignored

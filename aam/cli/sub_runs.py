@@ -175,7 +175,7 @@ def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
     """Say of a run that was stopped where that is in the whole, and how to go on with the whole."""
     remedy = f"go on with: {resume_words('train', run.path)}"
     try:
-        with stopped_in_order(where, lambda: remedy):
+        with stopped_in_order(lambda: remedy):
             yield
     except PreemptedError as error:
         raise PreemptedError(f"stopped {where}; {remedy}", interrupted=error.exit_code == 130) from error

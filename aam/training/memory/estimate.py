@@ -87,6 +87,16 @@ class Estimate:
         start = in_use + BYTES * units.all
         return cls(options, worst, setting, in_use + BYTES * (share + whole), processes, start, copies)
 
+    @classmethod
+    def of_plan(
+        cls, plan: Plan[Any], worst: WorstCase, device: str, units: Units, in_use: float, processes: int
+    ) -> Estimate:
+        """The estimate for a run whose model has these weights, as one of so many processes sees it."""
+        config, setting = plan.config, setting_of(plan, device)
+        if config.distributed.fsdp:
+            return cls.sharded(config.model, worst, setting, units, in_use, processes)
+        return cls.of(config.model, worst, setting, units.all, in_use, processes)
+
     def samples(self, layout: Layout) -> int:
         """Samples of a batch that one process computes."""
         return -(-layout.batch_size // self.processes)

@@ -25,7 +25,7 @@ from aam.training.device import arithmetic
 from aam.training.distributed.processes import local_size, world_size
 from aam.training.distributed.sharding import units_of
 from aam.training.kept_draws import kept_in_memory
-from aam.training.memory.estimate import Estimate, setting_of
+from aam.training.memory.estimate import Estimate
 from aam.training.memory.host import give_back_freed_memory, trim
 from aam.training.memory.layout import Layout, MemoryPlan
 from aam.training.memory.limits import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
@@ -74,14 +74,10 @@ def settle_memory(
 
 
 def _estimate(plan: Plan[Any], worst: WorstCase, build: Build, device: torch.device) -> Estimate:
-    config, setting = plan.config, setting_of(plan, device.type)
     with _same_random_numbers(device):
-        units = units_of(build(config))
+        units = units_of(build(plan.config))
     _tidy()  # that model's memory is free again, and not in use
-    in_use, number = bytes_in_use(device), world_size()
-    if config.distributed.fsdp:
-        return Estimate.sharded(config.model, worst, setting, units, in_use, number)
-    return Estimate.of(config.model, worst, setting, units.all, in_use, number)
+    return Estimate.of_plan(plan, worst, device.type, units, bytes_in_use(device), world_size())
 
 
 def _kept_in_memory(plan: Plan[Any], data: StudyDataModule) -> int:
