@@ -106,6 +106,13 @@ def problems(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
     return lines
 
 
+def assert_each_once(expected: list[str], found: list[str]) -> None:
+    """Each problem has a line, and there is no other line."""
+    for said in expected:
+        assert sum(said in line for line in found) == 1, (said, found)
+    assert len(found) == len(expected)
+
+
 def test_eight_files_and_options_that_are_wrong_are_eight_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,9 +171,7 @@ def test_sound_files_that_do_not_go_together(
         "column 'subject' is not numeric",
         "--scheduler-eta-min 1 is above --lr 0.0003",
     ]
-    for words in expected:
-        assert sum(words in line for line in found) == 1, (words, found)
-    assert len(found) == len(expected)
+    assert_each_once(expected, found)
 
 
 def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,9 +207,7 @@ def test_options_that_cannot_be_read_do_not_hide_what_is_wrong_with_files(
         "no column 'gradien'; did you mean 'gradient'?",
         "gone.txt: ",
     ]
-    for said in expected:
-        assert sum(said in line for line in found) == 1, (said, found)
-    assert len(found) == len(expected)
+    assert_each_once(expected, found)
 
 
 def test_nothing_is_said_that_comes_of_an_option_that_could_not_be_read(
