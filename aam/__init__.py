@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aam.version import __version__
 
 if TYPE_CHECKING:
-    from aam.data.study import Study, load_study
+    from aam.data.study.study import Study, load_study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 
 __all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study"]
@@ -20,8 +20,8 @@ _PLACES = {
     "AAMClassifier": "aam.estimators",
     "AAMEncoder": "aam.estimators",
     "AAMRegressor": "aam.estimators",
-    "Study": "aam.data.study",
-    "load_study": "aam.data.study",
+    "Study": "aam.data.study.study",
+    "load_study": "aam.data.study.study",
 }
 
 

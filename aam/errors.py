@@ -171,7 +171,7 @@ class Signalled(BaseException):
         return PreemptedError(message, interrupted=self.number == signal.SIGINT)
 
 
-class ToldByAnother(AamError):
+class ReportedByAnotherRank(AamError):
     """The end of a process of several, of which another says why.
 
     Parameters

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from aam.cli.main import main as aam
-from aam.data.targets import TargetSpec
+from aam.data.targets.targets import TargetSpec
+from aam.evaluation.prediction_table import Predictions, read_predictions
 from aam.files.atomic import write_text
-from aam.report.predictions import Predictions, read_predictions
 from benchmarks.accuracy_folds import STUDIES, Benchmark, Samples, make_folds, read_samples, write_folds
 from benchmarks.accuracy_table import Result, markdown, summarise
 from benchmarks.machine import conditions

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from aam.config import StudyOptions, TableOptions
-from aam.data.folds import deal
-from aam.data.split import strata_of
-from aam.data.study import TargetRequest, load_study
+from aam.data.study.folds import deal
+from aam.data.study.split import strata_of
+from aam.data.study.study import TargetRequest, load_study
 from aam.files.atomic import write_text
 
 VALIDATION_SHARE = 5  # one in five of the groups that are not tested

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from aam.report.evaluation import Interval, compare, evaluate, score
-from aam.report.predictions import Predictions
+from aam.evaluation.metrics import Interval, compare, evaluate, score
+from aam.evaluation.prediction_table import Predictions
 
 SHOWN = {False: ("r2", "mae", "spearman"), True: ("balanced_accuracy", "accuracy", "auroc")}
 HEADERS = {

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets import TargetSpec
+from aam.data.targets.targets import TargetSpec
+from aam.evaluation.prediction_table import Predictions
 from aam.files.atomic import write_text
-from aam.report.predictions import Predictions
 from benchmarks.accuracy import Fold, held_out
 from benchmarks.accuracy_folds import STUDIES, make_folds, read_samples, write_folds
 from benchmarks.accuracy_table import Result, pooled, summarise

@@ -39,7 +39,7 @@ FORBIDDEN_CALLS = {
 }
 # Whatever the object is: these write the members of archives to wherever their names say, or load code into SQLite.
 FORBIDDEN_METHODS = {"extractall", "extract", "unpack_archive", "enable_load_extension", "load_extension"}
-CHECKPOINT_MODULE = "aam/training/checkpoint.py"
+CHECKPOINT_MODULE = "aam/training/checkpoints/checkpoint.py"
 WEAK_HASHES = {"hashlib.md5", "hashlib.sha1"}
 MODULE_OF_ALIAS = {"np": "numpy", "pd": "pandas"}
 

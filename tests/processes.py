@@ -17,7 +17,9 @@ from typing import Any
 import torch
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["aam.training.fit", "aam.report.finish", "aam.cli.train", "aam.training.memory.probe"])
+CONTEXT.set_forkserver_preload(
+    ["aam.training.run.fit", "aam.workflows.finalize", "aam.cli.train", "aam.training.memory.probe"]
+)
 MOST_SECONDS = 150
 
 
@@ -86,7 +88,7 @@ def _run(number: int, words: list[str], record: Path | None, stop_at: int | None
 
 
 def _stop_at(batch: int) -> None:
-    from aam.training.module import TrainingModule
+    from aam.training.step.module import TrainingModule
 
     step, done = TrainingModule.training_step, [0]
 
@@ -100,8 +102,8 @@ def _stop_at(batch: int) -> None:
 
 
 def _record_gradients(folder: Path, rank: int) -> None:
-    from aam.training.distributed.sharding import whole_number
-    from aam.training.module import TrainingModule
+    from aam.training.step.module import TrainingModule
+    from aam.training.step.sharding import whole_number
 
     clip = TrainingModule.configure_gradient_clipping
     folder.mkdir(exist_ok=True)

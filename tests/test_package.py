@@ -48,7 +48,7 @@ LIGHT_MODULES = (
     ),
 )
 HEAVY_MODULES = ("torch", "lightning", "torchmetrics")
-READER_MODULES = ("aam.data.study", "aam.phylogeny", "aam.cli.main")
+READER_MODULES = ("aam.data.study.study", "aam.phylogeny", "aam.cli.main")
 SLOW_TO_START = ("pandas", "skbio", "biom", "matplotlib", "sklearn")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 from tests.code_rules import findings, findings_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,11 +34,11 @@ EXCEPTIONS = {
         "imports subprocess, which runs programs or code",
     ): "starts aam again, as the other processes of a run",
     (
-        "aam/training/provenance.py",
+        "aam/workflows/provenance.py",
         "imports subprocess, which runs programs or code",
     ): "asks git for the commit of the program's own folder",
     (
-        "aam/training/distributed/sharded_checkpoint.py",
+        "aam/training/checkpoints/sharded_checkpoint.py",
         "torch.load outside the checkpoint module",
     ): "reads the plain numbers of a checkpoint in parts, with weights_only",
     (
@@ -46,11 +46,11 @@ EXCEPTIONS = {
         "importlib.import_module runs code from text",
     ): "the module of a command, whose name is one of a fixed list",
     (
-        "aam/files/run_directory.py",
+        "aam/runs/directory.py",
         "imports socket, which is for the network",
     ): "asks for this machine's name, for the lock of a run",
     (
-        "aam/training/distributed/processes.py",
+        "aam/training/distributed/collectives.py",
         "imports socket, which is for the network",
     ): "looks up the machine that the user names as the meeting place of a run's processes",
     (
@@ -142,8 +142,8 @@ def test_the_check_lets_pass(code: str) -> None:
 
 def test_only_the_checkpoint_module_loads_with_torch() -> None:
     safe = "import torch\ntorch.load(path, weights_only=True)"
-    assert list(findings(safe, "aam/training/checkpoint.py")) == []
-    assert list(findings("import torch\ntorch.load(path)", "aam/training/checkpoint.py"))
+    assert list(findings(safe, "aam/training/checkpoints/checkpoint.py")) == []
+    assert list(findings("import torch\ntorch.load(path)", "aam/training/checkpoints/checkpoint.py"))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

@@ -9,20 +9,20 @@ from typing import Any
 from rich.table import Table as Grid
 
 from aam.cli.options import parse_readable
-from aam.cli.prospect import Prospect, look_ahead, read_files
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.option import fields, flag
-from aam.data.describe import describe
-from aam.data.estimate import BatchSizes
-from aam.data.study import Study
-from aam.data.targets import TargetSpec
+from aam.data.study.study import Study
+from aam.data.study.summary import describe
+from aam.data.targets.targets import TargetSpec
 from aam.errors import AamError, Attempts
+from aam.models.size_estimate import BatchSizes
+from aam.workflows.dry_run import PlannedRun, plan_run, read_files
 
 
 def run(config: CheckConfig) -> None:
     """Read the inputs and describe the run, or raise one error with every problem that was found."""
-    prospect = look_ahead(config)
+    prospect = plan_run(config)
     study = prospect.inputs.study
     facts = describe(study, prospect.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
     console = Terminal()
@@ -67,7 +67,7 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _plan(prospect: Prospect) -> Iterator[str]:
+def _plan(prospect: PlannedRun) -> Iterator[str]:
     plan, config = prospect.plan, prospect.plan.config
     targets = prospect.inputs.targets
     if targets is None:

@@ -2,16 +2,146 @@
 
 from __future__ import annotations
 
+import json
+import math
+import struct
 from pathlib import Path
+from typing import Any
 
 from aam.cli.info_files import describe_file
-from aam.cli.info_folders import WEIGHTS, describe_model, describe_run
 from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
-from aam.errors import InputError
-from aam.files.run_directory import RunDirectory
+from aam.config.yaml_file import read_config_file
+from aam.errors import CheckpointError, InputError
+from aam.files.limits import limits
+from aam.runs.directory import RunDirectory, resume_words
+from aam.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
+WEIGHTS = "model.safetensors"
+DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
+# What comes of a description whose parts are not what they should be.
+WRONG_TYPES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
+DESCRIBED = ("aam", "members", "model", "predictor", "data", "record")
+PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
+RESULTS = (
+    "report.html",
+    "val_predictions.tsv",
+    "test_predictions.tsv",
+    "cv_predictions.tsv",
+    "cv_forest_predictions.tsv",
+    "cv_metrics.tsv",
+    "metrics.csv",
+    "log.txt",
+)
+
+
+def describe_model(weights: Path) -> tuple[str, Facts]:
+    """Title and facts of a model, from the header of its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no model of AAM, or its header is damaged.
+    """
+    header = _read_header(weights)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or "aam" not in metadata:
+        raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
+    content: dict[str, Any] = _parsed(weights, metadata["aam"])
+    if missing := [name for name in DESCRIBED if name not in content]:
+        raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
+    try:
+        return _facts_of_model(header, content)
+    except WRONG_TYPES:
+        raise CheckpointError(f"{weights}: {DAMAGED}") from None
+
+
+def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[str, Facts]:
+    """Title and facts, from the shapes of the weights and what describes them."""
+    predictor, model, members = content["predictor"], content["model"], content["members"]
+    number = sum(math.prod(tensor["shape"]) for tensor in header.values())
+    facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
+    facts += [("models", f"{members}, whose predictions are averaged")] if members > 1 else []
+    if predictor is not None:
+        facts.append(("predicts", _predicted(predictor["targets"]["specs"])))
+    facts.append(("size", f"width {model['embedding_dim']}, {model['num_soft_clades']} soft clades"))
+    facts += [(name.replace("_", " "), str(value)) for name, value in content["data"].items() if value is not None]
+    facts += [(name.replace("_", " "), str(value)) for name, value in content["record"].items()]
+    if predictor is None:
+        return "a pre-trained encoder", [*facts, ("used with", "aam train --pretrained-encoder")]
+    title = "a trained model" if members == 1 else f"an ensemble of {members} trained models"
+    return title, [*facts, ("used with", "aam predict --model")]
+
+
+def _predicted(targets: list[dict[str, Any]]) -> str:
+    """The columns that a model predicts, and whether they are numbers or classes."""
+    columns = listed([f"'{target['column']}'" for target in targets])
+    if classes := targets[0]["classes"]:
+        return f"{columns}, one of {len(classes)} classes"
+    return f"{columns}, a number" if len(targets) == 1 else f"{columns}: {len(targets)} numbers"
+
+
+def describe_run(path: Path) -> tuple[str, Facts]:
+    """Title and facts of a run directory."""
+    run = RunDirectory(path)
+    config = read_config_file(run.config)
+    state = "a finished run" if run.is_finished else "an unfinished run"
+    command = config.get("command") or "aam"
+    tables = config.get("table") or []
+    facts = [("tables", tables if isinstance(tables, str) else ", ".join(tables))]
+    columns = config.get("metadata_column") or []
+    if columns:
+        named = listed([columns] if isinstance(columns, str) else columns)
+        facts.append(("target", f"{named} of {config.get('metadata')}"))
+    if config.get("cv"):
+        total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
+        facts.append(("cross-validation", _progress(path / "folds", total)))
+    elif int(config.get("ensemble") or 1) > 1:
+        facts.append(("ensemble", _progress(path / "members", int(config["ensemble"]))))
+    for name, part in PARTS:
+        if (path / name).is_file():
+            facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))
+    if run.metrics.is_file():
+        lines = decode_text(read_bytes(run.metrics), run.metrics).splitlines()
+        facts.append(("epochs", f"{len(lines) - 1:,}"))
+    if (run.model / WEIGHTS).is_file():
+        title, of_model = describe_model(run.model / WEIGHTS)
+        facts += [("model", f"{title} ({run.model})"), *((f"  {name}", value) for name, value in of_model[:4])]
+    facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
+    if not run.is_finished:
+        facts.append(("continue with", resume_words(command, path)))
+    return f"{state} of aam {command}", facts
+
+
+def _progress(folder: Path, total: int) -> str:
+    """How many of the runs within a run are finished."""
+    done = sum(RunDirectory(run).is_finished for run in folder.glob("*"))
+    return f"{done} of {total} {folder.name} are finished ({folder})"
+
+
+def _read_header(weights: Path) -> dict[str, Any]:
+    damaged = f"{weights}: {DAMAGED}"
+    try:
+        with weights.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            if size > limits().model_header_bytes:
+                raise CheckpointError(damaged)
+            return _parsed(weights, file.read(size))
+    except FileNotFoundError:
+        raise CheckpointError(f"{weights}: no such file") from None
+    except (struct.error, OSError):
+        raise CheckpointError(damaged) from None
+
+
+def _parsed(weights: Path, text: str | bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{weights}: {DAMAGED}")
+    return content
 
 
 def run(config: InfoConfig) -> None:

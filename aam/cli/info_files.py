@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.data.describe import spread
-from aam.data.distances import NUMPY_START, read_distances
-from aam.data.hdf5 import SIGNATURE, open_hdf5
-from aam.data.metadata import read_metadata
-from aam.data.metadata_values import as_numbers_or_none
-from aam.data.sequences import is_dna, read_sequences, upper_case
-from aam.data.table import read_raw_table
-from aam.data.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
+from aam.data.readers.distance_matrix import NUMPY_START, read_distances
+from aam.data.readers.metadata import read_metadata
+from aam.data.readers.metadata_values import as_numbers_or_none
+from aam.data.readers.sequences import is_dna, read_sequences, upper_case
+from aam.data.readers.table import read_raw_table
+from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
+from aam.data.study.summary import spread
 from aam.errors import InputError
 from aam.files.archive import archive_type, is_archive
+from aam.files.hdf5 import SIGNATURE, open_hdf5
 from aam.files.npy import map_npy
-from aam.files.text import listed, plural, read_bytes, shorten
 from aam.phylogeny.tree import read_tree
+from aam.text import listed, plural, read_bytes, shorten
 
 Facts = list[tuple[str, str]]
 START_BYTES = 1 << 16

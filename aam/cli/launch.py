@@ -19,8 +19,9 @@ from pathlib import Path
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.distributed import FOLLOWED, LAUNCHED, DistributedOptions
-from aam.errors import SIGNALS, ConfigError, PreemptedError, RunError, ToldByAnother
-from aam.files.resume import how_to_go_on
+from aam.errors import SIGNALS, ConfigError, PreemptedError, ReportedByAnotherRank, RunError
+from aam.runs.directory import how_to_go_on
+from aam.training.distributed.rank_info import num_gpus
 
 QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
 LOOK_EVERY = 0.1
@@ -51,7 +52,7 @@ def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainC
         If a process was killed, or did not answer.
     PreemptedError
         If they were told to stop before they could listen.
-    ToldByAnother
+    ReportedByAnotherRank
         If they ended with another exit code than 0, and have said why.
     """
     if config.distributed.distributed:
@@ -63,11 +64,11 @@ def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainC
     if number > 1:
         with tempfile.TemporaryDirectory(prefix="aam-") as folder, ExitStack() as heeding:
             with _signals_wait():
-                family = Family([sys.executable, "-m", "aam", command, *words], number, Path(folder))
+                family = LocalProcesses([sys.executable, "-m", "aam", command, *words], number, Path(folder))
                 heeding.enter_context(family.told_of_signals())
             family.wait()
             heeding.close()
-            family.raise_what_ended_them(lambda: how_to_go_on(command, config.run.output_dir))
+            family.raise_for_exit_codes(lambda: how_to_go_on(command, config.run.output_dir))
     return number > 1
 
 
@@ -85,7 +86,7 @@ def _num_processes(options: DistributedOptions, device: str) -> int:
     return options.wanted
 
 
-class Family:
+class LocalProcesses:
     """Processes that end together.
 
     They are a session of their own, so that Ctrl-C reaches this process alone, which passes it on once; and they end
@@ -123,7 +124,7 @@ class Family:
                 self._send(signal.SIGKILL)
             time.sleep(LOOK_EVERY)
 
-    def raise_what_ended_them(self, remedy: Callable[[], str]) -> None:
+    def raise_for_exit_codes(self, remedy: Callable[[], str]) -> None:
         """Say why they ended, unless all is well or the first process has said it.
 
         Parameters
@@ -145,7 +146,7 @@ class Family:
         if failed is not None:
             if failed > 0:
                 sys.stderr.write(self.files[failed].read_text(errors="replace"))
-            raise ToldByAnother(own[failed])
+            raise ReportedByAnotherRank(own[failed])
         if killed:
             raise PreemptedError(f"stopped; {remedy()}", interrupted=signal.SIGINT in killed.values())
         if codes:
@@ -209,10 +210,3 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
-
-
-def num_gpus() -> int:
-    """The GPUs that this process sees."""
-    import torch  # seconds to load: only where several devices are asked for
-
-    return torch.cuda.device_count()

@@ -14,16 +14,17 @@ from cyclopts import App
 
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.launch import launched
-from aam.cli.options import HELP_FLAGS, config_text, parse, print_help
-from aam.cli.outside import outside_reason
-from aam.cli.stopping import heed_no_more, stopped_in_order
+from aam.cli.options import HELP_FLAGS, parse, print_help
+from aam.cli.system_errors import system_error_reason
 from aam.config.distributed import FOLLOWED, LAUNCHED
-from aam.config.names import COMMANDS
 from aam.config.option import suggest
-from aam.errors import AamError, ConfigError, InputError, RunError, ToldByAnother
-from aam.files.resume import how_to_go_on
-from aam.files.text import printable
+from aam.config.registry import COMMANDS
+from aam.errors import AamError, ConfigError, InputError, ReportedByAnotherRank, RunError
+from aam.runs.directory import how_to_go_on
+from aam.runs.saved_options import config_text
+from aam.text import printable
 from aam.version import __version__
+from aam.workflows.signals import ignore_further_signals, stopped_in_order
 
 ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
 INTERRUPTED = 130
@@ -46,7 +47,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """
     code = _exit_code(list(sys.argv[1:] if tokens is None else tokens))
     if tokens is None and code in STOPPED:
-        heed_no_more()
+        ignore_further_signals()
     return code
 
 
@@ -58,7 +59,7 @@ def _exit_code(words: list[str]) -> int:
     try:
         _dispatch(words)
         sys.stdout.flush()
-    except ToldByAnother as error:
+    except ReportedByAnotherRank as error:
         return FOLLOWED if LAUNCHED in os.environ else error.exit_code
     except AamError as error:
         # `aam check` is there to list all problems, every other command stops at the first.
@@ -73,7 +74,7 @@ def _exit_code(words: list[str]) -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
     except (MemoryError, OSError, RuntimeError) as error:
-        reason = outside_reason(error, "".join(words[:1]))
+        reason = system_error_reason(error, "".join(words[:1]))
         if reason is None:
             raise
         return _fail(RunError.exit_code, reason)

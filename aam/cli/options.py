@@ -9,25 +9,21 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import yaml
 from cyclopts import App, CycloptsError, Group, Parameter
 from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, UnknownOptionError, UnusedCliTokensError
 
-from aam.cli.config_file import read_config_file
-from aam.config import from_flat, to_flat
-from aam.config.names import COMMANDS
+from aam.config import from_flat
 from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
 from aam.config.reference import default_words, limit_words, off_names, title, value_words
-from aam.config.resume import resumed_values
-from aam.config.values import UNDIVIDED
-from aam.errors import Attempts, ConfigError, InputError, Problems
-from aam.files.run_directory import RunDirectory
-from aam.files.text import shorten
+from aam.config.registry import COMMANDS
+from aam.config.types import UNDIVIDED
+from aam.errors import Attempts, ConfigError
+from aam.runs.saved_options import options_of_file, options_to_resume, read_written, written_options
 
 HELP_FLAGS = ("--help", "-h")
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
@@ -59,10 +55,10 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     words = _given(command, tokens)
     only_print = bool(words.pop("print_config", False))
     path = words.pop("config", None)
-    given = _of_file(command, Path(path)) if path is not None else {}
+    given = options_of_file(command, Path(path)) if path is not None else {}
     given |= read_values(kind, words, flag)
     if COMMANDS[command].can_resume and given.get("resume_from") is not None:
-        given = _resumed(command, given)
+        given = options_to_resume(command, given)
     elif given.get("allow_change"):
         raise ConfigError("--allow-change is for a run that goes on: it needs --resume-from")
     return Request(from_flat(kind, given), only_print)
@@ -90,8 +86,8 @@ def parse_readable(command: str, tokens: Sequence[str], attempt: Attempts) -> An
     path = words.pop("config", None)
     found: dict[str, Any] = {}
     if path is not None:
-        for name, value in (attempt(partial(_written, command, Path(path))) or {}).items():
-            found |= attempt(partial(_read_written, command, Path(path), {name: value})) or {}
+        for name, value in (attempt(partial(written_options, command, Path(path))) or {}).items():
+            found |= attempt(partial(read_written, command, Path(path), {name: value})) or {}
     for name, value in words.items():
         found |= attempt(partial(read_values, kind, {name: value}, flag)) or {}
     if any(field.default is dataclasses.MISSING and field.name not in found for _, field, _ in fields(kind)):
@@ -103,11 +99,6 @@ def parse_readable(command: str, tokens: Sequence[str], attempt: Attempts) -> An
         if silent(partial(section, **own)) is None:
             found = {name: value for name, value in found.items() if name not in own}
     return silent(partial(from_flat, kind, found))
-
-
-def config_text(command: str, config: Any) -> str:
-    """The complete configuration as the YAML that ``--config`` reads."""
-    return yaml.safe_dump({"command": command, **to_flat(config)}, sort_keys=False, allow_unicode=True)
 
 
 def print_help(command: str) -> None:
@@ -146,46 +137,6 @@ def _joined(value: Any, hint: Any) -> Any:
     if not isinstance(value, list) or typing.get_args(hint)[0] in UNDIVIDED:
         return value
     return [word for text in value for word in text.split(",")]
-
-
-def _of_file(command: str, path: Path) -> dict[str, Any]:
-    return _read_written(command, path, _written(command, path))
-
-
-def _written(command: str, path: Path) -> dict[str, Any]:
-    values = read_config_file(path)
-    _check_command(path, command, values.pop("command", command))
-    return values
-
-
-def _read_written(command: str, path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return read_values(COMMANDS[command].config, values)
-    except ConfigError as error:
-        problems = Problems(path)
-        for problem in error.problems:
-            problems.add(problem)
-        raise InputError.of(tuple(problems.lines)) from None
-
-
-def _check_command(path: Path, command: str, written: Any) -> None:
-    runs = [name for name, described in COMMANDS.items() if described.can_resume]
-    if written != command and not (command == "check" and written in runs):
-        other = shorten(str(written))
-        raise InputError(path, f"is a configuration of `aam {other}`, not of `aam {command}`", f"aam {other}")
-
-
-def _resumed(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the run that is to be continued; what is given beside them must be the same."""
-    folder: Path = given["resume_from"]
-    path = RunDirectory(folder).config
-    if not path.exists():
-        raise InputError(folder, "there is no run to resume (config.yaml is missing)")
-    own = _of_file(command, path) | {"output_dir": folder, "resume_from": folder, "allow_change": ()}
-    defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
-    asked = {name: value for name, value in given.items() if name != "allow_change"}
-    allowed = given.get("allow_change", ())
-    return {**resumed_values(own, asked, allowed, defaults), "allow_change": allowed}
 
 
 def _words_of(error: CycloptsError, command: str) -> str:

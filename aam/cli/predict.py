@@ -16,18 +16,18 @@ from rich.progress import track
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
-from aam.files.run_log import logging_to_terminal, say
-from aam.files.text import listed, plural, shorten, spreadsheet_safe
+from aam.log import logging_to_terminal, say
+from aam.text import listed, plural, shorten, spreadsheet_safe
 
 if TYPE_CHECKING:
-    from aam.data.covariates import Covariates
-    from aam.data.metadata import Metadata
-    from aam.data.study import Study
-    from aam.data.targets import Targets
-    from aam.interpret.predict import Draws
-    from aam.models.description import ModelDescription
-    from aam.report.forecast import Forecast
-    from aam.report.predictions import Predictions
+    from aam.data.readers.metadata import Metadata
+    from aam.data.study.covariates import Covariates
+    from aam.data.study.study import Study
+    from aam.data.targets.targets import Targets
+    from aam.evaluation.decode_predictions import PredictionDecoder
+    from aam.evaluation.prediction_table import Predictions
+    from aam.models.folder.description import ModelDescription
+    from aam.models.inference import Draws
 
 SAMPLES_AT_ONCE = 512
 
@@ -39,9 +39,9 @@ def run(config: PredictConfig) -> None:
 
 
 def _run(config: PredictConfig) -> None:
-    from aam.interpret.predict import read_for_model
-    from aam.models.folder import load_models
-    from aam.report.forecast import Forecast
+    from aam.evaluation.decode_predictions import PredictionDecoder
+    from aam.models.folder.weights import load_models
+    from aam.models.inference import read_for_model
 
     options = config.predict
     check_output(options.output, options.overwrite)
@@ -66,7 +66,7 @@ def _run(config: PredictConfig) -> None:
             "hold fewer truths"
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
-        _write(config, study, sheet, Forecast.of(description, config.predict.interval_level), draws)
+        _write(config, study, sheet, PredictionDecoder.of(description, config.predict.interval_level), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
     say(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
@@ -77,9 +77,9 @@ def _draws(
     config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None, passes: int
 ) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
-    from aam.data.datamodule import LoaderOptions
-    from aam.interpret.predict import Interpreter, predict_in_draws
-    from aam.training.device import choose_device
+    from aam.data.batches.loaders import LoaderOptions
+    from aam.models.inference import Interpreter, predict_in_draws
+    from aam.training.hardware.device import choose_device
 
     options = config.predict
     loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)
@@ -105,8 +105,8 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
     InputError
         If there is no such column.
     """
-    from aam.data.alignment import with_study_column
-    from aam.data.metadata import Metadata, read_metadata
+    from aam.data.readers.metadata import Metadata, read_metadata
+    from aam.data.study.alignment import with_study_column
 
     needed = description.needed_columns
     of_tables = description.data.get("study_column")
@@ -153,10 +153,12 @@ def _notes(study: Study) -> Iterator[str]:
         yield f"fewer reads than the model's rarefaction depth of {depth:,}: {share}; all their reads are used"
 
 
-def _write(config: PredictConfig, study: Study, sheet: Metadata, forecast: Forecast, draws: Iterator[Draws]) -> None:
+def _write(
+    config: PredictConfig, study: Study, sheet: Metadata, forecast: PredictionDecoder, draws: Iterator[Draws]
+) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
-    from aam.report.forecast import Samples
-    from aam.report.predictions import prediction_cells, suffixes
+    from aam.evaluation.decode_predictions import Samples
+    from aam.evaluation.prediction_table import prediction_cells, suffixes
 
     targets = forecast.targets
     endings = suffixes(targets.columns)
@@ -188,7 +190,7 @@ def _safe_line(cells: Sequence[str]) -> str:
 
 def _names(tables: Sequence[Predictions], endings: Sequence[str]) -> list[str]:
     """The columns of the predictions of all targets."""
-    from aam.report.predictions import prediction_names
+    from aam.evaluation.prediction_table import prediction_names
 
     return [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
 

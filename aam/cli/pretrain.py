@@ -7,7 +7,7 @@ from aam.config import PretrainConfig
 
 def run(config: PretrainConfig) -> None:
     """Pre-train an encoder."""
-    from aam.cli.running import run_training
-    from aam.training.prepare import prepare_pretraining
+    from aam.training.run.build_run import prepare_pretraining
+    from aam.workflows.train import run_training
 
     run_training(config, "pretrain", lambda: prepare_pretraining(config))

@@ -10,14 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from aam.cli.config_file import read_config_file
 from aam.config import ReplayConfig
 from aam.config.option import flag
+from aam.config.yaml_file import read_config_file
 from aam.errors import InputError
 from aam.files.atomic import sha256_file
-from aam.files.run_directory import RunDirectory, environment
-from aam.files.run_record import DATA, differences, parts_of, read_record
-from aam.files.text import listed, plural
+from aam.runs.directory import RunDirectory, environment
+from aam.runs.record_schema import DATA, differences, parts_of, read_record
+from aam.text import listed, plural
 
 
 def run(config: ReplayConfig) -> None:

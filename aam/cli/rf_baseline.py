@@ -12,17 +12,17 @@ from rich.table import Table as Grid
 
 from aam.cli.terminal import Terminal
 from aam.config import ForestConfig
-from aam.data.describe import describe
-from aam.data.split import Split, make_split, sample_groups
-from aam.data.study import Study, TargetRequest, load_study
-from aam.data.target_fit import TargetRules, fit_target
-from aam.data.targets import Kind, TargetSpec
+from aam.data.study.split import Split, make_split, sample_groups
+from aam.data.study.study import Study, TargetRequest, load_study
+from aam.data.study.summary import describe
+from aam.data.targets.fitting import TargetRules, fit_target
+from aam.data.targets.targets import Kind, TargetSpec
+from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
+from aam.evaluation.prediction_table import Predictions, write_predictions
 from aam.files.atomic import atomic_write, check_output
-from aam.report.predictions import Predictions, write_predictions
-from aam.report.words import PREDICTORS, interval_of, metric, value_of
 
 if TYPE_CHECKING:
-    from aam.report.evaluation import Interval
+    from aam.evaluation.metrics import Interval
 
 NUM_LABELS = 2  # columns that name a row
 Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
@@ -48,7 +48,7 @@ def run(config: ForestConfig) -> None:
 
 
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
-    from aam.report.baselines import predict_with_forest
+    from aam.learners.forest import predict_with_forest
 
     options = config.forest
     parts = predict_with_forest(
@@ -69,8 +69,8 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
 
 
 def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
-    from aam.report.baselines import constant_predictions
-    from aam.report.evaluation import evaluate
+    from aam.evaluation.baseline_comparison import constant_predictions
+    from aam.evaluation.metrics import evaluate
 
     results = {}
     for part, predictions in parts.items():

@@ -20,9 +20,10 @@ from rich.progress import (
 
 from aam.cli.terminal import Terminal
 from aam.config.commands import SimulateConfig, SimulateOptions
-from aam.data.simulate import Progress as Report
-from aam.data.simulate import Simulation, simulate_study
-from aam.data.simulation.output import METADATA, README, TABLE, TREE, TRUTH
+from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH
+from aam.simulation.study import Progress as Report
+from aam.simulation.study import Simulation, simulate_study
+from aam.text import format_bytes
 
 
 def run(config: SimulateConfig) -> None:
@@ -78,17 +79,9 @@ def _outcome(simulation: Simulation, output_dir: Path) -> Iterator[str]:
     yield f"Wrote to {output_dir}"
     for name, words in described.items():
         size = (output_dir / name).stat().st_size
-        yield f"  {name:<13} {_readable(size):>8}  {words}"
+        yield f"  {name:<13} {format_bytes(size):>8}  {words}"
     for note in simulation.notes:
         yield f"note: {note}"
-
-
-def _readable(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def _next_commands(options: SimulateOptions) -> Iterator[str]:

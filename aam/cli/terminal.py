@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from aam.files.text import printable
+from aam.text import printable
 
 
 class Terminal(Console):

@@ -15,15 +15,14 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgres
 from rich.text import Text
 
 from aam.cli.terminal import Terminal
-from aam.config.unifrac import UNIFRAC, DistanceOptions, UnifracConfig
+from aam.config.commands import UNIFRAC, DistanceOptions, UnifracConfig
 from aam.errors import ConfigError, InputError, RunError
 from aam.files.atomic import check_output
-from aam.files.text import plural
-from aam.report.words import size_in_bytes
+from aam.text import format_bytes, plural
 
 if TYPE_CHECKING:
-    from aam.data.distance_blocks import Block
-    from aam.data.study import Study
+    from aam.data.distances.blocks import Block
+    from aam.data.study.study import Study
 
 LEAST_SAMPLES = 2
 
@@ -37,10 +36,10 @@ class _Rate(ProgressColumn):
 
 def run(config: UnifracConfig) -> None:
     """Compute the distances of every pair of samples, and write them while they are computed."""
-    from aam.data.describe import describe
-    from aam.data.distance_blocks import Measure, distance_blocks, draw_once
-    from aam.data.distance_files import check_ids, write_distances
-    from aam.data.study import load_study
+    from aam.data.distances.blocks import Measure, distance_blocks, draw_once
+    from aam.data.distances.files import check_ids, write_distances
+    from aam.data.study.study import load_study
+    from aam.data.study.summary import describe
 
     options, output = config.distance, config.matrix.output
     _check(config)
@@ -63,7 +62,7 @@ def run(config: UnifracConfig) -> None:
 
 def _check(config: UnifracConfig) -> None:
     """Refuse what cannot work before anything is read."""
-    from aam.data.distance_files import check_format, ids_path
+    from aam.data.distances.files import check_format, ids_path
 
     options, output = config.distance, config.matrix.output
     if options.metric in UNIFRAC and options.tree is None:
@@ -78,16 +77,16 @@ def _check(config: UnifracConfig) -> None:
 
 def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:
     """What will be done; refuses a matrix that the disk has no room for."""
-    from aam.data.distance_files import num_bytes
+    from aam.data.distances.files import num_bytes
 
     tips = "" if study.tree is None else f" on a tree of {plural(len(study.tree.names), 'tip')}"
     yield f"metric: {_metric_words(config.distance)}{tips}"
     output = config.matrix.output
     size, free = num_bytes(output, len(study)), shutil.disk_usage(output.absolute().parent).free
-    yield f"output: {output}, about {size_in_bytes(size)} for {plural(_num_pairs(len(study)), 'pair')}"
+    yield f"output: {output}, about {format_bytes(size)} for {plural(_num_pairs(len(study)), 'pair')}"
     if size > free:
         smaller = " or write .npy, a fifth of the size" if output.suffix == ".tsv" else ""
-        problem = f"needs {size_in_bytes(size)}, and {size_in_bytes(free)} are free"
+        problem = f"needs {format_bytes(size)}, and {format_bytes(free)} are free"
         raise RunError(f"{output}: {problem}; choose another disk{smaller}")
 
 
@@ -117,7 +116,7 @@ def _shown(blocks: Iterable[Block], num_samples: int, shown: bool) -> Iterator[B
 
 def _next_command(config: UnifracConfig) -> list[str]:
     """The words of a pre-training that keeps the same samples and learns these distances."""
-    from aam.data.distance_files import ids_path
+    from aam.data.distances.files import ids_path
 
     table, options, output = config.table, config.distance, config.matrix.output
     beside = ids_path(output)

@@ -9,6 +9,7 @@ from aam.config.commands import (
     PretrainConfig,
     ReplayConfig,
     SimulateConfig,
+    UnifracConfig,
 )
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
@@ -26,7 +27,6 @@ from aam.config.sections import (
 )
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.train import EvaluationOptions, TrainConfig, TransferOptions
-from aam.config.unifrac import UnifracConfig
 
 __all__ = [
     "CheckConfig",

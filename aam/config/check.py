@@ -11,7 +11,7 @@ from aam.config.option import Section, fields, flag, from_flat, option, to_flat
 from aam.config.sections import RunOptions
 from aam.config.target import TargetOptions
 from aam.config.train import TrainConfig
-from aam.config.values import Column
+from aam.config.types import Column
 from aam.errors import ConfigError
 
 ANYWHERE = Path("run")

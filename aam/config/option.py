@@ -13,8 +13,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aam.config.values import Column, choices, convert, describe_type, fits, shown
+from aam.config.types import Column, choices, convert, describe_type, fits, shown
 from aam.errors import Attempts, ConfigError
+
+NO_INPUTS = ("output_dir", "resume_from")
+
+
+def input_paths(config: Any) -> Iterator[Path]:
+    """All files and folders that a run is told to read."""
+    for section, field, _ in fields(type(config)):
+        value = getattr(getattr(config, section), field.name)
+        if field.name not in NO_INPUTS:
+            yield from (path for path in (value if isinstance(value, tuple) else (value,)) if isinstance(path, Path))
+
 
 REQUIRED: Any = dataclasses.MISSING
 ConfigT = TypeVar("ConfigT")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from aam.config.names import COMMANDS, Command
 from aam.config.option import Section, fields, flag, is_switch, sections
-from aam.config.values import UNDIVIDED, Column
+from aam.config.registry import COMMANDS, Command
+from aam.config.types import UNDIVIDED, Column
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN", bool: ""}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aam.config.option import REQUIRED, Section, flag, option
-from aam.config.values import Column, shown
+from aam.config.types import Column, shown
 from aam.errors import ConfigError
 
 Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax", "log-zscore", "quantile", "boxcox"]

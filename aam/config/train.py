@@ -20,7 +20,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
-from aam.config.unused import check_used
+from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
 UNFROZEN_PARTS = ("encoder layers", "sample layers", "layers of the ASV encoder")

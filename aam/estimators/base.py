@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aam.config import TableOptions, from_flat
 from aam.config.option import fields
-from aam.data.study import Study
+from aam.data.study.study import Study
 from aam.estimators.errors import as_value_errors
 from aam.estimators.fitting import Trained
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.models.folder import load_models, save_models
+from aam.models.folder.weights import load_models, save_models
 
 ConfigT = TypeVar("ConfigT")
 OWN = {"sequences"}

@@ -24,7 +24,7 @@ from aam.estimators.targets import (
     name_of_labels,
     weights_of,
 )
-from aam.report.predictions import Predictions
+from aam.evaluation.prediction_table import Predictions
 
 
 class AAMClassifier(ClassifierMixin, Predictor):

@@ -17,9 +17,9 @@ from aam.estimators.errors import ParameterError, as_value_errors
 from aam.estimators.fitting import Trained, interpreting, torch_as_it_was, train_encoder
 from aam.estimators.options import ENCODER, constructor, documented
 from aam.estimators.targets import Answers, training_study
-from aam.files.text import listed
-from aam.models.folder import load_model
+from aam.models.folder.weights import load_model
 from aam.models.sequence_predictor import encoder_of
+from aam.text import listed
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 

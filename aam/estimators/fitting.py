@@ -17,24 +17,24 @@ import torch
 
 from aam.config import PretrainConfig, TrainConfig, replace
 from aam.config.commands import PredictOptions
-from aam.data.datamodule import LoaderOptions
-from aam.data.split import make_split
-from aam.data.study import Study
-from aam.data.targets import Kind
+from aam.data.batches.loaders import LoaderOptions
+from aam.data.study.split import make_split
+from aam.data.study.study import Study
+from aam.data.targets.targets import Kind
 from aam.errors import RunError
 from aam.estimators.targets import GROUPS
-from aam.files.run_directory import RunDirectory
-from aam.interpret.predict import Interpreter, predict_in_draws
-from aam.models.description import ModelDescription
-from aam.models.folder import load_models
+from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.weights import load_models
+from aam.models.inference import Interpreter, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.report.forecast import Forecast, Samples, values_of
-from aam.training.device import choose_device
-from aam.training.fit import fit
-from aam.training.inputs import told_inputs
-from aam.training.prepare import Prepared, prepare_encoder, prepare_predictor
-from aam.training.transfer import adopt_sizes, read_encoder
+from aam.runs.directory import RunDirectory
+from aam.training.hardware.device import choose_device
+from aam.training.plan.supervision import fit_and_log_inputs
+from aam.training.run.build_run import Prepared, prepare_encoder, prepare_predictor
+from aam.training.run.fit import fit
+from aam.training.run.transfer import adopt_sizes, read_encoder
 
 Model = SequenceEncoder | SequencePredictor
 
@@ -72,7 +72,7 @@ def train_predictors(config: TrainConfig, study: Study) -> Trained:
     descriptions = []
     for member in range(config.evaluation.ensemble):
         own = replace(config, seed=config.run.later_seed(member), ensemble=1)
-        found = _run(prepare_predictor(own, told_inputs(own, study, split), pretrained), "train")
+        found = _run(prepare_predictor(own, fit_and_log_inputs(own, study, split), pretrained), "train")
         models += found.models
         descriptions.append(found.description)
     judged = config.evaluation
@@ -93,7 +93,7 @@ def train_encoder(config: PretrainConfig, study: Study) -> Trained:
         For whatever is wrong with the data or the options.
     """
     split = make_split(config.split, study, None, None, config.run.seed)
-    return _run(prepare_encoder(config, told_inputs(config, study, split)), "pretrain")
+    return _run(prepare_encoder(config, fit_and_log_inputs(config, study, split)), "pretrain")
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _calibrated(
     trained: Trained, study: Study, rows: np.ndarray, groups: np.ndarray | None, config: TrainConfig
 ) -> Trained:
     """The models with what the validation samples teach of their errors."""
-    forecast = Forecast.of(trained.description)
+    forecast = PredictionDecoder.of(trained.description)
     samples = Samples(
         sample_ids=study.sample_ids[rows],
         observed=values_of(study.targets, rows),

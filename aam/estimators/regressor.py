@@ -23,7 +23,7 @@ from aam.estimators.targets import (
     numbers_of,
     weights_of,
 )
-from aam.report.predictions import Predictions
+from aam.evaluation.prediction_table import Predictions
 
 
 class AAMRegressor(RegressorMixin, Predictor):
@@ -43,8 +43,8 @@ class AAMRegressor(RegressorMixin, Predictor):
     Notes
     -----
     X is a data frame of counts (samples x ASVs; the columns are DNA, the index are the sample ids), a
-    :class:`~aam.data.study.Study`, or an array or sparse matrix together with the parameter ``sequences``. A table to
-    predict may have other ASVs than that of fit; but an array has the columns that ``sequences`` says.
+    :class:`~aam.data.study.study.Study`, or an array or sparse matrix together with the parameter ``sequences``. A
+    table to predict may have other ASVs than that of fit; but an array has the columns that ``sequences`` says.
     """
 
     __doc__ = documented(__doc__, REGRESSOR)

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config import TableOptions
-from aam.data.rarefaction import sample_key
-from aam.data.raw_table import make_raw_table
-from aam.data.study import Study, study_of_table
-from aam.data.table import table_of_counts
+from aam.data.readers.raw_table import make_raw_table
+from aam.data.readers.table import table_of_counts
+from aam.data.study.rarefaction import sample_key
+from aam.data.study.study import Study, study_of_table
 from aam.errors import InputError
-from aam.files.text import plural, shorten
+from aam.text import plural, shorten
 
 NAME = "X"
 Sequences = Sequence[str] | Mapping[str, str] | None

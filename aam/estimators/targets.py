@@ -15,12 +15,12 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from aam.data.metadata import Metadata
-from aam.data.rarefaction import resolve_depth
-from aam.data.study import Study
+from aam.data.readers.metadata import Metadata
+from aam.data.study.rarefaction import resolve_depth
+from aam.data.study.study import Study
 from aam.errors import InputError
-from aam.files.run_log import say
-from aam.files.text import plural, shorten
+from aam.log import say
+from aam.text import plural, shorten
 
 NAME = "y"
 GROUPS = "groups"

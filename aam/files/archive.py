@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from aam.errors import InputError
 from aam.files.limits import limits
-from aam.files.text import listed, read_bytes, shorten
+from aam.text import listed, read_bytes, shorten
 
 BLOCK_BYTES = 1 << 20
 

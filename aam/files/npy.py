@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.errors import InputError
-from aam.files.text import shorten
+from aam.text import shorten
 
 # What the library raises for headers that are not as they should be, or that promise more than there is.
 DAMAGE = (

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from aam.alphabet import PAD, VOCABULARY
 from aam.config import ModelOptions
-from aam.data.alphabet import PAD, VOCABULARY
-from aam.data.estimate import POSITIONS_AT_ONCE
-from aam.data.ragged import Ragged
+from aam.data.batches.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling
+from aam.models.size_estimate import POSITIONS_AT_ONCE
 
 
 class AsvEncoding(NamedTuple):
@@ -72,7 +72,7 @@ class AsvEncoder(nn.Module):
         Parameters
         ----------
         tokens_UL
-            Codes of ``aam.data.alphabet``, padded at the end with PAD.
+            Codes of ``aam.alphabet``, padded at the end with PAD.
         bases_U
             Number of bases of each, on the host; read from the tokens where left out. It goes fastest where
             neighbours have one length.

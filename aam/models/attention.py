@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-from aam.data.ragged import Ragged
+from aam.data.batches.ragged import Ragged
 
 KERNEL_CAPABILITY = (8, 0)
 """Compute capability from which a GPU has the kernel for packed rows."""

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aam.data.covariates import FEATURES_PER_NUMBER, CovariateSpec
+from aam.data.study.covariates import FEATURES_PER_NUMBER, CovariateSpec
 
 UNKNOWN = 0
 IS_MISSING = 1
@@ -67,7 +67,7 @@ class CovariateEncoder(nn.Module):
     def beside(self, profile_BK: Tensor | None, category_BC: Tensor, number_BM: Tensor) -> Tensor:
         """The inputs of a linear path: what it reads of the sample, each level as 0 or 1, and the numbers.
 
-        They are in the order of :func:`aam.data.covariates.features`; a level that is unknown is 0 everywhere.
+        They are in the order of :func:`aam.data.study.covariates.features`; a level that is unknown is 0 everywhere.
         """
         ones = [
             F.one_hot(category_BC[:, place], table.num_embeddings)[:, UNKNOWN + 1 :].float()

@@ -17,8 +17,148 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import CovariateOptions
-from aam.models.attention import initialise_linear
-from aam.models.fusion_attention import CrossAttentionFusion, PerceiverFusion, zero_linear
+from aam.data.batches.ragged import Ragged
+from aam.models.attention import TransformerStack, initialise_linear
+
+
+class CrossAttentionLayer(nn.Module):
+    """Pre-norm attention from queries to keys, and a GELU network of four times the width, each added to the queries.
+
+    As everywhere in the model, dropout is on what both add and not on the attention weights, which are never made.
+
+    Parameters
+    ----------
+    dim
+        Width ``D``.
+    heads
+        Attention heads; must divide ``dim``.
+    dropout
+        Dropout on both branches.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query_norm, self.key_norm, self.mlp_norm = (nn.LayerNorm(dim) for _ in range(3))
+        self.query, self.attention_out = (nn.Linear(dim, dim) for _ in range(2))
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.mlp_in, self.mlp_out = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+        for linear in (self.query, self.key_value, self.attention_out, self.mlp_in, self.mlp_out):
+            initialise_linear(linear)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, query_BQD: Tensor, key_BND: Tensor, score_BN: Tensor | None) -> Tensor:
+        """The queries with what they found among the keys, ``BQD``; ``score_BN`` is added to all their scores."""
+        q = self.query(self.query_norm(query_BQD)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.key_value(self.key_norm(key_BND)).unflatten(-1, (2, self.heads, -1)).transpose(1, 3).unbind(2)
+        score = None if score_BN is None else score_BN[:, None, None].to(q.dtype)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=score).transpose(1, 2).flatten(2)
+        query_BQD = query_BQD + self.dropout(self.attention_out(mixed))
+        return query_BQD + self.dropout(self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(query_BQD)))))
+
+
+class CrossAttentionFusion(nn.Module):
+    """Every covariate asks the sample's ASVs a question: which of you matter, given the season.
+
+    A question is made of the covariate, and of all covariates together with the sample's vector. Keys and values are
+    the ASVs; the mean of the answers is added to the sample's vector.
+
+    Parameters
+    ----------
+    token_size
+        Number ``V`` and width ``E`` of the covariates' vectors.
+    dim, heads, dropout
+        As in :class:`CrossAttentionLayer`.
+    """
+
+    reads_asvs: ClassVar[bool] = True
+
+    def __init__(self, token_size: tuple[int, int], dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        num_tokens, token_dim = token_size
+        self.of_token = nn.Linear(token_dim, dim)
+        self.of_sample = nn.Linear(dim + num_tokens * token_dim, dim)
+        initialise_linear(self.of_token)
+        initialise_linear(self.of_sample)
+        self.ask = CrossAttentionLayer(dim, heads, dropout)
+        self.norm = nn.LayerNorm(dim)
+        self.out = zero_linear(dim, dim)
+
+    def forward(self, vector_BD: Tensor, context_BSD: Tensor, mask_BS: Tensor | None, token_BVE: Tensor) -> Tensor:
+        """The sample's vector and what its covariates found among its ASVs, ``BD``.
+
+        Parameters
+        ----------
+        vector_BD
+            The samples' vectors.
+        context_BSD
+            Vectors of their ASVs.
+        mask_BS
+            True where there is an ASV; None where nothing is padded.
+        token_BVE
+            The covariates' vectors.
+        """
+        sample_BD = self.of_sample(torch.cat([vector_BD, token_BVE.flatten(1)], dim=1))
+        query_BVD = self.of_token(token_BVE) + sample_BD[:, None]
+        score_BS = None if mask_BS is None else asv_scores(context_BSD, mask_BS)
+        answer_BVD = self.ask(query_BVD, context_BSD, score_BS)
+        return vector_BD + self.out(self.norm(answer_BVD.mean(dim=1)))
+
+
+class PerceiverFusion(nn.Module):
+    """A few latent vectors read the ASVs and the covariates, think about them, and add their mean to the sample.
+
+    Latent vectors attend to all keys, then to one another (Jaegle et al. 2021, arXiv:2103.03206). All covariates
+    together start with the weight that all ASVs together have: one key among hundreds would hardly be heard.
+
+    Parameters
+    ----------
+    size
+        Number ``K`` of latent vectors, and of layers over them.
+    token_dim
+        Width ``E`` of the covariates' vectors.
+    dim, heads, dropout
+        As in :class:`CrossAttentionLayer`.
+    """
+
+    reads_asvs: ClassVar[bool] = True
+
+    def __init__(self, size: tuple[int, int], token_dim: int, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        num_latents, num_layers = size
+        self.latent_KD = nn.Parameter(torch.randn(num_latents, dim))
+        self.of_token = nn.Linear(token_dim, dim)
+        initialise_linear(self.of_token)
+        self.read = CrossAttentionLayer(dim, heads, dropout)
+        self.think = TransformerStack(dim, heads, num_layers, dropout)
+        self.out = zero_linear(dim, dim)
+
+    def forward(self, vector_BD: Tensor, context_BSD: Tensor, mask_BS: Tensor | None, token_BVE: Tensor) -> Tensor:
+        """The sample's vector and what the latent vectors found, ``BD`` (see :class:`CrossAttentionFusion`)."""
+        num_samples, num_tokens = token_BVE.shape[:2]
+        key_BND = torch.cat([context_BSD, self.of_token(token_BVE).to(context_BSD.dtype)], dim=1)
+        if mask_BS is None:
+            mask_BS = context_BSD.new_ones(context_BSD.shape[:2], dtype=torch.bool)
+        asvs_per_token_B1 = mask_BS.sum(dim=1, keepdim=True) / num_tokens
+        token_score_BV = asvs_per_token_B1.log().expand(-1, num_tokens)
+        score_BN = torch.cat([asv_scores(context_BSD, mask_BS), token_score_BV], dim=1)
+        found_BKD = self.read(self.latent_KD.expand(num_samples, -1, -1), key_BND, score_BN)
+        layout = Ragged.equal(num_samples, found_BKD.shape[1])
+        thought_BKD = layout.pad(self.think(layout.pack(found_BKD), layout))
+        return vector_BD + self.out(thought_BKD.mean(dim=1))
+
+
+def asv_scores(context_BSD: Tensor, mask_BS: Tensor) -> Tensor:
+    """What is added to the scores of ASVs, ``BS``: minus infinity where there is none."""
+    return context_BSD.new_zeros(mask_BS.shape).masked_fill(~mask_BS, float("-inf"))
+
+
+def zero_linear(num_inputs: int, dim: int) -> nn.Linear:
+    """A linear layer that gives zero until it has learned something."""
+    linear = nn.Linear(num_inputs, dim)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 class AddFusion(nn.Module):

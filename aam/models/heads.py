@@ -4,7 +4,7 @@ Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside 
 and ``loss(comparison)`` a scalar: the mean over what the head counts (``counted``), of the whole batch or of the part
 of it that one of several processes has. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
 ``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes. The target's heads are
-in :mod:`aam.models.target_heads`.
+in :mod:`aam.models.target_head`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aam.data.alphabet import NUM_BASES
-from aam.data.batch import Batch
-from aam.data.corruption import Corruption
-from aam.data.share import Counted, Share
+from aam.alphabet import NUM_BASES
+from aam.data.batches.batch import Batch, Counted, Share
+from aam.data.batches.corruption import Corruption
+from aam.models.all_gather import gather_rows
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.attention import initialise_linear
-from aam.models.gather import gather_rows
 from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
 
 
-class Reading(NamedTuple):
+class HeadInput(NamedTuple):
     """What the targets' head reads: a vector, inputs of the linear path, and levels that may scale the outputs."""
 
     vector_BD: Tensor
@@ -41,7 +40,7 @@ class Encoded(NamedTuple):
     asv: AsvEncoding
     sample: SampleEncoding
     corruption: Corruption
-    reading: Reading | None = None
+    reading: HeadInput | None = None
 
     @classmethod
     def of_known(cls, vector_BD: Tensor, profile_BK: Tensor | None) -> Encoded:
@@ -49,9 +48,9 @@ class Encoded(NamedTuple):
         nothing = vector_BD.new_empty(0)
         return cls(AsvEncoding(nothing, nothing), SampleEncoding(nothing, vector_BD, profile_BK), Corruption())
 
-    def read(self) -> Reading:
+    def head_input(self) -> HeadInput:
         """What the targets' head reads; without covariates that is the sample's own."""
-        return self.reading or Reading(self.sample.sample_BD, self.sample.profile_BK)
+        return self.reading or HeadInput(self.sample.sample_BD, self.sample.profile_BK)
 
 
 class Comparison(NamedTuple):

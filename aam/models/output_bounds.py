@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aam.data.transforms import LARGEST_LOG
+from aam.data.targets.transforms import LARGEST_LOG
 
 Bend = Literal["none", "sigmoid", "relu", "softplus", "exp"]
 LEAST = 0.01

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
-from aam.data.estimate import NUM_ABUNDANCE_FEATURES
-from aam.data.ragged import Ragged
+from aam.data.batches.ragged import Ragged
 from aam.models.attention import TransformerStack, initialise_linear
 from aam.models.pooling import AttentionPooling, SoftClades, relative_abundance
+from aam.models.size_estimate import NUM_ABUNDANCE_FEATURES
 
 SMALLEST_SHARE = 1e-9
 

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
+from aam.config.json_dataclass import need, read_plain
 from aam.config.sections import EncoderType
-from aam.data.batch import Batch
-from aam.data.corruption import Corruption, apply_mask
-from aam.files.plain import need, read_plain
+from aam.data.batches.batch import Batch
+from aam.data.batches.corruption import Corruption, apply_mask
+from aam.models.all_gather import gather_rows
 from aam.models.asv_encoder import AsvEncoder, AsvEncoding
-from aam.models.gather import gather_rows
 from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
 from aam.models.sample_encoder import SampleEncoder
 
@@ -83,7 +83,7 @@ class SequenceEncoder(nn.Module):
         if asv_vectors_UD is None:
             tokens_UL = apply_mask(batch.tokens_UL, corruption.masked_UL)
             is_asked = self.supervision.nucleotides and corruption.masked_M is not None
-            asv = _met(self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked), batch)
+            asv = _gather_own_asvs(self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked), batch)
         else:
             asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
         sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS, batch.layout)
@@ -94,13 +94,13 @@ class SequenceEncoder(nn.Module):
         return list(self.heads.values())  # type: ignore[arg-type]
 
 
-def _met(encoded: AsvEncoding, batch: Batch) -> AsvEncoding:
+def _gather_own_asvs(encoded: AsvEncoding, batch: Batch) -> AsvEncoding:
     """The vectors of the ASVs that the samples meet: of several processes, each has encoded some of the whole batch."""
     share = batch.share
-    if share is None or batch.met_U is None:
+    if share is None or batch.own_in_whole_U is None:
         return encoded
     whole_UD = gather_rows(encoded.asv_UD, share.rank, share.world_size, share.whole_asvs)
-    return encoded._replace(asv_UD=F.embedding(batch.met_U, whole_UD))
+    return encoded._replace(asv_UD=F.embedding(batch.own_in_whole_U, whole_UD))
 
 
 def _heads(options: ModelOptions, supervision: SelfSupervision) -> list[nn.Module]:

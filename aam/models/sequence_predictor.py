@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from aam.config import CovariateOptions, HeadOptions, LossOptions
-from aam.data.batch import Batch
-from aam.data.corruption import Corruption
-from aam.data.covariates import CovariateSpec
-from aam.data.targets import Targets
+from aam.data.batches.batch import Batch
+from aam.data.batches.corruption import Corruption
+from aam.data.study.covariates import CovariateSpec
+from aam.data.targets.targets import Targets
 from aam.models.covariate_encoder import ConditionalScaling, CovariateEncoder
 from aam.models.fusion import Fusion, make_fusion
-from aam.models.heads import Encoded, Head, Reading
+from aam.models.heads import Encoded, Head, HeadInput
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.target_heads import build_target_head
-from aam.models.target_network import TargetOutputs
+from aam.models.target_head import TargetOutputs, build_target_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +90,11 @@ class SequencePredictor(nn.Module):
             encoded = self.base(batch, corruption, asv_vectors_UD)
         return encoded._replace(reading=self.read(encoded, batch))
 
-    def read(self, encoded: Encoded, batch: Batch) -> Reading:
+    def read(self, encoded: Encoded, batch: Batch) -> HeadInput:
         """What the targets' head reads: the sample's vector and its profile, with the covariates told to both."""
         sample = encoded.sample
         if self.covariate_encoder is None or self.fusion is None:
-            return Reading(sample.sample_BD, sample.profile_BK)
+            return HeadInput(sample.sample_BD, sample.profile_BK)
         assert batch.category_BC is not None
         assert batch.number_BM is not None
         token_BVE = self.covariate_encoder(batch.category_BC, batch.number_BM)
@@ -103,7 +102,7 @@ class SequencePredictor(nn.Module):
         mask_BS = batch.mask_BS if self.fusion.reads_asvs else None
         vector_BD = self.fusion(sample.sample_BD, context_BSD, mask_BS, token_BVE)
         path_BK = self.covariate_encoder.beside(sample.profile_BK, batch.category_BC, batch.number_BM)
-        return Reading(vector_BD, path_BK, batch.category_BC)
+        return HeadInput(vector_BD, path_BK, batch.category_BC)
 
     def task_heads(self) -> list[Head]:
         """The targets' head first, then the encoder's."""
@@ -111,12 +110,12 @@ class SequencePredictor(nn.Module):
 
     def outputs(self, encoded: Encoded) -> Tensor:
         """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or probabilities."""
-        output: Tensor = self.head(*encoded.read())
+        output: Tensor = self.head(*encoded.head_input())
         return output if self.targets.kind == "regression" else self.head.point(output)
 
     def predict(self, encoded: Encoded) -> Tensor:
         """Normalised predictions ``B x T`` (the medians, of quantiles), or class probabilities ``B x C``."""
-        return self.head.point(self.head(*encoded.read()))
+        return self.head.point(self.head(*encoded.head_input()))
 
 
 def encoder_of(model: SequenceEncoder | SequencePredictor) -> SequenceEncoder:

@@ -16,7 +16,7 @@ import numpy as np
 
 from aam.errors import InputError
 from aam.files.limits import limits
-from aam.files.text import shorten
+from aam.text import shorten
 
 SHOWN = 12
 REMEDY = "give one tree in Newick format"

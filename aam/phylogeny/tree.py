@@ -6,15 +6,33 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from aam.errors import InputError, Problems
 from aam.files.archive import archive_type, is_archive, read_content
-from aam.files.text import decode_text, plural, shorten
+from aam.files.array_folder import Parsed, pack_texts, unpack_texts
+from aam.files.cache import CacheCodec, read_through_cache
 from aam.phylogeny.newick import Nodes, parse_newick
 from aam.phylogeny.restructure import keep_tips, root_at_midpoint
+from aam.text import decode_text, plural, shorten
+
+
+def read_cached_tree(path: Path, root: Literal["given", "midpoint"] = "given") -> Tree:
+    """Read a tree as :func:`~aam.phylogeny.tree.read_tree` does, from the cache where it was read before."""
+
+    def unpack(parsed: Parsed) -> Tree:
+        arrays = parsed.arrays
+        return Tree(os.fspath(path), arrays["parent"], arrays["length"], tuple(unpack_texts(arrays["names"])))
+
+    return read_through_cache(CacheCodec("tree", _pack, unpack), (path,), {"root": root}, lambda: read_tree(path, root))
+
+
+def _pack(tree: Tree) -> Parsed:
+    return Parsed({"parent": tree.parent, "length": tree.length, "names": pack_texts(tree.names)}, {})
+
 
 ROOTED, UNROOTED = "Phylogeny[Rooted]", "Phylogeny[Unrooted]"
 MOST_ROOT_BRANCHES = 2

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from aam.report.words import ELLIPSIS
+from aam.evaluation.catalogue import ELLIPSIS
 
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6876", "#dfe4e9", "#fefdfc"
 MODEL, FOREST, GUESS = "#1f77c9", "#c96a1b", "#8a94a0"

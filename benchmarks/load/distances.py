@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from aam.data.distances import Distances, read_distances
+from aam.data.readers.distance_matrix import Distances, read_distances
 from benchmarks.load import make
 from benchmarks.load.child import Meter, Row
 

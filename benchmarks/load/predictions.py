@@ -10,10 +10,10 @@ import torch
 from aam.cli.main import main
 from aam.config import TableOptions
 from aam.config.commands import SimulateOptions
-from aam.data.datamodule import LoaderOptions
-from aam.data.simulate import simulate_study
-from aam.interpret.predict import Interpreter, predict_in_draws, read_for_model
-from aam.models.folder import load_models
+from aam.data.batches.loaders import LoaderOptions
+from aam.models.folder.weights import load_models
+from aam.models.inference import Interpreter, predict_in_draws, read_for_model
+from aam.simulation.study import simulate_study
 from benchmarks.load import make
 from benchmarks.load.child import Meter, Row
 from benchmarks.load.tables import BYTES_OF_A_COUNT, BYTES_OF_AN_ID

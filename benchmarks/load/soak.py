@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 from benchmarks.load.child import ROOT
 
 EVERY_SECONDS = 5.0

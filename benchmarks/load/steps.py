@@ -12,13 +12,13 @@ from typing import Any
 
 from aam.cli.main import main
 from aam.config import PretrainConfig, from_flat
-from aam.data.dataset import SampleDataset
-from aam.data.estimate import BatchSizes, activation_bytes
-from aam.data.worst_case import WorstCase
+from aam.data.batches.dataset import SampleDataset
+from aam.models.size_estimate import BatchSizes, activation_bytes
 from aam.training.memory.estimate import setting_of
 from aam.training.memory.probe import StepProbes
-from aam.training.module import TrainingModule
-from aam.training.prepare import prepare_pretraining
+from aam.training.memory.worst_case import WorstCase
+from aam.training.run.build_run import prepare_pretraining
+from aam.training.step.module import TrainingModule
 from benchmarks.load import make
 from benchmarks.load.child import Meter, Row
 

@@ -1,4 +1,4 @@
-"""Reading large tables: sparse from end to end, a bounded number of bytes for each count."""
+"""HeadInput large tables: sparse from end to end, a bounded number of bytes for each count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from aam.config import TableOptions
-from aam.data.table_cache import read_cached_table
+from aam.data.readers.table import read_cached_table
 from benchmarks.load import make
 from benchmarks.load.child import CODE_GIGABYTES, Meter, Row
 

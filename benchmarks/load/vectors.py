@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from aam.files.array_folder import Parsed
-from aam.files.input_cache import Form, find_entry, keep_entry
+from aam.files.cache import CacheCodec, find_entry, keep_entry
 from benchmarks.load.child import Meter, Row
 
 SOURCE, ENTRY = "vectors.npy", "vectors-" + "0" * 40
 OWN_GIGABYTES = 0.1
 SECONDS_OF_A_GIGABYTE = 30
-FORM: Form[np.ndarray] = Form("vectors", lambda v: Parsed({"v": v}, {}), lambda parsed: parsed.arrays["v"])
+FORM: CacheCodec[np.ndarray] = CacheCodec("vectors", lambda v: Parsed({"v": v}, {}), lambda parsed: parsed.arrays["v"])
 
 
 def make_vectors(folder: Path, asvs: int, width: int) -> None:

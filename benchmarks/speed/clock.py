@@ -15,13 +15,13 @@ from typing import Any
 
 from torch import nn
 
-from aam.data import dataset
-from aam.data.dataset import Collate, SampleDataset
-from aam.data.objective import ObjectiveTargets
-from aam.data.sampler import ResumableLoader
+from aam.data.batches import dataset
+from aam.data.batches.dataset import Collate, SampleDataset
+from aam.data.batches.objective import ObjectiveTargets
+from aam.data.batches.sampler import ResumableLoader
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training.module import TrainingModule
+from aam.training.step.module import TrainingModule
 from benchmarks.speed.common import wait_for
 
 READING, ENGINE, VALIDATION, OPTIMISER = "reading and preparing", "training engine", "validation", "optimiser"

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from aam.config import CovariateOptions, HeadOptions, LossOptions
-from aam.data.targets import Targets, TargetSpec
+from aam.data.targets.targets import Targets, TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
-from aam.training.memory.host import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
+from aam.training.hardware.host_memory import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.grid import Case, make_step_batch

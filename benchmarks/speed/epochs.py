@@ -28,19 +28,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aam.data.alphabet import PAD
-from aam.data.batch import Batch, Sample, make_batch
-from aam.data.study import load_study
-from aam.files.run_directory import RunDirectory
-from aam.models import vector_store
-from aam.models.folder import load_model
+from aam.alphabet import PAD
+from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.study.study import load_study
+from aam.models import vector_cache as vector_store
+from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.vector_store import stored_asvs
-from aam.training import kept_draws
-from aam.training.fit import fit
-from aam.training.optim import parameter_groups
-from aam.training.prepare import Prepared, prepare_training
+from aam.models.vector_cache import stored_asvs
+from aam.runs.directory import RunDirectory
+from aam.training.memory import kept_draws
+from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.fit import fit
+from aam.training.step.optim import parameter_groups
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.plain import Plain

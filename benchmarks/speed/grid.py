@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from aam.config import ModelOptions
-from aam.data.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, make_batch
 
 Variant = Literal["plain", "distinct"]
 Shared = Literal["reference", "few", "many"]

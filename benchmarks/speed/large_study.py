@@ -18,7 +18,7 @@ LOAD = """
 import json, sys, time
 from pathlib import Path
 from aam.config import StudyOptions, TableOptions
-from aam.data.study import load_study
+from aam.data.study.study import load_study
 
 folder, cache = Path(sys.argv[1]), sys.argv[2] == "cache"
 started, used = time.perf_counter(), time.process_time()

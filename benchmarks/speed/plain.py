@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aam.alphabet import MASK, NUM_BASES, PAD, VOCABULARY
 from aam.config import ModelOptions
-from aam.data.alphabet import MASK, NUM_BASES, PAD, VOCABULARY
-from aam.data.batch import Batch
-from aam.data.corruption import Corruption
+from aam.data.batches.batch import Batch
+from aam.data.batches.corruption import Corruption
 from aam.models.pooling import ABUNDANCE_FLOOR
 from aam.models.sequence_encoder import SequenceEncoder
 

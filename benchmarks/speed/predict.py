@@ -21,11 +21,11 @@ from typing import Any
 import torch
 
 from aam.config import TableOptions
-from aam.data.datamodule import LoaderOptions
-from aam.data.targets import Targets, TargetSpec
-from aam.interpret.predict import Interpreter, read_for_model
-from aam.models.description import ModelDescription
-from aam.models.folder import load_model, save_model
+from aam.data.batches.loaders import LoaderOptions
+from aam.data.targets.targets import Targets, TargetSpec
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.weights import load_model, save_model
+from aam.models.inference import Interpreter, read_for_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from benchmarks.speed import common

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 
@@ -26,7 +26,7 @@ HEADER = ("processes", "threads each", "how", "seconds an epoch", "of one proces
 SAMPLES = 256
 PROGRAM = """
 import os, sys, time
-import aam.training.checkpoint as checkpoint
+import aam.training.checkpoints.checkpoint as checkpoint
 from aam.cli.main import main
 
 save = checkpoint.KeepCheckpoints.save

@@ -16,9 +16,9 @@ from typing import Any
 
 from torch.profiler import profile
 
-from aam.files.run_directory import RunDirectory
-from aam.training.fit import fit
-from aam.training.prepare import prepare_pretraining, prepare_training
+from aam.runs.directory import RunDirectory
+from aam.training.run.build_run import prepare_pretraining, prepare_training
+from aam.training.run.fit import fit
 from benchmarks.speed import common
 from benchmarks.speed.clock import ENGINE, IN_STEP, READING, VALIDATION, Clock, watch_model, watched
 from benchmarks.speed.common import Measured, number

@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.attention import compile_layers
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.training.optim import parameter_groups
+from aam.training.step.optim import parameter_groups
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.grid import BASES, Case, cases, estimate, make_step_batch

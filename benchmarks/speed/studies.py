@@ -11,10 +11,10 @@ import torch
 
 from aam.config import ModelOptions, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
-from aam.models.description import ModelDescription
-from aam.models.folder import save_model
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.weights import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.simulation.study import simulate_study
 from benchmarks.accuracy_folds import STUDIES
 
 SAMPLES, ASVS, ASVS_PER_SAMPLE = 300, 1000, 120.0

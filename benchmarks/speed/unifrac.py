@@ -23,11 +23,11 @@ from skbio import TreeNode
 from skbio.diversity import beta_diversity
 from threadpoolctl import threadpool_limits
 
-from aam.data.distance_blocks import Measure, distance_blocks
-from aam.data.simulation.tree import newick, simulate_tree
+from aam.data.distances.blocks import Measure, distance_blocks
 from aam.files.atomic import write_text
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
+from aam.simulation.tree import newick, simulate_tree
 from benchmarks.machine import conditions
 from benchmarks.speed.common import RESULTS, markdown_table, number
 

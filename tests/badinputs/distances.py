@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from aam.data.distances import Distances, read_distances
+from aam.data.readers.distance_matrix import Distances, read_distances
 from tests.badinputs.cases import Read, bad, odd
 
 IDS = ["s1", "s2", "s3"]

@@ -11,14 +11,13 @@ import numpy as np
 
 from aam.cli.info_files import describe_file
 from aam.cli.options import parse
-from aam.data.distances import read_distances
-from aam.data.metadata import read_metadata
-from aam.files.run_directory import RunDirectory
+from aam.data.readers.distance_matrix import read_distances
+from aam.data.readers.metadata import read_metadata
+from aam.evaluation.prediction_table import read_columns
+from aam.evaluation.run_results import read_embeddings, read_run, training_times
 from aam.phylogeny.tree import read_tree
-from aam.report.members import training_times
-from aam.report.predictions import read_columns
-from aam.report.run_record import read_embeddings, read_run
-from aam.training.record import DATA, check_inputs_unchanged
+from aam.runs.directory import RunDirectory
+from aam.workflows.run_manifest import DATA, check_inputs_unchanged
 from tests.badinputs.cases import Read, bad, odd
 from tests.badinputs.tables import ASVS, COUNTS, SAMPLES, reading
 from tests.factories import write_biom

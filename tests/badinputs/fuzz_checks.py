@@ -10,13 +10,13 @@ import torch
 from aam.config import to_flat
 from aam.config.option import from_flat
 from aam.config.train import TrainConfig
-from aam.data.distances import TOLERANCE, Distances
-from aam.data.metadata import Metadata
-from aam.data.table import Table
-from aam.data.taxonomy import Taxonomy
-from aam.models.description import ModelDescription
+from aam.data.readers.distance_matrix import TOLERANCE, Distances
+from aam.data.readers.metadata import Metadata
+from aam.data.readers.table import Table
+from aam.data.readers.taxonomy import Taxonomy
+from aam.evaluation.run_results import RunRecord
+from aam.models.folder.description import ModelDescription
 from aam.phylogeny.tree import Tree
-from aam.report.run_record import RunRecord
 
 DNA = re.compile("[ACGTN]{10,10000}")
 DNA_WITH_AMBIGUITY = re.compile("[ACGTRYSWKMBDHVN]+")

@@ -11,33 +11,30 @@ import numpy as np
 import torch
 import yaml
 
-from aam.cli.info_folders import describe_model, describe_run
+from aam.cli.info import describe_model, describe_run
 from aam.cli.options import parse
 from aam.cli.predict import run as run_predict
 from aam.config import CovariateOptions, PredictConfig, TableOptions, from_flat
 from aam.config.train import TrainConfig
-from aam.data.intervals import calibrate_classes, calibrate_numbers
-from aam.data.table import Table
-from aam.data.table_cache import read_cached_table
-from aam.data.targets import Targets
+from aam.data.readers.table import Table, read_cached_table
+from aam.data.targets.intervals import calibrate_classes, calibrate_numbers
+from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
-from aam.files import input_cache
+from aam.evaluation.coverage import judge_coverage
+from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.evaluation.run_results import RunRecord, read_run, training_times
+from aam.files import cache as input_cache
 from aam.files.atomic import sha256_file, write_json
-from aam.files.run_directory import RunDirectory
-from aam.models import vector_store
+from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.description import ModelDescription, build_model
-from aam.models.folder import WEIGHTS, load_models, save_models
+from aam.models.folder.description import ModelDescription, build_model
+from aam.models.folder.weights import WEIGHTS, load_models, save_models
 from aam.models.sequence_encoder import SelfSupervision
-from aam.models.vector_store import stored_asvs
-from aam.phylogeny.tree import Tree
-from aam.phylogeny.tree_cache import read_cached_tree
-from aam.report.coverage_record import judge_coverage
-from aam.report.forecast import Forecast, Samples
-from aam.report.members import training_times
-from aam.report.run_record import RunRecord, read_run
-from aam.training.checkpoint import AtomicCheckpointIO, latest_checkpoint
-from aam.training.record import DATA, check_inputs_unchanged
+from aam.models.vector_cache import stored_asvs
+from aam.phylogeny.tree import Tree, read_cached_tree
+from aam.runs.directory import RunDirectory
+from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, latest_checkpoint
+from aam.workflows.run_manifest import DATA, check_inputs_unchanged
 from tests.badinputs import fuzz_checks as checks
 from tests.badinputs.fuzz_damage import damage_bytes, damage_cells, damage_json, damage_yaml
 from tests.badinputs.fuzz_formats import damage_npy, damage_safetensors
@@ -137,7 +134,7 @@ def _make_run(folder: Path, kind: str) -> None:
     column = record.targets.columns[0]
     tested = record.predictions["test"][column]
     calibration = NUMBERS if kind == "regression" else CLASSIFIER.calibrations[0]
-    forecast = Forecast(targets=record.targets, calibrations=(calibration,))
+    forecast = PredictionDecoder(targets=record.targets, calibrations=(calibration,))
     shares = tested.probabilities
     learned = tested.predicted.astype(np.float64)[:, None] if shares is None else shares / shares.sum(1, keepdims=True)
     levels = np.zeros(len(tested), dtype=np.int64)

@@ -12,17 +12,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from aam.cli.config_file import read_config_file
 from aam.cli.info_files import describe_file
 from aam.config import TableOptions, TrainConfig, from_flat
-from aam.data.distances import read_distances
-from aam.data.metadata import Metadata, read_metadata
-from aam.data.sequences import read_sequences
-from aam.data.table import read_table
-from aam.data.taxonomy import Taxonomy, read_taxonomy
+from aam.config.yaml_file import read_config_file
+from aam.data.readers.distance_matrix import read_distances
+from aam.data.readers.metadata import Metadata, read_metadata
+from aam.data.readers.sequences import read_sequences
+from aam.data.readers.table import read_table
+from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
 from aam.errors import AamError, CheckpointError, ConfigError, InputError
-from aam.files.text import read_ids
 from aam.phylogeny.tree import read_tree
+from aam.text import read_ids
 from tests.badinputs import fuzz_checks as checks
 from tests.badinputs.fuzz_damage import (
     Damage,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.data.metadata import Metadata, read_metadata
+from aam.data.readers.metadata import Metadata, read_metadata
 from tests.badinputs.cases import Read, bad, odd
 
 SHEET = "sample-id\tage\tsite\ns1\t1\tskin\ns2\t2.5\tgut\ns3\tNA\t\n"

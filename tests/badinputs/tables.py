@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from aam.config import TableOptions
-from aam.data.table import read_table
+from aam.data.readers.table import read_table
 from tests.badinputs.cases import Read, bad, odd
 from tests.factories import write_biom, write_dense_json, write_fasta, write_json, write_tsv
 

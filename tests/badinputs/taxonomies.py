@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aam.data.taxonomy import Taxonomy, read_taxonomy
+from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
 from tests.badinputs.cases import Read, bad, odd
 
 HEADER = "Feature ID\tTaxon\tConfidence\n"

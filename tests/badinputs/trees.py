@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from aam.config import StudyOptions, TableOptions
-from aam.data.study import load_study
+from aam.data.study.study import load_study
 from aam.phylogeny.tree import Tree, read_tree
 from tests.badinputs.cases import Read, bad, odd
 from tests.factories import random_sequences, write_qza, write_tsv

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.report.predictions import Predictions
+from aam.evaluation.prediction_table import Predictions
 from benchmarks import accuracy, accuracy_folds
 from benchmarks.__main__ import benchmarks
 from benchmarks.accuracy_folds import Benchmark, Samples, make_folds, write_folds

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from aam.alphabet import PAD
 from aam.config import ModelOptions
-from aam.data.alphabet import PAD
-from aam.data.batch import Batch, Sample, make_batch
-from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from benchmarks.speed.plain import Plain, losses, spread
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aam.config import StudyOptions, TableOptions
-from aam.data.study import load_study
+from aam.data.study.study import load_study
 from benchmarks.speed import start
 from benchmarks.speed.large_study import load_in_child, write_large_study
 
@@ -48,4 +48,4 @@ def test_the_program_writes_its_tables(tmp_path: Path, monkeypatch: pytest.Monke
     start.main([*words, "--output", str(tmp_path / "start.md")])
     said = (tmp_path / "start.md").read_text()
     assert "| infant_ecam | aam check | 1.50 | 1.50 | 1.50 |" in said
-    assert "Reading 9 samples of 8 ASVs, 63 counts" in said
+    assert "HeadInput 9 samples of 8 ASVs, 63 counts" in said

@@ -11,7 +11,7 @@ import pytest
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 from tests.data.study_files import write_sheet, write_study
 
 

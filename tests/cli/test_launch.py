@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from aam.cli import launch
-from aam.cli.launch import Family, launched
+from aam.cli.launch import LocalProcesses, launched
 from aam.cli.options import parse
 from aam.config.distributed import FOLLOWED, LAUNCHED
-from aam.errors import ConfigError, PreemptedError, RunError, ToldByAnother
+from aam.errors import ConfigError, PreemptedError, ReportedByAnotherRank, RunError
 
 BEGIN = "import os, signal, sys, time; rank = int(os.environ['RANK']); "
 REMEDY = "start it again"
 NEEDED = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
 
 
-def end(code: str, folder: Path) -> Family:
+def end(code: str, folder: Path) -> LocalProcesses:
     """Run a program in two processes to its end, and say how that was."""
-    family = Family([sys.executable, "-c", BEGIN + code], 2, folder)
+    family = LocalProcesses([sys.executable, "-c", BEGIN + code], 2, folder)
     with family.told_of_signals():
         family.wait()
-    family.raise_what_ended_them(lambda: REMEDY)
+    family.raise_for_exit_codes(lambda: REMEDY)
     return family
 
 
@@ -45,14 +45,14 @@ def test_a_process_that_was_killed_is_named(tmp_path: Path, rank: int) -> None:
 
 
 def test_what_another_process_failed_of_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ToldByAnother) as ended:
+    with pytest.raises(ReportedByAnotherRank) as ended:
         end(f"rank or sys.exit({FOLLOWED}); print('a bug', file=sys.stderr); sys.exit(1)", tmp_path)
     assert ended.value.exit_code == 1
     assert capfd.readouterr().err == "a bug\n"
 
 
 def test_what_all_processes_fail_of_is_said_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ToldByAnother) as ended:
+    with pytest.raises(ReportedByAnotherRank) as ended:
         end("print('no column', file=sys.stderr); sys.exit(2)", tmp_path)
     assert ended.value.exit_code == 2
     assert capfd.readouterr().err == "no column\n"
@@ -97,7 +97,7 @@ def test_a_signal_before_the_processes_listen(tmp_path: Path, name: str, code: i
 def test_a_signal_is_passed_on_once_to_each(tmp_path: Path) -> None:
     note = f"signal.signal(signal.SIGTERM, lambda *_: open(f'{tmp_path}/{{rank}}', 'a').write('told ')); "
     tell = "rank or (time.sleep(0.5), os.kill(os.getppid(), signal.SIGTERM)); time.sleep(1.5); sys.exit(75)"
-    with pytest.raises(ToldByAnother) as ended:
+    with pytest.raises(ReportedByAnotherRank) as ended:
         end(note + tell, tmp_path)
     assert ended.value.exit_code == 75
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["told ", "told "]
@@ -108,7 +108,7 @@ def test_signals_wait_until_the_started_heed_them(tmp_path: Path, monkeypatch: p
     asked = "told = signal.pthread_sigmask(signal.SIG_BLOCK, []); "
     code = f"{BEGIN}{asked}open(f'{tmp_path}/{{rank}}', 'w').write(' '.join(sorted(n.name for n in told)))"
     monkeypatch.setattr(
-        launch, "Family", lambda _, number, folder: Family([sys.executable, "-c", code], number, folder)
+        launch, "LocalProcesses", lambda _, number, folder: LocalProcesses([sys.executable, "-c", code], number, folder)
     )
     words = [*NEEDED, "--devices", "2", "--device", "cpu"]
     assert launched("train", words, parse("train", words).config)

@@ -13,7 +13,7 @@ import yaml
 from aam import __version__
 from aam.cli import main as program
 from aam.cli.main import main
-from aam.config.names import COMMANDS
+from aam.config.registry import COMMANDS
 from aam.errors import CheckpointError, InputError, NonFiniteError, RunError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from aam.cli.options import config_text, parse, print_help
+from aam.cli.options import parse, print_help
 from aam.config import TrainConfig, to_flat
-from aam.config.names import COMMANDS
 from aam.config.option import fields, flag, is_switch
 from aam.config.reference import default_words, value_words
+from aam.config.registry import COMMANDS
 from aam.errors import ConfigError, InputError
+from aam.runs.saved_options import config_text
 
 FROZEN = Path(__file__).with_name("options.txt")
 REQUIRED = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "runs/age"}

@@ -11,7 +11,7 @@ from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config import to_flat
 from aam.files.atomic import sha256_file
-from aam.files.run_directory import RunDirectory, environment
+from aam.runs.directory import RunDirectory, environment
 
 
 @pytest.fixture

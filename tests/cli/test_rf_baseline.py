@@ -10,9 +10,9 @@ import pytest
 
 from aam.cli.rf_baseline import run
 from aam.config import ForestConfig, from_flat
-from aam.data.targets import TargetSpec
+from aam.data.targets.targets import TargetSpec
 from aam.errors import InputError
-from aam.report.predictions import read_predictions
+from aam.evaluation.prediction_table import read_predictions
 from tests.data.study_files import caterpillar, write_sheet, write_table
 
 SAMPLES, ASVS = 60, 24

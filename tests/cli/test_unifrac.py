@@ -18,8 +18,8 @@ from skbio.stats.composition import clr
 from aam.cli import unifrac as command
 from aam.cli.main import main
 from aam.cli.options import parse
-from aam.data import distance_blocks
-from aam.data.distances import read_distances
+from aam.data.distances import blocks as distance_blocks
+from aam.data.readers.distance_matrix import read_distances
 from aam.phylogeny.tree import read_tree
 from tests.factories import random_counts, random_sequences, write_biom
 from tests.phylogeny.random_trees import random_newick

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import pytest
 
 from aam.config import TrainConfig
-from aam.config.names import COMMANDS
 from aam.config.optim import OptimOptions
 from aam.config.option import fields
 from aam.config.reference import default_words, limit_words, reference_page, title, value_words
+from aam.config.registry import COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.alphabet import PAD, encode
 from aam.config import StudyOptions, TableOptions
-from aam.data.alphabet import PAD, encode
-from aam.data.metadata import Metadata
-from aam.data.rarefaction import sample_key
-from aam.data.study import Study
-from aam.data.table import Table
+from aam.data.readers.metadata import Metadata
+from aam.data.readers.table import Table
+from aam.data.study.rarefaction import sample_key
+from aam.data.study.study import Study
 
 NUM_SAMPLES, NUM_ASVS = 12, 20
 

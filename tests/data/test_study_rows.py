@@ -10,9 +10,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, indexable
 
 from aam.config import TableOptions
-from aam.data.raw_table import make_raw_table
-from aam.data.study import Study, TargetRequest, load_study, study_of_table
-from aam.data.table import read_table, table_of_counts
+from aam.data.readers.raw_table import make_raw_table
+from aam.data.readers.table import read_table, table_of_counts
+from aam.data.study.study import Study, TargetRequest, load_study, study_of_table
 from tests.data.study_files import NUM_SAMPLES, Files, write_study
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

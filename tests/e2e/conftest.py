@@ -9,7 +9,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 
 SMALL = {
     "--epochs": "2",

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from aam.cli import cross_validation
 from aam.errors import SIGNALS
+from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import write_json
-from aam.files.run_record import DATA, read_record
-from aam.report.predictions import read_columns
-from aam.training.module import TrainingModule
-from aam.training.provenance import NOT_THE_SAME, SAME
+from aam.runs.record_schema import DATA, read_record
+from aam.training.step.module import TrainingModule
+from aam.workflows import cross_validation
+from aam.workflows.provenance import NOT_THE_SAME, SAME
 from tests.e2e.conftest import SMALL, Run, run_command, study
 
 __all__ = ["study"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import mean_absolute_error
 
-from aam.report.predictions import read_columns
+from aam.evaluation.prediction_table import read_columns
 from tests.e2e.conftest import Run, study
 
 __all__ = ["study"]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from aam.errors import SIGNALS
+from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import sha256_file
-from aam.files.run_record import DATA, read_record
-from aam.models.folder import load_models
-from aam.report.predictions import read_columns
-from aam.training.module import TrainingModule
+from aam.models.folder.weights import load_models
+from aam.runs.record_schema import DATA, read_record
+from aam.training.step.module import TrainingModule
 from tests.e2e.conftest import SMALL, Run, run_command, study
 
 __all__ = ["study"]

@@ -179,7 +179,7 @@ def test_optimizers(train: Run, optimizer: str) -> None:
 
 
 def test_frozen_encoder_is_not_changed(train: Run, encoder: Path, tmp_path: Path) -> None:
-    from aam.models.folder import load_model
+    from aam.models.folder.weights import load_model
 
     assert train("--freeze-base", "--no-refit-clades", pretrained_encoder=encoder) == 0
     before, _ = load_model(encoder)
@@ -220,7 +220,7 @@ def test_two_tables_are_merged_and_told_apart(study: Path, tmp_path: Path) -> No
 
 
 def _rename_samples(source: Path, target: Path) -> Path:
-    from aam.data.table import read_raw_table
+    from aam.data.readers.table import read_raw_table
 
     raw = read_raw_table(source)
     rows = ["\t".join(["#OTU ID", *(f"x{name}" for name in raw.sample_ids)])]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.data.table import read_raw_table
-from aam.report.predictions import read_columns
+from aam.data.readers.table import read_raw_table
+from aam.evaluation.prediction_table import read_columns
 from tests.e2e.conftest import run_command, study
 
 __all__ = ["study"]

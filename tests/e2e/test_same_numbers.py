@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.report.predictions import read_columns
+from aam.evaluation.prediction_table import read_columns
 from tests.e2e.conftest import Run
 
 # Of the program as it was before; every value to the digits that are written.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aam.report.predictions import read_columns
+from aam.evaluation.prediction_table import read_columns
 from tests.e2e.conftest import run_command, study
 
 __all__ = ["study"]

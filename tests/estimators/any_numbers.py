@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import Tags
 
 from aam.config import TableOptions
-from aam.data.study import Study
+from aam.data.study.study import Study
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 from aam.estimators.tables import study_of_array
 from tests.factories import random_sequences

@@ -13,10 +13,10 @@ import torch
 from scipy.sparse import csr_array
 
 from aam.cli.main import main
-from aam.data.study import Study
+from aam.data.study.study import Study
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
 from aam.estimators import AAMClassifier, AAMRegressor
-from aam.models.folder import load_models
+from aam.models.folder.weights import load_models
 from tests.estimators.studies import NUM_SAMPLES, SEQUENCES, TINY, numbers, table
 from tests.factories import write_biom
 

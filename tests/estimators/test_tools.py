@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_p
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from aam.data.study import load_study
+from aam.data.study.study import load_study
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 from tests.data.study_files import write_study
 from tests.estimators.studies import NUM_SAMPLES, SEQUENCES, TINY, numbers, table

@@ -23,11 +23,11 @@ import pytest
 from torch import Tensor
 
 from aam.cli.main import main
-from aam.training.module import TrainingModule
+from aam.training.step.module import TrainingModule
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
-    ["pytest", "aam.cli.train", "aam.cli.predict", "aam.cli.check", "aam.training.fit", "aam.report.finish"]
+    ["pytest", "aam.cli.train", "aam.cli.predict", "aam.cli.check", "aam.training.run.fit", "aam.workflows.finalize"]
 )
 PATIENCE = 120
 

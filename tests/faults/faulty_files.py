@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aam.files import atomic
-from aam.files.leftovers import is_leftover
+from aam.files.atomic import is_leftover
 
 SEAM = ("open_file", "write", "fsync", "replace", "fsync_folder")
 SHORT = 0

@@ -25,18 +25,25 @@ import pytest
 import torch
 from torch.utils import tensorboard
 
-import aam.report.finish
-import aam.training.fit
 import aam.training.memory.probe
-import aam.training.unfreezing
+import aam.training.run.fit
+import aam.training.run.unfreezing
+import aam.workflows.finalize
 from aam.cli.main import main
 
-LOADED = (aam.report.finish, aam.training.fit, aam.training.memory.probe, aam.training.unfreezing, pytest, tensorboard)
+LOADED = (
+    aam.workflows.finalize,
+    aam.training.run.fit,
+    aam.training.memory.probe,
+    aam.training.run.unfreezing,
+    pytest,
+    tensorboard,
+)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PATIENCE = 120.0
 START_METHOD = multiprocessing.get_start_method()  # of an ordinary run's workers
-TRAINING_STEP = "aam.training.module:TrainingModule.training_step"
-VALIDATION_STEP = "aam.training.module:TrainingModule.validation_step"
+TRAINING_STEP = "aam.training.step.module:TrainingModule.training_step"
+VALIDATION_STEP = "aam.training.step.module:TrainingModule.validation_step"
 RENAME = "rename"
 
 

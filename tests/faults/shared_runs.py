@@ -14,12 +14,12 @@ from typing import NamedTuple
 from tests.e2e.conftest import SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
-STEP = "aam.training.module TrainingModule training_step"
-LOSS = "aam.training.module TrainingModule _part_of_loss"
-SAVE = "aam.training.checkpoint AtomicCheckpointIO save_checkpoint"
-KEEP = "aam.training.checkpoint KeepCheckpoints save"
-READ = "aam.data.datamodule StudyDataModule __init__"
-END = "aam.files.run_directory RunDirectory finish"
+STEP = "aam.training.step.module TrainingModule training_step"
+LOSS = "aam.training.step.module TrainingModule _part_of_loss"
+SAVE = "aam.training.checkpoints.checkpoint AtomicCheckpointIO save_checkpoint"
+KEEP = "aam.training.checkpoints.checkpoint KeepCheckpoints save"
+READ = "aam.data.batches.loaders StudyDataModule __init__"
+END = "aam.runs.directory RunDirectory finish"
 EPOCHS = 3  # of 4 steps each
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aam.cli.main import main
-from aam.training.checkpoint import find_checkpoints, latest_checkpoint
+from aam.training.checkpoints.checkpoint import find_checkpoints, latest_checkpoint
 from tests.faults.children import ended, hooked, program, send, started
 from tests.faults.conftest import train_words, weights
 

@@ -13,10 +13,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aam.errors import RunError
-from aam.files.run_log import logging_to_file, logging_to_terminal, say
-from aam.models.folder import load_model
-from aam.training.checkpoint import check_disk, latest_checkpoint
-from aam.training.events import EventFile
+from aam.log import logging_to_file, logging_to_terminal, say
+from aam.models.folder.weights import load_model
+from aam.training.checkpoints.checkpoint import check_disk, latest_checkpoint
+from aam.training.run.tensorboard import EventFile
 from tests.faults.children import ended, hooked, program
 from tests.faults.conftest import train_words, weights
 from tests.faults.faulty_files import leftovers

@@ -10,33 +10,33 @@ from typing import Any
 import pytest
 import torch
 
-from aam.training.checkpoint import find_checkpoints, latest_checkpoint
+from aam.training.checkpoints.checkpoint import find_checkpoints, latest_checkpoint
 from tests.faults.kill_harness import TRAINING_STEP, VALIDATION_STEP, Children, Fault, count_threads
 from tests.faults.toy import ACCUMULATION, BATCHES, EPOCHS, NOT_COMPARED, STEPS, fingerprint, words
 
-SAVE = "aam.training.checkpoint:AtomicCheckpointIO.save_checkpoint"
+SAVE = "aam.training.checkpoints.checkpoint:AtomicCheckpointIO.save_checkpoint"
 BATCHES_OF_EPOCH = STEPS * ACCUMULATION
 # Of the whole run; each validation has two steps, and the start is validated too.
 PLACES = {
     "first step of the start's validation": Fault(VALIDATION_STEP, 1),
     "last step of the start's validation": Fault(VALIDATION_STEP, 2),
     "start's model before its rename": Fault("rename:model.safetensors", 1),
-    "start's model after its rename": Fault("aam.training.fit:save_model", 1, after=True),
-    "before the first step": Fault("aam.training.unfreezing:PatienceAfter.on_train_start", 1),
+    "start's model after its rename": Fault("aam.training.run.fit:save_model", 1, after=True),
+    "before the first step": Fault("aam.training.run.unfreezing:PatienceAfter.on_train_start", 1),
     "first step of a validation": Fault(VALIDATION_STEP, 5),
     "last step of a validation": Fault(VALIDATION_STEP, 6, after=True),
     "best model before its rename": Fault("rename:model.safetensors", 2),
-    "best model after its rename": Fault("aam.training.fit:save_model", 3, after=True),
+    "best model after its rename": Fault("aam.training.run.fit:save_model", 3, after=True),
     "before the schedule's step": Fault("torch.optim.lr_scheduler:ReduceLROnPlateau.step", 2),
-    "before an epoch's row": Fault("aam.training.callbacks:History.on_train_epoch_end", 2),
+    "before an epoch's row": Fault("aam.training.run.callbacks:History.on_train_epoch_end", 2),
     "before a row's rename": Fault("rename:metrics.csv", 2),
-    "after an epoch's row": Fault("aam.training.callbacks:History.on_train_epoch_end", 2, after=True),
+    "after an epoch's row": Fault("aam.training.run.callbacks:History.on_train_epoch_end", 2, after=True),
     "first checkpoint before its rename": Fault("rename:epoch-", 1),
     "first checkpoint after its rename": Fault(SAVE, 1, after=True),
     "second checkpoint before its rename": Fault("rename:epoch-", 2),
     "second checkpoint after its rename": Fault(SAVE, 2, after=True),
-    "last row": Fault("aam.training.callbacks:History.on_train_epoch_end", 3, after=True),
-    "end of training": Fault("aam.training.fit:_outcome", 1),
+    "last row": Fault("aam.training.run.callbacks:History.on_train_epoch_end", 3, after=True),
+    "end of training": Fault("aam.training.run.fit:_outcome", 1),
     "vectors before their rename": Fault("rename:sample_embeddings.tsv", 1),
     "the record after training": Fault("rename:data.json", 2),
     "model with intervals before its rename": Fault("rename:model.safetensors", 4),
@@ -44,7 +44,7 @@ PLACES = {
     "mark of the end before its rename": Fault("rename:finished.json", 1),
 }
 RESUMED = {
-    "reading of a checkpoint": Fault("aam.training.checkpoint:AtomicCheckpointIO.load_checkpoint", 1),
+    "reading of a checkpoint": Fault("aam.training.checkpoints.checkpoint:AtomicCheckpointIO.load_checkpoint", 1),
     "record of a resumed run": Fault("rename:data.json", 1),
     "first step after resuming": Fault(TRAINING_STEP, 1),
     "third step after resuming": Fault(TRAINING_STEP, 3),
@@ -60,7 +60,7 @@ CHAINS = {
         PLACES["first checkpoint after its rename"],
         Fault(VALIDATION_STEP, 2),
         Fault("rename:metrics.csv", 1),
-        Fault("aam.training.callbacks:History.on_train_epoch_end", 1, after=True),
+        Fault("aam.training.run.callbacks:History.on_train_epoch_end", 1, after=True),
         Fault("rename:epoch-", 2),
     ),
     "in resuming": (Fault(TRAINING_STEP, 7), *RESUMED.values()),

@@ -19,22 +19,21 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import aam
-from aam.data.targets import TargetSpec
+from aam.data.targets.targets import TargetSpec
 from aam.errors import RunError
+from aam.evaluation.prediction_table import Predictions, read_predictions, write_part
 from aam.files import atomic
-from aam.files.atomic import write_text
-from aam.files.leftovers import remove_leftovers
-from aam.models.folder import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
+from aam.files.atomic import remove_leftovers, write_text
+from aam.models.folder.weights import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision
-from aam.report.predictions import Predictions, read_predictions, write_part
-from aam.training.checkpoint import (
+from aam.training.checkpoints.checkpoint import (
     MOST_FAILURES,
     AtomicCheckpointIO,
     KeepCheckpoints,
     find_checkpoints,
     latest_checkpoint,
 )
-from aam.training.quiet import quiet
+from aam.training.step.silence_lightning import quiet
 from tests.faults.faulty_files import MOST_CALLS, SEAM, SHORT, Fault, failing, killed_everywhere, leftovers, names
 from tests.models.model_cases import model_options
 

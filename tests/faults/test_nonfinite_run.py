@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from aam.cli.main import main
-from aam.models.folder import load_model
-from aam.models.target_heads import RegressionHead
-from aam.training.module import TrainingModule
+from aam.models.folder.weights import load_model
+from aam.models.target_head import RegressionHead
+from aam.training.step.module import TrainingModule
 from tests.faults.children import ended, hooked, send
 from tests.faults.conftest import train_words
 

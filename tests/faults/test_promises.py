@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from aam.cli.main import main
-from aam.report.predictions import read_columns
-from aam.training.provenance import SAME, commit
+from aam.evaluation.prediction_table import read_columns
+from aam.workflows.provenance import SAME, commit
 from tests.factories import write_biom
 from tests.faults.kill_harness import Children
 from tests.faults.toy import digest, fingerprint, words

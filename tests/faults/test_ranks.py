@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from aam.training.checkpoint import find_checkpoints
+from aam.training.checkpoints.checkpoint import find_checkpoints
 from tests.e2e.conftest import study
 from tests.faults.shared_runs import (
     END,

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from aam.cli.main import main
-from aam.training.checkpoint import find_checkpoints, latest_checkpoint
+from aam.training.checkpoints.checkpoint import find_checkpoints, latest_checkpoint
 from tests.faults.kill_harness import TRAINING_STEP, Children, Fault
 from tests.faults.toy import BATCHES, EPOCHS, fingerprint, words
 
-KEPT_DRAWS = {"aam.training.kept_draws:DRAWS": 2}  # the third epoch has the first one's draw
+KEPT_DRAWS = {"aam.training.memory.kept_draws:DRAWS": 2}  # the third epoch has the first one's draw
 PLAIN = {"encoder_type": None, "nuc_penalty": None, "count_penalty": None, "categorical_columns": None}
 PLAIN |= {"unknown_level_rate": None, "taxonomy": None}
 LATE = 10  # a step of the last epoch: two checkpoints are there

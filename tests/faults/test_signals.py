@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from aam.cli.main import main
-from aam.data.datamodule import StudyDataModule
-from aam.files.run_directory import RunDirectory
+from aam.data.batches.loaders import StudyDataModule
+from aam.runs.directory import RunDirectory
 from tests.faults.children import ended, hooked, program, send
 from tests.faults.conftest import train_words, weights
 

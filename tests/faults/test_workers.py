@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.cli.outside import UNTOLD, outside_reason
+from aam.cli.system_errors import UNTOLD, system_error_reason
 from tests.faults.children import hooked, started
 from tests.faults.conftest import train_words
 
@@ -84,7 +84,7 @@ def test_shared_memory_that_is_too_small(study: Path, tmp_path: Path, size: int)
     ],
 )
 def test_the_words_of_torch_for_too_little_shared_memory(text: str) -> None:
-    said = outside_reason(RuntimeError(text), "train")
+    said = system_error_reason(RuntimeError(text), "train")
     assert said is not None
     assert "/dev/shm" in said
     assert "--num-workers 0" in said
@@ -93,13 +93,13 @@ def test_the_words_of_torch_for_too_little_shared_memory(text: str) -> None:
 def test_a_death_that_is_told_twice_has_its_signal() -> None:
     again = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
     again.__cause__ = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
-    said = outside_reason(again, "train")
+    said = system_error_reason(again, "train")
     assert said is not None
     assert "died (signal 9; often for want of memory)" in said
 
 
 def test_other_deaths_of_workers_have_their_names() -> None:
-    said = outside_reason(RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), "train")
+    said = system_error_reason(RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), "train")
     assert said is not None
     assert f"died ({UNTOLD})" in said
-    assert outside_reason(RuntimeError("shape '[2]' is invalid"), "train") is None
+    assert system_error_reason(RuntimeError("shape '[2]' is invalid"), "train") is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 
 from aam.config.commands import SimulateOptions
-from aam.data.simulate import simulate_study
+from aam.simulation.study import simulate_study
 
 EPOCHS, STEPS, ACCUMULATION = 3, 2, 2
 BATCHES = EPOCHS * STEPS * ACCUMULATION

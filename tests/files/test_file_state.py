@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.files.file_state import RECENT_NS, FileState, file_state, is_as_it_was
+from aam.files.cache import RECENT_NS, FileState, file_state, is_as_it_was
 
 LONG_AGO = 1_000_000_000
 

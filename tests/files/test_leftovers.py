@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aam.errors import InputError
-from aam.files.leftovers import is_leftover, is_running, remove_leftovers
-from aam.files.run_directory import open_run
+from aam.files.atomic import is_leftover, is_running, remove_leftovers
+from aam.runs.directory import open_run
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skbio
 
-from aam.data.table import read_raw_table
+from aam.data.readers.table import read_raw_table
 from benchmarks.load import make, soak
 from benchmarks.load.__main__ import cells, keep
 from benchmarks.load.child import Meter, held

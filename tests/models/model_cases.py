@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from aam.alphabet import PAD
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
-from aam.data.alphabet import PAD
-from aam.data.batch import Batch, Sample, make_batch
-from aam.data.covariates import CategoricalColumn, CovariateSpec, NumericColumn
-from aam.data.targets import Targets, TargetSpec
+from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.study.covariates import CategoricalColumn, CovariateSpec, NumericColumn
+from aam.data.targets.targets import Targets, TargetSpec
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 

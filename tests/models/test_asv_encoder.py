@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.alphabet import PAD
+from aam.alphabet import PAD
 from aam.models.asv_encoder import AsvEncoder, sinusoids
 from tests.models.model_cases import all_weights_move, model_options, tokens
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.ragged import Ragged
+from aam.data.batches.ragged import Ragged
 from aam.models.attention import TransformerLayer, TransformerStack, attention, compile_layers, initialise_linear
 from tests.models.model_cases import all_weights_move
 

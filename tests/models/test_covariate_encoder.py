@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.covariates import CategoricalColumn, CovariateSpec, NumericColumn
+from aam.data.study.covariates import CategoricalColumn, CovariateSpec, NumericColumn
 from aam.models.covariate_encoder import ConditionalScaling, CovariateEncoder
 from tests.models.model_cases import all_weights_move
 

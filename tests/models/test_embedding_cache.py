@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from aam.models import embedding_cache
-from aam.models.embedding_cache import encode_asvs, encode_samples
-from aam.models.sample_store import in_memory
+from aam.models import vector_cache as embedding_cache
+from aam.models.vector_cache import encode_asvs, encode_samples, in_memory
 from tests.models.model_cases import fresh_encoder, random_batch, tokens
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aam.config import CovariateOptions
 from aam.config.covariates import READS_ASVS
 from aam.config.covariates import Fusion as Kind
-from aam.data.covariates import CategoricalColumn, CovariateSpec
+from aam.data.study.covariates import CategoricalColumn, CovariateSpec
 from aam.models.covariate_encoder import CovariateEncoder
 from aam.models.fusion import Fusion, make_fusion
 from tests.models.model_cases import all_weights_move

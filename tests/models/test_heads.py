@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.batch import Batch
-from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.batches.batch import Batch
+from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.heads import (
     CountHead,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aam.data.ragged import Ragged
+from aam.data.batches.ragged import Ragged
 from aam.models.pooling import relative_abundance
 from aam.models.sample_encoder import SampleEncoder, log_shares
 from tests.models.model_cases import all_weights_move, model_options

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from aam.models import sample_store
-from aam.models.sample_store import SampleParts, in_memory, on_disk
+from aam.models import vector_cache as sample_store
+from aam.models.vector_cache import SampleParts, in_memory, on_disk
 
 
 def batches() -> Iterator[SampleParts]:

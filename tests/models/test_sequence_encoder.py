@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from aam.data.corruption import Corruption, hide_abundances, mask_bases
+from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.sequence_encoder import SelfSupervision
 from tests.models.model_cases import all_weights_move, batch_of, fresh_encoder, random_batch, study
 

@@ -8,11 +8,11 @@ import torch
 
 from aam.config import HeadOptions, LossOptions
 from aam.config.covariates import READS_ASVS
-from aam.data.batch import Batch, encoded_batch
-from aam.data.corruption import Corruption
-from aam.data.covariates import features
-from aam.data.target_fit import TargetRules, fit_target
-from aam.data.targets import Targets
+from aam.data.batches.batch import Batch, encoded_batch
+from aam.data.batches.corruption import Corruption
+from aam.data.study.covariates import features
+from aam.data.targets.fitting import TargetRules, fit_target
+from aam.data.targets.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from tests.models.model_cases import (

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from aam.config import HeadOptions
-from aam.data.targets import Targets
-from aam.models.target_network import TargetHead, TargetOutputs
+from aam.data.targets.targets import Targets
+from aam.models.target_head import TargetHead, TargetOutputs
 from tests.models.model_cases import CLASSES, REGRESSION
 from tests.models.test_heads import WIDTHS, sample_vectors
 

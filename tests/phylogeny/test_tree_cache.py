@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from aam.errors import InputError
-from aam.files import input_cache
-from aam.phylogeny import tree_cache
-from aam.phylogeny.tree import Tree, read_tree
-from aam.phylogeny.tree_cache import read_cached_tree
+from aam.files import cache as input_cache
+from aam.phylogeny import tree as tree_cache
+from aam.phylogeny.tree import Tree, read_cached_tree, read_tree
 from tests.phylogeny.random_trees import random_newick
 
 

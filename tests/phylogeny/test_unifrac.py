@@ -14,10 +14,10 @@ from skbio import TreeNode
 from skbio.diversity import alpha_diversity, beta_diversity
 
 from aam.config import TableOptions
-from aam.data.simulation.tree import simulate_tree
-from aam.data.table import read_table
+from aam.data.readers.table import read_table
 from aam.phylogeny.tree import Tree, read_tree
 from aam.phylogeny.unifrac import Phylogeny
+from aam.simulation.tree import simulate_tree
 from tests.phylogeny.random_trees import ladder, pairwise, random_newick, random_table, table_of
 
 STUDIES = Path(__file__).resolve().parents[3] / "shared" / "data"

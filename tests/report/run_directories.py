@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from aam.data.targets import Targets, TargetSpec
+from aam.data.targets.targets import Targets, TargetSpec
 
 HOSTILE = "\"><script>alert('x')</script>"
 NUM_EPOCHS = 30

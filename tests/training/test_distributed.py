@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aam.config import TableOptions
-from aam.data.table import read_table
+from aam.data.readers.table import read_table
 from tests.e2e.conftest import SMALL, study
 from tests.processes import gradients, run_processes
 

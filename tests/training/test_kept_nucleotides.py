@@ -11,16 +11,16 @@ import torch
 
 from aam.config import TrainConfig
 from aam.config.option import from_flat
-from aam.data.sampler import ResumableLoader
-from aam.files.run_directory import RunDirectory
-from aam.models.folder import load_model
+from aam.data.batches.sampler import ResumableLoader
+from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training import kept_draws
-from aam.training.fit import fit
-from aam.training.module import TrainingModule
-from aam.training.prepare import Prepared, prepare_training
-from aam.training.quiet import quiet
+from aam.runs.directory import RunDirectory
+from aam.training.memory import kept_draws
+from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.fit import fit
+from aam.training.step.module import TrainingModule
+from aam.training.step.silence_lightning import quiet
 from tests.e2e.conftest import SMALL, encoder, study
 
 __all__ = ["encoder", "study"]

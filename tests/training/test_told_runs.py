@@ -11,17 +11,18 @@ import torch
 
 from aam.config import TrainConfig
 from aam.config.option import from_flat
-from aam.data.batch import Batch
-from aam.data.covariates import features
-from aam.files.run_directory import RunDirectory
-from aam.files.run_log import logging_to_terminal
+from aam.data.batches.batch import Batch
+from aam.data.study.covariates import features
+from aam.evaluation.prediction_table import read_columns
+from aam.log import logging_to_terminal
 from aam.models.sequence_predictor import SequencePredictor
-from aam.report.predictions import read_columns
-from aam.training import frozen, kept_draws
-from aam.training.fit import fit
-from aam.training.module import TrainingModule
-from aam.training.prepare import Prepared, prepare_training
-from aam.training.quiet import quiet
+from aam.runs.directory import RunDirectory
+from aam.training.memory import kept_draws
+from aam.training.run import frozen_draws as frozen
+from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.fit import fit
+from aam.training.step.module import TrainingModule
+from aam.training.step.silence_lightning import quiet
 from tests.e2e.conftest import SMALL, encoder, study
 
 __all__ = ["encoder", "study"]

@@ -19,12 +19,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
-from aam.data.batch import Batch
+from aam.data.batches.batch import Batch
 from aam.models.heads import CountHead, DistanceHead, FaithHead, Head, StandardisedHead
 from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.target_heads import ClassificationHead, QuantileHead, RegressionHead
+from aam.models.target_head import ClassificationHead, QuantileHead, RegressionHead
 from aam.training.calibration.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aam.data.batch import Batch
-from aam.data.datamodule import StudyDataModule
+from aam.data.batches.batch import Batch
+from aam.data.batches.loaders import StudyDataModule
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.vector_store import stored_asvs
+from aam.models.vector_cache import stored_asvs
 
 MOST_SAMPLES = 4096
 MOST_ASVS = 20_000

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aam.config import ModelOptions
-from aam.data.estimate import BYTES, BatchSizes, Setting, Units, activation_bytes
-from aam.data.worst_case import WorstCase
+from aam.models.size_estimate import BYTES, BatchSizes, Setting, Units, activation_bytes
 from aam.training.memory.layout import Layout
-from aam.training.plan import Plan
+from aam.training.memory.worst_case import WorstCase
+from aam.training.plan.derived_defaults import Plan
 
 
 def setting_of(plan: Plan[Any], device: str) -> Setting:

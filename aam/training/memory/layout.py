@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aam.config import MemoryOptions, TrainConfig
-from aam.files.resume import resume_words
-from aam.training.plan import Plan
-
-GB = 1e9
+from aam.config import TrainConfig
+from aam.runs.directory import resume_words
+from aam.text import format_bytes
+from aam.training.plan.derived_defaults import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +56,12 @@ class MemoryPlan:
         """The peak that came, beside the expectation, in words."""
         share = round(100 * (peak / self.expected - 1))
         words = f"{abs(share)}% {'more' if share > 0 else 'less'} than expected" if share else "as expected"
-        return f"peak memory {amount(peak)}; {words}"
-
-
-def bounded(available: float, options: MemoryOptions) -> float:
-    """What the options leave of the bytes that can be had."""
-    share = available * options.max_memory_fraction
-    return share if options.max_memory_gb is None else min(share, options.max_memory_gb * GB)
-
-
-def amount(size: float) -> str:
-    """Bytes as people write them."""
-    if size < 1e6:
-        return f"{size / 1e3:.0f} kB"
-    return f"{size / GB:.1f} GB" if size >= GB else f"{size / 1e6:.0f} MB"
+        return f"peak memory {format_bytes(peak)}; {words}"
 
 
 def _of(part: float, whole: float) -> str:
     """The unit once, where both have one."""
-    parts = amount(part), amount(whole)
+    parts = format_bytes(part), format_bytes(whole)
     if parts[0][-2:] == parts[1][-2:]:
         return f"{parts[0][:-3]} of {parts[1]}"
     return f"{parts[0]} of {parts[1]}"

@@ -14,25 +14,25 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
-from aam.data.batch import Batch
-from aam.data.datamodule import StudyDataModule
-from aam.data.dataset import SampleDataset
-from aam.data.estimate import BatchSizes
-from aam.data.worst_case import WorstCase
+from aam.data.batches.batch import Batch
+from aam.data.batches.dataset import SampleDataset
+from aam.data.batches.loaders import StudyDataModule
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.training.device import arithmetic
-from aam.training.distributed.processes import local_size, world_size
-from aam.training.distributed.sharding import units_of
-from aam.training.kept_draws import kept_in_memory
+from aam.models.size_estimate import BatchSizes
+from aam.training.distributed.collectives import local_size, world_size
+from aam.training.hardware.device import arithmetic
+from aam.training.hardware.device_memory import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
+from aam.training.hardware.host_memory import give_back_freed_memory, trim
+from aam.training.memory.batch_layout import Measured, plan_memory
 from aam.training.memory.estimate import Estimate
-from aam.training.memory.host import give_back_freed_memory, trim
+from aam.training.memory.kept_draws import kept_in_memory
 from aam.training.memory.layout import Layout, MemoryPlan
-from aam.training.memory.limits import PeakMeter, bytes_in_use, is_out_of_memory, memory_limit
-from aam.training.memory.plan import Measured, plan_memory
-from aam.training.module import TrainingModule
-from aam.training.plan import Plan, with_layout
-from aam.training.quiet import quiet
+from aam.training.memory.worst_case import WorstCase
+from aam.training.plan.derived_defaults import Plan, with_layout
+from aam.training.step.module import TrainingModule
+from aam.training.step.sharding import units_of
+from aam.training.step.silence_lightning import quiet
 
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
 

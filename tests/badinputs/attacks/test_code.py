@@ -15,16 +15,16 @@ import pytest
 import torch
 import yaml
 
-from aam.cli.config_file import read_config_file
 from aam.config import TableOptions
-from aam.data.distances import read_distances
-from aam.data.metadata import read_metadata
-from aam.data.table import read_table
+from aam.config.yaml_file import read_config_file
+from aam.data.readers.distance_matrix import read_distances
+from aam.data.readers.metadata import read_metadata
+from aam.data.readers.table import read_table
 from aam.errors import AamError, InputError
 from aam.files.array_folder import read_folder
-from aam.models.folder import load_models
+from aam.models.folder.weights import load_models
 from aam.phylogeny.tree import read_tree
-from aam.training.checkpoint import AtomicCheckpointIO, latest_checkpoint
+from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, latest_checkpoint
 from tests.badinputs.attacks.exploits import calling_yaml, numpy_file, plain_pickle, torch_file
 from tests.factories import write_qza
 

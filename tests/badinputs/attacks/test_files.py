@@ -12,15 +12,15 @@ import h5py
 import pytest
 import yaml
 
-from aam.cli.config_file import read_config_file
 from aam.config import TableOptions
-from aam.data.table import read_table
+from aam.config.yaml_file import read_config_file
+from aam.data.readers.table import read_table
 from aam.errors import AamError, InputError
 from aam.files.atomic import atomic_write, write_text
-from aam.files.run_directory import open_run
-from aam.files.run_log import logging_to_file, say
-from aam.models.folder import load_models
+from aam.log import logging_to_file, say
+from aam.models.folder.weights import load_models
 from aam.phylogeny.tree import read_tree
+from aam.runs.directory import open_run
 from tests.badinputs.attacks.exploits import (
     climbing_archive,
     crashing_table,

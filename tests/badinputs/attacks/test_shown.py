@@ -11,7 +11,7 @@ from rich.errors import MarkupError
 from rich.table import Table
 
 from aam.cli.terminal import Terminal
-from aam.data.metadata import read_metadata
+from aam.data.readers.metadata import read_metadata
 from aam.errors import InputError
 
 ESCAPE = "\x1b[2Jfake\x1b]0;title\x07"

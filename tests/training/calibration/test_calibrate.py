@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.batch import Batch, Sample
-from aam.models.embedding_cache import encode_asvs
+from aam.data.batches.batch import Batch, Sample
 from aam.models.heads import CountHead, DistanceHead, FaithHead
 from aam.models.pooling import relative_abundance
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.vector_cache import encode_asvs
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, refit_clades
 from tests.models.model_cases import batch_of, fresh_encoder, study
 

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.covariates import features
-from aam.data.targets import TargetSpec
-from aam.models.embedding_cache import encode_asvs
+from aam.data.study.covariates import features
+from aam.data.targets.targets import TargetSpec
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.target_heads import build_target_head
-from aam.models.target_network import TargetOutputs
+from aam.models.target_head import TargetOutputs, build_target_head
+from aam.models.vector_cache import encode_asvs
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_target
 from aam.training.calibration.linear_fit import fit_linear
 from tests.models.model_cases import (

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from aam.config import SamplingOptions
-from aam.data.datamodule import LoaderOptions, StudyDataModule
-from aam.data.dataset import Collate
-from aam.data.objective import ObjectiveTargets
-from aam.data.split import Split
-from aam.models.embedding_cache import encode_asvs
-from aam.training import fit
+from aam.data.batches.dataset import Collate
+from aam.data.batches.loaders import LoaderOptions, StudyDataModule
+from aam.data.batches.objective import ObjectiveTargets
+from aam.data.study.split import Split
+from aam.models.vector_cache import encode_asvs
 from aam.training.calibration import calibration_set as module
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
+from aam.training.run import fit
 from tests.data.study_files import make_study, random_counts
 from tests.e2e.conftest import run_command, study
 from tests.models.model_cases import fresh_encoder

@@ -16,10 +16,10 @@ import yaml
 from aam.cli.main import main
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat
-from aam.models.folder import load_model
+from aam.models.folder.weights import load_model
 from aam.training.memory import probe
-from aam.training.module import TrainingModule
-from aam.training.prepare import Prepared, prepare_pretraining, prepare_training
+from aam.training.run.build_run import Prepared, prepare_pretraining, prepare_training
+from aam.training.step.module import TrainingModule
 from tests.e2e.conftest import SMALL, encoder, run_command, study
 
 __all__ = ["encoder", "study"]
@@ -180,11 +180,11 @@ import sys
 import torch
 from aam.config import PretrainConfig
 from aam.config.option import from_flat
-from aam.files.run_log import logging_to_terminal
-from aam.training.memory.host import give_back_freed_memory
-from aam.training.memory.limits import PeakMeter
-from aam.training.module import TrainingModule
-from aam.training.prepare import prepare_pretraining
+from aam.log import logging_to_terminal
+from aam.training.hardware.host_memory import give_back_freed_memory
+from aam.training.hardware.device_memory import PeakMeter
+from aam.training.step.module import TrainingModule
+from aam.training.run.build_run import prepare_pretraining
 from aam.training.memory.probe import _trainer
 study, saving, auto = sys.argv[1], sys.argv[2] == "saving", sys.argv[3] == "probed"
 given = {"table": [f"{study}/table.biom"], "output_dir": "run", "batch_size": None if auto else 32}

@@ -1,0 +1,244 @@
+"""Samples and batches: the one shape in which data reaches a model.
+
+Each distinct ASV of a batch is held once, and every sample is a row of positions in that list.
+Legend of shapes: ``B`` samples, ``S`` ASVs of the richest sample, ``U`` distinct ASVs of the batch, ``L`` bases of the
+longest of them, ``T`` targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aam.data.batches.corruption import Corruption
+from aam.data.batches.ragged import Ragged
+
+Counted = Literal["samples", "bases", "abundances", "taxa"]
+"""What a loss is a mean over: samples (or pairs of them), masked bases, hidden abundances, ASVs of known taxon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one process has of a batch.
+
+    Attributes
+    ----------
+    rank, world_size
+        This process, and the number of processes.
+    whole_size, whole_asvs
+        Samples and distinct ASVs of the whole batch.
+    samples, bases, abundances, taxa
+        The share of each that is counted here; the shares of all processes sum to 1.
+    """
+
+    rank: int
+    world_size: int
+    whole_size: int
+    samples: float
+    whole_asvs: int = 0
+    bases: float = 0.0
+    abundances: float = 0.0
+    taxa: float = 0.0
+
+    @property
+    def own(self) -> slice:
+        """Places of this process's samples in the whole batch."""
+        return slice(self.rank, None, self.world_size)
+
+    def of(self, counted: Counted) -> float:
+        """The share of what a loss counts."""
+        return {
+            "samples": self.samples,
+            "bases": self.bases,
+            "abundances": self.abundances,
+            "taxa": self.taxa,
+        }[counted]
+
+
+NOT_BY_SAMPLE = frozenset(
+    (
+        "asvs_U",
+        "tokens_UL",
+        "index_BS",
+        "counts_BS",
+        "layout",
+        "bases",
+        "distances_BB",
+        "taxonomy_U",
+        "corruption",
+        "share",
+        "own_in_whole_U",
+    )
+)
+"""Parts of a batch that are of its ASVs or of pairs of samples; all others have a row for each sample."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample as drawn for one epoch. ASVs are columns of the study, ascending.
+
+    Attributes
+    ----------
+    row
+        Its row in the study.
+    asvs, counts
+        The ASVs that the model sees, at most as many as the token limit, and their reads.
+    all_asvs, all_counts
+        The draw before the token limit cut it, from which distances and diversity are computed.
+    """
+
+    row: int
+    asvs: np.ndarray
+    counts: np.ndarray
+    all_asvs: np.ndarray
+    all_counts: np.ndarray
+
+
+@dataclass
+class Batch:
+    """Samples side by side, padded only to the richest of them.
+
+    Attributes
+    ----------
+    rows_B
+        Rows of the samples in the study.
+    asvs_U
+        Columns of the distinct ASVs in the study, by length and then ascending: neighbours have one length.
+    tokens_UL
+        Their bases as codes of :mod:`aam.alphabet` (uint8), trimmed to the longest of them. In a share, those of
+        the ASVs that this process encodes for all.
+    index_BS
+        Position of each sample's ASVs in ``asvs_U``; 0 where padded.
+    counts_BS
+        Their reads (float32); 0 where padded, above 0 elsewhere.
+    layout
+        Where the samples' ASVs lie in ``index_BS``.
+    bases
+        Number of bases of each sequence of ``tokens_UL``, on the host.
+    distances_BB, faith_pd_B, taxonomy_U
+        What the encoder learns without labels, where it does; an unknown taxon is -1. In the share of one of several
+        processes, the distances are those of its own samples to all of the whole batch.
+    target_BT
+        The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
+    weight_B
+        Weight of each sample in the target's loss (float32).
+    category_BC, number_BM
+        Covariates as :class:`~aam.data.study.covariates.Covariates`, where there are any.
+    corruption
+        What is hidden from the model, once that is chosen.
+    share
+        What this is of a batch that several processes compute together; None where it is all of it.
+    own_in_whole_U
+        In a share, the places of ``asvs_U`` among the ASVs of the whole batch.
+    vector_BD, profile_BK
+        The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
+        ASVs.
+    """
+
+    rows_B: Tensor
+    asvs_U: Tensor
+    tokens_UL: Tensor
+    index_BS: Tensor
+    counts_BS: Tensor
+    layout: Ragged
+    bases: tuple[int, ...]
+    distances_BB: Tensor | None = None
+    faith_pd_B: Tensor | None = None
+    taxonomy_U: Tensor | None = None
+    target_BT: Tensor | None = None
+    weight_B: Tensor | None = None
+    category_BC: Tensor | None = None
+    number_BM: Tensor | None = None
+    corruption: Corruption | None = None
+    share: Share | None = None
+    own_in_whole_U: Tensor | None = None
+    vector_BD: Tensor | None = None
+    profile_BK: Tensor | None = None
+
+    @property
+    def mask_BS(self) -> Tensor:
+        """True where there is an ASV, False where padded."""
+        return self.counts_BS > 0
+
+    def __len__(self) -> int:
+        return len(self.rows_B)
+
+    def sample_parts(self) -> dict[str, Tensor]:
+        """What there is of the samples one by one, by its name: a row each."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_BY_SAMPLE}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The batch on another device."""
+        return self._each(lambda part: part.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory, from which a GPU copies faster. Corruption comes after it."""
+        return self._each(lambda part: part.pin_memory())
+
+    def _each(self, change: Callable[[Any], Any]) -> Batch:
+        """A batch of changed parts, but for those that stay on the host or are absent."""
+        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        movable = (Tensor, Ragged, Corruption)
+        return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
+
+
+def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarray) -> Batch:
+    """Lay samples side by side, with each distinct ASV once.
+
+    Parameters
+    ----------
+    samples
+        The samples; each has at least one ASV.
+    tokens_AL
+        Bases of all ASVs of the study, padded at the end.
+    lengths_A
+        Number of bases of each.
+    """
+    sizes_B = np.array([len(sample.asvs) for sample in samples])
+    asvs_U, position = np.unique(np.concatenate([sample.asvs for sample in samples]), return_inverse=True)
+    by_length = np.argsort(lengths_A[asvs_U], kind="stable")
+    asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
+    mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
+    index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
+    index_BS[mask_BS] = position
+    counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
+    counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
+    tokens_UL = tokens_AL[asvs_U, : lengths_A[asvs_U[-1]]]
+    return Batch(
+        rows_B=torch.tensor([sample.row for sample in samples]),
+        asvs_U=torch.from_numpy(asvs_U.astype(np.int64, copy=False)),
+        tokens_UL=torch.from_numpy(np.ascontiguousarray(tokens_UL)),
+        index_BS=torch.from_numpy(index_BS),
+        counts_BS=torch.from_numpy(counts_BS),
+        layout=Ragged.of_lengths(sizes_B.tolist()),
+        bases=tuple(lengths_A[asvs_U].tolist()),
+    )
+
+
+def encoded_batch(rows_B: Tensor, **parts: Tensor) -> Batch:
+    """Samples whose vectors are known already, without their ASVs.
+
+    Parameters
+    ----------
+    rows_B
+        Their rows in the study.
+    parts
+        Whatever else :meth:`Batch.sample_parts` gives, and ``vector_BD``.
+    """
+    known: dict[str, Any] = dict(parts)
+    return Batch(
+        rows_B=rows_B,
+        asvs_U=torch.empty(0, dtype=torch.int64),
+        tokens_UL=torch.empty(0, 0, dtype=torch.uint8),
+        index_BS=torch.empty(len(rows_B), 0, dtype=torch.int64),
+        counts_BS=torch.empty(len(rows_B), 0),
+        layout=Ragged.equal(len(rows_B), 0),
+        bases=(),
+        **known,
+    )

@@ -1,0 +1,152 @@
+"""One sample of one epoch as a pure function of seed, epoch, sample id and counts; and samples made into a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch.utils.data import Dataset
+
+from aam.config import SamplingOptions
+from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.study.covariates import Covariates
+from aam.data.study.rarefaction import draw_rng, rarefy
+
+if TYPE_CHECKING:
+    from aam.data.batches.objective import ObjectiveTargets
+    from aam.data.study.study import Study
+
+VALIDATION_EPOCH = 2**31 - 1
+"""The epoch whose draws validation, test and prediction use: fixed, and never reached by training."""
+
+
+class SampleDataset(Dataset[Sample]):
+    """The samples of one part of a study, rarefied anew for every epoch.
+
+    A draw depends on the seed, the epoch, the sample's id and its counts in the order of the sequences, and on nothing
+    else: not on the order of the table, the number of workers, or what was drawn before.
+
+    Parameters
+    ----------
+    study
+        Its table, keys and rarefaction depth. A sample with fewer reads than the depth gives all of them.
+    rows
+        Rows of the part in the study.
+    sampling
+        The token limit, and which ASVs to keep above it.
+    seed
+        Seed of the draws.
+    """
+
+    def __init__(self, study: Study, rows: np.ndarray, sampling: SamplingOptions, seed: int) -> None:
+        self.counts = study.table.counts
+        self.keys = study.keys
+        self.depth = study.rarefy_depth
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.sampling = sampling
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether any sample differs from epoch to epoch."""
+        if self.depth is not None and (self.counts.sum(axis=1)[self.rows] > self.depth).any():
+            return True
+        is_cut = np.diff(self.counts.indptr)[self.rows] > self.sampling.token_limit
+        return self.sampling.asv_sampling == "random" and bool(is_cut.any())
+
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
+        """The sample at a position of ``rows`` as drawn for an epoch: ``dataset[epoch, position]``."""
+        epoch, position = item
+        row = int(self.rows[position])
+        begin, end = self.counts.indptr[row], self.counts.indptr[row + 1]
+        asvs = self.counts.indices[begin:end].astype(np.int64)
+        counts = self.counts.data[begin:end]
+        rng = draw_rng(self.seed, epoch, int(self.keys[row]))
+        if self.depth is not None and counts.sum() > self.depth:
+            counts = rarefy(counts, self.depth, rng)
+            asvs, counts = asvs[counts > 0], counts[counts > 0]
+        kept = self._within_limit(counts, rng)
+        return Sample(row, asvs[kept], counts[kept], asvs, counts)
+
+    def _within_limit(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray | slice:
+        limit = self.sampling.token_limit
+        if len(counts) <= limit or self.sampling.asv_sampling == "first":
+            return slice(limit)
+        if self.sampling.asv_sampling == "random":
+            return np.sort(rng.choice(len(counts), limit, replace=False))
+        return np.sort(np.argsort(-counts, kind="stable")[:limit])
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Makes samples into a :class:`Batch`, with the truths that the heads are compared with.
+
+    Distances and diversity are those of the rarefied counts, before the token limit cut them.
+
+    Attributes
+    ----------
+    tokens_AL, lengths_A
+        Bases of the study's ASVs, and their lengths.
+    objective
+        What the encoder learns without labels.
+    target_NT, weight_N
+        Encoded targets and sample weight of each row of the study, where there are any.
+    covariates
+        What is known of each row besides, where there is something.
+    own
+        The samples of a batch whose distances are wanted, those of this process; None for all.
+    """
+
+    tokens_AL: np.ndarray
+    lengths_A: np.ndarray
+    objective: ObjectiveTargets
+    target_NT: np.ndarray | None = None
+    weight_N: np.ndarray | None = None
+    covariates: Covariates | None = None
+    own: slice | None = None
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        objective: ObjectiveTargets,
+        target_NT: np.ndarray | None = None,
+        weight_N: np.ndarray | None = None,
+        covariates: Covariates | None = None,
+    ) -> Collate:
+        """The collation of a study's samples."""
+        weight_N = None if weight_N is None else weight_N.astype(np.float32)
+        return cls(study.tokens, study.lengths, objective, target_NT, weight_N, covariates)
+
+    def __call__(self, samples: list[Sample]) -> Batch:
+        """Make a batch."""
+        batch = make_batch(samples, self.tokens_AL, self.lengths_A)
+        rows_B = batch.rows_B.numpy()
+        truths = self.objective.of_samples(rows_B, _drawn_counts(samples, len(self.lengths_A)), self.own)
+        batch.distances_BB = _tensor(truths.distances_BB, np.float32)
+        batch.faith_pd_B = _tensor(truths.faith_pd_B, np.float32)
+        batch.taxonomy_U = _tensor(self.objective.of_asvs(batch.asvs_U.numpy()))
+        batch.target_BT = None if self.target_NT is None else _tensor(self.target_NT[rows_B])
+        batch.weight_B = None if self.weight_N is None else _tensor(self.weight_N[rows_B])
+        if self.covariates is not None:
+            batch.category_BC = _tensor(self.covariates.category_NC[rows_B])
+            batch.number_BM = _tensor(self.covariates.number_NM[rows_B])
+        return batch
+
+
+def _drawn_counts(samples: list[Sample], num_asvs: int) -> csr_array:
+    sizes = [len(sample.all_asvs) for sample in samples]
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    indices = np.concatenate([sample.all_asvs for sample in samples])
+    data = np.concatenate([sample.all_counts for sample in samples])
+    return csr_array((data, indices, indptr), shape=(len(samples), num_asvs))
+
+
+def _tensor(values: np.ndarray | None, dtype: type | None = None) -> torch.Tensor | None:
+    return None if values is None else torch.from_numpy(np.ascontiguousarray(values, dtype=dtype))

@@ -1,0 +1,1 @@
+"""Distances between samples: one dispatch, computed block by block, written as files."""

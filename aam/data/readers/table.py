@@ -1,0 +1,286 @@
+"""The feature table: counts of ASVs in samples, with the DNA of each ASV, from one file or several."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from aam.config import TableOptions
+from aam.data.readers.biom_hdf5 import read_hdf5_table
+from aam.data.readers.biom_text import read_json_table, read_tsv_table
+from aam.data.readers.raw_table import RawTable
+from aam.data.readers.sequences import FEWEST_BASES, finish, is_dna, read_sequences, resolve, upper_case
+from aam.errors import Attempts, InputError
+from aam.files.archive import is_archive, read_member
+from aam.files.array_folder import Parsed, pack_texts, unpack_texts
+from aam.files.cache import CacheCodec, read_through_cache
+from aam.files.hdf5 import SIGNATURE
+from aam.text import decode_text, first_bytes, listed, plural, read_bytes, shorten
+
+COUNTS = ("data", "indices", "indptr")
+TEXTS = ("sample_ids", "asv_ids", "sequences")
+
+
+def read_cached_table(options: TableOptions) -> Table:
+    """Read the tables as :func:`read_table` does, from the cache where they were read before."""
+    if not options.cache:
+        return read_table(options)
+    result_depends_on = {
+        "names": study_names(options.table),
+        "files": [path.name for path in options.table],
+        "trim_length": options.trim_length,
+        "max_bp": options.max_bp,
+    }
+    sources = (*options.table, *options.sequences)
+    return read_through_cache(
+        CacheCodec("table", _pack, _unpack), sources, result_depends_on, lambda: read_table(options)
+    )
+
+
+def _pack(table: Table) -> Parsed:
+    counts = {name: getattr(table.counts, name) for name in COUNTS}
+    texts = {name: pack_texts(getattr(table, name)) for name in TEXTS}
+    # The samples of a file follow each other.
+    return Parsed({**counts, **texts}, {"studies": list(Counter(table.studies).items()), "notes": list(table.notes)})
+
+
+def _unpack(parsed: Parsed) -> Table:
+    texts = {name: np.array(unpack_texts(parsed.arrays[name]), dtype=object) for name in TEXTS}
+    names, sizes = zip(*parsed.facts["studies"], strict=True)
+    counts = csr_array(
+        tuple(parsed.arrays[name] for name in COUNTS), shape=(len(texts["sample_ids"]), len(texts["asv_ids"]))
+    )
+    return Table(
+        counts=counts,
+        studies=np.repeat(np.array(names, dtype=object), sizes),
+        notes=tuple(parsed.facts["notes"]),
+        **texts,
+    )
+
+
+TABLE_TYPES = ("FeatureTable[Frequency]",)
+ENTRIES_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Counts of ``A`` ASVs in ``N`` samples.
+
+    Attributes
+    ----------
+    counts
+        int64 ``N x A``, ASVs ascending in each sample, without zeros. May be mapped from a file; never written into.
+    sample_ids
+        Ids of the samples (``N``), as in the files.
+    asv_ids
+        Ids of the ASVs (``A``), as in the file; where several became one, that of the first.
+    sequences
+        Their DNA over ACGTN, each there once, in ascending order. That order does not depend on the files', and all
+        that is random is drawn in it.
+    studies
+        Name of the table that each sample came from.
+    notes
+        What was changed or left out in reading.
+    """
+
+    counts: csr_array
+    sample_ids: np.ndarray
+    asv_ids: np.ndarray
+    sequences: np.ndarray
+    studies: np.ndarray
+    notes: tuple[str, ...]
+
+    def select(self, rows: np.ndarray | Sequence[int]) -> Table:
+        """These samples, in this order; all ASVs stay."""
+        rows = np.asarray(rows, dtype=np.int64)
+        chosen = {"counts": self.counts[rows], "sample_ids": self.sample_ids[rows], "studies": self.studies[rows]}
+        return dataclasses.replace(self, **chosen)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file's table with the DNA of its ASVs; samples without reads are left out."""
+
+    raw: RawTable
+    sequences: list[str]
+    notes: list[str]
+
+
+def read_table(options: TableOptions) -> Table:
+    """Read the tables and make one of them: ASVs with the same DNA are one, samples stay apart.
+
+    Parameters
+    ----------
+    options
+        The files, and what is done with the sequences.
+
+    Raises
+    ------
+    InputError
+        With each file that cannot be used (the format is found by its content); or if a sample is in two of them.
+    """
+    attempt = Attempts()
+    known = attempt(lambda: read_sequences(options.sequences)) if options.sequences else {}
+    raw = [attempt(partial(read_raw_table, path)) for path in options.table]
+    attempt.raise_if_any()
+    assert known is not None
+    prepared = [attempt(partial(_prepare, table, known, options)) for table in raw if table is not None]
+    attempt.raise_if_any()
+    parts = [part for part in prepared if part is not None]
+    _check_samples_differ(parts)
+    return _merge(parts, study_names(options.table))
+
+
+def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> Table:
+    """The table of counts that are in memory.
+
+    Parameters
+    ----------
+    raw
+        Counts and ids, as :func:`~aam.data.readers.raw_table.make_raw_table` checks them.
+    known
+        DNA of ASV ids that are no DNA themselves; may be empty.
+    options
+        What is done with the sequences; its files are not read.
+
+    Raises
+    ------
+    InputError
+        If an ASV has no usable sequence.
+    """
+    return _merge([_prepare(raw, known, options)], [raw.source.name])
+
+
+def read_raw_table(path: Path) -> RawTable:
+    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, or a QIIME 2 archive with one of the first two.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, is damaged, or its values are no counts.
+    """
+    if is_archive(path):
+        content = read_member(path, TABLE_TYPES, (".biom",))
+    elif read_bytes(path, len(SIGNATURE)) == SIGNATURE:
+        return read_hdf5_table(path)
+    else:
+        content = read_bytes(path)
+    if content.startswith(SIGNATURE):
+        return read_hdf5_table(path, content)
+    text = _as_text(path, content)
+    return read_json_table(path, text) if text.lstrip().startswith("{") else read_tsv_table(path, text)
+
+
+def study_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each table: its file's without the ending; with its folder's where two files have the same."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.absolute().parent.name}/{path.stem}" for path in paths]
+    repeated = Counter(names)
+    return [name if repeated[name] == 1 else str(path) for name, path in zip(names, paths, strict=True)]
+
+
+def _as_text(path: Path, content: bytes) -> str:
+    try:
+        return decode_text(content, path)
+    except InputError:
+        start = first_bytes(content)
+        problem = f"not a BIOM table (expected HDF5, JSON or TSV in UTF-8; starts with '{start}')"
+        raise InputError(path, problem) from None
+
+
+def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> _Part:
+    if not known:
+        _check_not_transposed(raw)
+    sequences, read_notes = resolve(raw.source, raw.asv_ids, known)
+    sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
+    raw, sample_notes = _without_empty_samples(raw)
+    return _Part(raw, sequences, [*read_notes, *final_notes, *sample_notes])
+
+
+def _check_not_transposed(raw: RawTable) -> None:
+    samples = upper_case(raw.sample_ids)
+    if min(map(len, samples)) >= FEWEST_BASES and is_dna(samples) and not is_dna(upper_case(raw.asv_ids)):
+        problem = f"sample ids look like DNA (first: {shorten(samples[0])}): the table seems transposed"
+        raise InputError(raw.source, problem, "ASVs must be the rows, samples the columns")
+
+
+def _without_empty_samples(raw: RawTable) -> tuple[RawTable, list[str]]:
+    has_reads = np.diff(raw.counts.indptr) > 0
+    if has_reads.all():
+        return raw, []
+    ids = np.array(raw.sample_ids, dtype=object)
+    left_out = ids[~has_reads]
+    verb = "has no reads and is" if len(left_out) == 1 else "have no reads and are"
+    note = f"{plural(len(left_out), 'sample')} {verb} left out: {listed(left_out)}"
+    kept = dataclasses.replace(raw, sample_ids=ids[has_reads].tolist(), counts=raw.counts[np.flatnonzero(has_reads)])
+    return kept, [note]
+
+
+def _check_samples_differ(parts: Sequence[_Part]) -> None:
+    """Refuse a sample that is in two tables: whether to sum its counts or to choose is the user's to say."""
+    source_of: dict[str, Path] = {}
+    for part in parts:
+        shared = [name for name in part.raw.sample_ids if name in source_of]
+        if shared:
+            other = source_of[shared[0]].name
+            problem = f"{plural(len(shared), 'sample')} also in {shorten(other)} (first: {shorten(shared[0])})"
+            raise InputError(part.raw.source, problem, "rename them or leave them out of one table")
+        source_of.update(dict.fromkeys(part.raw.sample_ids, part.raw.source))
+
+
+def _merge(parts: Sequence[_Part], names: Sequence[str]) -> Table:
+    sequences = sorted({sequence for part in parts for sequence in part.sequences})
+    column_of = {sequence: column for column, sequence in enumerate(sequences)}
+    columns = [np.array([column_of[sequence] for sequence in part.sequences]) for part in parts]
+    return Table(
+        counts=_stack([_moved(part.raw.counts, new, len(sequences)) for part, new in zip(parts, columns, strict=True)]),
+        sample_ids=np.array([name for part in parts for name in part.raw.sample_ids], dtype=object),
+        asv_ids=_first_ids(parts, columns, len(sequences)),
+        sequences=np.array(sequences, dtype=object),
+        studies=np.repeat(np.array(names, dtype=object), [len(part.raw.sample_ids) for part in parts]),
+        notes=tuple(note for part, new in zip(parts, columns, strict=True) for note in _notes(part, new)),
+    )
+
+
+def _first_ids(parts: Sequence[_Part], columns: Sequence[np.ndarray], num_columns: int) -> np.ndarray:
+    """For each column the id of the first ASV in it."""
+    ids = np.empty(num_columns, dtype=object)
+    for part, new in zip(reversed(parts), reversed(columns), strict=True):
+        ids[new[::-1]] = np.array(part.raw.asv_ids, dtype=object)[::-1]
+    return ids
+
+
+def _notes(part: _Part, columns: np.ndarray) -> list[str]:
+    merged = len(columns) - len(np.unique(columns))
+    words = [f"{plural(merged, 'ASV')} summed with others of the same sequence"] if merged else []
+    return [f"{part.raw.source.name}: {note}" for note in (*part.notes, *words)]
+
+
+def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_array:
+    """The counts with each ASV in its new column; ASVs that share one are summed. The arrays given are used up."""
+    if np.array_equal(columns, np.arange(num_columns)):
+        return counts
+    new = columns.astype(counts.indices.dtype)
+    for start in range(0, counts.nnz, ENTRIES_AT_ONCE):
+        some = slice(start, start + ENTRIES_AT_ONCE)
+        counts.indices[some] = new[counts.indices[some]]
+    moved = csr_array((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], num_columns))
+    moved.sum_duplicates()
+    return moved
+
+
+def _stack(blocks: Sequence[csr_array]) -> csr_array:
+    """The samples of all blocks, one below the other; nothing may be written into them from here on."""
+    stacked = blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr")
+    stacked.sum_duplicates()
+    for values in (stacked.data, stacked.indices, stacked.indptr):
+        values.flags.writeable = False
+    return stacked

@@ -1,0 +1,1 @@
+"""A study: inputs read and aligned, split, rarefied, with covariates."""

@@ -1,0 +1,270 @@
+"""Table, sample sheet, tree and distances brought together: which samples and ASVs are kept, and why the others not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.data.readers.distance_matrix import Distances
+from aam.data.readers.metadata import Metadata
+from aam.data.readers.table import Table
+from aam.data.study.checks import missing_tips_error, nothing_in_common, sample_weights
+from aam.data.study.rarefaction import resolve_depth
+from aam.errors import Attempts, InputError
+from aam.phylogeny.tree import Tree
+from aam.phylogeny.unifrac import Phylogeny
+from aam.text import listed, shorten
+
+LEAST_SAMPLES = 2
+BLOCK_VALUES = 1 << 20
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """One step in which samples may be left out.
+
+    Attributes
+    ----------
+    step
+        The step's name.
+    kept, dropped
+        How many went on, and how many did not.
+    reason
+        Why those were left out.
+    examples
+        The first few of them.
+    """
+
+    step: str
+    kept: int
+    dropped: int
+    reason: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRequest:
+    """The columns to predict, as far as reading the study needs to know them.
+
+    Attributes
+    ----------
+    columns
+        Their names; one where it holds classes.
+    classifier
+        Whether they hold classes and not numbers.
+    missing
+        Further words that mean a missing value.
+    weight_column
+        Column with a weight for each sample.
+    """
+
+    columns: tuple[str, ...]
+    classifier: bool = False
+    missing: tuple[str, ...] = ()
+    weight_column: str | None = None
+
+
+class Alignment:
+    """The samples and ASVs that all inputs have in common, narrowed step by step.
+
+    The steps are meant to be taken in the order in which they are defined; each raises
+    :class:`~aam.errors.InputError` where nothing would be left.
+
+    Parameters
+    ----------
+    table
+        The table as read.
+    table_name
+        Its name in messages.
+    """
+
+    def __init__(self, table: Table, table_name: str) -> None:
+        self.table = table
+        self.table_name = table_name
+        self.table_ids = table.sample_ids
+        self.metadata: Metadata | None = None
+        self.targets: dict[str, np.ndarray] = {}
+        self.weights: np.ndarray | None = None
+        self.tree: Tree | None = None
+        self.tips: np.ndarray | None = None
+        self.depth: int | None = None
+        self.distances: Distances | None = None
+        self.flow = [FlowStep("Table", len(table.sample_ids), 0, "", ())]
+        self.notes: list[str] = list(table.notes)
+
+    def match_metadata(self, metadata: Metadata) -> None:
+        """Keep the samples that are in the sample sheet."""
+        in_sheet = self._is_among(metadata.sample_ids)
+        if not in_sheet.any():
+            raise nothing_in_common(self.table, self.table_name, metadata)
+        self._keep("Sample sheet", in_sheet, f"not in {file_name(metadata.source)}")
+        if len(self.table.sample_ids) < LEAST_SAMPLES:
+            problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
+            raise InputError(metadata.source, problem, f"at least {LEAST_SAMPLES} are needed")
+        self.metadata = metadata.select(self.table.sample_ids)
+
+    def match_condition(self, metadata: Metadata, where: str) -> None:
+        """Keep the samples for which a condition on the whole sample sheet holds."""
+        holds = self._is_among(metadata.sample_ids[metadata.where(where)])
+        self._keep("Condition", holds, f"{shorten(where, 60)} does not hold", metadata.source)
+
+    def take_target(self, request: TargetRequest) -> None:
+        """Keep the samples that have a value to predict in some of the columns, and take values and weights."""
+        assert self.metadata is not None
+        present, attempt = np.zeros(len(self.table.sample_ids), dtype=bool), Attempts()
+        for column in request.columns:
+            attempt(partial(self._take_column, self.metadata, column, request, present))
+        attempt.raise_if_any()
+        if not present.any():
+            self.targets = {}
+        names = " and ".join(f"'{shorten(column)}'" for column in request.columns)
+        verb = "is" if len(request.columns) == 1 else "are"
+        self._keep("Target", present, f"{names} {verb} missing", self.metadata.source)
+        if request.weight_column is not None:
+            self.weights = sample_weights(self.metadata, request.weight_column)
+
+    def _take_column(self, metadata: Metadata, column: str, request: TargetRequest, present: np.ndarray) -> None:
+        """Take the values of one column, and note in ``present`` which samples have one."""
+        if request.classifier:
+            self.targets[column] = metadata.labels(column, request.missing)
+            present |= self.targets[column] != ""
+        else:
+            self.targets[column] = metadata.numeric(column, request.missing)
+            present |= ~np.isnan(self.targets[column])
+
+    def match_tree(self, tree: Tree, missing_tips: Literal["error", "drop"]) -> None:
+        """Find the tip of each ASV, named by the ASV's id or else by its sequence."""
+        self._drop_absent_asvs()
+        tips = _tips_of(self.table, set(tree.names))
+        found = np.array([tip is not None for tip in tips])
+        if not found.any() or (missing_tips == "error" and not found.all()):
+            raise missing_tips_error(self.table, found, tree)
+        self.tree, self.tips = tree, tips
+        if not found.all():
+            self._leave_out_asvs(tree, found)
+
+    def rarefy(self, depth: int | Literal["auto", "none"]) -> None:
+        """Settle the depth, and keep the samples that have as many reads."""
+        reads = self._reads()
+        self.depth = resolve_depth(depth, reads, self.table.sample_ids)
+        if self.depth is not None:
+            self._keep("Rarefaction", reads >= self.depth, f"fewer than {self.depth:,} reads")
+
+    def match_distances(self, distances: Distances) -> None:
+        """Take the distances of the samples, which must all have them."""
+        self.distances = distances.select(self.table.sample_ids)
+
+    def phylogeny(self) -> tuple[Tree, Phylogeny] | tuple[None, None]:
+        """The tree of the kept ASVs, and its arrays over the table's columns."""
+        if self.tree is None or self.tips is None:
+            return None, None
+        pruned = self.tree.prune(list(self.tips))
+        return pruned, Phylogeny(pruned, list(self.tips))
+
+    def finish(self) -> None:
+        """Leave out the ASVs that no kept sample has."""
+        self._drop_absent_asvs()
+
+    def _is_among(self, sample_ids: np.ndarray) -> np.ndarray:
+        known = set(sample_ids)
+        return np.array([sample_id in known for sample_id in self.table.sample_ids])
+
+    def _keep(self, step: str, kept: np.ndarray, reason: str, source: str | None = None) -> None:
+        out = self.table.sample_ids[~kept]
+        if len(out) == len(kept):
+            problem = f"no sample of {self.table_name} is left: {len(out)} of {len(out)}: {reason}"
+            raise InputError(source or self.table_name, f"{problem} (first: {shorten(str(out[0]))})")
+        examples = tuple(str(sample_id) for sample_id in out[:3])
+        self.flow.append(FlowStep(step, len(kept) - len(out), len(out), reason if len(out) else "", examples))
+        if len(out):
+            rows = np.flatnonzero(kept)
+            self.table = self.table.select(rows)
+            self.metadata = None if self.metadata is None else self.metadata.select(self.table.sample_ids)
+            self.targets = {column: values[rows] for column, values in self.targets.items()}
+            self.weights = None if self.weights is None else self.weights[rows]
+
+    def _keep_asvs(self, kept: np.ndarray) -> None:
+        columns = np.flatnonzero(kept)
+        counts = self.table.counts[:, columns]
+        counts.sort_indices()
+        self.table = dataclasses.replace(
+            self.table, counts=counts, asv_ids=self.table.asv_ids[columns], sequences=self.table.sequences[columns]
+        )
+        self.tips = None if self.tips is None else self.tips[columns]
+
+    def _drop_absent_asvs(self) -> None:
+        present = _has_reads(self.table.counts)
+        if not present.all():
+            self._keep_asvs(present)
+
+    def _reads(self) -> np.ndarray:
+        return np.asarray(self.table.counts.sum(axis=1)).ravel().astype(np.int64)
+
+    def _leave_out_asvs(self, tree: Tree, found: np.ndarray) -> None:
+        before = self._reads().sum()
+        missing = self.table.asv_ids[~found]
+        self._keep_asvs(found)
+        lost = 1 - self._reads().sum() / before
+        reason = f"not tips of {file_name(tree.source)}, with {lost:.2%} of the reads"
+        self.notes.append(
+            f"{len(missing):,} of {len(found):,} ASVs are left out: {reason} (first: {shorten(str(missing[0]))})"
+        )
+        self._keep("Tree", self._reads() > 0, f"no reads on {file_name(tree.source)}")
+
+
+def with_study_column(metadata: Metadata | None, table: Table, name: str) -> tuple[Metadata | None, str]:
+    """The sample sheet with the name of each sample's table as a column, where several tables were merged.
+
+    A column of this name that the sheet has already is the user's own word on the matter, and stays as it is.
+    Without a sheet, one is made of this column alone.
+
+    Returns
+    -------
+    tuple
+        The sheet, and a note (or nothing).
+    """
+    if len(set(table.studies)) < 2:
+        return metadata, ""
+    if metadata is None:
+        return Metadata(table_names(table), table.sample_ids, {name: table.studies.copy()}, ()), ""
+    if name in metadata.columns:
+        return metadata, f"column '{name}' is that of {file_name(metadata.source)}, not made from the tables' names"
+    study_of = dict(zip(table.sample_ids, table.studies, strict=True))
+    column = np.array([study_of.get(sample_id, "") for sample_id in metadata.sample_ids], dtype=object)
+    return dataclasses.replace(metadata, columns={**metadata.columns, name: column}), ""
+
+
+def table_names(table: Table) -> str:
+    """The tables that samples came from, in words."""
+    return listed(sorted(set(table.studies)))
+
+
+def file_name(source: str) -> str:
+    """A file's name without its folders, as errors show it."""
+    return str(source).replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _has_reads(counts: csr_array) -> np.ndarray:
+    """For each ASV whether a sample has it. In blocks, since numpy makes a copy of indices that are not int64."""
+    present = np.zeros(counts.shape[1], dtype=bool)
+    for start in range(0, counts.nnz, BLOCK_VALUES):
+        present[counts.indices[start : start + BLOCK_VALUES]] = True
+    return present
+
+
+def _tips_of(table: Table, names: set[str]) -> np.ndarray:
+    """Name of each ASV's tip, or None. An id that several ASVs have (in merged tables) names none of them."""
+    ambiguous = {asv_id for asv_id, times in Counter(table.asv_ids).items() if times > 1}
+    tips = np.empty(len(table.asv_ids), dtype=object)
+    for column, (asv_id, sequence) in enumerate(zip(table.asv_ids, table.sequences, strict=True)):
+        if asv_id in names and asv_id not in ambiguous:
+            tips[column] = asv_id
+        elif sequence in names:
+            tips[column] = sequence
+    return tips

@@ -1,0 +1,144 @@
+"""The inputs of a study, read and aligned; either up to the first thing that is wrong, or all of them all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from aam.config import SamplingOptions, StudyOptions, TableOptions
+from aam.data.readers.distance_matrix import read_distances
+from aam.data.readers.metadata import Metadata, read_metadata
+from aam.data.readers.table import read_cached_table
+from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
+from aam.data.study.alignment import Alignment, TargetRequest, with_study_column
+from aam.errors import ConfigError
+from aam.phylogeny.tree import read_cached_tree, read_tree
+
+T = TypeVar("T")
+
+
+class Attempt(Protocol):
+    """Does something that may find an input to be wrong."""
+
+    def __call__(self, action: Callable[[], T]) -> T | None:
+        """What the action returns; None where it failed, if that is not raised."""
+
+
+class Together(NamedTuple):
+    """The inputs, aligned.
+
+    ``alignment`` is None where the table cannot be used, or the sample sheet is not one of its samples; of the targets
+    it has those that can be used. ``sheet`` is the sample sheet as it was read.
+    """
+
+    alignment: Alignment | None
+    sheet: Metadata | None
+    taxonomy: Taxonomy | None
+
+
+def at_once(action: Callable[[], T]) -> T | None:
+    """An :class:`Attempt` that stops at the first thing that is wrong."""
+    return action()
+
+
+def bring_together(
+    table: TableOptions,
+    study: StudyOptions,
+    sampling: SamplingOptions | None,
+    target: TargetRequest | None,
+    attempt: Attempt,
+) -> Together:
+    """Read all inputs of a study and align them.
+
+    Parameters
+    ----------
+    table, study, sampling, target
+        As for :func:`aam.data.study.study.load_study`.
+    attempt
+        What happens where something is wrong: it is raised, or noted.
+    """
+    attempt(lambda: _check_options(study, target))
+    sources = read_each(table, study, attempt)
+    sheet: Metadata | None = sources.get("metadata")
+    if "table" not in sources:
+        return Together(None, sheet, None)
+    alignment = Alignment(sources["table"], _table_name(table))
+    done = [attempt(partial(_true, step)) for step in _sheet_steps(alignment, sheet, study)]
+    if target is not None and sheet is not None and alignment.metadata is not None:
+        attempt(lambda: alignment.take_target(target))
+    for step in _further_steps(alignment, sources, study, sampling):
+        attempt(step)
+    sheet_is_missing = sheet is None and (study.metadata is not None or target is not None)
+    return Together(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
+
+
+def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
+    """Each input by its name, as it was read alone; those that cannot be read are not there.
+
+    Parameters
+    ----------
+    table, study, attempt
+        As for :func:`bring_together`.
+    """
+    read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
+    return {name: source for name, source in read.items() if source is not None}
+
+
+def _true(step: Callable[[], None]) -> bool:
+    step()
+    return True
+
+
+def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
+    if study.metadata is None and study.where is not None:
+        raise ConfigError("--where needs --metadata: it is a condition on the sample sheet")
+    if study.metadata is None and target is not None:
+        raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+
+
+def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
+    """How to read each input that is given."""
+    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table)}
+    metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
+    if metadata is not None:
+        readers["metadata"] = lambda: read_metadata(metadata)
+    if tree is not None:
+        read = read_cached_tree if table.cache else read_tree
+        readers["tree"] = lambda: read(tree, study.root)
+    if distances is not None:
+        readers["distances"] = lambda: read_distances(distances, study.distance_ids)
+    if taxonomy is not None:
+        readers["taxonomy"] = lambda: read_taxonomy(taxonomy)
+    return readers
+
+
+def _sheet_steps(alignment: Alignment, sheet: Metadata | None, study: StudyOptions) -> Iterator[Callable[[], None]]:
+    """The steps that take the sample sheet's word for which samples there are."""
+    metadata, note = with_study_column(sheet, alignment.table, study.study_column)
+    alignment.notes.extend([note] if note else [])
+    if metadata is None or sheet is None:
+        alignment.metadata = metadata
+        return
+    yield lambda: alignment.match_metadata(metadata)
+    where = study.where
+    if where is not None:
+        yield lambda: alignment.match_condition(metadata, where)
+
+
+def _further_steps(
+    alignment: Alignment, sources: Mapping[str, Any], study: StudyOptions, sampling: SamplingOptions | None
+) -> Iterator[Callable[[], None]]:
+    """The steps that the other inputs allow, in order."""
+    if "tree" in sources:
+        yield lambda: alignment.match_tree(sources["tree"], study.missing_tips)
+    if sampling is not None:
+        yield lambda: alignment.rarefy(sampling.rarefy_depth)
+    yield alignment.finish
+    if "distances" in sources:
+        yield lambda: alignment.match_distances(sources["distances"])
+
+
+def _table_name(table: TableOptions) -> str:
+    first = table.table[0].name
+    return first if len(table.table) == 1 else f"{first} and {len(table.table) - 1} more"

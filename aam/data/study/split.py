@@ -1,0 +1,329 @@
+"""Which samples train, which choose the best model, and which only judge it.
+
+Every split is a function of the seed and the samples' ids, not of the table's order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aam.config import SplitOptions
+from aam.data.targets.targets import Kind
+from aam.errors import ConfigError, InputError
+from aam.text import listed, plural, shorten
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from aam.errors import Attempts, Problems
+from aam.text import read_ids
+
+
+def read_lists(options: SplitOptions) -> list[tuple[Path, list[str]]]:
+    """The lists of samples that are given, with their files.
+
+    Raises
+    ------
+    InputError
+        With what is wrong with each that cannot be read.
+    """
+    attempt, lists = Attempts(), []
+    for path in (options.train_samples, options.val_samples, options.test_samples):
+        if path is not None:
+            lists.append((path, attempt(partial(read_ids, path)) or []))
+    attempt.raise_if_any()
+    return lists
+
+
+def check_lists(lists: Sequence[tuple[Path, list[str]]], known: set[str]) -> None:
+    """Refuse samples that are not in the table, and those in two lists.
+
+    Raises
+    ------
+    InputError
+        With what is wrong with each list.
+    """
+    part_of: dict[str, Path] = {}
+    found: list[str] = []
+    for path, ids in lists:
+        problems = Problems(path)
+        if shared := [sample_id for sample_id in ids if sample_id in part_of]:
+            problem = f"{plural(len(shared), 'sample')} also in {part_of[shared[0]].name} (first: {shorten(shared[0])})"
+            problems.add(problem, "each may be in one part")
+        if unknown := [sample_id for sample_id in ids if sample_id not in known]:
+            first = shorten(unknown[0])
+            problem = f"{len(unknown):,} of {plural(len(ids), 'sample')} not in the table (first: {first})"
+            problems.add(problem, "take them out of the list")
+        part_of |= dict.fromkeys(ids, path)
+        found += problems.lines
+    if found:
+        raise InputError.of(tuple(found))
+
+
+PARTS = ("train", "validation", "test")
+PART_OF_WORD = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+SAMPLES_PER_DECILE = 20
+DRAWS = 32
+MOST_GROUPS_DRAWN = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows of the study in each part, ascending; ``test`` may be empty."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """The parts that have samples, by name."""
+        parts = zip(PARTS, (self.train, self.validation, self.test), strict=True)
+        return {name: rows for name, rows in parts if len(rows)}
+
+
+def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None, seed: int) -> Split:
+    """Split a study's samples.
+
+    Parameters
+    ----------
+    options
+        How.
+    study
+        The study.
+    values, kind
+        The target's values and kind, to balance the parts by; None where there is no target.
+    seed
+        Seed of a random split.
+
+    Raises
+    ------
+    InputError
+        If a part would be empty, the column or lists do not tell every sample's part, or put a group on two sides.
+    """
+    if options.train_samples is not None:
+        split = _by_lists(options, study)
+    elif options.split_column is not None:
+        split = _by_column(options.split_column, study)
+    else:
+        split = _at_random(options, study, values, kind, seed)
+    _check_groups_stay_whole(split, options, study)
+    for name, rows in (("training", split.train), ("validation", split.validation)):
+        if not len(rows):
+            problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
+            raise InputError("split", problem, "choose another split")
+    return split
+
+
+def _check_groups_stay_whole(split: Split, options: SplitOptions, study: Study) -> None:
+    """Refuse a given split that puts samples of one group into two parts."""
+    groups = sample_groups(options, study)
+    if groups is None or study.metadata is None:
+        return
+    part_of: dict[str, str] = {}
+    for part, rows in split.parts().items():
+        for group in np.unique(groups[rows].astype(str)):
+            if part_of.setdefault(group, part) != part:
+                problem = f"'{shorten(group)}' of column '{shorten(options.group_column or '')}' is in two parts"
+                sides = f"{part_of[group]} and {part}"
+                raise InputError(
+                    study.metadata.source, f"{problem} ({sides})", "keep groups whole, or no --group-column"
+                )
+
+
+def sample_groups(options: SplitOptions, study: Study) -> np.ndarray | None:
+    """Group of each sample, where a column gives it.
+
+    Raises
+    ------
+    InputError
+        If a sample has none.
+    """
+    return None if options.group_column is None else _complete_labels(options.group_column, study, "--group-column")
+
+
+def _complete_labels(column: str, study: Study, option: str) -> np.ndarray:
+    if study.metadata is None:
+        raise ConfigError(f"{option} needs --metadata: it names a column of the sample sheet")
+    labels = study.metadata.labels(column)
+    missing = study.sample_ids[labels == ""]
+    if len(missing):
+        raise InputError(
+            study.metadata.source,
+            f"column '{shorten(column)}' is missing in {len(missing):,} of {plural(len(labels), 'sample')} "
+            f"(first: {shorten(str(missing[0]))})",
+            "fill it in, or leave them out with --where",
+        )
+    return labels
+
+
+def _by_column(column: str, study: Study) -> Split:
+    labels = _complete_labels(column, study, "--split-column")
+    parts = [PART_OF_WORD.get(label.strip().lower(), "") for label in labels]
+    unknown = [label for label, part in zip(labels, parts, strict=True) if not part]
+    if unknown:
+        source = study.metadata.source if study.metadata is not None else column
+        raise InputError(
+            source,
+            f"column '{shorten(column)}' says {listed(sorted(set(unknown)))} in {plural(len(unknown), 'sample')}",
+            "train, validation or test is needed",
+        )
+    train, validation, test = (np.flatnonzero(np.array(parts) == name) for name in PARTS)
+    return Split(train, validation, test)
+
+
+def _by_lists(options: SplitOptions, study: Study) -> Split:
+    lists = read_lists(options)
+    check_lists(lists, set(study.table_ids))
+    row_of = {sample_id: row for row, sample_id in enumerate(study.sample_ids)}
+    rows = [np.array(sorted(row_of[i] for i in ids if i in row_of), dtype=np.int64) for _, ids in lists]
+    used = sum(map(len, rows))
+    left_out = sum(len(ids) for _, ids in lists) - used
+    notes = []
+    if left_out:
+        notes.append(f"of the lists, {plural(left_out, 'sample')} left out of the study for the reasons above")
+    if used < len(study):
+        notes.append(f"not used, in none of the lists: {plural(len(study) - used, 'sample')}")
+    train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))
+    return Split(train, validation, test, tuple(notes))
+
+
+def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None, seed: int) -> Split:
+    groups = sample_groups(options, study)
+    if groups is not None and study.metadata is not None:
+        _check_groups(groups, options, study.metadata.source)
+    strata = np.zeros(len(study), dtype=np.int64)
+    if options.stratify and values is not None:
+        strata = strata_of(values, kind)
+    order = np.argsort(study.sample_ids.astype(str), kind="stable")
+    rng = np.random.default_rng(np.random.SeedSequence([seed, len(study)]))
+    rest = order
+    held_out: list[np.ndarray] = []
+    for share in (options.test_size, options.validation_size):
+        wanted = share * len(study) / len(rest) if share else 0.0
+        leave = 1 if held_out else 2
+        chosen = hold_out(strata[rest], None if groups is None else groups[rest], wanted, leave, rng)
+        held_out.append(np.sort(rest[chosen]))
+        rest = rest[~chosen]
+    return Split(np.sort(rest), held_out[1], held_out[0])
+
+
+def hold_out(
+    strata: np.ndarray, groups: np.ndarray | None, share: float, leave: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose about a share of the samples, balanced by stratum.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each sample, from 0.
+    groups
+        Group of each sample, where whole groups are to be chosen.
+    share
+        Share of the samples; 0 chooses none.
+    leave
+        Least number of groups that are not chosen.
+    rng
+        Draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whether each sample is chosen.
+    """
+    if not share:
+        return np.zeros(len(strata), dtype=bool)
+    if groups is None:
+        return _choose_samples(strata, share, rng)
+    return _choose_groups(strata, groups, share, leave, rng)
+
+
+def strata_of(values: np.ndarray, kind: Kind | None) -> np.ndarray:
+    """Class of each sample, or its decile of the target (its quartile where there are few); missing ones are last."""
+    if kind == "classification":
+        return np.unique(values.astype(str), return_inverse=True)[1]
+    present = values[~np.isnan(values)]
+    num_bins = 10 if len(present) >= 10 * SAMPLES_PER_DECILE else 4
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, num_bins + 1)[1:-1]))
+    return np.searchsorted(np.append(edges, np.inf), values, side="right")
+
+
+def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Every (1 / share)-th sample after sorting by stratum and, within it, at random.
+
+    The number chosen of each stratum is within one of its share, and a stratum of one sample is never chosen while
+    there are others.
+    """
+    shuffled = rng.permutation(len(strata))
+    ordered = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    sizes = np.bincount(strata)[strata[ordered]]
+    candidates = ordered[sizes > 1] if (sizes > 1).any() else ordered
+    number = min(max(1, round(share * len(strata))), max(0, len(strata) - 1), len(candidates))
+    chosen = np.zeros(len(strata), dtype=bool)
+    if number:
+        offset = rng.random()
+        chosen[candidates[((np.arange(number) + offset) * len(candidates) / number).astype(np.int64)]] = True
+    return chosen
+
+
+def _choose_groups(
+    strata: np.ndarray, groups: np.ndarray, share: float, leave: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Whole groups that together have about the share of each stratum; the best of several random choices."""
+    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
+    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
+    np.add.at(counts_GK, (group_of, strata), 1)
+    counts_GK = counts_GK[:, counts_GK.sum(axis=0) > 0]
+    wanted_K = share * counts_GK.sum(axis=0)
+    draws = max(1, min(DRAWS, MOST_GROUPS_DRAWN // len(counts_GK)))
+    best = min((_draw_groups(counts_GK, wanted_K, leave, rng) for _ in range(draws)), key=lambda draw: draw[0])
+    return best[1][group_of]
+
+
+def _draw_groups(
+    counts_GK: np.ndarray, wanted_K: np.ndarray, leave: int, rng: np.random.Generator
+) -> tuple[tuple[int, float], np.ndarray]:
+    """Take groups in random order while each brings the strata nearer to what is wanted; at least one, but not all.
+
+    Returns
+    -------
+    tuple
+        How bad the choice is (strata with nothing left to train on, then the distance to what is wanted), and it.
+    """
+    held_K = np.zeros_like(wanted_K)
+    chosen = np.zeros(len(counts_GK), dtype=bool)
+    order = rng.permutation(len(counts_GK))
+    for group in order[:-leave]:
+        if _distance(held_K + counts_GK[group], wanted_K) < _distance(held_K, wanted_K):
+            held_K = held_K + counts_GK[group]
+            chosen[group] = True
+    if not chosen.any():
+        nearest = min(order, key=lambda group: _distance(counts_GK[group], wanted_K))
+        held_K, chosen[nearest] = counts_GK[nearest], True
+    untrained = int((held_K == counts_GK.sum(axis=0)).sum())
+    return (untrained, _distance(held_K, wanted_K)), chosen
+
+
+def _distance(held_K: np.ndarray, wanted_K: np.ndarray) -> float:
+    return float(((held_K - wanted_K) ** 2 / wanted_K).sum())
+
+
+def _check_groups(groups: np.ndarray, options: SplitOptions, source: str) -> None:
+    num_groups, needed = len(np.unique(groups.astype(str))), 3 if options.test_size else 2
+    if num_groups < needed:
+        problem = f"column '{shorten(options.group_column or '')}' has {plural(num_groups, 'group')}"
+        raise InputError(source, f"{problem}; at least {needed} are needed", "a part cannot be empty")

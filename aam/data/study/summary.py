@@ -1,0 +1,37 @@
+"""A study and its split in plain words, for the log."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aam.data.study.split import Split
+from aam.data.study.study import FlowStep, Study
+
+
+def describe(study: Study, split: Split | None = None) -> list[str]:
+    """One line for each fact: samples and ASVs kept and left out and why, reads, sizes, parts."""
+    table = study.table
+    reads = np.asarray(table.counts.sum(axis=1)).ravel()
+    richness = np.diff(table.counts.indptr)
+    lines = [_flow_line(step) for step in study.flow if step.dropped]
+    lines.append(f"{len(study):,} samples of {len(study.table_ids):,} and {len(study.lengths):,} ASVs are kept")
+    lines.append(f"reads in a sample: {spread(reads)}")
+    lines.append(f"ASVs in a sample: {spread(richness)}")
+    lines.append(f"bases of an ASV: {spread(study.lengths)}")
+    depth = "all reads are used" if study.rarefy_depth is None else f"{study.rarefy_depth:,} reads are drawn from each"
+    lines.append(f"rarefaction: {depth}")
+    if split is not None:
+        lines.append("split: " + ", ".join(f"{len(rows):,} {name}" for name, rows in split.parts().items()))
+        lines.extend(split.notes)
+    return [*lines, *study.notes]
+
+
+def spread(values: np.ndarray) -> str:
+    """Least, median and largest of some whole numbers, or the one value that they all have."""
+    low, middle, high = (round(float(v)) for v in np.quantile(values, [0, 0.5, 1]))
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}, median {middle:,}"
+
+
+def _flow_line(step: FlowStep) -> str:
+    more = ", ..." if step.dropped > len(step.examples) else ""
+    return f"{step.step}: {step.dropped:,} samples are left out: {step.reason} ({', '.join(step.examples)}{more})"

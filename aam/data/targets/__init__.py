@@ -1,0 +1,1 @@
+"""Targets: scaling, fitting on the training samples, conformal intervals."""

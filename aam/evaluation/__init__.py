@@ -1,0 +1,1 @@
+"""How good predictions are: metrics, intervals, coverage, comparison with baselines."""

@@ -1,0 +1,160 @@
+"""What the results of a run mean: the model beside the random forest and beside guessing, in sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aam.data.targets.targets import TargetSpec
+from aam.evaluation.catalogue import difference_of, metric, value_of
+from aam.evaluation.metrics import Interval, compare, evaluate
+from aam.evaluation.prediction_table import Predictions
+from aam.text import plural
+
+HELD_OUT = {
+    "test": "held-out test samples",
+    "validation": "held-out validation samples",
+    "folds": "samples that were held out in turn",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All metrics of all predictors on one part.
+
+    Attributes
+    ----------
+    part
+        ``validation``, ``test``, or ``folds`` of a cross-validation.
+    predictions
+        Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions.
+    results
+        Predictor -> its metrics with intervals.
+    lead
+        Predictor -> how much larger the model's main metric is (paired), for all predictors but the model.
+    """
+
+    part: str
+    predictions: Mapping[str, Predictions]
+    results: Mapping[str, Mapping[str, Interval]]
+    lead: Mapping[str, Interval]
+
+    @property
+    def main(self) -> str:
+        """The metric that sentences are about."""
+        return main_metric(self.predictions["model"])
+
+
+def main_metric(predictions: Predictions) -> str:
+    """Mean absolute error, or balanced accuracy."""
+    return "balanced_accuracy" if predictions.classes else "mae"
+
+
+def judge(part: str, model: Predictions, forest: Predictions | None, target: TargetSpec) -> Judgement:
+    """Compare the predictors on the samples of one part."""
+    predictions = {"model": model}
+    if forest is not None:
+        predictions["forest"] = dataclasses.replace(forest, groups=model.groups)
+    predictions["majority" if model.classes else "guess"] = constant_predictions(model, target)
+    results = {who: evaluate(found) for who, found in predictions.items()}
+    main = main_metric(model)
+    lead = {who: compare(model, found)[main] for who, found in predictions.items() if who != "model"}
+    return Judgement(part, predictions, results, lead)
+
+
+def headline(judgement: Judgement, target: TargetSpec) -> str:
+    """The held-out result in one sentence, in the target's units."""
+    main = judgement.main
+    said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
+    samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}"
+    if target.kind == "regression":
+        forest = f"a random forest by {said['forest']}, " if "forest" in said else ""
+        return (
+            f"On {samples} the model's {target.column} is off by {said['model']} on average; "
+            f"{forest}always guessing the mean by {said['guess']}."
+        )
+    forest = f"a random forest in {said['forest']}, " if "forest" in said else ""
+    return (
+        f"On {samples} the model names the right {target.column} in {said['model']} of the cases, averaged over the "
+        f"classes; {forest}always guessing the most frequent class in {said['majority']}."
+    )
+
+
+def verdicts(judgement: Judgement) -> list[str]:
+    """What can be said of the model against guessing and against the forest, given how many samples there are."""
+    guess = next(who for who in ("guess", "majority") if who in judgement.lead)
+    lines = []
+    better = _sign(judgement, guess)
+    if better > 0:
+        lines.append("The model has learned something: it is clearly better than guessing.")
+    else:
+        lines.append("The model is not clearly better than guessing: do not rely on its predictions.")
+    if "forest" in judgement.lead:
+        words = {
+            1: "It is clearly better than the random forest on the same samples",
+            0: "Between it and the random forest there is no clear difference",
+            -1: "The random forest is clearly better on the same samples: prefer it here",
+        }
+        lines.append(f"{words[_sign(judgement, 'forest')]} ({_lead_in_words(judgement, 'forest')}).")
+    if judgement.part == "validation":
+        lines.append(
+            "The validation samples also chose the best model, so this is slightly optimistic; "
+            "a test part (--test-size) would be held out until the end."
+        )
+    return lines
+
+
+def worst(judgement: Judgement, most: int = 10) -> np.ndarray:
+    """Rows of the worst predicted samples: the largest errors, or the least probability of the true class."""
+    model = judgement.predictions["model"]
+    if not model.classes:
+        badness = np.abs(model.predicted - model.observed)
+        return np.argsort(-badness, kind="stable")[:most]
+    rows = np.flatnonzero(model.predicted != model.observed)
+    return rows[np.argsort(probability_of(model, model.observed)[rows], kind="stable")[:most]]
+
+
+def probability_of(predictions: Predictions, labels: np.ndarray) -> np.ndarray:
+    """The probability that each sample has for a label of its own."""
+    assert predictions.probabilities is not None
+    codes = [predictions.classes.index(label) for label in labels]
+    return predictions.probabilities[np.arange(len(codes)), codes]
+
+
+def _sign(judgement: Judgement, other: str) -> int:
+    """1 if the model is clearly better (zero is outside the difference's interval), -1 if clearly worse, else 0."""
+    lead = judgement.lead[other]
+    direction = 1 if metric(judgement.main).higher_is_better else -1
+    return direction * (int(lead.low > 0) - int(lead.high < 0))
+
+
+def _lead_in_words(judgement: Judgement, other: str) -> str:
+    lead = judgement.lead[other]
+    low, value, high = (difference_of(judgement.main, x) for x in (lead.low, lead.value, lead.high))
+    return f"difference in {metric(judgement.main).name.lower()}: {value}, from {low} to {high} (95 %)"
+
+
+def group_words(judgement: Judgement, group_column: str | None) -> str:
+    """How the intervals treat samples that belong together."""
+    groups = judgement.predictions["model"].groups
+    column = group_column or "group"
+    if groups is not None:
+        return f"Whole groups ({plural(len(np.unique(groups.astype(str))), column)}) were drawn."
+    if group_column is not None:
+        return f"Samples of one {column} resemble each other, so the true intervals are wider than these."
+    return ""
+
+
+def constant_predictions(predictions: Predictions, target: TargetSpec) -> Predictions:
+    """What always guessing the training samples' mean, or their most frequent class, says of the same samples."""
+    if not predictions.classes:
+        return dataclasses.replace(predictions, predicted=np.full(len(predictions), target.mean))
+    certain = np.array([name == target.majority for name in predictions.classes], dtype=np.float64)
+    return dataclasses.replace(
+        predictions,
+        predicted=np.full(len(predictions), target.majority, dtype=object),
+        probabilities=np.tile(certain, (len(predictions), 1)),
+    )

@@ -1,1 +1,0 @@
-"""What a trained model says of samples: predictions and vectors."""

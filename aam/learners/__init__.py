@@ -1,0 +1,1 @@
+"""Learners: what predicts a target from samples."""

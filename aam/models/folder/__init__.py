@@ -1,0 +1,1 @@
+"""The model folder: weights, description, model card."""

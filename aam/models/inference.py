@@ -1,0 +1,162 @@
+"""Predictions and sample vectors of trained models, batch by batch.
+
+Legend of shapes: ``B`` samples, ``A`` ASVs of the table, ``T`` targets, ``Q`` quantiles, ``C`` classes, ``D`` width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from aam.config import SamplingOptions, StudyOptions, TableOptions
+from aam.data.batches.dataset import Collate
+from aam.data.batches.loaders import LoaderOptions, StudyDataModule
+from aam.data.batches.objective import ObjectiveTargets
+from aam.data.study.covariates import Covariates
+from aam.data.study.split import Split
+from aam.data.study.study import Study, load_study
+from aam.models.folder.description import ModelDescription
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.models.vector_cache import stored_asvs
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model says of the samples of one batch.
+
+    Attributes
+    ----------
+    rows_B
+        Their rows in the study.
+    vectors_BD
+        Sample vectors; those of the first model where there are several.
+    learned
+        Predictions in the space that the model learned: numbers ``B x T``, quantiles ``B x T x Q``, or class
+        probabilities ``B x C``; None for an encoder.
+    """
+
+    rows_B: np.ndarray
+    vectors_BD: np.ndarray
+    learned: np.ndarray | None
+
+
+class Interpreter:
+    """Models in evaluation mode and a study whose ASVs they have encoded, each once.
+
+    Parameters
+    ----------
+    models
+        An encoder, a predictor, or the predictors of an ensemble, whose predictions are averaged.
+    study
+        Any study; its ASVs need not be those that the model was trained on.
+    sampling
+        The token limit, and which ASVs to keep above it.
+    options
+        Batch size and seed of the draws.
+    device
+        Where to compute.
+    covariates
+        What is known of the samples besides, where the models were told.
+    cache
+        Keep the ASVs' vectors for the next start.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[SequenceEncoder | SequencePredictor],
+        study: Study,
+        sampling: SamplingOptions,
+        options: LoaderOptions,
+        device: torch.device,
+        covariates: Covariates | None = None,
+        cache: bool = False,
+    ) -> None:
+        self.models = [model.to(device).eval() for model in models]
+        self.device = device
+        encoders = [encoder_of(model).asv_encoder for model in self.models]
+        self.vectors_AD = [stored_asvs(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
+        nobody = np.empty(0, dtype=np.int64)
+        collate = Collate.of(study, ObjectiveTargets(), covariates=covariates)
+        self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
+
+    @torch.no_grad()
+    def run(self, rows: np.ndarray, draw: int = 0) -> Iterator[Output]:
+        """What the models say of samples, in the order given.
+
+        Parameters
+        ----------
+        rows
+            Rows of the study.
+        draw
+            Which of the fixed rarefied draws; 0 is that of validation.
+        """
+        for batch in self.data.fixed_loader(rows, draw):
+            on_device = batch.to(self.device)
+            vectors_BD, learned = [], []
+            for model, vectors_AD in zip(self.models, self.vectors_AD, strict=True):
+                encoded = model(on_device, None, vectors_AD[on_device.asvs_U])
+                vectors_BD.append(encoded.sample.sample_BD.float().cpu().numpy())
+                if isinstance(model, SequencePredictor):
+                    learned.append(model.outputs(encoded).double().cpu().numpy())
+            yield Output(batch.rows_B.numpy(), vectors_BD[0], np.mean(learned, axis=0) if learned else None)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Predictions of some samples from several rarefied draws, in the space that the model learned.
+
+    Attributes
+    ----------
+    rows_B
+        Rows of the study.
+    learned
+        As in :class:`Output`, with the draws as the first axis.
+    """
+
+    rows_B: np.ndarray
+    learned: np.ndarray
+
+
+def predict_in_draws(interpreter: Interpreter, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
+    """Predict samples, each from several draws; in memory that does not grow with the number of samples.
+
+    Parameters
+    ----------
+    interpreter
+        Holds predictors.
+    rows
+        Rows of its study.
+    passes
+        Draws of each sample.
+    at_once
+        Samples that are held in memory.
+    """
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
+        yield Draws(some, np.stack([_learned(interpreter, some, draw) for draw in range(passes)]))
+
+
+def _learned(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarray:
+    return np.concatenate([output.learned for output in interpreter.run(rows, draw) if output.learned is not None])
+
+
+def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
+    """Read a table as the model's training tables were treated: trimmed, rarefied and limited alike.
+
+    Samples with fewer reads than the model's depth are kept, and give all that they have.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be used.
+    """
+    data: dict[str, Any] = description.data
+    trim = table.trim_length if table.trim_length is not None else data["trim_length"]
+    study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
+    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), description.sampling

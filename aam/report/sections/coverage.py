@@ -1,0 +1,160 @@
+"""The section of the report on interval coverage: sentences, a curve and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from aam.data.targets.intervals import Calibration, groups_needed
+from aam.evaluation.baseline_comparison import HELD_OUT
+from aam.evaluation.catalogue import interval_of, number, percent
+from aam.evaluation.coverage import Coverage
+from aam.report.html import Cell, Picture, Section, Table
+from aam.report.style import HALF, MODEL, MUTED, grid_of_axes, styled
+from aam.text import plural
+
+SMALL_DENOMINATOR = 20
+# with fewer, drawing groups anew says too little of how much groups differ
+LEAST_GROUPS = 6
+
+
+def coverage_curve(found: Sequence[Coverage]) -> Figure:
+    """The share of truths held against the promised share, with its uncertainty; the diagonal is a promise kept."""
+    levels = [one.level for one in found]
+    low, high = (np.array([getattr(one.share, end) for one in found]) for end in ("low", "high"))
+    with styled():
+        figure, (axes,) = grid_of_axes(1, 1, 3.4, HALF)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as promised", zorder=1)
+        axes.vlines(levels, low, high, color=MODEL, alpha=0.35, linewidth=5)
+        axes.plot(levels, [one.share.value for one in found], color=MODEL, marker="o", markersize=5, label="held")
+        least = min(*levels, *(one.share.value for one in found), *low[np.isfinite(low)])
+        axes.set(xlim=(max(0, min(levels) - 0.05), 1), ylim=(max(0, least - 0.05), 1.02))
+        axes.set(xlabel="promised share", ylabel="share of truths held", title="Promised and held")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def coverage_section(
+    found: Sequence[Coverage], calibration: Calibration, level: float, *, part: str, group_column: str | None = None
+) -> Section:
+    """What the intervals or sets are worth, in sentences, a curve and a table.
+
+    Parameters
+    ----------
+    found
+        The judged levels; ``level`` is among them.
+    calibration
+        What the intervals or sets came from.
+    level
+        The level that the user chose.
+    part
+        The samples that were judged: ``test``, or ``validation``, which also calibrated.
+    group_column
+        What a group is called; None where each sample stands for itself.
+    """
+    chosen = next(one for one in found if one.level == level)
+    sets = calibration.kind == "classes"
+    text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets)]
+    if not calibration.is_guaranteed(level):
+        text.append(_few_words(calibration, level, group_column))
+    text.append(_no_test_words(sets) if part == "validation" else _verdict(chosen, sets, group_column))
+    caption = (
+        "Dots are the shares of held-out samples whose truth is held, at several promised shares; the bars are their "
+        "95 % intervals. Below the dashed line fewer are held than promised, above it more."
+    )
+    picture = Picture(coverage_curve(found), "Share of truths held against the promised share", caption)
+    title = "How sure a set of classes is" if sets else "How sure an interval is"
+    return Section("coverage", title, text, pictures=[picture], tables=[_coverage_table(found, sets, part)])
+
+
+def _held_words(chosen: Coverage, sets: bool, part: str, group_column: str | None) -> str:
+    new = "new samples" if group_column is None else f"new samples, each of a new {group_column},"
+    where = "have their true class in their set" if sets else "lie in their interval"
+    said = f"{chosen.held_N.sum():,} ({percent(chosen.held_N.mean())}) did"
+    uncertainty = interval_of("accuracy", chosen.share)
+    detail = ""
+    if chosen.num_groups is not None:
+        name = group_column or "group"
+        detail = (
+            f"; with every {name} counting the same ({plural(chosen.num_groups, name)}) {percent(chosen.share.value)}"
+        )
+    detail += f", {uncertainty}" if uncertainty else ""
+    return (
+        f"{_share_words(chosen.level)} {new} should {where}; of {len(chosen.held_N):,} {HELD_OUT[part]} {said}{detail}."
+    )
+
+
+def _size_words(chosen: Coverage, sets: bool) -> str:
+    mean = number(chosen.size_N.mean())
+    if sets:
+        return f"A set holds {mean} classes on average; {percent(chosen.single)} of the sets hold one class only."
+    return (
+        f"An interval is {mean} wide on average, and half of them are at most {number(np.median(chosen.size_N))} wide "
+        "(in the target's units)."
+    )
+
+
+def _few_words(calibration: Calibration, level: float, group_column: str | None) -> str:
+    """The promise cannot be made, and why."""
+    name = group_column or "sample"
+    what = "sets" if calibration.kind == "classes" else "widths"
+    if calibration.has_groups_for(level):
+        beyond = percent(calibration.beyond)
+        return f"This is an estimate and no guarantee: {beyond} of the validation truths lie beyond all predictions."
+    return (
+        f"This is an estimate and no guarantee: {plural(calibration.num_groups, name)} set the {what}, and a share of "
+        f"{_exact_percent(level)} needs {groups_needed(level):,} or more."
+    )
+
+
+def _no_test_words(sets: bool) -> str:
+    what = "which classes the sets hold" if sets else "how wide the intervals are"
+    return (
+        f"This is no test: the same samples set {what}, so the promise is kept by construction. A test "
+        "part (--test-size) would tell."
+    )
+
+
+def _verdict(chosen: Coverage, sets: bool, group_column: str | None) -> str:
+    what = "sets" if sets else "intervals"
+    if chosen.num_groups is not None and chosen.num_groups < LEAST_GROUPS:
+        few = plural(chosen.num_groups, group_column or "group")
+        return f"Held-out samples of {few} alone cannot tell whether the {what} keep their promise."
+    if chosen.share.high < chosen.level:
+        return f"That is clearly less than promised: the held-out samples differ, do not rely on the {what}."
+    if chosen.share.low > chosen.level:
+        return f"That is clearly more than promised: the {what} are on the safe side."
+    return "Given how many were held out, this agrees with the promise."
+
+
+def _coverage_table(found: Sequence[Coverage], sets: bool, part: str) -> Table:
+    size = ("mean number of classes", "sets of one class") if sets else ("mean width", "median width")
+    rows = [
+        [
+            Cell(_exact_percent(one.level)),
+            Cell(percent(one.share.value), interval_of("accuracy", one.share)),
+            Cell(number(one.size_N.mean())),
+            Cell(percent(one.single) if sets else number(np.median(one.size_N))),
+        ]
+        for one in found
+    ]
+    caption = f"{len(found[0].held_N):,} {HELD_OUT[part]}"
+    return Table(("promised", "held", *size), rows, caption, frozenset(range(4)))
+
+
+def _share_words(level: float) -> str:
+    """A share as people say it: 9 of 10, or a percentage where that would need large numbers."""
+    near = Fraction(level).limit_denominator(SMALL_DENOMINATOR)
+    if abs(float(near) - level) < 1e-9:
+        return f"{near.numerator} of {near.denominator}"
+    return f"{_exact_percent(level)} of the"
+
+
+def _exact_percent(level: float) -> str:
+    return f"{100 * level:.6g} %"

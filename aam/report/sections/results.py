@@ -1,0 +1,159 @@
+"""The sections of the report about what the model predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from aam.data.targets.targets import TargetSpec
+from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words, probability_of, worst
+from aam.evaluation.catalogue import MINUS, PREDICTORS, difference_of, interval_of, metric, number, value_of
+from aam.evaluation.prediction_table import Predictions
+from aam.report.figures import results as draw
+from aam.report.figures.run import interval_chart
+from aam.report.html import Cell, Picture, Section, Table, Tile
+
+CHARTED = {"regression": ("mae", "r2"), "classification": ("balanced_accuracy", "auroc")}
+TILES = {"regression": ("mae", "r2", "spearman"), "classification": ("balanced_accuracy", "accuracy", "auroc")}
+USE = {
+    "test": "unseen until the end",
+    "validation": "they also chose the model",
+    "folds": "predicted by models that never saw them",
+}
+
+
+def tiles(judgement: Judgement) -> list[Tile]:
+    """The main metrics of the model at a glance."""
+    model = judgement.predictions["model"]
+    found = judgement.results["model"]
+    shown = [
+        Tile(value_of(name, found[name].value), metric(name).label, interval_of(name, found[name]))
+        for name in TILES[model.kind]
+    ]
+    return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], USE[judgement.part])]
+
+
+def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
+    """The model beside the random forest and beside guessing."""
+    figure = interval_chart(judgement.results, CHARTED[target.kind])
+    guess = (
+        f"answers {number(target.mean)}, the mean of the training samples, for every sample"
+        if target.kind == "regression"
+        else f"answers '{target.majority}' for every sample"
+    )
+    forest = (
+        " The random forest saw the same training samples, as relative abundances of ASVs; many studies use it, and "
+        "it is a fair yardstick."
+        if "forest" in judgement.results
+        else ""
+    )
+    caption = (
+        "A dot is the result on the held-out samples, the bar its 95 % interval: how much it would change with other "
+        f"samples of the same kind held out. Guessing {guess}."
+    )
+    picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
+    return Section("comparison", "Beside simpler predictors", pictures=[picture])
+
+
+def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
+    """What was predicted against the truth."""
+    shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
+    if target.kind == "regression":
+        return Section("predictions", "Predicted and observed", pictures=list(_number_pictures(shown, target)))
+    numbers = "numbers are samples, and " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
+    confusion = Picture(
+        draw.confusion_matrices(shown),
+        "Confusion matrix",
+        f"Rows are the true classes, columns the predicted ones; {numbers}the stronger a cell's colour, the larger "
+        "its share of the row. Right answers lie on the diagonal; a strong cell elsewhere is a pair of classes that "
+        "is mixed up.",
+    )
+    roc = Picture(
+        draw.roc_curves(shown),
+        "ROC curves",
+        "How many samples of a class are found, against false alarms among all others, for every threshold on the "
+        "predicted probability. The nearer to the upper left corner the better; the dashed line is chance.",
+    )
+    return Section("predictions", "Predicted and true classes", pictures=[confusion, roc])
+
+
+def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
+    low, high = draw.frame(shown)
+    outside = sum(int(((p.predicted < low) | (p.predicted > high)).sum()) for p in shown.values())
+    edge = f" {outside} predictions lie outside the frame and are drawn on its edge." if outside else ""
+    yield Picture(
+        draw.predicted_vs_observed(shown, target.column),
+        "Predicted against observed values",
+        f"Each dot is one held-out sample; on the dashed line prediction and truth agree.{edge}",
+    )
+    yield Picture(
+        draw.residuals(shown, target.column),
+        "Errors of the predictions",
+        "Left: errors against the truth. A falling line means that small values are guessed too high and large ones "
+        "too low, as careful predictors do where the signal is weak. Right: how often errors of each size occur; "
+        "the last bar holds all larger ones.",
+    )
+
+
+def metrics_section(judgements: list[Judgement], group_column: str | None) -> Section:
+    """Every metric of every predictor on every part with its interval."""
+    text = [
+        "The intervals come from drawing the held-out samples anew many times, with repetition (bootstrap). They say "
+        "how much depends on which samples were held out, and not how much another training run would differ."
+    ]
+    note = group_words(judgements[0], group_column)
+    return Section(
+        "metrics", "All metrics", [*text, *([note] if note else [])], tables=[_metric_table(j) for j in judgements]
+    )
+
+
+def _metric_table(judgement: Judgement) -> Table:
+    results = judgement.results
+    rows = [
+        [
+            Cell(metric(name).label, metric(name).meaning),
+            *(Cell(value_of(name, found[name].value), interval_of(name, found[name])) for found in results.values()),
+        ]
+        for name in results["model"]
+    ]
+    count = len(judgement.predictions["model"])
+    header = ("metric", *(PREDICTORS[who] for who in results))
+    return Table(header, rows, f"{count:,} {HELD_OUT[judgement.part]}", frozenset(range(1, len(header))))
+
+
+def worst_section(judgement: Judgement, target: TargetSpec) -> Section | None:
+    """The samples that the model predicts worst."""
+    rows = worst(judgement)
+    if not len(rows):
+        return None
+    table = _worst_numbers(judgement, rows) if target.kind == "regression" else _worst_classes(judgement, rows)
+    text = "Worth a look: mislabelled samples, contamination or a poor sequencing run often show up here."
+    return Section("worst", "Worst predicted samples", [text], tables=[table])
+
+
+def _worst_numbers(judgement: Judgement, rows: np.ndarray) -> Table:
+    model, forest = judgement.predictions["model"], judgement.predictions.get("forest")
+    header = ["sample", "observed", "predicted", "error", *(["random forest"] if forest is not None else [])]
+    cells = []
+    for row in rows:
+        error = model.predicted[row] - model.observed[row]
+        observed = f"{model.observed[row]:.6g}".replace("-", MINUS)
+        texts = [str(model.sample_ids[row]), observed, number(model.predicted[row]), difference_of("mae", error)]
+        texts += [number(forest.predicted[row])] if forest is not None else []
+        cells.append([Cell(text) for text in texts])
+    return Table(header, cells, numeric=frozenset(range(1, len(header))))
+
+
+def _worst_classes(judgement: Judgement, rows: np.ndarray) -> Table:
+    model, forest = judgement.predictions["model"], judgement.predictions.get("forest")
+    of_predicted = probability_of(model, model.predicted)
+    of_true = probability_of(model, model.observed)
+    header = ["sample", "true class", "predicted class", *(["random forest"] if forest is not None else [])]
+    cells = []
+    for row in rows:
+        said = [(model.observed[row], of_true[row]), (model.predicted[row], of_predicted[row])]
+        others = [Cell(str(forest.predicted[row]))] if forest is not None else []
+        shown = [Cell(str(label), f"probability {share:.2f}") for label, share in said]
+        cells.append([Cell(str(model.sample_ids[row])), *shown, *others])
+    return Table(header, cells)

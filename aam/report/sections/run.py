@@ -1,0 +1,196 @@
+"""The sections of the report that any run has: its data, its training, the map of its samples and how it was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from aam.config.option import flag
+from aam.evaluation.catalogue import ELLIPSIS, NONE, metric, number, value_of
+from aam.evaluation.run_results import Embeddings, RunRecord
+from aam.report.figures.run import histograms, learning_curves, ordination
+from aam.report.html import Bar, Cell, Picture, Section, Share, Table
+from aam.text import format_bytes, format_duration, plural
+
+PART_WORDS = {
+    "train": "to learn from",
+    "validation": "to choose the best model",
+    "test": "held out until the end",
+    "folds": "held out in turn, a fold at a time",
+}
+METHOD = "The command; below it the inputs, the software and every option, as given or derived from the data."
+METRIC_COLUMN = re.compile(r"val_(.+)")
+
+
+def data_section(record: RunRecord) -> Section:
+    """Where the samples went, and what is in those that were used."""
+    data = record.data
+    flow = data.get("flow", [])
+    first = max(1, flow[0]["kept"]) if flow else 1
+    bars = [
+        Bar(step["step"], min(1.0, step["kept"] / first), f"{step['kept']:,}", _dropped(step))
+        for step in flow
+        if step["dropped"] or step is flow[0]
+    ]
+    samples = {part: count for part, count in data["samples"].items() if count}
+    used = sum(samples.values())
+    shares = [Share(f"{count:,} {part}", count / used, part) for part, count in samples.items() if part != "folds"]
+    parts = ", ".join(f"{count:,} {PART_WORDS.get(part, part)}" for part, count in samples.items())
+    story = [f"{plural(used, 'sample')} are used: {parts}. Together they have {plural(data['num_asvs'], 'ASV')}."]
+    story.extend(_facts(data))
+    pictures = []
+    if data.get("reads_per_sample") and data.get("asvs_per_sample"):
+        caption = "How many reads and how many different ASVs the samples that are used have."
+        figure = histograms(data["reads_per_sample"], data["asvs_per_sample"], used, data.get("rarefy_depth"))
+        pictures.append(Picture(figure, "Histograms of reads and of ASVs per sample", caption))
+    return Section("data", "The data", [*story, *data.get("notes", [])], bars, shares, pictures)
+
+
+def _dropped(step: Mapping[str, Any]) -> str:
+    if not step["dropped"]:
+        return ""
+    examples = ", ".join(step["examples"])
+    more = f", {ELLIPSIS}" if step["dropped"] > len(step["examples"]) else ""
+    return f"{plural(step['dropped'], 'sample')} left out: {step['reason']}" + (
+        f" ({examples}{more})" if examples else ""
+    )
+
+
+def _facts(data: Mapping[str, Any]) -> Iterator[str]:
+    depth, lengths = data.get("rarefy_depth"), data.get("sequence_lengths")
+    if lengths:
+        low, middle, high = (lengths[name] for name in ("min", "median", "max"))
+        size = f"{number(low)}" if low == high else f"{number(low)} to {number(high)} (median {number(middle)})"
+        yield f"The ASVs' sequences are {size} bases long."
+    if depth is not None:
+        yield (
+            f"Samples differ in how deeply they were sequenced. So {depth:,} reads were drawn at random from each "
+            "(rarefaction), anew every time the model saw it in training."
+        )
+    else:
+        yield "All reads of every sample were used (no rarefaction)."
+
+
+def training_section(record: RunRecord) -> Section | None:
+    """The learning curves, and which model was kept."""
+    if not len(record.history.get("epoch", ())):
+        return None
+    model = record.data.get("model", {})
+    best = str(model.get("best_metric", "loss")).removeprefix("val_")
+    figure = learning_curves(record.history, best, model.get("best_epoch"))
+    pictures = []
+    if figure is not None:
+        caption = (
+            "Each point is one pass over the training samples (epoch). Where the validation curve turns away from "
+            "the training curve, the model has begun to learn the training samples by heart; the best model was kept "
+            "from before that."
+        )
+        pictures.append(Picture(figure, "Learning curves", caption))
+    return Section("training", "Training", list(_training_words(record, model, best)), pictures=pictures)
+
+
+def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> Iterator[str]:
+    history = record.history
+    seconds = float(np.nansum(history["seconds"])) if "seconds" in history else 0.0
+    took = f" in {format_duration(seconds)}" if seconds else ""
+    yield f"The model saw the training samples {plural(len(history['epoch']), 'time')}{took}."
+    if skipped := model.get("skipped_steps"):
+        steps = f"{plural(len(skipped), 'step')} (first: {skipped[0]})"
+        yield f"{steps} left out, since a loss or the gradient was not a finite number."
+    if model.get("best_epoch") is not None:
+        epoch = model["best_epoch"] + 1
+        when = f"after epoch {epoch}" if epoch else "at its start, a linear fit, before any training"
+        yield (
+            f"It was best on the validation samples {when}, and that model was kept "
+            f"({metric(best).name}: {value_of(best, float(model['best_value']))})."
+        )
+    if model.get("parameters"):
+        yield f"It has {model['parameters']:,} adjustable numbers (parameters)."
+
+
+def map_section(record: RunRecord) -> Section | None:
+    """The ordination of the sample vectors."""
+    embeddings = record.embeddings
+    if embeddings is None or len(embeddings.sample_ids) < 3:
+        return None
+    values, title = _colours(embeddings, record)
+    figure = ordination(embeddings.vectors, values, embeddings.parts, title)
+    caption = (
+        "Each dot is one sample, placed by the two main directions (principal components) of the vectors that the "
+        "model makes of the samples. Samples near each other look alike to the model. Rings are samples that did not "
+        "train."
+    )
+    shown = len(embeddings.sample_ids)
+    if shown < embeddings.total:
+        caption += f" A random {shown:,} of {embeddings.total:,} samples are shown."
+    text = (
+        "The model treats the validation samples like those that it learned from if they lie among them."
+        if values is embeddings.parts
+        else f"If colours form a gradient or groups, the model has arranged the samples by {title}."
+    )
+    picture = Picture(figure, f"Ordination of the samples coloured by {title}", caption)
+    return Section("map", "Map of the samples", [text], pictures=[picture])
+
+
+def _colours(embeddings: Embeddings, record: RunRecord) -> tuple[np.ndarray, str]:
+    """What to colour the samples by, and its name: the target, or else the part."""
+    target = record.first_target
+    if target is None or not (embeddings.observed != "").any():
+        return embeddings.parts, "part"
+    if target.kind == "classification":
+        return embeddings.observed, target.column
+    return np.array([float(text or "nan") for text in embeddings.observed]), target.column
+
+
+def best_values(record: RunRecord) -> dict[str, float]:
+    """The validation metrics of the epoch whose model was kept."""
+    epochs = record.history.get("epoch", np.empty(0))
+    if not len(epochs):
+        return {}
+    best = record.data.get("model", {}).get("best_epoch")
+    row = int(np.argmin(np.abs(epochs - best))) if best is not None else len(epochs) - 1
+    found = {
+        match.group(1): column[row]
+        for name, column in record.history.items()
+        if (match := METRIC_COLUMN.fullmatch(name))
+    }
+    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def method_section(record: RunRecord) -> Section:
+    """The exact command, inputs, configuration and environment."""
+    data = record.data
+    inputs = [
+        [Cell(str(item["path"]), f"SHA-256 {item['sha256']}"), Cell(format_bytes(item["bytes"]))]
+        for item in data.get("inputs", [])
+    ]
+    versions = [[Cell(str(name)), Cell(str(version))] for name, version in data.get("environment", {}).items()]
+    tables = [
+        Table(("file", "size"), inputs, "Inputs", frozenset({1})),
+        Table(("software", "version"), versions, "Environment"),
+    ]
+    return Section(
+        "method",
+        "How it was made",
+        [text for text in (METHOD, str(data.get("promise", "")), _changes_words(data.get("changes", []))) if text],
+        tables=[table for table in tables if table.rows],
+        code=str(data.get("command", "")),
+        options=[(name, _option(value)) for name, value in record.config.items() if name != "command"],
+    )
+
+
+def _changes_words(changes: list[Mapping[str, Any]]) -> str:
+    """The options that were changed after the run had begun."""
+    told = [f"{flag(c['option'])} {_option(c['before'])} \u2192 {_option(c['after'])}" for c in changes]
+    return f"Changed after the run had begun: {', '.join(told)}." if told else ""
+
+
+def _option(value: Any) -> str:
+    if value is None or value in ([], ""):
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

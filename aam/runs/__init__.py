@@ -1,0 +1,1 @@
+"""What a run directory holds: its layout, its lock, its record."""

@@ -1,0 +1,1 @@
+"""Checkpoints, exact to resume from."""

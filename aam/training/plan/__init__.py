@@ -1,0 +1,1 @@
+"""What a run derives from its options and its data before it begins."""

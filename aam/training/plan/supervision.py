@@ -1,0 +1,289 @@
+"""What a run learns from: samples and their parts, targets, covariates and weights, as fitted on the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from aam.config import PretrainConfig, TrainConfig
+from aam.data.readers.metadata import Metadata
+from aam.data.study.covariates import Covariates, CovariateSpec, features
+from aam.data.study.folds import Fold, FoldOptions, make_folds
+from aam.data.study.split import Split, make_split, sample_groups
+from aam.data.study.study import Study, TargetRequest, load_study
+from aam.data.study.summary import describe
+from aam.data.targets.fitting import TargetRules, fit_targets
+from aam.data.targets.targets import Kind, Targets, joint_levels, metric_endings
+from aam.errors import Attempts, InputError, Problems
+from aam.log import say
+from aam.text import listed, plural, shorten
+from aam.training.plan.metric_names import default_metric
+
+
+def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fold]]:
+    """The targets as all samples have them (their kind and classes count), and the folds.
+
+    Parameters
+    ----------
+    config
+        With ``cv``.
+    study
+        The study.
+
+    Raises
+    ------
+    InputError
+        If there are too few samples, groups or samples of a class for the folds; or with each fold that cannot be
+        learned from, or has no best model.
+    """
+    assert study.target is not None
+    assert study.metadata is not None
+    assert config.evaluation.cv is not None
+    rules, sheet, rows = target_rules(config), study.metadata, np.arange(len(study))
+    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
+    targets = fit_targets(rules, study.targets, rows, sheet.source, levels)
+    wanted = FoldOptions(number=config.evaluation.cv, repeats=config.evaluation.cv_repeats, seed=config.run.seed)
+    folds = make_folds(config.split, wanted, study, study.target, targets.kind)
+    fit_inputs(config, study, Split(rows, rows, rows[:0]))  # what is wrong with all samples is not said of each fold
+    attempt = Attempts()
+    for fold in folds:
+        attempt(partial(_check_can_learn, config, study, fold))
+    attempt.raise_if_any()
+    return targets, folds
+
+
+def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
+    try:
+        fit_inputs(config, study, fold.split)
+    except InputError as error:
+        raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
+
+
+NEED_TWO_VALUES = ("r2", "spearman", "auroc")
+NEED_A_VALUE = ("mae", "rmse")
+
+
+def check_measurable(config: TrainConfig, targets: Targets, study: Study, validation_rows: np.ndarray) -> None:
+    """Refuse validation samples on which the best model's metric has no value, whatever the model predicts.
+
+    R2, rank correlation and the area under the ROC curve need two different truths, errors need one. Of several
+    targets, a plain name is the mean over all of them, so each must have its own.
+
+    Parameters
+    ----------
+    config
+        With ``best_metric``, or without where it is left open.
+    targets, study
+        The targets and the samples' truths.
+    validation_rows
+        The validation samples.
+
+    Raises
+    ------
+    InputError
+        With each column that has too few values.
+    """
+    metric = config.optim.best_metric or default_metric(config)
+    problems = Problems(study.metadata.source if study.metadata is not None else "split")
+    for column, ending in zip(targets.columns, metric_endings(targets.columns), strict=True):
+        needed = _values_needed(metric, ending)
+        found = _different(study.targets[column][validation_rows])
+        if found < needed:
+            have = "one value" if found else "no value"
+            problem = f"column '{shorten(column)}' has {have} in {plural(len(validation_rows), 'validation sample')}"
+            problems.add(
+                f"{problem}: {metric} cannot be measured",
+                "more of them are needed: --validation-size, or another --best-metric",
+            )
+    problems.raise_if_any()
+
+
+def _values_needed(metric: str, ending: str) -> int:
+    """How many different values of a target a metric needs; 0 where it is not about that target."""
+    if metric in {name + end for name in NEED_TWO_VALUES for end in ("", ending)}:
+        return 2
+    return 1 if metric in {name + ending for name in NEED_A_VALUE} else 0
+
+
+def _different(values: np.ndarray) -> int:
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values.astype(str)
+    return len(np.unique(known))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """A study as a run takes it; arrays follow the study's samples ``N``.
+
+    Attributes
+    ----------
+    study, split
+        The data and its parts.
+    groups
+        Group of each sample, where a column gives it.
+    targets
+        What is to be predicted; None in pre-training.
+    level_N
+        Level within which each sample's targets are scaled.
+    covariate_spec, covariates
+        What the model is told of the samples, where it is told something.
+    weight_N
+        Weight of each sample in the targets' loss, with a mean of 1 over the training samples; None for equal weights.
+    """
+
+    study: Study
+    split: Split
+    groups: np.ndarray | None = None
+    targets: Targets | None = None
+    level_N: np.ndarray
+    covariate_spec: CovariateSpec | None = None
+    covariates: Covariates | None = None
+    weight_N: np.ndarray | None = None
+
+    @property
+    def target_NT(self) -> np.ndarray | None:
+        """The targets as the model learns them."""
+        return None if self.targets is None else self.targets.encode(self.study.targets, self.level_N)
+
+    @property
+    def observed_NT(self) -> np.ndarray:
+        """The true numbers in the user's units, NaN where one is missing; no columns where classes are predicted."""
+        if self.targets is None or self.targets.kind == "classification":
+            return np.empty((len(self.study), 0))
+        return np.column_stack([self.study.targets[column] for column in self.targets.columns])
+
+    @property
+    def covariate_features(self) -> np.ndarray | None:
+        """The covariates as columns of numbers, ``N x F``, for linear models and forests."""
+        if self.covariate_spec is None or self.covariates is None:
+            return None
+        return features(self.covariate_spec, self.covariates.category_NC, self.covariates.number_NM)
+
+
+def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
+    """Read the files of a run and fit everything to its training part.
+
+    Raises
+    ------
+    InputError, ConfigError
+        For whatever is wrong with the files or the options.
+    """
+    request = target_request(config) if isinstance(config, TrainConfig) else None
+    study = load_study(config.table, config.study, config.sampling, request)
+    kind: Kind | None = None if request is None else "classification" if request.classifier else "regression"
+    split = make_split(config.split, study, study.target, kind, config.run.seed)
+    return fit_and_log_inputs(config, study, split)
+
+
+def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
+    """Do what :func:`fit_inputs` does, and say what there is."""
+    say(*describe(study, split))
+    inputs = fit_inputs(config, study, split)
+    if inputs.covariate_spec is not None and study.metadata is not None:
+        say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
+    return inputs
+
+
+def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
+    """What of a study that is read and split a run learns from; nothing is said.
+
+    Raises
+    ------
+    InputError
+        With all that keeps the training samples from teaching a target, a covariate or the weights, or the validation
+        samples from choosing the best model.
+    """
+    if isinstance(config, PretrainConfig):
+        return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64))
+    sheet, attempt = study.metadata, Attempts()
+    assert sheet is not None
+    groups = attempt(lambda: sample_groups(config.split, study))
+    targets = attempt(lambda: _fit_targets(config, study, split, sheet))
+    spec = None
+    if config.covariates.columns:
+        spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
+    weight_N = attempt(lambda: _weights(config, study, sheet, split.train))
+    attempt.raise_if_any()
+    assert targets is not None
+    return Inputs(
+        study=study,
+        split=split,
+        groups=groups,
+        targets=targets,
+        level_N=targets.level_codes(sheet),
+        covariate_spec=spec,
+        covariates=None if spec is None else spec.encode(sheet),
+        weight_N=weight_N,
+    )
+
+
+def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadata) -> Targets:
+    """The targets, which the head can reach and whose metric the validation samples can measure."""
+    rules, attempt = target_rules(config), Attempts()
+    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
+    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
+    attempt(lambda: _check_activation(config, targets, study, sheet.source))
+    attempt(lambda: check_measurable(config, targets, study, split.validation))
+    attempt.raise_if_any()
+    return targets
+
+
+def _check_activation(config: TrainConfig, targets: Targets, study: Study, source: str) -> None:
+    """Refuse a head whose predictions cannot reach the targets."""
+    activation, problems = config.head.output_activation, Problems(source)
+    for column in targets.columns if activation != "none" else ():
+        values = study.targets[column]
+        below = int((values < 0).sum())
+        if below:
+            problem = f"column '{shorten(column)}': {plural(below, 'value')} below 0 (smallest {np.nanmin(values):g})"
+            problems.add(problem, f"--output-activation {activation} cannot reach them: leave it out")
+    problems.raise_if_any()
+
+
+def target_request(config: TrainConfig) -> TargetRequest:
+    """What is to be taken of the sample sheet."""
+    target = config.target
+    return TargetRequest(
+        columns=target.metadata_column,
+        classifier=target.classifier,
+        missing=target.missing,
+        weight_column=config.loss.sample_weight_column,
+    )
+
+
+def target_rules(config: TrainConfig) -> TargetRules:
+    """How the targets are to be fitted."""
+    return TargetRules(
+        columns=config.target.metadata_column,
+        classifier=config.target.classifier,
+        transform=config.target_transform,
+        normalize_by=config.target.normalize_by,
+        class_weights=config.loss.class_weights,
+    )
+
+
+def _weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
+    """The column of weights times the weights of a column's levels."""
+    weight_N = study.weights
+    if config.loss.categorical_loss_weights is not None:
+        of_level_N = _level_weights(config, sheet, train_rows)
+        weight_N = of_level_N if weight_N is None else weight_N * of_level_N
+    return None if weight_N is None else weight_N / weight_N[train_rows].mean()
+
+
+def _level_weights(config: TrainConfig, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray:
+    """Weight of each sample by the level of a column; 1 where the level is missing or not listed."""
+    column = config.loss.categorical_loss_weight_column or config.covariates.categorical_columns[0]
+    labels_N = sheet.labels(column)
+    trained = labels_N[train_rows]
+    levels, counts = np.unique(trained[trained != ""].astype(str), return_counts=True)
+    if config.loss.categorical_loss_weights == "auto":
+        weights = dict(zip(levels, counts.sum() / (len(levels) * counts), strict=True))
+    else:
+        weights = config.loss.weight_by_level()
+        strange = [level for level in weights if level not in levels]
+        if strange:
+            problem = f"column '{shorten(column)}' has no level '{shorten(strange[0])}' in the training samples"
+            raise InputError(sheet.source, problem, f"--categorical-loss-weights: take {listed(levels, 6)}")
+    return np.array([weights.get(label, 1.0) for label in labels_N], dtype=np.float64)

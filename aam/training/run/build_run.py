@@ -1,0 +1,269 @@
+"""From a configuration to everything that a run trains on: study, split, plan, batches, and a model that is ready."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aam.config import PretrainConfig, TrainConfig
+from aam.data.batches.dataset import Collate
+from aam.data.batches.loaders import LoaderOptions, StudyDataModule
+from aam.data.batches.objective import ObjectiveTargets
+from aam.data.study.split import Split
+from aam.data.study.study import Study
+from aam.log import say, warn
+from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
+from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
+from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
+from aam.training.distributed.collectives import all_or_none, first_decides, rank, world_size
+from aam.training.hardware.device import machine_of, prepare_device
+from aam.training.hardware.device_memory import cap_gpu
+from aam.training.memory.layout import MemoryPlan
+from aam.training.plan.derived_defaults import Plan, StudyFacts, derive, has_nucleotides
+from aam.training.plan.supervision import Inputs, read_inputs
+from aam.training.run.transfer import (
+    Pretrained,
+    adopt_sizes,
+    read_encoder,
+    sampling_notes,
+    transfer,
+    treatment_notes,
+)
+
+if TYPE_CHECKING:
+    from aam.training.memory.probe import Build
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run that can begin.
+
+    Attributes
+    ----------
+    plan
+        The configuration with nothing left open.
+    inputs
+        The data, as fitted on its training part.
+    data
+        The loaders.
+    model
+        The model, calibrated or with the weights of a pre-trained encoder.
+    frozen_vectors_AD
+        The ASVs' vectors, where the encoder is frozen.
+    device
+        Where to compute.
+    memory
+        How the steps are laid out, and what memory is expected.
+    """
+
+    plan: Plan[Any]
+    inputs: Inputs
+    data: StudyDataModule
+    model: SequenceEncoder | SequencePredictor
+    frozen_vectors_AD: Tensor | None
+    device: torch.device
+    memory: MemoryPlan
+
+    @property
+    def study(self) -> Study:
+        """The data."""
+        return self.inputs.study
+
+    @property
+    def split(self) -> Split:
+        """Its parts."""
+        return self.inputs.split
+
+
+def prepare_pretraining(config: PretrainConfig) -> Prepared:
+    """Read the data of a pre-training run, and make its model.
+
+    Raises
+    ------
+    InputError, ConfigError
+        For whatever is wrong with the files or the options; before any model is built.
+    """
+    with all_or_none():
+        inputs = read_inputs(config)
+    return prepare_encoder(config, inputs)
+
+
+def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
+    """Make the model of a pre-training run whose data is read."""
+    study = inputs.study
+    device, plan, data = _begin(config, inputs)
+    plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
+    encoder = _new_encoder(plan.config, study).to(device)
+    start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=False)
+    calibrate_encoder(encoder, start.vectors_AD, start.batches, plan.config.run.seed)
+    _say_plan(plan, encoder, memory)
+    return Prepared(
+        plan=plan, inputs=inputs, data=data, model=encoder, frozen_vectors_AD=None, device=device, memory=memory
+    )
+
+
+def prepare_training(config: TrainConfig) -> Prepared:
+    """Read the data of a training run, and make its model, from a pre-trained encoder if one is given.
+
+    Raises
+    ------
+    InputError, ConfigError, CheckpointError
+        For whatever is wrong with the files, the options or the encoder; before any model is built.
+    """
+    path = config.transfer.pretrained_encoder
+    with all_or_none():
+        pretrained = None if path is None else read_encoder(path)
+        if pretrained is not None:
+            config = adopt_sizes(config, pretrained)
+        inputs = read_inputs(config)
+    return prepare_predictor(config, inputs, pretrained)
+
+
+def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretrained | None = None) -> Prepared:
+    """Make the model of a training run whose data is read.
+
+    Parameters
+    ----------
+    config
+        With the sizes of the encoder, if one is given.
+    inputs
+        The data.
+    pretrained
+        The encoder.
+    """
+    study = inputs.study
+    device, plan, data = _begin(config, inputs)
+
+    def build(wanted: TrainConfig) -> SequencePredictor:
+        return SequencePredictor(_new_encoder(wanted, study), _predictor_plan(wanted, inputs))
+
+    plan, memory = _settle(config, plan, data, build, device)
+    predictor = build(plan.config).to(device)
+    encoder = predictor.base
+    loaded: set[str] = set()
+    if pretrained is not None:
+        loaded, lines = transfer(encoder, pretrained)
+        say(*lines, *sampling_notes(plan.config, pretrained))
+        for note in treatment_notes(plan.config, pretrained):
+            warn(note)
+    start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=plan.is_frozen)
+    if plan.is_frozen:
+        say(start.line)
+    _calibrate(predictor, start, loaded, plan.config, inputs.groups)
+    _say_plan(plan, predictor, memory)
+    return Prepared(
+        plan=plan,
+        inputs=inputs,
+        data=data,
+        model=predictor,
+        frozen_vectors_AD=start.vectors_AD if plan.is_frozen else None,
+        device=device,
+        memory=memory,
+    )
+
+
+def _begin(config: Any, inputs: Inputs) -> tuple[torch.device, Plan[Any], StudyDataModule]:
+    """The device, the plan and the batches of a run; what is wrong with the options is said once."""
+    with all_or_none():
+        device = prepare_device(config.run)
+        plan = derive(config, StudyFacts.of(inputs.study, inputs.split), machine_of(device))
+        return device, plan, _data_module(plan.config, inputs)
+
+
+def _predictor_plan(config: TrainConfig, inputs: Inputs) -> PredictorPlan:
+    assert inputs.targets is not None
+    return PredictorPlan(
+        targets=inputs.targets,
+        head=config.head,
+        loss=config.loss,
+        covariates=config.covariates,
+        covariate_spec=inputs.covariate_spec,
+    )
+
+
+def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyDataModule:
+    study = inputs.study
+    objective = ObjectiveTargets.of(config.objective, study)
+    assert config.optim.batch_size is not None
+    options = LoaderOptions(
+        batch_size=config.optim.batch_size,
+        accumulation=config.optim.gradient_accumulation_steps,
+        num_workers=config.run.num_workers or 0,
+        seed=config.run.seed,
+        pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
+        rank=rank(),
+        world_size=world_size(),
+    )
+    collate = Collate.of(study, objective, inputs.target_NT, inputs.weight_N, inputs.covariates)
+    return StudyDataModule(study, inputs.split, collate, config.sampling, options)
+
+
+def _settle(
+    config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
+) -> tuple[Plan[Any], MemoryPlan]:
+    """The plan with batches that fit, which the loaders then follow."""
+    from aam.training.memory.probe import settle_memory
+
+    cap_gpu(device, config.memory)
+    plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))
+    optim = plan.config.optim
+    data.options = dataclasses.replace(
+        data.options, batch_size=optim.batch_size, accumulation=optim.gradient_accumulation_steps
+    )
+    return plan, memory
+
+
+def _new_encoder(config: PretrainConfig | TrainConfig, study: Study) -> SequenceEncoder:
+    objective = config.objective
+    supervision = SelfSupervision(
+        encoder_type=objective.encoder_type if objective.penalty else None,
+        nucleotides=has_nucleotides(config),
+        counts=bool(objective.count_penalty),
+        taxonomy_classes=study.taxonomy_classes if objective.encoder_type in ("taxonomy", "combined") else (),
+    )
+    torch.manual_seed(config.run.seed)
+    return SequenceEncoder(config.model, supervision)
+
+
+def _calibrate(
+    predictor: SequencePredictor,
+    start: CalibrationSet,
+    loaded: set[str],
+    config: TrainConfig,
+    groups: np.ndarray | None,
+) -> None:
+    """Prepare what is fresh: the whole encoder, or what a pre-trained one does not have or fit; and the target's."""
+    seed = config.run.seed
+    batches, vectors_AD, _ = start
+    if loaded:
+        if config.transfer.refit_clades:
+            refit_clades(predictor.base, vectors_AD, batches, seed)
+        fresh = [head for head in predictor.base.task_heads() if not any(f"heads.{head.name}." in n for n in loaded)]
+        calibrate_heads(predictor.base, fresh, vectors_AD, batches)
+    else:
+        calibrate_encoder(predictor.base, vectors_AD, batches, seed)
+    rows = np.concatenate([batch.rows_B.cpu().numpy() for batch in batches])
+    calibrate_target(predictor, vectors_AD, batches, None if groups is None else groups[rows])
+
+
+def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
+    config = plan.config
+    say(*plan.lines)
+    trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
+    say(
+        f"model: {num_parameters(model):,} parameters{trainable}",
+        f"plan: {config.optim.epochs} epochs at most, {plan.steps_per_epoch:,} steps each, "
+        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step{_by_whom()}; "
+        f"the best model by {config.optim.best_metric}",
+        memory.line,
+    )
+
+
+def _by_whom() -> str:
+    return "" if world_size() == 1 else f", shared by {world_size()} processes"

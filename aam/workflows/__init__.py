@@ -1,0 +1,1 @@
+"""What the command line and the Python API do: functions with typed arguments."""

@@ -1,0 +1,197 @@
+"""The end of a run: predictions of the held-out samples, the random forest beside them, vectors, and the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aam.config import PretrainConfig, TrainConfig
+from aam.data.batches.loaders import LoaderOptions
+from aam.data.targets.targets import Targets
+from aam.evaluation.baseline_comparison import headline, verdicts
+from aam.evaluation.coverage import COVERAGE, judge_coverage
+from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
+from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
+from aam.evaluation.run_results import read_run
+from aam.files.atomic import atomic_write
+from aam.learners.forest import predict_with_forest
+from aam.log import say, warn
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.weights import load_models, save_models
+from aam.models.inference import Interpreter
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor, num_parameters
+from aam.report.build import build_report, judge_run
+from aam.runs.directory import RunDirectory
+from aam.training.plan.supervision import Inputs
+from aam.training.run.build_run import Prepared
+from aam.training.run.fit import Fitted
+from aam.workflows.run_manifest import DATA
+
+PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
+FOREST = "forest_predictions.tsv"
+EMBEDDINGS = "sample_embeddings.tsv"
+
+Results = dict[str, tuple[np.ndarray, np.ndarray | None]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A run whose model, or all of an ensemble, is trained and in its folder.
+
+    Attributes
+    ----------
+    config
+        With nothing left open.
+    inputs
+        What was learned from.
+    device
+        Where to compute.
+    """
+
+    config: PretrainConfig | TrainConfig
+    inputs: Inputs
+    device: torch.device
+
+
+def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> None:
+    """Write everything that the best model of a run has to say.
+
+    Parameters
+    ----------
+    trained
+        The run.
+    run
+        The run directory; its ``model/`` holds the best model, or all of an ensemble.
+    record
+        The content of ``data.json``.
+    """
+    models, description = load_models(run.model)
+    results = _interpret(trained, models)
+    _write_embeddings(run.path / EMBEDDINGS, trained.inputs, results)
+    run.write_json(DATA, record)
+    config, targets = trained.config, trained.inputs.targets
+    if not isinstance(config, TrainConfig) or targets is None:
+        build_report(run.path)
+        say(f"report: {run.path / 'report.html'}")
+        return
+    forecast = _calibrated(config, trained.inputs, results, description)
+    save_models(
+        run.model, [dict(model.state_dict()) for model in models], _with_intervals(description, config, forecast)
+    )
+    for part, tables in _predictions(forecast, trained.inputs, results, run).items():
+        write_part(run.path / PREDICTIONS[part], tables, targets.columns)
+    if config.evaluation.forest_baseline:
+        _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
+    found = read_run(run.path)
+    for spec in targets.specs:
+        for judgement in judge_run(found, spec)[:1]:
+            say("", headline(judgement, spec), *verdicts(judgement))
+    if config.evaluation.report:
+        say(f"report: {build_report(run.path)}")
+
+
+def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
+    """What ``data.json`` says of a model that was trained."""
+    return {
+        "parameters": num_parameters(prepared.model),
+        "best_epoch": fitted.best_epoch,
+        "best_metric": prepared.plan.monitor,
+        "best_value": fitted.best_value,
+        "epochs": fitted.epochs,
+        "skipped_steps": list(fitted.skipped_steps),
+        "peak_bytes": fitted.peak_bytes,
+    }
+
+
+def _interpret(trained: Trained, models: Sequence[SequenceEncoder | SequencePredictor]) -> Results:
+    """Vectors and predictions of the samples of each part, by the model that was kept, as anybody would load it.
+
+    Held-out samples are predicted from as many rarefied draws as the run asks for; the draws are the first axis.
+    """
+    config, inputs = trained.config, trained.inputs
+    assert config.optim.batch_size is not None
+    options = LoaderOptions(batch_size=config.optim.batch_size, seed=config.run.seed)
+    interpreter = Interpreter(models, inputs.study, config.sampling, options, trained.device, inputs.covariates)
+    results: Results = {}
+    for part, rows in inputs.split.parts().items():
+        passes = config.evaluation.val_prediction_passes if isinstance(config, TrainConfig) and part != "train" else 1
+        draws = [list(interpreter.run(rows, draw)) for draw in range(passes)]
+        vectors = np.concatenate([output.vectors_BD for output in draws[0]])
+        learned = [[output.learned for output in outputs if output.learned is not None] for outputs in draws]
+        results[part] = (vectors, np.stack([np.concatenate(some) for some in learned]) if learned[0] else None)
+    return results
+
+
+def _calibrated(
+    config: TrainConfig, inputs: Inputs, results: Results, description: ModelDescription
+) -> PredictionDecoder:
+    """How predictions are read, with intervals made from the validation part."""
+    forecast = PredictionDecoder.of(description, config.evaluation.interval_level)
+    learned = results["validation"][1]
+    assert learned is not None
+    calibrations = forecast.calibrate(learned.mean(axis=0), _samples(inputs, inputs.split.validation))
+    return dataclasses.replace(forecast, calibrations=calibrations)
+
+
+def _with_intervals(
+    description: ModelDescription, config: TrainConfig, forecast: PredictionDecoder
+) -> ModelDescription:
+    """What describes a model, with all that is needed to make the same intervals again."""
+    return dataclasses.replace(
+        description,
+        calibrations=forecast.calibrations,
+        interval_level=forecast.level,
+        prediction_passes=config.evaluation.val_prediction_passes,
+    )
+
+
+def _predictions(
+    forecast: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
+) -> dict[str, list[Predictions]]:
+    """Predictions of the held-out parts; how often their intervals hold the truth is written down."""
+    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
+    learned = {part: values for part, (_, values) in results.items() if values is not None}
+    for line in forecast.coverage_warnings():
+        warn(line)
+    judged = "test" if "test" in samples else "validation"
+    records = judge_coverage(forecast, learned[judged], samples[judged], judged)
+    run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
+    return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
+
+
+def _samples(inputs: Inputs, rows: np.ndarray) -> Samples:
+    return Samples(
+        sample_ids=inputs.study.sample_ids[rows],
+        observed=values_of(inputs.study.targets, rows),
+        level_B=inputs.level_N[rows],
+        groups=None if inputs.groups is None else inputs.groups[rows],
+    )
+
+
+def _write_forest(path: Path, inputs: Inputs, targets: Targets, seed: int) -> None:
+    started, told = time.monotonic(), inputs.covariate_features
+    found = [
+        predict_with_forest(inputs.study, inputs.split, spec, covariates=told, seed=seed) for spec in targets.specs
+    ]
+    write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
+    say(f"random forest on the same split: {time.monotonic() - started:.0f} s")
+
+
+def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:
+    study = inputs.study
+    width = next(iter(results.values()))[0].shape[1]
+    with atomic_write(path) as file:
+        file.write("\t".join(["sample_id", "part", "observed", *map(str, range(width))]) + "\n")
+        for part, rows in inputs.split.parts().items():
+            for row, vector in zip(rows, results[part][0], strict=True):
+                observed = "" if study.target is None else cell(study.target[row])
+                numbers = "\t".join(f"{x:.5g}" for x in vector)
+                file.write(f"{study.sample_ids[row]}\t{part}\t{observed}\t{numbers}\n")

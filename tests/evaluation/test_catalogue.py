@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from aam.evaluation.catalogue import difference_of, interval_of, number, value_of
+from aam.evaluation.metrics import Interval
+from aam.text import format_bytes, format_duration
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (12, "12"),
+        (-3.14159, "\u22123.14"),
+        (0.012345, "0.0123"),
+        (61.84, "61.8"),
+        (1234.6, "1,235"),
+        (1e9, "1,000,000,000"),
+        (1.5e-7, "1.50e\u221207"),
+        (float("nan"), "\u2013"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_intervals_and_differences_in_words() -> None:
+    assert interval_of("mae", Interval(2.8, 2.4, 3.1)) == "from 2.40 to 3.10 (95 %)"
+    assert interval_of("r2", Interval(-0.1, -0.24, -0.001)) == "from \u22120.24 to 0.00 (95 %)"
+    assert interval_of("accuracy", Interval(0.5, 0.5, 0.5)) == ""
+    assert interval_of("mae", Interval(1, float("nan"), float("nan"))) == ""
+    assert value_of("balanced_accuracy", 0.826) == "83 %"
+    assert value_of("val_distance_correlation", 0.926) == "0.93"
+    assert difference_of("accuracy", 0.142) == "+14.2 points"
+    assert difference_of("mae", -0.5) == "\u22120.500"
+
+
+def test_sizes_and_times() -> None:
+    assert format_bytes(12) == "12 bytes"
+    assert format_bytes(4_812_344) == "4.8 MB"
+    assert (format_duration(1.2), format_duration(42), format_duration(600), format_duration(7200)) == (
+        "1 second",
+        "42 seconds",
+        "10 minutes",
+        "2.0 hours",
+    )

@@ -1,0 +1,116 @@
+"""How often intervals and sets of a run's held-out samples held the truth, and the file that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aam.data.targets.intervals import calibrate_numbers
+from aam.data.targets.targets import Targets, TargetSpec
+from aam.evaluation.coverage import CoverageRecord, judge_coverage, levels_to_judge, pool_coverage
+from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.files.atomic import read_json, write_json
+from tests.report.test_forecast import SITE, SIZE, TWO, case, quantile_case, samples
+
+
+def calibrated(learned: np.ndarray, whose: Samples, **options: object) -> PredictionDecoder:
+    forecast = PredictionDecoder(**{"targets": TWO, **options})  # type: ignore[arg-type]
+    return dataclasses.replace(forecast, calibrations=forecast.calibrate(learned, whose))
+
+
+@pytest.mark.parametrize("level", [0.9, 0.77])
+def test_the_shares_are_those_of_the_truths_within_the_intervals(level: float) -> None:
+    forecast = calibrated(*case(), level=level)
+    learned_BT, whose = case(1)
+    records = judge_coverage(forecast, learned_BT[None], whose, "test")
+    assert list(records) == ["age", "mass"]
+    for place, record in enumerate(records.values()):
+        assert (record.part, record.level, record.calibration) == ("test", level, forecast.calibrations[place])
+        assert [one.level for one in record.found] == list(levels_to_judge(level))
+        for one in record.found:
+            table = dataclasses.replace(forecast, level=one.level).predictions(learned_BT[None], whose)[place]
+            held = (table.low <= table.observed) & (table.observed <= table.high)
+            assert (one.held_N == held).all()
+            assert one.share.value == pytest.approx(held.mean())
+            assert one.size_N == pytest.approx(table.high - table.low)
+    shares = [one.share.value for one in records["age"].found]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[-1]
+
+
+def test_samples_without_a_truth_are_not_judged_nor_is_a_target_that_nobody_has() -> None:
+    forecast = calibrated(*case())
+    learned_BT, whose = case(1)
+    observed = {column: values.copy() for column, values in whose.observed.items()}
+    observed["age"][4:] = np.nan
+    observed["mass"][:] = np.nan
+    records = judge_coverage(forecast, learned_BT[None], samples(observed), "test")
+    assert list(records) == ["age"]
+    assert {len(one.held_N) for one in records["age"].found} == {4}
+
+
+def test_a_target_without_intervals_is_not_judged() -> None:
+    learned_BT, whose = case()
+    forecast = calibrated(learned_BT, samples({**whose.observed, "age": np.full(SIZE, np.nan)}))
+    assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["mass"]
+
+
+def test_folds_together_promise_what_the_weakest_of_them_does() -> None:
+    learned_BT, whose = case()
+    record = judge_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
+    scores = np.arange(SIZE + 60.0)
+    many = calibrate_numbers(scores, 0 * scores, None)
+    unsure = calibrate_numbers(np.where(scores < 50, scores, np.inf), 0 * scores, None)
+    for calibrations, weakest in (((many, record.calibration), 1), ((many, unsure, record.calibration), 1)):
+        records = [dataclasses.replace(record, calibration=calibration) for calibration in calibrations]
+        assert pool_coverage(records, None).calibration == calibrations[weakest]
+
+
+def test_quantiles_and_groups() -> None:
+    learned_BTQ, whose = quantile_case()
+    groups = np.array([f"m{row // 4}" for row in range(SIZE)], dtype=object)
+    whose = dataclasses.replace(whose, groups=groups)
+    forecast = calibrated(learned_BTQ, whose, quantiles=(0.1, 0.5, 0.9))
+    record = judge_coverage(forecast, learned_BTQ[None], whose, "validation")["mass"]
+    assert {one.num_groups for one in record.found} == {10}
+    held = next(one.held_N for one in record.found if one.level == 0.9)
+    of_groups = [held[groups == name].mean() for name in dict.fromkeys(groups)]
+    assert next(one.share.value for one in record.found if one.level == 0.9) == pytest.approx(np.mean(of_groups))
+
+
+def test_sets_of_classes() -> None:
+    rng = np.random.default_rng(0)
+    learned_BC = rng.dirichlet(np.ones(3), SIZE)
+    whose = samples({"site": np.array(SITE.classes, dtype=object)[rng.integers(3, size=SIZE)]})
+    forecast = calibrated(learned_BC, whose, targets=Targets(specs=(SITE,)))
+    record = judge_coverage(forecast, learned_BC[None], whose, "test")["site"]
+    sets = forecast.predictions(learned_BC[None], whose)[0].sets
+    assert sets is not None
+    (found,) = [one for one in record.found if one.level == 0.9]
+    assert (found.size_N == sets.sum(axis=1)).all()
+    assert found.share.value >= 0.9
+
+
+@pytest.mark.parametrize("groups", [None, np.full(SIZE, "m", dtype=object), np.arange(SIZE) % 7])
+def test_a_record_is_read_as_written(tmp_path: Path, groups: np.ndarray | None) -> None:
+    learned_BT, whose = case()
+    whose = dataclasses.replace(whose, groups=groups)
+    record = judge_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
+    write_json(tmp_path / "coverage.json", record.to_dict())
+    found = CoverageRecord.from_dict(read_json(tmp_path / "coverage.json"))
+    assert (found.part, found.level, found.calibration) == (record.part, record.level, record.calibration)
+    for one, other in zip(found.found, record.found, strict=True):
+        assert dataclasses.astuple(one.share) == pytest.approx(dataclasses.astuple(other.share), nan_ok=True)
+        assert (one.held_N == other.held_N).all()
+        assert one.size_N == pytest.approx(other.size_N)
+        assert (one.level, one.num_groups) == (other.level, other.num_groups)
+
+
+def test_targets_of_one_kind_of_number_alone() -> None:
+    spec = TargetSpec(column="x", kind="regression")
+    learned_BT, whose = case(targets=Targets(specs=(spec,)))
+    forecast = calibrated(learned_BT, whose, targets=Targets(specs=(spec,)))
+    assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["x"]

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn import metrics
+
+from aam.evaluation.bootstrap import resampled_metrics
+from aam.evaluation.metrics import compare, evaluate, score
+from aam.evaluation.prediction_table import Predictions
+
+CLASSES = ("a", "b", "c", "d")
+
+
+def numbers(size: int = 40, noise: float = 1.0, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    observed = rng.normal(10, 3, size).round(1)
+    return Predictions(
+        sample_ids=ids(size), observed=observed, predicted=(observed + rng.normal(0, noise, size)).round(1)
+    )
+
+
+def labels(size: int = 60, classes: tuple[str, ...] = CLASSES, strength: float = 1.0, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(len(classes), size=size)
+    scores = (rng.normal(size=(size, len(classes))) + strength * np.eye(len(classes))[codes]).round(1)
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    names = np.array(classes, dtype=object)
+    return Predictions(
+        sample_ids=ids(size),
+        observed=names[codes],
+        predicted=names[shares.argmax(axis=1)],
+        classes=classes,
+        probabilities=shares,
+    )
+
+
+def ids(size: int) -> np.ndarray:
+    return np.array([f"s{i}" for i in range(size)], dtype=object)
+
+
+def test_metrics_of_numbers_are_those_of_scikit_learn() -> None:
+    found, p = score(numbers()), numbers()
+    assert found["mae"] == metrics.mean_absolute_error(p.observed, p.predicted)
+    assert found["rmse"] == metrics.root_mean_squared_error(p.observed, p.predicted)
+    assert found["r2"] == metrics.r2_score(p.observed, p.predicted)
+    assert found["spearman"] == spearmanr(p.observed, p.predicted).statistic
+
+
+def test_metrics_of_classes_are_those_of_scikit_learn() -> None:
+    p = labels()
+    found, (observed, predicted) = score(p), (p.observed.astype(str), p.predicted.astype(str))
+    assert found["accuracy"] == metrics.accuracy_score(observed, predicted)
+    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(observed, predicted))
+    assert found["f1"] == metrics.f1_score(observed, predicted, average="macro")
+    assert found["auroc"] == pytest.approx(metrics.roc_auc_score(observed, p.probabilities, multi_class="ovr"))
+
+
+def test_auroc_of_two_classes_is_the_usual_one() -> None:
+    p = labels(classes=("no", "yes"))
+    assert p.probabilities is not None
+    assert score(p)["auroc"] == pytest.approx(metrics.roc_auc_score(p.observed == "yes", p.probabilities[:, 1]))
+
+
+@pytest.mark.parametrize("predictions", [numbers(), labels(), labels(classes=("a", "b"), size=25)])
+def test_weighted_metrics_equal_those_of_the_repeated_samples(predictions: Predictions) -> None:
+    rng = np.random.default_rng(5)
+    weights = rng.multinomial(len(predictions), np.full(len(predictions), 1 / len(predictions)), size=20).astype(float)
+    found = resampled_metrics(predictions, weights)
+    for row, times in enumerate(weights.astype(int)):
+        expected = score(predictions.select(np.repeat(np.arange(len(predictions)), times)))
+        assert {name: values[row] for name, values in found.items()} == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_draw_without_a_class_leaves_the_class_out() -> None:
+    p = labels()
+    weights = (p.observed != "b").astype(float)[None]
+    found = {name: values[0] for name, values in resampled_metrics(p, weights).items()}
+    expected = score(p.select(np.flatnonzero(p.observed != "b")))
+    assert found == pytest.approx(expected)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    """The mean of |N(0, 1)| is sqrt(2 / pi)."""
+    rng, covered = np.random.default_rng(1), 0
+    for seed in range(150):
+        observed = np.zeros(80)
+        p = Predictions(sample_ids=ids(80), observed=observed, predicted=observed + rng.normal(size=80))
+        interval = evaluate(p, draws=300, seed=seed)["mae"]
+        covered += interval.low <= np.sqrt(2 / np.pi) <= interval.high
+    assert 0.89 <= covered / 150 <= 0.98
+
+
+def test_intervals_are_seeded_and_hold_the_value() -> None:
+    first, again, other = (evaluate(labels(), draws=300, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert all(interval.low <= interval.value <= interval.high for interval in first.values())
+
+
+def test_groups_that_are_alike_widen_the_intervals() -> None:
+    rng = np.random.default_rng(3)
+    errors, groups = np.repeat(rng.normal(size=12), 10), np.repeat(np.arange(12), 10).astype(str)
+    observed = np.zeros(120)
+    alone = Predictions(sample_ids=ids(120), observed=observed, predicted=errors)
+    grouped = Predictions(sample_ids=ids(120), observed=observed, predicted=errors, groups=groups)
+    widths = [i.high - i.low for i in (evaluate(p, draws=500)["mae"] for p in (alone, grouped))]
+    assert widths[1] > 2 * widths[0]
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones() -> None:
+    first = numbers(size=80, noise=3)
+    better = first.observed + 0.9 * (first.predicted - first.observed)
+    second = Predictions(sample_ids=first.sample_ids, observed=first.observed, predicted=better)
+    lead = compare(first, second)["mae"]
+    assert lead.value == pytest.approx(score(first)["mae"] - score(second)["mae"])
+    assert lead.low > 0
+    single = evaluate(first)["mae"]
+    assert lead.high - lead.low < 0.2 * (single.high - single.low)
+
+
+def test_no_difference_between_equal_predictors() -> None:
+    lead = compare(labels(), labels())
+    assert all((i.value, i.low, i.high) == (0, 0, 0) for i in lead.values())
+
+
+def test_what_cannot_be_computed_is_nan_and_warns_nobody() -> None:
+    constant = Predictions(sample_ids=ids(5), observed=np.ones(5), predicted=np.arange(5.0))
+    found = evaluate(constant)
+    assert np.isnan([found["r2"].value, found["r2"].low, found["spearman"].value]).all()
+    assert found["mae"].value == pytest.approx(1.4)
+    single = evaluate(numbers(size=1))
+    assert np.isnan(single["r2"].value)
+    assert np.isfinite(single["mae"].value)
+    one_class = labels().select(np.flatnonzero(labels().observed == "a"))
+    assert np.isnan(evaluate(one_class)["auroc"].value)
+
+
+def test_many_samples_take_fewer_draws_in_blocks() -> None:
+    p = numbers(size=30_000)
+    interval = evaluate(p, draws=150)["spearman"]
+    assert interval.low < interval.value < interval.high
+    assert interval.high - interval.low < 0.02

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from aam.evaluation.prediction_table import Predictions
+from aam.report.figures import results as figures_results
+from aam.report.figures import run as figures
+from aam.report.style import VARIABLES, to_svg
+
+
+def titles(figure: Figure | None) -> list[str]:
+    assert figure is not None
+    return [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+
+
+def test_learning_curves_name_their_losses() -> None:
+    epochs = np.arange(5.0)
+    history = {"epoch": epochs, "lr": epochs, "val_mae": 5 - epochs, "val_r2": np.full(5, np.nan)}
+    history |= {
+        f"{part}_{name}": 5 - epochs for part in ("train", "val") for name in ("loss", "target_loss", "nucleotide_loss")
+    }
+    figure = figures.learning_curves(history, "mae", 3)
+    assert titles(figure) == [
+        "Mean absolute error (MAE)",
+        "Total loss",
+        "Loss of the target",
+        "Loss of the masked bases",
+    ]
+    assert figure is not None
+    lines = [[str(line.get_label()) for line in axes.lines] for axes in figure.axes[:3]]
+    assert lines == [["validation", "best model"], ["training", "best model"], ["training", "validation", "best model"]]
+
+
+def test_a_single_loss_is_drawn_once() -> None:
+    epochs = np.arange(3.0)
+    names = ("train_loss", "val_loss", "train_target_loss", "val_target_loss")
+    figure = figures.learning_curves({"epoch": epochs, **dict.fromkeys(names, epochs)}, "val_loss", None)
+    assert titles(figure) == ["Loss of the target"]
+    assert figures.learning_curves({"epoch": epochs}, "mae", None) is None
+
+
+def test_principal_components_are_those_of_scikit_learn() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 5)) * [5, 3, 1, 1, 1]
+    points, shares = figures.principal_components(vectors)
+    oracle = PCA(2).fit(vectors)
+    assert shares == pytest.approx(oracle.explained_variance_ratio_)
+    assert np.abs(points) == pytest.approx(np.abs(oracle.transform(vectors)))
+
+
+@pytest.mark.parametrize("vectors", [np.ones((4, 3)), np.arange(4.0)[:, None]])
+def test_samples_that_are_all_alike_have_a_map_too(vectors: np.ndarray) -> None:
+    values = np.array([1.0, np.nan, 2.0, 2.0])
+    to_svg(figures.ordination(vectors, values, np.array(["train", "test", "train", ""], dtype=object), "age"))
+
+
+def test_the_frame_holds_all_that_was_observed_and_no_wild_prediction() -> None:
+    observed = np.array([0.0, 5.0, 10.0])
+    predictions = Predictions(sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
+    low, high = figures_results.frame({"model": predictions})
+    assert low < 0
+    assert 10 < high < 20
+
+
+def test_running_median_follows_the_errors() -> None:
+    x = np.linspace(0, 1, 80)
+    centres, medians = figures_results.running_median(x, 2 * x)
+    assert len(centres) == 10
+    assert medians == pytest.approx(2 * centres)
+
+
+def test_drawing_leaves_matplotlib_as_it_was() -> None:
+    before = dict(mpl.rcParams)
+    svg = to_svg(figures.histograms([5, 10, 1000], [1, 1, 1], 3, 7))
+    assert dict(mpl.rcParams) == before
+    assert svg.startswith('<svg class="wide" viewBox="')
+    assert not [colour for colour in VARIABLES if f": {colour}" in svg]
+    assert "7 are drawn" in svg
+
+
+def test_histograms_count_all_samples_that_quantiles_stand_for() -> None:
+    figure = figures.histograms([5, 10, 10, 1000], [1, 1, 1, 1], 400, None)
+    heights = [sum(bar.get_height() for bar in axes.patches) for axes in figure.axes]
+    assert heights == pytest.approx([400, 400])
+
+
+def test_bars_of_whole_numbers_are_equally_full() -> None:
+    figure = figures.histograms([5, 6], list(range(22, 37)), 15, None)
+    assert [bar.get_height() for bar in figure.axes[1].patches] == [1] * 15
+    figure = figures.histograms([5, 6], list(range(100, 220)), 120, None)
+    assert [bar.get_height() for bar in figure.axes[1].patches] == [4] * 30
+
+
+def test_drawings_are_the_same_each_time() -> None:
+    first, second = (to_svg(figures.histograms([5, 10, 1000], [1, 2, 3], 3, None)) for _ in range(2))
+    assert first == second

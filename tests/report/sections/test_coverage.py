@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from aam.data.targets.intervals import calibrate_classes, calibrate_numbers, class_sets, interval
+from aam.evaluation.coverage import Coverage, coverage_of_intervals, coverage_of_sets, levels_to_judge
+from aam.report.html import Page, Section, render
+from aam.report.sections.coverage import coverage_curve, coverage_section
+from aam.report.style import to_svg
+
+
+def wilson(num_held: int, num_trials: int) -> tuple[float, float]:
+    """Wilson's interval as the roots of (p - share)^2 = z^2 p (1 - p) / n."""
+    share, z2 = num_held / num_trials, norm.ppf(0.975) ** 2 / num_trials
+    low, high = sorted(np.roots([1 + z2, -2 * share - z2, share**2]).real)
+    return low, high
+
+
+def intervals(held: np.ndarray, level: float = 0.9, groups: np.ndarray | None = None) -> Coverage:
+    """Intervals of width 4 around 0, in which the truth lies where it is held."""
+    ends = np.full(len(held), 2.0)
+    (found,) = coverage_of_intervals(np.where(held, 1.0, 3.0), {level: (-ends, ends)}, groups)
+    return found
+
+
+def held_of(num_held: int, num_samples: int) -> np.ndarray:
+    return np.arange(num_samples) < num_held
+
+
+def words(found: list[Coverage], level: float = 0.9, part: str = "test", **more: str) -> list[str]:
+    calibration = calibrate_numbers(np.arange(100.0), np.zeros(100), None)
+    return list(coverage_section(found, calibration, level, part=part, **more).text)
+
+
+def test_ends_belong_to_the_interval_and_widths_are_in_the_users_units() -> None:
+    observed = np.array([1.0, 2, 3, 4])
+    low, high = np.array([1.0, 0, 3.1, 0]), np.array([3.0, 2, 8, 3.9])
+    (found,) = coverage_of_intervals(observed, {0.5: (low, high)}, None)
+    assert found.held_N.tolist() == [True, True, False, False]
+    assert found.size_N == pytest.approx([2, 2, 4.9, 3.9])
+    assert (found.share.value, found.num_groups) == (0.5, None)
+
+
+@pytest.mark.parametrize(("num_held", "num_samples"), [(108, 120), (0, 7), (7, 7), (1, 1)])
+def test_without_groups_the_uncertainty_is_wilsons(num_held: int, num_samples: int) -> None:
+    share = intervals(held_of(num_held, num_samples)).share
+    assert (share.low, share.high) == pytest.approx(wilson(num_held, num_samples), abs=1e-6)
+
+
+def test_each_group_counts_the_same() -> None:
+    held = np.array([True] * 6 + [False, True])
+    groups = np.array(["a"] * 6 + ["b", "b"], dtype=object)
+    share = intervals(held, groups=groups).share
+    assert (share.value, share.low, share.high) == (0.75, 0.5, 1)
+
+
+def test_the_bootstrap_of_groups_agrees_with_the_normal_approximation() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(200), 5)
+    held = rng.random(1000) < rng.beta(1, 0.5, size=200)[groups]
+    share = intervals(held, groups=groups).share
+    of_groups = held.reshape(200, 5).mean(axis=1)
+    error = of_groups.std(ddof=1) / np.sqrt(200)
+    assert share.value == pytest.approx(of_groups.mean())
+    assert (share.low, share.high) == pytest.approx(of_groups.mean() + 1.96 * error * np.array([-1, 1]), abs=0.005)
+    alone = intervals(held).share
+    assert share.high - share.low > 1.3 * (alone.high - alone.low)
+
+
+def test_groups_that_all_hold_are_a_trial_each() -> None:
+    groups = np.repeat(np.arange(5), 20)
+    share = intervals(held_of(100, 100), groups=groups).share
+    assert (share.low, share.high) == pytest.approx(wilson(5, 5), abs=1e-6)
+
+
+def test_sets_are_judged_by_their_true_class() -> None:
+    sets = np.array([[True, False, False], [True, True, False], [False, True, True], [True, False, False]])
+    (found,) = coverage_of_sets(np.array([0, 2, 1, 1]), {0.8: sets}, None)
+    assert found.held_N.tolist() == [True, False, True, False]
+    assert found.size_N.tolist() == [1, 2, 2, 1]
+    assert found.single == 0.5
+
+
+def test_the_users_level_joins_the_curve() -> None:
+    assert levels_to_judge(0.9) == (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    assert levels_to_judge(0.85) == (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+
+
+def test_the_result_is_said_in_plain_words() -> None:
+    first, size, verdict = words([intervals(held_of(108, 120))])
+    assert first == (
+        "9 of 10 new samples should lie in their interval; of 120 held-out test samples 108 (90 %) did, "
+        "from 83 % to 94 % (95 %)."
+    )
+    assert size == ("An interval is 4 wide on average, and half of them are at most 4 wide (in the target's units).")
+    assert "agrees with the promise" in verdict
+
+
+@pytest.mark.parametrize(
+    ("level", "said"), [(0.5, "1 of 2 "), (0.95, "19 of 20 "), (0.93, "93 % of the "), (0.999, "99.9 % of the ")]
+)
+def test_any_level_reads_well(level: float, said: str) -> None:
+    assert words([intervals(held_of(9, 10), level)], level)[0].startswith(f"{said}new samples should")
+
+
+def test_a_broken_promise_is_said_and_so_is_too_much() -> None:
+    assert "clearly less than promised" in words([intervals(held_of(80, 120))])[-1]
+    assert "clearly more than promised" in words([intervals(held_of(500, 500))])[-1]
+
+
+def test_samples_that_calibrated_are_no_test() -> None:
+    *_, last = words([intervals(held_of(80, 120))], part="validation")
+    assert last.startswith("This is no test")
+    assert "--test-size" in last
+
+
+def test_groups_are_named() -> None:
+    groups = np.repeat(np.arange(12), 10)
+    held = np.arange(120) % 10 < 9
+    held[0] = False
+    first, *_, last = words([intervals(held, groups=groups)], group_column="subject")
+    assert "9 of 10 new samples, each of a new subject, should lie in their interval" in first
+    assert "107 (89 %) did; with every subject counting the same (12 subjects) 89 %, from 8" in first
+    assert "agrees with the promise" in last
+
+
+@pytest.mark.parametrize(("num_groups", "who"), [(1, "1 subject"), (5, "5 subjects")])
+def test_few_groups_cannot_tell(num_groups: int, who: str) -> None:
+    groups = np.arange(40) % num_groups
+    found = [intervals(held_of(10, 40), groups=groups)]
+    assert f"Held-out samples of {who} alone cannot tell" in words(found, group_column="subject")[-1]
+    to_svg(coverage_curve(found))
+
+
+def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
+    calibration = calibrate_numbers(np.arange(40.0), np.zeros(40), np.arange(40) % 5)
+    found = [intervals(held_of(38, 40))]
+    text = coverage_section(found, calibration, 0.9, part="test", group_column="subject").text
+    assert text[2] == (
+        "This is an estimate and no guarantee: 5 subjects set the widths, and a share of 90 % needs 9 or more."
+    )
+    assert not [line for line in words(found) if "no guarantee" in line]
+
+
+def test_too_many_truths_beyond_all_predictions_are_no_guarantee() -> None:
+    errors = np.append(np.arange(15.0), np.full(5, np.inf))
+    calibration = calibrate_numbers(errors, np.zeros(20), None, 0.9)
+    section = coverage_section([intervals(held_of(18, 20))], calibration, 0.9, part="test")
+    said = "This is an estimate and no guarantee: 25 % of the validation truths lie beyond all predictions."
+    assert said in section.text
+
+
+def test_the_curve_shows_every_level_with_its_uncertainty() -> None:
+    rng = np.random.default_rng(1)
+    observed = rng.normal(size=200)
+    calibration = calibrate_numbers(observed[:100], np.zeros(100), None)
+    bounds = {level: interval(calibration, np.zeros(100), level) for level in levels_to_judge(0.9)}
+    found = coverage_of_intervals(observed[100:], bounds, None)
+    (axes,) = coverage_curve(found).axes
+    held = next(line for line in axes.lines if line.get_label() == "held")
+    assert np.asarray(held.get_xdata()).tolist() == list(levels_to_judge(0.9))
+    assert np.asarray(held.get_ydata()).tolist() == [one.share.value for one in found]
+    bottom = axes.get_ylim()[0]
+    assert bottom <= min(one.share.low for one in found)
+
+
+def page_of(section: Section) -> str:
+    return render(Page("", "", "", [], [], [section], ""))
+
+
+def test_the_section_of_classes_stands_on_the_page() -> None:
+    rng = np.random.default_rng(2)
+    probabilities = rng.dirichlet([0.5] * 3, size=200)
+    codes = np.array([rng.choice(3, p=row) for row in probabilities])
+    calibration = calibrate_classes(probabilities[:100], codes[:100], None)
+    sets = {level: class_sets(calibration, probabilities[100:], level) for level in levels_to_judge(0.9)}
+    found = coverage_of_sets(codes[100:], sets, None)
+    section = coverage_section(found, calibration, 0.9, part="test")
+    assert "should have their true class in their set" in section.text[0]
+    assert section.text[1].startswith("A set holds ")
+    (table,) = section.tables
+    assert table.header == ("promised", "held", "mean number of classes", "sets of one class")
+    assert [row[0].text for row in table.rows] == ["50 %", "60 %", "70 %", "80 %", "90 %", "95 %"]
+    page = page_of(section)
+    assert "How sure a set of classes is" in page
+    assert "Promised and held" in page

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from aam.training.run.progress import ProgressBar
+
+
+@pytest.mark.parametrize("end", ["validation", "exception"])
+def test_the_bar_is_away_when_something_else_is_written(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bar = ProgressBar()
+    trainer: Any = SimpleNamespace(num_training_batches=4, max_epochs=2, current_epoch=0)
+    module: Any = None
+    bar.on_validation_end(trainer, module)
+    bar.on_train_start(trainer, module)
+    bar.on_train_epoch_start(trainer, module)
+    assert bar.bars.live.is_started
+    if end == "validation":
+        bar.on_validation_end(trainer, module)
+    else:
+        bar.on_exception(trainer, module, RuntimeError())
+    assert not bar.bars.live.is_started
