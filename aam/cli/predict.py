@@ -39,7 +39,6 @@ def run(config: PredictConfig) -> None:
 
 
 def _run(config: PredictConfig) -> None:
-    from aam.evaluation.decode_predictions import PredictionDecoder
     from aam.models.folder.weights import load_models
     from aam.models.inference import read_for_model
 
@@ -66,7 +65,7 @@ def _run(config: PredictConfig) -> None:
             "hold fewer truths"
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
-        _write(config, study, sheet, PredictionDecoder.of(description, config.predict.interval_level), draws)
+        _write(config, study, sheet, description.decoder(config.predict.interval_level), draws)
     took = time.monotonic() - started
     what = listed(description.targets.columns)
     say(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")

@@ -23,7 +23,7 @@ from aam.data.study.study import Study
 from aam.data.targets.targets import Kind
 from aam.errors import RunError
 from aam.estimators.targets import GROUPS
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
+from aam.evaluation.decode_predictions import Samples, values_of
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_models
 from aam.models.inference import Interpreter, predict_in_draws
@@ -128,7 +128,7 @@ def _calibrated(
     trained: Trained, study: Study, rows: np.ndarray, groups: np.ndarray | None, config: TrainConfig
 ) -> Trained:
     """The models with what the validation samples teach of their errors."""
-    forecast = PredictionDecoder.of(trained.description)
+    forecast = trained.description.decoder()
     samples = Samples(
         sample_ids=study.sample_ids[rows],
         observed=values_of(study.targets, rows),

@@ -29,7 +29,7 @@ from aam.estimators.targets import (
     Answers,
     training_study,
 )
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.evaluation.decode_predictions import Samples
 from aam.evaluation.prediction_table import Predictions
 
 
@@ -62,7 +62,7 @@ class Predictor(Estimator):
             told = read_values(TrainConfig, given if level is None else {**given, "interval_level": level})
         with as_value_errors(), interpreting(self.trained_, study, told["seed"], told["device"]) as interpreter:
             learned = predict_learned(interpreter, np.arange(len(study)), told["val_prediction_passes"])
-        forecast = PredictionDecoder.of(description, told.get("interval_level"))
+        forecast = description.decoder(told.get("interval_level"))
         samples = Samples(
             sample_ids=study.sample_ids,
             observed={column: np.full(len(study), np.nan) for column in forecast.targets.columns},
@@ -74,7 +74,7 @@ class Predictor(Estimator):
         description = self.trained_.description
         if not any(description.calibrations):
             raise DataError("intervals", "the model has none: no target had a value in the validation samples")
-        for line in PredictionDecoder.of(description, level).coverage_warnings():
+        for line in description.decoder(level).coverage_warnings():
             warnings.warn(line, stacklevel=3)
 
     def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:

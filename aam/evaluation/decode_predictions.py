@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,9 +29,6 @@ from aam.data.targets.intervals import (
 from aam.data.targets.targets import Targets, TargetSpec
 from aam.evaluation.prediction_table import Predictions
 from aam.text import shorten
-
-if TYPE_CHECKING:
-    from aam.models.folder.description import ModelDescription
 
 ROUNDING = 1e-9
 """An end of the training range that is scaled and brought back is itself up to this share."""
@@ -83,26 +79,6 @@ class PredictionDecoder:
     calibrations: tuple[Calibration | None, ...] = ()
     level: float = 0.9
     head: HeadOptions = field(default_factory=HeadOptions)
-
-    @classmethod
-    def of(cls, description: ModelDescription, level: float | None = None) -> PredictionDecoder:
-        """How the predictions of a model are read; ``level`` is its own where left out.
-
-        Parameters
-        ----------
-        description
-            Of a predictor.
-        level
-            Share of new samples whose truth the intervals (or sets) shall hold.
-        """
-        assert description.predictor is not None
-        return cls(
-            targets=description.predictor.targets,
-            quantiles=description.predictor.loss.all_quantiles,
-            calibrations=description.calibrations,
-            level=description.interval_level if level is None else level,
-            head=description.predictor.head,
-        )
 
     def calibrate(self, learned: np.ndarray, samples: Samples) -> tuple[Calibration | None, ...]:
         """Learn from held-out samples how far off predictions are.

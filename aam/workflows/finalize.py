@@ -134,7 +134,7 @@ def _calibrated(
     config: TrainConfig, inputs: Inputs, results: Results, description: ModelDescription
 ) -> PredictionDecoder:
     """How predictions are read, with intervals made from the validation part."""
-    forecast = PredictionDecoder.of(description, config.evaluation.interval_level)
+    forecast = description.decoder(config.evaluation.interval_level)
     learned = results["validation"][1]
     assert learned is not None
     calibrations = forecast.calibrate(learned.mean(axis=0), _samples(inputs, inputs.split.validation))

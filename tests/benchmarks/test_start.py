@@ -48,4 +48,4 @@ def test_the_program_writes_its_tables(tmp_path: Path, monkeypatch: pytest.Monke
     start.main([*words, "--output", str(tmp_path / "start.md")])
     said = (tmp_path / "start.md").read_text()
     assert "| infant_ecam | aam check | 1.50 | 1.50 | 1.50 |" in said
-    assert "HeadInput 9 samples of 8 ASVs, 63 counts" in said
+    assert "Reading 9 samples of 8 ASVs, 63 counts" in said

@@ -13,6 +13,7 @@ from aam.config.types import convert, fits
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.intervals import Calibration, read_calibration
 from aam.data.targets.targets import Targets
+from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from aam.text import shorten
@@ -95,6 +96,23 @@ class ModelDescription:
             return ()
         told = () if self.predictor.covariate_spec is None else self.predictor.covariates.columns
         return tuple(dict.fromkeys([*told, *self.predictor.targets.normalize_by]))
+
+    def decoder(self, level: float | None = None) -> PredictionDecoder:
+        """How the predictions of a predictor are decoded.
+
+        Parameters
+        ----------
+        level
+            Share of new samples whose truth the intervals (or sets) shall hold; the model's own where left out.
+        """
+        assert self.predictor is not None
+        return PredictionDecoder(
+            targets=self.predictor.targets,
+            quantiles=self.predictor.loss.all_quantiles,
+            calibrations=self.calibrations,
+            level=self.interval_level if level is None else level,
+            head=self.predictor.head,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -131,7 +131,7 @@ def check_gpus(visible: int, rank_info: RankInfo) -> None:
     if visible < rank_info.local_size:
         raise ConfigError(
             f"{rank_info.local_size} processes run on this machine, but this one sees only {visible} of its GPUs: "
-            "a GPU is needed for each, and visible to all (in SLURM --gpus-per-node, not --gpus-per-task), or --device cpu"
+            "each needs one, visible to all (in SLURM --gpus-per-node, not --gpus-per-task), or --device cpu"
         )
 
 
