@@ -15,6 +15,7 @@ from aam.errors import InputError
 from aam.files import input_cache
 from aam.files.array_folder import Parsed, write_folder
 from aam.files.input_cache import Form, cache_folder, read_through_cache
+from aam.models import vector_store
 
 ROOT = Path(__file__).resolve().parents[2]
 FORM: Form[list[int]] = Form(
@@ -103,6 +104,45 @@ def test_what_the_result_depends_on(changed: str, cache: Path, reader: Reader, m
     reader.through_cache(root="midpoint" if changed == "option" else "given")
     assert reader.times == 2
     assert len(entries(cache)) == 2
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package of reading code in place of ours: one file in each folder, and one two levels down."""
+    package = tmp_path / "package"
+    for name in ("files/text.py", "phylogeny/tree.py", "data/table.py", "data/readers/biom/hdf5.py", "report/page.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("VALUE = 1\n")
+    monkeypatch.setattr(input_cache, "PACKAGE", package)
+    input_cache._code_sum.cache_clear()
+    yield package
+    input_cache._code_sum.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changed", "times"), [("data/table.py", 2), ("data/readers/biom/hdf5.py", 2), ("report/page.py", 1)]
+)
+def test_code_two_levels_down_is_part_of_the_key(
+    changed: str, times: int, cache: Path, reader: Reader, package: Path
+) -> None:
+    reader.through_cache()
+    (package / changed).write_text("VALUE = 2\n")
+    input_cache._code_sum.cache_clear()
+    reader.through_cache()
+    assert (reader.times, len(entries(cache))) == (times, times)
+
+
+def test_a_moved_file_of_the_reading_code_changes_the_key(cache: Path, reader: Reader, package: Path) -> None:
+    reader.through_cache()
+    (package / "data/table.py").rename(package / "data/readers/table.py")
+    input_cache._code_sum.cache_clear()
+    reader.through_cache()
+    assert reader.times == 2
+
+
+@pytest.mark.parametrize("form", [FORM, vector_store.FORM], ids=["reading", "vectors"])
+def test_every_folder_of_code_is_there(form: Form[object]) -> None:
+    assert [name for name in form.code if not list((input_cache.PACKAGE / name).rglob("*.py"))] == []
 
 
 def test_small_files_are_not_kept(cache: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
