@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FORM: CacheCodec[list[int]] = CacheCodec(
     "numbers", lambda numbers: Parsed({"numbers": np.array(numbers)}, {}), lambda p: p.arrays["numbers"].tolist()
 )
+CODE = ("data/table.py", "data/readers/biom/hdf5.py", "report/page.py")
 READ_IN_A_PROCESS = """
 import sys
 from pathlib import Path
@@ -108,9 +109,9 @@ def test_what_the_result_depends_on(changed: str, cache: Path, reader: Reader, m
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package of reading code in place of ours: one file in each folder, and one two levels down."""
+    """A package of reading code in place of ours, with a file two levels down."""
     package = tmp_path / "package"
-    for name in ("files/text.py", "phylogeny/tree.py", "data/table.py", "data/readers/biom/hdf5.py", "report/page.py"):
+    for name in ("alphabet.py", "text.py", "files/atomic.py", "phylogeny/tree.py", *CODE):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("VALUE = 1\n")
     monkeypatch.setattr(cache_module, "PACKAGE", package)
@@ -270,7 +271,7 @@ def test_a_read_only_cache_is_read(
         raise OSError(errno.EROFS, "Read-only file system")
 
     reader.through_cache()
-    for module, name in ((os, "utime"), (cache.tempfile, "mkdtemp"), (cache.shutil, "rmtree")):
+    for module, name in ((os, "utime"), (cache_module.tempfile, "mkdtemp"), (cache.shutil, "rmtree")):
         monkeypatch.setattr(module, name, refuse)
     assert reader.through_cache() == [1, 2, 3]
     assert reader.times == 1
