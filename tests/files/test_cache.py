@@ -271,7 +271,7 @@ def test_a_read_only_cache_is_read(
         raise OSError(errno.EROFS, "Read-only file system")
 
     reader.through_cache()
-    for module, name in ((os, "utime"), (cache_module.tempfile, "mkdtemp"), (cache.shutil, "rmtree")):
+    for module, name in ((os, "utime"), (cache_module.tempfile, "mkdtemp"), (cache_module.shutil, "rmtree")):
         monkeypatch.setattr(module, name, refuse)
     assert reader.through_cache() == [1, 2, 3]
     assert reader.times == 1
