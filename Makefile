@@ -21,7 +21,8 @@ BUILD_NEEDS := $(BIN)/python -c 'import tomllib; \
 # They use each library that has a floor; old libraries warn of newer ones, so that warnings are no errors here.
 FLOOR_TESTS ?= tests/files tests/config tests/phylogeny tests/data tests/models tests/report tests/cli
 # Tests whose numbers depend on how a processor rounds.
-KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/report tests/training tests/estimators
+KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/learners tests/report tests/training \
+	tests/estimators
 # One thread a process: more only fight over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
