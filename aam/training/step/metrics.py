@@ -65,7 +65,7 @@ class ValidationMetrics:
     heads
         The model's heads.
     truths
-        The targets with the true values of all samples; None for a pre-trained encoder.
+        The targets with the true values of all samples; without them no target is measured.
     taxonomy_classes
         Number of taxa.
     """
@@ -75,7 +75,8 @@ class ValidationMetrics:
         self.targets = None if truths is None else truths.targets
         self.num_taxa = taxonomy_classes
         with _without_remarks():
-            self.collections = {name: self._collection(name) for head in heads for name in self._names(head.name)}
+            measured = [head.name for head in heads if head.name != TARGET or truths is not None]
+            self.collections = {name: self._collection(name) for head in measured for name in self._names(head)}
         self.fed = {name: SumMetric() for name in self.collections}
 
     def reset(self) -> None:
