@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from aam.config.one_of import OneOf
 from aam.config.option import REQUIRED, Section, option
 from aam.errors import ConfigError
 
-DistanceKind = Literal["unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"]
-EncoderType = Literal[
-    "unifrac",
-    "weighted_unifrac",
-    "generalized_unifrac",
-    "faith_pd",
-    "bray_curtis",
-    "jaccard",
-    "aitchison",
-    "taxonomy",
-    "combined",
-]
+DISTANCES = OneOf("aam.data.distances.measure")
+OBJECTIVES = OneOf("aam.models.objectives")
+DistanceKind = Annotated[str, DISTANCES]
+EncoderType = Annotated[str, OBJECTIVES]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
-TREE_ENCODER_TYPES = ("unifrac", "weighted_unifrac", "generalized_unifrac", "faith_pd", "combined")
 
 
 @dataclass(frozen=True, kw_only=True)

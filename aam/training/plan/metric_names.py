@@ -5,6 +5,8 @@ from __future__ import annotations
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.targets.targets import metric_endings
 from aam.errors import ConfigError
+from aam.models.objectives import each_part
+from aam.training.plan.objectives import learned
 
 HIGHER_IS_BETTER = frozenset(
     {
@@ -14,14 +16,9 @@ HIGHER_IS_BETTER = frozenset(
         "balanced_accuracy",
         "f1",
         "auroc",
-        "distance_correlation",
-        "nucleotide_accuracy",
-        "count_correlation",
-        "faith_pd_correlation",
-        "taxonomy_accuracy",
     }
 )
-LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse", "distance_mae"})
+LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse"})
 UNITLESS_METRICS = ("r2", "spearman")
 REGRESSION_METRICS = frozenset({"mae", "rmse", "r2", "spearman"})
 CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auroc"})
@@ -29,6 +26,9 @@ CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auro
 
 def higher_is_better(name: str) -> bool:
     """Whether more of a metric is better; of several targets each has its own, ``r2_COLUMN``."""
+    for found in (found for part in each_part() for found in part.metrics):
+        if name == found.name:
+            return found.metric.higher_is_better
     return name in HIGHER_IS_BETTER or name.startswith(tuple(f"{metric}_" for metric in UNITLESS_METRICS))
 
 
@@ -53,16 +53,11 @@ def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) ->
         With those that are.
     """
     name = config.optim.best_metric or ""
-    objective = config.objective
     logged = {"val_loss"}
     if isinstance(config, TrainConfig):
         logged |= _target_metrics(config)
-    if objective.nuc_penalty:
-        logged.add("nucleotide_accuracy")
-    if objective.count_penalty:
-        logged.add("count_correlation")
-    if objective.penalty and objective.encoder_type:
-        logged |= _metrics_of(objective.encoder_type, has_taxonomy)
+    for objective in learned(config, has_taxonomy):
+        logged |= {found.name for found in objective.metrics}
     if name not in logged:
         raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
 
@@ -73,11 +68,3 @@ def _target_metrics(config: TrainConfig) -> set[str]:
     names = CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
     own = {name + ending for name in names for ending in endings}
     return own if len(endings) == 1 else own | set(UNITLESS_METRICS)
-
-
-def _metrics_of(encoder_type: str, has_taxonomy: bool) -> set[str]:
-    own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
-    if encoder_type == "combined":
-        taxonomy = {"taxonomy_accuracy"} if has_taxonomy else set()
-        return {"distance_correlation", "distance_mae", "faith_pd_correlation"} | taxonomy
-    return own.get(encoder_type, {"distance_correlation", "distance_mae"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,20 @@ from torchmetrics import Metric, MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score, MulticlassStatScores
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, PearsonCorrCoef, R2Score, SpearmanCorrCoef
 
-from aam.alphabet import NUM_BASES
 from aam.data.targets.targets import Targets, metric_endings
 from aam.models.heads import Comparison, Head
+from aam.models.objectives import part_of_head
+from aam.models.objectives.objective import MetricFormula
 from aam.training.plan.metric_names import UNITLESS_METRICS
 
 ROUNDING = 1e-13
 TARGET = "target"
+FORMULAS: dict[MetricFormula, Callable[[int], Metric]] = {
+    "correlation": lambda num_answers: PearsonCorrCoef(),
+    "mae": lambda num_answers: MeanAbsoluteError(),
+    "accuracy": lambda num_answers: MulticlassAccuracy(num_answers, average="micro"),
+}
+"""The metrics of objectives; of those that choose among answers, their number counts."""
 NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
 
 
@@ -58,7 +65,7 @@ class ValidationMetrics:
     heads
         The model's heads.
     truths
-        The targets with the true values of all samples; None for a pre-trained encoder.
+        The targets with the true values of all samples; without them no target is measured.
     taxonomy_classes
         Number of taxa.
     """
@@ -68,7 +75,8 @@ class ValidationMetrics:
         self.targets = None if truths is None else truths.targets
         self.num_taxa = taxonomy_classes
         with _without_remarks():
-            self.collections = {name: self._collection(name) for head in heads for name in self._names(head.name)}
+            measured = [head.name for head in heads if head.name != TARGET or truths is not None]
+            self.collections = {name: self._collection(name) for head in measured for name in self._names(head)}
         self.fed = {name: SumMetric() for name in self.collections}
 
     def reset(self) -> None:
@@ -158,15 +166,9 @@ class ValidationMetrics:
             is_class = self.targets.kind == "classification"
             classes = self.targets.specs[0].classes
             return _together(_classification(len(classes)) if is_class else _regression())
-        own: dict[str, dict[str, type[Metric]]] = {
-            "distance": {"distance_correlation": PearsonCorrCoef, "distance_mae": MeanAbsoluteError},
-            "faith_pd": {"faith_pd_correlation": PearsonCorrCoef},
-            "count": {"count_correlation": PearsonCorrCoef},
-        }
-        if name in own:
-            return _together({key: kind() for key, kind in own[name].items()})
-        num_classes = NUM_BASES if name == "nucleotide" else max(2, self.num_taxa)
-        return _together({f"{name}_accuracy": MulticlassAccuracy(num_classes, average="micro")})
+        objective = part_of_head(name)
+        num_answers = objective.num_answers(self.num_taxa)
+        return _together({found.name: FORMULAS[found.formula](num_answers) for found in objective.metrics})
 
 
 def _together(metrics: dict[str, Metric]) -> MetricCollection:
