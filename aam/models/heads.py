@@ -4,7 +4,7 @@ Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside 
 and ``loss(comparison)`` a scalar: the mean over what the head counts (``counted``), of the whole batch or of the part
 of it that one of several processes has. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
 ``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes. The target's heads are
-in :mod:`aam.models.target_head`.
+in :mod:`aam.models.target_heads`.
 """
 
 from __future__ import annotations
@@ -54,15 +54,11 @@ class Encoded(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Predictions beside truths, in the units of the loss, and weights of the samples.
-
-    ``point`` is what counts as the prediction where ``prediction`` holds more than that (quantiles).
-    """
+    """Predictions beside truths, in the units of the loss, and weights of the samples."""
 
     prediction: Tensor
     truth: Tensor
     weight: Tensor | None = None
-    point: Tensor | None = None
 
 
 class Head(Protocol):

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aam.evaluation.catalogue import difference_of, interval_of, number, value_of
-from aam.evaluation.metrics import Interval
+from aam.evaluation.catalogue import Interval, difference_of, interval_of, number, value_of
 from aam.text import format_bytes, format_duration
 
 

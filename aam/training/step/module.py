@@ -18,7 +18,7 @@ from aam.data.batches.corruption import Corruption, hide_abundances, hide_levels
 from aam.data.batches.rank_batch import take_share
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.models.sequence_predictor import SequencePredictor
 from aam.training.distributed.collectives import is_first, least_over_processes, rank, sum_over_processes, world_size
 from aam.training.plan.derived_defaults import Plan, has_nucleotides
 from aam.training.step.metrics import Truths, ValidationMetrics
@@ -60,8 +60,7 @@ class TrainingModule(L.LightningModule):
         self.guard = guard
         self.plan = plan
         self.loss_weights = plan.loss_weights
-        taxonomy_classes = encoder_of(model).supervision.taxonomy_classes
-        self.metrics = ValidationMetrics(model.task_heads(), truths, len(taxonomy_classes))
+        self.metrics = ValidationMetrics(model.task_heads(), truths)
         self.loss_sums: dict[str, Tensor] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
@@ -214,7 +213,7 @@ class TrainingModule(L.LightningModule):
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
             self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)
-            self.metrics.update(head.name, comparison, batch.rows_B)
+            self.metrics.update(head, comparison, batch.rows_B)
         self.validation_samples += len(batch)
 
     def on_validation_epoch_end(self) -> None:
