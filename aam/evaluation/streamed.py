@@ -57,9 +57,9 @@ def _mean(sums: np.ndarray) -> float:
     return float(total / number) if number else np.nan
 
 
-CORRELATION = Streamed(_moments, _correlation)
-"""Pearson's correlation."""
-MEAN_ERROR = Streamed(_errors, _mean)
-"""Mean absolute error."""
-ACCURACY = Streamed(_hits, _mean)
-"""Share of right classes."""
+STREAMED = {
+    "correlation": Streamed(_moments, _correlation),
+    "mae": Streamed(_errors, _mean),
+    "accuracy": Streamed(_hits, _mean),
+}
+"""Pearson's correlation, the mean absolute error, and the share of right classes."""

@@ -18,19 +18,20 @@ from aam.data.targets.targets import Targets, metric_endings
 from aam.evaluation.catalogue import METRICS
 from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.evaluation.metrics import score
-from aam.evaluation.streamed import ACCURACY, CORRELATION, MEAN_ERROR, Streamed
+from aam.evaluation.streamed import STREAMED
 from aam.models.heads import Comparison, Head
 from aam.models.target_heads.head import TargetHead
 from aam.training.distributed.collectives import gather_over_processes, sum_over_processes
 from aam.training.plan.metric_names import unitless_metrics
 
-OF_HEAD: dict[str, dict[str, Streamed]] = {
-    "distance": {"distance_correlation": CORRELATION, "distance_mae": MEAN_ERROR},
-    "faith_pd": {"faith_pd_correlation": CORRELATION},
-    "count": {"count_correlation": CORRELATION},
-    "nucleotide": {"nucleotide_accuracy": ACCURACY},
-    "taxonomy": {"taxonomy_accuracy": ACCURACY},
+FORMULAS = {
+    "distance": {"distance_correlation": "correlation", "distance_mae": "mae"},
+    "faith_pd": {"faith_pd_correlation": "correlation"},
+    "count": {"count_correlation": "correlation"},
+    "nucleotide": {"nucleotide_accuracy": "accuracy"},
+    "taxonomy": {"taxonomy_accuracy": "accuracy"},
 }
+"""The metrics of each self-supervised head, by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,8 @@ class ValidationMetrics:
     """
 
     def __init__(self, heads: Iterable[Head], truths: Truths | None) -> None:
-        self.streamed = {name: one for head in heads for name, one in OF_HEAD.get(head.name, {}).items()}
+        found = {name: word for head in heads for name, word in FORMULAS.get(head.name, {}).items()}
+        self.streamed = {name: STREAMED[word] for name, word in found.items()}
         self.of_targets = None if truths is None else TargetMetrics(truths)
         self.reset()
 
@@ -93,7 +95,7 @@ class ValidationMetrics:
             self.of_targets.update(head.learned(prediction).cpu().numpy(), rows_B.cpu().numpy())
             return
         said = prediction if truth.is_floating_point() else prediction.argmax(dim=-1)
-        for name in OF_HEAD[head.name]:
+        for name in FORMULAS[head.name]:
             self.sums[name] = self.sums[name] + self.streamed[name].sums(said.cpu().numpy(), truth.numpy())
 
     def compute(self) -> dict[str, float]:
