@@ -3,7 +3,8 @@
 Intervals are made where the model learned, in the target's transformed space, and then brought back: so they follow
 the target's scale, and are wider for large values where a logarithm was learned. They end where the predictions do: at
 the bounds of the head, and of a transform that never leaves the training range. A truth beyond these ends cannot be
-held by any interval, and counts as such where the intervals are calibrated.
+held by any interval, and counts as such where the intervals are calibrated. Rounding never excludes a truth that is
+exactly as far off as an interval reaches: each end lies further out by the precision of the learned values.
 
 Legend of shapes: ``N`` samples of a study, ``B`` samples that are predicted, ``P`` rarefied draws, ``Q`` quantiles.
 """
@@ -46,6 +47,8 @@ QUANTILE = "quantile_"
 SAMPLES_PER_DECILE = 20
 ROUNDING = 1e-9
 """An end of the training range that is scaled and brought back is itself up to this share."""
+PRECISION = float(np.finfo(np.float32).eps)
+"""Learned values are float32: twice what rounding one of them can change, as a share of its size."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +170,9 @@ class Numbers(Kind):
         low, high = None, None
         if settings.calibration is not None:
             lowest_B, highest_B = _ends(spec, level_B, settings.head)
-            low, high = (
-                spec.decode(end_B, level_B).clip(lowest_B, highest_B)
-                for end_B in self._interval(settings.calibration, learned, settings.level)
-            )
+            low_B, high_B = self._interval(settings.calibration, learned, settings.level)
+            ends = (low_B - _rounding(low_B), high_B + _rounding(high_B))
+            low, high = (spec.decode(end_B, level_B).clip(lowest_B, highest_B) for end_B in ends)
         return Predictions(
             kind=self,
             sample_ids=samples.sample_ids,
@@ -313,6 +315,11 @@ def _ends(spec: TargetSpec, level_B: np.ndarray, head: HeadOptions) -> tuple[np.
     if head.output_activation != "none":
         lowest_B = np.zeros(len(level_B))
     return lowest_B - ROUNDING * np.abs(lowest_B), highest_B + ROUNDING * np.abs(highest_B)
+
+
+def _rounding(learned_B: np.ndarray) -> np.ndarray:
+    """By how much scaling a truth, and bringing it back, may move it where the model learns."""
+    return PRECISION * np.maximum(1, np.abs(learned_B))
 
 
 def _shift_and_scale(spec: TargetSpec, level_N: np.ndarray | None, num_axes: int) -> tuple[Any, Any]:
