@@ -2,9 +2,9 @@
 
 Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside truths (for losses and metrics alike),
 and ``loss(comparison)`` a scalar: the mean over what the head counts (``counted``), of the whole batch or of the part
-of it that one of several processes has. :mod:`aam.models.objectives` says what each is for; the target's heads are in
-:mod:`aam.models.target_head`. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs, ``L`` bases,
-``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes.
+of it that one of several processes has. :mod:`aam.models.objectives` says what each is for; the targets' heads are in
+:mod:`aam.models.target_heads`. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs, ``L``
+bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes.
 """
 
 from __future__ import annotations
@@ -58,15 +58,11 @@ class Encoded(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Predictions beside truths, in the units of the loss, and weights of the samples.
-
-    ``point`` is what counts as the prediction where ``prediction`` holds more than that (quantiles).
-    """
+    """Predictions beside truths, in the units of the loss, and weights of the samples."""
 
     prediction: Tensor
     truth: Tensor
     weight: Tensor | None = None
-    point: Tensor | None = None
 
 
 class Head(Protocol):

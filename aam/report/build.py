@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement, headline, judge, verdicts
 from aam.evaluation.catalogue import metric, value_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from aam.data.study.covariates import CovariateSpec
 from aam.data.study.split import Split, make_split, read_lists, sample_groups
 from aam.data.study.study import Study, TargetRequest, inspect_study
 from aam.data.targets.fitting import fit_targets
-from aam.data.targets.targets import Kind, Targets
+from aam.data.targets.kinds import chosen_kind
+from aam.data.targets.targets import Targets
 from aam.errors import Attempts
 from aam.models.size_estimate import (
     PROCESS_BYTES,
@@ -158,7 +160,7 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
             return undivided, None
         parts = folds[1][0].split
     else:
-        kind: Kind = "classification" if config.target.classifier else "regression"
+        kind = chosen_kind(config.target, config.loss)
         parts = attempt(lambda: make_split(config.split, study, study.target, kind, config.run.seed)) or undivided
     return parts, attempt(lambda: fit_inputs(config, study, parts))
 
@@ -217,7 +219,7 @@ def _num_weights(config: RunConfig, study: Study, targets: Targets | None) -> tu
     number += sum(objective.num_parameters(config.model, num_classes) for objective in heads)
     if targets is None or isinstance(config, PretrainConfig):
         return number, True
-    outputs = len(targets.specs[0].classes) or len(targets) * max(1, len(config.loss.all_quantiles))
+    outputs = math.prod(targets.kind.output_shape(targets.specs))
     plain = HeadOptions(linear_path=config.head.linear_path, target_layer_norm=False)
     is_plain = not config.covariates.columns and config.head == plain
     return number + num_target_parameters(config.model, outputs, config.head.linear_path), is_plain

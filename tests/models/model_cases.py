@@ -11,13 +11,15 @@ from aam.alphabet import PAD
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
 from aam.data.batches.batch import Batch, Sample, Truths, make_batch
 from aam.data.study.covariates import CategoricalColumn, CovariateSpec, NumericColumn
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets import kinds
+from aam.data.targets.kinds import NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 
 NUM_ASVS, LONGEST = 24, 17
-REGRESSION = TargetSpec(column="age", kind="regression", transform="zscore", shift=5.0, scale=2.0, mean=5.0)
-CLASSES = TargetSpec(column="site", kind="classification", classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
+REGRESSION = TargetSpec(column="age", kind=NUMBERS, transform="zscore", shift=5.0, scale=2.0, mean=5.0)
+CLASSES = TargetSpec(column="site", kind=kinds.CLASSES, classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
 
 COVARIATES = CovariateSpec(
     (
@@ -101,10 +103,12 @@ def predictor_plan(
     covariate_spec: CovariateSpec | None = None,
 ) -> PredictorPlan:
     """What a predictor has beside its encoder: the defaults, but for what is given."""
+    loss = loss or LossOptions()
+    targets = Targets(specs=(targets,)) if isinstance(targets, TargetSpec) else targets
     return PredictorPlan(
-        targets=Targets(specs=(targets,)) if isinstance(targets, TargetSpec) else targets,
+        targets=targets.learned_by(loss),
         head=head or HeadOptions(),
-        loss=loss or LossOptions(),
+        loss=loss,
         covariates=covariates or CovariateOptions(),
         covariate_spec=covariate_spec,
     )

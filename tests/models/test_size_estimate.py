@@ -9,7 +9,7 @@ from aam.config import HeadOptions, ModelOptions
 from aam.data.batches.batch import Batch
 from aam.data.batches.corruption import Corruption, mask_bases
 from aam.data.batches.ragged import Ragged
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
 from aam.models.objectives import names
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
@@ -49,7 +49,7 @@ def test_parameters_of_an_encoder(sizes: dict[str, Any], encoder_type: str) -> N
 @pytest.mark.parametrize("linear_path", [True, False])
 def test_parameters_of_a_predictor(sizes: dict[str, Any], classes: tuple[str, ...], linear_path: bool) -> None:
     options = ModelOptions(**sizes)
-    target = TargetSpec(column="x", kind="classification" if classes else "regression", classes=classes)
+    target = TargetSpec(column="x", kind=CLASSES if classes else NUMBERS, classes=classes)
     encoder = SequenceEncoder(options, SelfSupervision())
     model = SequencePredictor(encoder, predictor_plan(target, HeadOptions(linear_path=linear_path)))
     outputs = max(1, len(classes))

@@ -21,7 +21,6 @@ from aam.models.objectives import find_objective, unregister_objective
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import num_parameters
 from aam.report.figures.run import _curves
-from aam.training.plan.metric_names import higher_is_better
 from aam.training.run.build_run import prepare_pretraining
 from aam.workflows.dry_run import plan_run
 from aam.workflows.train import train_into_directory
@@ -64,8 +63,8 @@ def test_it_is_pretrained_and_reported(study: Path, tmp_path: Path, richness: Ri
     assert not any("distance" in name or "count" in name for name in rows[0])
     record = read_run(tmp_path / "run")
     assert record.data["model"]["best_epoch"] == int(np.argmax(values)), "more is better"
-    assert higher_is_better("richness_correlation")
-    assert not higher_is_better("richness_error")
+    assert metric("richness_correlation").higher_is_better
+    assert not metric("richness_error").higher_is_better
     assert metric("val_richness_error").label == "Error of richness"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Correlation of richness" in page

@@ -56,10 +56,6 @@ class Nucleotides(Objective):
         """Four outputs for each place of a patch."""
         return linear_parameters(model.embedding_dim, model.nucleotide_patch * NUM_BASES)
 
-    def num_answers(self, num_classes: int) -> int:
-        """A, C, G and T."""
-        return NUM_BASES
-
     def hide(
         self, batch: Batch, options: ObjectiveOptions, model: ModelOptions, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:

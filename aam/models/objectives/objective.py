@@ -133,10 +133,6 @@ class Objective:
         """Weights of the head, by a formula: nothing is built for it."""
         raise NotImplementedError
 
-    def num_answers(self, num_classes: int) -> int:
-        """Classes among which the head chooses, if it does."""
-        return num_classes
-
     def hide(
         self, batch: Batch, options: ObjectiveOptions, model: ModelOptions, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:

@@ -53,10 +53,6 @@ class Taxonomy(Objective):
         """An output for each taxon."""
         return linear_parameters(model.embedding_dim, num_classes)
 
-    def num_answers(self, num_classes: int) -> int:
-        """The taxa; a choice is among two or more."""
-        return max(2, num_classes)
-
 
 @dataclass(frozen=True, eq=False)
 class KnownTaxa:

@@ -12,8 +12,7 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from aam.evaluation.catalogue import LOSSES, PREDICTORS, metric, percent, value_of
-from aam.evaluation.metrics import Interval
+from aam.evaluation.catalogue import LOSSES, PREDICTORS, Interval, metric, percent, value_of
 from aam.models.objectives import each_part
 from aam.report.style import (
     CATEGORIES,

@@ -13,8 +13,9 @@ from aam.config.option import flag
 from aam.data.batches.batching import num_batches, num_steps
 from aam.data.distances.measure import ON_A_TREE, WITHOUT_A_TREE
 from aam.errors import ConfigError
+from aam.evaluation.catalogue import metric
 from aam.models.objectives import Given, each_part, find_objective, with_own_weight
-from aam.training.plan.metric_names import check_metric, default_metric, higher_is_better
+from aam.training.plan.metric_names import check_metric, default_metric
 
 if TYPE_CHECKING:
     from aam.data.study.split import Split
@@ -146,7 +147,7 @@ class Plan(Generic[ConfigT]):
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the best metric is better."""
-        return higher_is_better(self.config.optim.best_metric or "")
+        return metric(self.config.optim.best_metric or "val_loss").higher_is_better
 
     @property
     def monitor(self) -> str:

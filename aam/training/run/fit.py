@@ -99,7 +99,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     """
     config = prepared.plan.config
     inputs = prepared.inputs
-    truths = None if inputs.targets is None else Truths(inputs.targets, inputs.observed_NT, inputs.level_N)
+    truths = None if inputs.targets is None else Truths(inputs.targets, inputs.study.targets, inputs.level_N)
     guard = NonFiniteGuard(run.path, inputs.study.sample_ids, config.optim.skip_non_finite)
     module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD, guard)
     if config.run.compile_model:

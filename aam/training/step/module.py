@@ -58,9 +58,8 @@ class TrainingModule(L.LightningModule):
         self.guard = guard
         self.plan = plan
         self.loss_weights = plan.loss_weights
-        supervision = encoder_of(model).supervision
-        self.objectives = supervision.objectives
-        self.metrics = ValidationMetrics(model.task_heads(), truths, len(supervision.taxonomy_classes))
+        self.objectives = encoder_of(model).supervision.objectives
+        self.metrics = ValidationMetrics(model.task_heads(), truths)
         self.loss_sums: dict[str, Tensor] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
@@ -214,7 +213,7 @@ class TrainingModule(L.LightningModule):
         for head in self.model.task_heads():
             comparison = head.compare(encoded if head.name in hiding else whole, batch)
             self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)
-            self.metrics.update(head.name, comparison, batch.rows_B)
+            self.metrics.update(head, comparison, batch.rows_B)
         self.validation_samples += len(batch)
 
     def on_validation_epoch_end(self) -> None:
