@@ -25,7 +25,7 @@ import pytest
 import torch
 from torch.utils import tensorboard
 
-import aam.training.memory.probe
+import aam.training.memory.measure
 import aam.training.run.fit
 import aam.training.run.unfreezing
 import aam.workflows.finalize
@@ -34,7 +34,7 @@ from aam.cli.main import main
 LOADED = (
     aam.workflows.finalize,
     aam.training.run.fit,
-    aam.training.memory.probe,
+    aam.training.memory.measure,
     aam.training.run.unfreezing,
     pytest,
     tensorboard,

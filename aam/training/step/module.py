@@ -92,14 +92,14 @@ class TrainingModule(L.LightningModule):
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Choose what is hidden, while the batch is on the host; the same in every validation."""
-        pass_of = ("train", self.current_epoch) if self.trainer.training else ("validation",)
+        pass_of = ("train", self.current_epoch) if self.training else ("validation",)
         generator = self._generator(*pass_of, *batch.rows_B.tolist())
         batch.corruption = self._corrupt(batch, generator)
-        if self.trainer.training and batch.category_BC is not None:
+        if self.training and batch.category_BC is not None:
             rate = self.plan.config.covariates.unknown_level_rate
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
             batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
-        is_shared = self.trainer.training and self.world_size > 1
+        is_shared = self.training and self.world_size > 1
         return take_share(batch, rank(), self.world_size) if is_shared else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -261,7 +261,7 @@ class TrainingModule(L.LightningModule):
         """Hide bases and abundances from the heads that are to tell them."""
         objective = self.plan.config.objective
         masked = hidden = None
-        is_measured = not self.trainer.training and has_nucleotides(self.plan.config)
+        is_measured = not self.training and has_nucleotides(self.plan.config)
         if self.loss_weights["nucleotide"] or is_measured:
             masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
         if self.loss_weights["count"] and self.plan.config.model.count_embedding:
