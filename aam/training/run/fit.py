@@ -21,7 +21,6 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, how_to_go_on
-from aam.training.checkpoints.changed_options import ChangedOptions
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import first_decides, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
@@ -190,7 +189,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     remedy = partial(how_to_go_on, signals.command, run.path)
     keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
-    return [stop, *parts, keeper, signals, ChangedOptions(), *bar]
+    return [stop, *parts, keeper, signals, *bar]
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

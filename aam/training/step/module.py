@@ -23,7 +23,7 @@ from aam.training.distributed.collectives import is_first, least_over_processes,
 from aam.training.plan.derived_defaults import Plan, has_nucleotides
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
-from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups
+from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
 from aam.training.step.sharding import shard, whole_number
 
 HIDING_HEADS = frozenset({"nucleotide", "count"})
@@ -181,6 +181,7 @@ class TrainingModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the sums of the epoch, which the first process holds for all, and the steps left out."""
+        checkpoint["lr_schedulers"] = [progress_of_schedule(state) for state in checkpoint["lr_schedulers"]]
         self.train_sums = {
             name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)
             for name, total in checkpoint["train_sums"].items()
