@@ -62,7 +62,7 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: py
         end(stop)
 
 
-def test_a_process_that_hangs_is_named_and_not_only_the_one_that_waited_for_it(
+def test_a_process_that_hangs_is_named_beside_one_that_aborts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch, "GRACE_SECONDS", 0.2)

@@ -167,7 +167,7 @@ def test_nothing_is_measured_unless_it_is_asked_for() -> None:
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0, 1.3])
-def test_the_largest_batch_that_fits_is_found_though_the_formula_is_wrong(factor: float, share: float) -> None:
+def test_measuring_finds_the_largest_batch_that_fits(factor: float, share: float) -> None:
     config = asked(target_effective_batch_size=32, gradient_checkpointing=False, auto_batch_size=True)
     limit, beside = share * needed(config), 1e6
     machine = Machine(config, factor, beside)
@@ -195,7 +195,7 @@ def test_what_fits_in_no_layout_is_refused_after_it_was_measured() -> None:
         (Setting(moments=1), 300 + 200 + 200),
     ],
 )
-def test_a_process_holds_its_share_of_a_sharded_model_and_what_is_whole(setting: Setting, numbers: int) -> None:
+def test_what_a_process_holds_of_a_sharded_model(setting: Setting, numbers: int) -> None:
     plan = derive(asked(target_effective_batch_size=32), FACTS)
     worst = WorstCase(STUDY, ROWS, SamplingOptions())
     found = Estimate.sharded(plan.config.model, worst, setting, Units(1000, 50, 100), 7e6, 10)
@@ -214,7 +214,7 @@ def test_each_process_encodes_its_part_of_the_asvs_of_a_batch() -> None:
     assert kept(plan.config.model, sizes) < kept(plan.config.model, worst.sizes(8))
 
 
-def test_sixteen_bit_copies_of_all_weights_are_kept_without_checkpointing() -> None:
+def test_16_bit_copies_are_kept_without_checkpointing() -> None:
     plan = derive(asked(), FACTS)
     worst = WorstCase(STUDY, ROWS, SamplingOptions())
     plain = Layout(batch_size=8, accumulation=1, checkpointing=False, chunk=0)
