@@ -62,9 +62,7 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path: Path, monkeypatch: py
         end(stop)
 
 
-def test_a_process_that_hangs_is_named_beside_one_that_aborts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_hangs_is_named_beside_one_that_aborts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "GRACE_SECONDS", 0.2)
     abort = "rank or os.abort(); os.kill(os.getpid(), signal.SIGSTOP)"
     words = rf"process 1 of 2 did not answer, and process 0 of 2 died \(SIGABRT\); {REMEDY}"
