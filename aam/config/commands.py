@@ -293,18 +293,3 @@ class InfoConfig:
     """Everything that `aam info` can be told."""
 
     info: InfoOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayOptions(Section):
-    """Replay: how a run is repeated."""
-
-    path: Path = option(REQUIRED, "Run directory.")
-    check_inputs: bool = option(True, "Read the run's inputs, to say whether they are what they were.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayConfig:
-    """Everything that `aam replay` can be told."""
-
-    replay: ReplayOptions

@@ -224,10 +224,7 @@ class RunOptions(Section):
     compile_model: bool = option(
         False, "Compile the transformer layers with torch.compile: about a minute at the start, faster steps on a GPU."
     )
-    resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
-    allow_change: tuple[str, ...] = option(
-        (), "With --resume-from: options, such as lr or epochs, with whose new values the run goes on; it says so."
-    )
+    resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped; --epochs may differ.")
     checkpoint_minutes: float = option(
         15.0,
         "Minutes after which the state of a run is saved in the middle of an epoch; it is saved at the start of each "

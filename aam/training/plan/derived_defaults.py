@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,9 +20,6 @@ from aam.training.plan.metric_names import check_metric, default_metric
 if TYPE_CHECKING:
     from aam.data.study.split import Split
     from aam.data.study.study import Study
-
-
-from collections.abc import Callable
 
 Fill = Callable[[str, Any, str], None]
 

@@ -37,7 +37,7 @@ from aam.training.run.transfer import (
 )
 
 if TYPE_CHECKING:
-    from aam.training.memory.probe import Build
+    from aam.training.memory.measure import Build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +207,7 @@ def _settle(
     config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with batches that fit, which the loaders then follow."""
-    from aam.training.memory.probe import settle_memory
+    from aam.training.memory.measure import settle_memory
 
     cap_gpu(device, config.memory)
     plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))

@@ -23,7 +23,7 @@ from aam.training.distributed.collectives import is_first, least_over_processes,
 from aam.training.plan.derived_defaults import Plan
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
-from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups
+from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
 from aam.training.step.sharding import shard, whole_number
 
 
@@ -90,14 +90,14 @@ class TrainingModule(L.LightningModule):
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Choose what is hidden, while the batch is on the host; the same in every validation."""
-        pass_of = ("train", self.current_epoch) if self.trainer.training else ("validation",)
+        pass_of = ("train", self.current_epoch) if self.training else ("validation",)
         generator = self._generator(*pass_of, *batch.rows_B.tolist())
         batch.corruption = self._corrupt(batch, generator)
-        if self.trainer.training and batch.category_BC is not None:
+        if self.training and batch.category_BC is not None:
             rate = self.plan.config.covariates.unknown_level_rate
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
             batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
-        is_shared = self.trainer.training and self.world_size > 1
+        is_shared = self.training and self.world_size > 1
         return take_share(batch, rank(), self.world_size) if is_shared else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -179,6 +179,7 @@ class TrainingModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the sums of the epoch, which the first process holds for all, and the steps left out."""
+        checkpoint["lr_schedulers"] = [progress_of_schedule(state) for state in checkpoint["lr_schedulers"]]
         self.train_sums = {
             name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)
             for name, total in checkpoint["train_sums"].items()
@@ -261,7 +262,7 @@ class TrainingModule(L.LightningModule):
         config = self.plan.config
         hidden: dict[str, Tensor] = {}
         for objective in self.objectives:
-            if self.loss_weights[objective.head_name] or not self.trainer.training:
+            if self.loss_weights[objective.head_name] or not self.training:
                 hidden |= objective.hide(batch, config.objective, config.model, generator)
         return Corruption(**hidden)
 

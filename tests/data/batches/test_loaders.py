@@ -65,7 +65,7 @@ def test_training_is_drawn_anew_and_the_rest_is_fixed() -> None:
 
 def test_further_loaders() -> None:
     data = module()
-    assert torch.cat([batch.rows_B for batch in data.test_dataloader()]).tolist() == [17, 18, 19]
+    assert torch.cat([batch.rows_B for batch in data.fixed_loader(data.split.test)]).tolist() == [17, 18, 19]
     rows = np.array([5, 2, 9])
     first, second = (next(iter(data.fixed_loader(rows, draw))) for draw in (0, 1))
     assert first.rows_B.tolist() == second.rows_B.tolist() == [5, 2, 9]
