@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,7 @@ class Metric:
         return self.label.split(" (", maxsplit=1)[0]
 
 
-METRICS = {
+METRICS: dict[str, Metric] = {
     "mae": Metric(
         "Mean absolute error (MAE)",
         "how far off a prediction is on average, in the target's units",
@@ -122,28 +122,11 @@ METRICS = {
         formula=formulas.auroc,
         least_values=2,
     ),
-    "distance_correlation": Metric(
-        "Correlation of distances", "between learned and true distances of samples; 1 is perfect", has_scale=True
-    ),
-    "distance_mae": Metric("Error of distances", "how far off a learned distance is on average", False),
-    "nucleotide_accuracy": Metric("Masked bases", "hidden bases of the ASVs that are filled in rightly", is_share=True),
-    "taxonomy_accuracy": Metric("Taxonomy", "ASVs whose taxon is named rightly", is_share=True),
-    "faith_pd_correlation": Metric(
-        "Correlation of Faith PD", "between predicted and true phylogenetic diversity", has_scale=True
-    ),
-    "count_correlation": Metric(
-        "Correlation of abundances", "between predicted and true relative abundances", has_scale=True
-    ),
     "loss": Metric("Loss", "what training makes small", False),
 }
 LOSSES = {
     "": "Total loss",
     "target": "Loss of the target",
-    "distance": "Loss of the distances",
-    "nucleotide": "Loss of the masked bases",
-    "count": "Loss of the abundances",
-    "faith_pd": "Loss of Faith PD",
-    "taxonomy": "Loss of the taxonomy",
 }
 PREDICTORS = {
     "model": "AAM",
@@ -151,6 +134,19 @@ PREDICTORS = {
     "guess": "Always the mean",
     "majority": "Most frequent class",
 }
+
+
+def register_metrics(found: Mapping[str, Metric]) -> None:
+    """Make metrics known that are brought from above: those of the objectives of pre-training.
+
+    Raises
+    ------
+    ValueError
+        If a name means something else already.
+    """
+    for name, one in found.items():
+        if METRICS.setdefault(name, one) != one:
+            raise ValueError(f"the metric {name} means something else already")
 
 
 def metric(name: str) -> Metric:

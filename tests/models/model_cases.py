@@ -9,7 +9,7 @@ import torch
 
 from aam.alphabet import PAD
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, make_batch
 from aam.data.study.covariates import CategoricalColumn, CovariateSpec, NumericColumn
 from aam.data.targets import kinds
 from aam.data.targets.kinds import NUMBERS, TargetSpec
@@ -67,15 +67,23 @@ def batch_of(samples: list[Sample], tokens_AL: np.ndarray, **truths: torch.Tenso
     return batch
 
 
+def known_truths(
+    distances_BB: torch.Tensor, faith_pd_B: torch.Tensor, taxonomy_U: torch.Tensor | None = None
+) -> Truths:
+    """What the heads of the encoder type ``combined`` are compared with."""
+    asvs = {} if taxonomy_U is None else {"taxonomy": taxonomy_U}
+    return Truths(pairs={"distance": distances_BB}, samples={"faith_pd": faith_pd_B}, asvs=asvs)
+
+
 def random_batch(num_samples: int = 6, seed: int = 0, **truths: torch.Tensor) -> Batch:
     """A batch with distances, Faith PD and taxa, and whatever truths are given."""
     samples, tokens_AL = study(num_samples, seed=seed)
     batch = batch_of(samples, tokens_AL)
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(num_samples, 3, generator=generator)
-    batch.distances_BB = torch.cdist(points, points)
-    batch.faith_pd_B = 10 + 3 * torch.rand(num_samples, generator=generator)
-    batch.taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    faith_pd_B = 10 + 3 * torch.rand(num_samples, generator=generator)
+    taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    batch.truths = known_truths(torch.cdist(points, points), faith_pd_B, taxonomy_U)
     for name, value in truths.items():
         setattr(batch, name, value)
     return batch

@@ -5,26 +5,21 @@ Every split is a function of the seed and the samples' ids, not of the table's o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aam.config import SplitOptions
 from aam.data.targets.kinds import Kind
-from aam.errors import ConfigError, InputError
-from aam.text import listed, plural, shorten
+from aam.errors import Attempts, ConfigError, InputError, Problems
+from aam.text import listed, plural, read_ids, shorten
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
-
-
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-
-from aam.errors import Attempts, Problems
-from aam.text import read_ids
 
 
 def read_lists(options: SplitOptions) -> list[tuple[Path, list[str]]]:

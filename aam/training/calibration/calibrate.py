@@ -20,7 +20,7 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from aam.data.batches.batch import Batch
-from aam.models.heads import CountHead, DistanceHead, FaithHead, Head, StandardisedHead
+from aam.models.heads import Encoded, SelfSupervisedHead
 from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -61,7 +61,9 @@ def calibrate_encoder(encoder: SequenceEncoder, vectors_AD: Tensor, batches: lis
 
 
 @torch.no_grad()
-def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Tensor, batches: list[Batch]) -> None:
+def calibrate_heads(
+    encoder: SequenceEncoder, heads: list[SelfSupervisedHead], vectors_AD: Tensor, batches: list[Batch]
+) -> None:
     """Start fresh heads of an encoder at the mean, spread or scale of what they are to predict.
 
     Parameters
@@ -75,14 +77,14 @@ def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Ten
     """
     training = encoder.training
     encoder.eval()
+
+    def encode(batch: Batch) -> Encoded:
+        vectors_UD, _ = _abundance(batch, vectors_AD)
+        encoded: Encoded = encoder(batch.to(vectors_AD.device), asv_vectors_UD=vectors_UD)
+        return encoded
+
     for head in heads:
-        if isinstance(head, DistanceHead):
-            _scale_distances(encoder, head, vectors_AD, batches)
-        elif isinstance(head, StandardisedHead):
-            truth = torch.cat([_raw_truth(head, batch) for batch in batches])
-            spread = truth.std(correction=0)
-            head.center.copy_(truth.mean())
-            head.spread.copy_(spread if spread > SMALLEST * truth.abs().max() else torch.ones(()))
+        head.calibrate(batches, encode)
     encoder.train(training)
 
 
@@ -218,23 +220,3 @@ def _standardise_profile(clades: SoftClades, vectors_AD: Tensor, batches: list[B
     profile = torch.cat([clades.log_abundance(*_abundance(batch, vectors_AD)) for batch in batches])
     clades.shift_K.copy_(profile.mean(dim=0))
     clades.log_scale_K.copy_(-torch.log(profile.std(dim=0, correction=0).clamp_min(0.05)))
-
-
-def _scale_distances(encoder: SequenceEncoder, head: DistanceHead, vectors_AD: Tensor, batches: list[Batch]) -> None:
-    predicted, true = [], []
-    for batch in batches[:8]:
-        vectors_UD, _ = _abundance(batch, vectors_AD)
-        comparison = head.compare(encoder(batch.to(vectors_AD.device), asv_vectors_UD=vectors_UD), batch)
-        predicted.append(comparison.prediction)
-        true.append(comparison.truth)
-    mean_true, mean_predicted = torch.cat(true).sum(), torch.cat(predicted).sum().cpu()
-    if mean_true > 0 and mean_predicted > 0:
-        head.log_scale.add_(torch.log(mean_true.cpu() / mean_predicted))
-
-
-def _raw_truth(head: StandardisedHead, batch: Batch) -> Tensor:
-    if isinstance(head, FaithHead):
-        return _present(batch.faith_pd_B)
-    assert isinstance(head, CountHead)
-    share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
-    return torch.log(share_BS[batch.mask_BS])

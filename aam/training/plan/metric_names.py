@@ -7,6 +7,7 @@ from aam.data.targets.kinds import Kind, chosen_kind
 from aam.data.targets.targets import metric_endings
 from aam.errors import ConfigError
 from aam.evaluation.catalogue import METRICS
+from aam.training.plan.objectives import learned
 
 
 def default_metric(config: TrainConfig) -> str:
@@ -31,16 +32,11 @@ def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) ->
         With those that are.
     """
     name = config.optim.best_metric or ""
-    objective = config.objective
     logged = {"val_loss"}
     if isinstance(config, TrainConfig):
         logged |= _target_metrics(config)
-    if objective.nuc_penalty:
-        logged.add("nucleotide_accuracy")
-    if objective.count_penalty:
-        logged.add("count_correlation")
-    if objective.penalty and objective.encoder_type:
-        logged |= _metrics_of(objective.encoder_type, has_taxonomy)
+    for objective in learned(config, has_taxonomy):
+        logged |= {found.name for found in objective.metrics}
     if name not in logged:
         raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
 
@@ -55,11 +51,3 @@ def _target_metrics(config: TrainConfig) -> set[str]:
 def unitless_metrics(kind: Kind) -> tuple[str, ...]:
     """The metrics of a kind of target of which several targets have a mean."""
     return tuple(name for name in kind.metrics if METRICS[name].has_scale or METRICS[name].is_share)
-
-
-def _metrics_of(encoder_type: str, has_taxonomy: bool) -> set[str]:
-    own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
-    if encoder_type == "combined":
-        taxonomy = {"taxonomy_accuracy"} if has_taxonomy else set()
-        return {"distance_correlation", "distance_mae", "faith_pd_correlation"} | taxonomy
-    return own.get(encoder_type, {"distance_correlation", "distance_mae"})

@@ -20,18 +20,10 @@ from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.evaluation.metrics import score
 from aam.evaluation.streamed import STREAMED
 from aam.models.heads import Comparison, Head
+from aam.models.objectives import part_of_head
 from aam.models.target_heads.head import TargetHead
 from aam.training.distributed.collectives import gather_over_processes, sum_over_processes
 from aam.training.plan.metric_names import unitless_metrics
-
-FORMULAS = {
-    "distance": {"distance_correlation": "correlation", "distance_mae": "mae"},
-    "faith_pd": {"faith_pd_correlation": "correlation"},
-    "count": {"count_correlation": "correlation"},
-    "nucleotide": {"nucleotide_accuracy": "accuracy"},
-    "taxonomy": {"taxonomy_accuracy": "accuracy"},
-}
-"""The metrics of each self-supervised head, by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +57,10 @@ class ValidationMetrics:
     """
 
     def __init__(self, heads: Iterable[Head], truths: Truths | None) -> None:
-        found = {name: word for head in heads for name, word in FORMULAS.get(head.name, {}).items()}
-        self.streamed = {name: STREAMED[word] for name, word in found.items()}
+        measured = [
+            one for head in heads if not isinstance(head, TargetHead) for one in part_of_head(head.name).metrics
+        ]
+        self.streamed = {one.name: STREAMED[one.formula] for one in measured}
         self.of_targets = None if truths is None else TargetMetrics(truths)
         self.reset()
 
@@ -95,8 +89,8 @@ class ValidationMetrics:
             self.of_targets.update(head.learned(prediction).cpu().numpy(), rows_B.cpu().numpy())
             return
         said = prediction if truth.is_floating_point() else prediction.argmax(dim=-1)
-        for name in FORMULAS[head.name]:
-            self.sums[name] = self.sums[name] + self.streamed[name].sums(said.cpu().numpy(), truth.numpy())
+        for one in part_of_head(head.name).metrics:
+            self.sums[one.name] = self.sums[one.name] + STREAMED[one.formula].sums(said.cpu().numpy(), truth.numpy())
 
     def compute(self) -> dict[str, float]:
         """The metrics by name. Those that cannot be computed from what was fed are left out.
