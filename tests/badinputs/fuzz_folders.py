@@ -28,7 +28,8 @@ from aam.files.atomic import sha256_file, write_json
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
 from aam.models.folder.description import ModelDescription, build_model
-from aam.models.folder.weights import WEIGHTS, load_models, save_models
+from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.weights import load_models, save_models
 from aam.models.sequence_encoder import SelfSupervision
 from aam.models.vector_cache import stored_asvs
 from aam.phylogeny.tree import Tree, read_cached_tree

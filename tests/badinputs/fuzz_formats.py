@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from safetensors.torch import load, save
 
-from aam.models.folder.weights import checksum
+from aam.models.folder.container import checksum
 from tests.badinputs.fuzz_damage import VALUES, WORDS, Damage, change_tree, damage_bytes
 
 SHAPES = ((), (0,), (1,), (2,), (3,), (4,), (7,), (1, 1), (2, 2), (3, 1), (0, 0), (2, 2, 2))

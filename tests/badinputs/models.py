@@ -12,8 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from aam.config import TrainConfig, from_flat
+from aam.models.folder.container import checksum
 from aam.models.folder.description import ModelDescription, build_model
-from aam.models.folder.weights import WEIGHTS, checksum, load_model, load_models, save_model
+from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.weights import load_model, load_models, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.run.transfer import adopt_sizes, read_encoder
 from tests.badinputs.cases import Read, bad
