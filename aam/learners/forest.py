@@ -146,7 +146,8 @@ class ForestLearner(Learner):
     @classmethod
     def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
         """The forests, every number of which is checked."""
-        learner, kind = cls(task), stored.facts.get("features")
+        learner = cls(task)
+        kind: Any = stored.facts.get("features")
         for place in range(len(task.targets)):
             own = stored.part(f"{place}.")
             codes = own.array("codes", np.int32, (None,)).astype(np.int64)

@@ -5,6 +5,7 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Self
 
 import numpy as np
@@ -63,6 +64,7 @@ class NetworkLearner(Learner):
         assert self.config is not None
         own = study.take(rows)
         self._network, self._description = train_network(self.config, self.task, own, targets, groups)
+        self.task = dataclasses.replace(self.task, data={**self.description.data, **self.task.data})
         return self
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:

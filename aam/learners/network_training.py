@@ -57,7 +57,9 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
     sheet = study.metadata
     assert sheet is not None
     if groups is not None:
-        sheet = dataclasses.replace(sheet, columns={**sheet.columns, GROUPS: np.asarray(groups, dtype=object)})
+        sheet = dataclasses.replace(
+            sheet, columns={**sheet.columns, GROUPS: np.asarray(groups).astype(str).astype(object)}
+        )
     level_N = task.targets.level_codes(sheet)
     study = dataclasses.replace(study, metadata=sheet, targets=_in_units(task, targets, level_N))
     no_lists: dict[str, Any] = dict.fromkeys(("train_samples", "val_samples", "test_samples", "split_column"))

@@ -126,13 +126,14 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
         covariate_spec=task.covariate_spec,
         quantiles=learners[0].quantiles,
         head=combination.head,
-        data=dict(task.data),
+        data={name: value for one in learners for name, value in one.task.data.items()},
         record=dict(combination.record),
         calibrations=combination.calibrations,
         interval_level=combination.interval_level,
         prediction_passes=combination.prediction_passes,
     )
-    tensors = [{n: torch.from_numpy(np.ascontiguousarray(a)) for n, a in some.arrays.items()} for some in stored]
+    # Copies, since learners may share an array, and the library writes no memory twice.
+    tensors = [{name: torch.from_numpy(np.array(a, order="C")) for name, a in some.arrays.items()} for some in stored]
     write_model_folder(folder, manifest, list(tensors))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 from safetensors.torch import load, save
 
 from aam.models.folder.container import checksum
@@ -259,8 +260,7 @@ def _described_otherwise(content: bytes, rng: random.Random) -> bytes:
     tensors = dict(sorted(load(content).items()))  # the library gives them in an order of its own, other each time
     if rng.random() < 0.2:
         name = rng.choice(list(tensors))
-        changed = (tensors[name].double(), tensors[name].reshape(-1), tensors[name] * float("nan"), tensors[name].int())
-        tensors[name] = rng.choice(changed)
+        tensors[name] = _changed(tensors[name], rng)
     else:
         for _ in range(rng.choice((1, 1, 2))):
             config = change_tree(config, rng)
@@ -268,3 +268,15 @@ def _described_otherwise(content: bytes, rng: random.Random) -> bytes:
         config.pop("sha256", None)
         config = {"sha256": checksum(tensors, config), **config}
     return save(tensors, metadata={"aam": json.dumps(config)})
+
+
+def _changed(tensor: torch.Tensor, rng: random.Random) -> torch.Tensor:
+    """A tensor of another type or shape, or with one number that is another."""
+    other = rng.choice(
+        (tensor.double(), tensor.reshape(-1), tensor * float("nan"), tensor.int(), tensor.reshape(-1)[:0], None)
+    )
+    if other is not None or not tensor.numel():
+        return tensor if other is None else other.contiguous()
+    flat = flat.clone()
+    flat[rng.randrange(len(flat))] = rng.choice((0, 1, 3, 7, 255 if tensor.dtype == torch.uint8 else -1, len(flat)))
+    return flat.reshape(tensor.shape)
