@@ -272,11 +272,8 @@ def _described_otherwise(content: bytes, rng: random.Random) -> bytes:
 
 def _changed(tensor: torch.Tensor, rng: random.Random) -> torch.Tensor:
     """A tensor of another type or shape, or with one number that is another."""
-    other = rng.choice(
-        (tensor.double(), tensor.reshape(-1), tensor * float("nan"), tensor.int(), tensor.reshape(-1)[:0], None)
-    )
-    if other is not None or not tensor.numel():
-        return tensor if other is None else other.contiguous()
-    flat = flat.clone()
-    flat[rng.randrange(len(flat))] = rng.choice((0, 1, 3, 7, 255 if tensor.dtype == torch.uint8 else -1, len(flat)))
-    return flat.reshape(tensor.shape)
+    flat = tensor.clone().reshape(-1)
+    other = rng.choice((tensor.double(), flat, tensor * float("nan"), tensor.int(), flat[:0], None))
+    if other is None and len(flat):
+        flat[rng.randrange(len(flat))] = rng.choice((0, 1, 3, 7, len(flat), 255 if flat.dtype == torch.uint8 else -1))
+    return flat.reshape(tensor.shape) if other is None else other.contiguous()
