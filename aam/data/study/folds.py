@@ -22,6 +22,7 @@ from aam.errors import InputError
 from aam.text import plural, shorten
 
 DRAWS = 50
+WHOLE = 2**38  # the weight of a whole stratum: precise, and sums fit 64 bits with up to 16 million samples
 LEAST_UNITS = 3  # to train, to choose the best model, and to test
 SMALLER = "a smaller --cv"
 
@@ -114,23 +115,24 @@ def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.ran
         fold_of[shuffled[np.argsort(strata[shuffled], kind="stable")]] = np.arange(len(strata)) % number
         return fold_of
     group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
+    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1), dtype=np.int64)
     np.add.at(counts_GK, (group_of, strata), 1)
     counts_GK = np.column_stack([counts_GK[:, counts_GK.any(axis=0)], counts_GK.sum(axis=1)])
-    shares_GK = counts_GK / np.sqrt(counts_GK.sum(axis=0))
-    drawn = (_draw(shares_GK, number, rng) for _ in range(DRAWS))
+    # Whole numbers, which no processor rounds: many ways are equally even, and rounding would choose between them.
+    weight_K = WHOLE // counts_GK.sum(axis=0)
+    drawn = (_draw(counts_GK, weight_K, number, rng) for _ in range(DRAWS))
     return min(drawn, key=lambda draw: draw[0])[1][group_of]
 
 
-def _draw(shares_GK: np.ndarray, number: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+def _draw(counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
     """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
-    held_FK = np.zeros((number, shares_GK.shape[1]))
-    fold_of = np.empty(len(shares_GK), dtype=np.int64)
-    for group in rng.permutation(len(shares_GK)):
-        fold = int((held_FK @ shares_GK[group]).argmin())
-        held_FK[fold] += shares_GK[group]
+    held_FK = np.zeros((number, counts_GK.shape[1]), dtype=np.int64)
+    fold_of = np.empty(len(counts_GK), dtype=np.int64)
+    for group in rng.permutation(len(counts_GK)):
+        fold = int((held_FK @ (counts_GK[group] * weight_K)).argmin())
+        held_FK[fold] += counts_GK[group]
         fold_of[group] = fold
-    return float((held_FK**2).sum()), fold_of
+    return int((held_FK**2 @ weight_K).sum()), fold_of
 
 
 def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.ndarray | None) -> None:
