@@ -18,9 +18,9 @@ class MemoryOptions(Section):
 
     auto_batch_size: bool | None = option(
         None,
-        "Measure the memory of a few batches of the longest samples, and compute each step in the largest batches that "
-        "fit; a step has as many samples as before. --no-auto-batch-size measures and changes nothing.",
-        derived="measured where more than half of the memory is expected to be used",
+        "Measure the memory of a step of the samples with the most ASVs, and compute each step in the largest batches "
+        "that fit; a step has as many samples as before. --no-auto-batch-size changes nothing.",
+        derived="batches that fit by a formula",
     )
     target_effective_batch_size: int | None = option(
         None,

@@ -6,8 +6,9 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from aam.config.one_of import names_of
 from aam.config.option import Section, fields, flag, is_switch, sections
 from aam.config.registry import COMMANDS, Command
 from aam.config.types import UNDIVIDED, Column
@@ -51,8 +52,8 @@ def title(section: type[Section]) -> tuple[str, str]:
 
 def value_words(hint: Any) -> str:
     """What an option's value looks like, in a word or its choices; nothing for a switch."""
-    if typing.get_origin(hint) is Literal:
-        return "|".join(map(str, typing.get_args(hint)))
+    if (names := names_of(hint)) is not None:
+        return "|".join(map(str, names))
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]},..."

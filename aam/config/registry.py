@@ -11,7 +11,6 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
-    ReplayConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -44,8 +43,5 @@ COMMANDS: dict[str, Command] = {
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and the same split."),
     "unifrac": Command(UnifracConfig, "Compute the distances between all samples of a table, and write the matrix."),
     "info": Command(InfoConfig, "Say what a file, model or run directory is.", positional="path"),
-    "replay": Command(
-        ReplayConfig, "Print the command that repeats a run, and say what stands in its way.", positional="path"
-    ),
     "simulate": Command(SimulateConfig, "Make a study whose truth is known."),
 }

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from aam.config.one_of import OneOf
 from aam.config.option import REQUIRED, Section, option
 from aam.errors import ConfigError
 
-DistanceKind = Literal["unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"]
-EncoderType = Literal[
-    "unifrac",
-    "weighted_unifrac",
-    "generalized_unifrac",
-    "faith_pd",
-    "bray_curtis",
-    "jaccard",
-    "aitchison",
-    "taxonomy",
-    "combined",
-]
+DISTANCES = OneOf("aam.data.distances.measure")
+OBJECTIVES = OneOf("aam.models.objectives")
+DistanceKind = Annotated[str, DISTANCES]
+EncoderType = Annotated[str, OBJECTIVES]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
-TREE_ENCODER_TYPES = ("unifrac", "weighted_unifrac", "generalized_unifrac", "faith_pd", "combined")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,10 +224,7 @@ class RunOptions(Section):
     compile_model: bool = option(
         False, "Compile the transformer layers with torch.compile: about a minute at the start, faster steps on a GPU."
     )
-    resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
-    allow_change: tuple[str, ...] = option(
-        (), "With --resume-from: options, such as lr or epochs, with whose new values the run goes on; it says so."
-    )
+    resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped; --epochs may differ.")
     checkpoint_minutes: float = option(
         15.0,
         "Minutes after which the state of a run is saved in the middle of an epoch; it is saved at the start of each "

@@ -44,9 +44,9 @@ def save_with_intervals(
     record
         Provenance, for people; the metrics of the validation samples are added.
     """
-    targets = learner.task.targets
+    targets = learner.targets
     samples, learned = samples_of(targets, study, validation, groups), learner.predict(study, validation)
-    decoder = PredictionDecoder(targets=targets, quantiles=learner.quantiles, level=level)
+    decoder = PredictionDecoder(targets=targets, level=level)
     tables = decoder.predictions(learned[None], samples)
     endings = metric_endings(targets.columns)
     measured = {

@@ -119,7 +119,7 @@ class ForestLearner(Learner):
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""
-        found = np.zeros((len(rows), self.task.num_outputs))
+        found = np.zeros((len(rows), *self.task.output_shape))
         for place, forest in enumerate(self.forests):
             columns = forest.codes if len(forest.codes) else np.array([place])
             at_once = max(1, DENSE_AT_ONCE // max(1, self._num_features(forest.features)))

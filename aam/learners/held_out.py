@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aam.data.targets.kinds import Predictions, Samples
+from aam.data.targets.kinds.kind import kind_saved_as
 from aam.data.targets.targets import Targets
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
-from aam.evaluation.prediction_table import Predictions
+from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.learners.protocol import Learner
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def in_own_units(targets: Targets) -> Targets:
-    """The same targets, learned as they stand in the sample sheet."""
+    """The same targets, learned as they stand in the sample sheet, of whatever variant of their kind."""
     as_it_is: dict[str, Any] = {"transform": "none", "parameters": (), "shift": 0.0, "scale": 1.0}
-    as_it_is |= {"level_shift": (), "level_scale": ()}
+    as_it_is |= {"level_shift": (), "level_scale": (), "kind": kind_saved_as(targets.kind.saved_as)}
     return Targets(specs=tuple(dataclasses.replace(spec, **as_it_is) for spec in targets.specs))
 
 
@@ -73,7 +74,7 @@ def held_out_predictions(
     dict
         Part -> predictions of each target, without intervals.
     """
-    targets = learner.task.targets
+    targets = learner.targets
     decoder = PredictionDecoder(targets=targets)
     return {
         part: decoder.predictions(learner.predict(study, rows)[None], samples_of(targets, study, rows, groups))

@@ -14,6 +14,7 @@ import torch
 from aam.config import TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
+from aam.data.targets.targets import Targets
 from aam.learners.protocol import Computing, Learner, OncePerStudy, Stored, Task
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
@@ -47,9 +48,9 @@ class NetworkLearner(Learner):
         self._interpreter = OncePerStudy(self._interpreter_of)
 
     @property
-    def quantiles(self) -> tuple[float, ...]:
-        """The quantiles that its loss learns."""
-        return self.description.manifest.quantiles
+    def targets(self) -> Targets:
+        """The task's targets, as its loss learns them."""
+        return self.description.targets or self.task.targets
 
     @property
     def description(self) -> ModelDescription:
@@ -71,7 +72,7 @@ class NetworkLearner(Learner):
         """What the network says of a rarefied draw of each sample."""
         outputs = self._interpreter(study).run(rows, draw)
         found = [output.learned for output in outputs if output.learned is not None]
-        return np.concatenate(found) if found else np.empty((0, self.task.num_outputs))
+        return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
 
     def to_arrays(self) -> Stored:
         """The weights, and what describes the network."""

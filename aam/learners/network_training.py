@@ -70,7 +70,7 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
         study=study,
         split=split,
         groups=groups,
-        targets=task.targets,
+        targets=task.targets.learned_by(config.loss),
         level_N=level_N,
         covariate_spec=spec,
         covariates=None if spec is None else spec.encode(sheet),
@@ -83,7 +83,7 @@ def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str,
     columns, classes = task.targets.columns, task.targets.specs[0].classes
     if classes:
         return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}
-    return dict(zip(columns, task.targets.decode(targets, level_N).T, strict=True))
+    return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}
 
 
 def _train(prepared: Prepared) -> tuple[Network, ModelDescription]:

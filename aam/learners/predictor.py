@@ -71,7 +71,7 @@ class Predictor:
     @property
     def targets(self) -> Targets:
         """What is predicted."""
-        return self.learners[0].task.targets
+        return self.learners[0].targets
 
     def read(self, table: TableOptions) -> Study:
         """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_as_treated`."""
@@ -122,9 +122,8 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
     manifest = Manifest(
         members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
         weights=combination.weights,
-        targets=task.targets,
+        targets=learners[0].targets,
         covariate_spec=task.covariate_spec,
-        quantiles=learners[0].quantiles,
         head=combination.head,
         data={name: value for one in learners for name, value in one.task.data.items()},
         record=dict(combination.record),
@@ -162,7 +161,7 @@ def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
             _learner(member, state, task, computing or Computing())
             for member, state in zip(manifest.members, states, strict=True)
         )
-        need(all(one.quantiles == manifest.quantiles for one in learners), "a member predicts other quantiles")
+        need(all(one.targets.kind == task.targets.kind for one in learners), "a member predicts another kind of target")
     return Predictor(manifest=manifest, learners=learners)
 
 

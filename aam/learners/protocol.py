@@ -43,9 +43,9 @@ class Task:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def num_outputs(self) -> int:
-        """Columns of a prediction: the classes, or one for each number."""
-        return len(self.targets.specs[0].classes) or len(self.targets)
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the prediction of a sample, such as ``T`` numbers or ``C`` classes."""
+        return self.targets.kind.output_shape(self.targets.specs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +127,9 @@ class Learner(ABC):
         self.task = task
 
     @property
-    def quantiles(self) -> tuple[float, ...]:
-        """The quantiles that it predicts; empty where it predicts numbers or classes."""
-        return ()
+    def targets(self) -> Targets:
+        """What it predicts: the task's targets, or the variant of their kind that it learned, such as quantiles."""
+        return self.task.targets
 
     @abstractmethod
     def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:

@@ -12,11 +12,10 @@ from aam.config import CovariateOptions
 from aam.data.study.covariates import CovariateSpec, features
 from aam.data.study.split import Split
 from aam.data.study.study import Study
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
-from aam.evaluation.baseline_comparison import constant_predictions
 from aam.evaluation.metrics import compare, score
-from aam.evaluation.prediction_table import Predictions
 from aam.learners import forest as module
 from aam.learners.features import fit_features
 from aam.learners.forest import ForestLearner, ForestSettings, fit_forest, new_forest
@@ -27,9 +26,9 @@ from tests.data.study_files import make_study
 SIZE, TRAIN, HELD_OUT = 120, np.arange(80), np.arange(80, 120)
 SPLIT = Split(TRAIN, HELD_OUT, np.empty(0, dtype=np.int64))
 FEW = ForestSettings(n_estimators=30, n_jobs=1)
-NUMBER = TargetSpec(column="age", kind="regression", transform="zscore", shift=3.0, scale=2.0)
+NUMBER = TargetSpec(column="age", kind=NUMBERS, transform="zscore", shift=3.0, scale=2.0)
 OTHER = replace(NUMBER, column="mass")
-CLASS = TargetSpec(column="site", kind="classification", classes=("high", "low", "unseen"), majority="low")
+CLASS = TargetSpec(column="site", kind=CLASSES, classes=("high", "low", "unseen"), majority="low")
 
 
 def signal(**columns: Any) -> Study:
@@ -51,7 +50,7 @@ def test_a_forest_beats_the_mean_on_a_signal() -> None:
     study = signal()
     (found,) = held_out_predictions(fitted(study, NUMBER), study, SPLIT)["validation"]
     target = replace(NUMBER, mean=float(study.targets["age"][TRAIN].mean()))
-    guess = constant_predictions(found, target)
+    guess = NUMBERS.constant(target, found)
     assert set(guess.predicted) == {target.mean}
     assert score(found)["r2"] > 0.5
     assert compare(found, guess)["mae"].high < 0
@@ -64,7 +63,7 @@ def test_a_forest_names_classes_and_gives_those_it_never_saw_no_chance() -> None
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
     assert not found.probabilities[:, 2].any()
     assert score(found)["balanced_accuracy"] > 0.8
-    guess = constant_predictions(found, CLASS)
+    guess = CLASSES.constant(CLASS, found)
     assert score(guess)["balanced_accuracy"] == 0.5
     assert score(guess)["auroc"] == 0.5
 
@@ -145,11 +144,6 @@ def test_defaults_depend_on_features_and_target(
 def test_a_share_of_features_is_a_share(share: float) -> None:
     with pytest.raises(ConfigError, match="--max-features must be a share above 0 and at most 1, sqrt or log2"):
         ForestSettings(max_features=share)
-
-
-def test_predictions_have_a_kind() -> None:
-    values = np.arange(3.0)
-    assert Predictions(sample_ids=values, observed=values, predicted=values).kind == "regression"
 
 
 @pytest.mark.parametrize("kind", ["asv", "clr", "clades"])

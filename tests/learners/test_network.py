@@ -10,7 +10,8 @@ import pytest
 
 from aam.config import TrainConfig, from_flat
 from aam.data.study.study import Study
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, Quantiles, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.learners.network import NetworkLearner
 from aam.learners.network_training import GROUPS
 from aam.learners.predictor import load_predictor, save_predictor
@@ -31,8 +32,8 @@ SMALL = {
     "batch_size": 7,
     "device": "cpu",
 }
-NUMBER = TargetSpec(column="age", kind="regression", transform="zscore", shift=40.0, scale=12.0)
-CLASS = TargetSpec(column="site", kind="classification", classes=("gut", "skin"))
+NUMBER = TargetSpec(column="age", kind=NUMBERS, transform="zscore", shift=40.0, scale=12.0)
+CLASS = TargetSpec(column="site", kind=CLASSES, classes=("gut", "skin"))
 CPU = Computing(device="cpu", seed=1)
 
 
@@ -72,6 +73,13 @@ def test_it_learns_classes(study: Study) -> None:
     said = fitted.predict(study, np.arange(28, SIZE))
     assert said.sum(axis=1) == pytest.approx(1, abs=1e-6)
     assert (said.argmax(axis=1) == codes[28:, 0]).mean() > 0.6
+
+
+def test_it_learns_quantiles_where_its_loss_does(study: Study) -> None:
+    truths = np.where(np.arange(SIZE) % 2, 1.0, -1.0)[:, None]
+    fitted = learner(NUMBER, epochs=1, loss_type="quantile").fit(study, TRAIN, truths[TRAIN])
+    assert fitted.predict(study, TRAIN).shape == (28, 1, 3)
+    assert fitted.targets.kind == Quantiles((0.1, 0.5, 0.9))
 
 
 def test_the_same_seed_is_the_same_network(study: Study) -> None:

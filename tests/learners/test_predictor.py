@@ -185,7 +185,8 @@ def test_a_toy_learner_predicts_from_the_command_line(study: Study, truths: np.n
     assert main(["predict", *map(str, words)]) == 0
     lines = [line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines()]
     assert lines[0] == ["sample_id", "predicted_age", "predicted_mass"]
-    expected = TASK.targets.decode(learner.predict(study, np.arange(SIZE)))
+    learned = learner.predict(study, np.arange(SIZE))
+    expected = np.column_stack([spec.decode(learned[:, place]) for place, spec in enumerate(TASK.targets.specs)])
     assert np.array([row[1:] for row in lines[1:]], dtype=float) == pytest.approx(expected, rel=1e-9)
 
 
@@ -231,8 +232,8 @@ def test_a_member_of_other_quantiles_is_refused(study: Study, truths: np.ndarray
     save_models(tmp_path, [dict(model.state_dict())], description)
     assert load_predictor(tmp_path, CPU).predict(study, NEW).shape == (15, 2, 3)
     _, manifest, states = read_model_folder(tmp_path)
-    write_model_folder(tmp_path, replace(manifest, quantiles=()), list(states))
-    with pytest.raises(CheckpointError, match="a member predicts other quantiles"):
+    write_model_folder(tmp_path, replace(manifest, targets=TASK.targets), list(states))
+    with pytest.raises(CheckpointError, match="a member predicts another kind of target"):
         load_predictor(tmp_path)
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aam.config import SplitOptions
-from aam.data.study.split import Split, hold_out, sample_groups, strata_of
+from aam.data.study.split import Split, hold_out, sample_groups
 from aam.data.study.study import Study
-from aam.data.targets.targets import Kind
+from aam.data.targets.kinds import Kind
 from aam.errors import InputError
 from aam.text import plural, shorten
 
@@ -71,12 +71,11 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
     """
     groups = sample_groups(options, study)
     _check_enough(options, wanted.number, study, groups)
-    if kind == "classification":
-        _check_classes(values, wanted.number)
+    kind.check_folds(values, wanted.number)
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
     strata = np.zeros(len(study), dtype=np.int64)
     if options.stratify:
-        strata = strata_of(values, kind)
+        strata = kind.strata(values)
     folds = []
     for repeat in range(1, wanted.repeats + 1):
         key = [wanted.seed, wanted.number, repeat]
@@ -147,15 +146,6 @@ def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.n
         raise InputError(study.metadata.source, f"{problem}; at least {needed} are needed", SMALLER)
 
 
-def _check_classes(values: np.ndarray, number: int) -> None:
-    classes, counts = np.unique(values.astype(str), return_counts=True)
-    rare = np.flatnonzero(counts < number)
-    if len(rare):
-        first = f"{plural(len(rare), 'class', 'es')} with fewer samples than the {number} folds"
-        example = f"first: '{shorten(classes[rare[0]])}' with {plural(int(counts[rare[0]]), 'sample')}"
-        raise InputError("--cv", f"{first} ({example})", f"{SMALLER}, or leave them out with --where")
-
-
 def _check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
     """Refuse folds whose training or validation part is empty, or that test a class which they cannot learn."""
     for fold in folds:
@@ -163,10 +153,6 @@ def _check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
         if not len(split.train) or not len(split.validation):
             problem = f"{where} leaves nothing to train on or to choose the best model by"
             raise InputError("--cv", problem, "more folds, another --validation-size, or smaller groups")
-        if kind == "classification":
-            unseen = np.setdiff1d(values.astype(str), values[split.train].astype(str))
-            if len(unseen):
-                problem = (
-                    f"{where} has no training sample of class '{shorten(str(unseen[0]))}': it is in too few groups"
-                )
-                raise InputError("--cv", problem, "leave the class out with --where, or no --group-column")
+        if unseen := kind.unseen(values, split.train):
+            problem = f"{where} has no training sample of class '{shorten(unseen[0])}': it is in too few groups"
+            raise InputError("--cv", problem, "leave the class out with --where, or no --group-column")

@@ -97,7 +97,6 @@ class ModelDescription:
             members=(Member(NETWORK, self.facts),) * self.members,
             targets=self.targets,
             covariate_spec=None if plan is None else plan.covariate_spec,
-            quantiles=() if plan is None else plan.loss.all_quantiles,
             head=HeadOptions() if plan is None else plan.head,
             data=self.data,
             record=self.record,
@@ -181,10 +180,11 @@ def _read_predictor(content: dict[str, Any], targets: Targets, spec: CovariateSp
     fitted = () if spec is None else spec.columns
     need(set(fitted) == set(covariates.columns), "the covariates are not those of the network")
     need(spec is None or spec.hierarchies == covariates.hierarchies, "the hierarchies of covariates are others")
+    loss = read_section(LossOptions, parts["loss"])
     return PredictorPlan(
-        targets=targets,
+        targets=targets.learned_by(loss),
         head=read_section(HeadOptions, parts["head"]),
-        loss=read_section(LossOptions, parts["loss"]),
+        loss=loss,
         covariates=covariates,
         covariate_spec=spec,
     )

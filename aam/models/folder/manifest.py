@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from aam.config import HeadOptions, SamplingOptions
+from aam.config import HeadOptions, LossOptions, SamplingOptions
 from aam.config.json_dataclass import need
 from aam.config.option import Section, type_hints
 from aam.config.types import convert, fits
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.intervals import Calibration, read_calibration
+from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.text import plural, shorten
@@ -20,6 +21,8 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 LARGEST_NUMBER = 2**31
 ROUNDING = 1e-9
+# What each kind of target is calibrated by.
+CALIBRATED: dict[type[Kind], str] = {Numbers: "numbers", Quantiles: "quantiles", Classes: "classes"}
 # What stands in a manifest, and of which type it is.
 PARTS = {
     "members": list,
@@ -67,11 +70,9 @@ class Manifest:
     weights
         Weight of each member in the prediction, which sum to 1; empty for the plain mean.
     targets
-        What is predicted; None for a pre-trained encoder.
+        What is predicted, of the variant of their kind that is learned; None for a pre-trained encoder.
     covariate_spec
         The covariates; None where there are none.
-    quantiles
-        The quantiles that are predicted; empty where numbers or classes are.
     head
         Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
     data
@@ -92,13 +93,18 @@ class Manifest:
     weights: tuple[float, ...] = ()
     targets: Targets | None
     covariate_spec: CovariateSpec | None = None
-    quantiles: tuple[float, ...] = ()
     head: HeadOptions = field(default_factory=HeadOptions)
     data: dict[str, Any]
     record: dict[str, Any] = field(default_factory=dict)
     calibrations: tuple[Calibration | None, ...] = ()
     interval_level: float = 0.9
     prediction_passes: int = 1
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The quantiles that are predicted; empty where numbers or classes are."""
+        kind = None if self.targets is None else self.targets.kind
+        return kind.levels if isinstance(kind, Quantiles) else ()
 
     @property
     def sampling(self) -> SamplingOptions:
@@ -123,7 +129,6 @@ class Manifest:
         assert self.targets is not None
         return PredictionDecoder(
             targets=self.targets,
-            quantiles=self.quantiles,
             calibrations=self.calibrations,
             level=self.interval_level if level is None else level,
             head=self.head,
@@ -168,7 +173,7 @@ class Manifest:
         targets = None if parts["targets"] is None else Targets.from_dict(parts["targets"])
         spec = None if parts["covariate_spec"] is None else CovariateSpec.from_dict(parts["covariate_spec"])
         outputs = typed(parts["outputs"], OUTPUTS)
-        quantiles = _read_quantiles(outputs.pop("quantiles"), targets)
+        targets = _learned(targets, outputs.pop("quantiles"))
         intervals = typed(parts["intervals"], INTERVALS)
         need(0 < intervals["level"] < 1, "the level of the intervals is not between 0 and 1")
         need(intervals["passes"] >= 1, "a number of draws is not positive")
@@ -177,11 +182,10 @@ class Manifest:
             weights=_read_weights(parts["weights"], len(members)),
             targets=targets,
             covariate_spec=spec,
-            quantiles=quantiles,
             head=read_section(HeadOptions, outputs),
             data=_read_treatment(parts["data"]),
             record=parts["record"],
-            calibrations=_read_calibrations(intervals["calibrations"], targets, bool(quantiles)),
+            calibrations=_read_calibrations(intervals["calibrations"], targets),
             interval_level=intervals["level"],
             prediction_passes=intervals["passes"],
         )
@@ -232,20 +236,22 @@ def _read_weights(weights: list[Any], number: int) -> tuple[float, ...]:
     return tuple(float(weight) for weight in weights)
 
 
-def _read_quantiles(quantiles: list[Any], targets: Targets | None) -> tuple[float, ...]:
-    sound = all(fits(level, float) and 0 < level < 1 for level in quantiles)
-    need(sound and quantiles == sorted(set(quantiles)), "the quantiles do not ascend from 0 to 1")
-    fit = not quantiles or (0.5 in quantiles and targets is not None and not targets.specs[0].classes)
-    need(fit, "the quantiles do not fit the targets")
-    return tuple(float(level) for level in quantiles)
+def _learned(targets: Targets | None, quantiles: list[Any]) -> Targets | None:
+    """The targets of the variant of their kind that is learned."""
+    if not quantiles:
+        return targets
+    need(targets is not None and isinstance(targets.kind, Numbers), "the quantiles do not fit the targets")
+    need(all(fits(level, float) and 0 < level < 1 for level in quantiles), "a quantile is not between 0 and 1")
+    assert targets is not None
+    return targets.learned_by(LossOptions(loss_type="quantile", quantiles=tuple(map(float, quantiles))))
 
 
-def _read_calibrations(found: list[Any], targets: Targets | None, of_quantiles: bool) -> tuple[Calibration | None, ...]:
+def _read_calibrations(found: list[Any], targets: Targets | None) -> tuple[Calibration | None, ...]:
     calibrations = tuple(None if one is None else read_calibration(one) for one in found)
     need(len(calibrations) in (0, 0 if targets is None else len(targets)), "there are not as many intervals as targets")
-    if targets is not None:
-        kind = "classes" if targets.specs[0].classes else "quantiles" if of_quantiles else "numbers"
-        need(all(one is None or one.kind == kind for one in calibrations), "the intervals are not those of the targets")
+    expected = None if targets is None else CALIBRATED.get(type(targets.kind))
+    fit = expected is None or all(one is None or one.kind == expected for one in calibrations)
+    need(fit, "the intervals are not those of the targets")
     return calibrations
 
 

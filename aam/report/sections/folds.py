@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.targets import Targets, TargetSpec
-from aam.evaluation.baseline_comparison import main_metric
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import Targets
 from aam.evaluation.catalogue import PREDICTORS, difference_of, metric, percent, value_of
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.cross_validation import CrossValidation, mean_and_spread
@@ -19,7 +19,6 @@ from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.members import best_epoch_words
-from aam.report.sections.results import CHARTED
 from aam.text import format_duration, plural
 
 PARTS = ("train", "validation", "test")
@@ -38,17 +37,17 @@ def wins(found: CrossValidation) -> str:
 
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model beside the random forest and beside guessing, over all held-out samples."""
-    answer = "mean" if target.kind == "regression" else "most frequent class"
     caption = (
         "A dot is the result on all held-out samples, the bar its 95 % interval: how much it would change with other "
-        f"samples of the same kind. Guessing answers the {answer} of each fold's training samples for every sample."
+        f"samples of the same kind. Guessing answers the {target.kind.guessed} of each fold's training samples "
+        "for every sample."
     )
     if "forest" in found.judgement.results:
         caption += (
             " The random forest learned from each fold's training and validation samples, as relative abundances of "
             "ASVs: it needs no samples to choose a model by, so this is the stronger and fairer yardstick."
         )
-    figure = interval_chart(found.judgement.results, CHARTED[target.kind])
+    figure = interval_chart(found.judgement.results, target.kind.charted)
     picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption)
     tables = [_difference_table(found)] if "forest" in found.differences else []
     return Section("comparison", "Beside simpler predictors", pictures=[picture], tables=tables)
@@ -74,7 +73,7 @@ def _differences(found: CrossValidation, name: str) -> list[dict[str, float]]:
 def folds_section(found: CrossValidation, target: TargetSpec) -> Section:
     """Every fold by itself: a figure, and a table."""
     shown = {who: scores for who, scores in found.fold_scores.items() if who in ("model", "forest")}
-    figure = folds_chart(shown, [fold.repeat for fold in found.folds], CHARTED[target.kind])
+    figure = folds_chart(shown, [fold.repeat for fold in found.folds], target.kind.charted)
     joined = "Dots of one fold are joined. " if len(shown) > 1 else ""
     caption = (
         f"A dot is a metric on the samples that one fold held out. {joined}Dashed lines are means over the folds. "
@@ -112,8 +111,9 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"
+    what = "sets" if record.calibration.kind == "classes" else "intervals"
     text = [
-        f"Each fold's {'sets' if first.classes else 'intervals'} are made from the validation samples of that fold, "
+        f"Each fold's {what} are made from the validation samples of that fold, "
         f"{plural(record.calibration.num_groups, unit)} or more. In single folds from {percent(min(shares))} to "
         f"{percent(max(shares))} of the truths were held."
     ]
@@ -140,7 +140,7 @@ def _spread_table(found: CrossValidation) -> Table:
 
 
 def _fold_table(found: CrossValidation) -> Table:
-    main = main_metric(found.judgement.predictions["model"])
+    main = found.judgement.main
     names = [PREDICTORS[who] for who in found.fold_scores]
     header = ("fold", "train", "validation", "test", "best epoch", *names, "time")
     rows = []
@@ -165,9 +165,8 @@ def how_section(config: Mapping[str, Any], targets: Targets, repeats: int) -> Se
 def _how(config: Mapping[str, Any], targets: Targets, repeats: int) -> Iterator[str]:
     group, number = config.get("group_column"), int(config["cv"])
     name = "the target" if len(targets) == 1 else targets.columns[0]
-    by = "class" if targets.kind == "classification" else f"quantile of {name}"
     whole = f" Samples of one {group} are never in two parts." if group else ""
-    balance = f", balanced by {by}" if config.get("stratify", True) else ""
+    balance = f", balanced by {targets.kind.strata_words(name)}" if config.get("stratify", True) else ""
     yield (
         f"The samples were dealt into {number} folds{balance}.{whole} For each fold a model was trained from the "
         "beginning on the others, and predicted the fold, which it never saw. Of the samples that were not held out "
