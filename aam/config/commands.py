@@ -179,6 +179,7 @@ class ForestOptions(ColumnOptions):
     """Random forest: the baseline that people trust."""
 
     output: Path = option(REQUIRED, "TSV of the predictions to write; the metrics are written beside it.")
+    output_dir: Path | None = option(None, "Folder for the fitted forest, which aam predict then uses as a model.")
     overwrite: bool = option(False, "Replace an existing output file.")
     features: Literal["asv", "clr", "clades"] = option(
         "asv",
