@@ -130,10 +130,9 @@ class PretrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(Section):
-    """Prediction: the model and where the predictions go."""
+    """Prediction: the model, and what it reads and predicts."""
 
     model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
-    output: Path = option(REQUIRED, "TSV to write.")
     metadata: Path | None = option(
         None,
         "Sample sheet: has the covariates that the model was told, and its target column is copied beside the "
@@ -154,14 +153,8 @@ class PredictOptions(Section):
         derived="as many as in training (--val-prediction-passes), from which intervals were made",
     )
     output_variance: bool = option(False, "Add the spread over the passes as a column.")
-    spreadsheet_safe: bool = option(
-        False,
-        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
-        "number); such ids are then no longer what they were.",
-    )
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
-    overwrite: bool = option(False, "Replace an existing output file.")
     progress: bool = option(True, "Show a progress bar.")
 
     def check(self) -> None:
@@ -171,11 +164,25 @@ class PredictOptions(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictionTableOptions(Section):
+    """Output: the table of predictions."""
+
+    output: Path = option(REQUIRED, "TSV to write.")
+    overwrite: bool = option(False, "Replace an existing output file.")
+    spreadsheet_safe: bool = option(
+        False,
+        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
+        "number); such ids are then no longer what they were.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PredictConfig:
     """Everything that `aam predict` can be told."""
 
     table: TableOptions
     predict: PredictOptions
+    output: PredictionTableOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,17 @@ class Predictions:
         return None if -1 in rows else self.select(np.array(rows, dtype=np.int64))
 
 
+def concatenate(pieces: Sequence[Predictions]) -> Predictions:
+    """The predictions of one target for several sets of samples, one after the other."""
+    first = pieces[0]
+    parts: dict[str, Any] = {
+        name: None if getattr(first, name) is None else np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in PER_SAMPLE
+    }
+    quantiles = {level: np.concatenate([piece.quantiles[level] for piece in pieces]) for level in first.quantiles}
+    return dataclasses.replace(first, quantiles=quantiles, **parts)
+
+
 PER_SAMPLE = ("sample_ids", "observed", "predicted", "probabilities", "groups", "low", "high", "sets", "deviation")
 
 

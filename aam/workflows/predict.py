@@ -1,4 +1,4 @@
-"""`aam predict`: what a trained model says of new samples."""
+"""Predict the samples of a table with a trained model, block by block."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 
-from aam.config import PredictConfig
+from aam.config import PredictConfig, TableOptions
+from aam.config.commands import PredictionTableOptions, PredictOptions
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
-from aam.log import logging_to_terminal, say
+from aam.log import progress_console, say
 from aam.text import listed, plural, shorten, spreadsheet_safe
 
 if TYPE_CHECKING:
     from aam.data.readers.metadata import Metadata
     from aam.data.study.covariates import Covariates
     from aam.data.study.study import Study
-    from aam.data.targets.targets import Targets
     from aam.evaluation.decode_predictions import PredictionDecoder
     from aam.evaluation.prediction_table import Predictions
     from aam.models.folder.description import ModelDescription
@@ -31,31 +31,106 @@ if TYPE_CHECKING:
 
 SAMPLES_AT_ONCE = 512
 
-
-def run(config: PredictConfig) -> None:
-    """Predict every sample of a table with a model folder."""
-    with logging_to_terminal():
-        _run(config)
+Block = tuple[np.ndarray, "list[Predictions]"]
+"""Rows of the study, and the predictions of each target for them."""
 
 
-def _run(config: PredictConfig) -> None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictionRun:
+    """A model that is about to predict the samples of a table.
+
+    Attributes
+    ----------
+    study
+        The samples.
+    sheet
+        What is known of them; its cells are empty for samples that it lacks.
+    decoder
+        Turns what the model computes into predictions of each target.
+    blocks
+        The predictions of all samples, computed while they are read.
+    """
+
+    study: Study
+    sheet: Metadata
+    decoder: PredictionDecoder
+    blocks: Iterator[Block]
+
+
+def predict(config: PredictConfig) -> Path:
+    """Predict every sample of a table with a model folder, and write the predictions as one table.
+
+    Parameters
+    ----------
+    config
+        What to predict, with which model, and the file to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. The memory that this takes does not grow with the number of predictions.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be read, or is a pre-trained encoder.
+    ConfigError, InputError
+        If the options, the table, the sample sheet or the output file cannot be used.
+    """
+    output = config.output.output
+    check_output(output, config.output.overwrite)
+    if not output.absolute().parent.is_dir():
+        raise InputError(output, f"there is no folder {output.parent}", "make it first")
+    started = time.monotonic()
+    with _predicting(config.table, config.predict) as run:
+        _write(config.output, run)
+    took = time.monotonic() - started
+    what = listed(run.decoder.targets.columns)
+    say(f"predicted {what} of {plural(len(run.study), 'sample')} in {took:.1f} s: {output}")
+    return output
+
+
+def predict_in_memory(table: TableOptions, options: PredictOptions) -> dict[str, Predictions]:
+    """Predict every sample of a table, and write nothing.
+
+    Parameters
+    ----------
+    table, options
+        As in :class:`~aam.config.PredictConfig`.
+
+    Returns
+    -------
+    dict of str to Predictions
+        Target column -> its predictions, in the order of the table's samples.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`.
+    """
+    from aam.evaluation.prediction_table import concatenate
+
+    with _predicting(table, options) as run:
+        tables = [tables for _, tables in run.blocks]
+    columns = run.decoder.targets.columns
+    return {column: concatenate(pieces) for column, pieces in zip(columns, zip(*tables, strict=True), strict=True)}
+
+
+@contextmanager
+def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
+    """Read the model, the table and the sample sheet; what follows from them is said."""
     from aam.models.folder.weights import load_models
     from aam.models.inference import read_for_model
 
-    options = config.predict
-    check_output(options.output, options.overwrite)
-    if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
     models, description = load_models(options.model)
     if description.targets is None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
-    study, sampling = read_for_model(config.table, description)
+    study, sampling = read_for_model(table, description)
     sheet = _sheet(options.metadata, description, study)
     spec = None if description.predictor is None else description.predictor.covariate_spec
     covariates = None if spec is None else spec.encode(sheet)
     notes = [*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet))]
     say(*notes)
-    started = time.monotonic()
     passes = options.prediction_passes or description.prediction_passes
     if options.output_variance and passes == 1:
         raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
@@ -64,32 +139,49 @@ def _run(config: PredictConfig) -> None:
             f"intervals were made from {description.prediction_passes} rarefied draws of a sample; with {passes} they "
             "hold fewer truths"
         )
-    with _draws(config, models, study, sampling, covariates, passes) as draws:
-        _write(config, study, sheet, description.decoder(config.predict.interval_level), draws)
-    took = time.monotonic() - started
-    what = listed(description.targets.columns)
-    say(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
+    decoder = description.decoder(options.interval_level)
+    with _draws(options, table.cache, models, study, sampling, covariates, passes) as draws:
+        blocks = _decoded(study, sheet, decoder, draws, with_deviation=options.output_variance)
+        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks)
 
 
 @contextmanager
 def _draws(
-    config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None, passes: int
+    options: PredictOptions,
+    cache: bool,
+    models: Any,
+    study: Study,
+    sampling: Any,
+    covariates: Covariates | None,
+    passes: int,
 ) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
     from aam.data.batches.loaders import LoaderOptions
     from aam.models.inference import Interpreter, predict_in_draws
     from aam.training.hardware.device import choose_device
 
-    options = config.predict
     loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)
-    interpreter = Interpreter(
-        models, study, sampling, loading, choose_device(options.device), covariates, config.table.cache
-    )
+    interpreter = Interpreter(models, study, sampling, loading, choose_device(options.device), covariates, cache)
     draws = predict_in_draws(interpreter, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
     total = -(-len(study) // SAMPLES_AT_ONCE)
-    console = Console(stderr=True)
-    hidden = not (options.progress and console.is_terminal)
+    console, hidden = progress_console(options.progress)
     yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
+
+
+def _decoded(
+    study: Study, sheet: Metadata, decoder: PredictionDecoder, draws: Iterator[Draws], *, with_deviation: bool
+) -> Iterator[Block]:
+    """Predictions of each target in the units of the sample sheet."""
+    from aam.evaluation.decode_predictions import Samples
+
+    level_N = decoder.targets.level_codes(sheet)
+    for some in draws:
+        unknown = {column: np.full(len(some.rows_B), np.nan) for column in decoder.targets.columns}
+        samples = Samples(sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B])
+        tables = decoder.predictions(some.learned, samples)
+        if not with_deviation:
+            tables = [dataclasses.replace(table, deviation=None) for table in tables]
+        yield some.rows_B, tables
 
 
 def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Metadata:
@@ -152,31 +244,23 @@ def _notes(study: Study) -> Iterator[str]:
         yield f"fewer reads than the model's rarefaction depth of {depth:,}: {share}; all their reads are used"
 
 
-def _write(
-    config: PredictConfig, study: Study, sheet: Metadata, forecast: PredictionDecoder, draws: Iterator[Draws]
-) -> None:
+def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
-    from aam.evaluation.decode_predictions import Samples
     from aam.evaluation.prediction_table import prediction_cells, suffixes
 
-    targets = forecast.targets
+    targets, sheet = run.decoder.targets, run.sheet
     endings = suffixes(targets.columns)
-    copied = [(f"observed{end}", sheet.columns[c]) for c, end in _with(targets, endings) if c in sheet.columns]
-    level_N = targets.level_codes(sheet)
-    line = _safe_line if config.predict.spreadsheet_safe else _line
-    with atomic_write(config.predict.output) as file:
-        for place, some in enumerate(draws):
-            unknown = {column: np.full(len(some.rows_B), np.nan) for column in targets.columns}
-            samples = Samples(sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B])
-            tables = forecast.predictions(some.learned, samples)
-            if not config.predict.output_variance:
-                tables = [dataclasses.replace(table, deviation=None) for table in tables]
+    named = zip(targets.columns, endings, strict=True)
+    copied = [(f"observed{end}", sheet.columns[column]) for column, end in named if column in sheet.columns]
+    line = _safe_line if options.spreadsheet_safe else _line
+    with atomic_write(options.output) as file:
+        for place, (rows, tables) in enumerate(run.blocks):
             if place == 0:
                 file.write(line(["sample_id", *_names(tables, endings), *(name for name, _ in copied)]))
-            for row, study_row in enumerate(some.rows_B):
+            for row, study_row in enumerate(rows):
                 cells = [cell for table in tables for cell in prediction_cells(table, row)]
                 more = [str(column[study_row]) for _, column in copied]
-                file.write(line([str(samples.sample_ids[row]), *cells, *more]))
+                file.write(line([str(run.study.sample_ids[study_row]), *cells, *more]))
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -192,7 +276,3 @@ def _names(tables: Sequence[Predictions], endings: Sequence[str]) -> list[str]:
     from aam.evaluation.prediction_table import prediction_names
 
     return [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
-
-
-def _with(targets: Targets, endings: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(targets.columns, endings, strict=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from aam.log import progress_console
 from aam.training.step.module import TrainingModule
 
 SHORT_NAMES = {"": "loss", "nucleotide": "bases"}
@@ -15,7 +15,7 @@ REFRESHES_PER_SECOND = 4
 
 
 class ProgressBar(Callback):
-    """Shows where the run is, on the terminal's error stream; nothing where that is no terminal."""
+    """Shows where the run is, on the error stream of a terminal or in a notebook."""
 
     def __init__(self) -> None:
         columns = (
@@ -28,12 +28,12 @@ class ProgressBar(Callback):
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[losses]}"),
         )
-        console = Console(stderr=True)
+        console, hidden = progress_console(wanted=True)
         self.bars = Progress(
             *columns,
             console=console,
-            disable=not console.is_terminal,
-            transient=True,
+            disable=hidden,
+            transient=not console.is_jupyter,  # a widget that was closed between two epochs could not be opened again
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         self.task: TaskID | None = None
