@@ -1,50 +1,74 @@
-"""`aam rf-baseline`: a random forest on the same samples and the same split as a model."""
+"""A random forest on the same samples and the same split as a model."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table as Grid
-
-from aam.cli.terminal import Terminal
 from aam.config import ForestConfig
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.fitting import TargetRules, fit_target
 from aam.data.targets.targets import Kind, TargetSpec
-from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
 from aam.evaluation.prediction_table import Predictions, write_predictions
 from aam.files.atomic import atomic_write, check_output
+from aam.log import say
 
 if TYPE_CHECKING:
     from aam.evaluation.metrics import Interval
 
-NUM_LABELS = 2  # columns that name a row
-Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
+Metrics = Mapping[tuple[str, str], Mapping[str, "Interval"]]
 
 
-def run(config: ForestConfig) -> None:
-    """Fit a random forest on the training samples, predict the others, and say how good the predictions are."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BaselineResult:
+    """A random forest, judged on a split.
+
+    Attributes
+    ----------
+    target
+        What it predicts.
+    predictions
+        Part -> predictions of its samples.
+    metrics
+        Part and predictor (``forest``, and ``guess`` or ``majority``) -> each metric with its interval.
+    output, metrics_file
+        The tables that were written.
+    """
+
+    target: TargetSpec
+    predictions: Mapping[str, Predictions]
+    metrics: Metrics
+    output: Path
+    metrics_file: Path
+
+
+def fit_forest_baseline(config: ForestConfig) -> BaselineResult:
+    """Fit a random forest on the training samples, predict the others, and write predictions and metrics.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If the options, the inputs or the output files cannot be used.
+    """
     options = config.forest
-    metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
-    for path in (options.output, metrics_path):
+    metrics_file = options.output.with_name(f"{options.output.stem}.metrics.tsv")
+    for path in (options.output, metrics_file):
         check_output(path, options.overwrite)
-    console = Terminal()
     study, split, target = _load(config)
-    console.print("\n".join(describe(study, split)))
-    console.print(f"fitting {options.n_estimators} trees on {options.features} features ...")
+    say(*describe(study, split), f"fitting {options.n_estimators} trees on {options.features} features ...")
     parts = _predict(config, study, split, target)
-    results = _judge(parts, target)
+    metrics = _judge(parts, target)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
-    _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
-    console.print(_grid(results, f"{target.column} ({options.features} features)"))
-    console.print(f"predictions: {options.output}\nmetrics: {metrics_path}")
+    _write_metrics(metrics_file, metrics, {part: len(predictions) for part, predictions in parts.items()})
+    return BaselineResult(
+        target=target, predictions=parts, metrics=metrics, output=options.output, metrics_file=metrics_file
+    )
 
 
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
@@ -68,7 +92,7 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
     return {part: dataclasses.replace(found, groups=groups[rows[part]]) for part, found in parts.items()}
 
 
-def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
+def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Metrics:
     from aam.evaluation.baseline_comparison import constant_predictions
     from aam.evaluation.metrics import evaluate
 
@@ -92,10 +116,10 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
 
 
-def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> None:
+def _write_metrics(path: Path, metrics: Metrics, samples: Mapping[str, int]) -> None:
     with atomic_write(path) as file:
         file.write("part\tpredictor\tsamples\tmetric\tvalue\tlow\thigh\n")
-        for (part, who), found in results.items():
+        for (part, who), found in metrics.items():
             for name, interval in found.items():
                 values = "\t".join(_number(value) for value in (interval.value, interval.low, interval.high))
                 file.write(f"{part}\t{who}\t{samples[part]}\t{name}\t{values}\n")
@@ -103,24 +127,3 @@ def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> 
 
 def _number(value: float) -> str:
     return f"{value:.6g}" if value == value else ""
-
-
-def _grid(results: Results, title: str) -> Grid:
-    """The metrics of all predictors as a table for the terminal."""
-    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for place, name in enumerate(_header(results)):
-        grid.add_column(name, no_wrap=place < NUM_LABELS)
-    for row in _rows(results):
-        grid.add_row(*row)
-    return grid
-
-
-def _header(results: Results) -> list[str]:
-    names = next(iter(results.values()))
-    return ["part", "predictor", *(metric(name).name for name in names)]
-
-
-def _rows(results: Results) -> Iterator[list[str]]:
-    for (part, who), found in results.items():
-        cells = [f"{value_of(name, i.value)}\n{interval_of(name, i)}".strip() for name, i in found.items()]
-        yield [part, PREDICTORS[who], *cells]
