@@ -11,7 +11,8 @@ from rich.table import Table as Grid
 from aam.cli.options import parse_readable
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
-from aam.config.option import fields, flag
+from aam.config.command_line import option_words
+from aam.config.option import fields
 from aam.data.study.study import Study
 from aam.data.study.summary import describe
 from aam.data.targets.targets import TargetSpec
@@ -104,21 +105,8 @@ def _size_words(sizes: BatchSizes) -> str:
 def _next(config: CheckConfig) -> Iterator[str]:
     """The command that would start the run, with the options that were given here."""
     columns = config.target.metadata_column
-    words = ["aam", "train" if columns else "pretrain"]
     kind: Any = TrainConfig if columns else PretrainConfig
-    taken = {field.name for _, field, _ in fields(kind)}
-    for section, field, _ in fields(CheckConfig):
-        value = getattr(getattr(config, section), field.name)
-        if field.name in taken and value != field.default:
-            words += _flags(field.name, value)
+    words = option_words(config, {field.name for _, field, _ in fields(kind)})
     if config.run.output_dir is None:
         words += ["--output-dir", f"runs/{columns[0] if columns else 'encoder'}"]
-    yield shlex.join(words)
-
-
-def _flags(name: str, value: object) -> list[str]:
-    if isinstance(value, bool):
-        return [flag(name if value else f"no_{name}")]
-    if isinstance(value, tuple):
-        return [word for item in value for word in (flag(name), str(item))]
-    return [flag(name), str(value)]
+    yield shlex.join(["aam", "train" if columns else "pretrain", *words])

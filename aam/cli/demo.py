@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 from aam.cli.terminal import Terminal
@@ -32,8 +30,7 @@ def run(config: DemoConfig) -> None:
         console.print(f"\n{about}\n", style="bold")
         if words[0] not in SAY_THEIR_COMMAND:
             console.print(f"$ {shlex.join(['aam', *words])}")
-        with _typed(words):
-            run_command(words[0], words[1:])
+        run_command(words[0], words[1:])
     minutes = (time.monotonic() - started) / 60
     console.print("\n".join(["", *_farewell(options.output_dir, minutes)]))
 
@@ -65,17 +62,6 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
     for name, value in options.items():
         words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return words
-
-
-@contextmanager
-def _typed(words: Sequence[str]) -> Iterator[None]:
-    """Let a command find its own words as those that were typed: a run writes them down."""
-    typed = sys.argv
-    sys.argv = ["aam", *words]
-    try:
-        yield
-    finally:
-        sys.argv = typed
 
 
 def _farewell(folder: Path, minutes: float) -> Iterator[str]:

@@ -26,12 +26,13 @@ from aam.log import say
 from aam.runs.directory import RunDirectory, resume_words
 from aam.runs.saved_options import training_config_to_resume
 from aam.text import format_duration, read_ids
+from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import LISTS as LIST_NAMES
 from aam.workflows.run_manifest import check_inputs_still_same
 from aam.workflows.signals import stopped_in_order
 
-Train = Callable[[TrainConfig, str], int | None]
-"""Trains what it is told, by the command that repeats it; returns the signal that came too late to stop it."""
+Train = Callable[[TrainConfig, str], TrainResult]
+"""Trains what a configuration asks for; the text is the command line that repeats it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,8 +122,8 @@ def train_child_run(asked: TrainConfig, sub: ChildRun, train: Train) -> bool:
     if sub.directory.is_finished:
         return False
     own = _resumed(asked, sub) if sub.directory.config.exists() else asked
-    typed = shlex.join(["aam", "train", "--config", str(sub.directory.config), "--output-dir", "RUN"])
-    late_signal = train(own, typed)
+    command_line = shlex.join(["aam", "train", "--config", str(sub.directory.config), "--output-dir", "RUN"])
+    late_signal = train(own, command_line).late_signal
     if late_signal is not None:
         raise PreemptedError("stopped", interrupted=late_signal == signal.SIGINT)
     return True

@@ -9,10 +9,10 @@ differ in their samples alone, and no two repeats share a seed.
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.targets import Targets
 from aam.files.atomic import remove_leftovers, write_text
-from aam.log import logging_to_terminal, say
+from aam.log import say
 from aam.runs.directory import RunDirectory
 from aam.runs.saved_options import config_text
 from aam.training.plan.supervision import learnable_folds, target_request
@@ -38,8 +38,12 @@ from aam.workflows.child_runs import (
     write_lists,
 )
 from aam.workflows.ensemble import train_one_or_several
+from aam.workflows.results import CrossValidationResult
 from aam.workflows.run_manifest import DATA, run_record, study_record
-from aam.workflows.train import command_line, make_room, options_to_repeat, taken_directory
+from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
+
+if TYPE_CHECKING:
+    from aam.evaluation.cross_validation import CrossValidation
 
 FOLDS, LISTS, FORESTS = "folds", "lists", "forests"
 
@@ -130,13 +134,15 @@ PREDICTIONS, FOREST_PREDICTIONS = "cv_predictions.tsv", "cv_forest_predictions.t
 METRICS = "cv_metrics.tsv"
 
 
-def cross_validate(config: TrainConfig) -> None:
+def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
     """Train and judge a model for each fold, or go on where that was stopped.
 
     Parameters
     ----------
     config
         With ``cv``.
+    command_line
+        The command line that repeats the run.
 
     Raises
     ------
@@ -145,7 +151,7 @@ def cross_validate(config: TrainConfig) -> None:
     PreemptedError
         If a signal stopped it; with how to go on.
     """
-    with logging_to_terminal(), taken_directory(config, command_line()) as (run, before):
+    with taken_directory(config, command_line) as (run, before):
         study = load_study(config.table, config.study, config.sampling, target_request(config))
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
@@ -154,7 +160,7 @@ def cross_validate(config: TrainConfig) -> None:
             remove_leftovers(folder, owned=True)
         say(*describe(study), _folds_line(config, folds))
         record = {
-            **run_record(config, before, command_line()),
+            **run_record(config, before, command_line),
             **study_record(study, np.arange(len(study))),
             "samples": {"folds": len(study)},
             "targets": targets.to_dict(),
@@ -176,9 +182,15 @@ def cross_validate(config: TrainConfig) -> None:
         with rollback_if_first_run_fails(run, runs, (FOLDS, LISTS, FORESTS, FINAL, DATA, run.config.name)):
             in_turn(run, runs, "fold", train_and_compare)
         with stopped_within(run, "after the last fold"):
-            _finish(config, targets, run, folds)
+            found = _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
-        say(*_next_commands(run))
+        say(f"results: {run.path / METRICS}", f"each fold's run: {run.path / FOLDS}")
+    return CrossValidationResult(
+        run=run.path,
+        folds=tuple(sub.directory.path for sub in runs),
+        targets=found,
+        final_config=run.path / FINAL,
+    )
 
 
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
@@ -202,7 +214,9 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     write_text(run.path / FINAL, config_text("train", alone))
 
 
-def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
+def _finish(
+    config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
+) -> dict[str, CrossValidation]:
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import judge_folds, write_metrics
@@ -225,13 +239,4 @@ def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Seq
         say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
     if config.evaluation.report:
         say(f"report: {build_folds_report(run.path, found, targets)}")
-
-
-def _next_commands(run: RunDirectory) -> list[str]:
-    return [
-        f"results: {run.path / METRICS}",
-        f"each fold's run: {run.path / FOLDS}",
-        "",
-        "Next, train the model to use, on all samples:",
-        f"  aam train --config {shlex.quote(str(run.path / FINAL))}",
-    ]
+    return found

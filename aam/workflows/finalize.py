@@ -15,7 +15,7 @@ import torch
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.targets.targets import Targets
-from aam.evaluation.baseline_comparison import headline, verdicts
+from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
 from aam.evaluation.coverage import COVERAGE, judge_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
 from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
@@ -61,8 +61,8 @@ class Trained:
     device: torch.device
 
 
-def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> None:
-    """Write everything that the best model of a run has to say.
+def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> dict[str, Judgement]:
+    """Write the predictions, intervals, baseline and report of a run's best model.
 
     Parameters
     ----------
@@ -72,6 +72,11 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         The run directory; its ``model/`` holds the best model, or all of an ensemble.
     record
         The content of ``data.json``.
+
+    Returns
+    -------
+    dict of str to Judgement
+        Target column -> the model and its baselines on the part that the headline is about; empty for pre-training.
     """
     models, description = load_models(run.model)
     results = _interpret(trained, models)
@@ -81,7 +86,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     if not isinstance(config, TrainConfig) or targets is None:
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
-        return
+        return {}
     forecast = _calibrated(config, trained.inputs, results, description)
     save_models(
         run.model, [dict(model.state_dict()) for model in models], _with_intervals(description, config, forecast)
@@ -91,11 +96,14 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     if config.evaluation.forest_baseline:
         _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
     found = read_run(run.path)
+    judgements = {}
     for spec in targets.specs:
         for judgement in judge_run(found, spec)[:1]:
+            judgements[spec.column] = judgement
             say("", headline(judgement, spec), *verdicts(judgement))
     if config.evaluation.report:
         say(f"report: {build_report(run.path)}")
+    return judgements
 
 
 def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
