@@ -12,9 +12,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 
 from aam.estimators.errors import as_value_errors
-from aam.estimators.fitting import (
-    Trained,
-)
 from aam.estimators.options import CLASSIFIER, constructor, documented
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
@@ -25,6 +22,7 @@ from aam.estimators.targets import (
     weights_of,
 )
 from aam.evaluation.prediction_table import Predictions
+from aam.workflows.trained_model import TrainedModel
 
 
 class AAMClassifier(ClassifierMixin, Predictor):
@@ -132,7 +130,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
             return weights
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
-    def _take(self, trained: Trained, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
         self._check_kind(trained, "classification", source)
         self.trained_ = trained
         assert trained.description.targets is not None

@@ -12,9 +12,6 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags, check_consistent_length
 
 from aam.estimators.errors import ParameterError, as_value_errors
-from aam.estimators.fitting import (
-    Trained,
-)
 from aam.estimators.options import REGRESSOR, constructor, documented
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
@@ -24,6 +21,7 @@ from aam.estimators.targets import (
     weights_of,
 )
 from aam.evaluation.prediction_table import Predictions
+from aam.workflows.trained_model import TrainedModel
 
 
 class AAMRegressor(RegressorMixin, Predictor):
@@ -129,7 +127,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         quantiles = np.stack([np.column_stack(list(table.quantiles.values())) for table in tables], axis=1)
         return quantiles[:, 0] if self._is_flat else quantiles
 
-    def _take(self, trained: Trained, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
         self._check_kind(trained, "regression", source)
         self.trained_ = trained
         assert trained.description.targets is not None

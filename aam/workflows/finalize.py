@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from aam.data.batches.loaders import LoaderOptions
 from aam.data.targets.targets import Targets
 from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
 from aam.evaluation.coverage import COVERAGE, judge_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
+from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
 from aam.evaluation.run_results import read_run
 from aam.files.atomic import atomic_write
 from aam.learners.forest import predict_with_forest
 from aam.log import say, warn
-from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import Interpreter
 from aam.models.sequence_encoder import SequenceEncoder
@@ -33,6 +31,7 @@ from aam.runs.directory import RunDirectory
 from aam.training.plan.supervision import Inputs
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import Fitted
+from aam.workflows.calibration import calibrated, samples_of
 from aam.workflows.run_manifest import DATA
 
 PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
@@ -87,11 +86,12 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         build_report(run.path)
         say(f"report: {run.path / 'report.html'}")
         return {}
-    forecast = _calibrated(config, trained.inputs, results, description)
-    save_models(
-        run.model, [dict(model.state_dict()) for model in models], _with_intervals(description, config, forecast)
-    )
-    for part, tables in _predictions(forecast, trained.inputs, results, run).items():
+    learned = results["validation"][1]
+    assert learned is not None
+    validation = samples_of(trained.inputs, trained.inputs.split.validation)
+    description = calibrated(description, config.evaluation, learned, validation)
+    save_models(run.model, [dict(model.state_dict()) for model in models], description)
+    for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
         _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
@@ -138,50 +138,18 @@ def _interpret(trained: Trained, models: Sequence[SequenceEncoder | SequencePred
     return results
 
 
-def _calibrated(
-    config: TrainConfig, inputs: Inputs, results: Results, description: ModelDescription
-) -> PredictionDecoder:
-    """How predictions are read, with intervals made from the validation part."""
-    forecast = description.decoder(config.evaluation.interval_level)
-    learned = results["validation"][1]
-    assert learned is not None
-    calibrations = forecast.calibrate(learned.mean(axis=0), _samples(inputs, inputs.split.validation))
-    return dataclasses.replace(forecast, calibrations=calibrations)
-
-
-def _with_intervals(
-    description: ModelDescription, config: TrainConfig, forecast: PredictionDecoder
-) -> ModelDescription:
-    """What describes a model, with all that is needed to make the same intervals again."""
-    return dataclasses.replace(
-        description,
-        calibrations=forecast.calibrations,
-        interval_level=forecast.level,
-        prediction_passes=config.evaluation.val_prediction_passes,
-    )
-
-
 def _predictions(
-    forecast: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
+    decoder: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
 ) -> dict[str, list[Predictions]]:
     """Predictions of the held-out parts; how often their intervals hold the truth is written down."""
-    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
+    samples = {part: samples_of(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
     learned = {part: values for part, (_, values) in results.items() if values is not None}
-    for line in forecast.coverage_warnings():
+    for line in decoder.coverage_warnings():
         warn(line)
     judged = "test" if "test" in samples else "validation"
-    records = judge_coverage(forecast, learned[judged], samples[judged], judged)
+    records = judge_coverage(decoder, learned[judged], samples[judged], judged)
     run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
-    return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
-
-
-def _samples(inputs: Inputs, rows: np.ndarray) -> Samples:
-    return Samples(
-        sample_ids=inputs.study.sample_ids[rows],
-        observed=values_of(inputs.study.targets, rows),
-        level_B=inputs.level_N[rows],
-        groups=None if inputs.groups is None else inputs.groups[rows],
-    )
+    return {part: decoder.predictions(learned[part], found) for part, found in samples.items()}
 
 
 def _write_forest(path: Path, inputs: Inputs, targets: Targets, seed: int) -> None:
