@@ -16,7 +16,8 @@ from aam.config.yaml_file import read_config_file
 from aam.errors import InputError
 from aam.files.atomic import sha256_file
 from aam.runs.directory import RunDirectory, environment
-from aam.runs.record_schema import DATA, differences, parts_of, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import differences, parts_of, read_record
 from aam.text import listed, plural
 
 

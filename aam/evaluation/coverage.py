@@ -28,8 +28,6 @@ from aam.evaluation.decode_predictions import PredictionDecoder, Samples
 from aam.evaluation.metrics import DRAWS, LEVEL, NUMBERS_AT_ONCE, Interval
 from aam.evaluation.prediction_table import Predictions
 
-COVERAGE = "coverage.json"
-
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 

@@ -32,6 +32,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.runs.layout import REPORT
 from aam.text import plural
 
 
@@ -85,7 +86,6 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     return path
 
 
-REPORT = "report.html"
 PRETRAINING_TILES = (
     "distance_correlation",
     "faith_pd_correlation",

@@ -13,7 +13,6 @@ from aam.config.types import fits
 from aam.errors import InputError
 from aam.files.atomic import read_json
 
-DATA = "data.json"
 # Of which type things are in it, where they are there.
 DATA_TYPES = {
     "command": str,

@@ -15,6 +15,7 @@ from aam.config.resume import resumed_values
 from aam.config.yaml_file import read_config_file
 from aam.errors import ConfigError, InputError, Problems
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import CONFIG
 from aam.text import shorten
 
 
@@ -69,7 +70,7 @@ def options_to_resume(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     folder: Path = given["resume_from"]
     path = RunDirectory(folder).config
     if not path.exists():
-        raise InputError(folder, "there is no run to resume (config.yaml is missing)")
+        raise InputError(folder, f"there is no run to resume ({CONFIG} is missing)")
     own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder, "allow_change": ()}
     defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
     asked = {name: value for name, value in given.items() if name != "allow_change"}

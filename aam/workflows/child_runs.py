@@ -24,10 +24,10 @@ from aam.errors import AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.log import say
 from aam.runs.directory import RunDirectory, resume_words
+from aam.runs.layout import SAMPLE_LISTS
 from aam.runs.saved_options import training_config_to_resume
 from aam.text import format_duration, read_ids
 from aam.workflows.results import TrainResult
-from aam.workflows.run_manifest import LISTS as LIST_NAMES
 from aam.workflows.run_manifest import check_inputs_still_same
 from aam.workflows.signals import stopped_in_order
 
@@ -61,7 +61,7 @@ class ChildRun:
 
     def config(self, whole: TrainConfig, **changes: Any) -> TrainConfig:
         """What an ordinary run is told, with some more options (named flat) that differ from the whole run's."""
-        lists = {part: self.lists / name for part, name in LIST_NAMES.items() if part in self.ids}
+        lists = {part: self.lists / name for part, name in SAMPLE_LISTS.items() if part in self.ids}
         return replace(
             whole,
             train_samples=lists["train"],
@@ -84,7 +84,7 @@ def write_lists(runs: Sequence[ChildRun]) -> None:
     for sub in runs:
         sub.lists.mkdir(parents=True, exist_ok=True)
         for part, ids in sub.ids.items():
-            write_text(sub.lists / LIST_NAMES[part], "".join(f"{sample_id}\n" for sample_id in ids))
+            write_text(sub.lists / SAMPLE_LISTS[part], "".join(f"{sample_id}\n" for sample_id in ids))
 
 
 def check_lists(runs: Sequence[ChildRun]) -> None:
@@ -97,7 +97,7 @@ def check_lists(runs: Sequence[ChildRun]) -> None:
     """
     for sub in runs:
         for part, ids in sub.ids.items():
-            path = sub.lists / LIST_NAMES[part]
+            path = sub.lists / SAMPLE_LISTS[part]
             if read_ids(path) != ids:
                 raise InputError(path, f"does not hold the samples of {sub.name}", "start a new run")
 

@@ -26,6 +26,17 @@ from aam.data.targets.targets import Targets
 from aam.files.atomic import remove_leftovers, write_text
 from aam.log import say
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import (
+    CV_FOREST_PREDICTIONS,
+    CV_METRICS,
+    CV_PREDICTIONS,
+    DATA,
+    FINAL_CONFIG,
+    FOLD_LISTS,
+    FOLDS,
+    FORESTS,
+    PREDICTIONS,
+)
 from aam.runs.saved_options import config_text
 from aam.training.plan.supervision import learnable_folds, target_request
 from aam.workflows.child_runs import (
@@ -39,13 +50,11 @@ from aam.workflows.child_runs import (
 )
 from aam.workflows.ensemble import train_one_or_several
 from aam.workflows.results import CrossValidationResult
-from aam.workflows.run_manifest import DATA, run_record, study_record
+from aam.workflows.run_manifest import run_record, study_record
 from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
 
 if TYPE_CHECKING:
     from aam.evaluation.cross_validation import CrossValidation
-
-FOLDS, LISTS, FORESTS = "folds", "lists", "forests"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +93,7 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
             sub=ChildRun(
                 name=fold.name,
                 directory=RunDirectory(run.path / FOLDS / fold.name),
-                lists=run.path / LISTS / fold.name,
+                lists=run.path / FOLD_LISTS / fold.name,
                 ids={part: list(map(str, study.sample_ids[rows])) for part, rows in fold.split.parts().items()},
                 seed=config.run.later_seed((fold.repeat - 1) * config.evaluation.ensemble),
             ),
@@ -127,11 +136,6 @@ def _covariates(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np
     assert study.metadata is not None
     spec = CovariateSpec.fit(config.covariates, study.metadata, train_rows)
     return features(spec, *spec.encode(study.metadata))
-
-
-FINAL = "final_model.yaml"
-PREDICTIONS, FOREST_PREDICTIONS = "cv_predictions.tsv", "cv_forest_predictions.tsv"
-METRICS = "cv_metrics.tsv"
 
 
 def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
@@ -179,17 +183,17 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
                 return True
             return is_new
 
-        with rollback_if_first_run_fails(run, runs, (FOLDS, LISTS, FORESTS, FINAL, DATA, run.config.name)):
+        with rollback_if_first_run_fails(run, runs, (FOLDS, FOLD_LISTS, FORESTS, FINAL_CONFIG, DATA, run.config.name)):
             in_turn(run, runs, "fold", train_and_compare)
         with stopped_within(run, "after the last fold"):
             found = _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
-        say(f"results: {run.path / METRICS}", f"each fold's run: {run.path / FOLDS}")
+        say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
     return CrossValidationResult(
         run=run.path,
         folds=tuple(sub.directory.path for sub in runs),
         targets=found,
-        final_config=run.path / FINAL,
+        final_config=run.path / FINAL_CONFIG,
     )
 
 
@@ -211,7 +215,7 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     write_lists([fold.sub for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
-    write_text(run.path / FINAL, config_text("train", alone))
+    write_text(run.path / FINAL_CONFIG, config_text("train", alone))
 
 
 def _finish(
@@ -220,7 +224,7 @@ def _finish(
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import judge_folds, write_metrics
-    from aam.evaluation.fold_results import TESTED, join_tables, read_fold
+    from aam.evaluation.fold_results import join_tables, read_fold
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
@@ -228,11 +232,13 @@ def _finish(
     found = {
         column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
     }
-    tables = [(fold.labels, fold.sub.directory.path / TESTED) for fold in folds]
-    join_tables(run.path / PREDICTIONS, ["repeat", "fold"], tables)
+    tables = [(fold.labels, fold.sub.directory.path / PREDICTIONS["test"]) for fold in folds]
+    join_tables(run.path / CV_PREDICTIONS, ["repeat", "fold"], tables)
     if config.evaluation.forest_baseline:
-        join_tables(run.path / FOREST_PREDICTIONS, ["repeat", "fold"], [(fold.labels, fold.forest) for fold in folds])
-    write_metrics(run.path / METRICS, found)
+        join_tables(
+            run.path / CV_FOREST_PREDICTIONS, ["repeat", "fold"], [(fold.labels, fold.forest) for fold in folds]
+        )
+    write_metrics(run.path / CV_METRICS, found)
     for spec in targets.specs:
         judged = found[spec.column]
         won = wins(judged)

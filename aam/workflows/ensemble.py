@@ -27,6 +27,7 @@ from aam.evaluation.run_results import RunRecord, read_run, training_seconds
 from aam.log import say
 from aam.models.folder.weights import load_model, save_models
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import DATA, MEMBERS, SAMPLE_LISTS
 from aam.runs.saved_options import training_config
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.build_run import prepare_training
@@ -39,10 +40,9 @@ from aam.workflows.child_runs import (
     train_child_run,
 )
 from aam.workflows.results import TrainResult
-from aam.workflows.run_manifest import DATA, LISTS, data_record, write_lists
+from aam.workflows.run_manifest import data_record, write_lists
 from aam.workflows.single_run import make_room, options_to_repeat, taken_directory, train_into_directory
 
-MEMBERS = "members"
 RECORDED = ("trained on", "seed")
 """What the model folder of an ensemble says of its members' training."""
 
@@ -80,7 +80,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
         def train_member(place: int) -> bool:
             return train_child_run(members[place].config(config, ensemble=1), members[place], _train_one)
 
-        with rollback_if_first_run_fails(run, members, (MEMBERS, *LISTS.values(), DATA, run.config.name)):
+        with rollback_if_first_run_fails(run, members, (MEMBERS, *SAMPLE_LISTS.values(), DATA, run.config.name)):
             in_turn(run, members, "member", train_member)
         with stopped_within(run, "after the last member"):
             result = _finish(config, inputs, run, members, record)

@@ -15,7 +15,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.targets.targets import Targets
 from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
-from aam.evaluation.coverage import COVERAGE, judge_coverage
+from aam.evaluation.coverage import judge_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
 from aam.evaluation.run_results import read_run
@@ -28,15 +28,11 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.build import build_report, judge_run
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PREDICTIONS, REPORT
 from aam.training.plan.supervision import Inputs
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import Fitted
 from aam.workflows.calibration import calibrated, samples_of
-from aam.workflows.run_manifest import DATA
-
-PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
-FOREST = "forest_predictions.tsv"
-EMBEDDINGS = "sample_embeddings.tsv"
 
 Results = dict[str, tuple[np.ndarray, np.ndarray | None]]
 
@@ -84,7 +80,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     config, targets = trained.config, trained.inputs.targets
     if not isinstance(config, TrainConfig) or targets is None:
         build_report(run.path)
-        say(f"report: {run.path / 'report.html'}")
+        say(f"report: {run.path / REPORT}")
         return {}
     learned = results["validation"][1]
     assert learned is not None
@@ -94,7 +90,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
+        _write_forest(run.path / FOREST_PREDICTIONS, trained.inputs, targets, config.run.seed)
     found = read_run(run.path)
     judgements = {}
     for spec in targets.specs:

@@ -11,12 +11,12 @@ from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.config.option import input_paths
 from aam.log import logging_to_file, say
 from aam.runs.directory import RunDirectory, open_run
+from aam.runs.layout import DATA
 from aam.training.distributed.collectives import first_decides, is_first
 from aam.training.run.build_run import Prepared
 from aam.workflows.provenance import say_changes
 from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import (
-    DATA,
     InputStates,
     check_inputs_unchanged,
     data_record,

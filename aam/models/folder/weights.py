@@ -23,6 +23,7 @@ from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.folder.description import ModelDescription, build_model, model_card
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.runs.layout import MODEL
 from aam.text import shorten
 from aam.version import __version__
 
@@ -162,7 +163,7 @@ def find_weights(path: Path) -> Path:
     """The weights' file of a model folder, or of the run directory that holds one."""
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
-    candidates = (path, path / WEIGHTS, path / "model" / WEIGHTS)
+    candidates = (path, path / WEIGHTS, path / MODEL / WEIGHTS)
     for candidate in candidates:
         if candidate.is_file():
             return candidate

@@ -21,6 +21,7 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, how_to_go_on
+from aam.runs.layout import TENSORBOARD
 from aam.training.checkpoints.changed_options import ChangedOptions
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import first_decides, is_first
@@ -204,7 +205,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         accumulate_grad_batches=config.optim.gradient_accumulation_steps,
         gradient_clip_val=config.optim.max_grad_norm or None,
         callbacks=callbacks,
-        logger=EventFile(run.path / "tensorboard"),
+        logger=EventFile(run.path / TENSORBOARD),
         default_root_dir=run.path,
         use_distributed_sampler=False,
         num_sanity_val_steps=-1 if fresh and _start_may_be_best(prepared) else 0,  # all of the validation samples
