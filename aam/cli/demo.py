@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
+from aam.runs.layout import REPORT
 
 # Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
 SIMULATION = {"samples": 160, "asvs": 240, "asvs-per-sample": 50, "reads": 4000}
@@ -66,7 +67,7 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
 
 def _farewell(folder: Path, minutes: float) -> Iterator[str]:
     yield f"The demo took {minutes:.1f} minutes. Open the report in a browser:"
-    yield f"  {(folder / 'model' / 'report.html').absolute()}"
+    yield f"  {(folder / 'model' / REPORT).absolute()}"
     yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
     yield ""
     yield "With your own data (where aam is not found: source .venv/bin/activate):"

@@ -23,6 +23,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ColumnOptions
+from aam.config.types import Column
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
@@ -177,12 +178,36 @@ class PredictionTableOptions(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictConfig:
-    """Everything that `aam predict` can be told."""
+class PredictInMemoryConfig:
+    """What to predict, by which model: everything that `aam predict` can be told but its output."""
 
     table: TableOptions
     predict: PredictOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig(PredictInMemoryConfig):
+    """Everything that `aam predict` can be told."""
+
     output: PredictionTableOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyColumnOptions(ColumnOptions):
+    """Target: the columns of the sample sheet that are to be read as targets."""
+
+    metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
+        (), "Columns of the sample sheet to read as targets; samples that have none of them are left out."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A study to be read: its files, and the columns that are its targets."""
+
+    table: TableOptions
+    study: StudyOptions
+    target: StudyColumnOptions
 
 
 @dataclass(frozen=True, kw_only=True)

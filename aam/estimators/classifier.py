@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 
+from aam.config.keywords import documented
 from aam.estimators.errors import as_value_errors
-from aam.estimators.options import CLASSIFIER, constructor, documented
+from aam.estimators.options import CLASSIFIER, constructor
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
     Answers,

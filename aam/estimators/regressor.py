@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags, check_consistent_length
 
+from aam.config.keywords import documented
 from aam.estimators.errors import ParameterError, as_value_errors
-from aam.estimators.options import REGRESSOR, constructor, documented
+from aam.estimators.options import REGRESSOR, constructor
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
     Answers,

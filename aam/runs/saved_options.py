@@ -78,6 +78,30 @@ def options_to_resume(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**resumed_values(own, asked, allowed, defaults), "allow_change": allowed}
 
 
+def complete_config(command: str, given: Mapping[str, Any]) -> Any:
+    """The configuration of a command, from the options that are given; a run that goes on has its own options.
+
+    Parameters
+    ----------
+    command
+        The command.
+    given
+        Values of the options' own types, by option name.
+
+    Raises
+    ------
+    ConfigError
+        For options that do not go together, or that cannot change in a run that goes on.
+    InputError
+        If there is no run to resume.
+    """
+    if COMMANDS[command].can_resume and given.get("resume_from") is not None:
+        given = options_to_resume(command, given)
+    elif given.get("allow_change"):
+        raise ConfigError("--allow-change is for a run that goes on: it needs --resume-from")
+    return from_flat(COMMANDS[command].config, given)
+
+
 def config_text(command: str, config: Any) -> str:
     """The complete configuration as the YAML that ``--config`` reads."""
     return yaml.safe_dump({"command": command, **to_flat(config)}, sort_keys=False, allow_unicode=True)

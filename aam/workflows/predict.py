@@ -14,7 +14,7 @@ import numpy as np
 from rich.progress import track
 
 from aam.config import PredictConfig, TableOptions
-from aam.config.commands import PredictionTableOptions, PredictOptions
+from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, check_output
 from aam.log import progress_console, say
@@ -78,9 +78,7 @@ def predict(config: PredictConfig) -> Path:
         If the options, the table, the sample sheet or the output file cannot be used.
     """
     output = config.output.output
-    check_output(output, config.output.overwrite)
-    if not output.absolute().parent.is_dir():
-        raise InputError(output, f"there is no folder {output.parent}", "make it first")
+    _check_output(config.output)
     started = time.monotonic()
     with _predicting(config.table, config.predict) as run:
         _write(config.output, run)
@@ -90,13 +88,13 @@ def predict(config: PredictConfig) -> Path:
     return output
 
 
-def predict_in_memory(table: TableOptions, options: PredictOptions) -> dict[str, Predictions]:
+def predict_in_memory(config: PredictInMemoryConfig) -> dict[str, Predictions]:
     """Predict every sample of a table, and write nothing.
 
     Parameters
     ----------
-    table, options
-        As in :class:`~aam.config.PredictConfig`.
+    config
+        What to predict, and with which model.
 
     Returns
     -------
@@ -108,12 +106,37 @@ def predict_in_memory(table: TableOptions, options: PredictOptions) -> dict[str,
     CheckpointError, ConfigError, InputError
         As :func:`predict`.
     """
+    with _predicting(config.table, config.predict) as run:
+        return _by_column(run, list(run.blocks))
+
+
+def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
+    """Predict every sample of a table, write the predictions, and return them.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`.
+    """
+    _check_output(config.output)
+    with _predicting(config.table, config.predict) as run:
+        blocks = list(run.blocks)
+        _write(config.output, dataclasses.replace(run, blocks=iter(blocks)))
+        return _by_column(run, blocks)
+
+
+def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predictions]:
+    """The predictions of each target, of all samples."""
     from aam.evaluation.prediction_table import concatenate
 
-    with _predicting(table, options) as run:
-        tables = [tables for _, tables in run.blocks]
-    columns = run.decoder.targets.columns
-    return {column: concatenate(pieces) for column, pieces in zip(columns, zip(*tables, strict=True), strict=True)}
+    pieces = zip(*(tables for _, tables in blocks), strict=True)
+    return {column: concatenate(some) for column, some in zip(run.decoder.targets.columns, pieces, strict=True)}
+
+
+def _check_output(options: PredictionTableOptions) -> None:
+    check_output(options.output, options.overwrite)
+    if not options.output.absolute().parent.is_dir():
+        raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
 
 
 @contextmanager

@@ -1,11 +1,6 @@
 """Folds of a cross-validation: every sample is tested once in each repeat, and groups stay whole.
 
-The folds are a function of the seed, the repeat and the samples' ids, not of the table's order. Groups are put into
-folds by a dealer of our own: scikit-learn's StratifiedGroupKFold takes groups by the spread of their class counts, the
-largest first, and shuffles ties alone. So its folds hardly depend on the seed where groups differ in size, and
-repeating them would say nothing.
-
-Legend: ``N`` samples, ``G`` groups, ``K`` strata, ``F`` folds.
+The folds are a function of the seed, the repeat and the samples' ids, not of the table's order.
 """
 
 from __future__ import annotations
@@ -15,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aam.config import SplitOptions
-from aam.data.study.split import Split, hold_out, sample_groups, strata_of
+from aam.data.study.dealing import deal, hold_out
+from aam.data.study.split import Split, sample_groups, strata_of
 from aam.data.study.study import Study
 from aam.data.targets.targets import Kind
 from aam.errors import InputError
 from aam.text import plural, shorten
 
-DRAWS = 50
 LEAST_UNITS = 3  # to train, to choose the best model, and to test
 SMALLER = "a smaller --cv"
 
@@ -91,46 +86,6 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
             folds.append(Fold(repeat, number, split))
     _check_parts(folds, values, kind)
     return folds
-
-
-def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.random.Generator) -> np.ndarray:
-    """Fold of each sample, from 0, so that folds are alike in size and strata.
-
-    Parameters
-    ----------
-    strata
-        Stratum of each sample, from 0.
-    groups
-        Group of each sample, where groups are to stay whole: the most even of several random ways is taken. Else each
-        stratum is dealt out one by one, and is within one sample of its share in every fold.
-    number
-        Number of folds.
-    rng
-        Draws.
-    """
-    if groups is None:
-        shuffled = rng.permutation(len(strata))
-        fold_of = np.empty(len(strata), dtype=np.int64)
-        fold_of[shuffled[np.argsort(strata[shuffled], kind="stable")]] = np.arange(len(strata)) % number
-        return fold_of
-    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
-    np.add.at(counts_GK, (group_of, strata), 1)
-    counts_GK = np.column_stack([counts_GK[:, counts_GK.any(axis=0)], counts_GK.sum(axis=1)])
-    shares_GK = counts_GK / np.sqrt(counts_GK.sum(axis=0))
-    drawn = (_draw(shares_GK, number, rng) for _ in range(DRAWS))
-    return min(drawn, key=lambda draw: draw[0])[1][group_of]
-
-
-def _draw(shares_GK: np.ndarray, number: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
-    held_FK = np.zeros((number, shares_GK.shape[1]))
-    fold_of = np.empty(len(shares_GK), dtype=np.int64)
-    for group in rng.permutation(len(shares_GK)):
-        fold = int((held_FK @ shares_GK[group]).argmin())
-        held_FK[fold] += shares_GK[group]
-        fold_of[group] = fold
-    return float((held_FK**2).sum()), fold_of
 
 
 def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.ndarray | None) -> None:
