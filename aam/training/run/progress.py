@@ -33,7 +33,7 @@ class ProgressBar(Callback):
             *columns,
             console=console,
             disable=hidden,
-            transient=not console.is_jupyter,  # a widget that was closed between two epochs could not be opened again
+            transient=not console.is_jupyter,
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         self.task: TaskID | None = None
@@ -66,7 +66,12 @@ class ProgressBar(Callback):
         self.bars.update(self.task, advance=1, description=description, **fields)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the bar away before the epoch's line is written, which would run into it."""
+        """Take the bar away before the epoch's line is written, which would run into it; not in a notebook."""
+        if not self.bars.console.is_jupyter:
+            self.bars.stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away; in a notebook it stays, at its end."""
         self.bars.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
