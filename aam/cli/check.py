@@ -23,12 +23,12 @@ from aam.workflows.dry_run import PlannedRun, plan_run, read_files
 
 def run(config: CheckConfig) -> None:
     """Read the inputs and describe the run, or raise one error with every problem that was found."""
-    prospect = plan_run(config)
-    study = prospect.inputs.study
-    facts = describe(study, prospect.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
+    planned = plan_run(config)
+    study = planned.inputs.study
+    facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
     console = Terminal()
     console.print(_flow(study))
-    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]))
+    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
     console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
 
 
@@ -44,10 +44,10 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
     """
     attempt = Attempts()
 
-    def told() -> None:
+    def refuse_options() -> None:
         raise error
 
-    attempt(told)
+    attempt(refuse_options)
     config = parse_readable("check", words, attempt)
     if config is not None:
         read_files(config, attempt)
@@ -68,19 +68,19 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _plan(prospect: PlannedRun) -> Iterator[str]:
-    plan, config = prospect.plan, prospect.plan.config
-    targets = prospect.inputs.targets
+def _plan(planned: PlannedRun) -> Iterator[str]:
+    plan, config = planned.plan, planned.plan.config
+    targets = planned.inputs.targets
     if targets is None:
         yield "pre-train an encoder (a target is named with --metadata-column)"
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
-    yield from (f"be told {line}" for line in prospect.told)
+    yield from (f"read the covariate {line}" for line in planned.covariate_lines)
     yield f"take {plan.steps_per_epoch:,} steps an epoch, {plan.total_steps:,} at most"
     yield from (f"set {line}" for line in plan.lines)
-    yield f"have {prospect.weights} weights, and {_size_words(prospect.sizes)}"
-    yield prospect.memory.line
+    yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
+    yield planned.memory.line
 
 
 def _target_words(target: TargetSpec) -> str:

@@ -65,14 +65,14 @@ class FoldRun:
     ----------
     fold
         Its samples.
-    sub
+    child
         The run of its model.
     forest
         The table of its random forest's predictions.
     """
 
     fold: Fold
-    sub: ChildRun
+    child: ChildRun
     forest: Path
 
     @property
@@ -81,8 +81,8 @@ class FoldRun:
         return str(self.fold.repeat), str(self.fold.number)
 
     def config(self, config: TrainConfig) -> TrainConfig:
-        """What an ordinary run of this fold is told."""
-        return self.sub.config(config, cv=None, cv_repeats=1)
+        """The options of an ordinary run of this fold."""
+        return self.child.config(config, cv=None, cv_repeats=1)
 
 
 def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: TrainConfig) -> list[FoldRun]:
@@ -90,7 +90,7 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
     return [
         FoldRun(
             fold=fold,
-            sub=ChildRun(
+            child=ChildRun(
                 name=fold.name,
                 directory=RunDirectory(run.path / FOLDS / fold.name),
                 lists=run.path / FOLD_LISTS / fold.name,
@@ -104,11 +104,11 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
 
 
 def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
-    """Fit random forests on all samples that the fold does not test, and write what they say of those that it tests.
+    """Fit random forests on all samples that the fold does not test, and write their predictions of its test samples.
 
-    The model needs its validation samples to be chosen by; a forest does not, and whoever used one would not keep them
-    from it. Each target has a forest of its own, of the samples that have it. Covariates are those the fold's model
-    is told, with the levels of its training samples.
+    The model needs validation samples to choose its best epoch; a forest does not, so it learns from them as well. Each
+    target has a forest of its own, fitted on the samples that have it. Covariates are those of the fold's model, with
+    the levels of its training samples.
     """
     from aam.evaluation.prediction_table import write_predictions
     from aam.learners.forest import predict_with_forest
@@ -116,10 +116,10 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     split, groups = fold.fold.split, sample_groups(config.split, study)
     learned = np.union1d(split.train, split.validation)
     both = Split(learned, np.empty(0, dtype=np.int64), split.test)
-    told = _covariates(config, study, split.train)
+    covariates = _covariates(config, study, split.train)
     tables = [
         dataclasses.replace(
-            predict_with_forest(study, both, spec, covariates=told, seed=fold.sub.seed)["test"],
+            predict_with_forest(study, both, spec, covariates=covariates, seed=fold.child.seed)["test"],
             groups=None if groups is None else groups[split.test],
         )
         for spec in targets.specs
@@ -130,7 +130,7 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
 
 
 def _covariates(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
-    """What the model is told of the samples besides, as columns of numbers."""
+    """The covariates that the model reads, as columns of numbers."""
     if not config.covariates.columns:
         return None
     assert study.metadata is not None
@@ -159,8 +159,8 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         study = load_study(config.table, config.study, config.sampling, target_request(config))
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
-        runs = [fold.sub for fold in folds]
-        for folder in (run.path / FORESTS, *(sub.lists for sub in runs)):
+        runs = [fold.child for fold in folds]
+        for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
         say(*describe(study), _folds_line(config, folds))
         record = {
@@ -177,7 +177,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
 
         def train_and_compare(place: int) -> bool:
             fold = folds[place]
-            is_new = train_child_run(fold.config(config), fold.sub, train_one_or_several)
+            is_new = train_child_run(fold.config(config), fold.child, train_one_or_several)
             if config.evaluation.forest_baseline and not fold.forest.exists():
                 fit_forest_of(fold, study, targets, config)
                 return True
@@ -191,7 +191,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
     return CrossValidationResult(
         run=run.path,
-        folds=tuple(sub.directory.path for sub in runs),
+        folds=tuple(child.directory.path for child in runs),
         targets=found,
         final_config=run.path / FINAL_CONFIG,
     )
@@ -200,8 +200,8 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
-    parts = folds[0].sub.ids
-    sizes = [[len(ids) for ids in fold.sub.ids.values()] for fold in folds]
+    parts = folds[0].child.ids
+    sizes = [[len(ids) for ids in fold.child.ids.values()] for fold in folds]
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
     words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
@@ -212,7 +212,7 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     """Make room, and write the options, the lists of samples, and the options of the model to use in the end."""
     make_room(run, config)
     run.write_config("train", options_to_repeat(config))
-    write_lists([fold.sub for fold in folds])
+    write_lists([fold.child for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
     write_text(run.path / FINAL_CONFIG, config_text("train", alone))
@@ -228,11 +228,11 @@ def _finish(
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
-    results = [read_fold(fold.sub.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
+    results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
     found = {
         column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
     }
-    tables = [(fold.labels, fold.sub.directory.path / PREDICTIONS["test"]) for fold in folds]
+    tables = [(fold.labels, fold.child.directory.path / PREDICTIONS["test"]) for fold in folds]
     join_tables(run.path / CV_PREDICTIONS, ["repeat", "fold"], tables)
     if config.evaluation.forest_baseline:
         join_tables(
