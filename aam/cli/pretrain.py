@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 
-from aam.cli.run_log import run_log
+from aam.cli.run_log import run_log, say_next
 from aam.config import PretrainConfig
-from aam.log import say
 from aam.workflows.train import pretrain
 
 
 def run(config: PretrainConfig, command_line: str) -> None:
     """Pre-train an encoder, and say how to train with it."""
     with run_log(config):
-        result = pretrain(config, command_line)
+        run = pretrain(config, command_line).run
         tables = " ".join(f"--table {shlex.quote(str(table))}" for table in config.table.table)
-        encoder = shlex.quote(str(result.run))
+        encoder = shlex.quote(str(run))
         more = f"--metadata SAMPLES.tsv --metadata-column COLUMN --pretrained-encoder {encoder} --output-dir RUN"
-        say("", "Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}")
+        say_next(config, run, "Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}")
