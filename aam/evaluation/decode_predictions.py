@@ -3,7 +3,8 @@
 Intervals are made where the model learned, in the target's transformed space, and then brought back: so they follow
 the target's scale, and are wider for large values where a logarithm was learned. They end where the predictions do:
 at the bounds of the head, and of a transform that never leaves the training range. A truth beyond these ends cannot be
-held by any interval, and counts as such where the intervals are calibrated.
+held by any interval, and counts as such where the intervals are calibrated. Rounding never excludes a truth that is
+exactly as far off as an interval reaches: each end lies further out by the precision of the learned values.
 
 Legend of shapes: ``P`` rarefied draws, ``B`` samples, ``T`` targets, ``Q`` quantiles, ``C`` classes.
 """
@@ -32,6 +33,9 @@ from aam.text import shorten
 
 ROUNDING = 1e-9
 """An end of the training range that is scaled and brought back is itself up to this share."""
+
+PRECISION = float(np.finfo(np.float32).eps)
+"""Learned values are float32: twice what rounding one of them can change, as a share of its size."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,6 +203,7 @@ class PredictionDecoder:
             low_B, high_B = quantile_interval(calibration, said[:, 0], said[:, -1], self.level)
         else:
             low_B, high_B = interval(calibration, said, self.level)
+        low_B, high_B = low_B - _rounding(low_B), high_B + _rounding(high_B)
         ends = self._ends(spec, level_B)
         return spec.decode(low_B, level_B).clip(*ends), spec.decode(high_B, level_B).clip(*ends)
 
@@ -209,6 +214,11 @@ class PredictionDecoder:
         if self.head.output_activation != "none":
             lowest_B = np.zeros(len(level_B))
         return lowest_B - ROUNDING * np.abs(lowest_B), highest_B + ROUNDING * np.abs(highest_B)
+
+
+def _rounding(learned_B: np.ndarray) -> np.ndarray:
+    """By how much scaling a truth, and bringing it back, may move it where the model learns."""
+    return PRECISION * np.maximum(1, np.abs(learned_B))
 
 
 def _spread(values_PB: np.ndarray) -> np.ndarray | None:

@@ -79,7 +79,7 @@ def test_whether_a_run_has_room_is_looked_at_before_it(tmp_path: Path, caplog: p
         folder = small / "run" / "checkpoints"
         folder.mkdir(parents=True)
         check_disk(folder, Wide())
-        assert "the disk may be too small for the run's checkpoints (needs 4 MB, " in caplog.text
+        assert "the disk may be too small for the run's checkpoints (needs 4.4 MB, " in caplog.text
         fill(small, 200_000)
         with pytest.raises(RunError, match=r"no space for the model on .*run \(needs 400 kB, .* kB free\)"):
             check_disk(folder, Wide())

@@ -267,7 +267,7 @@ def test_three_checkpoints_in_a_row_that_cannot_be_written_end_the_run(
     fit_line(tmp_path, epochs=2)
     with (
         failing(Fault(1, errno.ENOSPC, lasting=True)),
-        pytest.raises(RunError, match=r"cannot write checkpoint: no space left on .* \(needs \d+ kB, .* free\)"),
+        pytest.raises(RunError, match=r"cannot write checkpoint: no space left on .* \(needs [\d.]+ kB, .* free\)"),
     ):
         fit_line(tmp_path, epochs=5)
     (said,) = [line for line in caplog.messages if "cannot write" in line]
@@ -281,19 +281,19 @@ def test_three_checkpoints_in_a_row_that_cannot_be_written_end_the_run(
 EXCEPTIONS = {
     "cli/launch.py": "what the other processes of a run say, in a temporary folder",
     "cli/main.py": "the standard streams that were closed before the start: /dev/null",
-    "data/simulation/output.py": "opens the finished files of a study to bring them to the disk",
-    "data/simulate.py": "a study is written into a folder of its own, whose files then move at once",
-    "data/simulation/writer.py": "the same",
-    "data/distance_files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
+    "simulation/output.py": "opens the finished files of a study to bring them to the disk",
+    "simulation/study.py": "a study is written into a folder of its own, whose files then move at once",
+    "simulation/writer.py": "the same",
+    "data/distances/files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
     "files/array_folder.py": "the cache: a folder of its own that is then renamed; a failure only warns",
     "files/atomic.py": "the five functions",
-    "files/run_directory.py": "the lock, and the probe whether a folder can be written",
-    "files/run_log.py": "the log grows line by line; a failure only warns",
-    "models/sample_store.py": "files without a name, gone with the process",
-    "training/checkpoint.py": "torch.save into memory, for atomic_write",
-    "training/events.py": "curves for TensorBoard grow point by point; a failure only warns",
-    "training/distributed/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
-    "training/memory/host.py": "/proc/self/clear_refs",
+    "runs/directory.py": "the lock, and the probe whether a folder can be written",
+    "log.py": "the log grows line by line; a failure only warns",
+    "models/vector_cache.py": "files without a name, gone with the process",
+    "training/checkpoints/checkpoint.py": "torch.save into memory, for atomic_write",
+    "training/run/tensorboard.py": "curves for TensorBoard grow point by point; a failure only warns",
+    "training/checkpoints/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
+    "training/hardware/host_memory.py": "/proc/self/clear_refs",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "savefig", "save_file", "TemporaryFile", "NamedTemporaryFile"}
 WRITERS |= {"mkstemp", "FileHandler", "memmap", "tofile", "to_csv", "savez", "savetxt", "save"}

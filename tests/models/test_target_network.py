@@ -25,8 +25,10 @@ def test_a_seed_gives_the_head_that_it_gave_before_there_were_options() -> None:
     assert float(torch.rand(1)) == 0.016183137893676758, "as many random numbers are drawn"
     first = head.hidden[0]
     assert isinstance(first, nn.Linear)
-    assert first.weight.double().sum().item() == pytest.approx(1.8106211652047932, abs=1e-12)
-    assert head.out.weight.double().sum().item() == pytest.approx(0.08314783591777086, abs=1e-12)
+    for weight, total in ((first.weight, 1.8106211652047932), (head.out.weight, 0.08314783591777086)):
+        # Normal numbers are float32 functions of uniform ones, which each processor rounds in its own way.
+        rounding = 4 * torch.finfo(torch.float32).eps * float(weight.detach().abs().sum())
+        assert weight.double().sum().item() == pytest.approx(total, abs=rounding)
     vector_BD, path_BK = inputs()
     assert head.linear_path is not None
     nn.init.constant_(head.linear_path.weight, 0.5)

@@ -14,6 +14,7 @@ import numpy as np
 CHOICES = 32
 MOST_GROUPS_DRAWN = 20_000
 DEALS = 50
+WHOLE = 2**38  # the weight of a whole stratum: precise, and sums fit 64 bits with up to 16 million samples
 
 
 def hold_out(
@@ -67,20 +68,21 @@ def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.ran
         return fold_of
     group_of, counts_GK = _counts_of_groups(strata, groups)
     counts_GK = np.column_stack([counts_GK, counts_GK.sum(axis=1)])
-    shares_GK = counts_GK / np.sqrt(counts_GK.sum(axis=0))
-    drawn = (_draw(shares_GK, number, rng) for _ in range(DEALS))
+    # Whole numbers, which no processor rounds: many ways are equally even, and rounding would choose between them.
+    weight_K = WHOLE // counts_GK.sum(axis=0)
+    drawn = (_draw(counts_GK, weight_K, number, rng) for _ in range(DEALS))
     return min(drawn, key=lambda draw: draw[0])[1][group_of]
 
 
-def _draw(shares_GK: np.ndarray, number: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+def _draw(counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
     """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
-    held_FK = np.zeros((number, shares_GK.shape[1]))
-    fold_of = np.empty(len(shares_GK), dtype=np.int64)
-    for group in rng.permutation(len(shares_GK)):
-        fold = int((held_FK @ shares_GK[group]).argmin())
-        held_FK[fold] += shares_GK[group]
+    held_FK = np.zeros((number, counts_GK.shape[1]), dtype=np.int64)
+    fold_of = np.empty(len(counts_GK), dtype=np.int64)
+    for group in rng.permutation(len(counts_GK)):
+        fold = int((held_FK @ (counts_GK[group] * weight_K)).argmin())
+        held_FK[fold] += counts_GK[group]
         fold_of[group] = fold
-    return float((held_FK**2).sum()), fold_of
+    return int((held_FK**2 @ weight_K).sum()), fold_of
 
 
 def deal_largest_first(groups: np.ndarray, number: int) -> np.ndarray:
@@ -160,6 +162,6 @@ def _shuffled_by_stratum(strata: np.ndarray, rng: np.random.Generator) -> np.nda
 def _counts_of_groups(strata: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Number of each sample's group, and samples of each group in each stratum that is not empty, ``G x K``."""
     group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
+    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1), dtype=np.int64)
     np.add.at(counts_GK, (group_of, strata), 1)
     return group_of, counts_GK[:, counts_GK.any(axis=0)]

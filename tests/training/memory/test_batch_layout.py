@@ -20,7 +20,7 @@ from aam.training.memory.layout import Layout, MemoryPlan, divisors, out_of_memo
 from aam.training.memory.worst_case import WorstCase
 from aam.training.plan.derived_defaults import Plan, derive, with_layout
 from tests.data.study_files import make_study, random_counts
-from tests.training.test_plan import FACTS
+from tests.training.plan.test_derived_defaults import FACTS
 
 STUDY = make_study(random_counts(60, 200))
 ROWS = np.arange(60)
