@@ -11,7 +11,8 @@ from rich.table import Table as Grid
 from aam.cli.options import parse_readable
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
-from aam.config.option import fields, flag
+from aam.config.command_line import option_words
+from aam.config.option import fields
 from aam.data.study.study import Study
 from aam.data.study.summary import describe
 from aam.data.targets.kinds import TargetSpec
@@ -22,12 +23,12 @@ from aam.workflows.dry_run import PlannedRun, plan_run, read_files
 
 def run(config: CheckConfig) -> None:
     """Read the inputs and describe the run, or raise one error with every problem that was found."""
-    prospect = plan_run(config)
-    study = prospect.inputs.study
-    facts = describe(study, prospect.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
+    planned = plan_run(config)
+    study = planned.inputs.study
+    facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
     console = Terminal()
     console.print(_flow(study))
-    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]))
+    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
     console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
 
 
@@ -43,10 +44,10 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
     """
     attempt = Attempts()
 
-    def told() -> None:
+    def refuse_options() -> None:
         raise error
 
-    attempt(told)
+    attempt(refuse_options)
     config = parse_readable("check", words, attempt)
     if config is not None:
         read_files(config, attempt)
@@ -67,19 +68,19 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _plan(prospect: PlannedRun) -> Iterator[str]:
-    plan, config = prospect.plan, prospect.plan.config
-    targets = prospect.inputs.targets
+def _plan(planned: PlannedRun) -> Iterator[str]:
+    plan, config = planned.plan, planned.plan.config
+    targets = planned.inputs.targets
     if targets is None:
         yield "pre-train an encoder (a target is named with --metadata-column)"
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
-    yield from (f"be told {line}" for line in prospect.told)
+    yield from (f"read the covariate {line}" for line in planned.covariate_lines)
     yield f"take {plan.steps_per_epoch:,} steps an epoch, {plan.total_steps:,} at most"
     yield from (f"set {line}" for line in plan.lines)
-    yield f"have {prospect.weights} weights, and {_size_words(prospect.sizes)}"
-    yield prospect.memory.line
+    yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
+    yield planned.memory.line
 
 
 def _target_words(target: TargetSpec) -> str:
@@ -102,21 +103,8 @@ def _size_words(sizes: BatchSizes) -> str:
 def _next(config: CheckConfig) -> Iterator[str]:
     """The command that would start the run, with the options that were given here."""
     columns = config.target.metadata_column
-    words = ["aam", "train" if columns else "pretrain"]
     kind: Any = TrainConfig if columns else PretrainConfig
-    taken = {field.name for _, field, _ in fields(kind)}
-    for section, field, _ in fields(CheckConfig):
-        value = getattr(getattr(config, section), field.name)
-        if field.name in taken and value != field.default:
-            words += _flags(field.name, value)
+    words = option_words(config, {field.name for _, field, _ in fields(kind)})
     if config.run.output_dir is None:
         words += ["--output-dir", f"runs/{columns[0] if columns else 'encoder'}"]
-    yield shlex.join(words)
-
-
-def _flags(name: str, value: object) -> list[str]:
-    if isinstance(value, bool):
-        return [flag(name if value else f"no_{name}")]
-    if isinstance(value, tuple):
-        return [word for item in value for word in (flag(name), str(item))]
-    return [flag(name), str(value)]
+    yield shlex.join(["aam", "train" if columns else "pretrain", *words])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
+from aam.runs.layout import REPORT
 
 # Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
 SIMULATION = {"samples": 160, "asvs": 240, "asvs-per-sample": 50, "reads": 4000}
@@ -32,8 +31,7 @@ def run(config: DemoConfig) -> None:
         console.print(f"\n{about}\n", style="bold")
         if words[0] not in SAY_THEIR_COMMAND:
             console.print(f"$ {shlex.join(['aam', *words])}")
-        with _typed(words):
-            run_command(words[0], words[1:])
+        run_command(words[0], words[1:])
     minutes = (time.monotonic() - started) / 60
     console.print("\n".join(["", *_farewell(options.output_dir, minutes)]))
 
@@ -67,20 +65,9 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
     return words
 
 
-@contextmanager
-def _typed(words: Sequence[str]) -> Iterator[None]:
-    """Let a command find its own words as those that were typed: a run writes them down."""
-    typed = sys.argv
-    sys.argv = ["aam", *words]
-    try:
-        yield
-    finally:
-        sys.argv = typed
-
-
 def _farewell(folder: Path, minutes: float) -> Iterator[str]:
     yield f"The demo took {minutes:.1f} minutes. Open the report in a browser:"
-    yield f"  {(folder / 'model' / 'report.html').absolute()}"
+    yield f"  {(folder / 'model' / REPORT).absolute()}"
     yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
     yield ""
     yield "With your own data (where aam is not found: source .venv/bin/activate):"

@@ -21,7 +21,21 @@ from aam.models.folder.manifest import members_in_words
 from aam.models.folder.migrations import check_format, to_present
 from aam.models.folder.paths import WEIGHTS
 from aam.runs.directory import RunDirectory, environment, resume_words
-from aam.runs.record_schema import DATA, SAME, parts_of, read_record
+from aam.runs.layout import (
+    CONFIG,
+    CV_FOREST_PREDICTIONS,
+    CV_METRICS,
+    CV_PREDICTIONS,
+    DATA,
+    FOLDS,
+    LOG,
+    MEMBERS,
+    METRICS,
+    PREDICTIONS,
+    REPORT,
+    SAMPLE_LISTS,
+)
+from aam.runs.record_schema import SAME, parts_of, read_record
 from aam.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
@@ -29,17 +43,7 @@ DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
 # What comes of a description whose parts are not what they should be.
 WRONG_TYPES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 DESCRIBED = ("aam", "members", "weights", "targets", "data", "record")
-PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
-RESULTS = (
-    "report.html",
-    "val_predictions.tsv",
-    "test_predictions.tsv",
-    "cv_predictions.tsv",
-    "cv_forest_predictions.tsv",
-    "cv_metrics.tsv",
-    "metrics.csv",
-    "log.txt",
-)
+RESULTS = (REPORT, *PREDICTIONS.values(), CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, METRICS, LOG)
 
 
 def describe_model(weights: Path) -> tuple[str, Facts]:
@@ -107,12 +111,12 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("target", f"{named} of {config.get('metadata')}"))
     if config.get("cv"):
         total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
-        facts.append(("cross-validation", _progress(path / "folds", total)))
+        facts.append(("cross-validation", _progress(path / FOLDS, total)))
     elif int(config.get("ensemble") or 1) > 1:
-        facts.append(("ensemble", _progress(path / "members", int(config["ensemble"]))))
-    for name, part in PARTS:
+        facts.append(("ensemble", _progress(path / MEMBERS, int(config["ensemble"]))))
+    for part, name in SAMPLE_LISTS.items():
         if (path / name).is_file():
-            facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))
+            facts.append((f"{'training' if part == 'train' else part} samples", f"{len(read_ids(path / name)):,}"))
     if run.metrics.is_file():
         lines = decode_text(read_bytes(run.metrics), run.metrics).splitlines()
         facts.append(("epochs", f"{len(lines) - 1:,}"))
@@ -198,6 +202,4 @@ def _describe(path: Path) -> tuple[str, Facts]:
         return describe_run(path)
     if (path / WEIGHTS).is_file():
         return describe_model(path / WEIGHTS)
-    raise InputError(
-        path, f"holds neither a run (config.yaml) nor a model ({WEIGHTS})", "give a file or another folder"
-    )
+    raise InputError(path, f"holds neither a run ({CONFIG}) nor a model ({WEIGHTS})", "give a file or another folder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -115,7 +116,7 @@ def run_command(command: str, words: Sequence[str]) -> None:
         return
     with stopped_in_order(partial(how_to_go_on, command, request.config.run.output_dir)):
         if not launched(command, words, request.config):
-            importlib.import_module(module).run(request.config)
+            importlib.import_module(module).run(request.config, shlex.join(["aam", command, *words]))
 
 
 def _print_overview() -> None:

@@ -24,6 +24,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ColumnOptions
+from aam.config.types import Column
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
@@ -126,10 +127,9 @@ class PretrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(Section):
-    """Prediction: the model and where the predictions go."""
+    """Prediction: the model, and what it reads and predicts."""
 
     model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
-    output: Path = option(REQUIRED, "TSV to write.")
     metadata: Path | None = option(
         None,
         "Sample sheet: has the covariates that the model was told, and its target column is copied beside the "
@@ -150,14 +150,8 @@ class PredictOptions(Section):
         derived="as many as in training (--val-prediction-passes), from which intervals were made",
     )
     output_variance: bool = option(False, "Add the spread over the passes as a column.")
-    spreadsheet_safe: bool = option(
-        False,
-        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
-        "number); such ids are then no longer what they were.",
-    )
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
-    overwrite: bool = option(False, "Replace an existing output file.")
     progress: bool = option(True, "Show a progress bar.")
 
     def check(self) -> None:
@@ -167,11 +161,49 @@ class PredictOptions(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictConfig:
-    """Everything that `aam predict` can be told."""
+class PredictionTableOptions(Section):
+    """Output: the table of predictions."""
+
+    output: Path = option(REQUIRED, "TSV to write.")
+    overwrite: bool = option(False, "Replace an existing output file.")
+    spreadsheet_safe: bool = option(
+        False,
+        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
+        "number); such ids are then no longer what they were.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictInMemoryConfig:
+    """What to predict, by which model: everything that `aam predict` can be told but its output."""
 
     table: TableOptions
     predict: PredictOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig(PredictInMemoryConfig):
+    """Everything that `aam predict` can be told."""
+
+    output: PredictionTableOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyColumnOptions(ColumnOptions):
+    """Target: the columns of the sample sheet that are to be read as targets."""
+
+    metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
+        (), "Columns of the sample sheet to read as targets; samples that have none of them are left out."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A study to be read: its files, and the columns that are its targets."""
+
+    table: TableOptions
+    study: StudyOptions
+    target: StudyColumnOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,6 @@ from aam.evaluation.catalogue import Interval
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import DRAWS, LEVEL, NUMBERS_AT_ONCE
 
-COVERAGE = "coverage.json"
-
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 

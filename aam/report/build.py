@@ -34,6 +34,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.runs.layout import REPORT
 from aam.text import plural
 
 
@@ -85,9 +86,6 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     path = run / REPORT
     write_text(path, render(page))
     return path
-
-
-REPORT = "report.html"
 
 
 def build_report(run: Path) -> Path:

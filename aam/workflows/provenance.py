@@ -20,7 +20,8 @@ from aam.files.atomic import sha256_file
 from aam.log import say, warn
 from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory, environment
-from aam.runs.record_schema import DATA, SAME, differences, parts_of, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import SAME, differences, parts_of, read_record
 from aam.text import plural
 from aam.training.distributed.collectives import world_size
 from aam.training.hardware.device import choose_device

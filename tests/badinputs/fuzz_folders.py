@@ -39,8 +39,9 @@ from aam.models.sequence_encoder import SelfSupervision
 from aam.models.vector_cache import stored_asvs
 from aam.phylogeny.tree import Tree, read_cached_tree
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import DATA
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, latest_checkpoint
-from aam.workflows.run_manifest import DATA, check_inputs_unchanged
+from aam.workflows.run_manifest import check_inputs_unchanged
 from tests.badinputs import fuzz_checks as checks
 from tests.badinputs.fuzz_damage import damage_bytes, damage_cells, damage_json, damage_yaml
 from tests.badinputs.fuzz_formats import damage_npy, damage_safetensors

@@ -243,7 +243,7 @@ def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixtur
         "learn 'gradient_true', a number",
         "hold each sample out once in 3 folds, and train a model for each",
         "train 2 models and average them",
-        "be told group: 3 levels (group_1, group_2, group_3)",
+        "read the covariate group: 3 levels (group_1, group_2, group_3)",
     ):
         assert expected in said
     command = shlex.split(said.splitlines()[-1])

@@ -13,7 +13,8 @@ import yaml
 from aam.errors import SIGNALS
 from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import write_json
-from aam.runs.record_schema import DATA, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
 from aam.workflows import cross_validation
 from aam.workflows.provenance import NOT_THE_SAME, SAME

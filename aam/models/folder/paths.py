@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
+from aam.runs.layout import MODEL
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -19,7 +20,7 @@ def find_weights(path: Path) -> Path:
     """
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
-    candidates = (path, path / WEIGHTS, path / "model" / WEIGHTS)
+    candidates = (path, path / WEIGHTS, path / MODEL / WEIGHTS)
     for candidate in candidates:
         if candidate.is_file():
             return candidate
