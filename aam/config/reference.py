@@ -24,7 +24,7 @@ Every command takes `--help`, `--print-config` (print the complete configuration
 options from a YAML file, one `name: value` per line; the command line takes precedence).
 
 Repeat an option that takes several values (`--table a.biom --table b.biom`); lists of words or numbers may also be
-comma-separated (`--class-weights 1,2.5`). Switches take no value; their `--no-` form turns them off.
+comma-separated (`--class-weights 1,2.5`). Switches take no value; their `--no-*` form turns them off.
 """
 
 

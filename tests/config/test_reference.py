@@ -40,7 +40,7 @@ def test_values_in_words(hint: Any, words: str) -> None:
         ("classifier", "default: no", ""),
         ("test_size", "default: 0", ">= 0, < 1"),
         ("token_limit", "default: 1024", ">= 2"),
-        ("warmup_steps", "derived: 5% of all steps, 1,000 at most", ">= 0"),
+        ("warmup_steps", "derived: 5% of all steps, at most 1,000", ">= 0"),
     ],
 )
 def test_defaults_and_limits_in_words(name: str, default: str, limits: str) -> None:
