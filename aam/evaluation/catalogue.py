@@ -1,4 +1,4 @@
-"""Numbers and metrics in plain words."""
+"""The metrics: label, meaning and direction; and how numbers are shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONE, MINUS, ELLIPSIS = "\u2013", "\u2212", "\u2026"
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is called, what it means, and whether it is shown as a percentage or on a scale up to 1."""
+    """A metric: label, meaning, direction, and whether it is shown as a percentage or on a scale up to 1."""
 
     label: str
     meaning: str
@@ -29,55 +29,49 @@ class Metric:
 
 
 METRICS = {
-    "mae": Metric("Mean absolute error (MAE)", "how far off a prediction is on average, in the target's units", False),
-    "rmse": Metric("Root mean squared error (RMSE)", "the same, but large errors count more", False),
+    "mae": Metric("Mean absolute error (MAE)", "in the units of the target", False),
+    "rmse": Metric("Root mean squared error (RMSE)", "in the units of the target; large errors weigh more", False),
     "r2": Metric(
         "R\u00b2",
-        "share of the target's variation that is explained; 0 is always guessing the mean, 1 is perfect",
+        "fraction of variance explained; 1 is perfect, 0 no better than the mean",
         has_scale=True,
     ),
-    "spearman": Metric(
-        "Spearman correlation", "whether samples are put in the right order; 1 is perfect, 0 is chance", has_scale=True
-    ),
-    "balanced_accuracy": Metric(
-        "Balanced accuracy", "right answers, with every class counting the same", is_share=True
-    ),
-    "accuracy": Metric("Accuracy", "right answers among all samples", is_share=True),
-    "f1": Metric(
-        "F1 (mean of the classes)", "how complete and how pure each predicted class is; 1 is perfect", has_scale=True
-    ),
+    "spearman": Metric("Spearman correlation", "rank correlation; 1 is perfect, 0 is chance", has_scale=True),
+    "balanced_accuracy": Metric("Balanced accuracy", "mean recall of the classes", is_share=True),
+    "accuracy": Metric("Accuracy", "fraction of correct predictions", is_share=True),
+    "f1": Metric("F1 (mean of the classes)", "harmonic mean of precision and recall", has_scale=True),
     "auroc": Metric(
         "AUROC (mean of the classes)",
-        "chance that a sample of a class scores higher than one of the rest",
+        "probability that a sample of a class scores higher than one of the rest",
         has_scale=True,
     ),
     "distance_correlation": Metric(
-        "Correlation of distances", "between learned and true distances of samples; 1 is perfect", has_scale=True
+        "Distance correlation", "between learned and true distances of samples", has_scale=True
     ),
-    "distance_mae": Metric("Error of distances", "how far off a learned distance is on average", False),
-    "nucleotide_accuracy": Metric("Masked bases", "hidden bases of the ASVs that are filled in rightly", is_share=True),
-    "taxonomy_accuracy": Metric("Taxonomy", "ASVs whose taxon is named rightly", is_share=True),
+    "distance_mae": Metric("Distance error", "mean absolute error of learned distances", False),
+    "nucleotide_accuracy": Metric("Nucleotide accuracy", "of masked bases", is_share=True),
+    "taxonomy_accuracy": Metric("Taxonomy accuracy", "of ASVs", is_share=True),
     "faith_pd_correlation": Metric(
-        "Correlation of Faith PD", "between predicted and true phylogenetic diversity", has_scale=True
+        "Faith PD correlation", "between predicted and true phylogenetic diversity", has_scale=True
     ),
     "count_correlation": Metric(
-        "Correlation of abundances", "between predicted and true relative abundances", has_scale=True
+        "Abundance correlation", "between predicted and true relative abundances", has_scale=True
     ),
-    "loss": Metric("Loss", "what training makes small", False),
+    "loss": Metric("Loss", "minimised in training", False),
 }
 LOSSES = {
     "": "Total loss",
-    "target": "Loss of the target",
-    "distance": "Loss of the distances",
-    "nucleotide": "Loss of the masked bases",
-    "count": "Loss of the abundances",
-    "faith_pd": "Loss of Faith PD",
-    "taxonomy": "Loss of the taxonomy",
+    "target": "Target loss",
+    "distance": "Distance loss",
+    "nucleotide": "Nucleotide loss",
+    "count": "Abundance loss",
+    "faith_pd": "Faith PD loss",
+    "taxonomy": "Taxonomy loss",
 }
 PREDICTORS = {
     "model": "AAM",
     "forest": "Random forest",
-    "guess": "Always the mean",
+    "guess": "Training mean",
     "majority": "Most frequent class",
 }
 
@@ -116,7 +110,7 @@ def percent(share: float) -> str:
 
 
 def difference_of(name: str, value: float) -> str:
-    """A difference of two values of a metric with its sign; of shares in points of a hundred."""
+    """A difference of two values of a metric with its sign; of shares in percentage points."""
     if not math.isfinite(value):
         return NONE
     text = f"{100 * value:.1f} points" if metric(name).is_share else value_of(name, value)

@@ -1,4 +1,4 @@
-"""From what a model learned to say to predictions in the user's units, with intervals and their spread over draws.
+"""From the output of a model to predictions in the user's units, with intervals and their spread over draws.
 
 Intervals are made where the model learned, in the target's transformed space, and then brought back: so they follow
 the target's scale, and are wider for large values where a logarithm was learned. They end where the predictions do:
@@ -23,6 +23,7 @@ from aam.data.targets.intervals import (
     calibrate_numbers,
     calibrate_quantiles,
     class_sets,
+    groups_needed,
     interval,
     quantile_interval,
 )
@@ -103,21 +104,22 @@ class PredictionDecoder:
         )
 
     def coverage_warnings(self) -> list[str]:
-        """Why intervals (or sets) are lacking or promise nothing, in sentences; none where all is well."""
+        """Why intervals (or sets) are missing or their coverage is not guaranteed; empty if all is well."""
         found = []
         named = list(zip(self.targets.columns, self.calibrations, strict=True)) if self.calibrations else []
-        if any(one is not None and not one.has_groups_for(self.level) for _, one in named):
+        few = [one.num_groups for _, one in named if one is not None and not one.has_groups_for(self.level)]
+        if few:
             found.append(
-                f"a promise of {self.level:.0%} needs more validation samples (or groups) than there are: intervals "
-                "are estimates, and may hold fewer truths"
+                f"too few validation groups or samples ({min(few):,}; {groups_needed(self.level):,} needed) to "
+                f"guarantee {100 * self.level:.6g} % coverage; intervals may be too narrow"
             )
         for column, one in named:
             if one is None:
                 found.append(f"column '{shorten(column)}' has no intervals: no validation sample has a value")
             elif one.has_groups_for(self.level) and not one.is_guaranteed(self.level):
                 found.append(
-                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation samples' values lie beyond all "
-                    "predictions: intervals are estimates, and may hold fewer truths"
+                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation values lie outside all possible "
+                    "predictions; intervals may be too narrow"
                 )
         return found
 
