@@ -107,11 +107,12 @@ class PredictionDecoder:
         """Why intervals (or sets) are missing or their coverage is not guaranteed; empty if all is well."""
         found = []
         named = list(zip(self.targets.columns, self.calibrations, strict=True)) if self.calibrations else []
-        few = [one.num_groups for _, one in named if one is not None and not one.has_groups_for(self.level)]
+        few = [one for _, one in named if one is not None and not one.has_groups_for(self.level)]
         if few:
+            fewest, level = min(one.num_groups for one in few), max(self.level, *(one.level for one in few))
             found.append(
-                f"too few validation groups or samples ({min(few):,}; {groups_needed(self.level):,} needed) to "
-                f"guarantee {100 * self.level:.6g} % coverage; intervals may be too narrow"
+                f"too few validation groups or samples ({fewest:,}; {groups_needed(level):,} needed) to guarantee "
+                f"{100 * level:.6g} % coverage; intervals may be too narrow"
             )
         for column, one in named:
             if one is None:

@@ -47,7 +47,7 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
         held = ((low <= observed) & (observed <= high)).sum()
         page = (run / "report.html").read_text()
         assert f"of {rows.sum()} samples that were held out in turn {held} (" in page
-    assert "other: Fold by fold" in page
+    assert "other: Folds" in page
 
 
 def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(

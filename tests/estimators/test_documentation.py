@@ -19,7 +19,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:a promise of:UserWarning")
+@pytest.mark.filterwarnings("ignore:too few validation groups:UserWarning")
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     frame = table()

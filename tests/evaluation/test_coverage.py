@@ -13,7 +13,7 @@ from aam.data.targets.targets import Targets, TargetSpec
 from aam.evaluation.coverage import CoverageRecord, judge_coverage, levels_to_judge, pool_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder, Samples
 from aam.files.atomic import read_json, write_json
-from tests.report.test_forecast import SITE, SIZE, TWO, case, quantile_case, samples
+from tests.evaluation.test_decode_predictions import SITE, SIZE, TWO, case, quantile_case, samples
 
 
 def calibrated(learned: np.ndarray, whose: Samples, **options: object) -> PredictionDecoder:

@@ -55,7 +55,7 @@ def test_the_report_shows_the_members_beside_their_average(tmp_path: Path) -> No
     run, _ = write_ensemble(tmp_path)
     page = Page(build_report(run))
     check_self_contained(page)
-    assert "It is an ensemble: the predictions of 2 models are averaged." in page.words
+    assert "The model is an ensemble: the predictions of 2 models are averaged." in page.words
     values = [
         member["metrics"]["month_of_life"]["mae"] for member in json.loads((run / "data.json").read_text())["members"]
     ]
