@@ -61,8 +61,8 @@ def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[st
     """Title and facts, from the shapes of the weights and what describes them."""
     predictor, model, members = content["predictor"], content["model"], content["members"]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
-    facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
-    facts += [("models", f"{members}, whose predictions are averaged")] if members > 1 else []
+    facts = [("version", f"aam {content['aam']}"), ("parameters", f"{number:,} in {len(header):,} arrays")]
+    facts += [("models", f"{members}, averaged")] if members > 1 else []
     if predictor is not None:
         facts.append(("predicts", _predicted(predictor["targets"]["specs"])))
     facts.append(("size", f"width {model['embedding_dim']}, {model['num_soft_clades']} soft clades"))

@@ -28,8 +28,8 @@ from aam.runs.saved_options import options_of_file, options_to_resume, read_writ
 HELP_FLAGS = ("--help", "-h")
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
 GENERAL = (
-    ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
-    ("print_config", bool, "", "Print the complete configuration as YAML and start nothing."),
+    ("config", str, "FILE", "YAML file of options, one `name: value` per line; the command line takes precedence."),
+    ("print_config", bool, "", "Print the complete configuration as YAML and exit."),
     ("help", bool, "", "Show this help."),
 )
 
@@ -60,7 +60,7 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     if COMMANDS[command].can_resume and given.get("resume_from") is not None:
         given = options_to_resume(command, given)
     elif given.get("allow_change"):
-        raise ConfigError("--allow-change is for a run that goes on: it needs --resume-from")
+        raise ConfigError("--allow-change needs --resume-from")
     return Request(from_flat(kind, given), only_print)
 
 

@@ -45,7 +45,7 @@ def _run(config: PredictConfig) -> None:
     options = config.predict
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
+        raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
     models, description = load_models(options.model)
     if description.targets is None:
         raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
@@ -61,8 +61,8 @@ def _run(config: PredictConfig) -> None:
         raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
     if passes < description.prediction_passes:
         say(
-            f"intervals were made from {description.prediction_passes} rarefied draws of a sample; with {passes} they "
-            "hold fewer truths"
+            f"intervals were calibrated on averages of {description.prediction_passes} rarefied draws; with {passes} "
+            "their coverage is lower"
         )
     with _draws(config, models, study, sampling, covariates, passes) as draws:
         _write(config, study, sheet, description.decoder(config.predict.interval_level), draws)
@@ -112,7 +112,7 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
     made = of_tables in needed and len(set(study.table.studies)) > 1
     in_sheet = [column for column in needed if not (made and column == of_tables)]
     if path is None and in_sheet:
-        what = f"the model reads {listed(in_sheet, 6)} of the sample sheet"
+        what = f"the model uses the metadata columns {listed(in_sheet, 6)}"
         raise ConfigError(f"--metadata is needed: {what}{_about_tables(of_tables, in_sheet)}")
     sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
     if made:
@@ -122,7 +122,7 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
     for column in needed:
         if column == of_tables and column not in sheet.columns:
             problem = f"no column '{shorten(column)}'{_about_tables(of_tables, needed)}"
-            raise InputError(sheet.source, problem, "add it to the sheet, or merge tables as in training")
+            raise InputError(sheet.source, problem, "add it to the metadata, or merge tables as in training")
         sheet.column(column)
     return sheet
 
@@ -136,8 +136,8 @@ def _in_order(sheet: Metadata, study: Study) -> Metadata:
 
 
 def _about_tables(column: str | None, needed: Sequence[str]) -> str:
-    """What a column is that no one has typed: training made it of the merged tables' names."""
-    return f" ('{column}' is the name of the table that a sample is of)" if column in needed else ""
+    """What a column is that training made of the names of merged tables."""
+    return f" ('{column}' identifies the table of a sample)" if column in needed else ""
 
 
 def _notes(study: Study) -> Iterator[str]:

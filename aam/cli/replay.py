@@ -1,4 +1,4 @@
-"""`aam replay`: print the command that repeats a run, and say on the standard error what stands in its way."""
+"""`aam replay`: print the command that repeats a run, and on standard error what may change its result."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def _obstacles(record: Mapping[str, Any], folder: Path, *, check_inputs: bool) -
         yield f"{named} changed after the run had begun: this repeats it with the last values from its start"
         went_on = [f"{name} {values}" for name, values in differences(parts).items()]
         if went_on:
-            yield f"it went on under other circumstances ({', '.join(went_on)})"
+            yield f"it was resumed in another environment ({', '.join(went_on)})"
     elif not str(record.get("promise", "")).startswith("Repeated on this machine"):
-        yield record.get("promise") or "the run does not say whether its numbers are the same again"
+        yield record.get("promise") or "the run does not record whether it is reproducible"
     inputs = record.get("inputs", []) if check_inputs else []
     differing = [item["path"] for item in inputs if not _is_same(folder / item["path"], item)]
     if differing:
-        yield f"{plural(len(differing), 'input')} missing or not what the run began with: {listed(differing)}"
+        yield f"{plural(len(differing), 'input')} missing or changed since the run: {listed(differing)}"
 
 
 def _other(name: str, now: str, parts: Iterable[Mapping[str, Any]]) -> str:

@@ -72,7 +72,7 @@ def _check(config: UnifracConfig) -> None:
         if path is not None:
             check_output(path, config.matrix.overwrite)
     if not output.absolute().parent.is_dir():
-        raise InputError(output, f"there is no folder {output.parent}", "make it first")
+        raise InputError(output, f"there is no folder {output.parent}", "create it first")
 
 
 def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:

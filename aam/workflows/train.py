@@ -150,7 +150,7 @@ def next_commands(config: PretrainConfig | TrainConfig, run: RunDirectory) -> li
         return ["Next, predict new samples:", f"  {words}"]
     tables = " ".join(f"--table {shlex.quote(str(table))}" for table in config.table.table)
     more = f"--metadata SAMPLES.tsv --metadata-column COLUMN --pretrained-encoder {path} --output-dir RUN"
-    return ["Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}"]
+    return ["Next, train it to predict a metadata column:", f"  aam train {tables} {more}"]
 
 
 def _write_plan(prepared: Prepared, before: InputStates, run: RunDirectory, command: str, typed: str) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def test_resuming_with_a_change(old_run: Path) -> None:
     words = ["--resume-from", str(old_run), "--epochs", "8", "--lr", "0.1", "--allow-change", "epochs,lr"]
     config = parse("train", words).config
     assert (config.optim.epochs, config.optim.lr, config.run.allow_change) == (8, 0.1, ("epochs", "lr"))
-    with pytest.raises(ConfigError, match="--allow-change is for a run that goes on"):
+    with pytest.raises(ConfigError, match="--allow-change needs --resume-from"):
         parse("train", [*FLAGS, "--lr", "0.1", "--allow-change", "lr"])
 
 

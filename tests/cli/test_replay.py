@@ -96,7 +96,7 @@ def test_inputs_that_are_not_what_they_were(
 ) -> None:
     run = write_run(folder)
     (folder / "t.biom").unlink() if content is None else (folder / "t.biom").write_bytes(content)
-    assert "note: 1 input missing or not what the run began with: t.biom" in replay(run, capsys)[1]
+    assert "note: 1 input missing or changed since the run: t.biom" in replay(run, capsys)[1]
     assert replay(run, capsys, "--no-check-inputs")[1] == ""
 
 
@@ -104,7 +104,7 @@ def test_changes_do_not_hide_other_circumstances(folder: Path, capsys: pytest.Ca
     parts = [{"device": device, "environment": environment()} for device in ("cpu", "cuda")]
     changes = [{"option": "lr", "before": 1, "after": 2}]
     notes = replay(write_run(folder, parts=parts, changes=changes), capsys)[1]
-    assert "note: it went on under other circumstances (device cpu -> cuda)" in notes
+    assert "note: it was resumed in another environment (device cpu -> cuda)" in notes
 
 
 def test_a_name_that_is_free_is_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

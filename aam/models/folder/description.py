@@ -241,7 +241,7 @@ def model_card(description: ModelDescription) -> str:
         columns = ", ".join(f"`{column}`" for column in targets.columns)
         lines.append(f"Predicts {columns}{classes} ({targets.kind}) from a 16S feature table.")
         if description.members > 1:
-            lines.append(f"It is an ensemble of {description.members} models, whose predictions are averaged.")
+            lines.append(f"It is an ensemble of {description.members} models; their predictions are averaged.")
         sheet = " --metadata YOUR_SHEET.tsv" if description.needed_columns else ""
         command = f"aam predict --model THIS_FOLDER --table YOUR_TABLE{sheet} --output predictions.tsv"
         lines += ["", "```", command, "```"]

@@ -32,7 +32,7 @@ def test_learning_curves_name_their_losses() -> None:
     ]
     assert figure is not None
     lines = [[str(line.get_label()) for line in axes.lines] for axes in figure.axes[:3]]
-    assert lines == [["validation", "best epoch"], ["training", "best model"], ["training", "validation", "best model"]]
+    assert lines == [["validation", "best epoch"], ["training", "best epoch"], ["training", "validation", "best epoch"]]
 
 
 def test_a_single_loss_is_drawn_once() -> None:

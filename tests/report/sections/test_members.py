@@ -60,8 +60,8 @@ def test_the_report_shows_the_members_beside_their_average(tmp_path: Path) -> No
         member["metrics"]["month_of_life"]["mae"] for member in json.loads((run / "data.json").read_text())["members"]
     ]
     low, mean, high = (f"{value:.2f}" for value in (min(values), np.mean(values), max(values)))
-    assert f"that of its members is {mean} on average, from {low} to {high}." in page.words
-    assert "all, averaged" in page.words
+    assert f"that of its members {mean} on average, from {low} to {high}." in page.words
+    assert "Ensemble members" in page.words
     assert "On 60 held-out test samples" in page.words
     assert "Learning curves" not in page.source
 
