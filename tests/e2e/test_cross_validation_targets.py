@@ -46,7 +46,7 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
         low, high = (table[f"predicted_{end}_{column}"][rows].astype(float) for end in ("low", "high"))
         held = ((low <= observed) & (observed <= high)).sum()
         page = (run / "report.html").read_text()
-        assert f"of {rows.sum()} samples that were held out in turn {held} (" in page
+        assert f"of {rows.sum()} cross-validated samples {held} (" in page
     assert "other: Folds" in page
 
 
@@ -105,7 +105,7 @@ def test_folds_of_ensembles_give_sets_of_classes(train: Run, sheet: Path, tmp_pa
     assert all(label in found for label, found in zip(table["predicted"], sets, strict=True))
     held = sum(label in found for label, found in zip(table["observed"], sets, strict=True))
     page = (run / "report.html").read_text()
-    assert f"of {len(sets)} samples that were held out in turn {held} (" in page
+    assert f"of {len(sets)} cross-validated samples {held} (" in page
     assert "ensembles of 2 models judged here" in page
     assert sorted(path.parent.parent.name for path in run.glob("folds/*/members/*/finished.json")) == ["members"] * 4
     for fold in run.glob("folds/*"):

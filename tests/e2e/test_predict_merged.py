@@ -85,7 +85,7 @@ def test_one_table_needs_the_column_in_the_sheet(
     said = f"--metadata is needed: the model uses the metadata columns source {what}"
     assert said in capsys.readouterr().err
     assert predict(tables[0], metadata=study / "metadata.tsv") == 2
-    assert f"metadata.tsv: no column 'source' {what}; add it to the sheet" in capsys.readouterr().err
+    assert f"metadata.tsv: no column 'source' {what}; add it to the metadata" in capsys.readouterr().err
     lines = (study / "metadata.tsv").read_text().splitlines()
     sheet = tmp_path / "sheet.tsv"
     sheet.write_text("\n".join([f"{lines[0]}\tsource", *(f"{line}\tone" for line in lines[1:])]) + "\n")

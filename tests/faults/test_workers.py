@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed_ends_the_run(study: Path, tmp_path: Path, numbe
         # Which of torch's two ways to notice it comes first, and whether the signal is told, is a matter of luck.
         (said,) = errors(done.err)
         expected = rf"died \(({name}; often from lack of memory|{UNTOLD})\); try --num-workers 0"
-        assert re.fullmatch(f"error: a process that prepares batches {expected}", said)
+        assert re.fullmatch(f"error: a data worker {expected}", said)
         assert "Traceback" not in done.err
         assert child.leaves_nobody()
 
