@@ -20,11 +20,14 @@ BUILD_NEEDS := $(BIN)/python -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 # They use each library that has a floor; old libraries warn of newer ones, so that warnings are no errors here.
 FLOOR_TESTS ?= tests/files tests/config tests/phylogeny tests/data tests/models tests/report tests/cli
+# Tests whose numbers depend on how a processor rounds.
+KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/learners tests/report tests/training \
+	tests/estimators
 # One thread a process: more only fight over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint format docs bench lock install-locked floors clean
+.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked floors clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +42,9 @@ test: $(VENV)/.dev ## Run the tests (not the slow ones and those that need a GPU
 
 test-slow: $(VENV)/.dev ## Run the slow tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) -m "slow and not gpu"
+
+test-kernels: $(VENV)/.dev ## Run the numeric tests as if on older processors too, and with two threads
+	$(ONE_THREAD) $(BIN)/python tools/kernel_tests.py -q -n $(WORKERS) -m "not slow and not gpu" $(KERNEL_TESTS)
 
 lint: $(VENV)/.dev ## Check style, types, floors and sizes
 	$(BIN)/ruff check .

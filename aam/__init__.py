@@ -13,8 +13,9 @@ from aam.version import __version__
 if TYPE_CHECKING:
     from aam.data.study.study import Study, load_study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
+    from aam.models.objectives import register_objective
 
-__all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study"]
+__all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study", "register_objective"]
 
 _PLACES = {
     "AAMClassifier": "aam.estimators",
@@ -22,6 +23,7 @@ _PLACES = {
     "AAMRegressor": "aam.estimators",
     "Study": "aam.data.study.study",
     "load_study": "aam.data.study.study",
+    "register_objective": "aam.models.objectives",
 }
 
 

@@ -14,7 +14,7 @@ from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.option import fields, flag
 from aam.data.study.study import Study
 from aam.data.study.summary import describe
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.models.size_estimate import BatchSizes
 from aam.workflows.dry_run import PlannedRun, plan_run, read_files
@@ -83,9 +83,7 @@ def _plan(prospect: PlannedRun) -> Iterator[str]:
 
 
 def _target_words(target: TargetSpec) -> str:
-    if target.classes:
-        return f"learn '{target.column}', one of {len(target.classes)} classes: {', '.join(target.classes)}"
-    return f"learn '{target.column}', a number (mean {target.mean:.4g} in the training samples)"
+    return f"learn '{target.column}', {target.kind.describe(target)}"
 
 
 def _evaluation_words(config: TrainConfig) -> Iterator[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.config.yaml_file import read_config_file
 from aam.errors import CheckpointError, InputError
+from aam.files.atomic import sha256_file
 from aam.files.limits import limits
-from aam.runs.directory import RunDirectory, resume_words
+from aam.runs.directory import RunDirectory, environment, resume_words
+from aam.runs.record_schema import DATA, SAME, parts_of, read_record
 from aam.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
@@ -111,7 +115,30 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
         facts.append(("continue with", resume_words(command, path)))
+    if (path / DATA).is_file():
+        facts += _how_to_repeat(run, command, read_record(path / DATA))
     return f"{state} of aam {command}", facts
+
+
+def _how_to_repeat(run: RunDirectory, command: str, record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The command that repeats a run from its start, and what keeps it from giving the same numbers."""
+    folder, place = Path(record.get("folder", Path.cwd())), run.path.resolve()
+    again = place.with_name(f"{place.name}-again")
+    words = shlex.join(["aam", command, "--config", str(place / run.config.name), "--output-dir", str(again)])
+    yield "repeat with", words if folder == Path.cwd() else f"cd {shlex.quote(str(folder))} && {words}"
+    for name, now in environment().items():
+        versions = dict.fromkeys(str(part["environment"].get(name, now)) for part in parts_of(record))
+        if other := [version for version in versions if version != now]:
+            yield "other version", f"{name} {' and '.join(other)}, now {now}"
+    inputs = [item["path"] for item in record.get("inputs", []) if not _is_same(folder / item["path"], item)]
+    if inputs:
+        yield "other inputs", f"missing or changed: {listed(inputs)}"
+    if (promise := record.get("promise")) != SAME:
+        yield "note", promise or "the run does not record whether it is reproducible"
+
+
+def _is_same(path: Path, item: dict[str, Any]) -> bool:
+    return path.is_file() and path.stat().st_size == item["bytes"] and sha256_file(path) == item["sha256"]
 
 
 def _progress(folder: Path, total: int) -> str:

@@ -59,8 +59,6 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     given |= read_values(kind, words, flag)
     if COMMANDS[command].can_resume and given.get("resume_from") is not None:
         given = options_to_resume(command, given)
-    elif given.get("allow_change"):
-        raise ConfigError("--allow-change needs --resume-from")
     return Request(from_flat(kind, given), only_print)
 
 

@@ -15,17 +15,15 @@ from rich.progress import track
 
 from aam.config import PredictConfig
 from aam.errors import CheckpointError, ConfigError, InputError
-from aam.files.atomic import atomic_write, check_output
+from aam.files.atomic import check_output
 from aam.log import logging_to_terminal, say
-from aam.text import listed, plural, shorten, spreadsheet_safe
+from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
     from aam.data.readers.metadata import Metadata
     from aam.data.study.covariates import Covariates
     from aam.data.study.study import Study
-    from aam.data.targets.targets import Targets
     from aam.evaluation.decode_predictions import PredictionDecoder
-    from aam.evaluation.prediction_table import Predictions
     from aam.models.folder.description import ModelDescription
     from aam.models.inference import Draws
 
@@ -153,46 +151,28 @@ def _notes(study: Study) -> Iterator[str]:
 
 
 def _write(
-    config: PredictConfig, study: Study, sheet: Metadata, forecast: PredictionDecoder, draws: Iterator[Draws]
+    config: PredictConfig, study: Study, sheet: Metadata, decoder: PredictionDecoder, draws: Iterator[Draws]
 ) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
-    from aam.evaluation.decode_predictions import Samples
-    from aam.evaluation.prediction_table import prediction_cells, suffixes
+    from aam.evaluation.prediction_table import write_table
 
-    targets = forecast.targets
-    endings = suffixes(targets.columns)
-    copied = [(f"observed{end}", sheet.columns[c]) for c, end in _with(targets, endings) if c in sheet.columns]
-    level_N = targets.level_codes(sheet)
-    line = _safe_line if config.predict.spreadsheet_safe else _line
-    with atomic_write(config.predict.output) as file:
-        for place, some in enumerate(draws):
-            unknown = {column: np.full(len(some.rows_B), np.nan) for column in targets.columns}
-            samples = Samples(sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B])
-            tables = forecast.predictions(some.learned, samples)
-            if not config.predict.output_variance:
-                tables = [dataclasses.replace(table, deviation=None) for table in tables]
-            if place == 0:
-                file.write(line(["sample_id", *_names(tables, endings), *(name for name, _ in copied)]))
-            for row, study_row in enumerate(some.rows_B):
-                cells = [cell for table in tables for cell in prediction_cells(table, row)]
-                more = [str(column[study_row]) for _, column in copied]
-                file.write(line([str(samples.sample_ids[row]), *cells, *more]))
+    blocks = (_block(config, study, sheet, decoder, some) for some in draws)
+    write_table(config.predict.output, blocks, safe=config.predict.spreadsheet_safe)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "\t".join(cells) + "\n"
+def _block(
+    config: PredictConfig, study: Study, sheet: Metadata, decoder: PredictionDecoder, some: Draws
+) -> dict[str, list[str]]:
+    """The columns of some samples' predictions."""
+    from aam.data.targets.kinds import Samples
+    from aam.evaluation.prediction_table import new_columns, suffixes
 
-
-def _safe_line(cells: Sequence[str]) -> str:
-    return _line([spreadsheet_safe(cell) for cell in cells])
-
-
-def _names(tables: Sequence[Predictions], endings: Sequence[str]) -> list[str]:
-    """The columns of the predictions of all targets."""
-    from aam.evaluation.prediction_table import prediction_names
-
-    return [f"{name}{end}" for table, end in zip(tables, endings, strict=True) for name in prediction_names(table)]
-
-
-def _with(targets: Targets, endings: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(targets.columns, endings, strict=True)
+    targets, rows = decoder.targets, some.rows_B
+    unknown = {column: np.full(len(rows), np.nan) for column in targets.columns}
+    samples = Samples(sample_ids=study.sample_ids[rows], observed=unknown, level_B=targets.level_codes(sheet)[rows])
+    tables = decoder.predictions(some.learned, samples)
+    if not config.predict.output_variance:
+        tables = [dataclasses.replace(table, deviation=None) for table in tables]
+    endings = zip(targets.columns, suffixes(targets.columns), strict=True)
+    copied = {f"observed{ending}": sheet.columns[c][rows] for c, ending in endings if c in sheet.columns}
+    return new_columns(tables, targets.columns, copied)

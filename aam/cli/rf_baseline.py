@@ -15,14 +15,14 @@ from aam.config import ForestConfig
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
-from aam.data.targets.fitting import TargetRules, fit_target
-from aam.data.targets.targets import Kind, TargetSpec
+from aam.data.targets.fitting import fit_target
+from aam.data.targets.kinds import Predictions, TargetRules, TargetSpec, chosen_kind
 from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
-from aam.evaluation.prediction_table import Predictions, write_predictions
+from aam.evaluation.prediction_table import write_predictions
 from aam.files.atomic import atomic_write, check_output
 
 if TYPE_CHECKING:
-    from aam.evaluation.metrics import Interval
+    from aam.evaluation.catalogue import Interval
 
 NUM_LABELS = 2  # columns that name a row
 Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
@@ -69,26 +69,24 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
 
 
 def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
-    from aam.evaluation.baseline_comparison import constant_predictions
     from aam.evaluation.metrics import evaluate
 
     results = {}
     for part, predictions in parts.items():
-        guess = "majority" if predictions.classes else "guess"
         results[part, "forest"] = evaluate(predictions)
-        results[part, guess] = evaluate(constant_predictions(predictions, target))
+        results[part, target.kind.guess] = evaluate(target.kind.constant(target, predictions))
     return results
 
 
 def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     options = config.forest
-    request = TargetRequest(columns=(options.metadata_column,), classifier=options.classifier, missing=options.missing)
+    kind = chosen_kind(options)
+    request = TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing)
     study = load_study(config.table, config.study, None, request)
     assert study.metadata is not None
     assert study.target is not None
-    kind: Kind = "classification" if options.classifier else "regression"
     split = make_split(config.split, study, study.target, kind, options.random_seed)
-    rules = TargetRules(columns=(options.metadata_column,), classifier=options.classifier, transform="none")
+    rules = TargetRules(columns=(options.metadata_column,), kind=kind, transform="none")
     return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgres
 from rich.text import Text
 
 from aam.cli.terminal import Terminal
-from aam.config.commands import UNIFRAC, DistanceOptions, UnifracConfig
+from aam.config.commands import DistanceOptions, UnifracConfig
 from aam.errors import ConfigError, InputError, RunError
 from aam.files.atomic import check_output
 from aam.text import format_bytes, plural
@@ -36,8 +36,9 @@ class _Rate(ProgressColumn):
 
 def run(config: UnifracConfig) -> None:
     """Compute the distances of every pair of samples, and write them while they are computed."""
-    from aam.data.distances.blocks import Measure, distance_blocks, draw_once
+    from aam.data.distances.blocks import distance_blocks, draw_once
     from aam.data.distances.files import check_ids, write_distances
+    from aam.data.distances.measure import Measure, Parameters
     from aam.data.study.study import load_study
     from aam.data.study.summary import describe
 
@@ -50,7 +51,8 @@ def run(config: UnifracConfig) -> None:
     sample_ids = [str(name) for name in study.sample_ids]
     check_ids(output, sample_ids)
     console.print("\n".join([*describe(study), *_plan(config, study)]))
-    measure = Measure(options.metric, study.phylogeny, options.unifrac_normalized, options.unifrac_alpha)
+    parameters = Parameters(options.unifrac_normalized, options.unifrac_alpha)
+    measure = Measure(options.metric, study.phylogeny, parameters)
     n_jobs = len(os.sched_getaffinity(0)) if config.matrix.n_jobs < 0 else config.matrix.n_jobs
     started = time.monotonic()
     blocks = distance_blocks(measure, draw_once(study, options.seed), n_jobs)
@@ -63,10 +65,11 @@ def run(config: UnifracConfig) -> None:
 def _check(config: UnifracConfig) -> None:
     """Refuse what cannot work before anything is read."""
     from aam.data.distances.files import check_format, ids_path
+    from aam.data.distances.measure import DISTANCES, WITHOUT_A_TREE
 
     options, output = config.distance, config.matrix.output
-    if options.metric in UNIFRAC and options.tree is None:
-        raise ConfigError(f"--metric {options.metric} needs --tree; without one try bray_curtis")
+    if DISTANCES[options.metric].needs_tree and options.tree is None:
+        raise ConfigError(f"--metric {options.metric} needs --tree; without one try {WITHOUT_A_TREE}")
     check_format(output)
     for path in (output, ids_path(output)):
         if path is not None:
@@ -91,11 +94,14 @@ def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:
 
 
 def _metric_words(options: DistanceOptions) -> str:
-    if options.metric == "weighted_unifrac":
-        return f"weighted_unifrac, {'normalised' if options.unifrac_normalized else 'not normalised'}"
-    if options.metric == "generalized_unifrac":
-        return f"generalized_unifrac, alpha {options.unifrac_alpha:g}"
-    return options.metric
+    from aam.data.distances.measure import DISTANCES
+
+    used, words = DISTANCES[options.metric].options, [options.metric]
+    if "unifrac_normalized" in used:
+        words.append("normalised" if options.unifrac_normalized else "not normalised")
+    if "unifrac_alpha" in used:
+        words.append(f"alpha {options.unifrac_alpha:g}")
+    return ", ".join(words)
 
 
 def _num_pairs(num_samples: int) -> int:

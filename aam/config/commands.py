@@ -12,6 +12,7 @@ from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
 from aam.config.option import REQUIRED, Section, flag, option
 from aam.config.sections import (
+    DISTANCES,
     LARGEST_SEED,
     DistanceKind,
     ModelOptions,
@@ -26,20 +27,13 @@ from aam.config.target import ColumnOptions
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
-UNIFRAC: tuple[DistanceKind, ...] = ("unifrac", "weighted_unifrac", "generalized_unifrac")
-MEANT_FOR: dict[str, tuple[DistanceKind, ...]] = {
-    "tree": UNIFRAC,
-    "root": UNIFRAC,
-    "missing_tips": UNIFRAC,
-    "unifrac_normalized": ("weighted_unifrac",),
-    "unifrac_alpha": ("generalized_unifrac",),
-}
+OF_SOME_DISTANCES = ("tree", "root", "missing_tips", "unifrac_normalized", "unifrac_alpha")
 # The same options as in training, without the others of their groups.
 SHARED: dict[str, Any] = {
     field.name: dataclasses.field(default=field.default, metadata=field.metadata)
     for section in (StudyOptions, ObjectiveOptions)
     for field in dataclasses.fields(section)
-    if field.name in MEANT_FOR
+    if field.name in OF_SOME_DISTANCES
 }
 
 
@@ -63,8 +57,10 @@ class DistanceOptions(Section):
     def check(self) -> None:
         """Refuse options that the distance asked for has no use for."""
         for one in dataclasses.fields(self):
-            metrics = MEANT_FOR.get(one.name)
-            if metrics and self.metric not in metrics and getattr(self, one.name) != one.default:
+            if one.name not in OF_SOME_DISTANCES or getattr(self, one.name) == one.default:
+                continue
+            metrics = DISTANCES.users(one.name)
+            if self.metric not in metrics:
                 raise ConfigError(f"{flag(one.name)} is for {', '.join(metrics)}, not for --metric {self.metric}")
 
     @property
@@ -288,18 +284,3 @@ class InfoConfig:
     """All options of `aam info`."""
 
     info: InfoOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayOptions(Section):
-    """Replay: repeat a run."""
-
-    path: Path = option(REQUIRED, "Run directory.")
-    check_inputs: bool = option(True, "Compare the inputs with those of the run.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayConfig:
-    """All options of `aam replay`."""
-
-    replay: ReplayOptions

@@ -18,9 +18,9 @@ class MemoryOptions(Section):
 
     auto_batch_size: bool | None = option(
         None,
-        "Probe memory with a few batches and split each step into the largest batches that fit; the number of samples "
-        "per step does not change. --no-auto-batch-size probes and changes nothing.",
-        derived="probed if a step may need more than half of the memory",
+        "Measure the memory of a step with the richest samples, and split each step into the largest batches that fit; "
+        "the number of samples per step does not change. --no-auto-batch-size changes nothing.",
+        derived="batches that fit by a formula",
     )
     target_effective_batch_size: int | None = option(
         None,

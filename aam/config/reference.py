@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import typing
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from aam.config.one_of import names_of
 from aam.config.option import Section, flag, is_switch, sections, type_hints
 from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED, Column
@@ -82,8 +83,8 @@ def title(section: type[Section]) -> tuple[str, str]:
 
 def value_words(hint: Any) -> str:
     """What an option's value looks like, in a word or its choices; nothing for a switch."""
-    if typing.get_origin(hint) is Literal:
-        return "|".join(map(str, typing.get_args(hint)))
+    if (names := names_of(hint)) is not None:
+        return "|".join(map(str, names))
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]},..."

@@ -11,7 +11,6 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
-    ReplayConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -44,10 +43,5 @@ COMMANDS: dict[str, Command] = {
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),
-    "replay": Command(
-        ReplayConfig,
-        "Print the command that repeats a run, and anything that would change its result.",
-        positional="path",
-    ),
     "simulate": Command(SimulateConfig, "Simulate a study with known truth."),
 }

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from aam.config.one_of import OneOf
 from aam.config.option import REQUIRED, Section, option
 from aam.errors import ConfigError
 
-DistanceKind = Literal["unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"]
-EncoderType = Literal[
-    "unifrac",
-    "weighted_unifrac",
-    "generalized_unifrac",
-    "faith_pd",
-    "bray_curtis",
-    "jaccard",
-    "aitchison",
-    "taxonomy",
-    "combined",
-]
+DISTANCES = OneOf("aam.data.distances.measure")
+OBJECTIVES = OneOf("aam.models.objectives")
+DistanceKind = Annotated[str, DISTANCES]
+EncoderType = Annotated[str, OBJECTIVES]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
-TREE_ENCODER_TYPES = ("unifrac", "weighted_unifrac", "generalized_unifrac", "faith_pd", "combined")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,10 +224,7 @@ class RunOptions(Section):
     compile_model: bool = option(
         False, "Compile the transformer layers with torch.compile: takes about a minute, faster steps on a GPU."
     )
-    resume_from: Path | None = option(None, "Run directory to resume exactly where it stopped.")
-    allow_change: tuple[str, ...] = option(
-        (), "With --resume-from: options to change in the resumed run, such as lr,epochs."
-    )
+    resume_from: Path | None = option(None, "Run directory to resume exactly where it stopped; --epochs may differ.")
     checkpoint_minutes: float = option(
         15.0,
         "Minutes between checkpoints within an epoch; 0 saves only at the start of each epoch.",

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 
+from aam.data.targets.kinds import CLASSES, Predictions
 from aam.estimators.errors import as_value_errors
 from aam.estimators.fitting import (
     Trained,
@@ -24,7 +25,6 @@ from aam.estimators.targets import (
     name_of_labels,
     weights_of,
 )
-from aam.evaluation.prediction_table import Predictions
 
 
 class AAMClassifier(ClassifierMixin, Predictor):
@@ -133,7 +133,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
     def _take(self, trained: Trained, source: str) -> None:
-        self._check_kind(trained, "classification", source)
+        self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
         assert trained.description.targets is not None
         self._texts_C = np.array(trained.description.targets.specs[0].classes, dtype=object)

@@ -20,10 +20,10 @@ from aam.config.commands import PredictOptions
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.split import make_split
 from aam.data.study.study import Study
-from aam.data.targets.targets import Kind
+from aam.data.targets.kinds import Samples, chosen_kind
 from aam.errors import RunError
 from aam.estimators.targets import GROUPS
-from aam.evaluation.decode_predictions import Samples, values_of
+from aam.evaluation.decode_predictions import values_of
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_models
 from aam.models.inference import Interpreter, predict_in_draws
@@ -66,7 +66,7 @@ def train_predictors(config: TrainConfig, study: Study) -> Trained:
     pretrained = None if path is None else read_encoder(path)
     if pretrained is not None:
         config = adopt_sizes(config, pretrained)
-    kind: Kind = "classification" if config.target.classifier else "regression"
+    kind = chosen_kind(config.target, config.loss)
     split = make_split(config.split, study, study.target, kind, config.run.seed)
     models: list[Model] = []
     descriptions = []

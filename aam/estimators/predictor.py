@@ -12,7 +12,7 @@ import numpy as np
 
 from aam.config import TrainConfig
 from aam.config.option import read_values
-from aam.data.targets.targets import Kind
+from aam.data.targets.kinds import Kind, Predictions, Samples
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
 from aam.estimators.errors import DataError, as_value_errors
@@ -29,8 +29,6 @@ from aam.estimators.targets import (
     Answers,
     training_study,
 )
-from aam.evaluation.decode_predictions import Samples
-from aam.evaluation.prediction_table import Predictions
 
 
 class Predictor(Estimator):
@@ -80,8 +78,8 @@ class Predictor(Estimator):
     def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
         targets = trained.description.targets
-        if targets is None or targets.kind != kind:
-            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind}")
+        if targets is None or targets.kind.saved_as != kind.saved_as:
+            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_as}"
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_as}")
         if trained.description.needed_columns:
             raise CheckpointError(f"{source}: the model needs columns of a sample sheet; use aam predict")

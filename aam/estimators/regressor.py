@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags, check_consistent_length
 
+from aam.data.targets.kinds import NUMBERS, Predictions
 from aam.estimators.errors import ParameterError, as_value_errors
 from aam.estimators.fitting import (
     Trained,
@@ -23,7 +24,6 @@ from aam.estimators.targets import (
     numbers_of,
     weights_of,
 )
-from aam.evaluation.prediction_table import Predictions
 
 
 class AAMRegressor(RegressorMixin, Predictor):
@@ -130,7 +130,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         return quantiles[:, 0] if self._is_flat else quantiles
 
     def _take(self, trained: Trained, source: str) -> None:
-        self._check_kind(trained, "regression", source)
+        self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
         assert trained.description.targets is not None
         self._is_flat = len(trained.description.targets) == 1

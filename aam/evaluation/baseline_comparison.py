@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.catalogue import difference_of, metric, value_of
-from aam.evaluation.metrics import Interval, compare, evaluate
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.evaluation.catalogue import Interval, difference_of, metric, value_of
+from aam.evaluation.metrics import compare, evaluate
 from aam.text import plural
 
 HELD_OUT = {
@@ -45,12 +44,7 @@ class Judgement:
     @property
     def main(self) -> str:
         """The metric that sentences are about."""
-        return main_metric(self.predictions["model"])
-
-
-def main_metric(predictions: Predictions) -> str:
-    """Mean absolute error, or balanced accuracy."""
-    return "balanced_accuracy" if predictions.classes else "mae"
+        return self.predictions["model"].kind.main_metric
 
 
 def judge(part: str, model: Predictions, forest: Predictions | None, target: TargetSpec) -> Judgement:
@@ -58,10 +52,9 @@ def judge(part: str, model: Predictions, forest: Predictions | None, target: Tar
     predictions = {"model": model}
     if forest is not None:
         predictions["forest"] = dataclasses.replace(forest, groups=model.groups)
-    predictions["majority" if model.classes else "guess"] = constant_predictions(model, target)
+    predictions[target.kind.guess] = target.kind.constant(target, model)
     results = {who: evaluate(found) for who, found in predictions.items()}
-    main = main_metric(model)
-    lead = {who: compare(model, found)[main] for who, found in predictions.items() if who != "model"}
+    lead = {who: compare(model, found)[model.kind.main_metric] for who, found in predictions.items() if who != "model"}
     return Judgement(part, predictions, results, lead)
 
 
@@ -70,25 +63,13 @@ def headline(judgement: Judgement, target: TargetSpec) -> str:
     main = judgement.main
     said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
     samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}"
-    if target.kind == "regression":
-        forest = f"{said['forest']} for a random forest, " if "forest" in said else ""
-        return (
-            f"On {samples}, the mean absolute error of {target.column} is {said['model']}; "
-            f"{forest}{said['guess']} for predicting the mean."
-        )
-    forest = f"{said['forest']} for a random forest, " if "forest" in said else ""
-    return (
-        f"On {samples}, the balanced accuracy of {target.column} is {said['model']}; "
-        f"{forest}{said['majority']} for predicting the most frequent class."
-    )
+    return f"On {samples}, {target.kind.headline(target.column, said)}"
 
 
 def verdicts(judgement: Judgement) -> list[str]:
     """Whether the model is better than the constant prediction and the forest, given the number of samples."""
-    guess = next(who for who in ("guess", "majority") if who in judgement.lead)
     lines = []
-    better = _sign(judgement, guess)
-    if better > 0:
+    if _sign(judgement, judgement.predictions["model"].kind.guess) > 0:
         lines.append("The model is clearly better than the constant prediction.")
     else:
         lines.append("The model is not clearly better than the constant prediction: do not rely on it.")
@@ -105,23 +86,6 @@ def verdicts(judgement: Judgement) -> list[str]:
             "(--test-size) for an unbiased result."
         )
     return lines
-
-
-def worst(judgement: Judgement, most: int = 10) -> np.ndarray:
-    """Rows of the worst predicted samples: the largest errors, or the least probability of the true class."""
-    model = judgement.predictions["model"]
-    if not model.classes:
-        badness = np.abs(model.predicted - model.observed)
-        return np.argsort(-badness, kind="stable")[:most]
-    rows = np.flatnonzero(model.predicted != model.observed)
-    return rows[np.argsort(probability_of(model, model.observed)[rows], kind="stable")[:most]]
-
-
-def probability_of(predictions: Predictions, labels: np.ndarray) -> np.ndarray:
-    """The probability that each sample has for a label of its own."""
-    assert predictions.probabilities is not None
-    codes = [predictions.classes.index(label) for label in labels]
-    return predictions.probabilities[np.arange(len(codes)), codes]
 
 
 def _sign(judgement: Judgement, other: str) -> int:
@@ -146,15 +110,3 @@ def group_words(judgement: Judgement, group_column: str | None) -> str:
     if group_column is not None:
         return f"Samples of one {column} are not independent, so the true intervals are wider."
     return ""
-
-
-def constant_predictions(predictions: Predictions, target: TargetSpec) -> Predictions:
-    """The constant prediction of the same samples: the training mean, or the most frequent class."""
-    if not predictions.classes:
-        return dataclasses.replace(predictions, predicted=np.full(len(predictions), target.mean))
-    certain = np.array([name == target.majority for name in predictions.classes], dtype=np.float64)
-    return dataclasses.replace(
-        predictions,
-        predicted=np.full(len(predictions), target.majority, dtype=object),
-        probabilities=np.tile(certain, (len(predictions), 1)),
-    )

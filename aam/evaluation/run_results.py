@@ -13,10 +13,11 @@ import numpy as np
 import yaml
 
 from aam.config.json_dataclass import need
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.coverage import COVERAGE, CoverageRecord
-from aam.evaluation.prediction_table import Predictions, read_columns, read_predictions, suffixes
+from aam.evaluation.prediction_table import read_columns, read_predictions, suffixes
 from aam.runs.record_schema import DATA as DATA
 from aam.runs.record_schema import check_record, check_types, damage_named
 from aam.text import shorten

@@ -80,7 +80,8 @@ KEY_LETTERS = 40
 ENTRY = re.compile(rf"[a-z]+-[0-9a-f]{{{KEY_LETTERS}}}")
 UNFINISHED, REMOVED = ".aam-new-", ".aam-old-"
 ABANDONED_SECONDS = 24 * 3600
-READING_CODE = ("data", "files", "phylogeny")
+PACKAGE = Path(__file__).parents[1]
+READING_CODE = ("alphabet.py", "data", "files", "phylogeny", "text.py")
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class CacheCodec(Generic[T]):
     pack, unpack
         From what was read to plain arrays and facts, and back.
     code
-        Floors of the package whose code decides on the result.
+        Files and folders of the package whose code, at any depth, decides on the result.
     writable
         Whether arrays are mapped so that they may be changed in memory, which never reaches the file: torch takes no
         others.
@@ -186,12 +187,13 @@ def _hash(parts: list[Any]) -> str:
 
 
 @functools.cache
-def _code_sum(floors: tuple[str, ...]) -> str:
-    """A checksum of the code that makes an entry: what another state of it made is never taken for its own."""
+def _code_sum(names: tuple[str, ...]) -> str:
+    """A checksum of the code that makes an entry, sub-folders included, so that no other code's entry is used."""
     digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in sorted(path for name in floors for path in (package / name).glob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(path for name in names for path in [PACKAGE / name, *(PACKAGE / name).rglob("*.py")]):
+        if path.is_dir():
+            continue
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n{sha256_file(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array, hstack, issparse
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import Kind, Predictions, TargetSpec
 from aam.errors import ConfigError
-from aam.evaluation.prediction_table import Predictions
 from aam.learners.features import FeatureKind, forest_features
 
 if TYPE_CHECKING:
@@ -34,12 +33,15 @@ class Forest:
     ----------
     model
         scikit-learn's forest.
+    kind
+        What is predicted.
     classes
         All classes, sorted; those that were not trained on have the probability 0. Empty for numbers.
     """
 
     model: RandomForestRegressor | RandomForestClassifier
-    classes: tuple[str, ...]
+    kind: Kind
+    classes: tuple[str, ...] = ()
 
     def predict(self, features: Features, sample_ids: np.ndarray, observed: np.ndarray) -> Predictions:
         """Predict samples whose truth is known.
@@ -54,12 +56,13 @@ class Forest:
         dense = _ready(features)
         if not self.classes:
             predicted = self.model.predict(dense)
-            return Predictions(sample_ids=sample_ids, observed=observed, predicted=predicted)
+            return Predictions(kind=self.kind, sample_ids=sample_ids, observed=observed, predicted=predicted)
         probabilities = np.zeros((len(sample_ids), len(self.classes)))
         columns = np.searchsorted(self.classes, self.model.classes_.astype(str))
         probabilities[:, columns] = self.model.predict_proba(dense)
         predicted = np.array(self.classes, dtype=object)[probabilities.argmax(axis=1)]
         return Predictions(
+            kind=self.kind,
             sample_ids=sample_ids,
             observed=observed,
             predicted=predicted,
@@ -72,6 +75,7 @@ def fit_forest(
     features: Features,
     values: np.ndarray,
     *,
+    kind: Kind,
     classes: tuple[str, ...] = (),
     n_estimators: int = 500,
     max_features: MaxFeatures | None = None,
@@ -86,6 +90,8 @@ def fit_forest(
         ``N x F``, dense or sparse.
     values
         ``N`` numbers, or labels where ``classes`` are given.
+    kind
+        What they are.
     classes
         All classes, sorted; empty for numbers.
     n_estimators
@@ -109,10 +115,10 @@ def fit_forest(
         model = RandomForestClassifier(
             max_features=max_features or "sqrt", class_weight="balanced_subsample", **options
         )
-        return Forest(model.fit(_ready(features), values.astype(str)), classes)
+        return Forest(model.fit(_ready(features), values.astype(str)), kind, classes)
     share = 0.33 if features.shape[1] < MANY_FEATURES else 0.1
     model = RandomForestRegressor(max_features=max_features or share, **options)
-    return Forest(model.fit(_ready(features), values), ())
+    return Forest(model.fit(_ready(features), values), kind)
 
 
 def predict_with_forest(
@@ -149,11 +155,12 @@ def predict_with_forest(
         Part -> predictions.
     """
     values = study.targets[target.column]
-    known = split.train if target.classes else split.train[~np.isnan(values[split.train])]
+    known = split.train[target.kind.is_present(values[split.train])]
     table = with_covariates(forest_features(study, features, known), covariates)
     forest = fit_forest(
         table[known],
         values[known],
+        kind=target.kind,
         classes=target.classes,
         **settings,
     )

@@ -16,7 +16,6 @@ import torch
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.study.covariates import Covariates
 from aam.data.study.split import Split
 from aam.data.study.study import Study, load_study
@@ -82,7 +81,7 @@ class Interpreter:
         encoders = [encoder_of(model).asv_encoder for model in self.models]
         self.vectors_AD = [stored_asvs(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
         nobody = np.empty(0, dtype=np.int64)
-        collate = Collate.of(study, ObjectiveTargets(), covariates=covariates)
+        collate = Collate.of(study, covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
 
     @torch.no_grad()

@@ -150,7 +150,7 @@ FORM: CacheCodec[np.ndarray] = CacheCodec(
     "vectors",
     lambda vectors_AD: Parsed({NAME: vectors_AD}, {}),
     lambda parsed: parsed.arrays[NAME],
-    code=("data", "models"),
+    code=("alphabet.py", "data", "models"),
     writable=True,
 )
 

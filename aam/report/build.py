@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement, headline, judge, verdicts
 from aam.evaluation.catalogue import metric, value_of
 from aam.evaluation.cross_validation import CrossValidation
 from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
+from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
@@ -86,13 +88,6 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
 
 
 REPORT = "report.html"
-PRETRAINING_TILES = (
-    "distance_correlation",
-    "faith_pd_correlation",
-    "taxonomy_accuracy",
-    "nucleotide_accuracy",
-    "count_correlation",
-)
 
 
 def build_report(run: Path) -> Path:
@@ -196,7 +191,7 @@ def tiles_of(judged: list[tuple[TargetSpec, list[Judgement]]]) -> list[Tile]:
 
 def _encoder_page(record: RunRecord) -> Page:
     found = best_values(record)
-    shown = [name for name in PRETRAINING_TILES if name in found]
+    shown = [name for part in each_part() if (name := part.metrics[0].name) in found]
     samples = record.data["samples"]
     judged = (
         f"These are results on {plural(samples['validation'], 'validation sample')}, which also chose the best epoch."

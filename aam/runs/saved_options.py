@@ -70,11 +70,9 @@ def options_to_resume(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     path = RunDirectory(folder).config
     if not path.exists():
         raise InputError(folder, "there is no run to resume (config.yaml is missing)")
-    own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder, "allow_change": ()}
+    own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder}
     defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
-    asked = {name: value for name, value in given.items() if name != "allow_change"}
-    allowed = given.get("allow_change", ())
-    return {**resumed_values(own, asked, allowed, defaults), "allow_change": allowed}
+    return resumed_values(own, given, defaults)
 
 
 def config_text(command: str, config: Any) -> str:

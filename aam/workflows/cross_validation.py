@@ -206,7 +206,8 @@ def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Seq
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import judge_folds, write_metrics
-    from aam.evaluation.fold_results import TESTED, join_tables, read_fold
+    from aam.evaluation.fold_results import TESTED, read_fold
+    from aam.evaluation.prediction_table import join_tables
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
@@ -214,10 +215,11 @@ def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Seq
     found = {
         column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
     }
-    tables = [(fold.labels, fold.sub.directory.path / TESTED) for fold in folds]
-    join_tables(run.path / PREDICTIONS, ["repeat", "fold"], tables)
+    labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
+    tested = [fold.sub.directory.path / TESTED for fold in folds]
+    join_tables(run.path / PREDICTIONS, list(zip(labels, tested, strict=True)))
     if config.evaluation.forest_baseline:
-        join_tables(run.path / FOREST_PREDICTIONS, ["repeat", "fold"], [(fold.labels, fold.forest) for fold in folds])
+        join_tables(run.path / FOREST_PREDICTIONS, list(zip(labels, [fold.forest for fold in folds], strict=True)))
     write_metrics(run.path / METRICS, found)
     for spec in targets.specs:
         judged = found[spec.column]

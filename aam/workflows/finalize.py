@@ -14,11 +14,13 @@ import torch
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.loaders import LoaderOptions
+from aam.data.targets.kinds import Predictions, Samples
+from aam.data.targets.kinds.cells import cell
 from aam.data.targets.targets import Targets
 from aam.evaluation.baseline_comparison import headline, verdicts
 from aam.evaluation.coverage import COVERAGE, judge_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
-from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
+from aam.evaluation.decode_predictions import PredictionDecoder, values_of
+from aam.evaluation.prediction_table import write_part, write_predictions
 from aam.evaluation.run_results import read_run
 from aam.files.atomic import atomic_write
 from aam.learners.forest import predict_with_forest

@@ -20,17 +20,13 @@ from aam.files.atomic import sha256_file
 from aam.log import say, warn
 from aam.models.folder.weights import find_weights
 from aam.runs.directory import RunDirectory, environment
-from aam.runs.record_schema import DATA, differences, parts_of, read_record
+from aam.runs.record_schema import DATA, SAME, differences, parts_of, read_record
 from aam.text import plural
 from aam.training.distributed.collectives import world_size
 from aam.training.hardware.device import choose_device
 
-SAME = (
-    "Repeated on this machine with the same versions, this run gives the same bytes: weights, metrics and predictions. "
-    "So does resuming it, wherever it was stopped."
-)
 NOT_THE_SAME = "Repeated or resumed, this run gives nearly the same numbers, but not the same bytes: "
-LOCATION = ("output_dir", "overwrite", "resume_from", "allow_change")
+LOCATION = ("output_dir", "overwrite", "resume_from")
 
 
 def full_environment() -> dict[str, str]:

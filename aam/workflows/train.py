@@ -43,7 +43,7 @@ def make_room(run: RunDirectory, config: PretrainConfig | TrainConfig) -> None:
 
 def options_to_repeat(config: PretrainConfig | TrainConfig) -> dict[str, Any]:
     """The options of a run as its ``config.yaml`` has them: to repeat it does not ask to remove or change a run."""
-    return {**to_flat(config), "overwrite": False, "resume_from": None, "allow_change": []}
+    return {**to_flat(config), "overwrite": False, "resume_from": None}
 
 
 def run_training(config: PretrainConfig | TrainConfig, command: str, prepare: Callable[[], Prepared]) -> None:

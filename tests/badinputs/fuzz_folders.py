@@ -18,10 +18,11 @@ from aam.config import CovariateOptions, PredictConfig, TableOptions, from_flat
 from aam.config.train import TrainConfig
 from aam.data.readers.table import Table, read_cached_table
 from aam.data.targets.intervals import calibrate_classes, calibrate_numbers
+from aam.data.targets.kinds import Samples
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
 from aam.evaluation.coverage import judge_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.run_results import RunRecord, read_run, training_times
 from aam.files import cache as input_cache
 from aam.files.atomic import sha256_file, write_json

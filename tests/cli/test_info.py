@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from aam.cli.main import main
+from aam.cli.options import parse
+from aam.config import to_flat
+from aam.runs.directory import RunDirectory, environment
+from aam.runs.record_schema import SAME
 from tests.factories import (
     TABLE_WRITERS,
     random_counts,
@@ -223,6 +230,93 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert title == "a finished run of aam train"
     assert facts["model"].startswith("a trained model")
     assert "continue with" not in facts
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an input, in which a run was started and which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.biom").write_bytes(b"table")
+    return tmp_path
+
+
+def write_run(folder: Path, **changes: Any) -> Path:
+    run = RunDirectory(folder / "my run")
+    run.path.mkdir(exist_ok=True)
+    words = ["--table", "t.biom", "--output-dir", "my run"]
+    run.write_config("pretrain", to_flat(parse("pretrain", words).config))
+    record = {
+        "folder": str(folder),
+        "inputs": [{"path": "t.biom", "bytes": 5, "sha256": hashlib.sha256(b"table").hexdigest()}],
+        "environment": environment(),
+        "promise": SAME,
+    }
+    run.write_json("data.json", {**record, **changes})
+    return run.path
+
+
+def test_the_command_that_repeats_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = info(write_run(folder), capsys)[1]
+    assert {"other version", "other inputs", "note"} & facts.keys() == set()
+    command, *words = shlex.split(facts["repeat with"])[1:]
+    again = parse(command, words).config
+    assert again.run.output_dir == folder / "my run-again"
+    own = parse("pretrain", ["--config", "my run/config.yaml"]).config
+    assert {**to_flat(again), "output_dir": "my run"} == to_flat(own)
+
+
+def test_a_run_is_repeated_where_its_paths_lead(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(folder)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    facts = info(run, capsys)[1]
+    assert facts["repeat with"].startswith(f"cd {folder} && aam pretrain --config ")
+    assert "other inputs" not in facts
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"environment": {**environment(), "torch": "1.0"}}, "other version", "torch 1.0, now "),
+        (
+            {"parts": [{"environment": {**environment(), "torch": name}} for name in ("1.0", "1.1", "1.0")]},
+            "other version",
+            "torch 1.0 and 1.1, now ",
+        ),
+        ({"promise": "Not the same bytes: on a GPU."}, "note", "Not the same bytes: on a GPU."),
+        ({"inputs": [{"path": "t.biom", "bytes": 5, "sha256": ""}]}, "other inputs", "missing or changed: t.biom"),
+        ({"inputs": [{"path": "t", "bytes": 5, "sha256": ""}]}, "other inputs", "missing or changed: t"),
+    ],
+)
+def test_what_keeps_a_run_from_being_repeated(
+    changes: dict[str, Any], name: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = info(write_run(folder, **changes), capsys)[1]
+    assert "repeat with" in facts
+    assert facts[name].startswith(words)
+    assert len({"other version", "other inputs", "note"} & facts.keys()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folder": 3},
+        {"environment": []},
+        {"inputs": [1]},
+        {"inputs": [{"path": "t.biom"}]},
+        {"changes": [{}]},
+        {"parts": [{"environment": 3}]},
+        {"promise": 1},
+    ],
+)
+def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(folder)
+    record = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps({**record, **changes}))
+    said = refused(run, capsys)
+    assert "data.json: damaged: a part of the record of the run is wrong" in said
 
 
 @pytest.mark.parametrize(

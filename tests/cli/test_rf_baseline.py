@@ -10,7 +10,7 @@ import pytest
 
 from aam.cli.rf_baseline import run
 from aam.config import ForestConfig, from_flat
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
 from aam.errors import InputError
 from aam.evaluation.prediction_table import read_predictions
 from tests.data.study_files import caterpillar, write_sheet, write_table
@@ -67,7 +67,7 @@ def test_numbers(study: dict[str, object], features: str, capsys: pytest.Capture
     for part in ("validation", "test"):
         assert value(rows, part, "forest", "mae") < 0.6 * value(rows, part, "guess", "mae")
         assert value(rows, part, "forest", "r2") > 0.5
-    predictions = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind="regression"))
+    predictions = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))
     assert list(predictions) == ["validation", "test"]
     assert sum(map(len, predictions.values())) == {r["part"]: int(r["samples"]) for r in rows}["test"] * 2
     printed = capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_classes_in_groups(study: dict[str, object]) -> None:
     assert value(rows, "validation", "forest", "balanced_accuracy") > 0.8
     assert value(rows, "validation", "majority", "balanced_accuracy") == 0.5
     output = Path(str(study["output"]))
-    target = TargetSpec(column="site", kind="classification", classes=("old", "young"))
+    target = TargetSpec(column="site", kind=CLASSES, classes=("old", "young"))
     found = read_predictions(output, target)["validation"]
     assert {int(i[1:]) % 15 for i in found.sample_ids}.isdisjoint(
         {int(f"{i:02d}") % 15 for i in range(SAMPLES) if f"s{i:02d}" not in set(found.sample_ids)}
@@ -101,7 +101,7 @@ def test_the_lists_of_a_run_are_used(study: dict[str, object]) -> None:
     for name, numbers in lists.items():
         (folder / f"{name}_samples.txt").write_text("".join(f"s{i:02d}\n" for i in numbers if i != 5))
     forest(study, **{f"{name}_samples": str(folder / f"{name}_samples.txt") for name in lists})
-    found = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind="regression"))
+    found = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))
     assert sorted(found["validation"].sample_ids) == [f"s{i}" for i in range(40, 50)]
     assert sorted(found["test"].sample_ids) == [f"s{i}" for i in range(50, 60)]
 

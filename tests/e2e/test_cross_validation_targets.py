@@ -106,7 +106,7 @@ def test_folds_of_ensembles_give_sets_of_classes(train: Run, sheet: Path, tmp_pa
     held = sum(label in found for label, found in zip(table["observed"], sets, strict=True))
     page = (run / "report.html").read_text()
     assert f"of {len(sets)} cross-validated samples {held} (" in page
-    assert "ensembles of 2 models judged here" in page
+    assert "ensembles of 2 models of the folds" in page
     assert sorted(path.parent.parent.name for path in run.glob("folds/*/members/*/finished.json")) == ["members"] * 4
     for fold in run.glob("folds/*"):
         data = json.loads((fold / "data.json").read_text())

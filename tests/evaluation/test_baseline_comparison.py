@@ -3,18 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.baseline_comparison import headline, judge, verdicts, worst
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions, TargetSpec
+from aam.evaluation.baseline_comparison import headline, judge, verdicts
 
-NUMBER = TargetSpec(column="month_of_life", kind="regression", mean=10.0)
-CLASS = TargetSpec(column="site", kind="classification", classes=("gut", "skin"), majority="gut")
+NUMBER = TargetSpec(column="month_of_life", kind=NUMBERS, mean=10.0)
+CLASS = TargetSpec(column="site", kind=CLASSES, classes=("gut", "skin"), majority="gut")
 
 
 def numbers(noise: float, seed: int = 0, size: int = 138) -> Predictions:
     rng = np.random.default_rng(seed)
     observed = np.linspace(0, 20, size)
     return Predictions(
+        kind=NUMBERS,
         sample_ids=np.arange(size).astype(str).astype(object),
         observed=observed,
         predicted=observed + noise * np.where(rng.random(size) < 0.5, -1, 1),
@@ -53,15 +53,16 @@ def test_a_useless_model_is_called_so_and_validation_is_called_optimistic() -> N
 def test_worst_samples_come_first() -> None:
     found = numbers(0.0, size=10)
     found.predicted[[3, 7]] += [5, -9]
-    assert list(worst(judge("test", found, None, NUMBER), most=2)) == [7, 3]
+    assert list(NUMBERS.worst(found)[:2]) == [7, 3]
     labels = np.array(["gut", "gut", "skin"], dtype=object)
     said = Predictions(
+        kind=CLASSES,
         sample_ids=labels,
         observed=labels,
         predicted=np.array(["skin", "skin", "skin"], dtype=object),
         classes=CLASS.classes,
         probabilities=np.array([[0.4, 0.6], [0.1, 0.9], [0.3, 0.7]]),
     )
-    judgement = judge("test", said, None, CLASS)
-    assert list(worst(judgement)) == [1, 0]
-    assert "the balanced accuracy of site is 50 %; 50 % for predicting the most frequent" in headline(judgement, CLASS)
+    assert list(CLASSES.worst(said)) == [1, 0]
+    found = headline(judge("test", said, None, CLASS), CLASS)
+    assert "the balanced accuracy of site is 50 %; 50 % for predicting the most frequent" in found

@@ -79,7 +79,7 @@ def test_whether_a_run_has_room_is_looked_at_before_it(tmp_path: Path, caplog: p
         folder = small / "run" / "checkpoints"
         folder.mkdir(parents=True)
         check_disk(folder, Wide())
-        assert "the disk may be too small for the run's checkpoints (needs 4 MB, " in caplog.text
+        assert "the disk may be too small for the run's checkpoints (needs 4.4 MB, " in caplog.text
         fill(small, 200_000)
         with pytest.raises(RunError, match=r"no space for the model on .*run \(needs 400 kB, .* kB free\)"):
             check_disk(folder, Wide())
@@ -125,14 +125,12 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_curves_that_the_disk_does_not_take(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     events = EventFile(tmp_path / "tensorboard")
     for step in range(3):
-        events.log_metrics({"loss": 1.0 / (step + 1)}, step)
-    events.finalize("success")
+        events.add({"loss": 1.0 / (step + 1)}, step)
     found = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(point.step, round(point.value, 3)) for point in found.Scalars("loss")] == [(0, 1), (1, 0.5), (2, 0.333)]
     with files_of_at_most(64):
         broken = EventFile(tmp_path / "broken")
         for step in range(5):
-            broken.log_metrics({"loss": 1.0}, step)
-        broken.finalize("success")
+            broken.add({"loss": 1.0}, step)
     (said,) = caplog.messages
     assert said.endswith("the curves for TensorBoard end here (File too large); the run goes on")

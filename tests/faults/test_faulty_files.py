@@ -19,9 +19,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import aam
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.errors import RunError
-from aam.evaluation.prediction_table import Predictions, read_predictions, write_part
+from aam.evaluation.prediction_table import read_predictions, write_part
 from aam.files import atomic
 from aam.files.atomic import remove_leftovers, write_text
 from aam.models.folder.weights import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
@@ -100,12 +100,14 @@ def model(folder: Path) -> Operation:
 def predictions(folder: Path) -> Operation:
     ids = np.array([f"s{number}" for number in range(1_500)], dtype=object)
     old = np.arange(1_500.0)
-    tables = {shift: Predictions(sample_ids=ids, observed=old, predicted=old + shift) for shift in (0.0, 1.0)}
+    tables = {
+        shift: Predictions(kind=NUMBERS, sample_ids=ids, observed=old, predicted=old + shift) for shift in (0.0, 1.0)
+    }
     path = folder / "val_predictions.tsv"
     write_part(path, [tables[0.0]], ["age"])
 
     def check() -> None:
-        found = read_predictions(path, TargetSpec(column="age", kind="regression"), "validation")["validation"]
+        found = read_predictions(path, TargetSpec(column="age", kind=NUMBERS), "validation")["validation"]
         assert len(found) == len(ids)
         assert any(np.allclose(found.predicted, table.predicted) for table in tables.values())
         assert names(folder) == {path.name}
@@ -267,7 +269,7 @@ def test_three_checkpoints_in_a_row_that_cannot_be_written_end_the_run(
     fit_line(tmp_path, epochs=2)
     with (
         failing(Fault(1, errno.ENOSPC, lasting=True)),
-        pytest.raises(RunError, match=r"cannot write checkpoint: no space left on .* \(needs \d+ kB, .* free\)"),
+        pytest.raises(RunError, match=r"cannot write checkpoint: no space left on .* \(needs [\d.]+ kB, .* free\)"),
     ):
         fit_line(tmp_path, epochs=5)
     (said,) = [line for line in caplog.messages if "cannot write" in line]
@@ -281,19 +283,19 @@ def test_three_checkpoints_in_a_row_that_cannot_be_written_end_the_run(
 EXCEPTIONS = {
     "cli/launch.py": "what the other processes of a run say, in a temporary folder",
     "cli/main.py": "the standard streams that were closed before the start: /dev/null",
-    "data/simulation/output.py": "opens the finished files of a study to bring them to the disk",
-    "data/simulate.py": "a study is written into a folder of its own, whose files then move at once",
-    "data/simulation/writer.py": "the same",
-    "data/distance_files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
+    "simulation/output.py": "opens the finished files of a study to bring them to the disk",
+    "simulation/study.py": "a study is written into a folder of its own, whose files then move at once",
+    "simulation/writer.py": "the same",
+    "data/distances/files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
     "files/array_folder.py": "the cache: a folder of its own that is then renamed; a failure only warns",
     "files/atomic.py": "the five functions",
-    "files/run_directory.py": "the lock, and the probe whether a folder can be written",
-    "files/run_log.py": "the log grows line by line; a failure only warns",
-    "models/sample_store.py": "files without a name, gone with the process",
-    "training/checkpoint.py": "torch.save into memory, for atomic_write",
-    "training/events.py": "curves for TensorBoard grow point by point; a failure only warns",
-    "training/distributed/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
-    "training/memory/host.py": "/proc/self/clear_refs",
+    "runs/directory.py": "the lock, and the probe whether a folder can be written",
+    "log.py": "the log grows line by line; a failure only warns",
+    "models/vector_cache.py": "files without a name, gone with the process",
+    "training/checkpoints/checkpoint.py": "torch.save into memory, for atomic_write",
+    "training/run/tensorboard.py": "curves for TensorBoard grow point by point; a failure only warns",
+    "training/checkpoints/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
+    "training/hardware/host_memory.py": "/proc/self/clear_refs",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "savefig", "save_file", "TemporaryFile", "NamedTemporaryFile"}
 WRITERS |= {"mkstemp", "FileHandler", "memmap", "tofile", "to_csv", "savez", "savetxt", "save"}

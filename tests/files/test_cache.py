@@ -12,21 +12,23 @@ import numpy as np
 import pytest
 
 from aam.errors import InputError
-from aam.files import cache as input_cache
+from aam.files import cache as cache_module
 from aam.files.array_folder import Parsed, write_folder
 from aam.files.cache import CacheCodec, cache_folder, read_through_cache
+from aam.models import vector_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 FORM: CacheCodec[list[int]] = CacheCodec(
     "numbers", lambda numbers: Parsed({"numbers": np.array(numbers)}, {}), lambda p: p.arrays["numbers"].tolist()
 )
+CODE = ("data/table.py", "data/readers/biom/hdf5.py", "report/page.py")
 READ_IN_A_PROCESS = """
 import sys
 from pathlib import Path
 from aam.config import TableOptions
 from aam.data.readers.table import read_cached_table
-from aam.files import cache as input_cache
-input_cache.FEWEST_BYTES = 0
+from aam.files import cache as cache_module
+cache_module.FEWEST_BYTES = 0
 sys.stdin.readline()
 print(read_cached_table(TableOptions(table=(Path(sys.argv[1]),))).counts.sum())
 """
@@ -54,10 +56,10 @@ class Reader:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache that keeps small files too."""
     monkeypatch.setenv("AAM_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(input_cache, "FEWEST_BYTES", 0)
-    input_cache._warn_once.cache_clear()
+    monkeypatch.setattr(cache_module, "FEWEST_BYTES", 0)
+    cache_module._warn_once.cache_clear()
     yield tmp_path / "cache"
-    input_cache._warn_once.cache_clear()
+    cache_module._warn_once.cache_clear()
 
 
 @pytest.fixture
@@ -97,16 +99,55 @@ def test_the_same_content_of_another_name_is_found(cache: Path, reader: Reader, 
 def test_what_the_result_depends_on(changed: str, cache: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     reader.through_cache(root="given")
     if changed == "code":
-        monkeypatch.setattr(input_cache, "_code_sum", lambda floors: "another")
+        monkeypatch.setattr(cache_module, "_code_sum", lambda floors: "another")
     elif changed != "option":
-        monkeypatch.setattr(input_cache, {"version": "__version__", "layout": "LAYOUT"}[changed], "another")
+        monkeypatch.setattr(cache_module, {"version": "__version__", "layout": "LAYOUT"}[changed], "another")
     reader.through_cache(root="midpoint" if changed == "option" else "given")
     assert reader.times == 2
     assert len(entries(cache)) == 2
 
 
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package of reading code in place of ours, with a file two levels down."""
+    package = tmp_path / "package"
+    for name in ("alphabet.py", "text.py", "files/atomic.py", "phylogeny/tree.py", *CODE):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("VALUE = 1\n")
+    monkeypatch.setattr(cache_module, "PACKAGE", package)
+    cache_module._code_sum.cache_clear()
+    yield package
+    cache_module._code_sum.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changed", "times"), [("data/table.py", 2), ("data/readers/biom/hdf5.py", 2), ("report/page.py", 1)]
+)
+def test_code_two_levels_down_is_part_of_the_key(
+    changed: str, times: int, cache: Path, reader: Reader, package: Path
+) -> None:
+    reader.through_cache()
+    (package / changed).write_text("VALUE = 2\n")
+    cache_module._code_sum.cache_clear()
+    reader.through_cache()
+    assert (reader.times, len(entries(cache))) == (times, times)
+
+
+def test_a_moved_file_of_the_reading_code_changes_the_key(cache: Path, reader: Reader, package: Path) -> None:
+    reader.through_cache()
+    (package / "data/table.py").rename(package / "data/readers/table.py")
+    cache_module._code_sum.cache_clear()
+    reader.through_cache()
+    assert reader.times == 2
+
+
+@pytest.mark.parametrize("form", [FORM, vector_cache.FORM], ids=["reading", "vectors"])
+def test_every_folder_of_code_is_there(form: CacheCodec[object]) -> None:
+    assert [name for name in form.code if not (cache_module.PACKAGE / name).exists()] == []
+
+
 def test_small_files_are_not_kept(cache: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_cache, "FEWEST_BYTES", 6)
+    monkeypatch.setattr(cache_module, "FEWEST_BYTES", 6)
     assert reader.through_cache() == [1, 2, 3]
     assert not cache.exists()
     reader.path.write_text("1 2 34")
@@ -217,7 +258,7 @@ def test_a_full_disk_leaves_nothing_behind(
         write_folder(folder, parsed)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(input_cache, "write_folder", write_a_part)
+    monkeypatch.setattr(cache_module, "write_folder", write_a_part)
     assert reader.through_cache() == [1, 2, 3]
     assert entries(cache) == []
     assert "No space left on device" in caplog.text
@@ -230,7 +271,7 @@ def test_a_read_only_cache_is_read(
         raise OSError(errno.EROFS, "Read-only file system")
 
     reader.through_cache()
-    for module, name in ((os, "utime"), (input_cache.tempfile, "mkdtemp"), (input_cache.shutil, "rmtree")):
+    for module, name in ((os, "utime"), (cache_module.tempfile, "mkdtemp"), (cache_module.shutil, "rmtree")):
         monkeypatch.setattr(module, name, refuse)
     assert reader.through_cache() == [1, 2, 3]
     assert reader.times == 1
@@ -252,7 +293,7 @@ def test_the_entries_not_used_for_longest_go_first(
     reader.path.write_text("1")
     reader.through_cache()  # the oldest is used again
     size = sum(path.stat().st_size for path in entries(cache)[0].iterdir())
-    monkeypatch.setattr(input_cache, "MOST_BYTES", 2 * size + size // 2)
+    monkeypatch.setattr(cache_module, "MOST_BYTES", 2 * size + size // 2)
     reader.path.write_text("4")
     reader.through_cache()
     before = reader.times
@@ -266,7 +307,7 @@ def test_the_entries_not_used_for_longest_go_first(
 def test_what_is_larger_than_the_cache_is_not_kept(
     reader: Reader, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(input_cache, "MOST_BYTES", 10)
+    monkeypatch.setattr(cache_module, "MOST_BYTES", 10)
     assert reader.through_cache() == [1, 2, 3]
     assert entries(cache) == []
 
@@ -279,7 +320,7 @@ def test_only_what_is_the_caches_own_is_removed(reader: Reader, cache: Path, mon
         (folder / "x").write_bytes(bytes(1000))
     for folder in abandoned:
         os.utime(folder, (0, 0))
-    monkeypatch.setattr(input_cache, "MOST_BYTES", 400)  # one entry
+    monkeypatch.setattr(cache_module, "MOST_BYTES", 400)  # one entry
     for numbers in ("1", "2", "3"):
         reader.path.write_text(numbers)
         reader.through_cache()

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
 from aam.errors import ConfigError
-from aam.evaluation.baseline_comparison import constant_predictions
 from aam.evaluation.metrics import compare, score
-from aam.evaluation.prediction_table import Predictions
 from aam.learners import forest as baselines
 from aam.learners.forest import fit_forest
 
@@ -28,10 +26,10 @@ def ids(values: np.ndarray) -> np.ndarray:
 
 def test_a_forest_beats_the_mean_on_a_signal() -> None:
     features, values = signal()
-    forest = fit_forest(features[TRAIN], values[TRAIN], n_estimators=60, n_jobs=1)
+    forest = fit_forest(features[TRAIN], values[TRAIN], kind=NUMBERS, n_estimators=60, n_jobs=1)
     found = forest.predict(features[80:], ids(values[80:]), values[80:])
-    target = TargetSpec(column="x", kind="regression", mean=float(values[TRAIN].mean()))
-    guess = constant_predictions(found, target)
+    target = TargetSpec(column="x", kind=NUMBERS, mean=float(values[TRAIN].mean()))
+    guess = NUMBERS.constant(target, found)
     assert set(guess.predicted) == {target.mean}
     assert score(found)["r2"] > 0.5
     assert compare(found, guess)["mae"].high < 0
@@ -41,13 +39,13 @@ def test_a_forest_names_classes_and_gives_those_it_never_saw_no_chance() -> None
     features, values = signal()
     classes = ("high", "low", "unseen")
     labels = np.array(["high" if value > 5 else "low" for value in values], dtype=object)
-    forest = fit_forest(features[TRAIN], labels[TRAIN], classes=classes, n_estimators=60, n_jobs=1)
+    forest = fit_forest(features[TRAIN], labels[TRAIN], kind=CLASSES, classes=classes, n_estimators=60, n_jobs=1)
     found = forest.predict(features[80:], ids(labels[80:]), labels[80:])
     assert found.probabilities is not None
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
     assert not found.probabilities[:, 2].any()
     assert score(found)["balanced_accuracy"] > 0.8
-    guess = constant_predictions(found, TargetSpec(column="x", kind="classification", classes=classes, majority="low"))
+    guess = CLASSES.constant(TargetSpec(column="x", kind=CLASSES, classes=classes, majority="low"), found)
     assert score(guess)["balanced_accuracy"] == 0.5
     assert score(guess)["auroc"] == 0.5
 
@@ -62,14 +60,14 @@ def test_sparse_features_give_the_same_predictions(monkeypatch: pytest.MonkeyPat
 
 
 def predict(features: np.ndarray | csr_array, values: np.ndarray) -> np.ndarray:
-    forest = fit_forest(features[:80], values[TRAIN], n_estimators=10, n_jobs=1)
+    forest = fit_forest(features[:80], values[TRAIN], kind=NUMBERS, n_estimators=10, n_jobs=1)
     return forest.predict(features[80:], ids(values[80:]), values[80:]).predicted
 
 
 def test_the_forest_depends_on_the_seed_and_not_on_the_cores() -> None:
     features, values = signal()
     one, two, other = (
-        fit_forest(features, values, n_estimators=5, seed=seed, n_jobs=jobs).model.predict(features)
+        fit_forest(features, values, kind=NUMBERS, n_estimators=5, seed=seed, n_jobs=jobs).model.predict(features)
         for seed, jobs in ((1, 1), (1, 2), (2, 1))
     )
     assert one == pytest.approx(two)
@@ -91,7 +89,15 @@ def test_defaults_depend_on_features_and_target(
 ) -> None:
     features = np.random.default_rng(0).random((6, columns))
     values = np.array(["a", "b"] * 3, dtype=object) if classes else np.arange(6.0)
-    model = fit_forest(features, values, classes=classes, max_features=given, n_estimators=2, n_jobs=1).model
+    model = fit_forest(
+        features,
+        values,
+        kind=CLASSES if classes else NUMBERS,
+        classes=classes,
+        max_features=given,
+        n_estimators=2,
+        n_jobs=1,
+    ).model
     assert model.max_features == expected
     assert getattr(model, "class_weight", None) == ("balanced_subsample" if classes else None)
 
@@ -99,9 +105,4 @@ def test_defaults_depend_on_features_and_target(
 @pytest.mark.parametrize("share", [0, 1.5, 40])
 def test_a_share_of_features_is_a_share(share: float) -> None:
     with pytest.raises(ConfigError, match="--max-features must be a share above 0 and at most 1, sqrt or log2"):
-        fit_forest(np.ones((2, 2)), np.arange(2.0), max_features=share)
-
-
-def test_predictions_have_a_kind() -> None:
-    values = np.arange(3.0)
-    assert Predictions(sample_ids=values, observed=values, predicted=values).kind == "regression"
+        fit_forest(np.ones((2, 2)), np.arange(2.0), kind=NUMBERS, max_features=share)

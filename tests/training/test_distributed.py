@@ -26,6 +26,10 @@ CLASSES = ["train", "--metadata-column", "group", "--classifier", "--categorical
 CLASSES += ["--unknown-level-rate", "0.3", "--class-weights", "balanced", "--no-forest-baseline", "--no-report"]
 ACCUMULATED = ["--gradient-accumulation-steps", "2", "--batch-size", "6", "--num-workers", "1"]
 
+# The gradients of 3 ASVs change a thousandfold with the weights: after steps that differ by rounding they differ by
+# more than rounding. With weights that stay, each step compares gradients of the same weights.
+STILL = ["--lr", "1e-9"]
+
 
 class Runs:
     """Runs of a study by so many processes, each made once."""
@@ -150,6 +154,6 @@ def test_fewer_asvs_than_processes(tmp_path: Path) -> None:
     runs = [tmp_path / str(number) / "run" for number in (1, 4)]
     for number, run in zip((1, 4), runs, strict=True):
         run.parent.mkdir()
-        codes = run_processes(number, [*words, *inputs, *sizes, "--output-dir", run], run.parent / "steps")
+        codes = run_processes(number, [*words, *inputs, *sizes, *STILL, "--output-dir", run], run.parent / "steps")
         assert codes == [0] * number
-    assert_same_gradients(*runs)  # where many are next to nothing, the optimiser makes steps of their rounding
+    assert_same_gradients(*runs)

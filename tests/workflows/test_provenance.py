@@ -100,7 +100,7 @@ def test_a_resumed_run_keeps_its_first_command_and_lists_the_later_ones(began: T
 def test_changes_are_kept_and_a_repeated_one_is_told_once(began: TrainConfig) -> None:
     assert began.run.resume_from is not None
     run = RunDirectory(began.run.resume_from)
-    changed = replace(began, lr=0.2, num_workers=3, allow_change=["lr"])
+    changed = replace(began, lr=0.2, num_workers=3)
     assert [str(change) for change in changes_in(changed, run)] == ["--lr 0.1 -> 0.2"]
     for _ in range(2):  # killed before its configuration was written, the run is resumed in the same way
         run.write_json(DATA, origin(changed, "again", DATA))

@@ -5,26 +5,21 @@ Every split is a function of the seed and the samples' ids, not of the table's o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aam.config import SplitOptions
-from aam.data.targets.targets import Kind
-from aam.errors import ConfigError, InputError
-from aam.text import listed, plural, shorten
+from aam.data.targets.kinds import Kind
+from aam.errors import Attempts, ConfigError, InputError, Problems
+from aam.text import listed, plural, read_ids, shorten
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
-
-
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-
-from aam.errors import Attempts, Problems
-from aam.text import read_ids
 
 
 def read_lists(options: SplitOptions) -> list[tuple[Path, list[str]]]:
@@ -76,7 +71,6 @@ PART_OF_WORD = {
     "validation": "validation",
     "test": "test",
 }
-SAMPLES_PER_DECILE = 20
 DRAWS = 32
 MOST_GROUPS_DRAWN = 20_000
 
@@ -207,8 +201,8 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
     if groups is not None and study.metadata is not None:
         _check_groups(groups, options, study.metadata.source)
     strata = np.zeros(len(study), dtype=np.int64)
-    if options.stratify and values is not None:
-        strata = strata_of(values, kind)
+    if options.stratify and values is not None and kind is not None:
+        strata = kind.strata(values)
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(study)]))
     rest = order
@@ -250,16 +244,6 @@ def hold_out(
     if groups is None:
         return _choose_samples(strata, share, rng)
     return _choose_groups(strata, groups, share, leave, rng)
-
-
-def strata_of(values: np.ndarray, kind: Kind | None) -> np.ndarray:
-    """Class of each sample, or its decile of the target (its quartile where there are few); missing ones are last."""
-    if kind == "classification":
-        return np.unique(values.astype(str), return_inverse=True)[1]
-    present = values[~np.isnan(values)]
-    num_bins = 10 if len(present) >= 10 * SAMPLES_PER_DECILE else 4
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, num_bins + 1)[1:-1]))
-    return np.searchsorted(np.append(edges, np.inf), values, side="right")
 
 
 def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

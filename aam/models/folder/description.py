@@ -108,7 +108,6 @@ class ModelDescription:
         assert self.predictor is not None
         return PredictionDecoder(
             targets=self.predictor.targets,
-            quantiles=self.predictor.loss.all_quantiles,
             calibrations=self.calibrations,
             level=self.interval_level if level is None else level,
             head=self.predictor.head,
@@ -181,10 +180,11 @@ def _read_predictor(content: dict[str, Any]) -> PredictorPlan:
     fitted = set() if spec is None else {*(c.name for c in spec.categorical), *(c.name for c in spec.numeric)}
     need(fitted == set(covariates.columns), "the covariates are not those that the model was told")
     need(spec is None or spec.hierarchies == covariates.hierarchies, "the hierarchies of covariates are others")
+    loss = _read_section(LossOptions, parts["loss"])
     return PredictorPlan(
-        targets=Targets.from_dict(parts["targets"]),
+        targets=Targets.from_dict(parts["targets"]).learned_by(loss),
         head=_read_section(HeadOptions, parts["head"]),
-        loss=_read_section(LossOptions, parts["loss"]),
+        loss=loss,
         covariates=covariates,
         covariate_spec=spec,
     )
@@ -239,7 +239,7 @@ def model_card(description: ModelDescription) -> str:
     else:
         classes = f" ({', '.join(targets.specs[0].classes)})" if targets.specs[0].classes else ""
         columns = ", ".join(f"`{column}`" for column in targets.columns)
-        lines.append(f"Predicts {columns}{classes} ({targets.kind}) from a 16S feature table.")
+        lines.append(f"Predicts {columns}{classes} ({targets.kind.saved_as}) from a 16S feature table.")
         if description.members > 1:
             lines.append(f"It is an ensemble of {description.members} models; their predictions are averaged.")
         sheet = " --metadata YOUR_SHEET.tsv" if description.needed_columns else ""

@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from sklearn.metrics import auc, confusion_matrix, roc_curve
 
+from aam.data.targets.kinds import Predictions
 from aam.evaluation.catalogue import MINUS, PREDICTORS
-from aam.evaluation.prediction_table import Predictions
 from aam.report.style import (
     CATEGORIES,
     FOREST,

@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from aam.evaluation.catalogue import LOSSES, PREDICTORS, metric, percent, value_of
-from aam.evaluation.metrics import Interval
+from aam.evaluation.catalogue import LOSSES, PREDICTORS, Interval, metric, percent, value_of
+from aam.models.objectives import each_part
 from aam.report.style import (
     CATEGORIES,
     FOREST,
@@ -117,10 +117,11 @@ def _curves(history: Mapping[str, np.ndarray], best_metric: str) -> dict[str, di
     losses = list(dict.fromkeys(name for name in sorted(names, key=bool) if name))
     if len(losses) != 1:
         losses = ["", *losses] if "" in names else losses
+    titles = LOSSES | {part.head_name: part.loss_label for part in each_part()}
     for loss in losses:
         column = f"{loss}_loss" if loss else "loss"
         parts = {"training": f"train_{column}", "validation": f"val_{column}"}
-        title = LOSSES.get(loss, f"Loss of {loss.replace('_', ' ')}")
+        title = titles.get(loss, f"Loss of {loss.replace('_', ' ')}")
         curves[title] = {part: drawn[name] for part, name in parts.items() if name in drawn}
     if np.array_equal(drawn.get("val_loss", []), drawn.get("val_target_loss", ())):
         curves.get(LOSSES[""], {}).pop("validation", None)

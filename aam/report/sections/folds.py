@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.targets import Targets, TargetSpec
-from aam.evaluation.baseline_comparison import main_metric
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import Targets
 from aam.evaluation.catalogue import PREDICTORS, difference_of, metric, percent, value_of
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.cross_validation import CrossValidation, mean_and_spread
@@ -19,7 +19,6 @@ from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.members import best_epoch_words
-from aam.report.sections.results import CHARTED
 from aam.text import format_duration, plural
 
 PARTS = ("train", "validation", "test")
@@ -38,17 +37,16 @@ def wins(found: CrossValidation) -> str:
 
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction, over all held-out samples."""
-    answer = "mean" if target.kind == "regression" else "most frequent class"
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
-        f"{answer} of the training samples of each fold."
+        f"{target.kind.guessed} of the training samples of each fold."
     )
     if "forest" in found.judgement.results:
         caption += (
             " The random forest was fitted on relative abundances of the training and validation samples of each fold, "
             "since it needs no samples to choose an epoch."
         )
-    figure = interval_chart(found.judgement.results, CHARTED[target.kind])
+    figure = interval_chart(found.judgement.results, target.kind.charted)
     picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption)
     tables = [_difference_table(found)] if "forest" in found.differences else []
     return Section("comparison", "Comparison with baselines", pictures=[picture], tables=tables)
@@ -74,7 +72,7 @@ def _differences(found: CrossValidation, name: str) -> list[dict[str, float]]:
 def folds_section(found: CrossValidation, target: TargetSpec) -> Section:
     """Results of individual folds: a figure and tables."""
     shown = {who: scores for who, scores in found.fold_scores.items() if who in ("model", "forest")}
-    figure = folds_chart(shown, [fold.repeat for fold in found.folds], CHARTED[target.kind])
+    figure = folds_chart(shown, [fold.repeat for fold in found.folds], target.kind.charted)
     joined = "Lines join the dots of a fold. " if len(shown) > 1 else ""
     caption = (
         f"Dots are results on the held-out samples of a fold. {joined}Dashed lines are means over the folds. "
@@ -111,8 +109,9 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"
+    what = "Sets" if record.calibration.kind == "classes" else "Intervals"
     text = [
-        f"{'Sets' if first.classes else 'Intervals'} are calibrated on the validation samples of each fold, "
+        f"{what} are calibrated on the validation samples of each fold, "
         f"{plural(record.calibration.num_groups, unit)} or more. Coverage in single folds is {percent(min(shares))} to "
         f"{percent(max(shares))}."
     ]
@@ -139,7 +138,7 @@ def _spread_table(found: CrossValidation) -> Table:
 
 
 def _fold_table(found: CrossValidation) -> Table:
-    main = main_metric(found.judgement.predictions["model"])
+    main = found.judgement.main
     names = [PREDICTORS[who] for who in found.fold_scores]
     header = ("fold", "train", "validation", "test", "best epoch", *names, "time")
     rows = []
@@ -164,9 +163,8 @@ def how_section(config: Mapping[str, Any], targets: Targets, repeats: int) -> Se
 def _how(config: Mapping[str, Any], targets: Targets, repeats: int) -> Iterator[str]:
     group, number = config.get("group_column"), int(config["cv"])
     name = "the target" if len(targets) == 1 else targets.columns[0]
-    by = "class" if targets.kind == "classification" else f"quantile of {name}"
     whole = f" Samples of one {group} are never split." if group else ""
-    balance = f", stratified by {by}" if config.get("stratify", True) else ""
+    balance = f", stratified by {targets.kind.strata_words(name)}" if config.get("stratify", True) else ""
     yield (
         f"The samples were divided into {number} folds{balance}.{whole} A model was trained on all other folds and "
         f"predicted the held-out one. Of the samples not held out, {percent(float(config['validation_size']))} chose "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import TargetSpec
 from aam.evaluation.baseline_comparison import HELD_OUT, Judgement
 from aam.evaluation.catalogue import NONE, metric, value_of
 from aam.evaluation.run_results import RunRecord

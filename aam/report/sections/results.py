@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words, probability_of, worst
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.data.targets.kinds.classes import probability_of
+from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words
 from aam.evaluation.catalogue import MINUS, PREDICTORS, difference_of, interval_of, metric, number, value_of
-from aam.evaluation.prediction_table import Predictions
 from aam.report.figures import results as draw
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table, Tile
 
-CHARTED = {"regression": ("mae", "r2"), "classification": ("balanced_accuracy", "auroc")}
-TILES = {"regression": ("mae", "r2", "spearman"), "classification": ("balanced_accuracy", "accuracy", "auroc")}
+MOST_WORST = 10
 USE = {
     "test": "used for evaluation only",
     "validation": "also used to choose the best epoch",
@@ -29,25 +29,25 @@ def tiles(judgement: Judgement) -> list[Tile]:
     found = judgement.results["model"]
     shown = [
         Tile(value_of(name, found[name].value), metric(name).label, interval_of(name, found[name]))
-        for name in TILES[model.kind]
+        for name in model.kind.tiles
     ]
     return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], USE[judgement.part])]
 
 
 def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction."""
-    figure = interval_chart(judgement.results, CHARTED[target.kind])
-    guess = (
-        f"{number(target.mean)}, the mean of the training samples"
-        if target.kind == "regression"
-        else f"'{target.majority}'"
-    )
+    figure = interval_chart(judgement.results, target.kind.charted)
+    answer = target.kind.guess_of(target)
+    guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
     forest = (
         " The random forest was fitted on relative abundances of ASVs of the same training samples."
         if "forest" in judgement.results
         else ""
     )
-    caption = f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}."
+    caption = (
+        f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}, the "
+        f"{target.kind.guessed} of the training samples."
+    )
     picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
     return Section("comparison", "Comparison with baselines", pictures=[picture])
 
@@ -55,22 +55,24 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
 def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
     """Predictions against observed values."""
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
-    if target.kind == "regression":
-        return Section("predictions", "Predicted and observed", pictures=list(_number_pictures(shown, target)))
+    title, pictures, _ = SHOWN[target.kind.shown_as]
+    return Section("predictions", title, pictures=list(pictures(shown, target)))
+
+
+def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
     numbers = "numbers are samples; " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
-    confusion = Picture(
+    yield Picture(
         draw.confusion_matrices(shown),
         "Confusion matrix",
         f"Rows are true classes, columns predicted classes; {numbers}colours are fractions of the row. Correct "
         "predictions lie on the diagonal.",
     )
-    roc = Picture(
+    yield Picture(
         draw.roc_curves(shown),
         "ROC curves",
         "True against false positive rate of each class against the rest, for every threshold on the predicted "
         "probability. The dashed line is chance.",
     )
-    return Section("predictions", "Predicted and true classes", pictures=[confusion, roc])
 
 
 def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
@@ -118,10 +120,10 @@ def _metric_table(judgement: Judgement) -> Table:
 
 def worst_section(judgement: Judgement, target: TargetSpec) -> Section | None:
     """The samples with the largest errors."""
-    rows = worst(judgement)
+    rows = target.kind.worst(judgement.predictions["model"])[:MOST_WORST]
     if not len(rows):
         return None
-    table = _worst_numbers(judgement, rows) if target.kind == "regression" else _worst_classes(judgement, rows)
+    table = SHOWN[target.kind.shown_as].worst(judgement, rows)
     text = "Mislabelled samples, contamination or failed sequencing often show up here."
     return Section("worst", "Largest errors", [text], tables=[table])
 
@@ -151,3 +153,18 @@ def _worst_classes(judgement: Judgement, rows: np.ndarray) -> Table:
         shown = [Cell(str(label), f"probability {share:.2f}") for label, share in said]
         cells.append([Cell(str(model.sample_ids[row])), *shown, *others])
     return Table(header, cells)
+
+
+class Shown(NamedTuple):
+    """How predictions of a kind of target are shown: the section's title, its figures, and the table of the worst."""
+
+    title: str
+    pictures: Callable[[dict[str, Predictions], TargetSpec], Iterator[Picture]]
+    worst: Callable[[Judgement, np.ndarray], Table]
+
+
+SHOWN = {
+    "numbers": Shown("Predicted and observed", _number_pictures, _worst_numbers),
+    "classes": Shown("Predicted and true classes", _class_pictures, _worst_classes),
+}
+"""By :attr:`~aam.data.targets.kinds.Kind.shown_as`."""

@@ -134,9 +134,7 @@ def _colours(embeddings: Embeddings, record: RunRecord) -> tuple[np.ndarray, str
     target = record.first_target
     if target is None or not (embeddings.observed != "").any():
         return embeddings.parts, "part"
-    if target.kind == "classification":
-        return embeddings.observed, target.column
-    return np.array([float(text or "nan") for text in embeddings.observed]), target.column
+    return target.kind.values_of(embeddings.observed), target.column
 
 
 def best_values(record: RunRecord) -> dict[str, float]:

@@ -10,7 +10,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from aam.training.step.module import TrainingModule
 
-SHORT_NAMES = {"": "loss", "nucleotide": "bases"}
 REFRESHES_PER_SECOND = 4
 
 
@@ -59,7 +58,8 @@ class ProgressBar(Callback):
         task = self.bars.tasks[self.task]
         fields: dict[str, Any] = {}
         if batch_idx % 10 == 0 or batch_idx + 1 == trainer.num_training_batches:
-            losses = {SHORT_NAMES.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
+            short = {"": "loss"} | {one.head_name: one.short_label for one in pl_module.objectives if one.short_label}
+            losses = {short.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
             fields["losses"] = "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
             fields["rate"] = f"{task.speed * len(batch):,.0f} samples/s" if task.speed else ""
         description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import NUMBERS, Predictions
 from aam.report.figures import results as figures_results
 from aam.report.figures import run as figures
 from aam.report.style import VARIABLES, to_svg
@@ -59,7 +59,7 @@ def test_samples_that_are_all_alike_have_a_map_too(vectors: np.ndarray) -> None:
 
 def test_the_frame_holds_all_that_was_observed_and_no_wild_prediction() -> None:
     observed = np.array([0.0, 5.0, 10.0])
-    predictions = Predictions(sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
+    predictions = Predictions(kind=NUMBERS, sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
     low, high = figures_results.frame({"model": predictions})
     assert low < 0
     assert 10 < high < 20

@@ -9,7 +9,7 @@ import torch
 from aam.models.folder.description import build_model
 from aam.models.folder.weights import load_model, save_model
 from aam.training.checkpoints.checkpoint import forget_best, keep_best, restore_best
-from tests.models.test_folder import PREDICTOR
+from tests.models.folder.test_weights import PREDICTOR
 
 
 def save(folder: Path, seed: int) -> dict[str, torch.Tensor]:
