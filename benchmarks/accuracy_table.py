@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.kinds import CLASSES, Predictions
+from aam.data.targets.kinds import Predictions
 from aam.evaluation.catalogue import Interval
 from aam.evaluation.metrics import compare, evaluate, score
 
@@ -37,7 +37,7 @@ def pooled(folds: Sequence[Predictions], groups: Mapping[str, str]) -> Predictio
     ids = np.concatenate([fold.sample_ids for fold in folds])
     probabilities = [fold.probabilities for fold in folds if fold.probabilities is not None]
     found = Predictions(
-        kind=CLASSES,
+        kind=folds[0].kind,
         sample_ids=ids,
         observed=np.concatenate([fold.observed for fold in folds]),
         predicted=np.concatenate([fold.predicted for fold in folds]),

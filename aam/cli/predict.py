@@ -7,24 +7,24 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from aam.config import PredictConfig
-from aam.errors import CheckpointError, ConfigError, InputError
+from aam.errors import ConfigError, InputError
 from aam.files.atomic import check_output
 from aam.log import logging_to_terminal, say
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
     from aam.data.readers.metadata import Metadata
-    from aam.data.study.covariates import Covariates
     from aam.data.study.study import Study
     from aam.evaluation.decode_predictions import PredictionDecoder
-    from aam.models.folder.description import ModelDescription
+    from aam.learners.predictor import Predictor
+    from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
 
 SAMPLES_AT_ONCE = 512
@@ -37,60 +37,49 @@ def run(config: PredictConfig) -> None:
 
 
 def _run(config: PredictConfig) -> None:
-    from aam.models.folder.weights import load_models
-    from aam.models.inference import read_for_model
+    from aam.learners.predictor import load_predictor
+    from aam.learners.protocol import Computing
 
     options = config.predict
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
         raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
-    models, description = load_models(options.model)
-    if description.targets is None:
-        raise CheckpointError(f"{options.model}: a pre-trained encoder has no target; fine-tune it with aam train")
-    study, sampling = read_for_model(config.table, description)
-    sheet = _sheet(options.metadata, description, study)
-    spec = None if description.predictor is None else description.predictor.covariate_spec
-    covariates = None if spec is None else spec.encode(sheet)
-    notes = [*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet))]
-    say(*notes)
+    computing = Computing(
+        device=options.device, batch_size=options.batch_size, seed=options.seed, cache=config.table.cache
+    )
+    predictor = load_predictor(options.model, computing)
+    manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
+    study = predictor.read(config.table)
+    sheet = _sheet(options.metadata, manifest, study)
+    say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     started = time.monotonic()
-    passes = options.prediction_passes or description.prediction_passes
+    passes = options.prediction_passes or manifest.prediction_passes
     if options.output_variance and passes == 1:
         raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
-    if passes < description.prediction_passes:
+    if passes < manifest.prediction_passes:
         say(
-            f"intervals were calibrated on averages of {description.prediction_passes} rarefied draws; with {passes} "
+            f"intervals were calibrated on averages of {manifest.prediction_passes} rarefied draws; with {passes} "
             "their coverage is lower"
         )
-    with _draws(config, models, study, sampling, covariates, passes) as draws:
-        _write(config, study, sheet, description.decoder(config.predict.interval_level), draws)
+    study = dataclasses.replace(study, metadata=sheet)
+    with _draws(config, predictor, study, passes) as draws:
+        _write(config, study, sheet, manifest.decoder(config.predict.interval_level), draws)
     took = time.monotonic() - started
-    what = listed(description.targets.columns)
+    what = listed(predictor.targets.columns)
     say(f"predicted {what} of {plural(len(study), 'sample')} in {took:.1f} s: {options.output}")
 
 
 @contextmanager
-def _draws(
-    config: PredictConfig, models: Any, study: Study, sampling: Any, covariates: Covariates | None, passes: int
-) -> Iterator[Iterator[Draws]]:
+def _draws(config: PredictConfig, predictor: Predictor, study: Study, passes: int) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
-    from aam.data.batches.loaders import LoaderOptions
-    from aam.models.inference import Interpreter, predict_in_draws
-    from aam.training.hardware.device import choose_device
-
-    options = config.predict
-    loading = LoaderOptions(batch_size=options.batch_size, seed=options.seed)
-    interpreter = Interpreter(
-        models, study, sampling, loading, choose_device(options.device), covariates, config.table.cache
-    )
-    draws = predict_in_draws(interpreter, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
+    draws = predictor.predict_in_draws(study, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
     total = -(-len(study) // SAMPLES_AT_ONCE)
     console = Console(stderr=True)
-    hidden = not (options.progress and console.is_terminal)
+    hidden = not (config.predict.progress and console.is_terminal)
     yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
 
 
-def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Metadata:
+def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
 
     A column that training made of the names of merged tables is made here too, where several tables are given.
@@ -105,8 +94,8 @@ def _sheet(path: Path | None, description: ModelDescription, study: Study) -> Me
     from aam.data.readers.metadata import Metadata, read_metadata
     from aam.data.study.alignment import with_study_column
 
-    needed = description.needed_columns
-    of_tables = description.data.get("study_column")
+    needed = manifest.needed_columns
+    of_tables = manifest.data.get("study_column")
     made = of_tables in needed and len(set(study.table.studies)) > 1
     in_sheet = [column for column in needed if not (made and column == of_tables)]
     if path is None and in_sheet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +16,11 @@ from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.fitting import fit_target
 from aam.data.targets.kinds import Predictions, TargetRules, TargetSpec, chosen_kind
+from aam.data.targets.targets import Targets
 from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
 from aam.evaluation.prediction_table import write_predictions
 from aam.files.atomic import atomic_write, check_output
+from aam.models.folder.paths import check_model_folder
 
 if TYPE_CHECKING:
     from aam.evaluation.catalogue import Interval
@@ -34,6 +35,8 @@ def run(config: ForestConfig) -> None:
     metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
     for path in (options.output, metrics_path):
         check_output(path, options.overwrite)
+    if options.output_dir is not None:
+        check_model_folder(options.output_dir, options.overwrite)
     console = Terminal()
     study, split, target = _load(config)
     console.print("\n".join(describe(study, split)))
@@ -45,16 +48,17 @@ def run(config: ForestConfig) -> None:
     _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
     console.print(_grid(results, f"{target.column} ({options.features} features)"))
     console.print(f"predictions: {options.output}\nmetrics: {metrics_path}")
+    if options.output_dir is not None:
+        console.print(f"model: {options.output_dir}")
 
 
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
-    from aam.learners.forest import predict_with_forest
+    """Fit the forest, keep it where it is asked for, and predict the held-out samples."""
+    from aam.learners.forest import ForestSettings, fit_forest
+    from aam.learners.held_out import held_out_predictions
 
     options = config.forest
-    parts = predict_with_forest(
-        study,
-        split,
-        target,
+    settings = ForestSettings(
         features=options.features,
         n_estimators=options.n_estimators,
         max_features=options.max_features,
@@ -62,10 +66,14 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
         n_jobs=options.n_jobs,
     )
     groups = sample_groups(config.split, study)
-    if groups is None:
-        return parts
-    rows = split.parts()
-    return {part: dataclasses.replace(found, groups=groups[rows[part]]) for part, found in parts.items()}
+    data = {"trim_length": config.table.trim_length, "rarefy_depth": None}
+    forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
+    if options.output_dir is not None:
+        from aam.learners.baseline import save_with_intervals
+
+        record = {"trained on": f"{len(split.train)} samples", **forest.record}
+        save_with_intervals(options.output_dir, forest, study, split.validation, groups=groups, record=record)
+    return {part: tables[0] for part, tables in held_out_predictions(forest, study, split, groups).items()}
 
 
 def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:

@@ -176,6 +176,7 @@ class ForestOptions(ColumnOptions):
     """Random forest: features, size and output."""
 
     output: Path = option(REQUIRED, "TSV of predictions to write; metrics are written beside it.")
+    output_dir: Path | None = option(None, "Model folder to write for the fitted forest, for aam predict.")
     overwrite: bool = option(False, "Replace an existing output file.")
     features: Literal["asv", "clr", "clades"] = option(
         "asv",

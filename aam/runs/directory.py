@@ -49,6 +49,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model = path / "model"
+        self.baseline = path / "baseline"
         self.checkpoints = path / "checkpoints"
         self.log = path / LOG
         self.config = path / CONFIG

@@ -25,6 +25,7 @@ WRITTEN = (
     "val_samples.txt",
     "test_samples.txt",
     "model",
+    "baseline",
     "checkpoints",
     "tensorboard",
     "nonfinite-*.json",

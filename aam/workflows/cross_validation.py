@@ -8,7 +8,6 @@ differ in their samples alone, and no two repeats share a seed.
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.config import TrainConfig, replace
-from aam.data.study.covariates import CovariateSpec, features
+from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
@@ -98,31 +97,26 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     is told, with the levels of its training samples.
     """
     from aam.evaluation.prediction_table import write_predictions
-    from aam.learners.forest import predict_with_forest
+    from aam.learners.forest import ForestSettings, fit_forest
+    from aam.learners.held_out import held_out_predictions
 
     split, groups = fold.fold.split, sample_groups(config.split, study)
     learned = np.union1d(split.train, split.validation)
     both = Split(learned, np.empty(0, dtype=np.int64), split.test)
-    told = _covariates(config, study, split.train)
-    tables = [
-        dataclasses.replace(
-            predict_with_forest(study, both, spec, covariates=told, seed=fold.sub.seed)["test"],
-            groups=None if groups is None else groups[split.test],
-        )
-        for spec in targets.specs
-    ]
+    spec = _covariate_spec(config, study, split.train)
+    forest = fit_forest(study, learned, targets, spec, ForestSettings(seed=fold.sub.seed))
+    tables = held_out_predictions(forest, study, both, groups)["test"]
     fold.forest.parent.mkdir(exist_ok=True)
     write_predictions(fold.forest, {"test": tables}, targets.columns)
     say(f"random forest on the fold's {len(learned):,} training and validation samples: {fold.forest}")
 
 
-def _covariates(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
-    """What the model is told of the samples besides, as columns of numbers."""
+def _covariate_spec(config: TrainConfig, study: Study, train_rows: np.ndarray) -> CovariateSpec | None:
+    """The covariates of the fold's model."""
     if not config.covariates.columns:
         return None
     assert study.metadata is not None
-    spec = CovariateSpec.fit(config.covariates, study.metadata, train_rows)
-    return features(spec, *spec.encode(study.metadata))
+    return CovariateSpec.fit(config.covariates, study.metadata, train_rows)
 
 
 FINAL = "final_model.yaml"

@@ -178,7 +178,7 @@ def save_ensemble(folder: Path, members: Sequence[Path]) -> None:
     """
     models, descriptions = zip(*(load_model(member) for member in members), strict=True)
     first = descriptions[0]
-    alike = [(description.data, description.to_dict()["predictor"]) for description in descriptions]
+    alike = [(description.data, description.predictor) for description in descriptions]
     assert all(one == alike[0] for one in alike)
     record = {name: value for name, value in first.record.items() if name in RECORDED}
     described = dataclasses.replace(first, record=record, calibrations=())

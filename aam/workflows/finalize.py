@@ -23,7 +23,9 @@ from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.evaluation.prediction_table import write_part, write_predictions
 from aam.evaluation.run_results import read_run
 from aam.files.atomic import atomic_write
-from aam.learners.forest import predict_with_forest
+from aam.learners.baseline import save_with_intervals
+from aam.learners.forest import ForestSettings, fit_forest
+from aam.learners.held_out import held_out_predictions
 from aam.log import say, warn
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_models, save_models
@@ -91,7 +93,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     for part, tables in _predictions(forecast, trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
+        _write_forest(run, trained.inputs, targets, config, description.data)
     found = read_run(run.path)
     for spec in targets.specs:
         for judgement in judge_run(found, spec)[:1]:
@@ -178,13 +180,25 @@ def _samples(inputs: Inputs, rows: np.ndarray) -> Samples:
     )
 
 
-def _write_forest(path: Path, inputs: Inputs, targets: Targets, seed: int) -> None:
-    started, told = time.monotonic(), inputs.covariate_features
-    found = [
-        predict_with_forest(inputs.study, inputs.split, spec, covariates=told, seed=seed) for spec in targets.specs
-    ]
-    write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
-    say(f"random forest on the same split: {time.monotonic() - started:.0f} s")
+def _write_forest(
+    run: RunDirectory, inputs: Inputs, targets: Targets, config: TrainConfig, data: Mapping[str, Any]
+) -> None:
+    """Fit the random forest on the same split; write its predictions, and the forest as a model of its own."""
+    started, study, split = time.monotonic(), inputs.study, inputs.split
+    treated = {**{name: data[name] for name in ("trim_length", "study_column")}, "rarefy_depth": None}
+    settings = ForestSettings(seed=config.run.seed)
+    forest = fit_forest(study, split.train, targets, inputs.covariate_spec, settings, treated)
+    write_predictions(run.path / FOREST, held_out_predictions(forest, study, split), targets.columns)
+    save_with_intervals(
+        run.baseline,
+        forest,
+        study,
+        split.validation,
+        groups=inputs.groups,
+        level=config.evaluation.interval_level,
+        record={"trained on": f"{len(split.train)} samples", **forest.record},
+    )
+    say(f"random forest on the same split: {time.monotonic() - started:.0f} s; kept in {run.baseline}")
 
 
 def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:

@@ -18,7 +18,7 @@ from aam.config.resume import BY_ROUNDING, FREE, Change, changes_of
 from aam.errors import ConfigError
 from aam.files.atomic import sha256_file
 from aam.log import say, warn
-from aam.models.folder.weights import find_weights
+from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory, environment
 from aam.runs.record_schema import DATA, SAME, differences, parts_of, read_record
 from aam.text import plural

@@ -14,7 +14,7 @@ from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.cache import FileState, file_state, is_as_it_was
-from aam.models.folder.weights import find_weights
+from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory
 from aam.runs.record_schema import DATA as DATA
 from aam.training.distributed.collectives import world_size

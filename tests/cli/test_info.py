@@ -16,6 +16,7 @@ import yaml
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config import to_flat
+from aam.models.folder.migrations import FORMAT
 from aam.runs.directory import RunDirectory, environment
 from aam.runs.record_schema import SAME
 from tests.factories import (
@@ -33,13 +34,14 @@ COUNTS = random_counts(4, 6)
 NEWICK = "((a:0.1,b:0.2):0.1,c:0.3);"
 TAXONOMY = "Feature ID\tTaxon\nx\td__Bacteria; p__Firmicutes\ny\td__Bacteria\n"
 SQUARE = "\ts1\ts2\ts3\ns1\t0\t0.5\t0.25\ns2\t0.5\t0\t1\ns3\t0.25\t1\t0\n"
+NETWORK = {"kind": "network", "model": {"embedding_dim": 16, "num_soft_clades": 8}}
 DESCRIPTION = {
-    "format": 2,
+    "format": FORMAT,
     "aam": "0.1.0",
     "kind": "predictor",
-    "members": 1,
-    "model": {"embedding_dim": 16, "num_soft_clades": 8},
-    "predictor": {"targets": {"specs": [{"column": "age", "classes": []}]}},
+    "members": [NETWORK],
+    "weights": [],
+    "targets": {"specs": [{"column": "age", "classes": []}]},
     "data": {"trim_length": None, "rarefy_depth": 500},
     "record": {"trained on": "30 samples"},
 }
@@ -174,10 +176,10 @@ def test_an_ensemble_and_what_it_predicts(
     targets: list[tuple[str, list[str]]], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     specs = [{"column": column, "classes": classes} for column, classes in targets]
-    content = json.dumps({**DESCRIPTION, "members": 3, "predictor": {"targets": {"specs": specs}}})
+    content = json.dumps({**DESCRIPTION, "members": [NETWORK] * 3, "targets": {"specs": specs}})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "an ensemble of 3 trained models"
-    assert facts["models"] == "3, averaged"
+    assert facts["members"] == "3 networks: the mean of their predictions"
     assert facts["predicts"] == expected
 
 
@@ -191,10 +193,32 @@ def test_a_run_of_an_ensemble_says_how_far_it_is(tmp_path: Path, capsys: pytest.
 
 
 def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = json.dumps({**DESCRIPTION, "predictor": None})
+    content = json.dumps({**DESCRIPTION, "targets": None})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "a pre-trained encoder"
     assert facts["used with"] == "aam train --pretrained-encoder"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights", "expected"),
+    [
+        (["forest"], [], "1 forest"),
+        (["network", "network", "forest"], [], "2 networks, 1 forest: the mean of their predictions"),
+        (["network", "forest"], [0.25, 0.75], "network (0.25), forest (0.75): the weighted mean of their predictions"),
+    ],
+)
+def test_members_of_several_kinds(
+    kinds: list[str], weights: list[float], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {**DESCRIPTION, "members": [{**NETWORK, "kind": kind} for kind in kinds], "weights": weights}
+    title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": json.dumps(content)}), capsys)
+    assert title == "a trained model"
+    assert facts["members"] == expected
+
+
+def test_a_model_of_another_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.dumps({**DESCRIPTION, "format": 2})
+    assert "(format 2); this is aam" in refused(write_weights(tmp_path / "m.safetensors", {"aam": content}), capsys)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, struct.pack("<Q", 4) + b"[1,2", b"\x80\x02}q\x00."])
@@ -204,7 +228,7 @@ def test_damaged_weights(content: bytes, tmp_path: Path, capsys: pytest.CaptureF
     assert "not an AAM model, or damaged; pickles are never loaded" in refused(path, capsys)
 
 
-@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps({**DESCRIPTION, "model": None})[:-1]])
+@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps(DESCRIPTION)[:-1]])
 def test_damaged_descriptions(description: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "damaged" in refused(write_weights(tmp_path / "m.safetensors", {"aam": description}), capsys)
 

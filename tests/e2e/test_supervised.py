@@ -135,7 +135,10 @@ def test_classes_with_weights_and_smoothed_labels(train: Train, study: Path) -> 
     assert shares.sum(axis=1) == pytest.approx(1, abs=1e-4)
     for said, held in zip(columns["predicted"], columns["prediction_set"], strict=True):
         assert said in json.loads(held)
-    assert json.loads((run / "model" / "config.json").read_text())["predictor"]["loss"]["label_smoothing"] == 0.2
+    assert (
+        json.loads((run / "model" / "config.json").read_text())["members"][0]["predictor"]["loss"]["label_smoothing"]
+        == 0.2
+    )
     found = predicted(study, run)
     assert all(agrees(found, run, name) for name in columns if name.startswith("probability_"))
 
