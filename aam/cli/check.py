@@ -1,4 +1,4 @@
-"""`aam check`: read all inputs as a run would, say everything that is wrong and what a run would do; start nothing."""
+"""`aam check`: a dry run that reads all inputs, lists every problem and describes the run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
 
 def _flow(study: Study) -> Grid:
     """Each step of bringing the inputs together: how many samples went on, how many did not, and why."""
-    grid = Grid("step", "kept", "left out", "why", box=None, pad_edge=True, header_style="")
+    grid = Grid("step", "kept", "dropped", "reason", box=None, pad_edge=True, header_style="")
     for step in study.flow:
         more = ", ..." if step.dropped > len(step.examples) else ""
         why = f"{step.reason} ({', '.join(step.examples)}{more})" if step.dropped else ""
@@ -72,12 +72,12 @@ def _plan(planned: PlannedRun) -> Iterator[str]:
     plan, config = planned.plan, planned.plan.config
     targets = planned.inputs.targets
     if targets is None:
-        yield "pre-train an encoder (a target is named with --metadata-column)"
+        yield "pre-train an encoder (--metadata-column would name a target)"
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
-    yield from (f"read the covariate {line}" for line in planned.covariate_lines)
-    yield f"take {plan.steps_per_epoch:,} steps an epoch, {plan.total_steps:,} at most"
+    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     yield from (f"set {line}" for line in plan.lines)
     yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
     yield planned.memory.line
@@ -91,13 +91,13 @@ def _evaluation_words(config: TrainConfig) -> Iterator[str]:
     evaluation = config.evaluation
     if evaluation.cv is not None:
         times = f", {evaluation.cv_repeats} times" if evaluation.cv_repeats > 1 else ""
-        yield f"hold each sample out once in {evaluation.cv} folds{times}, and train a model for each"
+        yield f"cross-validate in {evaluation.cv} folds{times}"
     if evaluation.ensemble > 1:
         yield f"train {evaluation.ensemble} models and average them"
 
 
 def _size_words(sizes: BatchSizes) -> str:
-    return f"batches of {sizes.samples} samples of up to {sizes.asvs:,} ASVs, {sizes.distinct:,} distinct at most"
+    return f"batches of {sizes.samples} samples with up to {sizes.asvs:,} ASVs, at most {sizes.distinct:,} distinct"
 
 
 def _next(config: CheckConfig) -> Iterator[str]:

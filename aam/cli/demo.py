@@ -42,18 +42,18 @@ def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list
     common = {"seed": seed, **({"overwrite": True} if overwrite else {})}
     table, tree = {"table": study / "table.biom"}, {"tree": study / "tree.nwk"}
     target = {"metadata": study / "metadata.tsv", "metadata-column": "gradient", "group-column": "subject"}
-    yield "1. Make a study whose truth is known", _words("simulate", {"output-dir": study, **SIMULATION, **common})
-    yield "2. Look at the inputs", _words("check", {**table, **tree, **target})
+    yield "1. Simulate a study with known truth", _words("simulate", {"output-dir": study, **SIMULATION, **common})
+    yield "2. Check the inputs", _words("check", {**table, **tree, **target})
     yield (
         "3. Learn from the samples without labels",
         _words("pretrain", {**table, **tree, "output-dir": encoder, **PRETRAINING, **common}),
     )
     yield (
-        "4. Learn to predict a column, with whole subjects held out, and a random forest beside",
+        "4. Train a model to predict a column, with whole subjects held out and a random forest as baseline",
         _words("train", {**table, **target, "pretrained-encoder": encoder, "output-dir": model, **TRAINING, **common}),
     )
     yield (
-        "5. Predict: nothing but the model and a table is needed",
+        "5. Predict from the model and a table alone",
         _words("predict", {"model": model, **table, "output": folder / "predictions.tsv", **common}),
     )
 
@@ -70,7 +70,7 @@ def _farewell(folder: Path, minutes: float) -> Iterator[str]:
     yield f"  {(folder / 'model' / REPORT).absolute()}"
     yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
     yield ""
-    yield "With your own data (where aam is not found: source .venv/bin/activate):"
+    yield "With your own data (if aam is not found: source .venv/bin/activate):"
     yield "  aam check --table table.biom --tree tree.nwk --metadata samples.tsv --metadata-column COLUMN"
     yield "  aam pretrain --table table.biom --tree tree.nwk --output-dir runs/encoder"
     yield (

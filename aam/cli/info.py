@@ -74,7 +74,7 @@ def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[st
     members, targets = content["members"], content["targets"]
     kinds = [member["kind"] for member in members]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
-    facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
+    facts = [("version", f"aam {content['aam']}"), ("parameters", f"{number:,} in {len(header):,} arrays")]
     facts += [("members", members_in_words(kinds, content["weights"]))] if kinds != ["network"] else []
     if targets is not None:
         facts.append(("predicts", _predicted(targets["specs"])))
@@ -147,7 +147,7 @@ def _how_to_repeat(run: RunDirectory, command: str, record: dict[str, Any]) -> I
     if inputs:
         yield "other inputs", f"missing or changed: {listed(inputs)}"
     if (promise := record.get("promise")) != SAME:
-        yield "note", promise or "the run does not say whether its numbers are the same again"
+        yield "note", promise or "the run does not record whether it is reproducible"
 
 
 def _is_same(path: Path, item: dict[str, Any]) -> bool:

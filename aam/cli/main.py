@@ -27,10 +27,10 @@ from aam.text import printable
 from aam.version import __version__
 from aam.workflows.signals import ignore_further_signals, stopped_in_order
 
-ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
+ABOUT = "Attention All Microbes: predict sample metadata from 16S amplicon data."
 INTERRUPTED = 130
 STOPPED = (75, INTERRUPTED)
-"""Exit codes of what was told to stop."""
+"""Exit codes of a run stopped by a signal."""
 
 
 def main(tokens: Sequence[str] | None = None) -> int:

@@ -28,8 +28,8 @@ from aam.runs.saved_options import complete_config, options_of_file, read_writte
 HELP_FLAGS = ("--help", "-h")
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
 GENERAL = (
-    ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
-    ("print_config", bool, "", "Print the complete configuration as YAML and start nothing."),
+    ("config", str, "FILE", "YAML file of options, one `name: value` per line; the command line takes precedence."),
+    ("print_config", bool, "", "Print the complete configuration as YAML and exit."),
     ("help", bool, "", "Show this help."),
 )
 

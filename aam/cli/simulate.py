@@ -1,4 +1,4 @@
-"""`aam simulate`: make a study whose truth is known."""
+"""`aam simulate`: simulate a study with known truth."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def _progress(shown: bool) -> Iterator[Report]:
 def _outcome(simulation: Simulation, output_dir: Path) -> Iterator[str]:
     described = {
         TABLE: f"{simulation.samples:,} samples x {simulation.asvs:,} ASVs, on average "
-        f"{simulation.asvs_per_sample:.1f} ASVs and {simulation.reads_per_sample:,.0f} reads a sample",
+        f"{simulation.asvs_per_sample:.1f} ASVs and {simulation.reads_per_sample:,.0f} reads per sample",
         TREE: f"{simulation.asvs:,} tips, named by sequence",
         METADATA: "gradient, gradient_true, group, subject, batch",
         TRUTH: f"the {simulation.informative_asvs:,} informative ASVs, their optima and clades",
-        README: "how to make it again",
+        README: "how to reproduce it",
     }
     yield f"Wrote to {output_dir}"
     for name, words in described.items():

@@ -1,4 +1,4 @@
-"""Interval coverage: how often intervals and sets held the truth of held-out samples, as a file of the run.
+"""Coverage of intervals and prediction sets on held-out samples, as a file of the run.
 
 The share of truths that are held is uncertain itself. Without groups its 95% interval is Wilson's. With groups each
 group counts the same, as in the promise (:mod:`aam.data.targets.intervals`), and whole groups are drawn anew

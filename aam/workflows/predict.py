@@ -136,7 +136,7 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
 def _check_output(options: PredictionTableOptions) -> None:
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"there is no folder {options.output.parent}", "make it first")
+        raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
 
 
 @contextmanager
@@ -156,8 +156,8 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
         raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
     if passes < manifest.prediction_passes:
         say(
-            f"intervals were made from {manifest.prediction_passes} rarefied draws of a sample; with {passes} they "
-            "hold fewer truths"
+            f"intervals were calibrated on averages of {manifest.prediction_passes} rarefied draws; with {passes} "
+            "their coverage is lower"
         )
     decoder = manifest.decoder(options.interval_level)
     study = dataclasses.replace(study, metadata=sheet)
@@ -211,7 +211,7 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     made = of_tables in needed and len(set(study.table.studies)) > 1
     in_sheet = [column for column in needed if not (made and column == of_tables)]
     if path is None and in_sheet:
-        what = f"the model reads {listed(in_sheet, 6)} of the sample sheet"
+        what = f"the model uses the metadata columns {listed(in_sheet, 6)}"
         raise ConfigError(f"--metadata is needed: {what}{_about_tables(of_tables, in_sheet)}")
     sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
     if made:
@@ -221,7 +221,7 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     for column in needed:
         if column == of_tables and column not in sheet.columns:
             problem = f"no column '{shorten(column)}'{_about_tables(of_tables, needed)}"
-            raise InputError(sheet.source, problem, "add it to the sheet, or merge tables as in training")
+            raise InputError(sheet.source, problem, "add it to the metadata, or merge tables as in training")
         sheet.column(column)
     return sheet
 
@@ -235,8 +235,8 @@ def _in_order(sheet: Metadata, study: Study) -> Metadata:
 
 
 def _about_tables(column: str | None, needed: Sequence[str]) -> str:
-    """What a column is that no one has typed: training made it of the merged tables' names."""
-    return f" ('{column}' is the name of the table that a sample is of)" if column in needed else ""
+    """What a column is that training made of the names of merged tables."""
+    return f" ('{column}' identifies the table of a sample)" if column in needed else ""
 
 
 def _notes(study: Study) -> Iterator[str]:

@@ -80,15 +80,15 @@ def test_tables(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert facts["samples"].startswith("4 (s1")
     assert facts["ASVs"].startswith("6 ")
     assert facts["reads"] == str(COUNTS.sum())
-    assert facts["ids of ASVs"] == "DNA"
-    assert facts["bases of an ASV"] == "20"
+    assert facts["ASV ids"] == "DNA"
+    assert facts["bases per ASV"] == "20"
 
 
 def test_a_table_with_hashes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [f"{number:032x}" for number in range(6)]
     _, facts = info(write_table_qza(tmp_path / "t.qza", COUNTS, SAMPLES, ids), capsys)
-    assert "give the sequences with --sequences" in facts["ids of ASVs"]
-    assert "bases of an ASV" not in facts
+    assert "give the sequences with --sequences" in facts["ASV ids"]
+    assert "bases per ASV" not in facts
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -117,7 +117,7 @@ def test_what_goes_with_a_table(
 
 def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.nwk").write_text("(a:0.1,b:0.2,c:0.3);")
-    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no: --root midpoint roots it"
+    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint"
 
 
 def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     ]
     (tmp_path / "m.tsv").write_text("\n".join(rows) + "\n")
     title, facts = info(tmp_path / "m.tsv", capsys)
-    assert title == "a sample sheet"
+    assert title == "sample metadata"
     assert facts["age"] == "numbers from 3 to 9, 1 missing"
     assert facts["site"] == "2 classes (gut, skin), 1 missing"
     assert facts["none"] == "all missing"
@@ -157,7 +157,7 @@ def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (weights, weights.parent):
         title, facts = info(path, capsys)
         assert title == "a trained model"
-        assert facts["numbers"] == "10 in 2 arrays"
+        assert facts["parameters"] == "10 in 2 arrays"
         assert facts["predicts"] == "'age', a number"
         assert facts["rarefy depth"] == "500"
         assert "trim length" not in facts
@@ -347,7 +347,7 @@ def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"Dear all\nhello\n", "is none of the files that AAM reads"),
+        (b"Dear all\nhello\n", "is not a format that AAM reads"),
         (b"\x89HDF\r\n\x1a\n" + bytes(20), "x.file: "),
         (b"\x1f\x8b123", "is packed with gzip"),
         (b"PK\x03\x04", "damaged zip file"),

@@ -28,20 +28,18 @@ class DistanceObjective(Objective):
     """One kind of distance between samples, computed for each batch, or looked up where distances are given."""
 
     head_name = "distance"
-    loss_label = "Loss of the distances"
+    loss_label = "Distance loss"
     metrics = (
         Measured(
             "distance_correlation",
             "correlation",
             Metric(
-                "Correlation of distances",
-                "between learned and true distances of samples; 1 is perfect",
+                "Distance correlation",
+                "between learned and true distances of samples",
                 has_scale=True,
             ),
         ),
-        Measured(
-            "distance_mae", "mae", Metric("Error of distances", "how far off a learned distance is on average", False)
-        ),
+        Measured("distance_mae", "mae", Metric("Distance error", "mean absolute error of learned distances", False)),
     )
     truth_of = "pairs"
 

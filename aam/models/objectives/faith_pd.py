@@ -24,12 +24,12 @@ class FaithPD(SampleNumber):
     """The length of all branches of the tree above a sample's ASVs."""
 
     name = head_name = "faith_pd"
-    loss_label = "Loss of Faith PD"
+    loss_label = "Faith PD loss"
     metrics = (
         Measured(
             "faith_pd_correlation",
             "correlation",
-            Metric("Correlation of Faith PD", "between predicted and true phylogenetic diversity", has_scale=True),
+            Metric("Faith PD correlation", "between predicted and true phylogenetic diversity", has_scale=True),
         ),
     )
 

@@ -24,12 +24,8 @@ class Taxonomy(Objective):
     """The taxa of the distinct ASVs of a batch, where they are known."""
 
     name = head_name = "taxonomy"
-    loss_label = "Loss of the taxonomy"
-    metrics = (
-        Measured(
-            "taxonomy_accuracy", "accuracy", Metric("Taxonomy", "ASVs whose taxon is named rightly", is_share=True)
-        ),
-    )
+    loss_label = "Taxonomy loss"
+    metrics = (Measured("taxonomy_accuracy", "accuracy", Metric("Taxonomy accuracy", "of ASVs", is_share=True)),)
     truth_of = "asvs"
     has_classes = True
 
