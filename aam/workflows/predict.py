@@ -127,7 +127,7 @@ def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
 
 def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predictions]:
     """The predictions of each target, of all samples."""
-    from aam.data.targets.kinds import concatenate
+    from aam.evaluation.prediction_table import concatenate
 
     pieces = zip(*(tables for _, tables in blocks), strict=True)
     return {column: concatenate(some) for column, some in zip(run.decoder.targets.columns, pieces, strict=True)}

@@ -1,7 +1,7 @@
 """Kinds of target, one object each; those of a study's columns are chosen by :func:`chosen_kind`."""
 
 from aam.data.targets.kinds.classes import CLASSES, Classes
-from aam.data.targets.kinds.kind import Kind, Predictions, TargetRules, TargetSpec, chosen_kind, concatenate, register
+from aam.data.targets.kinds.kind import Kind, Predictions, TargetRules, TargetSpec, chosen_kind, register
 from aam.data.targets.kinds.numbers import NUMBERS, Numbers, Quantiles
 from aam.data.targets.kinds.samples import IntervalSettings, Samples
 
@@ -21,6 +21,5 @@ __all__ = [
     "TargetRules",
     "TargetSpec",
     "chosen_kind",
-    "concatenate",
     "register",
 ]

@@ -390,14 +390,3 @@ def kind_saved_as(word: Any) -> Kind:
     if not isinstance(word, str) or word not in KINDS:
         raise ValueError(f"'kind' of TargetSpec cannot be {shorten(repr(word))}")
     return KINDS[word]
-
-
-def concatenate(pieces: Sequence[Predictions]) -> Predictions:
-    """The predictions of one target for several sets of samples, one after the other."""
-    first = pieces[0]
-    parts: dict[str, Any] = {
-        name: None if getattr(first, name) is None else np.concatenate([getattr(piece, name) for piece in pieces])
-        for name in PER_SAMPLE
-    }
-    quantiles = {level: np.concatenate([piece.quantiles[level] for piece in pieces]) for level in first.quantiles}
-    return dataclasses.replace(first, quantiles=quantiles, **parts)
