@@ -15,7 +15,7 @@ from aam.data.study.study import Study
 from aam.estimators.errors import as_value_errors
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.workflows.trained_model import TrainedModel, load_model
+from aam.workflows.trained_model import NetworkModel, load_networks
 
 ConfigT = TypeVar("ConfigT")
 OWN = {"sequences"}
@@ -33,7 +33,7 @@ class Estimator(BaseEstimator):
         Columns of the table that was given in fit.
     """
 
-    trained_: TrainedModel
+    trained_: NetworkModel
     sequences: Any
     seed: int
     device: str
@@ -68,14 +68,14 @@ class Estimator(BaseEstimator):
         CheckpointError
             If there is no such model, it is damaged, or not one of this kind.
         """
-        trained = load_model(path)
+        trained = load_networks(path)
         if "val_prediction_passes" in cls._get_param_names():
             parameters = {"val_prediction_passes": trained.description.prediction_passes, **parameters}
         estimator = cls(**parameters)
         estimator._take(trained, str(path))
         return estimator
 
-    def _take(self, trained: TrainedModel, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         """Be fitted with models of a folder."""
         raise NotImplementedError
 

@@ -23,7 +23,7 @@ from aam.estimators.targets import (
     name_of_labels,
     weights_of,
 )
-from aam.workflows.trained_model import TrainedModel
+from aam.workflows.trained_model import NetworkModel
 
 
 class AAMClassifier(ClassifierMixin, Predictor):
@@ -131,7 +131,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
             return weights
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
-    def _take(self, trained: TrainedModel, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
         assert trained.description.targets is not None

@@ -20,7 +20,7 @@ from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
 from aam.workflows.in_memory import fit_encoder, torch_as_it_was
-from aam.workflows.trained_model import TrainedModel, load_model
+from aam.workflows.trained_model import NetworkModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 
@@ -100,15 +100,15 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             raise ParameterError(f"{problem}; leave one of them out")
         with as_value_errors():
             path = read_values(TrainConfig, {"pretrained_encoder": self.pretrained_encoder})["pretrained_encoder"]
-        self._take(load_model(path), str(path))
+        self._take(load_networks(path), str(path))
         self._study_to_predict(X)
         return self
 
-    def _take(self, trained: TrainedModel, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         if len(trained.models) > 1:
             raise CheckpointError(f"{source}: holds an ensemble of {len(trained.models)} models; one is needed")
         description = dataclasses.replace(trained.description, predictor=None, calibrations=())
-        self.trained_ = TrainedModel([encoder_of(trained.models[0]).eval()], description)
+        self.trained_ = NetworkModel([encoder_of(trained.models[0]).eval()], description)
 
     def __sklearn_tags__(self) -> Tags:
         """Vectors are float32, whatever the counts are."""

@@ -21,7 +21,7 @@ from aam.estimators.targets import (
     training_study,
 )
 from aam.workflows.in_memory import fit_predictor, torch_as_it_was
-from aam.workflows.trained_model import TrainedModel
+from aam.workflows.trained_model import NetworkModel
 
 
 class Predictor(Estimator):
@@ -62,7 +62,7 @@ class Predictor(Estimator):
         for line in description.decoder(level).coverage_warnings():
             warnings.warn(line, stacklevel=3)
 
-    def _check_kind(self, trained: TrainedModel, kind: Kind, source: str) -> None:
+    def _check_kind(self, trained: NetworkModel, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
         targets = trained.description.targets
         if targets is None or targets.kind.saved_as != kind.saved_as:

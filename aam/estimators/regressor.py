@@ -22,7 +22,7 @@ from aam.estimators.targets import (
     numbers_of,
     weights_of,
 )
-from aam.workflows.trained_model import TrainedModel
+from aam.workflows.trained_model import NetworkModel
 
 
 class AAMRegressor(RegressorMixin, Predictor):
@@ -128,7 +128,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         quantiles = np.stack([np.column_stack(list(table.quantiles.values())) for table in tables], axis=1)
         return quantiles[:, 0] if self._is_flat else quantiles
 
-    def _take(self, trained: TrainedModel, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
         assert trained.description.targets is not None

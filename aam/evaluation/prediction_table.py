@@ -25,6 +25,17 @@ from aam.text import ONCE, decode_text, duplicates, read_bytes, shorten, spreads
 Columns = Mapping[str, Sequence[str]]
 
 
+def concatenate(pieces: Sequence[Predictions]) -> Predictions:
+    """The predictions of one target for several sets of samples, one after the other."""
+    first = pieces[0]
+    parts: dict[str, Any] = {
+        name: None if getattr(first, name) is None else np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in PER_SAMPLE
+    }
+    quantiles = {level: np.concatenate([piece.quantiles[level] for piece in pieces]) for level in first.quantiles}
+    return dataclasses.replace(first, quantiles=quantiles, **parts)
+
+
 def suffixes(columns: Sequence[str]) -> list[str]:
     """What is added to the names of a table's columns for each target: nothing where there is only one."""
     return [""] if len(columns) == 1 else [f"_{column}" for column in columns]

@@ -49,7 +49,7 @@ def train_network(
         pretrained = read_encoder(config.transfer.pretrained_encoder)
         config = adopt_sizes(config, pretrained)
     inputs = _inputs(config, task, study, targets, groups)
-    return _train(prepare_predictor(config, inputs, pretrained))
+    return train_prepared(prepare_predictor(config, inputs, pretrained), "train")
 
 
 def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, groups: np.ndarray | None) -> Inputs:
@@ -86,8 +86,15 @@ def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str,
     return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}
 
 
-def _train(prepared: Prepared) -> tuple[Network, ModelDescription]:
-    """The best model of a run in a temporary folder.
+def train_prepared(prepared: Prepared, command: str) -> tuple[Network, ModelDescription]:
+    """The best model of a run in a temporary folder, which is gone afterwards.
+
+    Parameters
+    ----------
+    prepared
+        The run.
+    command
+        ``train`` or ``pretrain``.
 
     Raises
     ------
@@ -99,7 +106,7 @@ def _train(prepared: Prepared) -> tuple[Network, ModelDescription]:
     with tempfile.TemporaryDirectory(prefix="aam-") as folder:
         run = RunDirectory(Path(folder))
         run.checkpoints.mkdir()
-        late_signal = fit(prepared, run, "train").late_signal
+        late_signal = fit(prepared, run, command).late_signal
         if late_signal is not None:
             raise KeyboardInterrupt if late_signal == signal.SIGINT else SystemExit(128 + late_signal)
         return load_model(run.model)

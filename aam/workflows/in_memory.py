@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -16,16 +13,15 @@ from aam.data.study.split import make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds import chosen_kind
 from aam.errors import RunError
-from aam.runs.directory import RunDirectory
+from aam.learners.network_training import train_prepared
 from aam.training.plan.supervision import fit_and_log_inputs
-from aam.training.run.build_run import Prepared, prepare_encoder, prepare_predictor
-from aam.training.run.fit import fit
+from aam.training.run.build_run import prepare_encoder, prepare_predictor
 from aam.training.run.transfer import adopt_sizes, read_encoder
 from aam.workflows.calibration import calibrated, samples_of
-from aam.workflows.trained_model import Model, TrainedModel, load_model, predict_learned
+from aam.workflows.trained_model import Network, NetworkModel, predict_learned
 
 
-def fit_predictor(config: TrainConfig, study: Study) -> TrainedModel:
+def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
     """Train a predictor, or an ensemble on one split, and calibrate its intervals on the validation samples.
 
     Parameters
@@ -46,21 +42,23 @@ def fit_predictor(config: TrainConfig, study: Study) -> TrainedModel:
         config = adopt_sizes(config, pretrained)
     kind = chosen_kind(config.target, config.loss)
     split = make_split(config.split, study, study.target, kind, config.run.seed)
-    models: list[Model] = []
-    members = []
+    networks: list[Network] = []
+    description = None
     for member in range(config.evaluation.ensemble):
         own = replace(config, seed=config.run.later_seed(member), ensemble=1)
         inputs = fit_and_log_inputs(own, study, split)
-        members.append(_fit(prepare_predictor(own, inputs, pretrained), "train"))
-        models += members[-1].models
-    trained = TrainedModel(models, members[0].description)
+        network, described = train_prepared(prepare_predictor(own, inputs, pretrained), "train")
+        networks.append(network.eval())
+        description = description or described
+    assert description is not None
+    trained = NetworkModel(networks, description)
     with trained.interpreting(study, config.run.seed, config.run.device) as interpreter:
         learned = predict_learned(interpreter, split.validation, config.evaluation.val_prediction_passes)
     validation = samples_of(inputs, split.validation)
-    return TrainedModel(models, calibrated(trained.description, config.evaluation, learned, validation))
+    return NetworkModel(networks, calibrated(description, config.evaluation, learned, validation))
 
 
-def fit_encoder(config: PretrainConfig, study: Study) -> TrainedModel:
+def fit_encoder(config: PretrainConfig, study: Study) -> NetworkModel:
     """Pre-train an encoder.
 
     Raises
@@ -69,18 +67,8 @@ def fit_encoder(config: PretrainConfig, study: Study) -> TrainedModel:
         If the data or the options cannot be used.
     """
     split = make_split(config.split, study, None, None, config.run.seed)
-    return _fit(prepare_encoder(config, fit_and_log_inputs(config, study, split)), "pretrain")
-
-
-def _fit(prepared: Prepared, command: str) -> TrainedModel:
-    """Train what is prepared, in a folder that is gone afterwards; the best model stays."""
-    with tempfile.TemporaryDirectory(prefix="aam-") as folder:
-        run = RunDirectory(Path(folder))
-        run.checkpoints.mkdir()
-        fitted = fit(prepared, run, command)
-        if fitted.late_signal is not None:
-            raise KeyboardInterrupt if fitted.late_signal == signal.SIGINT else SystemExit(128 + fitted.late_signal)
-        return load_model(run.model)
+    encoder, description = train_prepared(prepare_encoder(config, fit_and_log_inputs(config, study, split)), "pretrain")
+    return NetworkModel([encoder.eval()], description)
 
 
 @contextmanager

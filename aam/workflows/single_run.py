@@ -35,7 +35,7 @@ def make_room(run: RunDirectory, config: RunConfig) -> None:
 
 def options_to_repeat(config: RunConfig) -> dict[str, Any]:
     """The options of a run as its ``config.yaml`` has them: to repeat it does not ask to remove or change a run."""
-    return {**to_flat(config), "overwrite": False, "resume_from": None, "allow_change": []}
+    return {**to_flat(config), "overwrite": False, "resume_from": None}
 
 
 def train_into_directory(

@@ -18,11 +18,12 @@ import torch
 import aam
 from aam.cli.main import main
 from aam.cli.options import parse
-from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands import StudyConfig
 from aam.config.option import fields
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.record_schema import read_record
+from aam.workflows.forest_baseline import fit_forest_baseline
 from aam.workflows.results import TrainResult
 from tests.e2e.conftest import SMALL, study
 
@@ -103,6 +104,26 @@ def test_predictions_are_those_of_the_table(trained: TrainResult, study: Path, t
     assert aam.load_model(tmp_path / "copy").columns == ("gradient",)
 
 
+def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
+    files = {"table": study / "table.biom", "metadata": study / "metadata.tsv"}
+    given = {**files, "metadata_column": "gradient", "n_estimators": 20, "n_jobs": 1}
+    outputs = {"output": tmp_path / "f.tsv", "output_dir": tmp_path / "forest"}
+    assert fit_forest_baseline(from_flat(ForestConfig, {**given, **outputs})).model == tmp_path / "forest"
+    forest = aam.load_model(tmp_path / "forest")
+    forest.save(tmp_path / "copy")
+    samples = aam.load_study(table=files["table"])
+    found = forest.predict(samples, interval_level=0.5)["gradient"]
+    assert found.low is not None
+    for folder in ("forest", "copy"):
+        same = aam.predict(model=tmp_path / folder, **files, interval_level=0.5, progress=False)["gradient"]
+        np.testing.assert_array_equal(found.predicted, same.predicted)
+        np.testing.assert_array_equal(found.low, same.low)
+    with pytest.raises(CheckpointError, match="sample vectors need networks alone; this model holds forest"):
+        forest.embed(samples)
+    with pytest.raises(CheckpointError):
+        aam.AAMRegressor.load(tmp_path / "forest")
+
+
 def test_an_encoder_predicts_nothing(study: Path, tmp_path: Path) -> None:
     result = aam.pretrain(table=study / "table.biom", output_dir=tmp_path / "e", progress=False, **TINY)
     assert result.metrics == {}
@@ -119,7 +140,6 @@ def test_an_encoder_predicts_nothing(study: Path, tmp_path: Path) -> None:
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"cv": 3}, "cv trains a model for each fold: that is cross_validate"),
         ({"devices": 2}, "devices: Python trains in its own process; start several with `aam train`"),
-        ({"allow_change": ["lr"]}, "allow_change is for a run that goes on: it needs resume_from"),
         ({"test_samples": "t.txt"}, "test_samples needs train_samples and val_samples"),
     ],
 )
