@@ -1,6 +1,6 @@
 """The codes of the letters of DNA, and those of padding and of masked bases.
 
-NumPy is imported where it is needed: the sizes of models are estimated from these numbers by commands that answer at once.
+NumPy is imported where it is needed: commands that answer at once estimate the sizes of models from these numbers.
 """
 
 from __future__ import annotations
