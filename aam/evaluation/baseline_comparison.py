@@ -1,4 +1,4 @@
-"""What the results of a run mean: the model beside the random forest and beside guessing, in sentences."""
+"""Comparison of the model with the random forest and the constant prediction, in sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aam.text import plural
 HELD_OUT = {
     "test": "held-out test samples",
     "validation": "held-out validation samples",
-    "folds": "samples that were held out in turn",
+    "folds": "cross-validated samples",
 }
 
 
@@ -59,31 +59,31 @@ def judge(part: str, model: Predictions, forest: Predictions | None, target: Tar
 
 
 def headline(judgement: Judgement, target: TargetSpec) -> str:
-    """The held-out result in one sentence, in the target's units."""
+    """The held-out result in one sentence, in the units of the target."""
     main = judgement.main
     said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
     samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}"
-    return f"On {samples} {target.kind.headline(target.column, said)}"
+    return f"On {samples}, {target.kind.headline(target.column, said)}"
 
 
 def verdicts(judgement: Judgement) -> list[str]:
-    """What can be said of the model against guessing and against the forest, given how many samples there are."""
+    """Whether the model is better than the constant prediction and the forest, given the number of samples."""
     lines = []
     if _sign(judgement, judgement.predictions["model"].kind.guess) > 0:
-        lines.append("The model has learned something: it is clearly better than guessing.")
+        lines.append("The model is clearly better than the constant prediction.")
     else:
-        lines.append("The model is not clearly better than guessing: do not rely on its predictions.")
+        lines.append("The model is not clearly better than the constant prediction: do not rely on it.")
     if "forest" in judgement.lead:
         words = {
-            1: "It is clearly better than the random forest on the same samples",
-            0: "Between it and the random forest there is no clear difference",
-            -1: "The random forest is clearly better on the same samples: prefer it here",
+            1: "It is clearly better than the random forest",
+            0: "It does not differ clearly from the random forest",
+            -1: "The random forest is clearly better: prefer it here",
         }
         lines.append(f"{words[_sign(judgement, 'forest')]} ({_lead_in_words(judgement, 'forest')}).")
     if judgement.part == "validation":
         lines.append(
-            "The validation samples also chose the best model, so this is slightly optimistic; "
-            "a test part (--test-size) would be held out until the end."
+            "The validation samples also chose the best epoch, so this is slightly optimistic; use a test set "
+            "(--test-size) for an unbiased result."
         )
     return lines
 
@@ -102,11 +102,11 @@ def _lead_in_words(judgement: Judgement, other: str) -> str:
 
 
 def group_words(judgement: Judgement, group_column: str | None) -> str:
-    """How the intervals treat samples that belong together."""
+    """How the intervals treat groups of samples."""
     groups = judgement.predictions["model"].groups
     column = group_column or "group"
     if groups is not None:
-        return f"Whole groups ({plural(len(np.unique(groups.astype(str))), column)}) were drawn."
+        return f"The bootstrap resamples whole groups ({plural(len(np.unique(groups.astype(str))), column)})."
     if group_column is not None:
-        return f"Samples of one {column} resemble each other, so the true intervals are wider than these."
+        return f"Samples of one {column} are not independent, so the true intervals are wider."
     return ""

@@ -1,4 +1,4 @@
-"""Interval coverage: how often intervals and sets held the truth of held-out samples, as a file of the run.
+"""Coverage of intervals and prediction sets on held-out samples, as a file of the run.
 
 The share of truths that are held is uncertain itself. Without groups its 95% interval is Wilson's. With groups each
 group counts the same, as in the promise (:mod:`aam.data.targets.intervals`), and whole groups are drawn anew
@@ -28,8 +28,6 @@ from aam.data.targets.kinds import Predictions, Samples
 from aam.evaluation.catalogue import Interval
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import DRAWS, LEVEL, NUMBERS_AT_ONCE
-
-COVERAGE = "coverage.json"
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 

@@ -1,4 +1,4 @@
-"""From what a model learned to say to predictions in the user's units, with intervals and their spread over draws.
+"""From the output of a model to predictions in the user's units, with intervals and their spread over draws.
 
 Legend of shapes: ``P`` rarefied draws, ``B`` samples, ``T`` targets, ``Q`` quantiles, ``C`` classes.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aam.config import HeadOptions
-from aam.data.targets.intervals import Calibration
+from aam.data.targets.intervals import Calibration, groups_needed
 from aam.data.targets.kinds import IntervalSettings, Predictions, Samples
 from aam.data.targets.targets import Targets
 from aam.text import shorten
@@ -59,21 +59,23 @@ class PredictionDecoder:
         )
 
     def coverage_warnings(self) -> list[str]:
-        """Why intervals (or sets) are lacking or promise nothing, in sentences; none where all is well."""
+        """Why intervals (or sets) are missing or their coverage is not guaranteed; empty if all is well."""
         found = []
         named = list(zip(self.targets.columns, self.calibrations, strict=True)) if self.calibrations else []
-        if any(one is not None and not one.has_groups_for(self.level) for _, one in named):
+        few = [one for _, one in named if one is not None and not one.has_groups_for(self.level)]
+        if few:
+            fewest, level = min(one.num_groups for one in few), max(self.level, *(one.level for one in few))
             found.append(
-                f"a promise of {self.level:.0%} needs more validation samples (or groups) than there are: intervals "
-                "are estimates, and may hold fewer truths"
+                f"too few validation groups or samples ({fewest:,}; {groups_needed(level):,} needed) to guarantee "
+                f"{100 * level:.6g} % coverage; intervals may be too narrow"
             )
         for column, one in named:
             if one is None:
                 found.append(f"column '{shorten(column)}' has no intervals: no validation sample has a value")
             elif one.has_groups_for(self.level) and not one.is_guaranteed(self.level):
                 found.append(
-                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation samples' values lie beyond all "
-                    "predictions: intervals are estimates, and may hold fewer truths"
+                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation values lie outside all possible "
+                    "predictions; intervals may be too narrow"
                 )
         return found
 

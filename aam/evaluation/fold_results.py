@@ -18,8 +18,7 @@ from aam.errors import InputError
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.prediction_table import read_predictions, suffixes
 from aam.evaluation.run_results import read_run, training_times
-
-TESTED = "test_predictions.tsv"
+from aam.runs.layout import PREDICTIONS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,8 +65,8 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
         If a file is lacking or damaged, or the forest predicted other samples.
     """
     record = read_run(folder)
-    if record.targets is None or not (folder / TESTED).exists():
-        raise InputError(folder / TESTED, "the fold's predictions are missing", "run the fold anew")
+    if record.targets is None or not (folder / PREDICTIONS["test"]).exists():
+        raise InputError(folder / PREDICTIONS["test"], "the fold's predictions are missing", "run the fold anew")
     best_epochs, seconds = training_times(record)
     results = {}
     for spec, suffix in zip(record.targets.specs, suffixes(record.targets.columns), strict=True):

@@ -7,19 +7,33 @@ is one. Where there are several targets, the names of each one's columns end in 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.data.targets.kinds.cells import Cells, cells
 from aam.data.targets.kinds.classes import probability_names
+from aam.data.targets.kinds.kind import PER_SAMPLE
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
 from aam.text import ONCE, decode_text, duplicates, read_bytes, shorten, spreadsheet_safe
 
 Columns = Mapping[str, Sequence[str]]
+
+
+def concatenate(pieces: Sequence[Predictions]) -> Predictions:
+    """The predictions of one target for several sets of samples, one after the other."""
+    first = pieces[0]
+    parts: dict[str, Any] = {
+        name: None if getattr(first, name) is None else np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in PER_SAMPLE
+    }
+    quantiles = {level: np.concatenate([piece.quantiles[level] for piece in pieces]) for level in first.quantiles}
+    return dataclasses.replace(first, quantiles=quantiles, **parts)
 
 
 def suffixes(columns: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ Legend of shapes: ``B`` samples, ``A`` ASVs of the table, ``T`` targets, ``Q`` q
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,16 +146,27 @@ def _learned(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarra
 
 
 def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
-    """Read a table as the model's training tables were treated: trimmed, rarefied and limited alike.
+    """Read a table as a network's training tables were treated, with what the network sees of it."""
+    return read_as_treated(table, description.data), description.sampling
+
+
+def read_as_treated(table: TableOptions, data: Mapping[str, Any]) -> Study:
+    """Read a table, trimmed and rarefied as a model's training tables were.
 
     Samples with fewer reads than the model's depth are kept, and give all that they have.
+
+    Parameters
+    ----------
+    table
+        The table; its own trimming goes before the model's.
+    data
+        As in :class:`~aam.models.folder.manifest.Manifest`.
 
     Raises
     ------
     InputError
         If the table cannot be used.
     """
-    data: dict[str, Any] = description.data
     trim = table.trim_length if table.trim_length is not None else data["trim_length"]
     study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
-    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), description.sampling
+    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"])

@@ -34,6 +34,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.runs.layout import REPORT
 from aam.text import plural
 
 
@@ -87,9 +88,6 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     return path
 
 
-REPORT = "report.html"
-
-
 def build_report(run: Path) -> Path:
     """Write ``report.html`` into a run directory, from nothing but the files that are there.
 
@@ -111,9 +109,7 @@ def build_report(run: Path) -> Path:
     record = read_run(run)
     targets = record.targets
     if targets is not None and not record.predictions:
-        raise InputError(
-            run, "there are no predictions (val_predictions.tsv)", "a report needs a run that came to its end"
-        )
+        raise InputError(run, "there are no predictions (val_predictions.tsv)", "a report needs a finished run")
     page = _encoder_page(record) if targets is None else _predictor_page(record, targets)
     path = run / REPORT
     write_text(path, render(page))
@@ -196,7 +192,7 @@ def _encoder_page(record: RunRecord) -> Page:
     shown = [name for part in each_part() if (name := part.metrics[0].name) in found]
     samples = record.data["samples"]
     judged = (
-        f"These are results on {plural(samples['validation'], 'validation sample')}, which also chose the best model."
+        f"These are results on {plural(samples['validation'], 'validation sample')}, which also chose the best epoch."
     )
     return Page(
         kicker="AAM report",
@@ -210,7 +206,7 @@ def _encoder_page(record: RunRecord) -> Page:
 
 
 def present(sections: list[Section | None]) -> list[Section]:
-    """Those sections that there is something to say in."""
+    """The sections that have content."""
     return [section for section in sections if section is not None]
 
 
@@ -218,4 +214,4 @@ def footer(record: RunRecord) -> str:
     """The last line of a page."""
     version = record.data.get("environment", {}).get("aam", "")
     day = datetime.now(UTC)
-    return f"Made by AAM {version} on {day.day} {day:%B %Y}. The page holds all it needs and loads nothing."
+    return f"AAM {version}, {day.day} {day:%B %Y}. This page is self-contained."

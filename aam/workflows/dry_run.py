@@ -46,10 +46,10 @@ RunConfig = TrainConfig | PretrainConfig
 
 
 class PlannedRun(NamedTuple):
-    """What a run would be: its data, what its model would be told of them in words, and how it would be trained."""
+    """What a run would be: its data, the covariates that its model would read in words, and how it would be trained."""
 
     inputs: Inputs
-    told: tuple[str, ...]
+    covariate_lines: tuple[str, ...]
     plan: Plan[Any]
     weights: str
     sizes: BatchSizes
@@ -85,7 +85,7 @@ def plan_run(config: CheckConfig) -> PlannedRun:
     attempt.raise_if_any()
     assert plan is not None
     assert inputs is not None
-    return _prospect(wanted, plan, inputs)
+    return _planned(wanted, plan, inputs)
 
 
 def read_files(config: CheckConfig, attempt: Attempts) -> None:
@@ -191,7 +191,7 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     return derive(wanted, facts)
 
 
-def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
+def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     study, config = inputs.study, plan.config
     limit, device = _limit(wanted)
     local, processes = _num_processes(wanted, device)
@@ -203,7 +203,7 @@ def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     spec, sheet = inputs.covariate_spec, study.metadata
     return PlannedRun(
         inputs=inputs,
-        told=() if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet)),
+        covariate_lines=() if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet)),
         plan=plan,
         weights=f"{'' if exact else 'about '}{weights:,}",
         sizes=worst.sizes(memory.layout.batch_size),

@@ -294,7 +294,7 @@ def _(folder: Path) -> Words:
     return train(folder, "--pretrained-encoder", "encoder")
 
 
-@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; make it first")
+@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; create it first")
 def _(folder: Path) -> Words:
     saved(folder)
     write_study(folder)

@@ -16,6 +16,7 @@ import yaml
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config import to_flat
+from aam.models.folder.migrations import FORMAT
 from aam.runs.directory import RunDirectory, environment
 from aam.runs.record_schema import SAME
 from tests.factories import (
@@ -33,13 +34,14 @@ COUNTS = random_counts(4, 6)
 NEWICK = "((a:0.1,b:0.2):0.1,c:0.3);"
 TAXONOMY = "Feature ID\tTaxon\nx\td__Bacteria; p__Firmicutes\ny\td__Bacteria\n"
 SQUARE = "\ts1\ts2\ts3\ns1\t0\t0.5\t0.25\ns2\t0.5\t0\t1\ns3\t0.25\t1\t0\n"
+NETWORK = {"kind": "network", "model": {"embedding_dim": 16, "num_soft_clades": 8}}
 DESCRIPTION = {
-    "format": 2,
+    "format": FORMAT,
     "aam": "0.1.0",
     "kind": "predictor",
-    "members": 1,
-    "model": {"embedding_dim": 16, "num_soft_clades": 8},
-    "predictor": {"targets": {"specs": [{"column": "age", "classes": []}]}},
+    "members": [NETWORK],
+    "weights": [],
+    "targets": {"specs": [{"column": "age", "classes": []}]},
     "data": {"trim_length": None, "rarefy_depth": 500},
     "record": {"trained on": "30 samples"},
 }
@@ -78,15 +80,15 @@ def test_tables(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert facts["samples"].startswith("4 (s1")
     assert facts["ASVs"].startswith("6 ")
     assert facts["reads"] == str(COUNTS.sum())
-    assert facts["ids of ASVs"] == "DNA"
-    assert facts["bases of an ASV"] == "20"
+    assert facts["ASV ids"] == "DNA"
+    assert facts["bases per ASV"] == "20"
 
 
 def test_a_table_with_hashes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [f"{number:032x}" for number in range(6)]
     _, facts = info(write_table_qza(tmp_path / "t.qza", COUNTS, SAMPLES, ids), capsys)
-    assert "give the sequences with --sequences" in facts["ids of ASVs"]
-    assert "bases of an ASV" not in facts
+    assert "give the sequences with --sequences" in facts["ASV ids"]
+    assert "bases per ASV" not in facts
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -115,7 +117,7 @@ def test_what_goes_with_a_table(
 
 def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.nwk").write_text("(a:0.1,b:0.2,c:0.3);")
-    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no: --root midpoint roots it"
+    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint"
 
 
 def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +138,7 @@ def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     ]
     (tmp_path / "m.tsv").write_text("\n".join(rows) + "\n")
     title, facts = info(tmp_path / "m.tsv", capsys)
-    assert title == "a sample sheet"
+    assert title == "sample metadata"
     assert facts["age"] == "numbers from 3 to 9, 1 missing"
     assert facts["site"] == "2 classes (gut, skin), 1 missing"
     assert facts["none"] == "all missing"
@@ -155,7 +157,7 @@ def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (weights, weights.parent):
         title, facts = info(path, capsys)
         assert title == "a trained model"
-        assert facts["numbers"] == "10 in 2 arrays"
+        assert facts["parameters"] == "10 in 2 arrays"
         assert facts["predicts"] == "'age', a number"
         assert facts["rarefy depth"] == "500"
         assert "trim length" not in facts
@@ -174,10 +176,10 @@ def test_an_ensemble_and_what_it_predicts(
     targets: list[tuple[str, list[str]]], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     specs = [{"column": column, "classes": classes} for column, classes in targets]
-    content = json.dumps({**DESCRIPTION, "members": 3, "predictor": {"targets": {"specs": specs}}})
+    content = json.dumps({**DESCRIPTION, "members": [NETWORK] * 3, "targets": {"specs": specs}})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "an ensemble of 3 trained models"
-    assert facts["models"] == "3, whose predictions are averaged"
+    assert facts["members"] == "3 networks: the mean of their predictions"
     assert facts["predicts"] == expected
 
 
@@ -191,10 +193,32 @@ def test_a_run_of_an_ensemble_says_how_far_it_is(tmp_path: Path, capsys: pytest.
 
 
 def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = json.dumps({**DESCRIPTION, "predictor": None})
+    content = json.dumps({**DESCRIPTION, "targets": None})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "a pre-trained encoder"
     assert facts["used with"] == "aam train --pretrained-encoder"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights", "expected"),
+    [
+        (["forest"], [], "1 forest"),
+        (["network", "network", "forest"], [], "2 networks, 1 forest: the mean of their predictions"),
+        (["network", "forest"], [0.25, 0.75], "network (0.25), forest (0.75): the weighted mean of their predictions"),
+    ],
+)
+def test_members_of_several_kinds(
+    kinds: list[str], weights: list[float], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {**DESCRIPTION, "members": [{**NETWORK, "kind": kind} for kind in kinds], "weights": weights}
+    title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": json.dumps(content)}), capsys)
+    assert title == "a trained model"
+    assert facts["members"] == expected
+
+
+def test_a_model_of_another_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.dumps({**DESCRIPTION, "format": 2})
+    assert "(format 2); this is aam" in refused(write_weights(tmp_path / "m.safetensors", {"aam": content}), capsys)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, struct.pack("<Q", 4) + b"[1,2", b"\x80\x02}q\x00."])
@@ -204,7 +228,7 @@ def test_damaged_weights(content: bytes, tmp_path: Path, capsys: pytest.CaptureF
     assert "not an AAM model, or damaged; pickles are never loaded" in refused(path, capsys)
 
 
-@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps({**DESCRIPTION, "model": None})[:-1]])
+@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps(DESCRIPTION)[:-1]])
 def test_damaged_descriptions(description: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "damaged" in refused(write_weights(tmp_path / "m.safetensors", {"aam": description}), capsys)
 
@@ -323,7 +347,7 @@ def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"Dear all\nhello\n", "is none of the files that AAM reads"),
+        (b"Dear all\nhello\n", "is not a format that AAM reads"),
         (b"\x89HDF\r\n\x1a\n" + bytes(20), "x.file: "),
         (b"\x1f\x8b123", "is packed with gzip"),
         (b"PK\x03\x04", "damaged zip file"),

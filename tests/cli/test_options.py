@@ -70,8 +70,8 @@ def test_help_shows_groups_defaults_choices_and_limits(
     for words in (
         "Optimisation",
         "Optimiser, learning rate and schedule.",
-        "--weight-decay NUMBER Weight decay (not on biases, norms and scales). [>= 0; default: 0.01]",
-        "[>= 0; derived: 5% of all steps, 1,000 at most]",
+        "--weight-decay NUMBER Weight decay (not of biases, norms and scales). [>= 0; default: 0.01]",
+        "[>= 0; derived: 5% of all steps, at most 1,000]",
         "--device auto|cpu|cuda",
         "warmup_cosine, cosine, cosine_restarts, plateau, onecycle, none; default: warmup_cosine",
         "[required]",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aam.cli.main import main
 from aam.cli.rf_baseline import run
 from aam.config import ForestConfig, from_flat
 from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
@@ -121,6 +122,56 @@ def test_results_are_seeded_and_never_overwritten_unasked(study: dict[str, objec
 def test_a_folder_is_no_output(study: dict[str, object]) -> None:
     with pytest.raises(InputError, match="is a folder"):
         forest(study, output=str(Path(str(study["output"])).parent))
+
+
+@pytest.mark.parametrize("features", ["asv", "clades"])
+def test_the_forest_is_kept_and_predicts_tables_never_seen(
+    study: dict[str, object], features: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``aam predict`` says is what the command said of the same samples, to the last digit; with intervals."""
+    folder = Path(str(study["output"])).parent
+    forest(study, features=features, group_column="subject", output_dir=str(folder / "model"))
+    assert f"model: {folder / 'model'}" in capsys.readouterr().out
+    words = ["--model", folder / "model", "--table", folder / "table.tsv", "--output", folder / "new.tsv"]
+    assert main(["predict", *map(str, words)]) == 0
+    with (folder / "new.tsv").open(newline="") as file:
+        found = {row["sample_id"]: row for row in csv.DictReader(file, delimiter="\t")}
+    said = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))["validation"]
+    assert len(found) == SAMPLES
+    assert [found[name]["predicted"] for name in said.sample_ids] == [f"{value:.10g}" for value in said.predicted]
+    assert all(float(r["predicted_low"]) < float(r["predicted"]) < float(r["predicted_high"]) for r in found.values())
+    assert main(["info", str(folder / "model")]) == 0
+    shown = capsys.readouterr().out
+    assert "1 forest" in shown
+    assert "'age', a number" in shown
+
+
+def test_classes_are_kept_with_their_sets(study: dict[str, object]) -> None:
+    folder = Path(str(study["output"])).parent
+    forest(study, metadata_column="site", classifier=True, output_dir=str(folder / "model"))
+    words = ["--model", folder / "model", "--table", folder / "table.tsv", "--output", folder / "new.tsv"]
+    assert main(["predict", *map(str, words)]) == 0
+    with (folder / "new.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert {"probability_old", "probability_young", "prediction_set"} <= set(rows[0])
+    assert all(row["predicted"] in row["prediction_set"] for row in rows)
+
+
+def test_a_model_folder_is_not_taken_from_others(study: dict[str, object]) -> None:
+    """All is refused before the forest is fitted."""
+    folder = Path(str(study["output"])).parent
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"mine: holds notes\.txt, which belongs to no model"):
+        forest(study, output_dir=str(folder / "mine"))
+    with pytest.raises(InputError, match="is a file; --output-dir names a folder"):
+        forest(study, output_dir=str(folder / "tree.nwk"))
+    forest(study, output_dir=str(folder / "model"))
+    before = (folder / "model" / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"model: holds a model already; --overwrite or another --output-dir"):
+        forest(study, output=str(folder / "other.tsv"), output_dir=str(folder / "model"))
+    forest(study, overwrite=True, random_seed=1, output_dir=str(folder / "model"))
+    assert (folder / "model" / "model.safetensors").read_bytes() != before
 
 
 def test_importing_the_command_is_cheap() -> None:

@@ -15,13 +15,13 @@ from skbio import DistanceMatrix, TreeNode
 from skbio.diversity import beta_diversity
 from skbio.stats.composition import clr
 
-from aam.cli import unifrac as command
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.data.distances import blocks as distance_blocks
 from aam.data.distances.measure import Measure
 from aam.data.readers.distance_matrix import read_distances
 from aam.phylogeny.tree import read_tree
+from aam.workflows import distance_matrix
 from tests.factories import random_counts, random_sequences, write_biom
 from tests.phylogeny.random_trees import random_newick
 from tests.phylogeny.test_unifrac import generalized
@@ -261,7 +261,7 @@ def test_no_room_on_the_disk(
     output: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 2_000})
-    monkeypatch.setattr(command.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(distance_matrix.shutil, "disk_usage", lambda _: usage)
     assert unifrac(output) == 3
     said = capsys.readouterr().err
     assert "2.0 kB are free; choose another disk" in said

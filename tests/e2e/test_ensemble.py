@@ -14,7 +14,8 @@ from aam.errors import SIGNALS
 from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import sha256_file
 from aam.models.folder.weights import load_models
-from aam.runs.record_schema import DATA, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
 from tests.e2e.conftest import SMALL, Run, run_command, study
 
@@ -91,7 +92,7 @@ def test_members_differ_in_their_seeds_alone_and_are_said(unbroken: Path, capsys
     data = json.loads((unbroken / "data.json").read_text())
     assert [member["seed"] for member in data["members"]] == [7, 8]
     page = (unbroken / "report.html").read_text()
-    assert "It is an ensemble: the predictions of 2 models are averaged." in page
+    assert "The model is an ensemble: the predictions of 2 models are averaged." in page
     assert not list(unbroken.glob("members/*/report.html"))
     assert run_command("info", unbroken) == 0
     said = capsys.readouterr().out

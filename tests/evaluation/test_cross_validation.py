@@ -265,13 +265,13 @@ def page_of(folder: Path, folds: Mapping[str, list[FoldResult]], specs: list[Tar
 
 def test_one_page_for_all_folds(tmp_path: Path) -> None:
     page = page_of(tmp_path, {NUMBER.column: make_folds()}, [NUMBER], group_column="host")
-    assert "On 60 samples that were held out in turn the model's month_of_life is off by" in page.words
-    assert "60 samples are used: 60 held out in turn, a fold at a time." in page.words
+    assert "On 60 cross-validated samples, the mean absolute error of month_of_life is" in page.words
+    assert "60 samples are used: 60 held out in turn." in page.words
     assert "The model was better than the random forest in 3 of 3 folds." in page.words
-    assert "Whole groups (15 hosts) were drawn." in page.words
-    assert "balanced by quantile of the target. Samples of one host are never in two parts." in page.words
-    assert "learned from each fold's training and validation samples" in page.words
-    assert "Of the samples that were not held out 20 % chose the best model" in page.words
+    assert "The bootstrap resamples whole groups (15 hosts)." in page.words
+    assert "stratified by quantile of the target. Samples of one host are never split." in page.words
+    assert "relative abundances of the training and validation samples of each fold" in page.words
+    assert "Of the samples not held out, 20 % chose the best epoch" in page.words
     assert "start" in page.text
     assert "slightly optimistic" not in page.words
     assert page.tags.count("svg") == 4
@@ -280,13 +280,11 @@ def test_one_page_for_all_folds(tmp_path: Path) -> None:
 def test_a_page_of_classes_and_repeats_without_a_forest(tmp_path: Path) -> None:
     page = page_of(tmp_path, {CLASS.column: make_folds("class", repeats=2, forest=False)}, [CLASS], stratify=False)
     assert "repeat 2, fold 3" in page.text
-    assert (
-        "From repeat to repeat, with other folds and seeds, AAM's balanced accuracy over all samples was" in page.words
-    )
-    assert "This was done 2 times with other folds and seeds." in page.words
-    assert "balanced by" not in page.words
+    assert "Over repeats, with different folds and seeds, the balanced accuracy of AAM was" in page.words
+    assert "This was repeated 2 times with different folds and seeds" in page.words
+    assert "stratified by" not in page.words
     assert "Random forest" not in page.source
-    assert "averaged over the classes; always guessing" in page.words
+    assert "for predicting the most frequent class" in page.words
     assert wins(judge_folds(make_folds("class", forest=False))) == ""
 
 
@@ -294,18 +292,18 @@ def test_targets_have_sections_of_their_own(tmp_path: Path) -> None:
     other = TargetSpec(column="weight", kind=NUMBERS, mean=3.0)
     folds = {NUMBER.column: covered(make_folds(groups=False, repeats=2), reach=2.0), "weight": make_folds(forest=False)}
     page = page_of(tmp_path, folds, [NUMBER, other], ensemble=3)
-    for title in ("Beside simpler predictors", "Fold by fold", "All metrics"):
+    for title in ("Comparison with baselines", "Folds", "All metrics"):
         assert all(f"{column}: {title}" in page.words for column in folds)
-    assert "month_of_life: How sure an interval is" in page.words
-    assert "weight: How sure an interval is" not in page.words
+    assert "month_of_life: Interval coverage" in page.words
+    assert "weight: Interval coverage" not in page.words
     assert "month_of_life: Mean absolute error (MAE)" in page.words
     assert "weight: Mean absolute error (MAE)" in page.words
-    assert "Each fold's intervals are made from the validation samples of that fold, 4 samples or more." in page.words
-    assert "of 120 samples that were held out in turn" in page.words
+    assert "Intervals are calibrated on the validation samples of each fold, 4 samples or more." in page.words
+    assert "of 120 cross-validated samples" in page.words
     assert "A group below is a sample with its 2 predictions." in page.words
-    assert "balanced by quantile of month_of_life." in page.words
-    assert "The ensembles of 3 models judged here are the folds', one each." in page.words
-    assert page.words.count("The model has learned something") == 2
+    assert "stratified by quantile of month_of_life." in page.words
+    assert "These results are for the ensembles of 3 models of the folds." in page.words
+    assert page.words.count("The model is clearly better than the constant") == 2
 
 
 def test_a_fold_is_read_from_its_run_and_its_forest(tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_name
     assert forecast.coverage_warnings() == ["column 'mass' has no intervals: no validation sample has a value"]
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     assert few.coverage_warnings() == [
-        "a promise of 99% needs more validation samples (or groups) than there are: intervals are estimates, and may "
-        "hold fewer truths"
+        f"too few validation groups or samples ({SIZE}; 99 needed) to guarantee 99 % coverage; intervals may be too "
+        "narrow"
     ]
     assert (
         calibrated(PredictionDecoder(targets=TWO), learned_BT, whose).coverage_warnings()
@@ -124,7 +124,7 @@ def test_too_few_samples_for_the_chosen_level_are_said_at_a_lower_one_too() -> N
     learned_BT, whose = case()
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     (doubt,) = dataclasses.replace(few, level=0.5).coverage_warnings()
-    assert doubt.startswith("a promise of 50% needs more validation samples")
+    assert doubt.startswith("too few validation groups or samples")
 
 
 def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, np.ndarray, np.ndarray]:
@@ -165,7 +165,7 @@ def test_a_promise_above_all_that_is_within_the_training_range_is_none() -> None
     assert beyond > 0.1
     forecast = calibrated(PredictionDecoder(targets=targets), learned_B1[:99], samples({"y": values[:99]}))
     (doubt,) = forecast.coverage_warnings()
-    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation samples' values lie beyond all predictions")
+    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation values lie outside all possible")
     logs, learned_B1, values = skewed_case(0, "log-zscore", 10)
     assert (
         calibrated(PredictionDecoder(targets=logs), learned_B1[:99], samples({"y": values[:99]})).coverage_warnings()

@@ -61,7 +61,7 @@ def test_more_epochs(stopped: Path, children: Children) -> None:
     ]
     assert sorted(map(str, found["changes"])) == sorted(map(str, changes))  # type: ignore[call-overload]
     assert str(found["promise"]).startswith(NOT_THE_SAME)
-    assert "changed after it had begun" in str(found["promise"])
+    assert "changed when resuming" in str(found["promise"])
     log = (stopped / "log.txt").read_text()
     assert "this run goes on with changed options" in log
     assert f"  --epochs {EPOCHS} -> 4" in log

@@ -24,7 +24,9 @@ from aam.errors import RunError
 from aam.evaluation.prediction_table import read_predictions, write_part
 from aam.files import atomic
 from aam.files.atomic import remove_leftovers, write_text
-from aam.models.folder.weights import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
+from aam.models.folder.description import ModelDescription, build_model
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS
+from aam.models.folder.weights import load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.checkpoints.checkpoint import (
     MOST_FAILURES,

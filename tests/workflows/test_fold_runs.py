@@ -34,8 +34,8 @@ def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed
     whole = config(tmp_path, seed=seed, ensemble=4)
     folds = make_folds(whole.split, FoldOptions(number=3, repeats=2, seed=seed), STUDY, VALUES, NUMBERS)
     runs = fold_runs(folds, STUDY, RunDirectory(tmp_path), whole)
-    write_lists([run.sub for run in runs])
-    check_lists([run.sub for run in runs])
+    write_lists([run.child for run in runs])
+    check_lists([run.child for run in runs])
     own = [run.config(whole) for run in runs]
     assert [each.run.seed for each in own] == [seed] * 3 + [second] * 3
     assert {(each.evaluation.cv, each.run.overwrite, each.evaluation.report) for each in own} == {(None, False, False)}
@@ -82,7 +82,7 @@ def test_lists_that_differ_are_refused(tmp_path: Path) -> None:
     whole = config(tmp_path)
     first, second = (
         [
-            fold.sub
+            fold.child
             for fold in fold_runs(
                 make_folds(whole.split, wanted, STUDY, values, NUMBERS), STUDY, RunDirectory(tmp_path), whole
             )
@@ -116,6 +116,6 @@ def test_each_target_has_a_forest_of_the_samples_that_have_it_and_is_told_the_co
     shares = counts / counts.sum(axis=1, keepdims=True)
     season = np.arange(12) % 2
     told = np.column_stack([shares, season == 0, season == 1]).astype(np.float32)
-    forest = RandomForestRegressor(n_estimators=500, max_features=0.33, random_state=fold.sub.seed, n_jobs=2)
+    forest = RandomForestRegressor(n_estimators=500, max_features=0.33, random_state=fold.child.seed, n_jobs=2)
     expected = forest.fit(told[learned], other[learned]).predict(told[test])
     assert table["predicted_z"].astype(float) == pytest.approx(expected)

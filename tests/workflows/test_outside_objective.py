@@ -23,7 +23,7 @@ from aam.models.sequence_predictor import num_parameters
 from aam.report.figures.run import _curves
 from aam.training.run.build_run import prepare_pretraining
 from aam.workflows.dry_run import plan_run
-from aam.workflows.train import train_into_directory
+from aam.workflows.single_run import train_into_directory
 from tests.e2e.conftest import SMALL, study
 from tests.models.objectives.richness import Richness
 

@@ -1,11 +1,6 @@
 """Folds of a cross-validation: every sample is tested once in each repeat, and groups stay whole.
 
-The folds are a function of the seed, the repeat and the samples' ids, not of the table's order. Groups are put into
-folds by a dealer of our own: scikit-learn's StratifiedGroupKFold takes groups by the spread of their class counts, the
-largest first, and shuffles ties alone. So its folds hardly depend on the seed where groups differ in size, and
-repeating them would say nothing.
-
-Legend: ``N`` samples, ``G`` groups, ``K`` strata, ``F`` folds.
+The folds are a function of the seed, the repeat and the samples' ids, not of the table's order.
 """
 
 from __future__ import annotations
@@ -15,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aam.config import SplitOptions
-from aam.data.study.split import Split, hold_out, sample_groups
+from aam.data.study.dealing import deal, hold_out
+from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Kind
 from aam.errors import InputError
 from aam.text import plural, shorten
 
-DRAWS = 50
-WHOLE = 2**38  # the weight of a whole stratum: precise, and sums fit 64 bits with up to 16 million samples
 LEAST_UNITS = 3  # to train, to choose the best model, and to test
 SMALLER = "a smaller --cv"
 
@@ -91,47 +85,6 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
             folds.append(Fold(repeat, number, split))
     _check_parts(folds, values, kind)
     return folds
-
-
-def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.random.Generator) -> np.ndarray:
-    """Fold of each sample, from 0, so that folds are alike in size and strata.
-
-    Parameters
-    ----------
-    strata
-        Stratum of each sample, from 0.
-    groups
-        Group of each sample, where groups are to stay whole: the most even of several random ways is taken. Else each
-        stratum is dealt out one by one, and is within one sample of its share in every fold.
-    number
-        Number of folds.
-    rng
-        Draws.
-    """
-    if groups is None:
-        shuffled = rng.permutation(len(strata))
-        fold_of = np.empty(len(strata), dtype=np.int64)
-        fold_of[shuffled[np.argsort(strata[shuffled], kind="stable")]] = np.arange(len(strata)) % number
-        return fold_of
-    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1), dtype=np.int64)
-    np.add.at(counts_GK, (group_of, strata), 1)
-    counts_GK = np.column_stack([counts_GK[:, counts_GK.any(axis=0)], counts_GK.sum(axis=1)])
-    # Whole numbers, which no processor rounds: many ways are equally even, and rounding would choose between them.
-    weight_K = WHOLE // counts_GK.sum(axis=0)
-    drawn = (_draw(counts_GK, weight_K, number, rng) for _ in range(DRAWS))
-    return min(drawn, key=lambda draw: draw[0])[1][group_of]
-
-
-def _draw(counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
-    """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
-    held_FK = np.zeros((number, counts_GK.shape[1]), dtype=np.int64)
-    fold_of = np.empty(len(counts_GK), dtype=np.int64)
-    for group in rng.permutation(len(counts_GK)):
-        fold = int((held_FK @ (counts_GK[group] * weight_K)).argmin())
-        held_FK[fold] += counts_GK[group]
-        fold_of[group] = fold
-    return int((held_FK**2 @ weight_K).sum()), fold_of
 
 
 def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.ndarray | None) -> None:

@@ -23,12 +23,12 @@ class Counts(Objective):
     name = "counts"
     head_name = "count"
     weight_option = "count_penalty"
-    loss_label = "Loss of the abundances"
+    loss_label = "Abundance loss"
     metrics = (
         Measured(
             "count_correlation",
             "correlation",
-            Metric("Correlation of abundances", "between predicted and true relative abundances", has_scale=True),
+            Metric("Abundance correlation", "between predicted and true relative abundances", has_scale=True),
         ),
     )
     hides = True

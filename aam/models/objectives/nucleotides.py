@@ -25,13 +25,13 @@ class Nucleotides(Objective):
     name = "nucleotides"
     head_name = "nucleotide"
     weight_option = "nuc_penalty"
-    loss_label = "Loss of the masked bases"
+    loss_label = "Nucleotide loss"
     short_label = "bases"
     metrics = (
         Measured(
             "nucleotide_accuracy",
             "accuracy",
-            Metric("Masked bases", "hidden bases of the ASVs that are filled in rightly", is_share=True),
+            Metric("Nucleotide accuracy", "of masked bases", is_share=True),
         ),
     )
     hides = True

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aam.config import ModelOptions, ObjectiveOptions
 from aam.data.batches.truths import DrawnSamples, TruthFormula
 from aam.errors import ConfigError
@@ -16,6 +14,8 @@ from aam.models.objectives.registry import register_objective
 from aam.models.size_estimate import linear_parameters
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from aam.data.study.study import Study
     from aam.models.heads import SelfSupervisedHead
 
@@ -24,12 +24,8 @@ class Taxonomy(Objective):
     """The taxa of the distinct ASVs of a batch, where they are known."""
 
     name = head_name = "taxonomy"
-    loss_label = "Loss of the taxonomy"
-    metrics = (
-        Measured(
-            "taxonomy_accuracy", "accuracy", Metric("Taxonomy", "ASVs whose taxon is named rightly", is_share=True)
-        ),
-    )
+    loss_label = "Taxonomy loss"
+    metrics = (Measured("taxonomy_accuracy", "accuracy", Metric("Taxonomy accuracy", "of ASVs", is_share=True)),)
     truth_of = "asvs"
     has_classes = True
 

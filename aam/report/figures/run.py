@@ -137,7 +137,7 @@ def _draw_curves(axes: Axes, epochs: np.ndarray, lines: Mapping[str, np.ndarray]
             epochs[known], values[known], color=colours[part], label=part, linewidth=1.6, marker=marker, markersize=3
         )
     if best_epoch is not None:
-        axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best model")
+        axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best epoch")
     axes.legend(fontsize=7.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     low, typical, high = np.nanquantile(np.concatenate(list(lines.values())), [0, 0.9, 1])
@@ -159,7 +159,7 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
     """
     with styled():
         figure, panels = grid_of_axes(1, 2, 2.3)
-        for axes, values, title in zip(panels, (reads, asvs), ("Reads in a sample", "ASVs in a sample"), strict=True):
+        for axes, values, title in zip(panels, (reads, asvs), ("Reads per sample", "ASVs per sample"), strict=True):
             counts = np.asarray(values, dtype=np.float64)
             weights = np.full(len(counts), num_samples / len(counts))
             bins = _bins(counts)
@@ -175,7 +175,7 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
         if depth is not None:
             panels[0].axvline(depth, color=FOREST, linewidth=1.4)
             panels[0].annotate(
-                f"{depth:,} are drawn",
+                f"rarefied to {depth:,}",
                 (depth, 1),
                 (4, -4),
                 xycoords=panels[0].get_xaxis_transform(),
@@ -219,7 +219,7 @@ def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title
         figure, (axes,) = grid_of_axes(1, 1, 4.4)
         colour = _colour_labels if values.dtype == object else _colour_numbers
         _dots(axes, points, parts, colour(axes, values, title))
-        axes.set_xlabel(f"first component ({percent(shares[0])} of the variation)")
+        axes.set_xlabel(f"first component ({percent(shares[0])} of variance)")
         axes.set_ylabel(f"second component ({percent(shares[1])})")
         axes.set_xticklabels([])
         axes.set_yticklabels([])

@@ -189,7 +189,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     spec = None
     if config.covariates.columns:
         spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
-    weight_N = attempt(lambda: _weights(config, study, sheet, split.train))
+    weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
     attempt.raise_if_any()
     assert targets is not None
     return Inputs(
@@ -249,8 +249,16 @@ def target_rules(config: TrainConfig) -> TargetRules:
     )
 
 
-def _weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
-    """The column of weights times the weights of a column's levels."""
+def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
+    """Weight of each sample in the loss, with a mean of 1 over the training samples; None for equal weights.
+
+    It is the column of weights times the weights of a column's levels.
+
+    Raises
+    ------
+    InputError
+        If a level that is given a weight is not among the training samples.
+    """
     weight_N = study.weights
     if config.loss.categorical_loss_weights is not None:
         of_level_N = _level_weights(config, sheet, train_rows)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from aam.log import progress_console
 from aam.training.step.module import TrainingModule
 
 REFRESHES_PER_SECOND = 4
 
 
 class ProgressBar(Callback):
-    """Shows where the run is, on the terminal's error stream; nothing where that is no terminal."""
+    """Shows where the run is, on the error stream of a terminal or in a notebook."""
 
     def __init__(self) -> None:
         columns = (
@@ -27,12 +27,12 @@ class ProgressBar(Callback):
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[losses]}"),
         )
-        console = Console(stderr=True)
+        console, hidden = progress_console(wanted=True)
         self.bars = Progress(
             *columns,
             console=console,
-            disable=not console.is_terminal,
-            transient=True,
+            disable=hidden,
+            transient=not console.is_jupyter,
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         self.task: TaskID | None = None
@@ -66,7 +66,12 @@ class ProgressBar(Callback):
         self.bars.update(self.task, advance=1, description=description, **fields)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the bar away before the epoch's line is written, which would run into it."""
+        """Take the bar away before the epoch's line is written, which would run into it; not in a notebook."""
+        if not self.bars.console.is_jupyter:
+            self.bars.stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away; in a notebook it stays, at its end."""
         self.bars.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

@@ -5,7 +5,8 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from aam.config import SplitOptions
-from aam.data.study.folds import Fold, FoldOptions, deal, make_folds
+from aam.data.study.dealing import deal
+from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.study import Study
 from aam.data.targets.kinds import CLASSES, NUMBERS, Kind
 from aam.errors import InputError

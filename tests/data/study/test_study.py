@@ -312,4 +312,4 @@ def test_describe(files: Files) -> None:
     assert "8 samples of 12 and 20 ASVs are kept" in lines
     assert "rarefaction: 20 reads are drawn from each" in lines
     assert "split: 6 train, 2 validation" in lines
-    assert any(line.startswith("reads in a sample: ") and "median" in line for line in lines)
+    assert any(line.startswith("reads per sample: ") and "median" in line for line in lines)

@@ -198,11 +198,11 @@ class Classes(Kind):
         return rows[np.argsort(probability_of(table, table.observed)[rows], kind="stable")]
 
     def headline(self, column: str, said: Mapping[str, str]) -> str:
-        """How often the class is right."""
-        forest = f"a random forest in {said['forest']}, " if "forest" in said else ""
+        """The balanced accuracy of all predictors."""
+        forest = f"{said['forest']} for a random forest, " if "forest" in said else ""
         return (
-            f"the model names the right {column} in {said['model']} of the cases, averaged over the classes; "
-            f"{forest}always guessing the most frequent class in {said[self.guess]}."
+            f"the balanced accuracy of {column} is {said['model']}; "
+            f"{forest}{said[self.guess]} for predicting the most frequent class."
         )
 
 

@@ -226,11 +226,11 @@ class Numbers(Kind):
         return np.argsort(-np.abs(table.predicted - table.observed), kind="stable")
 
     def headline(self, column: str, said: Mapping[str, str]) -> str:
-        """By how much predictions are off."""
-        forest = f"a random forest by {said['forest']}, " if "forest" in said else ""
+        """The mean absolute error of all predictors."""
+        forest = f"{said['forest']} for a random forest, " if "forest" in said else ""
         return (
-            f"the model's {column} is off by {said['model']} on average; "
-            f"{forest}always guessing the mean by {said[self.guess]}."
+            f"the mean absolute error of {column} is {said['model']}; "
+            f"{forest}{said[self.guess]} for predicting the mean."
         )
 
     def _score(self, truth_B: np.ndarray, learned: np.ndarray, groups: np.ndarray | None, level: float) -> Calibration:
