@@ -16,7 +16,7 @@ from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.checks import missing_tips_error, nothing_in_common, sample_weights
 from aam.data.study.rarefaction import resolve_depth
-from aam.data.targets.kinds import Kind
+from aam.data.targets.kinds import NUMBERS, Kind
 from aam.errors import Attempts, InputError
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
@@ -66,7 +66,7 @@ class TargetRequest:
     """
 
     columns: tuple[str, ...]
-    kind: Kind
+    kind: Kind = NUMBERS
     missing: tuple[str, ...] = ()
     weight_column: str | None = None
 
