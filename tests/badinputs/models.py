@@ -16,7 +16,7 @@ from aam.models.folder.description import ModelDescription, build_model
 from aam.models.folder.weights import WEIGHTS, checksum, load_model, load_models, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.run.transfer import adopt_sizes, read_encoder
-from tests.badinputs.cases import Read, bad
+from tests.badinputs.cases import Read, bad, bad_rows
 from tests.badinputs.distances import Marker
 from tests.factories import write_zip
 from tests.models.model_cases import REGRESSION, model_options, predictor_plan
@@ -59,31 +59,6 @@ def rewritten(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str,
     return lambda: load_models(folder / "model")
 
 
-@bad("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: b"")
-
-
-@bad("C1 truncated", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content[:-100])
-
-
-@bad("C1 flipped byte", "model/model.safetensors: damaged (its checksum differs); use another copy")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
-
-
-@bad("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content.replace(b"regression", b"regressiom"))
-
-
-@bad("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said["model"].update(encoder_layers=2))
-
-
 @bad(
     "C2 sizes asked for",
     "--encoder-layers 4, but the encoder of model has --encoder-layers 1: leave the option out, "
@@ -114,19 +89,6 @@ def _(folder: Path) -> Read:
     return lambda: load_models(folder / "model")
 
 
-@bad(
-    "C4 newer format",
-    "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
-)
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said.update(format=99, aam="9.1"))
-
-
-@bad("C4 older format", "model/model.safetensors: made by aam 0.1 (format 1); this is aam <any>: train the model again")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said.update(format=1, aam="0.1"))
-
-
 def with_header(folder: Path, header: dict[str, Any], size: int = 64) -> Read:
     text = json.dumps(header).encode()
     weights = saved(folder)
@@ -140,33 +102,34 @@ def _(folder: Path) -> Read:
     return with_header(folder, {"a": tensor, "b": tensor})
 
 
-@bad("C5 huge header", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: struct.pack("<Q", 1 << 60) + content[8:])
-
-
-@bad("C6 NaN", "model/model.safetensors: the weights <any> are not finite; train the model again")
-def _(folder: Path) -> Read:
-    return rewritten(
-        folder, lambda tensors, said: tensors.update({name: tensors[name] * float("nan") for name in [*tensors][:1]})
-    )
-
-
-@bad("C6 extra tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: tensors.update(extra=torch.zeros(3)))
-
-
-@bad("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: tensors.pop(next(iter(tensors))))
-
-
-@bad("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)")
-def _(folder: Path) -> Read:
-    return lambda: load_model(folder / "nothing")
-
-
-@bad("C8 URL", "https:/x.org/m: models are read from disk only; download it first")
-def _(folder: Path) -> Read:
-    return lambda: load_model(Path("https://x.org/m"))
+# fmt: off
+bad_rows(
+    ("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: b""),
+    ("C1 truncated", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: content[:-100]),
+    ("C1 flipped byte", "model/model.safetensors: damaged (its checksum differs); use another copy",
+     of_bytes, lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+    ("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy",
+     of_bytes, lambda content: content.replace(b"regression", b"regressiom")),
+    ("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: said["model"].update(encoder_layers=2)),
+    ("C4 newer format",
+     "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
+     rewritten, lambda tensors, said: said.update(format=99, aam="9.1")),
+    ("C4 older format", "model/model.safetensors: made by aam 0.1 (format 1); this is aam <any>: train the model again",
+     rewritten, lambda tensors, said: said.update(format=1, aam="0.1")),
+    ("C5 huge header", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: struct.pack("<Q", 1 << 60) + content[8:]),
+    ("C6 NaN", "model/model.safetensors: the weights <any> are not finite; train the model again",
+     rewritten, lambda tensors, said: tensors.update({name: tensors[name] * float("nan") for name in [*tensors][:1]})),
+    ("C6 extra tensor", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: tensors.update(extra=torch.zeros(3))),
+    ("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: tensors.pop(next(iter(tensors)))),
+    ("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)",
+     lambda folder: lambda: load_model(folder / "nothing")),
+    ("C8 URL", "https:/x.org/m: models are read from disk only; download it first",
+     lambda folder: lambda: load_model(Path("https://x.org/m"))),
+)
+# fmt: on
