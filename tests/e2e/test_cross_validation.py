@@ -17,14 +17,12 @@ from aam.runs.record_schema import DATA, read_record
 from aam.training.step.module import TrainingModule
 from aam.workflows import cross_validation
 from aam.workflows.provenance import NOT_THE_SAME, SAME
-from tests.e2e.conftest import SMALL, Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import SMALL, Run, run_command
 
 RESULTS = ("cv_predictions.tsv", "cv_forest_predictions.tsv", "cv_metrics.tsv")
 
 
-def arguments(study: Path, folder: Path) -> list[str]:
+def arguments(study: Path, folder: Path, report: str = "--no-report") -> list[str]:
     flags = {
         "--table": study / "table.biom",
         "--metadata": study / "metadata.tsv",
@@ -34,14 +32,14 @@ def arguments(study: Path, folder: Path) -> list[str]:
         "--output-dir": folder,
         **SMALL,
     }
-    return [str(word) for pair in flags.items() for word in pair]
+    return [*(str(word) for pair in flags.items() for word in pair), report]
 
 
 @pytest.fixture(scope="module")
 def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds, never stopped."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
-    assert run_command("train", *arguments(study, folder), small=False) == 0
+    assert run_command("train", *arguments(study, folder, "--report"), small=False) == 0
     return folder
 
 

@@ -16,9 +16,7 @@ from aam.files.atomic import sha256_file
 from aam.models.folder.weights import load_models
 from aam.runs.record_schema import DATA, read_record
 from aam.training.step.module import TrainingModule
-from tests.e2e.conftest import SMALL, Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import SMALL, Run, run_command
 
 RESULTS = (
     "val_predictions.tsv",
@@ -41,17 +39,17 @@ FLAGS = {
 }
 
 
-def arguments(study: Path, folder: Path) -> list[str]:
+def arguments(study: Path, folder: Path, report: str = "--no-report") -> list[str]:
     paths = {"--table": study / "table.biom", "--metadata": study / "metadata.tsv", "--output-dir": folder}
     flags = {**paths, "--metadata-column": "gradient", **FLAGS}
-    return [*(str(word) for pair in flags.items() for word in pair), "--no-forest-baseline"]
+    return [*(str(word) for pair in flags.items() for word in pair), "--no-forest-baseline", report]
 
 
 @pytest.fixture(scope="module")
 def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two members, never stopped."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
-    assert run_command("train", *arguments(study, folder), small=False) == 0
+    assert run_command("train", *arguments(study, folder, "--report"), small=False) == 0
     return folder
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import Run, run_command
 
 
 def content(folder: Path) -> dict[str, bytes]:

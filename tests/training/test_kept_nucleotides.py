@@ -21,9 +21,7 @@ from aam.training.run.build_run import Prepared, prepare_training
 from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
 from aam.training.step.silence_lightning import quiet
-from tests.e2e.conftest import SMALL, encoder, study
-
-__all__ = ["encoder", "study"]
+from tests.program import SMALL
 
 SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 

@@ -18,10 +18,8 @@ from aam.training.calibration import calibration_set as module
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from aam.training.run import fit
 from tests.data.study_files import make_study, random_counts
-from tests.e2e.conftest import run_command, study
 from tests.models.model_cases import fresh_encoder
-
-__all__ = ["study"]
+from tests.program import run_command
 
 NUM_SAMPLES, NUM_ASVS = 40, 60
 TRAIN = np.arange(30)

@@ -12,12 +12,9 @@ from torch.distributed.checkpoint.api import CheckpointException, _wrap_exceptio
 from aam.errors import RunError
 from aam.training.checkpoints.checkpoint import not_written
 from aam.training.checkpoints.sharded_checkpoint import _cause, _new_folder
-from tests.e2e.conftest import study
 from tests.faults.conftest import train_words
 from tests.faults.mounts import disk
 from tests.processes import run_processes
-
-__all__ = ["study"]
 
 SHARDED = ("--fsdp", "--fsdp-sharded-checkpoint", "--device", "cpu")
 FULL = OSError(errno.ENOSPC, "No space left on device")

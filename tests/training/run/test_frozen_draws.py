@@ -22,9 +22,7 @@ from aam.training.memory.kept_draws import keep_draws, kept_in_memory
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared, prepare_training
 from aam.training.run.fit import fit
-from tests.e2e.conftest import SMALL, encoder, study
-
-__all__ = ["encoder", "study"]
+from tests.program import SMALL
 
 SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 

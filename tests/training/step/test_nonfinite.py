@@ -25,9 +25,6 @@ from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
 from aam.training.step.nonfinite import NonFiniteGuard, Step, find_non_finite
 from aam.training.step.silence_lightning import quiet
-from tests.e2e.conftest import study
-
-__all__ = ["study"]
 
 SIZES = {"embedding_dim": 8, "attention_heads": 2, "attention_layers": 1, "num_soft_clades": 4}
 IDS = np.array([f"s{number}" for number in range(9)], dtype=object)
