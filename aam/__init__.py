@@ -11,25 +11,41 @@ from typing import TYPE_CHECKING, Any
 from aam.version import __version__
 
 if TYPE_CHECKING:
-    from aam.data.study.study import Study, load_study
+    from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
+    from aam.models.objectives import register_objective
+    from aam.workflows.api import cross_validate, load_study, predict, pretrain, train
+    from aam.workflows.trained_model import load_model
 
-__all__ = ["AAMClassifier", "AAMEncoder", "AAMRegressor", "Study", "__version__", "load_study"]
+__all__ = [
+    "AAMClassifier",
+    "AAMEncoder",
+    "AAMRegressor",
+    "Study",
+    "__version__",
+    "cross_validate",
+    "load_model",
+    "load_study",
+    "predict",
+    "pretrain",
+    "register_objective",
+    "train",
+]
 
-_PLACES = {
-    "AAMClassifier": "aam.estimators",
-    "AAMEncoder": "aam.estimators",
-    "AAMRegressor": "aam.estimators",
+_MODULES = {
+    **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
+    **dict.fromkeys(["cross_validate", "load_study", "predict", "pretrain", "train"], "aam.workflows.api"),
     "Study": "aam.data.study.study",
-    "load_study": "aam.data.study.study",
+    "load_model": "aam.workflows.trained_model",
+    "register_objective": "aam.models.objectives",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'aam' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_MODULES})

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class AamError(Exception):
-    """Base of all errors that are meant for the user; prints as one line.
+    """Base of all errors for the user; prints as one line.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class AamError(Exception):
 
 
 class InputError(AamError):
-    """A file or value from outside that cannot be used.
+    """An input file or value that cannot be used.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class InputError(AamError):
 
 
 class Problems:
-    """Collects what is wrong with one source, so that all of it can be said at once."""
+    """Collects the problems of one source, to report all at once."""
 
     def __init__(self, source: str | PathLike[str]) -> None:
         self.source = source
@@ -94,7 +94,7 @@ class ConfigError(AamError):
 
 
 class Attempts:
-    """Does several things one after the other, and collects what is wrong with each."""
+    """Runs several checks and collects the problems of each."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -123,22 +123,22 @@ class CheckpointError(AamError):
 
 
 class RunError(AamError):
-    """A run that failed for a reason outside the program: disk, memory, a worker that died."""
+    """A run that failed for a reason outside the program: disk, memory, a dead worker."""
 
     exit_code = 3
 
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
-"""Those that stop a run in order: of schedulers, of Ctrl-C, of schedulers again, and of a terminal that was closed."""
+"""Signals that stop a run in order: of schedulers, Ctrl-C and closed terminals."""
 
 
 def is_ignored(number: int) -> bool:
-    """Whether a signal was told to do nothing before this program began, as ``nohup`` does: it then stays so."""
+    """Whether a signal was ignored before this program began, as by ``nohup``: it then stays ignored."""
     return signal.getsignal(number) == signal.SIG_IGN
 
 
 class PreemptedError(AamError):
-    """A run that was told to stop and can be resumed.
+    """A run that was stopped by a signal and can be resumed.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class PreemptedError(AamError):
 
 
 class Signalled(BaseException):
-    """A signal that interrupts whatever is done; no Exception, so that nobody on the way goes on in spite of it.
+    """A signal that interrupts the run; no Exception, so that no handler on the way swallows it.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Signalled(BaseException):
 
 
 class ReportedByAnotherRank(AamError):
-    """The end of a process of several, of which another says why.
+    """The end of one rank of a run; another rank reports the reason.
 
     Parameters
     ----------

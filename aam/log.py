@@ -7,10 +7,14 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from aam.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LOGGER = logging.getLogger("aam")
 
@@ -24,6 +28,18 @@ def say(*lines: str) -> None:
 def warn(line: str) -> None:
     """Tell the user something that they should look at."""
     LOGGER.warning("note: %s", printable(line))
+
+
+def progress_console(wanted: bool) -> tuple[Console, bool]:
+    """Where progress bars are drawn, and whether to hide them.
+
+    Bars are shown on the error stream of a terminal, and in a notebook, where rich draws them as a widget.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    can_draw = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    return console, not (wanted and can_draw)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from aam.cli.main import main as aam
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.prediction_table import Predictions, read_predictions
+from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions, TargetSpec
+from aam.evaluation.prediction_table import read_predictions
 from aam.files.atomic import write_text
 from benchmarks.accuracy_folds import STUDIES, Benchmark, Samples, make_folds, read_samples, write_folds
 from benchmarks.accuracy_table import Result, markdown, summarise
@@ -140,7 +140,7 @@ def measure(options: argparse.Namespace) -> None:
     folders = write_folds(options.work / options.study, folds)
     folds, folders = folds[: options.first], folders[: options.first]
     classes = tuple(np.unique(samples.values.astype(str)).tolist()) if benchmark.classifier else ()
-    target = TargetSpec(column=benchmark.target, kind="classification" if classes else "regression", classes=classes)
+    target = TargetSpec(column=benchmark.target, kind=CLASSES if classes else NUMBERS, classes=classes)
     results = {GUESS: Result([guess(samples, fold, target) for fold in folds], 0.0)}
     for model in options.models:
         runs = [Fold(folder, study, benchmark, options).run(model) for folder in folders]
@@ -155,13 +155,14 @@ def guess(samples: Samples, fold: dict[str, list[str]], target: TargetSpec) -> P
     """The mean, or the most frequent class, of the samples that are not in the test part."""
     is_test = np.isin(samples.ids.astype(str), fold["test"])
     known, observed = samples.values[~is_test], samples.values[is_test]
-    if target.kind == "regression":
+    if target.kind == NUMBERS:
         predicted, probabilities = np.full(len(observed), known.mean()), None
     else:
         labels, counts = np.unique(known.astype(str), return_counts=True)
         predicted = np.full(len(observed), labels[counts.argmax()], dtype=object)
         probabilities = np.tile([float(name == predicted[0]) for name in target.classes], (len(observed), 1))
     return Predictions(
+        kind=target.kind,
         sample_ids=samples.ids[is_test],
         observed=observed,
         predicted=predicted,

@@ -11,8 +11,8 @@ import numpy as np
 
 from aam.config import StudyOptions, TableOptions
 from aam.data.study.folds import deal
-from aam.data.study.split import strata_of
 from aam.data.study.study import TargetRequest, load_study
+from aam.data.targets.kinds import CLASSES, NUMBERS
 from aam.files.atomic import write_text
 
 VALIDATION_SHARE = 5  # one in five of the groups that are not tested
@@ -74,7 +74,7 @@ def read_samples(folder: Path, benchmark: Benchmark) -> Samples:
         TableOptions(table=(folder / "table.biom",)),
         StudyOptions(metadata=folder / "metadata.tsv", where=benchmark.where or None),
         None,
-        TargetRequest(columns=(benchmark.target,), classifier=benchmark.classifier),
+        TargetRequest(columns=(benchmark.target,), kind=CLASSES if benchmark.classifier else NUMBERS),
     )
     assert study.metadata is not None
     assert study.target is not None
@@ -103,7 +103,7 @@ def make_folds(samples: Samples, number: int, seed: int, *, classifier: bool) ->
     list of dict
         ``train``, ``val`` and ``test`` -> ids of the samples.
     """
-    strata = strata_of(samples.values, "classification" if classifier else "regression")
+    strata = (CLASSES if classifier else NUMBERS).strata(samples.values)
     fold_of = deal(strata, samples.groups, number, np.random.default_rng([seed, number]))
     folds = []
     for fold in range(number):

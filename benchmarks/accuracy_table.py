@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from aam.evaluation.metrics import Interval, compare, evaluate, score
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import Predictions
+from aam.evaluation.catalogue import Interval
+from aam.evaluation.metrics import compare, evaluate, score
 
 SHOWN = {False: ("r2", "mae", "spearman"), True: ("balanced_accuracy", "accuracy", "auroc")}
 HEADERS = {
@@ -36,6 +37,7 @@ def pooled(folds: Sequence[Predictions], groups: Mapping[str, str]) -> Predictio
     ids = np.concatenate([fold.sample_ids for fold in folds])
     probabilities = [fold.probabilities for fold in folds if fold.probabilities is not None]
     found = Predictions(
+        kind=folds[0].kind,
         sample_ids=ids,
         observed=np.concatenate([fold.observed for fold in folds]),
         predicted=np.concatenate([fold.predicted for fold in folds]),

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.files.atomic import write_text
 from benchmarks.accuracy import Fold, held_out
 from benchmarks.accuracy_folds import STUDIES, make_folds, read_samples, write_folds
@@ -64,7 +63,7 @@ def measure(options: argparse.Namespace) -> None:
     folders = write_folds(
         options.work / options.study, make_folds(samples, options.folds, options.seed, classifier=False)
     )
-    target = TargetSpec(column=benchmark.target, kind="regression")
+    target = TargetSpec(column=benchmark.target, kind=NUMBERS)
     results: dict[str, Result] = {}
     for name, words in {FOREST: "", **_chosen(options.variants)}.items():
         tables, seconds = [], 0.0

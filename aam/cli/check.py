@@ -1,4 +1,4 @@
-"""`aam check`: read all inputs as a run would, say everything that is wrong and what a run would do; start nothing."""
+"""`aam check`: a dry run that reads all inputs, lists every problem and describes the run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from rich.table import Table as Grid
 from aam.cli.options import parse_readable
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
-from aam.config.option import fields, flag
+from aam.config.command_line import option_words
+from aam.config.option import fields
 from aam.data.study.study import Study
 from aam.data.study.summary import describe
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.models.size_estimate import BatchSizes
 from aam.workflows.dry_run import PlannedRun, plan_run, read_files
@@ -22,12 +23,12 @@ from aam.workflows.dry_run import PlannedRun, plan_run, read_files
 
 def run(config: CheckConfig) -> None:
     """Read the inputs and describe the run, or raise one error with every problem that was found."""
-    prospect = plan_run(config)
-    study = prospect.inputs.study
-    facts = describe(study, prospect.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
+    planned = plan_run(config)
+    study = planned.inputs.study
+    facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
     console = Terminal()
     console.print(_flow(study))
-    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(prospect))]))
+    console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
     console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
 
 
@@ -43,10 +44,10 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
     """
     attempt = Attempts()
 
-    def told() -> None:
+    def refuse_options() -> None:
         raise error
 
-    attempt(told)
+    attempt(refuse_options)
     config = parse_readable("check", words, attempt)
     if config is not None:
         read_files(config, attempt)
@@ -55,7 +56,7 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
 
 def _flow(study: Study) -> Grid:
     """Each step of bringing the inputs together: how many samples went on, how many did not, and why."""
-    grid = Grid("step", "kept", "left out", "why", box=None, pad_edge=True, header_style="")
+    grid = Grid("step", "kept", "dropped", "reason", box=None, pad_edge=True, header_style="")
     for step in study.flow:
         more = ", ..." if step.dropped > len(step.examples) else ""
         why = f"{step.reason} ({', '.join(step.examples)}{more})" if step.dropped else ""
@@ -67,58 +68,43 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _plan(prospect: PlannedRun) -> Iterator[str]:
-    plan, config = prospect.plan, prospect.plan.config
-    targets = prospect.inputs.targets
+def _plan(planned: PlannedRun) -> Iterator[str]:
+    plan, config = planned.plan, planned.plan.config
+    targets = planned.inputs.targets
     if targets is None:
-        yield "pre-train an encoder (a target is named with --metadata-column)"
+        yield "pre-train an encoder (--metadata-column would name a target)"
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
-    yield from (f"be told {line}" for line in prospect.told)
-    yield f"take {plan.steps_per_epoch:,} steps an epoch, {plan.total_steps:,} at most"
+    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     yield from (f"set {line}" for line in plan.lines)
-    yield f"have {prospect.weights} weights, and {_size_words(prospect.sizes)}"
-    yield prospect.memory.line
+    yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
+    yield planned.memory.line
 
 
 def _target_words(target: TargetSpec) -> str:
-    if target.classes:
-        return f"learn '{target.column}', one of {len(target.classes)} classes: {', '.join(target.classes)}"
-    return f"learn '{target.column}', a number (mean {target.mean:.4g} in the training samples)"
+    return f"learn '{target.column}', {target.kind.describe(target)}"
 
 
 def _evaluation_words(config: TrainConfig) -> Iterator[str]:
     evaluation = config.evaluation
     if evaluation.cv is not None:
         times = f", {evaluation.cv_repeats} times" if evaluation.cv_repeats > 1 else ""
-        yield f"hold each sample out once in {evaluation.cv} folds{times}, and train a model for each"
+        yield f"cross-validate in {evaluation.cv} folds{times}"
     if evaluation.ensemble > 1:
         yield f"train {evaluation.ensemble} models and average them"
 
 
 def _size_words(sizes: BatchSizes) -> str:
-    return f"batches of {sizes.samples} samples of up to {sizes.asvs:,} ASVs, {sizes.distinct:,} distinct at most"
+    return f"batches of {sizes.samples} samples with up to {sizes.asvs:,} ASVs, at most {sizes.distinct:,} distinct"
 
 
 def _next(config: CheckConfig) -> Iterator[str]:
     """The command that would start the run, with the options that were given here."""
     columns = config.target.metadata_column
-    words = ["aam", "train" if columns else "pretrain"]
     kind: Any = TrainConfig if columns else PretrainConfig
-    taken = {field.name for _, field, _ in fields(kind)}
-    for section, field, _ in fields(CheckConfig):
-        value = getattr(getattr(config, section), field.name)
-        if field.name in taken and value != field.default:
-            words += _flags(field.name, value)
+    words = option_words(config, {field.name for _, field, _ in fields(kind)})
     if config.run.output_dir is None:
         words += ["--output-dir", f"runs/{columns[0] if columns else 'encoder'}"]
-    yield shlex.join(words)
-
-
-def _flags(name: str, value: object) -> list[str]:
-    if isinstance(value, bool):
-        return [flag(name if value else f"no_{name}")]
-    if isinstance(value, tuple):
-        return [word for item in value for word in (flag(name), str(item))]
-    return [flag(name), str(value)]
+    yield shlex.join(["aam", "train" if columns else "pretrain", *words])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
+from aam.runs.layout import REPORT
 
 # Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
 SIMULATION = {"samples": 160, "asvs": 240, "asvs-per-sample": 50, "reads": 4000}
@@ -32,8 +31,7 @@ def run(config: DemoConfig) -> None:
         console.print(f"\n{about}\n", style="bold")
         if words[0] not in SAY_THEIR_COMMAND:
             console.print(f"$ {shlex.join(['aam', *words])}")
-        with _typed(words):
-            run_command(words[0], words[1:])
+        run_command(words[0], words[1:])
     minutes = (time.monotonic() - started) / 60
     console.print("\n".join(["", *_farewell(options.output_dir, minutes)]))
 
@@ -44,18 +42,18 @@ def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list
     common = {"seed": seed, **({"overwrite": True} if overwrite else {})}
     table, tree = {"table": study / "table.biom"}, {"tree": study / "tree.nwk"}
     target = {"metadata": study / "metadata.tsv", "metadata-column": "gradient", "group-column": "subject"}
-    yield "1. Make a study whose truth is known", _words("simulate", {"output-dir": study, **SIMULATION, **common})
-    yield "2. Look at the inputs", _words("check", {**table, **tree, **target})
+    yield "1. Simulate a study with known truth", _words("simulate", {"output-dir": study, **SIMULATION, **common})
+    yield "2. Check the inputs", _words("check", {**table, **tree, **target})
     yield (
         "3. Learn from the samples without labels",
         _words("pretrain", {**table, **tree, "output-dir": encoder, **PRETRAINING, **common}),
     )
     yield (
-        "4. Learn to predict a column, with whole subjects held out, and a random forest beside",
+        "4. Train a model to predict a column, with whole subjects held out and a random forest as baseline",
         _words("train", {**table, **target, "pretrained-encoder": encoder, "output-dir": model, **TRAINING, **common}),
     )
     yield (
-        "5. Predict: nothing but the model and a table is needed",
+        "5. Predict from the model and a table alone",
         _words("predict", {"model": model, **table, "output": folder / "predictions.tsv", **common}),
     )
 
@@ -67,23 +65,12 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
     return words
 
 
-@contextmanager
-def _typed(words: Sequence[str]) -> Iterator[None]:
-    """Let a command find its own words as those that were typed: a run writes them down."""
-    typed = sys.argv
-    sys.argv = ["aam", *words]
-    try:
-        yield
-    finally:
-        sys.argv = typed
-
-
 def _farewell(folder: Path, minutes: float) -> Iterator[str]:
     yield f"The demo took {minutes:.1f} minutes. Open the report in a browser:"
-    yield f"  {(folder / 'model' / 'report.html').absolute()}"
+    yield f"  {(folder / 'model' / REPORT).absolute()}"
     yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
     yield ""
-    yield "With your own data (where aam is not found: source .venv/bin/activate):"
+    yield "With your own data (if aam is not found: source .venv/bin/activate):"
     yield "  aam check --table table.biom --tree tree.nwk --metadata samples.tsv --metadata-column COLUMN"
     yield "  aam pretrain --table table.biom --tree tree.nwk --output-dir runs/encoder"
     yield (

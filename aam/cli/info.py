@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +15,35 @@ from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.config.yaml_file import read_config_file
 from aam.errors import CheckpointError, InputError
+from aam.files.atomic import sha256_file
 from aam.files.limits import limits
-from aam.runs.directory import RunDirectory, resume_words
+from aam.models.folder.manifest import members_in_words
+from aam.models.folder.migrations import check_format, to_present
+from aam.models.folder.paths import WEIGHTS
+from aam.runs.directory import RunDirectory, environment, resume_words
+from aam.runs.layout import (
+    CONFIG,
+    CV_FOREST_PREDICTIONS,
+    CV_METRICS,
+    CV_PREDICTIONS,
+    DATA,
+    FOLDS,
+    LOG,
+    MEMBERS,
+    METRICS,
+    PREDICTIONS,
+    REPORT,
+    SAMPLE_LISTS,
+)
+from aam.runs.record_schema import SAME, parts_of, read_record
 from aam.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
-WEIGHTS = "model.safetensors"
 DAMAGED = "not an AAM model, or damaged; pickles are never loaded"
 # What comes of a description whose parts are not what they should be.
 WRONG_TYPES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
-DESCRIBED = ("aam", "members", "model", "predictor", "data", "record")
-PARTS = (("train_samples.txt", "training"), ("val_samples.txt", "validation"), ("test_samples.txt", "test"))
-RESULTS = (
-    "report.html",
-    "val_predictions.tsv",
-    "test_predictions.tsv",
-    "cv_predictions.tsv",
-    "cv_forest_predictions.tsv",
-    "cv_metrics.tsv",
-    "metrics.csv",
-    "log.txt",
-)
+DESCRIBED = ("aam", "members", "weights", "targets", "data", "record")
+RESULTS = (REPORT, *PREDICTIONS.values(), CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, METRICS, LOG)
 
 
 def describe_model(weights: Path) -> tuple[str, Facts]:
@@ -49,9 +59,11 @@ def describe_model(weights: Path) -> tuple[str, Facts]:
     if not isinstance(metadata, dict) or "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
     content: dict[str, Any] = _parsed(weights, metadata["aam"])
-    if missing := [name for name in DESCRIBED if name not in content]:
-        raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
     try:
+        check_format(weights, content)
+        content, _ = to_present(content)
+        if missing := [name for name in DESCRIBED if name not in content]:
+            raise CheckpointError(f"{weights}: damaged (its description lacks '{missing[0]}'); use another copy")
         return _facts_of_model(header, content)
     except WRONG_TYPES:
         raise CheckpointError(f"{weights}: {DAMAGED}") from None
@@ -59,18 +71,21 @@ def describe_model(weights: Path) -> tuple[str, Facts]:
 
 def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[str, Facts]:
     """Title and facts, from the shapes of the weights and what describes them."""
-    predictor, model, members = content["predictor"], content["model"], content["members"]
+    members, targets = content["members"], content["targets"]
+    kinds = [member["kind"] for member in members]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
-    facts = [("made by", f"aam {content['aam']}"), ("numbers", f"{number:,} in {len(header):,} arrays")]
-    facts += [("models", f"{members}, whose predictions are averaged")] if members > 1 else []
-    if predictor is not None:
-        facts.append(("predicts", _predicted(predictor["targets"]["specs"])))
-    facts.append(("size", f"width {model['embedding_dim']}, {model['num_soft_clades']} soft clades"))
+    facts = [("version", f"aam {content['aam']}"), ("parameters", f"{number:,} in {len(header):,} arrays")]
+    facts += [("members", members_in_words(kinds, content["weights"]))] if kinds != ["network"] else []
+    if targets is not None:
+        facts.append(("predicts", _predicted(targets["specs"])))
+    sizes = [member["model"] for member in members if member["kind"] == "network"][:1]
+    facts += [("size", f"width {size['embedding_dim']}, {size['num_soft_clades']} soft clades") for size in sizes]
     facts += [(name.replace("_", " "), str(value)) for name, value in content["data"].items() if value is not None]
     facts += [(name.replace("_", " "), str(value)) for name, value in content["record"].items()]
-    if predictor is None:
+    if targets is None:
         return "a pre-trained encoder", [*facts, ("used with", "aam train --pretrained-encoder")]
-    title = "a trained model" if members == 1 else f"an ensemble of {members} trained models"
+    is_ensemble = set(kinds) == {"network"} and len(kinds) > 1
+    title = f"an ensemble of {len(kinds)} trained models" if is_ensemble else "a trained model"
     return title, [*facts, ("used with", "aam predict --model")]
 
 
@@ -96,22 +111,47 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("target", f"{named} of {config.get('metadata')}"))
     if config.get("cv"):
         total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
-        facts.append(("cross-validation", _progress(path / "folds", total)))
+        facts.append(("cross-validation", _progress(path / FOLDS, total)))
     elif int(config.get("ensemble") or 1) > 1:
-        facts.append(("ensemble", _progress(path / "members", int(config["ensemble"]))))
-    for name, part in PARTS:
+        facts.append(("ensemble", _progress(path / MEMBERS, int(config["ensemble"]))))
+    for part, name in SAMPLE_LISTS.items():
         if (path / name).is_file():
-            facts.append((f"{part} samples", f"{len(read_ids(path / name)):,}"))
+            facts.append((f"{'training' if part == 'train' else part} samples", f"{len(read_ids(path / name)):,}"))
     if run.metrics.is_file():
         lines = decode_text(read_bytes(run.metrics), run.metrics).splitlines()
         facts.append(("epochs", f"{len(lines) - 1:,}"))
     if (run.model / WEIGHTS).is_file():
         title, of_model = describe_model(run.model / WEIGHTS)
         facts += [("model", f"{title} ({run.model})"), *((f"  {name}", value) for name, value in of_model[:4])]
+    if (run.baseline / WEIGHTS).is_file():
+        facts.append(("baseline", f"{dict(describe_model(run.baseline / WEIGHTS)[1])['members']} ({run.baseline})"))
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
         facts.append(("continue with", resume_words(command, path)))
+    if (path / DATA).is_file():
+        facts += _how_to_repeat(run, command, read_record(path / DATA))
     return f"{state} of aam {command}", facts
+
+
+def _how_to_repeat(run: RunDirectory, command: str, record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The command that repeats a run from its start, and what keeps it from giving the same numbers."""
+    folder, place = Path(record.get("folder", Path.cwd())), run.path.resolve()
+    again = place.with_name(f"{place.name}-again")
+    words = shlex.join(["aam", command, "--config", str(place / run.config.name), "--output-dir", str(again)])
+    yield "repeat with", words if folder == Path.cwd() else f"cd {shlex.quote(str(folder))} && {words}"
+    for name, now in environment().items():
+        versions = dict.fromkeys(str(part["environment"].get(name, now)) for part in parts_of(record))
+        if other := [version for version in versions if version != now]:
+            yield "other version", f"{name} {' and '.join(other)}, now {now}"
+    inputs = [item["path"] for item in record.get("inputs", []) if not _is_same(folder / item["path"], item)]
+    if inputs:
+        yield "other inputs", f"missing or changed: {listed(inputs)}"
+    if (promise := record.get("promise")) != SAME:
+        yield "note", promise or "the run does not record whether it is reproducible"
+
+
+def _is_same(path: Path, item: dict[str, Any]) -> bool:
+    return path.is_file() and path.stat().st_size == item["bytes"] and sha256_file(path) == item["sha256"]
 
 
 def _progress(folder: Path, total: int) -> str:
@@ -162,6 +202,4 @@ def _describe(path: Path) -> tuple[str, Facts]:
         return describe_run(path)
     if (path / WEIGHTS).is_file():
         return describe_model(path / WEIGHTS)
-    raise InputError(
-        path, f"holds neither a run (config.yaml) nor a model ({WEIGHTS})", "give a file or another folder"
-    )
+    raise InputError(path, f"holds neither a run ({CONFIG}) nor a model ({WEIGHTS})", "give a file or another folder")

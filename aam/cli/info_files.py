@@ -72,7 +72,7 @@ def _describer_of_cells(path: Path, text: str) -> Callable[[Path], tuple[str, Fa
     if ";" in header and header.rstrip().endswith(";"):
         return _tree
     if len(cells) < 2:
-        raise InputError(path, "is none of the files that AAM reads", "docs/formats.md lists them")
+        raise InputError(path, "is not a format that AAM reads", "docs/formats.md lists them")
     return _sheet
 
 
@@ -84,11 +84,11 @@ def _table(path: Path) -> tuple[str, Facts]:
     return "a feature table", [
         ("samples", f"{len(raw.sample_ids):,} ({listed(raw.sample_ids)})"),
         ("ASVs", f"{len(raw.asv_ids):,} ({listed(raw.asv_ids)})"),
-        ("ids of ASVs", "DNA" if dna else "not DNA: give the sequences with --sequences"),
-        *([("bases of an ASV", spread(np.array([len(name) for name in raw.asv_ids])))] if dna else []),
+        ("ASV ids", "DNA" if dna else "not DNA: give the sequences with --sequences"),
+        *([("bases per ASV", spread(np.array([len(name) for name in raw.asv_ids])))] if dna else []),
         ("reads", f"{reads.sum():,}"),
-        ("reads in a sample", spread(reads)),
-        ("ASVs in a sample", spread(np.diff(raw.counts.indptr))),
+        ("reads per sample", spread(reads)),
+        ("ASVs per sample", spread(np.diff(raw.counts.indptr))),
         ("filled", f"{share:.2%} of the cells"),
     ]
 
@@ -109,7 +109,7 @@ def _tree(path: Path) -> tuple[str, Facts]:
     except InputError as error:
         if "--root midpoint" not in str(error) and "Unrooted" not in str(error):
             raise
-        tree, rooted = read_tree(path, "midpoint"), "no: --root midpoint roots it"
+        tree, rooted = read_tree(path, "midpoint"), "no; use --root midpoint"
     depths = tree.root_distances()[tree.tips]
     return "a tree", [
         ("tips", f"{len(tree.names):,} ({listed(tree.names)})"),
@@ -134,7 +134,7 @@ def _array(path: Path) -> tuple[str, Facts]:
     shape = " x ".join(f"{size:,}" for size in values.shape)
     return "a NumPy array", [
         ("values", f"{shape} {values.dtype}"),
-        ("sample ids", "none in the file: as --distances it needs --distance-ids"),
+        ("sample ids", "none in the file; --distances needs --distance-ids"),
     ]
 
 
@@ -156,7 +156,7 @@ def _sheet(path: Path) -> tuple[str, Facts]:
     facts += [(f"  {shorten(name)}", _column_words(sheet.labels(name))) for name in names[:MOST_COLUMNS]]
     if len(names) > MOST_COLUMNS:
         facts.append(("  ...", f"and {len(names) - MOST_COLUMNS:,} more"))
-    return "a sample sheet", facts
+    return "sample metadata", facts
 
 
 def _column_words(labels: np.ndarray) -> str:

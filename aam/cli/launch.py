@@ -1,7 +1,8 @@
-"""`--devices N` on one machine: this process starts N others that share the run, watches them, and ends as they end.
+"""`--devices N` on one machine: start N processes that share the run, watch them, and end as they end.
 
-What torchrun does for a cluster, with the exit codes and words of the program. The first process speaks; what another
-says is kept, and shown if that one alone failed for a reason of its own.
+torchrun does not do: it ends with exit code 1 whatever its processes end with, stops all of them as soon as one fails,
+and passes neither SIGUSR1 nor SIGUSR2 on. Here rank 0 writes to the terminal; what another rank writes to its standard
+error is kept, and shown if that rank alone failed for a reason of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.distributed import FOLLOWED, LAUNCHED, DistributedOptions
@@ -24,56 +26,50 @@ from aam.runs.directory import how_to_go_on
 from aam.training.distributed.rank_info import num_gpus
 
 QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
-LOOK_EVERY = 0.1
-GRACE = 20.0
-"""Seconds that the others get after one has failed: they notice by themselves, and say how to go on."""
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 20.0
+"""How long the others may go on after one has failed: they notice by themselves, and say how to go on."""
 
 
 def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainConfig) -> bool:
-    """Run a command in several processes, if the options ask for them and none has been started.
+    """Run a command in several processes, if its configuration asks for them and none has been started.
 
-    Parameters
-    ----------
-    command, words
-        The command and what follows it.
-    config
-        What that says.
-
-    Returns
-    -------
-    bool
-        Whether it was run; if not, this process is to do it.
-
-    Raises
-    ------
-    ConfigError
-        If there are not so many GPUs.
-    RunError
-        If a process was killed, or did not answer.
-    PreemptedError
-        If they were told to stop before they could listen.
-    ReportedByAnotherRank
-        If they ended with another exit code than 0, and have said why.
+    Returns whether it did; if not, this process is to run the command. Raises as :func:`run_processes`, and a
+    :class:`~aam.errors.ConfigError` if there are not so many GPUs.
     """
     if config.distributed.distributed:
-        # As in those that are started here: torch warns of what is done on purpose.
-        os.environ.setdefault(*QUIET)
+        os.environ.setdefault(*QUIET)  # torch warns of what is done on purpose
     if LAUNCHED in os.environ:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # which waited until somebody heeds them
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # blocked by the launcher while Python started
     number = _num_processes(config.distributed, config.run.device)
     if number > 1:
-        with tempfile.TemporaryDirectory(prefix="aam-") as folder, ExitStack() as heeding:
-            with _signals_wait():
-                family = LocalProcesses([sys.executable, "-m", "aam", command, *words], number, Path(folder))
-                heeding.enter_context(family.told_of_signals())
-            family.wait()
-            heeding.close()
-            family.raise_for_exit_codes(lambda: how_to_go_on(command, config.run.output_dir))
+        program = [sys.executable, "-m", "aam", command, *words]
+        run_processes(program, number, lambda: how_to_go_on(command, config.run.output_dir))
     return number > 1
 
 
+def run_processes(program: list[str], number: int, remedy: Callable[[], str]) -> None:
+    """Run a program in so many processes to their end; ``remedy`` ends the messages of what goes wrong.
+
+    Raises
+    ------
+    RunError
+        If a process was killed, or did not answer.
+    PreemptedError
+        If a signal stopped the processes before they could handle it.
+    ReportedByAnotherRank
+        If they ended with another exit code than 0, and have said why.
+    """
+    with tempfile.TemporaryDirectory(prefix="aam-") as folder, ExitStack() as stack:
+        with _signals_blocked():  # until they are forwarded
+            processes = LocalProcesses(program, number, Path(folder))
+            stack.enter_context(processes.forwarding_signals())
+        processes.wait()
+        processes.raise_for_exit_codes(remedy)
+
+
 def _num_processes(options: DistributedOptions, device: str) -> int:
-    """Processes that this one has to start; 1 where it does the work itself, or a launcher has started it."""
+    """Processes that this one has to start; 1 if it does the work itself, or a launcher has started it."""
     if LAUNCHED in os.environ or options.distributed or options.wanted == 1:
         return 1
     gpus = num_gpus() if device != "cpu" else 0
@@ -89,63 +85,56 @@ def _num_processes(options: DistributedOptions, device: str) -> int:
 class LocalProcesses:
     """Processes that end together.
 
-    They are a session of their own, so that Ctrl-C reaches this process alone, which passes it on once; and they end
-    themselves where this process is no more, which they see by a pipe of which it has the other end.
+    Each is a session of its own, so that Ctrl-C reaches this process alone, which forwards it once. Each ends where
+    this process is no more, which it sees by a pipe of which this process holds the other end.
     """
 
-    def __init__(self, words: list[str], number: int, folder: Path) -> None:
-        self.files = [folder / f"{rank}.txt" for rank in range(number)]
-        self.passed_on: set[int] = set()
-        self.given_up: set[int] = set()
-        self.parent_end, self.child_end = os.pipe()[::-1]
+    def __init__(self, program: list[str], number: int, folder: Path) -> None:
+        self.errors = [folder / f"{rank}.txt" for rank in range(number)]
+        self.forwarded: set[int] = set()
+        self.unresponsive: set[int] = set()
+        self.processes: list[subprocess.Popen[bytes]] = []
+        child_end, self.parent_end = os.pipe()
         port = _free_port()
-        self.processes = [self._started(words, rank, _environment(rank, number, port)) for rank in range(number)]
-        os.close(self.child_end)
-
-    def _started(self, words: list[str], rank: int, told: dict[str, str]) -> subprocess.Popen[bytes]:
-        with self.files[rank].open("w") as said:
-            return subprocess.Popen(
-                words,
-                env={**os.environ, **told},
-                stdin=self.child_end,
-                stdout=None if rank == 0 else subprocess.DEVNULL,
-                stderr=None if rank == 0 else said,
-                start_new_session=True,
-            )
+        for rank, path in enumerate(self.errors):
+            with path.open("w") as errors:
+                process = subprocess.Popen(
+                    program,
+                    env={**os.environ, **_environment(rank, number, port)},
+                    stdin=child_end,
+                    stdout=subprocess.DEVNULL if rank else None,
+                    stderr=errors if rank else None,
+                    start_new_session=True,
+                )
+            self.processes.append(process)
+        os.close(child_end)
 
     def wait(self) -> None:
         """Wait for all; after one has failed, not for long."""
         deadline: float | None = None
         while running := [rank for rank, process in enumerate(self.processes) if process.poll() is None]:
             if deadline is None and any(process.returncode for process in self.processes):
-                deadline = time.monotonic() + GRACE
+                deadline = time.monotonic() + GRACE_SECONDS
             if deadline is not None and time.monotonic() > deadline:
-                self.given_up.update(running)
+                self.unresponsive.update(running)
                 self._send(signal.SIGKILL)
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
 
     def raise_for_exit_codes(self, remedy: Callable[[], str]) -> None:
-        """Say why they ended, unless all is well or the first process has said it.
-
-        Parameters
-        ----------
-        remedy
-            What to do about it.
-        """
+        """Say why they ended, unless all is well or rank 0 has said it."""
         codes = {rank: process.returncode for rank, process in enumerate(self.processes) if process.returncode}
-        own = {rank: code for rank, code in codes.items() if code != FOLLOWED and rank not in self.given_up}
-        if self.given_up and set(own.values()) <= {-signal.SIGABRT}:
+        own = {rank: code for rank, code in codes.items() if code != FOLLOWED and rank not in self.unresponsive}
+        if self.unresponsive and set(own.values()) <= {-signal.SIGABRT}:
             # NCCL aborts the processes that wait for one that hangs.
             aborted = f", and {self._name(min(own))} died (SIGABRT)" if own else ""
-            raise RunError(f"{self._name(min(self.given_up))} did not answer{aborted}; {remedy()}")
+            raise RunError(f"{self._name(min(self.unresponsive))} did not answer{aborted}; {remedy()}")
         killed = {rank: -code for rank, code in own.items() if code < 0}
         for rank, number in killed.items():
-            if number not in self.passed_on:
+            if number not in self.forwarded:
                 raise RunError(f"{self._name(rank)} died ({signal.Signals(number).name}); {remedy()}")
         failed = min(own.keys() - killed.keys(), default=None)
         if failed is not None:
-            if failed > 0:
-                sys.stderr.write(self.files[failed].read_text(errors="replace"))
+            sys.stderr.write(self.errors[failed].read_text(errors="replace"))
             raise ReportedByAnotherRank(own[failed])
         if killed:
             raise PreemptedError(f"stopped; {remedy()}", interrupted=signal.SIGINT in killed.values())
@@ -153,9 +142,9 @@ class LocalProcesses:
             raise RunError(f"a process did not answer within --distributed-timeout; {remedy()}")
 
     @contextmanager
-    def told_of_signals(self) -> Iterator[None]:
-        """Pass signals on; an error in this process ends the others."""
-        before = {number: signal.signal(number, lambda n, _: self._pass_on(n)) for number in SIGNALS}
+    def forwarding_signals(self) -> Iterator[None]:
+        """Forward signals to all; at the end, also that of an error in this process, none is left."""
+        before = {number: signal.signal(number, self._forward) for number in SIGNALS}
         try:
             yield
         finally:
@@ -167,8 +156,8 @@ class LocalProcesses:
     def _name(self, rank: int) -> str:
         return f"process {rank} of {len(self.processes)}"
 
-    def _pass_on(self, number: int) -> None:
-        self.passed_on.add(number)
+    def _forward(self, number: int, _: FrameType | None) -> None:
+        self.forwarded.add(number)
         self._send(number)
 
     def _send(self, number: int) -> None:
@@ -178,8 +167,8 @@ class LocalProcesses:
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Let signals wait, here and in the processes that are started inside, until they are heeded.
+def _signals_blocked() -> Iterator[None]:
+    """Block signals here and in processes that are started inside, which unblock them when they can handle them.
 
     While Python starts, Ctrl-C would end in a traceback.
     """
@@ -191,7 +180,7 @@ def _signals_wait() -> Iterator[None]:
 
 
 def _environment(rank: int, number: int, port: int) -> dict[str, str]:
-    """What torchrun would say to a process, and a share of the cores for each."""
+    """The variables that torchrun sets for a process, and a share of the cores for each."""
     threads = max(1, len(os.sched_getaffinity(0)) // number)
     return {
         LAUNCHED: "1",
@@ -207,6 +196,5 @@ def _environment(rank: int, number: int, port: int) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -26,10 +27,10 @@ from aam.text import printable
 from aam.version import __version__
 from aam.workflows.signals import ignore_further_signals, stopped_in_order
 
-ABOUT = "Attention All Microbes: predict what the metadata says from 16S amplicon data."
+ABOUT = "Attention All Microbes: predict sample metadata from 16S amplicon data."
 INTERRUPTED = 130
 STOPPED = (75, INTERRUPTED)
-"""Exit codes of what was told to stop."""
+"""Exit codes of a run stopped by a signal."""
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -115,7 +116,7 @@ def run_command(command: str, words: Sequence[str]) -> None:
         return
     with stopped_in_order(partial(how_to_go_on, command, request.config.run.output_dir)):
         if not launched(command, words, request.config):
-            importlib.import_module(module).run(request.config)
+            importlib.import_module(module).run(request.config, shlex.join(["aam", command, *words]))
 
 
 def _print_overview() -> None:

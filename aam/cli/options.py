@@ -23,13 +23,13 @@ from aam.config.reference import default_words, limit_words, off_names, title, v
 from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED
 from aam.errors import Attempts, ConfigError
-from aam.runs.saved_options import options_of_file, options_to_resume, read_written, written_options
+from aam.runs.saved_options import complete_config, options_of_file, read_written, written_options
 
 HELP_FLAGS = ("--help", "-h")
 LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
 GENERAL = (
-    ("config", str, "FILE", "YAML file with options, one `name: value` a line; flags given here win."),
-    ("print_config", bool, "", "Print the complete configuration as YAML and start nothing."),
+    ("config", str, "FILE", "YAML file of options, one `name: value` per line; the command line takes precedence."),
+    ("print_config", bool, "", "Print the complete configuration as YAML and exit."),
     ("help", bool, "", "Show this help."),
 )
 
@@ -57,11 +57,7 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     path = words.pop("config", None)
     given = options_of_file(command, Path(path)) if path is not None else {}
     given |= read_values(kind, words, flag)
-    if COMMANDS[command].can_resume and given.get("resume_from") is not None:
-        given = options_to_resume(command, given)
-    elif given.get("allow_change"):
-        raise ConfigError("--allow-change is for a run that goes on: it needs --resume-from")
-    return Request(from_flat(kind, given), only_print)
+    return Request(complete_config(command, given), only_print)
 
 
 def parse_readable(command: str, tokens: Sequence[str], attempt: Attempts) -> Any | None:

@@ -1,111 +1,33 @@
-"""`aam rf-baseline`: a random forest on the same samples and the same split as a model."""
+"""`aam rf-baseline`: fit a random forest on the same samples and the same split as a model."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as Grid
 
 from aam.cli.terminal import Terminal
 from aam.config import ForestConfig
-from aam.data.study.split import Split, make_split, sample_groups
-from aam.data.study.study import Study, TargetRequest, load_study
-from aam.data.study.summary import describe
-from aam.data.targets.fitting import TargetRules, fit_target
-from aam.data.targets.targets import Kind, TargetSpec
 from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
-from aam.evaluation.prediction_table import Predictions, write_predictions
-from aam.files.atomic import atomic_write, check_output
-
-if TYPE_CHECKING:
-    from aam.evaluation.metrics import Interval
+from aam.log import logging_to_terminal
+from aam.workflows.forest_baseline import Metrics, fit_forest_baseline
 
 NUM_LABELS = 2  # columns that name a row
-Results = Mapping[tuple[str, str], Mapping[str, "Interval"]]
 
 
 def run(config: ForestConfig) -> None:
-    """Fit a random forest on the training samples, predict the others, and say how good the predictions are."""
-    options = config.forest
-    metrics_path = options.output.with_name(f"{options.output.stem}.metrics.tsv")
-    for path in (options.output, metrics_path):
-        check_output(path, options.overwrite)
+    """Fit a random forest, and print how good its predictions are."""
+    with logging_to_terminal():
+        result = fit_forest_baseline(config)
     console = Terminal()
-    study, split, target = _load(config)
-    console.print("\n".join(describe(study, split)))
-    console.print(f"fitting {options.n_estimators} trees on {options.features} features ...")
-    parts = _predict(config, study, split, target)
-    results = _judge(parts, target)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
-    _write_metrics(metrics_path, results, {part: len(predictions) for part, predictions in parts.items()})
-    console.print(_grid(results, f"{target.column} ({options.features} features)"))
-    console.print(f"predictions: {options.output}\nmetrics: {metrics_path}")
+    console.print(_grid(result.metrics, f"{result.target.column} ({config.forest.features} features)"))
+    console.print(f"predictions: {result.output}\nmetrics: {result.metrics_file}")
+    if result.model is not None:
+        console.print(f"model: {result.model}")
 
 
-def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
-    from aam.learners.forest import predict_with_forest
-
-    options = config.forest
-    parts = predict_with_forest(
-        study,
-        split,
-        target,
-        features=options.features,
-        n_estimators=options.n_estimators,
-        max_features=options.max_features,
-        seed=options.random_seed,
-        n_jobs=options.n_jobs,
-    )
-    groups = sample_groups(config.split, study)
-    if groups is None:
-        return parts
-    rows = split.parts()
-    return {part: dataclasses.replace(found, groups=groups[rows[part]]) for part, found in parts.items()}
-
-
-def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Results:
-    from aam.evaluation.baseline_comparison import constant_predictions
-    from aam.evaluation.metrics import evaluate
-
-    results = {}
-    for part, predictions in parts.items():
-        guess = "majority" if predictions.classes else "guess"
-        results[part, "forest"] = evaluate(predictions)
-        results[part, guess] = evaluate(constant_predictions(predictions, target))
-    return results
-
-
-def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
-    options = config.forest
-    request = TargetRequest(columns=(options.metadata_column,), classifier=options.classifier, missing=options.missing)
-    study = load_study(config.table, config.study, None, request)
-    assert study.metadata is not None
-    assert study.target is not None
-    kind: Kind = "classification" if options.classifier else "regression"
-    split = make_split(config.split, study, study.target, kind, options.random_seed)
-    rules = TargetRules(columns=(options.metadata_column,), classifier=options.classifier, transform="none")
-    return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
-
-
-def _write_metrics(path: Path, results: Results, samples: Mapping[str, int]) -> None:
-    with atomic_write(path) as file:
-        file.write("part\tpredictor\tsamples\tmetric\tvalue\tlow\thigh\n")
-        for (part, who), found in results.items():
-            for name, interval in found.items():
-                values = "\t".join(_number(value) for value in (interval.value, interval.low, interval.high))
-                file.write(f"{part}\t{who}\t{samples[part]}\t{name}\t{values}\n")
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}" if value == value else ""
-
-
-def _grid(results: Results, title: str) -> Grid:
+def _grid(results: Metrics, title: str) -> Grid:
     """The metrics of all predictors as a table for the terminal."""
     grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD)
     for place, name in enumerate(_header(results)):
@@ -115,12 +37,12 @@ def _grid(results: Results, title: str) -> Grid:
     return grid
 
 
-def _header(results: Results) -> list[str]:
+def _header(results: Metrics) -> list[str]:
     names = next(iter(results.values()))
     return ["part", "predictor", *(metric(name).name for name in names)]
 
 
-def _rows(results: Results) -> Iterator[list[str]]:
+def _rows(results: Metrics) -> Iterator[list[str]]:
     for (part, who), found in results.items():
         cells = [f"{value_of(name, i.value)}\n{interval_of(name, i)}".strip() for name, i in found.items()]
         yield [part, PREDICTORS[who], *cells]

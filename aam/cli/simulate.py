@@ -1,4 +1,4 @@
-"""`aam simulate`: make a study whose truth is known."""
+"""`aam simulate`: simulate a study with known truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 
 from aam.cli.terminal import Terminal
 from aam.config.commands import SimulateConfig, SimulateOptions
+from aam.log import progress_console
 from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH
 from aam.simulation.study import Progress as Report
 from aam.simulation.study import Simulation, simulate_study
@@ -54,8 +54,7 @@ def _plan(options: SimulateOptions) -> Iterator[str]:
 def _progress(shown: bool) -> Iterator[Report]:
     """Give a function that shows the stages of the simulation as bars, on the terminal's error stream."""
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    hidden = not (shown and console.is_terminal)
+    console, hidden = progress_console(shown)
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -70,11 +69,11 @@ def _progress(shown: bool) -> Iterator[Report]:
 def _outcome(simulation: Simulation, output_dir: Path) -> Iterator[str]:
     described = {
         TABLE: f"{simulation.samples:,} samples x {simulation.asvs:,} ASVs, on average "
-        f"{simulation.asvs_per_sample:.1f} ASVs and {simulation.reads_per_sample:,.0f} reads a sample",
+        f"{simulation.asvs_per_sample:.1f} ASVs and {simulation.reads_per_sample:,.0f} reads per sample",
         TREE: f"{simulation.asvs:,} tips, named by sequence",
         METADATA: "gradient, gradient_true, group, subject, batch",
         TRUTH: f"the {simulation.informative_asvs:,} informative ASVs, their optima and clades",
-        README: "how to make it again",
+        README: "how to reproduce it",
     }
     yield f"Wrote to {output_dir}"
     for name, words in described.items():

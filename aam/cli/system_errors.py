@@ -1,4 +1,4 @@
-"""Failures for a reason outside the program, that Python and torch report in words of their own: a line for each."""
+"""Failures outside the program that Python and torch report in their own words: one line for each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SMALLER = ("batch_size", "token_limit")
 """Options whose smaller value needs less memory."""
 SPARING = ("gradient_checkpointing",)
 """Switches that save memory."""
-SHARED_MEMORY = "the processes that prepare batches have too little shared memory; try --num-workers 0, or a larger "
+SHARED_MEMORY = "the data workers have too little shared memory; try --num-workers 0, or a larger "
 SHARED_MEMORY += "/dev/shm (docker run --shm-size 1g)"
 KILLED = re.compile(r"^DataLoader worker \(pid \d+\) is killed by signal: ([^.]+)\.")
-DEAD_WORKER = "a process that prepares batches died ({}); try --num-workers 0"
-UNTOLD = "often for want of memory, or of room in /dev/shm"
+DEAD_WORKER = "a data worker died ({}); try --num-workers 0"
+UNTOLD = "often from lack of memory, or of space in /dev/shm"
 SEMAPHORES = "multiprocessing.synchronize"
 WORKER_DIED = "DataLoader worker"
 NO_SHARED_MEMORY = re.compile(r"workers are out of shared memory|unable to .* file </torch_")
@@ -41,7 +41,7 @@ def system_error_reason(error: BaseException, command: str) -> str | None:
     if isinstance(error, OSError) and _makes_processes(error):
         return SHARED_MEMORY
     if isinstance(error, OSError) and (error.errno in NO_SPACE or "No space left" in str(error)):
-        return f"no space is left on the disk ({error.filename or 'writing the results'})"
+        return f"no space left on the disk ({error.filename or 'writing the results'})"
     if not isinstance(error, RuntimeError):
         return None
     # A death that is noticed while a batch is waited for is told twice, and only the first tells of the signal.
@@ -70,7 +70,7 @@ def _of_torch(text: str, command: str) -> str | None:
         return SHARED_MEMORY
     if text.startswith(WORKER_DIED):
         found = KILLED.match(text)
-        return DEAD_WORKER.format(UNTOLD if found is None else f"{_number_of(found[1])}; often for want of memory")
+        return DEAD_WORKER.format(UNTOLD if found is None else f"{_number_of(found[1])}; often from lack of memory")
     return _less_memory(command) if any(words in text for words in NO_MEMORY) else None
 
 

@@ -1,117 +1,20 @@
-"""`aam unifrac`: all distances between the samples of a table, as a file."""
+"""`aam unifrac`: compute all distances between the samples of a table, and say what to do with them."""
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
-from aam.cli.terminal import Terminal
-from aam.config.commands import UNIFRAC, DistanceOptions, UnifracConfig
-from aam.errors import ConfigError, InputError, RunError
-from aam.files.atomic import check_output
-from aam.text import format_bytes, plural
-
-if TYPE_CHECKING:
-    from aam.data.distances.blocks import Block
-    from aam.data.study.study import Study
-
-LEAST_SAMPLES = 2
-
-
-class _Rate(ProgressColumn):
-    """Pairs of samples a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f} pairs/s")
+from aam.config.commands import UnifracConfig
+from aam.log import logging_to_terminal, say
+from aam.workflows.distance_matrix import compute_distances
 
 
 def run(config: UnifracConfig) -> None:
-    """Compute the distances of every pair of samples, and write them while they are computed."""
-    from aam.data.distances.blocks import Measure, distance_blocks, draw_once
-    from aam.data.distances.files import check_ids, write_distances
-    from aam.data.study.study import load_study
-    from aam.data.study.summary import describe
-
-    options, output = config.distance, config.matrix.output
-    _check(config)
-    console = Terminal()
-    study = load_study(config.table, options.study, options.sampling, None)
-    if len(study) < LEAST_SAMPLES:
-        raise InputError(config.table.table[0], "has a single sample left", "distances need two or more")
-    sample_ids = [str(name) for name in study.sample_ids]
-    check_ids(output, sample_ids)
-    console.print("\n".join([*describe(study), *_plan(config, study)]))
-    measure = Measure(options.metric, study.phylogeny, options.unifrac_normalized, options.unifrac_alpha)
-    n_jobs = len(os.sched_getaffinity(0)) if config.matrix.n_jobs < 0 else config.matrix.n_jobs
-    started = time.monotonic()
-    blocks = distance_blocks(measure, draw_once(study, options.seed), n_jobs)
-    write_distances(output, sample_ids, _shown(blocks, len(study), config.matrix.progress))
-    took = time.monotonic() - started
-    console.print(f"wrote {plural(_num_pairs(len(study)), 'distance')} in {took:.1f} s: {output}")
-    console.print("\n".join(["Next, learn them:", f"  {shlex.join(_next_command(config))}"]))
-
-
-def _check(config: UnifracConfig) -> None:
-    """Refuse what cannot work before anything is read."""
-    from aam.data.distances.files import check_format, ids_path
-
-    options, output = config.distance, config.matrix.output
-    if options.metric in UNIFRAC and options.tree is None:
-        raise ConfigError(f"--metric {options.metric} needs --tree; without one try bray_curtis")
-    check_format(output)
-    for path in (output, ids_path(output)):
-        if path is not None:
-            check_output(path, config.matrix.overwrite)
-    if not output.absolute().parent.is_dir():
-        raise InputError(output, f"there is no folder {output.parent}", "make it first")
-
-
-def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:
-    """What will be done; refuses a matrix that the disk has no room for."""
-    from aam.data.distances.files import num_bytes
-
-    tips = "" if study.tree is None else f" on a tree of {plural(len(study.tree.names), 'tip')}"
-    yield f"metric: {_metric_words(config.distance)}{tips}"
-    output = config.matrix.output
-    size, free = num_bytes(output, len(study)), shutil.disk_usage(output.absolute().parent).free
-    yield f"output: {output}, about {format_bytes(size)} for {plural(_num_pairs(len(study)), 'pair')}"
-    if size > free:
-        smaller = " or write .npy, a fifth of the size" if output.suffix == ".tsv" else ""
-        problem = f"needs {format_bytes(size)}, and {format_bytes(free)} are free"
-        raise RunError(f"{output}: {problem}; choose another disk{smaller}")
-
-
-def _metric_words(options: DistanceOptions) -> str:
-    if options.metric == "weighted_unifrac":
-        return f"weighted_unifrac, {'normalised' if options.unifrac_normalized else 'not normalised'}"
-    if options.metric == "generalized_unifrac":
-        return f"generalized_unifrac, alpha {options.unifrac_alpha:g}"
-    return options.metric
-
-
-def _num_pairs(num_samples: int) -> int:
-    return num_samples * (num_samples - 1) // 2
-
-
-def _shown(blocks: Iterable[Block], num_samples: int, shown: bool) -> Iterator[Block]:
-    """The blocks, with a progress bar on the terminal's error stream."""
-    console = Console(stderr=True)
-    columns = (TextColumn("distances"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as bars:
-        task = bars.add_task("", total=_num_pairs(num_samples))
-        for block in blocks:
-            yield block
-            height, width = block.values.shape
-            bars.advance(task, height * width if block.rows != block.columns else _num_pairs(height))
+    """Compute the distances of every pair of samples, and write them."""
+    with logging_to_terminal():
+        compute_distances(config)
+        say("Next, learn them:", f"  {shlex.join(_next_command(config))}")
 
 
 def _next_command(config: UnifracConfig) -> list[str]:

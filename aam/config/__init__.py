@@ -7,7 +7,6 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
-    ReplayConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -44,7 +43,6 @@ __all__ = [
     "OptimOptions",
     "PredictConfig",
     "PretrainConfig",
-    "ReplayConfig",
     "RunOptions",
     "SamplingOptions",
     "SimulateConfig",

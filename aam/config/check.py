@@ -1,4 +1,4 @@
-"""The configuration of ``aam check``: all that a run can be told, of which only the table must be."""
+"""The configuration of ``aam check``: all options of a run, of which only the table is required."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ ANYWHERE = Path("run")
 
 @dataclass(frozen=True, kw_only=True)
 class CheckTargetOptions(TargetOptions):
-    """Target: the columns that would be predicted, and how they are scaled."""
+    """Target: columns to predict and their scaling."""
 
     metadata_column: tuple[Column, ...] = option(
         (),
-        "Column of the sample sheet that would be predicted; may be given several times. Without one it is "
-        "pre-training that is checked.",
+        "Metadata column to predict; without one, pre-training is checked.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRunOptions(RunOptions):
-    """Run: where the results would go and what the run might use."""
+    """Run: output, device and resuming."""
 
-    output_dir: Path | None = option(None, "Run directory that would be made; nothing is.")  # type: ignore[assignment]
+    output_dir: Path | None = option(None, "Run directory to check; nothing is written.")  # type: ignore[assignment]
 
     def check(self) -> None:
         """Refuse a run that has begun."""
@@ -42,7 +41,7 @@ class CheckRunOptions(RunOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckConfig(TrainConfig):
-    """Everything that `aam check` can be told: what `aam train` can, or `aam pretrain` where no column is named."""
+    """All options of `aam check`: those of `aam train`, or of `aam pretrain` if no column is named."""
 
     target: CheckTargetOptions
     run: CheckRunOptions

@@ -12,6 +12,7 @@ from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
 from aam.config.option import REQUIRED, Section, flag, option
 from aam.config.sections import (
+    DISTANCES,
     LARGEST_SEED,
     DistanceKind,
     ModelOptions,
@@ -23,29 +24,23 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ColumnOptions
+from aam.config.types import Column
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
-UNIFRAC: tuple[DistanceKind, ...] = ("unifrac", "weighted_unifrac", "generalized_unifrac")
-MEANT_FOR: dict[str, tuple[DistanceKind, ...]] = {
-    "tree": UNIFRAC,
-    "root": UNIFRAC,
-    "missing_tips": UNIFRAC,
-    "unifrac_normalized": ("weighted_unifrac",),
-    "unifrac_alpha": ("generalized_unifrac",),
-}
+OF_SOME_DISTANCES = ("tree", "root", "missing_tips", "unifrac_normalized", "unifrac_alpha")
 # The same options as in training, without the others of their groups.
 SHARED: dict[str, Any] = {
     field.name: dataclasses.field(default=field.default, metadata=field.metadata)
     for section in (StudyOptions, ObjectiveOptions)
     for field in dataclasses.fields(section)
-    if field.name in MEANT_FOR
+    if field.name in OF_SOME_DISTANCES
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistanceOptions(Section):
-    """Distances: which ones, and of which tree."""
+    """Distances: metric, tree and rarefaction."""
 
     metric: DistanceKind = option("unifrac", "Distance between samples; the last three need no tree.")
     tree: Path | None = SHARED["tree"]
@@ -55,16 +50,18 @@ class DistanceOptions(Section):
     unifrac_alpha: float = SHARED["unifrac_alpha"]
     rarefy_depth: int | Literal["none"] = option(
         "none",
-        "Reads drawn once from each sample without replacement; samples with fewer are left out, 'none' uses all.",
+        "Reads drawn once per sample without replacement (samples with fewer are dropped); 'none' uses all.",
         at_least=1,
     )
-    seed: int = option(42, "Seed of the draws.", at_least=0, at_most=LARGEST_SEED)
+    seed: int = option(42, "Seed of the rarefaction.", at_least=0, at_most=LARGEST_SEED)
 
     def check(self) -> None:
         """Refuse options that the distance asked for has no use for."""
         for one in dataclasses.fields(self):
-            metrics = MEANT_FOR.get(one.name)
-            if metrics and self.metric not in metrics and getattr(self, one.name) != one.default:
+            if one.name not in OF_SOME_DISTANCES or getattr(self, one.name) == one.default:
+                continue
+            metrics = DISTANCES.users(one.name)
+            if self.metric not in metrics:
                 raise ConfigError(f"{flag(one.name)} is for {', '.join(metrics)}, not for --metric {self.metric}")
 
     @property
@@ -80,15 +77,14 @@ class DistanceOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixOptions(Section):
-    """Matrix: where it goes, and how it is made."""
+    """Matrix: output and threads."""
 
     output: Path = option(
         REQUIRED,
-        "File to write: .tsv (every digit, as QIIME 2 imports it), .npy (float32, ids in a file beside it) or .h5 "
-        "(float32).",
+        "File to write: .tsv (full precision, imported by QIIME 2), .npy (float32, with an id file) or .h5 (float32).",
     )
     overwrite: bool = option(False, "Replace an existing output file.")
-    n_jobs: int = option(-1, "Threads; -1 for all cores that the process may use. Changes no number.", at_least=-1)
+    n_jobs: int = option(-1, "Threads; -1 uses all available cores. The result does not depend on it.", at_least=-1)
     progress: bool = option(True, "Show a progress bar.")
 
     def check(self) -> None:
@@ -99,7 +95,7 @@ class MatrixOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class UnifracConfig:
-    """Everything that `aam unifrac` can be told."""
+    """All options of `aam unifrac`."""
 
     table: TableOptions
     distance: DistanceOptions
@@ -108,7 +104,7 @@ class UnifracConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """Everything that `aam pretrain` can be told."""
+    """All options of `aam pretrain`."""
 
     table: TableOptions
     study: StudyOptions
@@ -130,38 +126,30 @@ class PretrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(Section):
-    """Prediction: the model and where the predictions go."""
+    """Prediction: the model, and what it predicts from."""
 
-    model: Path = option(REQUIRED, "Model folder, or a run directory that holds one.")
-    output: Path = option(REQUIRED, "TSV to write.")
+    model: Path = option(REQUIRED, "Model folder or run directory.")
     metadata: Path | None = option(
         None,
-        "Sample sheet: has the covariates that the model was told, and its target column is copied beside the "
-        "predictions, if it is there.",
+        "Sample metadata: required for covariates; observed values of the target are copied to the output.",
     )
     interval_level: float | None = option(
         None,
-        "Share of new samples whose truth the intervals (or sets of classes) shall hold.",
+        "Nominal coverage of intervals (or prediction sets).",
         above=0,
         below=1,
         derived="that of the training run",
     )
-    batch_size: int = option(32, "Samples in a batch; does not change the predictions.", at_least=1)
+    batch_size: int = option(32, "Samples per batch; does not change the predictions.", at_least=1)
     prediction_passes: int | None = option(
         None,
-        "Rarefied draws that are averaged for each sample.",
+        "Rarefied draws averaged for each sample.",
         at_least=1,
-        derived="as many as in training (--val-prediction-passes), from which intervals were made",
+        derived="that of the training run (--val-prediction-passes)",
     )
-    output_variance: bool = option(False, "Add the spread over the passes as a column.")
-    spreadsheet_safe: bool = option(
-        False,
-        "Put ' before cells that a spreadsheet would run as a formula (those that begin with = + - or @ and are no "
-        "number); such ids are then no longer what they were.",
-    )
+    output_variance: bool = option(False, "Add the standard deviation over the draws as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute.")
-    overwrite: bool = option(False, "Replace an existing output file.")
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "Device.")
     progress: bool = option(True, "Show a progress bar.")
 
     def check(self) -> None:
@@ -171,37 +159,75 @@ class PredictOptions(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictConfig:
-    """Everything that `aam predict` can be told."""
+class PredictionTableOptions(Section):
+    """Output: the table of predictions."""
+
+    output: Path = option(REQUIRED, "TSV to write.")
+    overwrite: bool = option(False, "Replace an existing output file.")
+    spreadsheet_safe: bool = option(
+        False,
+        "Prefix cells that a spreadsheet would run as formulas (= + - or @ first) with '; this changes such ids.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictInMemoryConfig:
+    """All options of `aam predict` but its output."""
 
     table: TableOptions
     predict: PredictOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForestOptions(ColumnOptions):
-    """Random forest: the baseline that people trust."""
+class PredictConfig(PredictInMemoryConfig):
+    """All options of `aam predict`."""
 
-    output: Path = option(REQUIRED, "TSV of the predictions to write; the metrics are written beside it.")
+    output: PredictionTableOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyColumnOptions(ColumnOptions):
+    """Target: the columns of the sample sheet that are to be read as targets."""
+
+    metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
+        (), "Columns of the sample sheet to read as targets; samples that have none of them are left out."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A study to be read: its files, and the columns that are its targets."""
+
+    table: TableOptions
+    study: StudyOptions
+    target: StudyColumnOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForestOptions(ColumnOptions):
+    """Random forest: features, size and output."""
+
+    output: Path = option(REQUIRED, "TSV of predictions to write; metrics are written beside it.")
+    output_dir: Path | None = option(None, "Model folder to write for the fitted forest, for aam predict.")
     overwrite: bool = option(False, "Replace an existing output file.")
     features: Literal["asv", "clr", "clades"] = option(
         "asv",
-        "Relative abundances of ASVs, their centred log-ratios, or log abundances of clades "
-        "(of the tree, or of a tree made from the sequences where none is given).",
+        "Relative abundances of ASVs, centred log-ratios, or log abundances of clades "
+        "(of --tree, or of a tree inferred from the sequences).",
     )
     n_estimators: int = option(500, "Trees.", at_least=1)
     max_features: float | Literal["sqrt", "log2"] | None = option(
         None,
-        "Features tried at each split: a share, sqrt or log2.",
-        derived="0.33 (0.1 for 3,000 features or more) for a number, sqrt for classes",
+        "Features tried at each split: a fraction, sqrt or log2.",
+        derived="sqrt for classes; 0.33 for numbers, 0.1 with 3,000 features or more",
     )
     random_seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
-    n_jobs: int = option(-1, "Cores to use; -1 for all.")
+    n_jobs: int = option(-1, "Cores; -1 for all.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestConfig:
-    """Everything that `aam rf-baseline` can be told."""
+    """All options of `aam rf-baseline`."""
 
     table: TableOptions
     study: StudyOptions
@@ -215,43 +241,37 @@ class ForestConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SimulateOptions(Section):
-    """Simulation: a study whose truth is known."""
+    """Simulation: size and signal of the study."""
 
-    output_dir: Path = option(REQUIRED, "Folder to make.")
+    output_dir: Path = option(REQUIRED, "Folder to create.")
     overwrite: bool = option(False, "Replace the files of an earlier simulation.")
     samples: int = option(200, "Samples.", at_least=2, at_most=10_000_000)
-    asvs: int = option(500, "ASVs, the tips of the birth-death tree.", at_least=8, at_most=2_000_000)
-    sequence_length: int = option(150, "Bases of each ASV.", at_least=20, at_most=2_000)
-    divergence: float = option(
-        0.25, "Mean distance from the tree's root to a tip, in substitutions per site.", above=0, at_most=5
-    )
-    asvs_per_sample: float = option(80.0, "Mean number of ASVs in a sample.", at_least=2)
-    reads: int = option(10_000, "Mean reads of a sample.", at_least=10, at_most=100_000_000)
-    read_dispersion: float = option(0.5, "Standard deviation of the natural log of the reads.", at_least=0, at_most=3)
+    asvs: int = option(500, "ASVs (tips of a birth-death tree).", at_least=8, at_most=2_000_000)
+    sequence_length: int = option(150, "Bases per ASV.", at_least=20, at_most=2_000)
+    divergence: float = option(0.25, "Mean root-to-tip distance in substitutions per site.", above=0, at_most=5)
+    asvs_per_sample: float = option(80.0, "Mean number of ASVs per sample.", at_least=2)
+    reads: int = option(10_000, "Mean reads per sample.", at_least=10, at_most=100_000_000)
+    read_dispersion: float = option(0.5, "Standard deviation of ln(reads).", at_least=0, at_most=3)
     overdispersion: float = option(
         0.02,
-        "Overdispersion of the counts: 0 is multinomial, larger is noisier (Dirichlet-multinomial).",
+        "Dirichlet-multinomial overdispersion of counts; 0 is multinomial.",
         at_least=0,
         below=1,
     )
-    informative: float = option(
-        0.3, "Share of the ASVs, in whole clades, that follow the gradient.", above=0, at_most=1
-    )
+    informative: float = option(0.3, "Fraction of ASVs, in whole clades, that follow the gradient.", above=0, at_most=1)
     effect: float = option(
         2.0,
-        "How strongly informative ASVs follow the gradient: natural log of the rise at the optimum.",
+        "Effect size: ln of the rise in abundance at the optimum.",
         at_least=0,
         at_most=20,
     )
-    noise: float = option(0.05, "Noise of the target, as a share of the gradient's length.", at_least=0)
-    classes: int = option(3, "Classes that the gradient is cut into (column `group`).", at_least=2)
-    batches: int = option(1, "Batches (column `batch`); more than 1 adds batch effects.", at_least=1, at_most=1_000)
-    batch_effect: float = option(
-        0.5, "Standard deviation, over ASVs, of the natural log of a batch's effect.", at_least=0, at_most=10
-    )
-    samples_per_subject: int = option(4, "Samples of each subject (column `subject`).", at_least=1)
+    noise: float = option(0.05, "Noise of the target as a fraction of the gradient.", at_least=0)
+    classes: int = option(3, "Number of classes (column `group`).", at_least=2)
+    batches: int = option(1, "Number of batches (column `batch`).", at_least=1, at_most=1_000)
+    batch_effect: float = option(0.5, "Standard deviation of the log batch effect over ASVs.", at_least=0, at_most=10)
+    samples_per_subject: int = option(4, "Samples per subject (column `subject`).", at_least=1)
     subject_effect: float = option(
-        0.5, "Standard deviation, over ASVs, of the natural log of a subject's effect.", at_least=0, at_most=10
+        0.5, "Standard deviation of the log subject effect over ASVs.", at_least=0, at_most=10
     )
     seed: int = option(42, "Seed.", at_least=0)
     progress: bool = option(True, "Show a progress bar.")
@@ -264,51 +284,36 @@ class SimulateOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class SimulateConfig:
-    """Everything that `aam simulate` can be told."""
+    """All options of `aam simulate`."""
 
     simulate: SimulateOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions(Section):
-    """Demo: the whole job on a simulated study."""
+    """Demo: the whole workflow on a simulated study."""
 
-    output_dir: Path = option(Path("aam-demo"), "Folder to make.")
+    output_dir: Path = option(Path("aam-demo"), "Folder to create.")
     overwrite: bool = option(True, "Replace an earlier demo.")
     seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoConfig:
-    """Everything that `aam demo` can be told."""
+    """All options of `aam demo`."""
 
     demo: DemoOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class InfoOptions(Section):
-    """Info: what a file or folder is."""
+    """Info: describe a file or folder."""
 
     path: Path = option(REQUIRED, "A table, tree, distance matrix, sample sheet, model folder or run directory.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InfoConfig:
-    """Everything that `aam info` can be told."""
+    """All options of `aam info`."""
 
     info: InfoOptions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayOptions(Section):
-    """Replay: how a run is repeated."""
-
-    path: Path = option(REQUIRED, "Run directory.")
-    check_inputs: bool = option(True, "Read the run's inputs, to say whether they are what they were.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayConfig:
-    """Everything that `aam replay` can be told."""
-
-    replay: ReplayOptions

@@ -1,4 +1,4 @@
-"""What is known of a sample beside its microbes, and how the model takes it in."""
+"""Covariates: metadata columns that the model uses as inputs, and how they are fused with the sample vector."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ READS_ASVS = ("cross-attention", "perceiver")
 
 @dataclass(frozen=True, kw_only=True)
 class CovariateOptions(Section):
-    """Covariates: columns of the sample sheet that the prediction may use. `aam train --categorical-help` helps."""
+    """Covariates: metadata columns used as inputs. `aam train --categorical-help` helps to choose."""
 
-    categorical_columns: tuple[str, ...] = option((), "Columns whose levels the model is told, such as season,site.")
-    numeric_columns: tuple[str, ...] = option((), "Columns whose numbers the model is told, standardised.")
+    categorical_columns: tuple[str, ...] = option((), "Categorical covariates, such as season,site.")
+    numeric_columns: tuple[str, ...] = option((), "Numeric covariates; standardised.")
     categorical_hierarchy: tuple[str, ...] = option(
         (),
-        "Columns of which each lies within the next, such as city>state>country: a level starts as its parent, and an "
-        "unknown one stays it.",
+        "Nested categorical covariates, finest first, such as city>state>country: a level starts as its parent, and an "
+        "unknown level is treated as its parent.",
     )
-    categorical_embed_dim: int = option(16, "Width of the vector of a level, or of a number.", at_least=1)
+    categorical_embed_dim: int = option(16, "Embedding width of a covariate.", at_least=1)
     categorical_fusion: Fusion = option(
         "concat",
-        "How covariates meet the sample's vector: beside it, added, through a gate, or as questions to its ASVs.",
+        "How covariates are fused with the sample: concatenated, added, gated, or attending to its ASVs.",
     )
     unknown_level_rate: float = option(
         0.1,
-        "Share of the levels and numbers that are hidden in training, so that the model knows what to do without them.",
+        "Fraction of covariate values masked in training, so that the model can handle unknown ones.",
         at_least=0,
         below=1,
     )
     cross_attn_heads: int | None = option(
         None,
-        "Heads of cross-attention and perceiver; must divide the width.",
+        "Attention heads of cross-attention and perceiver; must divide --embedding-dim.",
         at_least=1,
         at_most=64,
         derived="--attention-heads",
     )
     perceiver_num_latents: int = option(16, "Latent vectors of the perceiver.", at_least=1, at_most=1024)
-    perceiver_num_layers: int = option(2, "Layers over the perceiver's latent vectors.", at_least=1, at_most=16)
+    perceiver_num_layers: int = option(2, "Layers of the perceiver.", at_least=1, at_most=16)
     conditional_output_scaling: tuple[str, ...] = option(
-        (), "Categorical columns whose levels have a scale and a bias of the output each."
+        (), "Categorical covariates whose levels each scale and shift the output."
     )
     categorical_lr: float | None = option(
         None,
-        "Peak learning rate of what fuses covariates and scales by them; the linear path reads them too, and keeps "
-        "--linear-path-lr.",
+        "Peak learning rate of the covariate layers (not of the linear path, which uses --linear-path-lr).",
         above=0,
         derived="--lr",
     )

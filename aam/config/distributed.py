@@ -17,27 +17,23 @@ FOLLOWED = 79
 
 @dataclass(frozen=True, kw_only=True)
 class DistributedOptions(Section):
-    """Processes: how many devices compute a run together. The batch sizes are those of all of them together."""
+    """Processes: number of devices. Batch sizes are totals over all devices."""
 
     devices: int | Literal["all"] = option(
         1,
-        "Devices of this machine that share each batch: GPUs, or so many processes on a CPU; 'all' takes every GPU.",
+        "Devices of this machine that share each batch: GPUs, or processes on a CPU; 'all' uses every GPU.",
         at_least=1,
     )
-    num_nodes: int = option(1, "Machines; several need a launcher (--distributed).", at_least=1)
-    distributed: bool = option(
-        False, "Run as one of the processes that torchrun or srun has started, on one machine or several."
-    )
-    data_parallel: bool = option(False, "The former name of --devices all.")
+    num_nodes: int = option(1, "Number of machines; more than one needs a launcher (--distributed).", at_least=1)
+    distributed: bool = option(False, "Run as one of the processes started by torchrun or srun.")
+    data_parallel: bool = option(False, "Same as --devices all.")
     fsdp: bool = option(
         False,
-        "Shard weights, gradients and the optimiser's state over the processes (FSDP2), for models that do not fit on "
-        "one GPU; without it each process has all of them (DDP).",
+        "Shard weights, gradients and optimiser state over the processes (FSDP2), for models too large for one GPU; "
+        "default: DDP.",
     )
-    fsdp_sharded_checkpoint: bool = option(
-        False, "Let each process write its own part of a checkpoint: a folder instead of a file."
-    )
-    distributed_timeout: int = option(600, "Seconds after which a process that waits for another gives up.", at_least=1)
+    fsdp_sharded_checkpoint: bool = option(False, "Each process writes its own shard of a checkpoint.")
+    distributed_timeout: int = option(600, "Seconds to wait for another process.", at_least=1)
 
     def check(self) -> None:
         """Refuse combinations that contradict each other."""

@@ -14,30 +14,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryOptions(Section):
-    """Memory: how much of it a run may use, and what it does where that is short."""
+    """Memory: limits, and fitting batches into them."""
 
     auto_batch_size: bool | None = option(
         None,
-        "Measure the memory of a few batches of the longest samples, and compute each step in the largest batches that "
-        "fit; a step has as many samples as before. --no-auto-batch-size measures and changes nothing.",
-        derived="measured where more than half of the memory is expected to be used",
+        "Measure the memory of a step with the richest samples, and split each step into the largest batches that fit; "
+        "the number of samples per step does not change. --no-auto-batch-size changes nothing.",
+        derived="batches that fit by a formula",
     )
     target_effective_batch_size: int | None = option(
         None,
-        "Samples of one step of the optimiser, in as many batches as memory asks for.",
+        "Samples per optimiser step, in as many batches as memory requires.",
         at_least=1,
         derived="--batch-size times --gradient-accumulation-steps",
     )
     max_memory_gb: float | None = option(
         None,
-        "Most memory that the plan may count on, in GB (10^9 bytes): of the GPU, where it is also enforced, or of this "
-        "process on a CPU, where it is not.",
+        "Memory limit in GB (10^9 bytes) of the GPU (enforced), or of this process on a CPU (for planning only).",
         above=0,
     )
     max_memory_fraction: float = option(
         0.8,
-        "Most memory that the plan may count on, as a share of the GPU's or of what this process can get; "
-        "the smaller of both limits holds.",
+        "Memory limit as a fraction of what is available; the smaller of both limits holds.",
         above=0,
         at_most=1,
     )

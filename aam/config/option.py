@@ -92,7 +92,7 @@ def type_hints(section: type) -> dict[str, Any]:
 
 @cache
 def _type_hints(section: type) -> dict[str, Any]:
-    return typing.get_type_hints(section)
+    return typing.get_type_hints(section, include_extras=True)
 
 
 def flag(name: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
-from aam.config.option import Section, fields, flag, is_switch, sections
-from aam.config.registry import COMMANDS, Command
+from aam.config.one_of import names_of
+from aam.config.option import Section, flag, is_switch, sections, type_hints
+from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED, Column
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
@@ -18,29 +18,61 @@ WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN
 INTRODUCTION = """\
 # Reference
 
-Every command and option. This page is made from the program's own configuration by `make docs`; `aam COMMAND --help`
-shows the same.
+Every command and option, generated from the program's configuration by `make docs`. `aam COMMAND --help` shows the
+same.
 
-Three things hold for every command:
+Every command takes `--help`, `--print-config` (print the complete configuration and exit) and `--config FILE` (read
+options from a YAML file, one `name: value` per line; the command line takes precedence).
 
-- `--help` explains its options.
-- `--config FILE` reads options from a YAML file, one `name: value` a line, named as below, with `-` or `_`. What is
-  given on the command line wins. The `config.yaml` of a run is such a file.
-- `--print-config` prints the complete configuration in that form and starts nothing.
-
-Options that take several values are given several times (`--table a.biom --table b.biom`); lists of words or numbers
-may also be written with commas (`--class-weights 1,2.5`). Switches take no value; their `--no-*` form turns them
-off. `aam --version` prints the version.
+Repeat an option that takes several values (`--table a.biom --table b.biom`); lists of words or numbers may also be
+comma-separated (`--class-weights 1,2.5`). Switches take no value; their `--no-*` form turns them off.
 """
 
 
 def reference_page() -> str:
-    """The text of ``docs/reference.md``."""
-    lines = [INTRODUCTION, "| Command | What it does |", "|---|---|"]
-    lines += [f"| [`aam {name}`](#aam-{name}) | {command.summary} |" for name, command in COMMANDS.items()]
+    """The text of ``docs/reference.md``: the commands with their groups of options, then each group once."""
+    groups = _groups()
+    lines = [INTRODUCTION, "| Command | What it does | Options |", "|---|---|---|"]
     for name, command in COMMANDS.items():
-        lines += ["", *_command(name, command)]
+        usage = f"aam {name} {command.positional.upper()}".rstrip()
+        own = ", ".join(f"[{group.title}](#{_anchor(group.title)})" for group in groups if name in group.commands)
+        lines.append(f"| `{usage}` | {command.summary} | {own} |")
+    for group in groups:
+        commands = ", ".join(f"`{name}`" for name in group.commands)
+        lines += ["", f"## {group.title}", "", f"{group.about} ({commands})", ""]
+        lines += ["| Option | Value | Default | Meaning |", "|---|---|---|---|", *group.rows]
     return "\n".join(lines) + "\n"
+
+
+class _Group(NamedTuple):
+    """A group of options and the commands that share it."""
+
+    title: str
+    about: str
+    rows: list[str]
+    commands: list[str]
+
+
+def _groups() -> list[_Group]:
+    """Every group of options once; an option that a command redefines has a second row, which names the command."""
+    used = [(name, section) for name, command in COMMANDS.items() for section in sections(command.config).values()]
+    found: dict[type[Section], _Group] = {}
+    for name, section in used:
+        base = next((parent for parent in section.__mro__[1:] if any(parent is other for _, other in used)), section)
+        group_title, about = title(base)
+        group = found.setdefault(base, _Group(group_title, about[:1].upper() + about[1:], _rows(base), []))
+        group.commands.append(name)
+        redefined = [row for row in _rows(section) if row not in group.rows]
+        group.rows.extend(row.replace("` |", f"` (`aam {name}`) |", 1) for row in redefined)
+    return list(found.values())
+
+
+def _rows(section: type[Section]) -> list[str]:
+    return [_row(field, type_hints(section)[field.name]) for field in dataclasses.fields(section)]
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
 
 
 def title(section: type[Section]) -> tuple[str, str]:
@@ -51,8 +83,8 @@ def title(section: type[Section]) -> tuple[str, str]:
 
 def value_words(hint: Any) -> str:
     """What an option's value looks like, in a word or its choices; nothing for a switch."""
-    if typing.get_origin(hint) is Literal:
-        return "|".join(map(str, typing.get_args(hint)))
+    if (names := names_of(hint)) is not None:
+        return "|".join(map(str, names))
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]},..."
@@ -84,29 +116,11 @@ def limit_words(field: dataclasses.Field[Any]) -> str:
     return ", ".join(f"{sign} {limits[name]:.10g}" for name, sign in LIMITS.items() if limits[name] is not None)
 
 
-def _command(name: str, command: Command) -> Iterator[str]:
-    yield f"## aam {name}"
-    yield ""
-    yield command.summary
-    if command.positional:
-        yield f"Used as `aam {name} {command.positional.upper()}`."
-    for section_name, section in sections(command.config).items():
-        group, about = title(section)
-        yield ""
-        yield f"### {group} (`aam {name}`)"
-        yield ""
-        yield about[:1].upper() + about[1:]
-        yield ""
-        yield "| Option | Value | If left out | Meaning |"
-        yield "|---|---|---|---|"
-        yield from (_row(field, hint) for name, field, hint in fields(command.config) if name == section_name)
-
-
 def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
     flags = [flag(name) for name in names]
-    if is_switch(hint):
-        flags += [flag(name) for name in off_names(field)]
+    if is_switch(hint) and field.metadata["negative"]:
+        flags.append(flag(field.metadata["negative"]))
     value = value_words(hint) or "switch"
     if limits := limit_words(field):
         value += f" ({limits})"

@@ -1,4 +1,4 @@
-"""The commands of the program: their names, what each can be told, and what each does in a line."""
+"""The commands of the program: their names, their options, and what each does in a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
-    ReplayConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -36,16 +35,13 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command(DemoConfig, "Run the whole job on a simulated study, and say where the report is."),
-    "check": Command(CheckConfig, "Read the inputs, list every problem at once, and start nothing."),
-    "pretrain": Command(PretrainConfig, "Learn from samples without labels: DNA, distances, abundances."),
-    "train": Command(TrainConfig, "Learn to predict a column of the sample sheet, and write a report."),
+    "demo": Command(DemoConfig, "Run the whole workflow on a simulated study."),
+    "check": Command(CheckConfig, "Check the inputs and options of a run (a dry run) and list every problem."),
+    "pretrain": Command(PretrainConfig, "Pre-train an encoder on unlabelled samples."),
+    "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report."),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
-    "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and the same split."),
-    "unifrac": Command(UnifracConfig, "Compute the distances between all samples of a table, and write the matrix."),
-    "info": Command(InfoConfig, "Say what a file, model or run directory is.", positional="path"),
-    "replay": Command(
-        ReplayConfig, "Print the command that repeats a run, and say what stands in its way.", positional="path"
-    ),
-    "simulate": Command(SimulateConfig, "Make a study whose truth is known."),
+    "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split."),
+    "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
+    "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),
+    "simulate": Command(SimulateConfig, "Simulate a study with known truth."),
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from aam.config.option import flag, suggest
+from aam.config.option import flag
 from aam.errors import ConfigError
 
 STARTED_BY = ("devices", "num_nodes", "distributed", "data_parallel")
@@ -28,34 +28,13 @@ FREE = (
 """Change nothing that a model learns, but by rounding: in how many processes, how batches are made and kept, what is
 borne, and what is written beside the results."""
 
-IN_TRAINING = (
-    "epochs",
-    "patience",
-    "lr",
-    "warmup_steps",
-    "scheduler_t0",
-    "scheduler_t_mult",
-    "scheduler_eta_min",
-    "scheduler_patience",
-    "scheduler_factor",
-    "scheduler_min_lr",
-    "weight_decay",
-    "momentum",
-    "max_grad_norm",
-)
-"""How the steps that are still to come learn."""
-
 BY_ROUNDING = ("device", "tf32", "compile_model", "asv_chunk_size")
 """Where and in what order is computed: results differ by rounding, which training can amplify."""
 
-AT_THE_END = ("interval_level", "val_prediction_passes")
-"""How the best model is judged."""
+CHANGEABLE = ("epochs", "patience", "max_grad_norm", *BY_ROUNDING, "interval_level", "val_prediction_passes")
+"""Can change in mid-run, which is recorded: how long the run trains, where it computes, how the best model is judged.
 
-CHANGEABLE = (*IN_TRAINING, *BY_ROUNDING, *AT_THE_END)
-"""Can change in the middle of a run, where the user says so by name.
-
-All others say what the model is, what it learns from or what it is to learn: with another value it would be another
-run.
+All others say what the model is, or what and how it learns: with another value it would be another run.
 """
 
 
@@ -70,9 +49,7 @@ class Change(NamedTuple):
         return f"{flag(self.name)} {_shown(self.before)} -> {_shown(self.after)}"
 
 
-def resumed_values(
-    own: Mapping[str, Any], given: Mapping[str, Any], allowed: Iterable[str], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
+def resumed_values(own: Mapping[str, Any], given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a run that is continued.
 
     Parameters
@@ -81,8 +58,6 @@ def resumed_values(
         The run's, by field name.
     given
         What is given beside them.
-    allowed
-        Options that the user allows to change, in either spelling.
     defaults
         The value of each option that a run does not name.
 
@@ -94,17 +69,13 @@ def resumed_values(
     Raises
     ------
     ConfigError
-        If an option differs that the user has not named, or that cannot change; with both values.
+        If an option differs that cannot change; with both values.
     """
     before = {name: own.get(name, defaults[name]) for name in defaults}
     changes = changes_of(before, given)
-    named = _named(allowed, given, defaults)
-    if named and (before.get("cv") or int(before.get("ensemble") or 1) > 1):
-        raise ConfigError(
-            "--allow-change is for a run of one model: in a cross-validation or an ensemble those that are trained "
-            "already would differ from the others"
-        )
-    refused = [change for change in changes if change.name not in (*FREE, *named)]
+    is_one_model = not before.get("cv") and int(before.get("ensemble") or 1) == 1
+    may_change = (*FREE, *CHANGEABLE) if is_one_model else FREE
+    refused = [change for change in changes if change.name not in may_change]
     if refused:
         raise ConfigError(_refusal(refused))
     started = {name: given[name] for name in STARTED_BY if name in given}
@@ -124,32 +95,14 @@ def free_values(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in FREE if given.get(name) is not None}
 
 
-def _named(allowed: Iterable[str], given: Mapping[str, Any], known: Iterable[str]) -> list[str]:
-    """The field names of options that the user allows to change; of all that are known."""
-    names = [name.strip().lstrip("-").replace("-", "_") for name in allowed]
-    for name in names:
-        if name in FREE:
-            continue
-        if name not in CHANGEABLE:
-            may = [each.replace("_", "-") for each in CHANGEABLE]
-            word = name.replace("_", "-")
-            meant = "" if name in known else suggest(word, may)
-            raise ConfigError(f"--allow-change {word}: cannot change in mid-run{meant} (can: {', '.join(may)})")
-        if name not in given:
-            raise ConfigError(f"--allow-change {name.replace('_', '-')} needs {flag(name)} with its new value")
-    return names
-
-
 def _refusal(changes: list[Change]) -> str:
     told = ", ".join(map(str, changes))
-    verb = "differs" if len(changes) == 1 else "differ"
-    never = [change for change in changes if change.name not in CHANGEABLE]
-    if never:
-        remedy = f"{flag(never[0].name)} cannot change in mid-run: leave it out, or start another run"
-    else:
-        names = ",".join(change.name.replace("_", "-") for change in changes)
-        remedy = f"leave {'it' if len(changes) == 1 else 'them'} out, or add --allow-change {names}"
-    return f"--resume-from continues a run with its own options: {told} {verb} from the run's; {remedy}"
+    verb, them = ("differs", "it") if len(changes) == 1 else ("differ", "them")
+    why = ": its other models are trained already" if all(change.name in CHANGEABLE for change in changes) else ""
+    return (
+        f"--resume-from continues a run with its own options: {told} {verb} from the run's and cannot change "
+        f"in mid-run{why}; leave {them} out, or start another run"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from aam.config.one_of import OneOf
 from aam.config.option import REQUIRED, Section, option
 from aam.errors import ConfigError
 
-DistanceKind = Literal["unifrac", "weighted_unifrac", "generalized_unifrac", "bray_curtis", "jaccard", "aitchison"]
-EncoderType = Literal[
-    "unifrac",
-    "weighted_unifrac",
-    "generalized_unifrac",
-    "faith_pd",
-    "bray_curtis",
-    "jaccard",
-    "aitchison",
-    "taxonomy",
-    "combined",
-]
+DISTANCES = OneOf("aam.data.distances.measure")
+OBJECTIVES = OneOf("aam.models.objectives")
+DistanceKind = Annotated[str, DISTANCES]
+EncoderType = Annotated[str, OBJECTIVES]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
-TREE_ENCODER_TYPES = ("unifrac", "weighted_unifrac", "generalized_unifrac", "faith_pd", "combined")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,86 +24,84 @@ class TableOptions(Section):
     table: tuple[Path, ...] = option(
         REQUIRED,
         "Feature table: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV or a QIIME 2 .qza. "
-        "Give it several times to merge studies by sequence.",
+        "Repeat it to merge studies by sequence.",
     )
     sequences: tuple[Path, ...] = option(
-        (), "The ASVs' DNA as FASTA or .qza, where the table's ASV ids are hashes and not sequences."
+        (), "ASV sequences as FASTA or .qza, if the table's ASV ids are not sequences."
     )
     trim_length: int | None = option(
-        None, "Cut every sequence to this many bases; ASVs that become equal are summed.", at_least=10
+        None, "Trim every sequence to this many bases; ASVs that become identical are summed.", at_least=10
     )
     max_bp: int | None = option(
         None, "Longest sequence accepted, in bases.", at_least=10, derived="the longest sequence of the table"
     )
-    cache: bool = option(True, "Keep large tables and trees as read, in the user's cache folder, for the next start.")
+    cache: bool = option(True, "Cache large parsed tables and trees in the user's cache folder.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions(Section):
-    """Study: the tree, distances, taxonomy and sample sheet that go with the table."""
+    """Study: tree, distances, taxonomy and metadata of the table."""
 
     tree: Path | None = option(None, "Rooted phylogeny of the ASVs: Newick or .qza.")
-    root: Literal["given", "midpoint"] = option("given", "Use the tree's own root, or root it at its midpoint.")
+    root: Literal["given", "midpoint"] = option("given", "Use the root of the tree, or root it at its midpoint.")
     missing_tips: Literal["error", "drop"] = option(
         "error",
-        "What to do with ASVs that are not tips of the tree: stop, or leave them out (the reads lost are told).",
+        "ASVs that are not tips of the tree: stop, or drop them (and report the reads lost).",
     )
     distances: Path | None = option(
         None,
-        "Pre-computed distances between samples instead of those of the tree: .npy, .h5, .csv, .tsv or .qza.",
+        "Precomputed distance matrix to use instead of the tree: .npy, .h5, .csv, .tsv or .qza.",
         alias="unifrac-matrix",
     )
-    distance_ids: Path | None = option(None, "Sample ids of a .npy distance matrix, one a line.")
-    taxonomy: Path | None = option(None, "Taxonomy of the ASVs: a QIIME 2 style TSV or .qza.")
+    distance_ids: Path | None = option(None, "Sample ids of a .npy distance matrix, one per line.")
+    taxonomy: Path | None = option(None, "Taxonomy of the ASVs: QIIME 2 TSV or .qza.")
     taxonomy_level: int = option(
         6,
-        "Taxonomic level that --encoder-type taxonomy learns: 1 domain ... 6 genus, 7 species.",
+        "Taxonomic level for --encoder-type taxonomy: 1 domain ... 6 genus, 7 species.",
         at_least=1,
         at_most=8,
     )
-    metadata: Path | None = option(None, "Sample sheet: a tab-separated file by QIIME 2's rules.")
+    metadata: Path | None = option(None, "Sample metadata: tab-separated, in QIIME 2 format.")
     where: str | None = option(
-        None, "Take only the samples for which this SQL condition on the sample sheet holds: \"site == 'skin'\"."
+        None, "Use only samples that match this SQL condition on the metadata: \"site == 'skin'\"."
     )
     study_column: str = option(
-        "study", "Column that tells the tables apart where several are merged (made from the files' names)."
+        "study", "Name of the column, made from the file names, that identifies the table when several are merged."
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions(Section):
-    """Sampling: how many reads and ASVs of a sample the model sees."""
+    """Sampling: how many reads and ASVs per sample the model sees."""
 
     rarefy_depth: int | Literal["auto", "none"] = option(
         "auto",
-        "Reads drawn from each sample without replacement, anew in every epoch; 'none' uses all reads; "
-        "'auto' is the depth that keeps 95% of the samples, 5,000 at most.",
+        "Reads drawn per sample without replacement, anew in every epoch; 'none' uses all reads; "
+        "'auto' is the depth that keeps 95% of the samples, at most 5,000.",
         at_least=1,
     )
-    token_limit: int = option(1024, "Most ASVs of one sample that the model sees.", at_least=2)
+    token_limit: int = option(1024, "Maximum number of ASVs per sample.", at_least=2)
     asv_sampling: Literal["abundance", "random", "first"] = option(
-        "abundance", "Which ASVs to keep in a sample that has more than the token limit."
+        "abundance", "Which ASVs to keep when a sample exceeds the token limit."
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitOptions(Section):
-    """Split: which samples train, which choose the best model, which only judge it."""
+    """Split: training, validation and test samples."""
 
     validation_size: float = option(
-        0.2, "Share of the samples that choose the best model.", above=0, below=1, alias="val-size"
+        0.2, "Fraction of samples used to choose the best epoch.", above=0, below=1, alias="val-size"
     )
-    test_size: float = option(
-        0.0, "Share of the samples held out until the end, to judge the chosen model.", at_least=0, below=1
-    )
-    stratify: bool = option(True, "Balance the parts by class, or by quantile of the target (not with groups by list).")
+    test_size: float = option(0.0, "Fraction of samples held out for the final evaluation.", at_least=0, below=1)
+    stratify: bool = option(True, "Stratify the split by class, or by quantile of the target (not for a given split).")
     group_column: str | None = option(
-        None, "Column whose groups (subjects, plots) are never on two sides; a given split is checked for it."
+        None, "Column of groups (subjects, plots) that are never split; a given split is checked for it."
     )
-    split_column: str | None = option(None, "Column that says train, validation or test for each sample.")
-    train_samples: Path | None = option(None, "File with the training samples' ids, one a line.")
-    val_samples: Path | None = option(None, "File with the validation samples' ids, one a line.")
-    test_samples: Path | None = option(None, "File with the test samples' ids, one a line.")
+    split_column: str | None = option(None, "Column that assigns each sample to train, validation or test.")
+    train_samples: Path | None = option(None, "File of training sample ids, one per line.")
+    val_samples: Path | None = option(None, "File of validation sample ids, one per line.")
+    test_samples: Path | None = option(None, "File of test sample ids, one per line.")
 
     def check(self) -> None:
         """Refuse sizes that leave nothing to train on, and two ways to split at once."""
@@ -130,39 +120,43 @@ class SplitOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(Section):
-    """Model: its size and parts."""
+    """Model: size and components."""
 
-    embedding_dim: int = option(128, "Width of all vectors.", at_least=8)
-    attention_heads: int = option(4, "Attention heads; must divide the width.", at_least=1)
+    embedding_dim: int = option(128, "Embedding width.", at_least=8)
+    attention_heads: int = option(4, "Attention heads; must divide --embedding-dim.", at_least=1)
     attention_layers: int = option(
         2, "Transformer layers at each of the three levels: ASV, sample and encoder.", at_least=1
     )
-    asv_layers: int | None = option(None, "Layers over nucleotides.", at_least=0, derived="--attention-layers")
-    sample_layers: int | None = option(None, "Layers over a sample's ASVs.", at_least=0, derived="--attention-layers")
-    encoder_layers: int | None = option(
-        None, "Further layers over a sample's ASVs, below the readout.", at_least=0, derived="--attention-layers"
+    asv_layers: int | None = option(
+        None, "Transformer layers over nucleotides.", at_least=0, derived="--attention-layers"
     )
-    nucleotide_patch: int = option(5, "Neighbouring bases that make one token; 1 is one token a base.", at_least=1)
+    sample_layers: int | None = option(
+        None, "Transformer layers over the ASVs of a sample.", at_least=0, derived="--attention-layers"
+    )
+    encoder_layers: int | None = option(
+        None, "Further layers over the ASVs of a sample, before pooling.", at_least=0, derived="--attention-layers"
+    )
+    nucleotide_patch: int = option(5, "Neighbouring bases per token.", at_least=1)
     dropout: float = option(0.1, "Dropout in the transformer layers.", at_least=0, below=1)
-    count_embedding: bool = option(True, "Give each ASV its abundance as a feature.")
+    count_embedding: bool = option(True, "Add the relative abundance of each ASV to its vector.")
     count_embedding_method: Literal["add", "concat", "film"] = option(
-        "film", "How the abundance enters: added, concatenated, or scaling and shifting the ASV's vector."
+        "film", "How abundance enters: added, concatenated, or as a scale and shift (FiLM)."
     )
     num_soft_clades: int = option(
         512,
-        "Learned groups of related sequences whose log abundance the sample's readout holds; 0 for none.",
+        "Soft clades: learned groups of related sequences whose log abundances describe a sample; 0 for none.",
         at_least=0,
     )
     gradient_checkpointing: bool | None = option(
         None,
-        "Save memory by computing what the gradient needs a second time; costs a third to a half more time.",
-        derived="on where the memory plan needs it",
+        "Recompute activations in the backward pass: less memory, a third to a half more time.",
+        derived="on if the memory plan needs it",
     )
     asv_chunk_size: int | None = option(
         None,
-        "Encode at most this many distinct ASVs at once; 0 for as many as suit the device.",
+        "Maximum number of distinct ASVs encoded at once; 0 suits the device.",
         at_least=0,
-        derived="0, or 256 where the memory plan needs it",
+        derived="0, or 256 if the memory plan needs it",
     )
 
     def check(self) -> None:
@@ -182,64 +176,58 @@ class ModelOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveOptions(Section):
-    """Self-supervised objective: what is learned without labels."""
+    """Self-supervised objective: what the encoder learns without labels."""
 
     encoder_type: EncoderType | None = option(
         None,
-        "What the sample vector learns: distances between samples, Faith PD, taxonomy of the ASVs, or all of them.",
-        derived="unifrac where there is a tree or given distances, else bray_curtis; nothing in fine-tuning",
+        "Objective of the sample vector: a distance between samples, Faith PD, taxonomy, or all combined.",
+        derived="unifrac with a tree or given distances, else bray_curtis; none in fine-tuning",
     )
-    unifrac_normalized: bool = option(True, "Normalise weighted UniFrac to lie in 0..1.")
+    unifrac_normalized: bool = option(True, "Normalise weighted UniFrac to 0..1.")
     unifrac_alpha: float = option(0.5, "Weight of abundant lineages in generalised UniFrac.", at_least=0, at_most=1)
     penalty: float | None = option(
         None,
-        "Weight of the encoder type's loss.",
+        "Weight of the --encoder-type loss.",
         at_least=0,
-        derived="1 in pre-training; in fine-tuning 1 if --encoder-type is given, else 0",
+        derived="1; in fine-tuning 0 without --encoder-type",
     )
     nuc_penalty: float | None = option(
         None, "Weight of the masked-nucleotide loss.", at_least=0, derived="1 in pre-training, 0 in fine-tuning"
     )
     count_penalty: float | None = option(
-        None, "Weight of the loss of relative counts.", at_least=0, derived="1 in pre-training, 0 in fine-tuning"
+        None, "Weight of the relative-count loss.", at_least=0, derived="1 in pre-training, 0 in fine-tuning"
     )
-    nuc_mask_ratio: float = option(0.15, "Share of the bases that are masked.", at_least=0, below=1)
-    nuc_mask_strategy: Literal["random", "span"] = option(
-        "random", "Mask single bases, or runs of three to five neighbours."
-    )
+    nuc_mask_ratio: float = option(0.15, "Fraction of bases masked.", at_least=0, below=1)
+    nuc_mask_strategy: Literal["random", "span"] = option("random", "Mask single bases, or spans of three to five.")
     count_mask_ratio: float = option(
-        0.15, "Share of a sample's ASVs whose abundance is hidden and predicted.", above=0, at_most=1
+        0.15, "Fraction of ASVs per sample whose abundance is masked and predicted.", above=0, at_most=1
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(Section):
-    """Run: where the results go and what the run may use."""
+    """Run: output, device and resuming."""
 
-    output_dir: Path = option(REQUIRED, "Run directory to make.")
+    output_dir: Path = option(REQUIRED, "Run directory to create.")
     overwrite: bool = option(False, "Replace a finished run in the output directory.")
-    seed: int = option(42, "Seed of everything random.", at_least=0, at_most=LARGEST_SEED)
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to compute; 'auto' takes a GPU if there is one.")
+    seed: int = option(42, "Random seed.", at_least=0, at_most=LARGEST_SEED)
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; 'auto' uses a GPU if there is one.")
     num_workers: int | None = option(
-        None, "Processes that prepare batches.", at_least=0, derived="0 on a CPU, up to 4 with a GPU"
+        None, "Worker processes that prepare batches.", at_least=0, derived="0 on a CPU, up to 4 with a GPU"
     )
     mixed_precision: Literal["none", "bf16", "fp16"] | None = option(
         None,
-        "Precision of the model's arithmetic; the weights stay in full precision.",
-        derived="bf16 on a GPU that has it, else none",
+        "Mixed precision; weights stay in float32.",
+        derived="bf16 on a GPU that supports it, else none",
     )
-    tf32: bool = option(False, "Let an NVIDIA GPU multiply 32-bit matrices with the precision of TF32.")
+    tf32: bool = option(False, "Allow TF32 matrix multiplication on NVIDIA GPUs.")
     compile_model: bool = option(
-        False, "Compile the transformer layers with torch.compile: about a minute at the start, faster steps on a GPU."
+        False, "Compile the transformer layers with torch.compile: takes about a minute, faster steps on a GPU."
     )
-    resume_from: Path | None = option(None, "Run directory to continue, exactly where it stopped.")
-    allow_change: tuple[str, ...] = option(
-        (), "With --resume-from: options, such as lr or epochs, with whose new values the run goes on; it says so."
-    )
+    resume_from: Path | None = option(None, "Run directory to resume exactly where it stopped; --epochs may differ.")
     checkpoint_minutes: float = option(
         15.0,
-        "Minutes after which the state of a run is saved in the middle of an epoch; it is saved at the start of each "
-        "epoch anyway. 0 saves at no other time.",
+        "Minutes between checkpoints within an epoch; 0 saves only at the start of each epoch.",
         at_least=0,
     )
     progress: bool = option(True, "Show a progress bar.")

@@ -18,31 +18,30 @@ MEDIAN = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions(Section):
-    """Column: the target's column of the sample sheet, for all commands that read one."""
+    """Column: the metadata column to predict."""
 
-    metadata_column: str = option(REQUIRED, "Column of the sample sheet to predict.")
-    classifier: bool = option(False, "Treat the target as classes and not as a number.")
-    missing: tuple[str, ...] = option((), "Further words that mean 'missing' in the target's column.")
+    metadata_column: str = option(REQUIRED, "Metadata column to predict.")
+    classifier: bool = option(False, "Predict classes instead of a number.")
+    missing: tuple[str, ...] = option((), "Further words for a missing value in the target column.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions(ColumnOptions):
-    """Target: the columns to predict, and how they are scaled."""
+    """Target: columns to predict and their scaling."""
 
     metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
         REQUIRED,
-        "Column of the sample sheet to predict. Give it several times to predict several numbers at once; a sample "
-        "may lack some of them.",
+        "Metadata column to predict. Repeat it to predict several numbers at once; samples may lack some of them.",
     )
     target_transform: Transform | None = option(
         None,
-        "How a numeric target is scaled; fitted on the training samples, undone in all results.",
+        "Scaling of a numeric target; fitted on the training samples and undone in all results.",
         derived="zscore; minmax with --bounded-targets; zscore-category with --normalize-by",
     )
     normalize_by: tuple[str, ...] = option(
-        (), "Columns within whose levels (jointly) zscore-category takes the mean and the spread."
+        (), "Columns within whose (joint) levels zscore-category standardises the target."
     )
-    target_penalty: float = option(1.0, "Weight of the target's loss.", above=0)
+    target_penalty: float = option(1.0, "Weight of the target loss.", above=0)
 
     def check(self) -> None:
         """Refuse what cannot be predicted, or scaled, together."""
@@ -78,37 +77,33 @@ class TargetOptions(ColumnOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadOptions(Section):
-    """Head: how the target is read from the sample's vector."""
+    """Head: from the sample vector to the prediction."""
 
     regressor_hidden_dims: tuple[int, ...] | Literal["none"] | None = option(
         None,
-        "Widths of the head's hidden layers, such as 64,32; 'none' reads the target by one linear layer.",
+        "Widths of the hidden layers, such as 64,32; 'none' is a single linear layer.",
         at_least=1,
-        derived="one layer of the model's width",
+        derived="one layer of --embedding-dim",
     )
-    regressor_dropout: float | None = option(
-        None, "Dropout on what the head's layers read.", at_least=0, below=1, derived="--dropout"
-    )
-    residual_regression_head: bool = option(False, "Add a linear layer beside the head's hidden layers.")
+    regressor_dropout: float | None = option(None, "Dropout in the head.", at_least=0, below=1, derived="--dropout")
+    residual_regression_head: bool = option(False, "Add a linear skip connection around the hidden layers.")
     target_layer_norm: bool | None = option(
         None,
-        "Normalise what the head reads.",
-        derived="on where covariates are fused in; without them the sample's vector is normalised already",
+        "Layer normalisation of the head's input.",
+        derived="on with covariates; without, the sample vector is already normalised",
     )
     bounded_targets: bool = option(
         False,
-        "Keep predictions between the least and the largest value of the training samples, by a sigmoid.",
+        "Bound predictions to the range of the training samples by a sigmoid.",
         negative="unbounded-targets",
     )
-    learnable_output_scale: bool = option(False, "Give every output a trainable scale and bias of its own.")
+    learnable_output_scale: bool = option(False, "Learn a scale and bias for each output.")
     output_activation: Literal["none", "relu", "softplus", "exp"] = option(
-        "none", "Keep predictions above zero (in the target's own units) by this function."
+        "none", "Keep predictions above zero, in the units of the target, by this function."
     )
-    linear_path: bool = option(True, "Add a regularised linear path from the soft clades to the prediction.")
+    linear_path: bool = option(True, "Add a regularised linear path from soft clades to the prediction.")
     linear_path_decay: float = option(0.1, "Weight decay of the linear path.", at_least=0)
-    linear_path_lr: float = option(
-        0.1, "Learning rate of the linear path as a share of --lr; it starts near its optimum.", above=0, at_most=1
-    )
+    linear_path_lr: float = option(0.1, "Learning rate of the linear path as a fraction of --lr.", above=0, at_most=1)
 
     def check(self) -> None:
         """Refuse parts of the head that exclude each other."""
@@ -125,44 +120,42 @@ class HeadOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions(Section):
-    """Loss: what counts as a bad prediction, and how much of it."""
+    """Loss: loss function of the target and its weights."""
 
     loss_type: LossType = option(
         "huber",
-        "Loss of a numeric target: squared, absolute or Huber's errors, the pinball loss of --quantiles, or errors "
-        "that cost more on one side (--over-penalty, --under-penalty).",
+        "Loss of a numeric target: squared error, absolute error, Huber, pinball loss of --quantiles, or asymmetric "
+        "absolute error (--over-penalty, --under-penalty).",
     )
     quantiles: tuple[float, ...] = option(
         (),
-        "Quantiles that --loss-type quantile learns, ascending; 0.5 is the prediction.",
+        "Quantiles to learn, ascending and including 0.5, the prediction; with --loss-type quantile.",
         above=0,
         below=1,
         derived="0.1,0.5,0.9 with --loss-type quantile",
     )
-    over_penalty: float = option(1.0, "Weight of predictions that are too high, with --loss-type asymmetric.", above=0)
-    under_penalty: float = option(1.0, "Weight of predictions that are too low, with --loss-type asymmetric.", above=0)
+    over_penalty: float = option(1.0, "Weight of overprediction, with --loss-type asymmetric.", above=0)
+    under_penalty: float = option(1.0, "Weight of underprediction, with --loss-type asymmetric.", above=0)
     loss_config: str | None = option(
-        None, 'Loss of single targets as JSON, by column or place: {"age": "mae", "ph": "huber"}; the rest --loss-type.'
+        None, 'Losses of individual targets as JSON, by column or position: {"age": "mae"}; others use --loss-type.'
     )
     class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
-        "none", "Weights of the classes in the loss: balanced, or a list in the classes' sorted order."
+        "none", "Class weights in the loss: balanced, or a list in sorted order of the classes."
     )
-    label_smoothing: float = option(
-        0.0, "Share of each class label that is spread over all classes.", at_least=0, below=1
-    )
-    sample_weight_column: str | None = option(None, "Column with a positive weight for each sample's loss.")
+    label_smoothing: float = option(0.0, "Fraction of each class label spread over all classes.", at_least=0, below=1)
+    sample_weight_column: str | None = option(None, "Column of positive sample weights.")
     categorical_loss_weights: str | None = option(
         None,
-        "Weights of the samples by the level of a column: 'auto' makes every level count the same; or JSON such as "
+        "Sample weights by level of a column: 'auto' gives every level the same total weight; or JSON such as "
         '{"winter": 2.0} (other levels: 1).',
     )
     categorical_loss_weight_column: str | None = option(
-        None, "The column of --categorical-loss-weights.", derived="the first of --categorical-columns"
+        None, "Column of --categorical-loss-weights.", derived="the first of --categorical-columns"
     )
     count_prediction: bool | None = option(
         None,
-        "Also learn the samples' relative counts.",
-        derived="on where --count-penalty is above 0",
+        "Also learn relative counts.",
+        derived="on if --count-penalty is above 0",
     )
 
     def check(self) -> None:

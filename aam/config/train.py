@@ -1,4 +1,4 @@
-"""Everything that `aam train` can be told: what it takes over from pre-training, and how its results are judged."""
+"""The configuration of `aam train`, with its options for transfer from pre-training and for evaluation."""
 
 from __future__ import annotations
 
@@ -29,32 +29,30 @@ UNFROZEN_PARTS = ("encoder layers", "sample layers", "layers of the ASV encoder"
 
 @dataclass(frozen=True, kw_only=True)
 class TransferOptions(Section):
-    """Transfer: what is taken over from a pre-trained encoder, and how fast it may change."""
+    """Transfer: pre-trained encoder and how it is fine-tuned."""
 
-    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` whose weights to start from.")
-    refit_clades: bool = option(
-        True, "Place the soft clades of a pre-trained encoder anew among this study's ASVs before training."
-    )
-    freeze_base: bool = option(False, "Train only the target's head; the encoder stays as it is.")
+    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` to start from.")
+    refit_clades: bool = option(True, "Re-centre the soft clades of a pre-trained encoder on the ASVs of this study.")
+    freeze_base: bool = option(False, "Freeze the encoder and train only the head.")
     gradual_unfreezing: int = option(
         0,
-        "Epochs after which the next part of the encoder begins to learn, from the top: first the head alone, then the "
-        "encoder layers, the sample layers, and the ASV encoder; 0 trains all from the start.",
+        "Epochs between unfreezing steps: head alone, then encoder layers, sample layers, ASV encoder; 0 trains all "
+        "from the start.",
         at_least=0,
     )
     layer_lr_decay: float = option(
-        1.0, "Learning rate of each layer as a share of the one above it.", above=0, at_most=1
+        1.0, "Learning rate of each layer as a fraction of that of the layer above.", above=0, at_most=1
     )
     asv_lr: float = option(
         0.1,
-        "Learning rate of the ASV encoder and the soft clades as a share of --lr; larger steps disturb every profile.",
+        "Learning rate of the ASV encoder and soft clades as a fraction of --lr.",
         above=0,
         at_most=1,
     )
     skip_nuc_predictions: bool | None = option(
         None,
-        "Predict no nucleotides; kept, their accuracy is measured in validation though nothing learns from it.",
-        derived="on where --nuc-penalty is 0",
+        "Do not predict nucleotides; if kept, their validation accuracy is measured without learning from it.",
+        derived="on if --nuc-penalty is 0",
         negative="keep-nuc-predictions",
     )
 
@@ -80,26 +78,23 @@ class TransferOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(Section):
-    """Evaluation: how the model is judged, and how sure its predictions are."""
+    """Evaluation: cross-validation, ensembles, intervals and report."""
 
     cv: int | None = option(
         None,
-        "Cross-validate: every sample is held out once in so many folds, which keep groups whole and balance the "
-        "target; one report for all.",
+        "Number of cross-validation folds; they keep groups whole and are stratified by the target.",
         at_least=2,
     )
-    cv_repeats: int = option(1, "Times that the cross-validation is repeated with other folds.", at_least=1)
-    ensemble: int = option(1, "Models that are trained with seeds of their own and averaged.", at_least=1)
-    val_prediction_passes: int = option(
-        1, "Rarefied draws that are averaged for each held-out sample.", at_least=1, at_most=100
-    )
+    cv_repeats: int = option(1, "Repeats of the cross-validation with different folds.", at_least=1)
+    ensemble: int = option(1, "Number of models, trained with different seeds, to average.", at_least=1)
+    val_prediction_passes: int = option(1, "Rarefied draws averaged for each held-out sample.", at_least=1, at_most=100)
     interval_level: float = option(
         0.9,
-        "Share of new samples whose truth the prediction intervals (or sets of classes) shall hold.",
+        "Nominal coverage of prediction intervals (or prediction sets) for new samples.",
         above=0,
         below=1,
     )
-    forest_baseline: bool = option(True, "Fit a random forest on the same split for the report.")
+    forest_baseline: bool = option(True, "Fit a random forest on the same split as a baseline.")
     report: bool = option(True, "Write report.html.")
 
     def check(self) -> None:
@@ -110,7 +105,7 @@ class EvaluationOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that `aam train` can be told."""
+    """All options of `aam train`."""
 
     table: TableOptions
     study: StudyOptions

@@ -6,8 +6,9 @@ import math
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Union
 
+from aam.config.one_of import names_of
 from aam.errors import ConfigError
 
 LONGEST_SHOWN = 60  # of a value, in a message
@@ -39,8 +40,8 @@ def convert(value: Any, hint: Any, name: str) -> Any:
 
 def describe_type(hint: Any) -> str:
     """A type in words, as error messages and the reference page say it."""
-    if typing.get_origin(hint) is Literal:
-        return " or ".join(repr(v) for v in typing.get_args(hint))
+    if (names := names_of(hint)) is not None:
+        return " or ".join(map(repr, names))
     if is_tuple(hint):
         numbers = {float: "a list of numbers", int: "a list of whole numbers"}
         return {**numbers, Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
@@ -90,8 +91,8 @@ def is_tuple(hint: Any) -> bool:
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value is of the type of a field; a whole number is also a number, and a switch is neither."""
     for kind in choices(hint):
-        if typing.get_origin(kind) is Literal:
-            is_one = isinstance(value, str | int) and value in typing.get_args(kind)
+        if (names := names_of(kind)) is not None:
+            is_one = isinstance(value, str | int) and value in names
         elif is_tuple(kind):
             is_one = isinstance(value, tuple) and all(fits(v, typing.get_args(kind)[0]) for v in value)
         elif kind in (int, float):

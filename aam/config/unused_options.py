@@ -7,7 +7,7 @@ from functools import partial
 
 from aam.config.optim import OptimOptions
 from aam.config.option import Section, flag
-from aam.config.sections import ObjectiveOptions, StudyOptions
+from aam.config.sections import OBJECTIVES, ObjectiveOptions, StudyOptions
 from aam.errors import Attempts, ConfigError
 
 COSINES = ("warmup_cosine", "cosine", "cosine_restarts")
@@ -21,14 +21,13 @@ def check_used(study: StudyOptions, objective: ObjectiveOptions, optim: OptimOpt
     ConfigError
         With each of them, and what it is for.
     """
-    kind, cosines = objective.encoder_type, f"--scheduler {', '.join(COSINES[:-1])} or {COSINES[-1]}"
+    cosines = f"--scheduler {', '.join(COSINES[:-1])} or {COSINES[-1]}"
     uses: list[tuple[Section, str, bool, str]] = [
         (study, "root", study.tree is not None, "--tree"),
         (study, "missing_tips", study.tree is not None, "--tree"),
         (study, "distance_ids", study.distances is not None, "--distances"),
         (study, "taxonomy_level", study.taxonomy is not None, "--taxonomy"),
-        (objective, "unifrac_alpha", kind == "generalized_unifrac", "--encoder-type generalized_unifrac"),
-        (objective, "unifrac_normalized", kind == "weighted_unifrac", "--encoder-type weighted_unifrac"),
+        *(_use_of_objective(objective, name) for name in ("unifrac_alpha", "unifrac_normalized")),
         (optim, "momentum", optim.optimizer == "sgd", "--optimizer sgd"),
         (optim, "scheduler_eta_min", optim.scheduler in COSINES, cosines),
         (optim, "scheduler_t_mult", optim.scheduler == "cosine_restarts", "--scheduler cosine_restarts"),
@@ -42,6 +41,12 @@ def check_used(study: StudyOptions, objective: ObjectiveOptions, optim: OptimOpt
             attempt(partial(_refuse, section, name, needed))
     attempt(partial(_check_rates, optim))
     attempt.raise_if_any()
+
+
+def _use_of_objective(objective: ObjectiveOptions, name: str) -> tuple[Section, str, bool, str]:
+    """Whether the encoder type uses an option, and which would."""
+    users = OBJECTIVES.users(name)
+    return objective, name, objective.encoder_type in users, f"--encoder-type {' or '.join(users)}"
 
 
 def _refuse(section: Section, name: str, needed: str) -> None:

@@ -13,10 +13,9 @@ from aam.config import TableOptions, from_flat
 from aam.config.option import fields
 from aam.data.study.study import Study
 from aam.estimators.errors import as_value_errors
-from aam.estimators.fitting import Trained
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.models.folder.weights import load_models, save_models
+from aam.workflows.trained_model import NetworkModel, load_networks
 
 ConfigT = TypeVar("ConfigT")
 OWN = {"sequences"}
@@ -34,7 +33,7 @@ class Estimator(BaseEstimator):
         Columns of the table that was given in fit.
     """
 
-    trained_: Trained
+    trained_: NetworkModel
     sequences: Any
     seed: int
     device: str
@@ -49,8 +48,7 @@ class Estimator(BaseEstimator):
             The folder; made if it is not there.
         """
         check_is_fitted(self)
-        states = [dict(model.state_dict()) for model in self.trained_.models]
-        save_models(Path(path), states, self.trained_.description)
+        self.trained_.save(path)
 
     @classmethod
     def load(cls, path: str | Path, **parameters: Any) -> Self:
@@ -70,15 +68,14 @@ class Estimator(BaseEstimator):
         CheckpointError
             If there is no such model, it is damaged, or not one of this kind.
         """
-        models, description = load_models(Path(path))
-        trained = Trained([model.eval() for model in models], description)
+        trained = load_networks(path)
         if "val_prediction_passes" in cls._get_param_names():
-            parameters = {"val_prediction_passes": description.prediction_passes, **parameters}
+            parameters = {"val_prediction_passes": trained.description.prediction_passes, **parameters}
         estimator = cls(**parameters)
         estimator._take(trained, str(path))
         return estimator
 
-    def _take(self, trained: Trained, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         """Be fitted with models of a folder."""
         raise NotImplementedError
 

@@ -11,11 +11,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 
+from aam.config.keywords import documented
+from aam.data.targets.kinds import CLASSES, Predictions
 from aam.estimators.errors import as_value_errors
-from aam.estimators.fitting import (
-    Trained,
-)
-from aam.estimators.options import CLASSIFIER, constructor, documented
+from aam.estimators.options import CLASSIFIER, constructor
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
     Answers,
@@ -24,7 +23,7 @@ from aam.estimators.targets import (
     name_of_labels,
     weights_of,
 )
-from aam.evaluation.prediction_table import Predictions
+from aam.workflows.trained_model import NetworkModel
 
 
 class AAMClassifier(ClassifierMixin, Predictor):
@@ -132,8 +131,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
             return weights
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
-    def _take(self, trained: Trained, source: str) -> None:
-        self._check_kind(trained, "classification", source)
+    def _take(self, trained: NetworkModel, source: str) -> None:
+        self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
         assert trained.description.targets is not None
         self._texts_C = np.array(trained.description.targets.specs[0].classes, dtype=object)

@@ -10,16 +10,17 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.keywords import documented
 from aam.config.option import read_values
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
 from aam.estimators.errors import ParameterError, as_value_errors
-from aam.estimators.fitting import Trained, interpreting, torch_as_it_was, train_encoder
-from aam.estimators.options import ENCODER, constructor, documented
+from aam.estimators.options import ENCODER, constructor
 from aam.estimators.targets import Answers, training_study
-from aam.models.folder.weights import load_model
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
+from aam.workflows.in_memory import fit_encoder, torch_as_it_was
+from aam.workflows.trained_model import NetworkModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 
@@ -69,7 +70,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         study = self._study(X, config.table, reset=True)
         with as_value_errors(), torch_as_it_was():
             chosen = training_study(study, Answers(targets={}), config.sampling.rarefy_depth)
-            self.trained_ = train_encoder(config, chosen)
+            self.trained_ = fit_encoder(config, chosen)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -77,8 +78,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         study = self._study_to_predict(X)
         with as_value_errors():
             told = read_values(PretrainConfig, {"seed": self.seed, "device": self.device})
-        with as_value_errors(), interpreting(self.trained_, study, told["seed"], told["device"]) as interpreter:
-            return np.concatenate([output.vectors_BD for output in interpreter.run(np.arange(len(study)))])
+            return self.trained_.embed(study, **told)
 
     @property
     def _n_features_out(self) -> int:
@@ -100,16 +100,15 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             raise ParameterError(f"{problem}; leave one of them out")
         with as_value_errors():
             path = read_values(TrainConfig, {"pretrained_encoder": self.pretrained_encoder})["pretrained_encoder"]
-        model, description = load_model(path)
-        self._take(Trained([model], description), str(path))
+        self._take(load_networks(path), str(path))
         self._study_to_predict(X)
         return self
 
-    def _take(self, trained: Trained, source: str) -> None:
+    def _take(self, trained: NetworkModel, source: str) -> None:
         if len(trained.models) > 1:
             raise CheckpointError(f"{source}: holds an ensemble of {len(trained.models)} models; one is needed")
         description = dataclasses.replace(trained.description, predictor=None, calibrations=())
-        self.trained_ = Trained([encoder_of(trained.models[0]).eval()], description)
+        self.trained_ = NetworkModel([encoder_of(trained.models[0]).eval()], description)
 
     def __sklearn_tags__(self) -> Tags:
         """Vectors are float32, whatever the counts are."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aam.config import TrainConfig
-from aam.config.option import fields
+from aam.config.keywords import in_python
 from aam.errors import ConfigError, InputError, PreemptedError
 
-FLAG = re.compile(r"--([a-z][a-z0-9-]*)")
-OFF_FORMS = {
-    field.metadata["negative"]: field.name for _, field, _ in fields(TrainConfig) if field.metadata["negative"]
-}
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -54,15 +48,3 @@ def as_value_errors() -> Iterator[None]:
         if error.exit_code == INTERRUPTED:
             raise KeyboardInterrupt from None
         raise SystemExit(error.exit_code) from None
-
-
-def in_python(text: str) -> str:
-    """A text with the command line's flags as the parameters that they are: ``--batch-size`` -> ``batch_size``."""
-    return FLAG.sub(lambda found: _parameter(found[1]), text)
-
-
-def _parameter(flag: str) -> str:
-    if flag in OFF_FORMS:
-        return f"{OFF_FORMS[flag]}=False"
-    off, name = flag.startswith("no-"), flag.removeprefix("no-").replace("-", "_")
-    return f"{name}=False" if off else name

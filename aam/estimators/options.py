@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from aam.config import (
@@ -21,27 +19,9 @@ from aam.config import (
     TargetOptions,
     TrainConfig,
     TransferOptions,
+    keywords,
 )
-from aam.config.option import fields
-from aam.estimators.errors import in_python
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a constructor: its default, what is said of it, and from what it is derived where it is None."""
-
-    default: Any
-    help: str
-    derived: str = ""
-
-    @classmethod
-    def of(cls, field: dataclasses.Field[Any], default: Any = dataclasses.MISSING) -> Parameter:
-        """The parameter of an option."""
-        default = field.default if default is dataclasses.MISSING else default
-        return cls(default, in_python(field.metadata["help"]), in_python(field.metadata["derived"]))
-
-
-Parameters = Mapping[str, Parameter]
+from aam.config.keywords import Parameter, Parameters
 
 SEQUENCES = Parameter(
     None,
@@ -81,10 +61,9 @@ def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[
     left_out
         Further options that are left out.
     """
-    left_out = left_out | LEFT_OUT
-    options = {field.name: field for _, field, _ in fields(config) if field.name not in left_out}
-    found = {name: Parameter.of(field, QUIET.get(name, dataclasses.MISSING)) for name, field in options.items()}
-    return {"sequences": SEQUENCES, **found}
+    found = keywords.parameters_of(config, **QUIET)
+    kept = {name: parameter for name, parameter in found.items() if name not in left_out | LEFT_OUT}
+    return {"sequences": SEQUENCES, **kept}
 
 
 def _pretrained() -> Parameter:
@@ -101,11 +80,7 @@ ENCODER = {**parameters_of(PretrainConfig, frozenset({"stratify"})), "pretrained
 def constructor(parameters: Parameters) -> Callable[..., None]:
     """An ``__init__`` that keeps each of its parameters as it is, under its name; scikit-learn reads its signature."""
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    keywords = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default)
-        for name, parameter in parameters.items()
-    ]
-    signature = inspect.Signature([itself, *keywords])
+    signature = inspect.Signature([itself, *(parameter.named(name) for name, parameter in parameters.items())])
 
     def __init__(self: Any, **given: Any) -> None:
         bound = signature.bind(self, **given)
@@ -115,15 +90,3 @@ def constructor(parameters: Parameters) -> Callable[..., None]:
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     return __init__
-
-
-def documented(text: str, parameters: Parameters) -> str:
-    """A class's docstring with its parameters put in where it says ``{parameters}``, in numpydoc form."""
-    return inspect.cleandoc(text).replace("{parameters}", "\n".join(_lines(parameters)))
-
-
-def _lines(parameters: Parameters) -> Iterator[str]:
-    for name, parameter in parameters.items():
-        derived = f" Derived where None: {parameter.derived}." if parameter.derived else ""
-        yield f"{name} : default={parameter.default!r}"
-        yield textwrap.fill(f"{parameter.help}{derived}", 110, initial_indent="    ", subsequent_indent="    ")

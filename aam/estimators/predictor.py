@@ -8,29 +8,20 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
 from aam.config import TrainConfig
 from aam.config.option import read_values
-from aam.data.targets.targets import Kind
+from aam.data.targets.kinds import Kind, Predictions
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
 from aam.estimators.errors import DataError, as_value_errors
-from aam.estimators.fitting import (
-    Trained,
-    interpreting,
-    predict_learned,
-    torch_as_it_was,
-    train_predictors,
-)
 from aam.estimators.targets import (
     GROUPS,
     NAME,
     Answers,
     training_study,
 )
-from aam.evaluation.decode_predictions import Samples
-from aam.evaluation.prediction_table import Predictions
+from aam.workflows.in_memory import fit_predictor, torch_as_it_was
+from aam.workflows.trained_model import NetworkModel
 
 
 class Predictor(Estimator):
@@ -42,7 +33,7 @@ class Predictor(Estimator):
         """Learn the answers, which are those of X's samples."""
         study = self._study(X, config.table, reset=True)
         with as_value_errors(), torch_as_it_was():
-            self.trained_ = train_predictors(config, training_study(study, answers, config.sampling.rarefy_depth))
+            self.trained_ = fit_predictor(config, training_study(study, answers, config.sampling.rarefy_depth))
 
     def _require(self, y: Any) -> None:
         if y is None:
@@ -56,19 +47,13 @@ class Predictor(Estimator):
     def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
         """All that the models say of samples, for each target."""
         study = self._study_to_predict(X)
-        description = self.trained_.description
         with as_value_errors():
-            given = {name: getattr(self, name) for name in ("val_prediction_passes", "seed", "device")}
-            told = read_values(TrainConfig, given if level is None else {**given, "interval_level": level})
-        with as_value_errors(), interpreting(self.trained_, study, told["seed"], told["device"]) as interpreter:
-            learned = predict_learned(interpreter, np.arange(len(study)), told["val_prediction_passes"])
-        forecast = description.decoder(told.get("interval_level"))
-        samples = Samples(
-            sample_ids=study.sample_ids,
-            observed={column: np.full(len(study), np.nan) for column in forecast.targets.columns},
-            level_B=np.zeros(len(study), dtype=np.int64),
-        )
-        return forecast.predictions(learned, samples)
+            names = ("val_prediction_passes", "seed", "device")
+            given = read_values(TrainConfig, {name: getattr(self, name) for name in names})
+            passes = given.pop("val_prediction_passes")
+            if level is not None:
+                given |= read_values(TrainConfig, {"interval_level": level})
+            return list(self.trained_.predict(study, prediction_passes=passes, **given).values())
 
     def _check_guarantee(self, level: float | None) -> None:
         description = self.trained_.description
@@ -77,11 +62,11 @@ class Predictor(Estimator):
         for line in description.decoder(level).coverage_warnings():
             warnings.warn(line, stacklevel=3)
 
-    def _check_kind(self, trained: Trained, kind: Kind, source: str) -> None:
+    def _check_kind(self, trained: NetworkModel, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
         targets = trained.description.targets
-        if targets is None or targets.kind != kind:
-            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind}")
+        if targets is None or targets.kind.saved_as != kind.saved_as:
+            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_as}"
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_as}")
         if trained.description.needed_columns:
             raise CheckpointError(f"{source}: the model needs columns of a sample sheet; use aam predict")

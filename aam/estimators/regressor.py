@@ -11,11 +11,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags, check_consistent_length
 
+from aam.config.keywords import documented
+from aam.data.targets.kinds import NUMBERS, Predictions
 from aam.estimators.errors import ParameterError, as_value_errors
-from aam.estimators.fitting import (
-    Trained,
-)
-from aam.estimators.options import REGRESSOR, constructor, documented
+from aam.estimators.options import REGRESSOR, constructor
 from aam.estimators.predictor import Predictor
 from aam.estimators.targets import (
     Answers,
@@ -23,7 +22,7 @@ from aam.estimators.targets import (
     numbers_of,
     weights_of,
 )
-from aam.evaluation.prediction_table import Predictions
+from aam.workflows.trained_model import NetworkModel
 
 
 class AAMRegressor(RegressorMixin, Predictor):
@@ -129,8 +128,8 @@ class AAMRegressor(RegressorMixin, Predictor):
         quantiles = np.stack([np.column_stack(list(table.quantiles.values())) for table in tables], axis=1)
         return quantiles[:, 0] if self._is_flat else quantiles
 
-    def _take(self, trained: Trained, source: str) -> None:
-        self._check_kind(trained, "regression", source)
+    def _take(self, trained: NetworkModel, source: str) -> None:
+        self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
         assert trained.description.targets is not None
         self._is_flat = len(trained.description.targets) == 1

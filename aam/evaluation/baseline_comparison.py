@@ -1,4 +1,4 @@
-"""What the results of a run mean: the model beside the random forest and beside guessing, in sentences."""
+"""Comparison of the model with the random forest and the constant prediction, in sentences."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.catalogue import difference_of, metric, value_of
-from aam.evaluation.metrics import Interval, compare, evaluate
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.evaluation.catalogue import Interval, difference_of, metric, value_of
+from aam.evaluation.metrics import compare, evaluate
 from aam.text import plural
 
 HELD_OUT = {
     "test": "held-out test samples",
     "validation": "held-out validation samples",
-    "folds": "samples that were held out in turn",
+    "folds": "cross-validated samples",
 }
 
 
@@ -45,12 +44,7 @@ class Judgement:
     @property
     def main(self) -> str:
         """The metric that sentences are about."""
-        return main_metric(self.predictions["model"])
-
-
-def main_metric(predictions: Predictions) -> str:
-    """Mean absolute error, or balanced accuracy."""
-    return "balanced_accuracy" if predictions.classes else "mae"
+        return self.predictions["model"].kind.main_metric
 
 
 def judge(part: str, model: Predictions, forest: Predictions | None, target: TargetSpec) -> Judgement:
@@ -58,70 +52,40 @@ def judge(part: str, model: Predictions, forest: Predictions | None, target: Tar
     predictions = {"model": model}
     if forest is not None:
         predictions["forest"] = dataclasses.replace(forest, groups=model.groups)
-    predictions["majority" if model.classes else "guess"] = constant_predictions(model, target)
+    predictions[target.kind.guess] = target.kind.constant(target, model)
     results = {who: evaluate(found) for who, found in predictions.items()}
-    main = main_metric(model)
-    lead = {who: compare(model, found)[main] for who, found in predictions.items() if who != "model"}
+    lead = {who: compare(model, found)[model.kind.main_metric] for who, found in predictions.items() if who != "model"}
     return Judgement(part, predictions, results, lead)
 
 
 def headline(judgement: Judgement, target: TargetSpec) -> str:
-    """The held-out result in one sentence, in the target's units."""
+    """The held-out result in one sentence, in the units of the target."""
     main = judgement.main
     said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
     samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}"
-    if target.kind == "regression":
-        forest = f"a random forest by {said['forest']}, " if "forest" in said else ""
-        return (
-            f"On {samples} the model's {target.column} is off by {said['model']} on average; "
-            f"{forest}always guessing the mean by {said['guess']}."
-        )
-    forest = f"a random forest in {said['forest']}, " if "forest" in said else ""
-    return (
-        f"On {samples} the model names the right {target.column} in {said['model']} of the cases, averaged over the "
-        f"classes; {forest}always guessing the most frequent class in {said['majority']}."
-    )
+    return f"On {samples}, {target.kind.headline(target.column, said)}"
 
 
 def verdicts(judgement: Judgement) -> list[str]:
-    """What can be said of the model against guessing and against the forest, given how many samples there are."""
-    guess = next(who for who in ("guess", "majority") if who in judgement.lead)
+    """Whether the model is better than the constant prediction and the forest, given the number of samples."""
     lines = []
-    better = _sign(judgement, guess)
-    if better > 0:
-        lines.append("The model has learned something: it is clearly better than guessing.")
+    if _sign(judgement, judgement.predictions["model"].kind.guess) > 0:
+        lines.append("The model is clearly better than the constant prediction.")
     else:
-        lines.append("The model is not clearly better than guessing: do not rely on its predictions.")
+        lines.append("The model is not clearly better than the constant prediction: do not rely on it.")
     if "forest" in judgement.lead:
         words = {
-            1: "It is clearly better than the random forest on the same samples",
-            0: "Between it and the random forest there is no clear difference",
-            -1: "The random forest is clearly better on the same samples: prefer it here",
+            1: "It is clearly better than the random forest",
+            0: "It does not differ clearly from the random forest",
+            -1: "The random forest is clearly better: prefer it here",
         }
         lines.append(f"{words[_sign(judgement, 'forest')]} ({_lead_in_words(judgement, 'forest')}).")
     if judgement.part == "validation":
         lines.append(
-            "The validation samples also chose the best model, so this is slightly optimistic; "
-            "a test part (--test-size) would be held out until the end."
+            "The validation samples also chose the best epoch, so this is slightly optimistic; use a test set "
+            "(--test-size) for an unbiased result."
         )
     return lines
-
-
-def worst(judgement: Judgement, most: int = 10) -> np.ndarray:
-    """Rows of the worst predicted samples: the largest errors, or the least probability of the true class."""
-    model = judgement.predictions["model"]
-    if not model.classes:
-        badness = np.abs(model.predicted - model.observed)
-        return np.argsort(-badness, kind="stable")[:most]
-    rows = np.flatnonzero(model.predicted != model.observed)
-    return rows[np.argsort(probability_of(model, model.observed)[rows], kind="stable")[:most]]
-
-
-def probability_of(predictions: Predictions, labels: np.ndarray) -> np.ndarray:
-    """The probability that each sample has for a label of its own."""
-    assert predictions.probabilities is not None
-    codes = [predictions.classes.index(label) for label in labels]
-    return predictions.probabilities[np.arange(len(codes)), codes]
 
 
 def _sign(judgement: Judgement, other: str) -> int:
@@ -138,23 +102,11 @@ def _lead_in_words(judgement: Judgement, other: str) -> str:
 
 
 def group_words(judgement: Judgement, group_column: str | None) -> str:
-    """How the intervals treat samples that belong together."""
+    """How the intervals treat groups of samples."""
     groups = judgement.predictions["model"].groups
     column = group_column or "group"
     if groups is not None:
-        return f"Whole groups ({plural(len(np.unique(groups.astype(str))), column)}) were drawn."
+        return f"The bootstrap resamples whole groups ({plural(len(np.unique(groups.astype(str))), column)})."
     if group_column is not None:
-        return f"Samples of one {column} resemble each other, so the true intervals are wider than these."
+        return f"Samples of one {column} are not independent, so the true intervals are wider."
     return ""
-
-
-def constant_predictions(predictions: Predictions, target: TargetSpec) -> Predictions:
-    """What always guessing the training samples' mean, or their most frequent class, says of the same samples."""
-    if not predictions.classes:
-        return dataclasses.replace(predictions, predicted=np.full(len(predictions), target.mean))
-    certain = np.array([name == target.majority for name in predictions.classes], dtype=np.float64)
-    return dataclasses.replace(
-        predictions,
-        predicted=np.full(len(predictions), target.majority, dtype=object),
-        probabilities=np.tile(certain, (len(predictions), 1)),
-    )

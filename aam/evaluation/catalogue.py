@@ -1,26 +1,63 @@
-"""Numbers and metrics in plain words."""
+"""The catalogue of metrics, for training, evaluation and report; their values in plain words."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aam.evaluation.metrics import Interval
+import numpy as np
+
+from aam.data.targets.kinds import Predictions
+from aam.evaluation import formulas
+
+Formula = Callable[[Predictions, np.ndarray], np.ndarray]
 
 NONE, MINUS, ELLIPSIS = "\u2013", "\u2212", "\u2026"
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A value and the 95% interval around it; NaN where it cannot be computed."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Metric:
-    """How a metric is called, what it means, and whether it is shown as a percentage or on a scale up to 1."""
+    """A metric: what it means, how its values are shown, and where it comes from.
+
+    Attributes
+    ----------
+    label, meaning
+        How it is called, and what it says.
+    higher_is_better
+        Its direction.
+    is_share
+        It is shown as a percentage.
+    has_scale
+        It has no unit, and 1 is perfect. One that is no share and has no scale is in the target's units.
+    source
+        Where its formula was published.
+    formula
+        Computes it (:mod:`aam.evaluation.formulas`); None for those of pre-training, which are summed over batches.
+    least_values
+        Different truths without which it has no value, whatever is predicted.
+    if_constant
+        What it counts as where all predictions are the same and it has no value, so that epochs can be compared.
+    """
 
     label: str
     meaning: str
     higher_is_better: bool = True
     is_share: bool = False
     has_scale: bool = False
+    source: str = ""
+    formula: Formula | None = None
+    least_values: int = 0
+    if_constant: float = math.nan
 
     @property
     def name(self) -> str:
@@ -28,64 +65,108 @@ class Metric:
         return self.label.split(" (", maxsplit=1)[0]
 
 
-METRICS = {
-    "mae": Metric("Mean absolute error (MAE)", "how far off a prediction is on average, in the target's units", False),
-    "rmse": Metric("Root mean squared error (RMSE)", "the same, but large errors count more", False),
+METRICS: dict[str, Metric] = {
+    "mae": Metric(
+        "Mean absolute error (MAE)",
+        "in the units of the target",
+        higher_is_better=False,
+        source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
+        formula=formulas.mae,
+        least_values=1,
+    ),
+    "rmse": Metric(
+        "Root mean squared error (RMSE)",
+        "in the units of the target; large errors weigh more",
+        higher_is_better=False,
+        source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
+        formula=formulas.rmse,
+        least_values=1,
+    ),
     "r2": Metric(
         "R\u00b2",
-        "share of the target's variation that is explained; 0 is always guessing the mean, 1 is perfect",
+        "fraction of variance explained; 1 is perfect, 0 no better than the mean",
         has_scale=True,
+        source="Kv\u00e5lseth (1985), equation 1, doi:10.1080/00031305.1985.10479448",
+        formula=formulas.r2,
+        least_values=2,
     ),
     "spearman": Metric(
-        "Spearman correlation", "whether samples are put in the right order; 1 is perfect, 0 is chance", has_scale=True
+        "Spearman correlation",
+        "rank correlation; 1 is perfect, 0 is chance",
+        has_scale=True,
+        source="Spearman (1904), doi:10.2307/1412159",
+        formula=formulas.spearman,
+        least_values=2,
+        if_constant=0.0,
     ),
     "balanced_accuracy": Metric(
-        "Balanced accuracy", "right answers, with every class counting the same", is_share=True
+        "Balanced accuracy",
+        "mean recall of the classes",
+        is_share=True,
+        source="Brodersen et al. (2010), doi:10.1109/ICPR.2010.764",
+        formula=formulas.balanced_accuracy,
     ),
-    "accuracy": Metric("Accuracy", "right answers among all samples", is_share=True),
+    "accuracy": Metric("Accuracy", "fraction of correct predictions", is_share=True, formula=formulas.accuracy),
     "f1": Metric(
-        "F1 (mean of the classes)", "how complete and how pure each predicted class is; 1 is perfect", has_scale=True
+        "F1 (mean of the classes)",
+        "harmonic mean of precision and recall",
+        has_scale=True,
+        source="Opitz, Burst (2019), the mean of F1, arXiv:1911.03347",
+        formula=formulas.f1,
     ),
     "auroc": Metric(
         "AUROC (mean of the classes)",
-        "chance that a sample of a class scores higher than one of the rest",
+        "probability that a sample of a class scores higher than one of the rest",
         has_scale=True,
+        source="Hanley, McNeil (1982), doi:10.1148/radiology.143.1.7063747",
+        formula=formulas.auroc,
+        least_values=2,
     ),
-    "distance_correlation": Metric(
-        "Correlation of distances", "between learned and true distances of samples; 1 is perfect", has_scale=True
-    ),
-    "distance_mae": Metric("Error of distances", "how far off a learned distance is on average", False),
-    "nucleotide_accuracy": Metric("Masked bases", "hidden bases of the ASVs that are filled in rightly", is_share=True),
-    "taxonomy_accuracy": Metric("Taxonomy", "ASVs whose taxon is named rightly", is_share=True),
-    "faith_pd_correlation": Metric(
-        "Correlation of Faith PD", "between predicted and true phylogenetic diversity", has_scale=True
-    ),
-    "count_correlation": Metric(
-        "Correlation of abundances", "between predicted and true relative abundances", has_scale=True
-    ),
-    "loss": Metric("Loss", "what training makes small", False),
+    "loss": Metric("Loss", "minimised in training", False),
 }
 LOSSES = {
     "": "Total loss",
-    "target": "Loss of the target",
-    "distance": "Loss of the distances",
-    "nucleotide": "Loss of the masked bases",
-    "count": "Loss of the abundances",
-    "faith_pd": "Loss of Faith PD",
-    "taxonomy": "Loss of the taxonomy",
+    "target": "Target loss",
 }
 PREDICTORS = {
     "model": "AAM",
     "forest": "Random forest",
-    "guess": "Always the mean",
+    "guess": "Training mean",
     "majority": "Most frequent class",
 }
 
 
+def register_metrics(found: Mapping[str, Metric]) -> None:
+    """Make metrics known that are brought from above: those of the objectives of pre-training.
+
+    Raises
+    ------
+    ValueError
+        If a name means something else already.
+    """
+    for name, one in found.items():
+        if METRICS.setdefault(name, one) != one:
+            raise ValueError(f"the metric {name} means something else already")
+
+
 def metric(name: str) -> Metric:
-    """The metric of a column of ``metrics.csv`` or of an option, known or not."""
+    """The metric of a column of ``metrics.csv`` or of an option, known or not.
+
+    One of several targets has its column's name behind it (``r2_COLUMN``).
+    """
     bare = name.removeprefix("val_").removeprefix("train_")
-    return METRICS.get(bare, Metric(bare.replace("_", " "), "", not bare.endswith("loss")))
+    if bare in METRICS:
+        return METRICS[bare]
+    owner = next((known for known in METRICS if bare.startswith(f"{known}_")), None)
+    is_better = not bare.endswith("loss") if owner is None else METRICS[owner].higher_is_better
+    return Metric(bare.replace("_", " "), "", is_better)
+
+
+def formula_of(name: str) -> Formula:
+    """The formula of a metric of targets."""
+    formula = METRICS[name].formula
+    assert formula is not None
+    return formula
 
 
 def number(value: float | int) -> str:
@@ -116,7 +197,7 @@ def percent(share: float) -> str:
 
 
 def difference_of(name: str, value: float) -> str:
-    """A difference of two values of a metric with its sign; of shares in points of a hundred."""
+    """A difference of two values of a metric with its sign; of shares in percentage points."""
     if not math.isfinite(value):
         return NONE
     text = f"{100 * value:.1f} points" if metric(name).is_share else value_of(name, value)

@@ -1,4 +1,4 @@
-"""Interval coverage: how often intervals and sets held the truth of held-out samples, as a file of the run.
+"""Coverage of intervals and prediction sets on held-out samples, as a file of the run.
 
 The share of truths that are held is uncertain itself. Without groups its 95% interval is Wilson's. With groups each
 group counts the same, as in the promise (:mod:`aam.data.targets.intervals`), and whole groups are drawn anew
@@ -24,11 +24,10 @@ from scipy.stats import binomtest
 from aam.config.json_dataclass import need
 from aam.config.types import fits
 from aam.data.targets.intervals import Calibration, read_calibration
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples
-from aam.evaluation.metrics import DRAWS, LEVEL, NUMBERS_AT_ONCE, Interval
-from aam.evaluation.prediction_table import Predictions
-
-COVERAGE = "coverage.json"
+from aam.data.targets.kinds import Predictions, Samples
+from aam.evaluation.catalogue import Interval
+from aam.evaluation.decode_predictions import PredictionDecoder
+from aam.evaluation.metrics import DRAWS, LEVEL, NUMBERS_AT_ONCE
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -292,7 +291,7 @@ def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) 
 
 def _coverage(tables: Mapping[float, Predictions]) -> list[Coverage]:
     first = next(iter(tables.values()))
-    if first.classes:
+    if first.sets is not None:
         code_of = {name: code for code, name in enumerate(first.classes)}
         codes = np.array([code_of[label] for label in first.observed])
         return coverage_of_sets(codes, {at: _present(table.sets) for at, table in tables.items()}, first.groups)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.evaluation.baseline_comparison import Judgement, main_metric
+from aam.evaluation.baseline_comparison import Judgement
+from aam.evaluation.catalogue import Interval
 from aam.evaluation.coverage import CoverageRecord, pool_coverage
 from aam.evaluation.fold_results import FoldResult, averaged, pooled
-from aam.evaluation.metrics import Interval, compare, evaluate, score
+from aam.evaluation.metrics import compare, evaluate, score
 from aam.files.atomic import atomic_write
 
 COLUMNS = ("predictor", "metric", "value", "low", "high", "fold_mean", "fold_sd", "repeat_mean", "repeat_sd")
@@ -61,7 +62,7 @@ def judge_folds(folds: Sequence[FoldResult]) -> CrossValidation:
     names = list(folds[0].predictions)
     together = {who: pooled(folds, who) for who in names}
     differences = {who: compare(together["model"], found) for who, found in together.items() if who != "model"}
-    main = main_metric(together["model"])
+    main = together["model"].kind.main_metric
     judgement = Judgement(
         "folds",
         {who: averaged(folds, who) for who in names},

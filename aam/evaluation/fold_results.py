@@ -13,15 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.errors import InputError
-from aam.evaluation.baseline_comparison import constant_predictions
 from aam.evaluation.coverage import CoverageRecord
-from aam.evaluation.prediction_table import Predictions, read_columns, read_predictions, suffixes
+from aam.evaluation.prediction_table import read_predictions, suffixes
 from aam.evaluation.run_results import read_run, training_times
-from aam.files.atomic import atomic_write
-
-TESTED = "test_predictions.tsv"
+from aam.runs.layout import PREDICTIONS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,8 +65,8 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
         If a file is lacking or damaged, or the forest predicted other samples.
     """
     record = read_run(folder)
-    if record.targets is None or not (folder / TESTED).exists():
-        raise InputError(folder / TESTED, "the fold's predictions are missing", "run the fold anew")
+    if record.targets is None or not (folder / PREDICTIONS["test"]).exists():
+        raise InputError(folder / PREDICTIONS["test"], "the fold's predictions are missing", "run the fold anew")
     best_epochs, seconds = training_times(record)
     results = {}
     for spec, suffix in zip(record.targets.specs, suffixes(record.targets.columns), strict=True):
@@ -79,7 +76,7 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
         predictions = {"model": model}
         if forest.exists():
             predictions["forest"] = _read_forest(forest, spec, suffix, model)
-        predictions["majority" if model.classes else "guess"] = constant_predictions(model, spec)
+        predictions[spec.kind.guess] = spec.kind.constant(spec, model)
         results[spec.column] = FoldResult(
             repeat=repeat,
             number=number,
@@ -100,29 +97,6 @@ def _read_forest(path: Path, target: TargetSpec, suffix: str, model: Predictions
     return dataclasses.replace(forest, groups=model.groups)
 
 
-def join_tables(path: Path, names: Sequence[str], labelled: Sequence[tuple[Sequence[str], Path]]) -> None:
-    """Write several tables of predictions as one, cell by cell as they are.
-
-    Parameters
-    ----------
-    path
-        The file.
-    names
-        The columns that come first and tell the tables apart.
-    labelled
-        What stands in them, and the table. Its column ``part`` is left out; where a table lacks a column of another,
-        its cells are empty.
-    """
-    tables = [(labels, read_columns(source)) for labels, source in labelled]
-    columns = list(dict.fromkeys(name for _, table in tables for name in table if name != "part"))
-    with atomic_write(path) as file:
-        file.write("\t".join([*names, *columns]) + "\n")
-        for labels, table in tables:
-            empty = np.full(len(table["sample_id"]), "")
-            rows = zip(*(table.get(name, empty) for name in columns), strict=True)
-            file.writelines("\t".join([*labels, *row]) + "\n" for row in rows)
-
-
 def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:
     """One predictor's predictions of all folds, one below the other.
 
@@ -135,6 +109,7 @@ def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:
     if groups is None and len(np.unique(ids.astype(str))) < len(ids):
         groups = ids
     return Predictions(
+        kind=first.kind,
         sample_ids=ids,
         observed=np.concatenate([part.observed for part in parts]),
         predicted=np.concatenate([part.predicted for part in parts]),

@@ -1,7 +1,10 @@
 """How good predictions are: metrics, how sure one can be of them, and whether one predictor is better than another.
 
-The values are scikit-learn's. Their intervals come from the bootstrap: the samples (or whole groups of them) are drawn
-anew many times, and every metric is computed for all draws at once from how often each sample was drawn.
+One engine computes the metrics of validation, of the report and of every bootstrap draw: the formulas of the catalogue,
+with weights of 1 or with how often each sample was drawn. Intervals come from the bootstrap: samples (or whole groups)
+are drawn anew many times, and every metric is computed for all draws at once.
+
+Legend: ``R`` draws, ``N`` samples.
 
 References
 ----------
@@ -11,14 +14,11 @@ Efron, Tibshirani (1993), An Introduction to the Bootstrap, chapter 13 (percenti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
-from sklearn import metrics
 
-from aam.evaluation.bootstrap import resampled_metrics, scored_classes
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import Predictions
+from aam.evaluation.catalogue import Interval, formula_of
 
 DRAWS = 2000
 LEAST_DRAWS = 100
@@ -28,25 +28,29 @@ MOST_NUMBERS = 50_000_000
 NUMBERS_AT_ONCE = 4_000_000
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A value and the 95% interval around it; NaN where it cannot be computed."""
+def measure(predictions: Predictions, weights_RN: np.ndarray) -> dict[str, np.ndarray]:
+    """Every metric of a kind of target in many draws.
 
-    value: float
-    low: float
-    high: float
-
-
-def score(predictions: Predictions) -> dict[str, float]:
-    """The metrics of some predictions, in the order in which they are shown.
+    Parameters
+    ----------
+    predictions
+        ``N`` samples.
+    weights_RN
+        Whole numbers: how often each sample was drawn.
 
     Returns
     -------
     dict
-        ``mae, rmse, r2, spearman``, or ``balanced_accuracy, accuracy, f1, auroc`` (F1 and AUROC are means over the
-        classes that occur; AUROC is one against the rest). NaN where a metric is not defined for these samples.
+        Name of the metric, in the order in which they are shown -> ``R`` values; NaN where it is not defined.
     """
-    return _score_classes(predictions) if predictions.classes else _score_numbers(predictions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: formula_of(name)(predictions, weights_RN) for name in predictions.kind.metrics}
+
+
+def score(predictions: Predictions) -> dict[str, float]:
+    """The metrics of some predictions, in the order in which they are shown; NaN where one is not defined."""
+    found = measure(predictions, np.ones((1, len(predictions))))
+    return {name: float(values[0]) for name, values in found.items()}
 
 
 def evaluate(predictions: Predictions, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
@@ -82,43 +86,12 @@ def compare(first: Predictions, second: Predictions, *, draws: int = DRAWS, seed
     return {name: _interval(value, drawn[name] - against[name]) for name, value in values.items()}
 
 
-def _score_numbers(predictions: Predictions) -> dict[str, float]:
-    observed, predicted = predictions.observed, predictions.predicted
-    varies = len(observed) > 1 and np.ptp(observed) > 0
-    ranks = varies and np.ptp(predicted) > 0
-    return {
-        "mae": float(metrics.mean_absolute_error(observed, predicted)),
-        "rmse": float(metrics.root_mean_squared_error(observed, predicted)),
-        "r2": float(metrics.r2_score(observed, predicted)) if varies else np.nan,
-        "spearman": float(spearmanr(observed, predicted).statistic) if ranks else np.nan,
-    }
-
-
-def _score_classes(predictions: Predictions) -> dict[str, float]:
-    observed, predicted = predictions.observed.astype(str), predictions.predicted.astype(str)
-    assert predictions.probabilities is not None
-    recalls = metrics.recall_score(observed, predicted, labels=np.unique(observed), average=None, zero_division=0)
-    areas = [
-        metrics.roc_auc_score(observed == predictions.classes[code], predictions.probabilities[:, code])
-        for code in scored_classes(predictions)
-        if 0 < (observed == predictions.classes[code]).sum() < len(observed)
-    ]
-    return {
-        "balanced_accuracy": float(recalls.mean()),
-        "accuracy": float(metrics.accuracy_score(observed, predicted)),
-        "f1": float(metrics.f1_score(observed, predicted, average="macro", zero_division=0)),
-        "auroc": float(np.mean(areas)) if areas else np.nan,
-    }
-
-
 def _draw(predictions: Predictions, draws: int, seed: int, groups: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Every metric in every bootstrap draw."""
     size = len(predictions) * max(1, len(predictions.classes))
     draws = int(np.clip(MOST_NUMBERS // size, min(LEAST_DRAWS, draws), draws))
     groups = predictions.groups if groups is None else groups
-    blocks = [
-        resampled_metrics(predictions, weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)
-    ]
+    blocks = [measure(predictions, weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

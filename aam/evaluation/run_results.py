@@ -13,11 +13,12 @@ import numpy as np
 import yaml
 
 from aam.config.json_dataclass import need
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
-from aam.evaluation.coverage import COVERAGE, CoverageRecord
-from aam.evaluation.prediction_table import Predictions, read_columns, read_predictions, suffixes
-from aam.runs.record_schema import DATA as DATA
+from aam.evaluation.coverage import CoverageRecord
+from aam.evaluation.prediction_table import read_columns, read_predictions, suffixes
+from aam.runs.layout import CONFIG, COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, METRICS, PREDICTIONS
 from aam.runs.record_schema import check_record, check_types, damage_named
 from aam.text import shorten
 
@@ -111,7 +112,7 @@ def read_run(path: Path) -> RunRecord:
     InputError
         If the folder holds no run, or a file of it is damaged.
     """
-    config = _read_mapping(path / "config.yaml")
+    config = _read_mapping(path / CONFIG)
     data = _read_mapping(path / DATA)
     with damage_named(path / DATA):
         check_record(data)
@@ -123,12 +124,12 @@ def read_run(path: Path) -> RunRecord:
     covered = _read_mapping(path / COVERAGE) if (path / COVERAGE).exists() else {}
     with damage_named(path / COVERAGE):
         coverage = {column: CoverageRecord.from_dict(found) for column, found in covered.items()}
-    embeddings = path / "sample_embeddings.tsv"
+    embeddings = path / EMBEDDINGS
     return RunRecord(
         path=path,
         config=config,
         data=data,
-        history=_read_history(path / "metrics.csv"),
+        history=_read_history(path / METRICS),
         targets=targets,
         predictions=predictions,
         forest=forest,
@@ -184,10 +185,10 @@ Results = dict[str, dict[str, Predictions]]
 
 def _read_results(path: Path, targets: Targets) -> tuple[Results, Results, list[str]]:
     predictions: Results = {}
-    for part, name in (("validation", "val_predictions.tsv"), ("test", "test_predictions.tsv")):
+    for part, name in PREDICTIONS.items():
         if (path / name).exists():
             _read_table(path / name, targets, predictions, part)
-    source = path / "forest_predictions.tsv"
+    source = path / FOREST_PREDICTIONS
     found: Results = {}
     if source.exists():
         _read_table(source, targets, found)

@@ -1,23 +1,34 @@
-"""What a random forest reads of a sample: abundances of ASVs, their log-ratios, or abundances of clades.
+"""What forests and kernels read of a sample: abundances of ASVs, their log-ratios, or abundances of clades.
 
-Nothing is learned from the target. Which features are kept is decided by the training samples alone; the clades come
-from the tree or from the sequences, which are no labels.
+Nothing is learned from the target. The training samples alone decide which features are kept; clades come from the
+tree or from the sequences, which are no labels. What was fitted on one study serves any other: ASVs are known by their
+DNA, and a new one counts with the clade of the sequence that it resembles most.
 
-Legend: ``N`` samples, ``A`` ASVs, ``K`` nodes of a tree, ``F`` features.
+Legend: ``N`` samples, ``B`` rows that are asked for, ``A`` ASVs, ``K`` nodes of a tree, ``F`` features.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csc_array, csr_array
 
 from aam import alphabet
-from aam.alphabet import NUM_BASES
+from aam.config.json_dataclass import need
+from aam.learners.clades import (
+    Clades,
+    asvs_per_clade,
+    clade_counts,
+    clades_of_sequences,
+    most_prevalent,
+    nearest_sequences,
+    scale_rows,
+    sequence_keys,
+)
+from aam.learners.protocol import OncePerStudy, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -30,140 +41,246 @@ LEAST_PREVALENCE = 0.01
 PSEUDOCOUNT = 1.0
 # relative abundance below which clades look alike: one read in ten thousand
 FLOOR = 1e-4
-WORD = 6
-# ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
-MOST_CLUSTERED = 6_000
-ASVS_AT_ONCE = 1_000
 
 
-@dataclass(frozen=True, eq=False)
-class Clades:
-    """A rooted tree, and where the ASVs are on it.
+class Features(ABC):
+    """Fitted features, the same columns for every study."""
 
-    Attributes
-    ----------
-    parent
-        Parent of each node (``K``); -1 for the root.
-    node_of_asv
-        Node of each ASV (``A``); several ASVs may share one.
-    """
+    kind: ClassVar[str]
 
-    parent: np.ndarray
-    node_of_asv: np.ndarray
+    @classmethod
+    @abstractmethod
+    def fit(cls, study: Study, rows: np.ndarray) -> Self:
+        """Choose features by the training samples; all their reads are used, not rarefied."""
+
+    @property
+    @abstractmethod
+    def number(self) -> int:
+        """Number ``F`` of features."""
+
+    @abstractmethod
+    def transform(self, study: Study, rows: np.ndarray) -> Any:
+        """The features of some samples of any study, ``B x F``: a sparse array, or a dense one of log-ratios."""
+
+    @abstractmethod
+    def to_arrays(self) -> Stored:
+        """What :meth:`from_arrays` makes the same features of."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, stored: Stored) -> Self:
+        """Fitted features; :class:`ValueError` where something else was written."""
 
 
-def forest_features(study: Study, kind: FeatureKind, train_rows: np.ndarray) -> Any:
-    """The features of all samples of a study.
+def fit_features(study: Study, kind: FeatureKind, rows: np.ndarray) -> Features:
+    """Features that at least ``LEAST_PREVALENCE`` of the training samples have.
 
     Parameters
     ----------
     study
-        All reads are used, not rarefied.
+        The study.
     kind
-        ``asv``: relative abundances of the ASVs. ``clr``: centred log-ratios of these ASVs' reads + ``PSEUDOCOUNT``.
+        ``asv``: relative abundances of ASVs. ``clr``: centred log-ratios of these ASVs' reads + ``PSEUDOCOUNT``.
         ``clades``: log relative abundances of the clades (tips included) of the study's tree or, where there is none,
-        of one made from the sequences (:func:`clades_of_sequences`). Each has the features that at least
-        ``LEAST_PREVALENCE`` of the training samples have.
-    train_rows
+        of one made from the sequences (:func:`~aam.learners.clades.clades_of_sequences`).
+    rows
         The training samples.
-
-    Returns
-    -------
-    scipy.sparse.csr_array or numpy.ndarray
-        ``N x F``; sparse, but for ``clr``. Clades have the value ``log((x + FLOOR) / FLOOR)``, which is 0 where they
-        are absent.
     """
-    counts = study.table.counts
-    if kind == "clades":
-        return _log_clades(counts, _clades(study, train_rows), train_rows)
-    kept = counts[:, _prevalent(counts, train_rows)]
-    if kind == "asv":
-        return _scaled(kept, 1 / _totals(counts))
-    logs = np.log(kept.toarray() + PSEUDOCOUNT)
-    return logs - logs.mean(axis=1, keepdims=True)
+    return KINDS[kind].fit(study, rows)
 
 
-def members(clades: Clades) -> csr_array:
-    """Which ASVs are on each node or below it, ``A x K`` of 0 and 1 (int64)."""
-    rows, nodes = [], []
-    asvs = np.arange(len(clades.node_of_asv))
-    node = clades.node_of_asv
-    while len(asvs):
-        rows.append(asvs)
-        nodes.append(node)
-        above = clades.parent[node]
-        asvs, node = asvs[above >= 0], above[above >= 0]
-    index = (np.concatenate(rows), np.concatenate(nodes))
-    shape = (len(clades.node_of_asv), len(clades.parent))
-    return csr_array((np.ones(len(index[0]), dtype=np.int64), index), shape)
-
-
-def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
-    """Ward's tree of the sequences, from the Euclidean distances between their frequencies of words of six bases.
-
-    Of more than ``MOST_CLUSTERED`` ASVs the most prevalent make the tree, and each of the others joins the nearest
-    of them.
+class AsvFeatures(Features):
+    """Relative abundances of ASVs, which are known by their DNA; the reads of all others are in the total.
 
     Parameters
     ----------
     tokens
-        Bases of the ASVs, as in :class:`~aam.data.study.study.Study`.
-    prevalence
-        How many training samples have each ASV.
+        Bases of the ``F`` ASVs, as in :class:`~aam.data.study.study.Study`.
+    """
 
-    References
+    kind = "asv"
+
+    def __init__(self, tokens: np.ndarray) -> None:
+        self.tokens = tokens
+        self._indicator = OncePerStudy(self._indicator_of)
+
+    @classmethod
+    def fit(cls, study: Study, rows: np.ndarray) -> Self:
+        """Keep the prevalent ASVs, in the order of the table."""
+        return cls(study.tokens[_prevalent(study.table.counts[rows])])
+
+    @property
+    def number(self) -> int:
+        """Number of ASVs."""
+        return len(self.tokens)
+
+    def transform(self, study: Study, rows: np.ndarray) -> Any:
+        """Their shares of a sample's reads, sparse."""
+        counts = study.table.counts[rows]
+        return scale_rows(self._reads(study, counts), 1 / _totals(counts))
+
+    def to_arrays(self) -> Stored:
+        """The sequences."""
+        return Stored({"tokens": self.tokens}, {"kind": self.kind})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored) -> Self:
+        """The features of these sequences."""
+        return cls(_read_tokens(stored))
+
+    def _reads(self, study: Study, counts: csr_array) -> csr_array:
+        """Reads of each ASV, ``B x F``."""
+        found = csr_array(counts @ self._indicator(study))
+        found.sort_indices()
+        return found
+
+    def _indicator_of(self, study: Study) -> csr_array:
+        """Which ASV of a study is which feature, ``A x F`` of 0 and 1 (int64)."""
+        feature_of = {key: place for place, key in enumerate(sequence_keys(self.tokens))}
+        place_A = np.array([feature_of.get(key, -1) for key in sequence_keys(study.tokens)], dtype=np.int64)
+        asvs = np.flatnonzero(place_A >= 0)
+        shape = (len(place_A), self.number)
+        return csr_array((np.ones(len(asvs), dtype=np.int64), (asvs, place_A[asvs])), shape)
+
+
+class ClrFeatures(AsvFeatures):
+    """Centred log-ratios of ASVs; an ASV that a study does not have has no reads in it."""
+
+    kind = "clr"
+
+    def transform(self, study: Study, rows: np.ndarray) -> Any:
+        """The log-ratios, dense (float64)."""
+        logs = np.log(self._reads(study, study.table.counts[rows]).toarray() + PSEUDOCOUNT)
+        return logs - logs.mean(axis=1, keepdims=True)
+
+
+class CladeFeatures(Features):
+    """Log relative abundances of clades, ``log((x + FLOOR) / FLOOR)``, which is 0 where one is absent.
+
+    Parameters
     ----------
-    Ward (1963), Hierarchical grouping to optimize an objective function, Journal of the American Statistical
-    Association 58. Vinga, Almeida (2003), Alignment-free sequence comparison, Bioinformatics 19.
+    clades
+        The tree, and the node of each known ASV.
+    tokens
+        Bases of the known ASVs.
+    compared
+        Places of the known ASVs that new ones are compared with.
+    nodes
+        Top nodes of the ``F`` clades.
     """
-    profiles = word_frequencies(tokens)
-    chosen = np.sort(np.argsort(-prevalence, kind="stable")[:MOST_CLUSTERED])
-    centres = profiles[chosen].toarray()
-    node_of_asv = np.empty(len(tokens), dtype=np.int64)
-    node_of_asv[chosen] = np.arange(len(chosen))
-    others = np.setdiff1d(np.arange(len(tokens)), chosen)
-    for start in range(0, len(others), ASVS_AT_ONCE):
-        block = others[start : start + ASVS_AT_ONCE]
-        node_of_asv[block] = _squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
-    return Clades(_ward(centres), node_of_asv)
+
+    kind = "clades"
+
+    def __init__(self, clades: Clades, tokens: np.ndarray, compared: np.ndarray, nodes: np.ndarray) -> None:
+        self.clades = clades
+        self.tokens = tokens
+        self.compared = compared
+        self.nodes = nodes
+        self._on_tree = OncePerStudy(self._placed)
+
+    @classmethod
+    def fit(cls, study: Study, rows: np.ndarray) -> Self:
+        """Keep the clades that are prevalent and not alike in the training samples.
+
+        Of those that are alike the largest stays: it counts relatives, too, that only other samples have.
+        """
+        counts = study.table.counts[rows]
+        prevalence = _prevalence(counts)
+        if study.tree is None or study.phylogeny is None:
+            clades = clades_of_sequences(study.tokens, prevalence)
+        else:
+            clades = Clades(study.tree.parent, study.tree.tips[study.phylogeny.tip_A])
+        largest_first = np.argsort(-asvs_per_clade(clades), kind="stable")
+        found = clade_counts(counts, clades, largest_first)
+        kept = _prevalent(found)
+        nodes = largest_first[kept][_distinct(csc_array(found[:, kept]))]
+        return cls(clades, study.tokens, most_prevalent(prevalence), nodes)
+
+    @property
+    def number(self) -> int:
+        """Number of clades."""
+        return len(self.nodes)
+
+    def transform(self, study: Study, rows: np.ndarray) -> Any:
+        """The logs, sparse."""
+        counts = study.table.counts[rows]
+        shares = scale_rows(clade_counts(counts, self._on_tree(study), self.nodes), 1 / _totals(counts))
+        shares.data = np.log1p(shares.data / FLOOR)
+        return shares
+
+    def place(self, tokens: np.ndarray) -> np.ndarray:
+        """Node of each sequence, ``A``: its own where it is known, else that of the one it resembles most.
+
+        Names of tips are not asked: those of the stored tree are known sequences anyway, and an id such as ``ASV7``
+        is another sequence in each study.
+        """
+        node_of = dict(zip(sequence_keys(self.tokens), self.clades.node_of_asv.tolist(), strict=True))
+        node_A = np.array([node_of.get(key, -1) for key in sequence_keys(tokens)], dtype=np.int64)
+        new = np.flatnonzero(node_A < 0)
+        nearest = nearest_sequences(tokens[new], self.tokens[self.compared])
+        node_A[new] = self.clades.node_of_asv[self.compared[nearest]]
+        return node_A
+
+    def to_arrays(self) -> Stored:
+        """The tree, the sequences and the clades."""
+        places = {
+            "parent": self.clades.parent,
+            "node_of_asv": self.clades.node_of_asv,
+            "compared": self.compared,
+            "nodes": self.nodes,
+        }
+        arrays = {name: values.astype(np.int32) for name, values in places.items()}
+        return Stored({"tokens": self.tokens, **arrays}, {"kind": self.kind})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored) -> Self:
+        """The features of this tree."""
+        tokens = _read_tokens(stored)
+        parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
+        number = len(parent)
+        need(number > 0 and parent[-1] == -1, "the tree of clades has no root")
+        above = parent[:-1]
+        need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the tree of clades is no tree")
+        node_of_asv = _read_places(stored, "node_of_asv", number, len(tokens))
+        compared = _read_places(stored, "compared", len(tokens))
+        need(len(compared) > 0, "no sequence is there to compare new ones with")
+        return cls(Clades(parent, node_of_asv), tokens, compared, _read_places(stored, "nodes", number))
+
+    def _placed(self, study: Study) -> Clades:
+        return Clades(self.clades.parent, self.place(study.tokens))
 
 
-def word_frequencies(tokens: np.ndarray) -> csr_array:
-    """Share of each word of ``WORD`` bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
-    num_asvs, length = tokens.shape
-    codes = tokens.astype(np.int64) - alphabet.A
-    num_words = max(0, length - WORD + 1)
-    words = np.zeros((num_asvs, num_words), dtype=np.int64)
-    known = np.ones((num_asvs, num_words), dtype=bool)
-    for place in range(WORD):
-        window = codes[:, place : place + num_words]
-        words = words * NUM_BASES + window
-        known &= (window >= 0) & (window < NUM_BASES)
-    rows, _ = np.nonzero(known)
-    values = np.ones(len(rows), dtype=np.float32)
-    found = csr_array((values, (rows, words[known])), (num_asvs, NUM_BASES**WORD))
-    return _scaled(found, 1 / np.maximum(1, known.sum(axis=1)).astype(np.float32))
+KINDS: dict[str, type[Features]] = {cls.kind: cls for cls in (AsvFeatures, ClrFeatures, CladeFeatures)}
 
 
-def _clades(study: Study, train_rows: np.ndarray) -> Clades:
-    """The tree given, or one made from the sequences."""
-    if study.tree is None or study.phylogeny is None:
-        return clades_of_sequences(study.tokens, _prevalence(study.table.counts, train_rows))
-    return Clades(study.tree.parent, study.tree.tips[study.phylogeny.tip_A])
+def read_features(stored: Stored) -> Features:
+    """Fitted features of the kind that their facts name.
 
-
-def _log_clades(counts: csr_array, clades: Clades, train_rows: np.ndarray) -> csr_array:
-    """Logs of the clades' shares, of the clades that are prevalent and not alike in the training samples.
-
-    Of those that are alike the largest stays: it counts relatives, too, that only other samples have.
+    Raises
+    ------
+    ValueError
+        If something else was written.
     """
-    asvs_of = members(clades)
-    largest_first = np.argsort(-asvs_of.sum(axis=0), kind="stable")
-    found = csr_array(counts @ asvs_of)[:, largest_first]
-    found = found[:, _prevalent(found, train_rows)]
-    shares = _scaled(found[:, _distinct(csc_array(found[train_rows]))], 1 / _totals(counts))
-    shares.data = np.log1p(shares.data / FLOOR)
-    return shares
+    kind = stored.facts.get("kind")
+    need(isinstance(kind, str) and kind in KINDS, "there are no such features")
+    return KINDS[str(kind)].from_arrays(stored)
+
+
+def _read_tokens(stored: Stored) -> np.ndarray:
+    """Sequences over ACGTN, padded at their ends."""
+    tokens = stored.array("tokens", np.uint8, (None, None))
+    need(bool((tokens <= alphabet.N).all()), "a sequence has letters that are no bases")
+    is_pad = tokens == alphabet.PAD
+    need(not bool((is_pad[:, :-1] & ~is_pad[:, 1:]).any()), "a sequence has a gap")
+    need(len(set(sequence_keys(tokens))) == len(tokens), "a sequence is there twice")
+    return tokens
+
+
+def _read_places(stored: Stored, name: str, number: int, length: int | None = None) -> np.ndarray:
+    """Places from 0 to ``number - 1`` (int64)."""
+    places = stored.array(name, np.int32, (length,)).astype(np.int64)
+    need(bool((places >= 0).all() and (places < number).all()), f"'{name}' is out of range")
+    return places
 
 
 def _distinct(counts: csc_array) -> np.ndarray:
@@ -176,41 +293,17 @@ def _distinct(counts: csc_array) -> np.ndarray:
     return np.array(list(first.values()), dtype=np.int64)
 
 
-def _prevalence(counts: csr_array, rows: np.ndarray) -> np.ndarray:
-    """How many of these samples have each column."""
-    return np.bincount(counts[rows].indices, minlength=counts.shape[1])
+def _prevalence(counts: csr_array) -> np.ndarray:
+    """How many samples have each column."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
 
 
-def _prevalent(counts: csr_array, train_rows: np.ndarray) -> np.ndarray:
-    """The columns that enough training samples have."""
-    least = max(1, np.ceil(LEAST_PREVALENCE * len(train_rows)))
-    return np.flatnonzero(_prevalence(counts, train_rows) >= least)
+def _prevalent(counts: csr_array) -> np.ndarray:
+    """The columns that enough of the training samples have."""
+    least = max(1, np.ceil(LEAST_PREVALENCE * counts.shape[0]))
+    return np.flatnonzero(_prevalence(counts) >= least)
 
 
 def _totals(counts: csr_array) -> np.ndarray:
     """Reads of each sample."""
     return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-
-
-def _scaled(matrix: csr_array, factors: np.ndarray) -> csr_array:
-    """The matrix with each row multiplied by its factor."""
-    values = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
-    return csr_array((values, matrix.indices, matrix.indptr), matrix.shape)
-
-
-def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances of all rows of one matrix to all of another."""
-    lengths = [np.einsum("ij,ij->i", matrix, matrix) for matrix in (first, second)]
-    return np.maximum(lengths[0][:, None] + lengths[1][None, :] - 2 * first @ second.T, 0)
-
-
-def _ward(points: np.ndarray) -> np.ndarray:
-    """Parent of each node of Ward's tree, whose first nodes are the points; -1 for the root, which is the last."""
-    number = len(points)
-    parent = np.full(2 * number - 1, -1)
-    if number > 1:
-        distances = np.sqrt(_squared_distances(points, points))
-        condensed = np.concatenate([distances[row, row + 1 :] for row in range(number - 1)]).astype(np.float64)
-        merges = linkage(condensed, "ward")[:, :2].astype(np.int64)
-        parent[merges] = number + np.arange(number - 1)[:, None]
-    return parent

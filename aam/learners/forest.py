@@ -1,180 +1,255 @@
-"""What stands beside the model: a random forest on the same split, and guessing the mean or the most frequent class."""
+"""Random forests: one for each target, stored as arrays, and predicted with NumPy.
+
+They learn the numbers as they are (or labels), from all reads of a sample, and covariates where there are some.
+
+Legend of shapes: ``N`` samples, ``B`` rows that are asked for, ``T`` targets, ``F`` features, ``C`` classes.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, issparse
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from aam.data.targets.targets import TargetSpec
+from aam.config.json_dataclass import need
+from aam.data.study.covariates import CovariateSpec, features
+from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
-from aam.evaluation.prediction_table import Predictions
-from aam.learners.features import FeatureKind, forest_features
+from aam.learners.features import FeatureKind, Features, fit_features, read_features
+from aam.learners.held_out import in_own_units, true_values
+from aam.learners.protocol import Computing, Learner, OncePerStudy, Stored, Task
+from aam.learners.trees import Trees
 
 if TYPE_CHECKING:
-    from aam.data.study.split import Split
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
     from aam.data.study.study import Study
 
-Features = Any  # numpy.ndarray or scipy.sparse.csr_array, which has no types
 MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
 MOST_DENSE = 250_000_000
+# the same where predictions are made, block by block
+DENSE_AT_ONCE = 25_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Forest:
-    """A fitted random forest.
+@dataclass(frozen=True, kw_only=True)
+class ForestSettings:
+    """How a forest is grown.
 
     Attributes
     ----------
-    model
-        scikit-learn's forest.
-    classes
-        All classes, sorted; those that were not trained on have the probability 0. Empty for numbers.
-    """
-
-    model: RandomForestRegressor | RandomForestClassifier
-    classes: tuple[str, ...]
-
-    def predict(self, features: Features, sample_ids: np.ndarray, observed: np.ndarray) -> Predictions:
-        """Predict samples whose truth is known.
-
-        Parameters
-        ----------
-        features
-            ``N x F``.
-        sample_ids, observed
-            ``N`` ids and true values.
-        """
-        dense = _ready(features)
-        if not self.classes:
-            predicted = self.model.predict(dense)
-            return Predictions(sample_ids=sample_ids, observed=observed, predicted=predicted)
-        probabilities = np.zeros((len(sample_ids), len(self.classes)))
-        columns = np.searchsorted(self.classes, self.model.classes_.astype(str))
-        probabilities[:, columns] = self.model.predict_proba(dense)
-        predicted = np.array(self.classes, dtype=object)[probabilities.argmax(axis=1)]
-        return Predictions(
-            sample_ids=sample_ids,
-            observed=observed,
-            predicted=predicted,
-            classes=self.classes,
-            probabilities=probabilities,
-        )
-
-
-def fit_forest(
-    features: Features,
-    values: np.ndarray,
-    *,
-    classes: tuple[str, ...] = (),
-    n_estimators: int = 500,
-    max_features: MaxFeatures | None = None,
-    seed: int = 42,
-    n_jobs: int = -1,
-) -> Forest:
-    """Fit a random forest.
-
-    Parameters
-    ----------
     features
-        ``N x F``, dense or sparse.
-    values
-        ``N`` numbers, or labels where ``classes`` are given.
-    classes
-        All classes, sorted; empty for numbers.
+        As in :func:`~aam.learners.features.fit_features`.
     n_estimators
         Trees.
     max_features
         Features tried at each split: a share, ``sqrt`` or ``log2``. None is 0.33 (0.1 for 3,000 features or more) for
         numbers and ``sqrt`` for classes, whose samples are weighted so that every class counts the same.
     seed
-        Seed; the forest does not depend on ``n_jobs``.
+        Seed; the trees do not depend on ``n_jobs``.
     n_jobs
         Cores to use; -1 for all.
     """
-    if isinstance(max_features, int | float):
-        if not 0 < max_features <= 1:
+
+    features: FeatureKind = "asv"
+    n_estimators: int = 500
+    max_features: MaxFeatures | None = None
+    seed: int = 42
+    n_jobs: int = -1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_features, int | float) and not 0 < self.max_features <= 1:
             raise ConfigError(
-                f"--max-features must be a share above 0 and at most 1, sqrt or log2, got {max_features:g}"
+                f"--max-features must be a share above 0 and at most 1, sqrt or log2, got {self.max_features:g}"
             )
-        max_features = float(max_features)
-    options: dict[str, Any] = {"n_estimators": n_estimators, "random_state": seed, "n_jobs": n_jobs}
-    if classes:
-        model = RandomForestClassifier(
-            max_features=max_features or "sqrt", class_weight="balanced_subsample", **options
-        )
-        return Forest(model.fit(_ready(features), values.astype(str)), classes)
-    share = 0.33 if features.shape[1] < MANY_FEATURES else 0.1
-    model = RandomForestRegressor(max_features=max_features or share, **options)
-    return Forest(model.fit(_ready(features), values), ())
 
 
-def predict_with_forest(
+@dataclass(frozen=True, eq=False)
+class OneForest:
+    """The forest of one target.
+
+    Attributes
+    ----------
+    features
+        What it reads of a sample's ASVs.
+    trees
+        The trees; they read the covariates after the features.
+    codes
+        The class of each of their outputs; empty for a number.
+    """
+
+    features: Features
+    trees: Trees
+    codes: np.ndarray
+
+
+class ForestLearner(Learner):
+    """A random forest for each target, of the samples that have it.
+
+    Parameters
+    ----------
+    task
+        What is to be learned.
+    settings
+        How to grow the forests.
+    """
+
+    kind = "forest"
+
+    def __init__(self, task: Task, settings: ForestSettings | None = None) -> None:
+        super().__init__(task)
+        self.settings = settings or ForestSettings()
+        self.forests: list[OneForest] = []
+        self._covariates = OncePerStudy(self._covariates_of)
+
+    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+        """Grow the forests; groups do not matter to them."""
+        known = ~np.isnan(targets)
+        self.forests = [
+            self._grow(study, rows[known[:, place]], targets[known[:, place], place])
+            for place in range(len(self.task.targets))
+        ]
+        return self
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Means of the trees; all reads are used, so that every draw is the same."""
+        found = np.zeros((len(rows), *self.task.output_shape))
+        for place, forest in enumerate(self.forests):
+            columns = forest.codes if len(forest.codes) else np.array([place])
+            at_once = max(1, DENSE_AT_ONCE // max(1, self._num_features(forest.features)))
+            for start in range(0, len(rows), at_once):
+                some = slice(start, start + at_once)
+                dense = _dense(self._read(forest.features, study, rows[some]))
+                found[some, columns] = forest.trees.predict(dense)
+        return found
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """How it was grown, for people."""
+        return {"features": self.settings.features, "trees": self.settings.n_estimators, "seed": self.settings.seed}
+
+    def to_arrays(self) -> Stored:
+        """Features and trees of each target, under its number."""
+        arrays: dict[str, np.ndarray] = {}
+        for place, forest in enumerate(self.forests):
+            parts = {"features": forest.features.to_arrays(), "trees": forest.trees.to_arrays()}
+            arrays |= {f"{place}.{part}.{n}": a for part, stored in parts.items() for n, a in stored.arrays.items()}
+            arrays[f"{place}.codes"] = forest.codes.astype(np.int32)
+        return Stored(arrays, {"features": self.settings.features})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """The forests, every number of which is checked."""
+        learner = cls(task)
+        kind: Any = stored.facts.get("features")
+        for place in range(len(task.targets)):
+            own = stored.part(f"{place}.")
+            codes = own.array("codes", np.int32, (None,)).astype(np.int64)
+            num_classes = len(task.targets.specs[place].classes)
+            ascends = len(codes) < 2 or bool((np.diff(codes) > 0).all())
+            in_range = bool((codes >= 0).all() and (codes < num_classes).all())
+            need(bool(len(codes)) == bool(num_classes) and ascends and in_range, "the classes of a forest are others")
+            found = read_features(Stored(own.part("features.").arrays, {"kind": kind}))
+            num_features = learner._num_features(found)
+            trees = Trees.from_arrays(own.part("trees."), num_features, max(1, len(codes)))
+            if len(codes):
+                total = trees.value.sum(axis=1)
+                need(bool(trees.value.min() >= 0 and np.allclose(total, 1)), "the shares of classes do not sum to 1")
+            learner.forests.append(OneForest(found, trees, codes))
+        learner.settings = dataclasses.replace(learner.settings, features=kind)
+        return learner
+
+    def _grow(self, study: Study, rows: np.ndarray, values: np.ndarray) -> OneForest:
+        found = fit_features(study, self.settings.features, rows)
+        is_class = bool(self.task.targets.specs[0].classes)
+        estimator = new_forest(self.settings, self._num_features(found), is_class)
+        estimator.fit(_ready(self._read(found, study, rows)), values)
+        codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
+        return OneForest(found, Trees.of_estimators(estimator.estimators_), codes)
+
+    def _read(self, found: Features, study: Study, rows: np.ndarray) -> Any:
+        """What a forest reads of some samples."""
+        covariates = self._covariates(study)
+        table = found.transform(study, rows)
+        return table if covariates is None else hstack([csr_array(table), csr_array(covariates[rows])], format="csr")
+
+    def _num_features(self, found: Features) -> int:
+        spec = self.task.covariate_spec
+        return found.number + (0 if spec is None else spec.num_features)
+
+    def _covariates_of(self, study: Study) -> np.ndarray | None:
+        """Covariates of all samples as columns of numbers."""
+        spec = self.task.covariate_spec
+        if spec is None:
+            return None
+        assert study.metadata is not None
+        return features(spec, *spec.encode(study.metadata))
+
+
+def new_forest(
+    settings: ForestSettings, num_features: int, is_class: bool
+) -> RandomForestRegressor | RandomForestClassifier:
+    """A forest of scikit-learn, not yet fitted."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    options: dict[str, Any] = {
+        "n_estimators": settings.n_estimators,
+        "random_state": settings.seed,
+        "n_jobs": settings.n_jobs,
+    }
+    given = settings.max_features
+    tried = float(given) if isinstance(given, int | float) else given
+    if is_class:
+        return RandomForestClassifier(max_features=tried or "sqrt", class_weight="balanced_subsample", **options)
+    share = 0.33 if num_features < MANY_FEATURES else 0.1
+    return RandomForestRegressor(max_features=tried or share, **options)
+
+
+def fit_forest(
     study: Study,
-    split: Split,
-    target: TargetSpec,
-    *,
-    features: FeatureKind = "asv",
-    covariates: np.ndarray | None = None,
-    **settings: Any,
-) -> dict[str, Predictions]:
-    """Fit a random forest on a study's training samples and predict its validation and test samples.
-
-    Training samples without a value of the target are passed over; other samples are predicted all the same.
+    rows: np.ndarray,
+    targets: Targets,
+    covariate_spec: CovariateSpec | None = None,
+    settings: ForestSettings | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> ForestLearner:
+    """Fit a random forest on samples of a study, in the user's units.
 
     Parameters
     ----------
     study
-        With the target's values. All reads are used, not rarefied.
-    split
-        The parts.
-    target
-        The target as fitted on the training samples.
-    features
-        ``asv``, ``clr`` or ``clades``; see :func:`~aam.learners.features.forest_features`.
-    covariates
-        What the model is told besides, ``N x F``: the forest is told it too.
+        With the targets' values. All reads are used, not rarefied.
+    rows
+        The training samples. Those without a value of a target are passed over for it.
+    targets
+        The targets as fitted on the training samples, whatever they are transformed to.
+    covariate_spec
+        What is known of the samples besides.
     settings
-        ``n_estimators``, ``max_features``, ``seed`` and ``n_jobs`` of :func:`fit_forest`.
-
-    Returns
-    -------
-    dict
-        Part -> predictions.
+        How to grow it.
+    data
+        How the study's tables were treated, where the forest is to be kept.
     """
-    values = study.targets[target.column]
-    known = split.train if target.classes else split.train[~np.isnan(values[split.train])]
-    table = with_covariates(forest_features(study, features, known), covariates)
-    forest = fit_forest(
-        table[known],
-        values[known],
-        classes=target.classes,
-        **settings,
-    )
-    return {
-        part: forest.predict(table[rows], study.sample_ids[rows], values[rows])
-        for part, rows in split.parts().items()
-        if part != "train"
-    }
+    own = in_own_units(targets)
+    learner = ForestLearner(Task(targets=own, covariate_spec=covariate_spec, data=data or {}), settings)
+    return learner.fit(study, rows, true_values(study, rows, own))
 
 
-def with_covariates(features: Features, covariates: np.ndarray | None) -> Features:
-    """Features of the samples with what is known of them besides."""
-    if covariates is None:
-        return features
-    return hstack([csr_array(features), csr_array(covariates)], format="csr")
-
-
-def _ready(features: Features) -> Any:
+def _ready(table: Any) -> Any:
     """Features as the forest fits them fastest."""
-    if not issparse(features):
-        return np.asarray(features, dtype=np.float32)
-    if features.shape[0] * features.shape[1] <= MOST_DENSE:
-        return features.astype(np.float32).toarray()
-    return features.astype(np.float32).tocsr()
+    if not issparse(table) or table.shape[0] * table.shape[1] <= MOST_DENSE:
+        return _dense(table)
+    ready = table.astype(np.float32).tocsr()
+    ready.indices, ready.indptr = ready.indices.astype(np.int32), ready.indptr.astype(np.int32)  # it takes no others
+    return ready
+
+
+def _dense(table: Any) -> np.ndarray:
+    """float32, as scikit-learn's trees read numbers."""
+    return table.astype(np.float32).toarray() if issparse(table) else np.asarray(table, dtype=np.float32)

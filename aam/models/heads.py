@@ -2,14 +2,15 @@
 
 Every head has a ``name``; ``compare(encoded, batch)`` gives predictions beside truths (for losses and metrics alike),
 and ``loss(comparison)`` a scalar: the mean over what the head counts (``counted``), of the whole batch or of the part
-of it that one of several processes has. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs,
-``L`` bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes. The target's heads are
-in :mod:`aam.models.target_head`.
+of it that one of several processes has. :mod:`aam.models.objectives` says what each is for; the targets' heads are in
+:mod:`aam.models.target_heads`. Legend of shapes: ``B`` samples, ``S`` ASVs per sample, ``U`` distinct ASVs, ``L``
+bases, ``P`` patches, ``k`` bases a patch, ``D`` width, ``M`` masked places, ``C`` classes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -24,6 +25,9 @@ from aam.models.asv_encoder import AsvEncoding
 from aam.models.attention import initialise_linear
 from aam.models.losses import classification_loss, regression_loss
 from aam.models.sample_encoder import SampleEncoding
+
+SMALLEST_SPREAD = 1e-6
+BATCHES_FOR_SCALE = 8
 
 
 class HeadInput(NamedTuple):
@@ -54,15 +58,11 @@ class Encoded(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Predictions beside truths, in the units of the loss, and weights of the samples.
-
-    ``point`` is what counts as the prediction where ``prediction`` holds more than that (quantiles).
-    """
+    """Predictions beside truths, in the units of the loss, and weights of the samples."""
 
     prediction: Tensor
     truth: Tensor
     weight: Tensor | None = None
-    point: Tensor | None = None
 
 
 class Head(Protocol):
@@ -80,18 +80,56 @@ class Head(Protocol):
         ...
 
 
-class DistanceHead(nn.Module):
+class SelfSupervisedHead(nn.Module):
+    """A head that learns without labels.
+
+    Parameters
+    ----------
+    name
+        Of its objective: that of its tensors, its loss and its truth.
+
+    Attributes
+    ----------
+    reads_patches
+        Whether it reads vectors of the ASVs' patches, and not of ASVs or samples alone.
+    """
+
+    counted: Counted = "samples"
+    reads_patches = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
+        """Predictions beside truths."""
+        raise NotImplementedError
+
+    def loss(self, comparison: Comparison) -> Tensor:
+        """Scalar loss."""
+        raise NotImplementedError
+
+    def calibrate(self, batches: Sequence[Batch], encode: Callable[[Batch], Encoded]) -> None:
+        """Start a fresh head where the training samples are; by default it stays as it was made.
+
+        Parameters
+        ----------
+        batches
+            Training samples, as drawn for validation.
+        encode
+            Encodes one of the batches.
+        """
+
+
+class DistanceHead(SelfSupervisedHead):
     """Distances between samples as Euclidean distances of a projection of their vectors.
 
     There is no squashing: the distance is ``scale * |z_i - z_j| / sqrt(2 D)`` with a learned scale, so that neither
     its start nor its gradient depends on the width, and values above 1 (weighted UniFrac, Aitchison) can be reached.
     """
 
-    name = "distance"
-    counted: Counted = "samples"
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
+    def __init__(self, name: str, dim: int) -> None:
+        super().__init__(name)
         self.project = nn.Linear(dim, dim)
         initialise_linear(self.project)
         self.log_scale = nn.Parameter(torch.zeros(1))
@@ -110,29 +148,37 @@ class DistanceHead(nn.Module):
         Of several processes, each compares its own samples with all others. A pair across two processes is then
         counted by both, one within a process twice, and so each the same.
         """
-        assert batch.distances_BB is not None
+        truth_BB = batch.truths.pairs[self.name]
         if batch.share is not None:
-            is_other_bB = torch.ones(batch.distances_BB.shape, dtype=torch.bool)
+            is_other_bB = torch.ones(truth_BB.shape, dtype=torch.bool)
             is_other_bB[:, batch.share.own].fill_diagonal_(False)
-            place_P = is_other_bB.flatten().nonzero().squeeze(1).to(batch.distances_BB.device, non_blocking=True)
+            place_P = is_other_bB.flatten().nonzero().squeeze(1).to(truth_BB.device, non_blocking=True)
             prediction_bB = self(encoded.sample.sample_BD, batch.share)
-            return Comparison(prediction_bB.flatten()[place_P], batch.distances_BB.flatten()[place_P])
-        row, column = torch.triu_indices(len(batch), len(batch), offset=1, device=batch.distances_BB.device)
-        return Comparison(self(encoded.sample.sample_BD)[row, column], batch.distances_BB[row, column])
+            return Comparison(prediction_bB.flatten()[place_P], truth_BB.flatten()[place_P])
+        row, column = torch.triu_indices(len(batch), len(batch), offset=1, device=truth_BB.device)
+        return Comparison(self(encoded.sample.sample_BD)[row, column], truth_BB[row, column])
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Mean squared error."""
         return regression_loss(comparison.prediction, comparison.truth, "mse", None)
 
+    def calibrate(self, batches: Sequence[Batch], encode: Callable[[Batch], Encoded]) -> None:
+        """Start at the scale of the true distances."""
+        compared = [self.compare(encode(batch), batch) for batch in batches[:BATCHES_FOR_SCALE]]
+        mean_true = torch.cat([found.truth for found in compared]).sum()
+        mean_predicted = torch.cat([found.prediction for found in compared]).sum().cpu()
+        if mean_true > 0 and mean_predicted > 0:
+            self.log_scale.add_(torch.log(mean_true.cpu() / mean_predicted))
 
-class NucleotideHead(nn.Module):
+
+class NucleotideHead(SelfSupervisedHead):
     """The identity of masked bases; only masked places are computed, and only A, C, G and T can be answered."""
 
-    name = "nucleotide"
     counted: Counted = "bases"
+    reads_patches = True
 
-    def __init__(self, dim: int, patch: int) -> None:
-        super().__init__()
+    def __init__(self, name: str, dim: int, patch: int) -> None:
+        super().__init__(name)
         self.patch = patch
         self.classify = nn.Linear(dim, patch * NUM_BASES)
         initialise_linear(self.classify, gain=0.1)
@@ -154,15 +200,14 @@ class NucleotideHead(nn.Module):
         return classification_loss(comparison.prediction, comparison.truth, None, None)
 
 
-class StandardisedHead(nn.Module):
+class StandardisedHead(SelfSupervisedHead):
     """A number read from a vector; the truth is standardised by a mean and spread measured before training."""
 
-    counted: Counted = "samples"
     center: Tensor
     spread: Tensor
 
-    def __init__(self, dim: int) -> None:
-        super().__init__()
+    def __init__(self, name: str, dim: int) -> None:
+        super().__init__(name)
         self.read = nn.Linear(dim, 1)
         initialise_linear(self.read, gain=0.1)
         self.register_buffer("center", torch.zeros(()))
@@ -172,15 +217,25 @@ class StandardisedHead(nn.Module):
         """The truth in units of its spread about its mean."""
         return (truth - self.center) / self.spread
 
+    def truth_of(self, batch: Batch) -> Tensor:
+        """The truths of a whole batch in their own unit, for the mean and the spread."""
+        raise NotImplementedError
+
     def loss(self, comparison: Comparison) -> Tensor:
         """Huber's loss of the standardised number."""
         return regression_loss(comparison.prediction, comparison.truth, "huber", None)
+
+    def calibrate(self, batches: Sequence[Batch], encode: Callable[[Batch], Encoded]) -> None:
+        """Take the mean and the spread of the truths; truths that are all equal have no spread to divide by."""
+        truth = torch.cat([self.truth_of(batch) for batch in batches])
+        spread = truth.std(correction=0)
+        self.center.copy_(truth.mean())
+        self.spread.copy_(spread if spread > SMALLEST_SPREAD * truth.abs().max() else torch.ones(()))
 
 
 class CountHead(StandardisedHead):
     """The log relative abundance of the ASVs whose abundance was hidden from the context (of all, if none was)."""
 
-    name = "count"
     counted: Counted = "abundances"
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
@@ -194,35 +249,40 @@ class CountHead(StandardisedHead):
             share_M = share_BS.flatten().index_select(0, hidden_M)
         return Comparison(self.read(context_MD).squeeze(-1), self.standardise(torch.log(share_M)))
 
+    def truth_of(self, batch: Batch) -> Tensor:
+        """Natural logs of the relative abundances of all ASVs, hidden or not."""
+        share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
+        return torch.log(share_BS[batch.mask_BS])
 
-class FaithHead(StandardisedHead):
-    """Faith's phylogenetic diversity of the sample."""
 
-    name = "faith_pd"
+class SampleNumberHead(StandardisedHead):
+    """A number of the sample."""
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Standardised Faith PD, ``B``."""
-        assert batch.faith_pd_B is not None
+        """Standardised numbers, ``B``."""
         prediction_B = self.read(encoded.sample.sample_BD).squeeze(-1)
-        return Comparison(prediction_B, self.standardise(batch.faith_pd_B))
+        return Comparison(prediction_B, self.standardise(self.truth_of(batch)))
+
+    def truth_of(self, batch: Batch) -> Tensor:
+        """The numbers, ``B``."""
+        return batch.truths.samples[self.name]
 
 
-class TaxonomyHead(nn.Module):
-    """The taxon of each distinct ASV of the batch at one level of the taxonomy."""
+class AsvClassHead(SelfSupervisedHead):
+    """The class of each distinct ASV of the batch: its taxon at one level of the taxonomy."""
 
-    name = "taxonomy"
-    counted: Counted = "taxa"
+    counted: Counted = "asvs"
 
-    def __init__(self, dim: int, num_classes: int) -> None:
-        super().__init__()
+    def __init__(self, name: str, dim: int, num_classes: int) -> None:
+        super().__init__(name)
         self.classify = nn.Linear(dim, num_classes)
         initialise_linear(self.classify, gain=0.1)
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Logits and taxa of the ASVs whose taxon is known."""
-        assert batch.taxonomy_U is not None
-        known_U = batch.taxonomy_U >= 0
-        return Comparison(self.classify(encoded.asv.asv_UD[known_U]), batch.taxonomy_U[known_U])
+        """Logits and classes of the ASVs whose class is known."""
+        class_U = batch.truths.asvs[self.name]
+        known_U = class_U >= 0
+        return Comparison(self.classify(encoded.asv.asv_UD[known_U]), class_U[known_U])
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy."""

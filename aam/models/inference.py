@@ -6,7 +6,7 @@ Legend of shapes: ``B`` samples, ``A`` ASVs of the table, ``T`` targets, ``Q`` q
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ import torch
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.study.covariates import Covariates
 from aam.data.study.split import Split
 from aam.data.study.study import Study, load_study
@@ -82,7 +81,7 @@ class Interpreter:
         encoders = [encoder_of(model).asv_encoder for model in self.models]
         self.vectors_AD = [stored_asvs(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
         nobody = np.empty(0, dtype=np.int64)
-        collate = Collate.of(study, ObjectiveTargets(), covariates=covariates)
+        collate = Collate.of(study, covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
 
     @torch.no_grad()
@@ -147,16 +146,27 @@ def _learned(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarra
 
 
 def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
-    """Read a table as the model's training tables were treated: trimmed, rarefied and limited alike.
+    """Read a table as a network's training tables were treated, with what the network sees of it."""
+    return read_as_treated(table, description.data), description.sampling
+
+
+def read_as_treated(table: TableOptions, data: Mapping[str, Any]) -> Study:
+    """Read a table, trimmed and rarefied as a model's training tables were.
 
     Samples with fewer reads than the model's depth are kept, and give all that they have.
+
+    Parameters
+    ----------
+    table
+        The table; its own trimming goes before the model's.
+    data
+        As in :class:`~aam.models.folder.manifest.Manifest`.
 
     Raises
     ------
     InputError
         If the table cannot be used.
     """
-    data: dict[str, Any] = description.data
     trim = table.trim_length if table.trim_length is not None else data["trim_length"]
     study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
-    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"]), description.sampling
+    return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"])

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aam.config import ModelOptions
 from aam.config.json_dataclass import need, read_plain
-from aam.config.sections import EncoderType
 from aam.data.batches.batch import Batch
 from aam.data.batches.corruption import Corruption, apply_mask
 from aam.models.all_gather import gather_rows
 from aam.models.asv_encoder import AsvEncoder, AsvEncoding
-from aam.models.heads import CountHead, DistanceHead, Encoded, FaithHead, Head, NucleotideHead, TaxonomyHead
+from aam.models.heads import Encoded, SelfSupervisedHead
+from aam.models.objectives import Objective, find_objective, names, with_own_weight
 from aam.models.sample_encoder import SampleEncoder
-
-SCALAR_OR_ASV_TYPES = ("faith_pd", "taxonomy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelfSupervision:
     """Which self-supervised heads an encoder has; a fact of the study and the run, saved with the model.
 
-    ``encoder_type`` is as in :class:`~aam.config.ObjectiveOptions` (None: no such head).
+    ``encoder_type`` is as in :class:`~aam.config.ObjectiveOptions` (None: no such head); ``nucleotides`` and ``counts``
+    are the objectives with a weight of their own.
     """
 
     encoder_type: str | None = None
     nucleotides: bool = False
     counts: bool = False
     taxonomy_classes: tuple[str, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the heads are for, in their order."""
+        kind, has_classes = self.encoder_type, bool(self.taxonomy_classes)
+        chosen = () if kind is None else find_objective(kind).parts(has_classes)
+        return (*chosen, *(objective for objective in with_own_weight() if getattr(self, objective.name)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -41,8 +47,7 @@ class SelfSupervision:
     def from_dict(cls, values: Any) -> SelfSupervision:
         """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
         found = read_plain(cls, values)
-        known = (None, *get_args(EncoderType))
-        need(found.encoder_type in known, f"there is no encoder type {found.encoder_type}")
+        need(found.encoder_type in (None, *names()), f"there is no encoder type {found.encoder_type}")
         return found
 
 
@@ -63,7 +68,9 @@ class SequenceEncoder(nn.Module):
         self.supervision = supervision
         self.asv_encoder = AsvEncoder(options)
         self.sample_encoder = SampleEncoder(options)
-        self.heads = nn.ModuleDict({head.name: head for head in _heads(options, supervision)})  # type: ignore[misc]
+        num_classes = len(supervision.taxonomy_classes)
+        heads = [objective.head(options, num_classes) for objective in supervision.objectives]
+        self.heads = nn.ModuleDict({head.name: head for head in heads})
 
     def forward(
         self, batch: Batch, corruption: Corruption | None = None, asv_vectors_UD: Tensor | None = None
@@ -82,14 +89,14 @@ class SequenceEncoder(nn.Module):
         corruption = corruption or Corruption()
         if asv_vectors_UD is None:
             tokens_UL = apply_mask(batch.tokens_UL, corruption.masked_UL)
-            is_asked = self.supervision.nucleotides and corruption.masked_M is not None
-            asv = _gather_own_asvs(self.asv_encoder(tokens_UL, batch.bases, with_patches=is_asked), batch)
+            asks_bases = corruption.masked_M is not None and any(head.reads_patches for head in self.task_heads())
+            asv = _gather_own_asvs(self.asv_encoder(tokens_UL, batch.bases, with_patches=asks_bases), batch)
         else:
             asv = AsvEncoding(asv_vectors_UD, asv_vectors_UD.new_empty(0))
         sample = self.sample_encoder(asv.asv_UD, batch.index_BS, batch.counts_BS, corruption.hidden_BS, batch.layout)
         return Encoded(asv, sample, corruption)
 
-    def task_heads(self) -> list[Head]:
+    def task_heads(self) -> list[SelfSupervisedHead]:
         """The heads, in a fixed order."""
         return list(self.heads.values())  # type: ignore[arg-type]
 
@@ -101,19 +108,3 @@ def _gather_own_asvs(encoded: AsvEncoding, batch: Batch) -> AsvEncoding:
         return encoded
     whole_UD = gather_rows(encoded.asv_UD, share.rank, share.world_size, share.whole_asvs)
     return encoded._replace(asv_UD=F.embedding(batch.own_in_whole_U, whole_UD))
-
-
-def _heads(options: ModelOptions, supervision: SelfSupervision) -> list[nn.Module]:
-    dim, kind = options.embedding_dim, supervision.encoder_type
-    heads: list[nn.Module] = []
-    if kind is not None and kind not in SCALAR_OR_ASV_TYPES:
-        heads.append(DistanceHead(dim))
-    if kind in ("faith_pd", "combined"):
-        heads.append(FaithHead(dim))
-    if kind == "taxonomy" or (kind == "combined" and supervision.taxonomy_classes):
-        heads.append(TaxonomyHead(dim, len(supervision.taxonomy_classes)))
-    if supervision.nucleotides:
-        heads.append(NucleotideHead(dim, options.nucleotide_patch))
-    if supervision.counts:
-        heads.append(CountHead(dim))
-    return heads

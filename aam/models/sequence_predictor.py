@@ -16,7 +16,7 @@ from aam.models.covariate_encoder import ConditionalScaling, CovariateEncoder
 from aam.models.fusion import Fusion, make_fusion
 from aam.models.heads import Encoded, Head, HeadInput
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.target_head import TargetOutputs, build_target_head
+from aam.models.target_heads.head import TargetOutputs, build_target_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +110,7 @@ class SequencePredictor(nn.Module):
 
     def outputs(self, encoded: Encoded) -> Tensor:
         """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or probabilities."""
-        output: Tensor = self.head(*encoded.head_input())
-        return output if self.targets.kind == "regression" else self.head.point(output)
+        return self.head.learned(self.head(*encoded.head_input()))
 
     def predict(self, encoded: Encoded) -> Tensor:
         """Normalised predictions ``B x T`` (the medians, of quantiles), or class probabilities ``B x C``."""

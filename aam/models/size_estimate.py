@@ -7,11 +7,10 @@ Both follow the model's code, and tests hold them against it. Legend of shapes: 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from aam.alphabet import NUM_BASES, VOCABULARY
+from aam.alphabet import VOCABULARY
 from aam.config import ModelOptions
 
 BYTES = 4  # of a float32
@@ -100,22 +99,15 @@ class Setting:
     moments: int = 2
 
 
-def num_encoder_parameters(options: ModelOptions, heads: Sequence[str] = (), taxa: int = 0) -> int:
-    """Weights of a :class:`~aam.models.sequence_encoder.SequenceEncoder` with these heads."""
+def num_encoder_parameters(options: ModelOptions) -> int:
+    """Weights of a :class:`~aam.models.sequence_encoder.SequenceEncoder` without its heads, which objectives know."""
     dim, clades, patch = options.embedding_dim, options.num_soft_clades, options.nucleotide_patch
     asv_layers, sample_layers, encoder_layers = options.layers
-    asv_encoder = _linear(patch * VOCABULARY, dim) + dim + _stack(dim, asv_layers) + dim + 2 * dim
+    asv_encoder = linear_parameters(patch * VOCABULARY, dim) + dim + _stack(dim, asv_layers) + dim + 2 * dim
     sample_encoder = _stack(dim, sample_layers) + _stack(dim, encoder_layers) + dim + 1 + 2 * dim
     if clades:
-        sample_encoder += clades * dim + 3 * clades + _linear(clades, dim)
-    of_head = {
-        "distance": _linear(dim, dim) + 1,
-        "faith_pd": _linear(dim, 1),
-        "taxonomy": _linear(dim, taxa),
-        "nucleotide": _linear(dim, patch * NUM_BASES),
-        "count": _linear(dim, 1),
-    }
-    return asv_encoder + _abundance(options) + sample_encoder + sum(of_head[name] for name in heads)
+        sample_encoder += clades * dim + 3 * clades + linear_parameters(clades, dim)
+    return asv_encoder + _abundance(options) + sample_encoder
 
 
 def sharded_units(options: ModelOptions, number: int) -> Units:
@@ -128,7 +120,7 @@ def num_target_parameters(options: ModelOptions, num_outputs: int, linear_path: 
     """Weights of the target's head; one output for a number, else one for each class."""
     dim = options.embedding_dim
     path = options.num_soft_clades * num_outputs if linear_path else 0
-    return _linear(dim, dim) + _linear(dim, num_outputs) + path
+    return linear_parameters(dim, dim) + linear_parameters(dim, num_outputs) + path
 
 
 def activation_bytes(options: ModelOptions, sizes: BatchSizes, setting: Setting) -> float:
@@ -187,14 +179,16 @@ def _abundance(options: ModelOptions) -> int:
     dim, method = options.embedding_dim, options.count_embedding_method
     if not options.count_embedding:
         return 0
-    embed = _linear(NUM_ABUNDANCE_FEATURES, 2 * dim if method == "film" else dim)
-    return embed + NUM_ABUNDANCE_FEATURES + (_linear(2 * dim, dim) if method == "concat" else 0)
+    embed = linear_parameters(NUM_ABUNDANCE_FEATURES, 2 * dim if method == "film" else dim)
+    return embed + NUM_ABUNDANCE_FEATURES + (linear_parameters(2 * dim, dim) if method == "concat" else 0)
 
 
 def _stack(dim: int, depth: int) -> int:
-    layer = _linear(dim, 3 * dim) + _linear(dim, dim) + _linear(dim, 4 * dim) + _linear(4 * dim, dim) + 4 * dim
+    attention = linear_parameters(dim, 3 * dim) + linear_parameters(dim, dim)
+    layer = attention + linear_parameters(dim, 4 * dim) + linear_parameters(4 * dim, dim) + 4 * dim
     return depth * layer + 2 * dim
 
 
-def _linear(inputs: int, outputs: int) -> int:
+def linear_parameters(inputs: int, outputs: int) -> int:
+    """Weights and biases of a linear layer."""
     return inputs * outputs + outputs

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement, headline, judge, verdicts
 from aam.evaluation.catalogue import metric, value_of
 from aam.evaluation.cross_validation import CrossValidation
 from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
+from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
@@ -32,6 +34,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.runs.layout import REPORT
 from aam.text import plural
 
 
@@ -85,16 +88,6 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     return path
 
 
-REPORT = "report.html"
-PRETRAINING_TILES = (
-    "distance_correlation",
-    "faith_pd_correlation",
-    "taxonomy_accuracy",
-    "nucleotide_accuracy",
-    "count_correlation",
-)
-
-
 def build_report(run: Path) -> Path:
     """Write ``report.html`` into a run directory, from nothing but the files that are there.
 
@@ -116,9 +109,7 @@ def build_report(run: Path) -> Path:
     record = read_run(run)
     targets = record.targets
     if targets is not None and not record.predictions:
-        raise InputError(
-            run, "there are no predictions (val_predictions.tsv)", "a report needs a run that came to its end"
-        )
+        raise InputError(run, "there are no predictions (val_predictions.tsv)", "a report needs a finished run")
     page = _encoder_page(record) if targets is None else _predictor_page(record, targets)
     path = run / REPORT
     write_text(path, render(page))
@@ -198,10 +189,10 @@ def tiles_of(judged: list[tuple[TargetSpec, list[Judgement]]]) -> list[Tile]:
 
 def _encoder_page(record: RunRecord) -> Page:
     found = best_values(record)
-    shown = [name for name in PRETRAINING_TILES if name in found]
+    shown = [name for part in each_part() if (name := part.metrics[0].name) in found]
     samples = record.data["samples"]
     judged = (
-        f"These are results on {plural(samples['validation'], 'validation sample')}, which also chose the best model."
+        f"These are results on {plural(samples['validation'], 'validation sample')}, which also chose the best epoch."
     )
     return Page(
         kicker="AAM report",
@@ -215,7 +206,7 @@ def _encoder_page(record: RunRecord) -> Page:
 
 
 def present(sections: list[Section | None]) -> list[Section]:
-    """Those sections that there is something to say in."""
+    """The sections that have content."""
     return [section for section in sections if section is not None]
 
 
@@ -223,4 +214,4 @@ def footer(record: RunRecord) -> str:
     """The last line of a page."""
     version = record.data.get("environment", {}).get("aam", "")
     day = datetime.now(UTC)
-    return f"Made by AAM {version} on {day.day} {day:%B %Y}. The page holds all it needs and loads nothing."
+    return f"AAM {version}, {day.day} {day:%B %Y}. This page is self-contained."

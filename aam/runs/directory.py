@@ -20,7 +20,7 @@ import yaml
 from aam.errors import InputError
 from aam.files.atomic import atomic_write, remove_leftovers
 from aam.log import warn
-from aam.runs.layout import CONFIG, FINISHED, LOCK, LOG, check_room, clear
+from aam.runs.layout import BASELINE, CHECKPOINTS, CONFIG, FINISHED, LOCK, LOG, METRICS, MODEL, check_room, clear
 from aam.version import __version__
 
 
@@ -48,11 +48,12 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.model = path / "model"
-        self.checkpoints = path / "checkpoints"
+        self.model = path / MODEL
+        self.baseline = path / BASELINE
+        self.checkpoints = path / CHECKPOINTS
         self.log = path / LOG
         self.config = path / CONFIG
-        self.metrics = path / "metrics.csv"
+        self.metrics = path / METRICS
 
     @property
     def is_finished(self) -> bool:
@@ -108,7 +109,7 @@ def open_run(path: Path, *, resume: bool, overwrite: bool, inputs: Iterable[Path
     """
     run = RunDirectory(path)
     if resume and not run.config.exists():
-        raise InputError(path, "there is no run to resume (config.yaml is missing)")
+        raise InputError(path, f"there is no run to resume ({CONFIG} is missing)")
     if resume and run.is_finished:
         raise InputError(path, "the run is finished", "nothing is left to resume")
     _make_writable(path)

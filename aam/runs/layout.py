@@ -1,4 +1,4 @@
-"""What lies in a run directory: the names that a run writes, and whether a new run may take their place."""
+"""What lies in a run directory: the name of every file, and whether a new run may take their place."""
 
 from __future__ import annotations
 
@@ -13,35 +13,67 @@ from aam.errors import InputError
 from aam.files.atomic import is_leftover
 from aam.files.limits import limits
 
-CONFIG, DATA, FINISHED, LOCK, LOG = "config.yaml", "data.json", "finished.json", ".lock", "log.txt"
+CONFIG = "config.yaml"
+"""The complete configuration, with what was derived from the data."""
+DATA = "data.json"
+"""Where the run comes from: commands, inputs, versions, samples kept and left out."""
+LOG = "log.txt"
+"""What the run said, with times."""
+LOCK = ".lock"
+"""Held by the process that owns the run."""
+FINISHED = "finished.json"
+"""There when the run is complete."""
+
+SAMPLE_LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
+"""Part -> the file with the ids of its samples."""
+METRICS = "metrics.csv"
+"""One row an epoch: losses, metrics, learning rate, seconds."""
+CHECKPOINTS = "checkpoints"
+"""What `--resume-from` needs."""
+TENSORBOARD = "tensorboard"
+"""Curves."""
+NON_FINITE = "nonfinite-*.json"
+"""Pattern: what is known of a step whose loss or gradient was not finite."""
+
+MODEL = "model"
+"""The model folder."""
+BASELINE = "baseline"
+"""The model folder of the random forest that was fitted on the same split."""
+PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
+"""Part -> the model's predictions of its samples."""
+FOREST_PREDICTIONS = "forest_predictions.tsv"
+"""Predictions of the random forest, with the part that each sample is in."""
+COVERAGE = "coverage.json"
+"""How often intervals or sets held the truth."""
+EMBEDDINGS = "sample_embeddings.tsv"
+"""Sample vectors."""
+REPORT = "report.html"
+"""The report."""
+
+MEMBERS = "members"
+"""Of an ensemble: the runs of its members."""
+
+FOLDS = "folds"
+"""Of a cross-validation: the runs of its folds."""
+FOLD_LISTS = "lists"
+"""The lists of samples of each fold."""
+FORESTS = "forests"
+"""Predictions of each fold's random forest."""
+CV_PREDICTIONS = "cv_predictions.tsv"
+"""Predictions of every sample when it was held out."""
+CV_FOREST_PREDICTIONS = "cv_forest_predictions.tsv"
+"""The same of the random forests."""
+CV_METRICS = "cv_metrics.tsv"
+"""Metrics over all held-out samples, and their spread over folds and repeats."""
+FINAL_CONFIG = "final_model.yaml"
+"""The options of a training on all samples."""
 
 WRITTEN = (
-    CONFIG,
-    DATA,
-    LOG,
-    FINISHED,
-    "metrics.csv",
-    "train_samples.txt",
-    "val_samples.txt",
-    "test_samples.txt",
-    "model",
-    "checkpoints",
-    "tensorboard",
-    "nonfinite-*.json",
-    "sample_embeddings.tsv",
-    "val_predictions.tsv",
-    "test_predictions.tsv",
-    "forest_predictions.tsv",
-    "coverage.json",
-    "report.html",
-    "members",
-    "folds",
-    "lists",
-    "forests",
-    "final_model.yaml",
-    "cv_predictions.tsv",
-    "cv_forest_predictions.tsv",
-    "cv_metrics.tsv",
+    *(CONFIG, DATA, LOG, FINISHED),
+    *(*SAMPLE_LISTS.values(), METRICS, CHECKPOINTS, TENSORBOARD, NON_FINITE),
+    *(MODEL, BASELINE, *PREDICTIONS.values(), FOREST_PREDICTIONS, COVERAGE, EMBEDDINGS, REPORT),
+    MEMBERS,
+    *(FOLDS, FOLD_LISTS, FORESTS, CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, FINAL_CONFIG),
 )
 """Names (and a pattern) of all that a run writes into its folder; nothing else is ever removed from there."""
 

@@ -13,7 +13,11 @@ from aam.config.types import fits
 from aam.errors import InputError
 from aam.files.atomic import read_json
 
-DATA = "data.json"
+SAME = (
+    "Repeated on this machine with the same versions, this run gives the same bytes: weights, metrics and predictions. "
+    "So does resuming it, wherever it was stopped."
+)
+"""What a run promises of its numbers, where nothing stands in the way."""
 # Of which type things are in it, where they are there.
 DATA_TYPES = {
     "command": str,

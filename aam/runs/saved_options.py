@@ -15,6 +15,7 @@ from aam.config.resume import resumed_values
 from aam.config.yaml_file import read_config_file
 from aam.errors import ConfigError, InputError, Problems
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import CONFIG
 from aam.text import shorten
 
 
@@ -69,12 +70,32 @@ def options_to_resume(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     folder: Path = given["resume_from"]
     path = RunDirectory(folder).config
     if not path.exists():
-        raise InputError(folder, "there is no run to resume (config.yaml is missing)")
-    own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder, "allow_change": ()}
+        raise InputError(folder, f"there is no run to resume ({CONFIG} is missing)")
+    own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder}
     defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
-    asked = {name: value for name, value in given.items() if name != "allow_change"}
-    allowed = given.get("allow_change", ())
-    return {**resumed_values(own, asked, allowed, defaults), "allow_change": allowed}
+    return resumed_values(own, given, defaults)
+
+
+def complete_config(command: str, given: Mapping[str, Any]) -> Any:
+    """The configuration of a command, from the options that are given; a run that goes on has its own options.
+
+    Parameters
+    ----------
+    command
+        The command.
+    given
+        Values of the options' own types, by option name.
+
+    Raises
+    ------
+    ConfigError
+        For options that do not go together, or that cannot change in a run that goes on.
+    InputError
+        If there is no run to resume.
+    """
+    if COMMANDS[command].can_resume and given.get("resume_from") is not None:
+        given = options_to_resume(command, given)
+    return from_flat(COMMANDS[command].config, given)
 
 
 def config_text(command: str, config: Any) -> str:

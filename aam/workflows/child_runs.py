@@ -1,7 +1,7 @@
 """Runs within a run: the folds of a cross-validation and the members of an ensemble.
 
 Each is an ordinary and complete run of ``aam train`` on given lists of samples, in a folder of its own. They are
-trained one after the other; what was stopped goes on with the first that is not finished.
+trained one after the other; a run that was stopped continues with the first that is not finished.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from aam.errors import AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.log import say
 from aam.runs.directory import RunDirectory, resume_words
+from aam.runs.layout import SAMPLE_LISTS
 from aam.runs.saved_options import training_config_to_resume
 from aam.text import format_duration, read_ids
-from aam.workflows.run_manifest import LISTS as LIST_NAMES
+from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import check_inputs_still_same
 from aam.workflows.signals import stopped_in_order
 
-Train = Callable[[TrainConfig, str], int | None]
-"""Trains what it is told, by the command that repeats it; returns the signal that came too late to stop it."""
+Train = Callable[[TrainConfig, str], TrainResult]
+"""Trains what a configuration asks for; the text is the command line that repeats it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,8 +60,8 @@ class ChildRun:
     seed: int
 
     def config(self, whole: TrainConfig, **changes: Any) -> TrainConfig:
-        """What an ordinary run is told, with some more options (named flat) that differ from the whole run's."""
-        lists = {part: self.lists / name for part, name in LIST_NAMES.items() if part in self.ids}
+        """The options of an ordinary run; ``changes`` (named flat) are those that differ from the whole run's."""
+        lists = {part: self.lists / name for part, name in SAMPLE_LISTS.items() if part in self.ids}
         return replace(
             whole,
             train_samples=lists["train"],
@@ -80,10 +81,10 @@ class ChildRun:
 
 def write_lists(runs: Sequence[ChildRun]) -> None:
     """Write the lists of samples of all runs."""
-    for sub in runs:
-        sub.lists.mkdir(parents=True, exist_ok=True)
-        for part, ids in sub.ids.items():
-            write_text(sub.lists / LIST_NAMES[part], "".join(f"{sample_id}\n" for sample_id in ids))
+    for child in runs:
+        child.lists.mkdir(parents=True, exist_ok=True)
+        for part, ids in child.ids.items():
+            write_text(child.lists / SAMPLE_LISTS[part], "".join(f"{sample_id}\n" for sample_id in ids))
 
 
 def check_lists(runs: Sequence[ChildRun]) -> None:
@@ -94,48 +95,48 @@ def check_lists(runs: Sequence[ChildRun]) -> None:
     InputError
         Naming the first list that differs.
     """
-    for sub in runs:
-        for part, ids in sub.ids.items():
-            path = sub.lists / LIST_NAMES[part]
+    for child in runs:
+        for part, ids in child.ids.items():
+            path = child.lists / SAMPLE_LISTS[part]
             if read_ids(path) != ids:
-                raise InputError(path, f"does not hold the samples of {sub.name}", "start a new run")
+                raise InputError(path, f"does not hold the samples of {child.name}", "start a new run")
 
 
-def train_child_run(asked: TrainConfig, sub: ChildRun, train: Train) -> bool:
-    """Train a run, or go on with it; returns whether anything was to be done.
+def train_child_run(asked: TrainConfig, child: ChildRun, train: Train) -> bool:
+    """Train a run, or continue it; returns whether there was anything to do.
 
     Parameters
     ----------
     asked
-        What it is told where it is new.
-    sub
+        Its options, if it is new.
+    child
         The run.
     train
-        Does it.
+        Trains it.
 
     Raises
     ------
     PreemptedError
         If a signal stopped it, or came too late for it and stops what would follow.
     """
-    if sub.directory.is_finished:
+    if child.directory.is_finished:
         return False
-    own = _resumed(asked, sub) if sub.directory.config.exists() else asked
-    typed = shlex.join(["aam", "train", "--config", str(sub.directory.config), "--output-dir", "RUN"])
-    late_signal = train(own, typed)
+    own = _resumed(asked, child) if child.directory.config.exists() else asked
+    command_line = shlex.join(["aam", "train", "--config", str(child.directory.config), "--output-dir", "RUN"])
+    late_signal = train(own, command_line).late_signal
     if late_signal is not None:
         raise PreemptedError("stopped", interrupted=late_signal == signal.SIGINT)
     return True
 
 
-def _resumed(asked: TrainConfig, sub: ChildRun) -> TrainConfig:
-    """What a run that was begun is told to go on: its own options, and of the new ones those that change no result."""
-    own = training_config_to_resume(sub.directory.path)
+def _resumed(asked: TrainConfig, child: ChildRun) -> TrainConfig:
+    """The options of a run that continues: its own, and of the new ones those that change no result."""
+    own = training_config_to_resume(child.directory.path)
     return replace(own, **free_values({**to_flat(asked), "forest_baseline": None, "report": None}))
 
 
 def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callable[[int], bool]) -> None:
-    """Do one run after the other, and say which it is and how long the others will take.
+    """Do one run after the other, and say which it is and how long the rest will take.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callab
     what
         What each is called.
     work
-        Does the n-th (from 0); returns whether anything was to be done.
+        Does the n-th (from 0); returns whether there was anything to do.
 
     Raises
     ------
@@ -154,23 +155,23 @@ def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callab
         If an input of the whole is no longer what it was when it began: the models would learn from two studies.
     """
     took: list[float] = []
-    for place, sub in enumerate(runs):
-        label = f"{what} {place + 1} of {len(runs)}"
-        left = f"; about {format_duration(float(np.mean(took)) * (len(runs) - place))} left" if took else ""
-        say("", f"{label} ({sub.name}){': is finished already' if sub.directory.is_finished else left}")
+    for number, child in enumerate(runs):
+        label = f"{what} {number + 1} of {len(runs)}"
+        left = f"; about {format_duration(float(np.mean(took)) * (len(runs) - number))} left" if took else ""
+        say("", f"{label} ({child.name}){': is finished already' if child.directory.is_finished else left}")
         started = time.monotonic()
         with stopped_within(run, f"in {label}"):
-            if not sub.directory.is_finished:
+            if not child.directory.is_finished:
                 is_begun = any(other.directory.config.exists() for other in runs)
                 check_inputs_still_same(run, "resume the run" if is_begun else "start it again")
-            is_new = work(place)
+            is_new = work(number)
         if is_new:
             took.append(time.monotonic() - started)
 
 
 @contextmanager
 def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
-    """Say of a run that was stopped where that is in the whole, and how to go on with the whole."""
+    """Say of a run that was stopped where it stands in the whole, and how to continue the whole."""
     remedy = f"go on with: {resume_words('train', run.path)}"
     try:
         with stopped_in_order(lambda: remedy):
@@ -181,21 +182,21 @@ def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
 
 @contextmanager
 def rollback_if_first_run_fails(run: RunDirectory, runs: Sequence[ChildRun], names: Sequence[str]) -> Iterator[None]:
-    """Take the plan away if the first run finds something wrong with the options, so that the next try has room.
+    """Remove the plan if the first run finds the options wrong, so that the folder is free for the next try.
 
     Parameters
     ----------
     run, runs
         The whole and its runs.
     names
-        What the plan wrote: files and folders.
+        Files and folders that the plan wrote.
     """
     try:
         yield
     except PreemptedError:
         raise
     except AamError:
-        if not any(sub.directory.config.exists() for sub in runs):
+        if not any(child.directory.config.exists() for child in runs):
             for path in (run.path / name for name in names):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         raise

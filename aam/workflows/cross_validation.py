@@ -8,24 +8,34 @@ differ in their samples alone, and no two repeats share a seed.
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aam.config import TrainConfig, replace
-from aam.data.study.covariates import CovariateSpec, features
+from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.targets import Targets
 from aam.files.atomic import remove_leftovers, write_text
-from aam.log import logging_to_terminal, say
+from aam.log import say
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import (
+    CV_FOREST_PREDICTIONS,
+    CV_METRICS,
+    CV_PREDICTIONS,
+    DATA,
+    FINAL_CONFIG,
+    FOLD_LISTS,
+    FOLDS,
+    FORESTS,
+    PREDICTIONS,
+)
 from aam.runs.saved_options import config_text
 from aam.training.plan.supervision import learnable_folds, target_request
 from aam.workflows.child_runs import (
@@ -38,10 +48,12 @@ from aam.workflows.child_runs import (
     write_lists,
 )
 from aam.workflows.ensemble import train_one_or_several
-from aam.workflows.run_manifest import DATA, run_record, study_record
-from aam.workflows.train import command_line, make_room, options_to_repeat, taken_directory
+from aam.workflows.results import CrossValidationResult
+from aam.workflows.run_manifest import run_record, study_record
+from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
 
-FOLDS, LISTS, FORESTS = "folds", "lists", "forests"
+if TYPE_CHECKING:
+    from aam.evaluation.cross_validation import CrossValidation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,14 +64,14 @@ class FoldRun:
     ----------
     fold
         Its samples.
-    sub
+    child
         The run of its model.
     forest
         The table of its random forest's predictions.
     """
 
     fold: Fold
-    sub: ChildRun
+    child: ChildRun
     forest: Path
 
     @property
@@ -68,8 +80,8 @@ class FoldRun:
         return str(self.fold.repeat), str(self.fold.number)
 
     def config(self, config: TrainConfig) -> TrainConfig:
-        """What an ordinary run of this fold is told."""
-        return self.sub.config(config, cv=None, cv_repeats=1)
+        """The options of an ordinary run of this fold."""
+        return self.child.config(config, cv=None, cv_repeats=1)
 
 
 def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: TrainConfig) -> list[FoldRun]:
@@ -77,10 +89,10 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
     return [
         FoldRun(
             fold=fold,
-            sub=ChildRun(
+            child=ChildRun(
                 name=fold.name,
                 directory=RunDirectory(run.path / FOLDS / fold.name),
-                lists=run.path / LISTS / fold.name,
+                lists=run.path / FOLD_LISTS / fold.name,
                 ids={part: list(map(str, study.sample_ids[rows])) for part, rows in fold.split.parts().items()},
                 seed=config.run.later_seed((fold.repeat - 1) * config.evaluation.ensemble),
             ),
@@ -91,52 +103,44 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
 
 
 def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
-    """Fit random forests on all samples that the fold does not test, and write what they say of those that it tests.
+    """Fit random forests on all samples that the fold does not test, and write their predictions of its test samples.
 
-    The model needs its validation samples to be chosen by; a forest does not, and whoever used one would not keep them
-    from it. Each target has a forest of its own, of the samples that have it. Covariates are those the fold's model
-    is told, with the levels of its training samples.
+    The model needs validation samples to choose its best epoch; a forest does not, so it learns from them as well. Each
+    target has a forest of its own, fitted on the samples that have it. Covariates are those of the fold's model, with
+    the levels of its training samples.
     """
     from aam.evaluation.prediction_table import write_predictions
-    from aam.learners.forest import predict_with_forest
+    from aam.learners.forest import ForestSettings, fit_forest
+    from aam.learners.held_out import held_out_predictions
 
     split, groups = fold.fold.split, sample_groups(config.split, study)
     learned = np.union1d(split.train, split.validation)
     both = Split(learned, np.empty(0, dtype=np.int64), split.test)
-    told = _covariates(config, study, split.train)
-    tables = [
-        dataclasses.replace(
-            predict_with_forest(study, both, spec, covariates=told, seed=fold.sub.seed)["test"],
-            groups=None if groups is None else groups[split.test],
-        )
-        for spec in targets.specs
-    ]
+    spec = _covariate_spec(config, study, split.train)
+    forest = fit_forest(study, learned, targets, spec, ForestSettings(seed=fold.child.seed))
+    tables = held_out_predictions(forest, study, both, groups)["test"]
     fold.forest.parent.mkdir(exist_ok=True)
     write_predictions(fold.forest, {"test": tables}, targets.columns)
     say(f"random forest on the fold's {len(learned):,} training and validation samples: {fold.forest}")
 
 
-def _covariates(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
-    """What the model is told of the samples besides, as columns of numbers."""
+def _covariate_spec(config: TrainConfig, study: Study, train_rows: np.ndarray) -> CovariateSpec | None:
+    """The covariates of the fold's model."""
     if not config.covariates.columns:
         return None
     assert study.metadata is not None
-    spec = CovariateSpec.fit(config.covariates, study.metadata, train_rows)
-    return features(spec, *spec.encode(study.metadata))
+    return CovariateSpec.fit(config.covariates, study.metadata, train_rows)
 
 
-FINAL = "final_model.yaml"
-PREDICTIONS, FOREST_PREDICTIONS = "cv_predictions.tsv", "cv_forest_predictions.tsv"
-METRICS = "cv_metrics.tsv"
-
-
-def cross_validate(config: TrainConfig) -> None:
+def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
     """Train and judge a model for each fold, or go on where that was stopped.
 
     Parameters
     ----------
     config
         With ``cv``.
+    command_line
+        The command line that repeats the run.
 
     Raises
     ------
@@ -145,16 +149,16 @@ def cross_validate(config: TrainConfig) -> None:
     PreemptedError
         If a signal stopped it; with how to go on.
     """
-    with logging_to_terminal(), taken_directory(config, command_line()) as (run, before):
+    with taken_directory(config, command_line) as (run, before):
         study = load_study(config.table, config.study, config.sampling, target_request(config))
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
-        runs = [fold.sub for fold in folds]
-        for folder in (run.path / FORESTS, *(sub.lists for sub in runs)):
+        runs = [fold.child for fold in folds]
+        for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
         say(*describe(study), _folds_line(config, folds))
         record = {
-            **run_record(config, before, command_line()),
+            **run_record(config, before, command_line),
             **study_record(study, np.arange(len(study))),
             "samples": {"folds": len(study)},
             "targets": targets.to_dict(),
@@ -167,25 +171,31 @@ def cross_validate(config: TrainConfig) -> None:
 
         def train_and_compare(place: int) -> bool:
             fold = folds[place]
-            is_new = train_child_run(fold.config(config), fold.sub, train_one_or_several)
+            is_new = train_child_run(fold.config(config), fold.child, train_one_or_several)
             if config.evaluation.forest_baseline and not fold.forest.exists():
                 fit_forest_of(fold, study, targets, config)
                 return True
             return is_new
 
-        with rollback_if_first_run_fails(run, runs, (FOLDS, LISTS, FORESTS, FINAL, DATA, run.config.name)):
+        with rollback_if_first_run_fails(run, runs, (FOLDS, FOLD_LISTS, FORESTS, FINAL_CONFIG, DATA, run.config.name)):
             in_turn(run, runs, "fold", train_and_compare)
         with stopped_within(run, "after the last fold"):
-            _finish(config, targets, run, folds)
+            found = _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
-        say(*_next_commands(run))
+        say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
+    return CrossValidationResult(
+        run=run.path,
+        folds=tuple(child.directory.path for child in runs),
+        targets=found,
+        final_config=run.path / FINAL_CONFIG,
+    )
 
 
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
-    parts = folds[0].sub.ids
-    sizes = [[len(ids) for ids in fold.sub.ids.values()] for fold in folds]
+    parts = folds[0].child.ids
+    sizes = [[len(ids) for ids in fold.child.ids.values()] for fold in folds]
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
     words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
@@ -196,42 +206,37 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     """Make room, and write the options, the lists of samples, and the options of the model to use in the end."""
     make_room(run, config)
     run.write_config("train", options_to_repeat(config))
-    write_lists([fold.sub for fold in folds])
+    write_lists([fold.child for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
     alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
-    write_text(run.path / FINAL, config_text("train", alone))
+    write_text(run.path / FINAL_CONFIG, config_text("train", alone))
 
 
-def _finish(config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
+def _finish(
+    config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
+) -> dict[str, CrossValidation]:
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import judge_folds, write_metrics
-    from aam.evaluation.fold_results import TESTED, join_tables, read_fold
+    from aam.evaluation.fold_results import read_fold
+    from aam.evaluation.prediction_table import join_tables
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
-    results = [read_fold(fold.sub.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
+    results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
     found = {
         column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
     }
-    tables = [(fold.labels, fold.sub.directory.path / TESTED) for fold in folds]
-    join_tables(run.path / PREDICTIONS, ["repeat", "fold"], tables)
+    labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
+    tested = [fold.child.directory.path / PREDICTIONS["test"] for fold in folds]
+    join_tables(run.path / CV_PREDICTIONS, list(zip(labels, tested, strict=True)))
     if config.evaluation.forest_baseline:
-        join_tables(run.path / FOREST_PREDICTIONS, ["repeat", "fold"], [(fold.labels, fold.forest) for fold in folds])
-    write_metrics(run.path / METRICS, found)
+        join_tables(run.path / CV_FOREST_PREDICTIONS, list(zip(labels, [fold.forest for fold in folds], strict=True)))
+    write_metrics(run.path / CV_METRICS, found)
     for spec in targets.specs:
         judged = found[spec.column]
         won = wins(judged)
         say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
     if config.evaluation.report:
         say(f"report: {build_folds_report(run.path, found, targets)}")
-
-
-def _next_commands(run: RunDirectory) -> list[str]:
-    return [
-        f"results: {run.path / METRICS}",
-        f"each fold's run: {run.path / FOLDS}",
-        "",
-        "Next, train the model to use, on all samples:",
-        f"  aam train --config {shlex.quote(str(run.path / FINAL))}",
-    ]
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,14 @@ import numpy as np
 
 from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
 from aam.config.option import input_paths
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.readers.metadata import Metadata
 from aam.data.study.assemble import read_each
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.split import Split, make_split, read_lists, sample_groups
 from aam.data.study.study import Study, TargetRequest, inspect_study
 from aam.data.targets.fitting import fit_targets
-from aam.data.targets.targets import Kind, Targets
+from aam.data.targets.kinds import chosen_kind
+from aam.data.targets.targets import Targets
 from aam.errors import Attempts
 from aam.models.size_estimate import (
     PROCESS_BYTES,
@@ -35,24 +36,20 @@ from aam.training.memory.batch_layout import plan_memory
 from aam.training.memory.estimate import Estimate
 from aam.training.memory.layout import MemoryPlan
 from aam.training.memory.worst_case import WorstCase
-from aam.training.plan.derived_defaults import Plan, StudyFacts, derive, has_nucleotides
+from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
+from aam.training.plan.objectives import objectives_of_run, truths_of
 from aam.training.plan.supervision import Inputs, fit_inputs, learnable_folds, target_request, target_rules
 
-OWN_HEADS: dict[str | None, tuple[str, ...]] = {
-    "faith_pd": ("faith_pd",),
-    "taxonomy": ("taxonomy",),
-    "combined": ("distance", "faith_pd", "taxonomy"),
-}
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
 RunConfig = TrainConfig | PretrainConfig
 
 
 class PlannedRun(NamedTuple):
-    """What a run would be: its data, what its model would be told of them in words, and how it would be trained."""
+    """What a run would be: its data, the covariates that its model would read in words, and how it would be trained."""
 
     inputs: Inputs
-    told: tuple[str, ...]
+    covariate_lines: tuple[str, ...]
     plan: Plan[Any]
     weights: str
     sizes: BatchSizes
@@ -84,11 +81,11 @@ def plan_run(config: CheckConfig) -> PlannedRun:
     split, inputs = _fit(wanted, study, attempt)
     plan = attempt(partial(_derived, wanted, study, split))
     if not attempt.lines and plan is not None:
-        attempt(lambda: ObjectiveTargets.of(plan.config.objective, study))
+        attempt(lambda: truths_of(plan.config, study))
     attempt.raise_if_any()
     assert plan is not None
     assert inputs is not None
-    return _prospect(wanted, plan, inputs)
+    return _planned(wanted, plan, inputs)
 
 
 def read_files(config: CheckConfig, attempt: Attempts) -> None:
@@ -163,7 +160,7 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
             return undivided, None
         parts = folds[1][0].split
     else:
-        kind: Kind = "classification" if config.target.classifier else "regression"
+        kind = chosen_kind(config.target, config.loss)
         parts = attempt(lambda: make_split(config.split, study, study.target, kind, config.run.seed)) or undivided
     return parts, attempt(lambda: fit_inputs(config, study, parts))
 
@@ -194,7 +191,7 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     return derive(wanted, facts)
 
 
-def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
+def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     study, config = inputs.study, plan.config
     limit, device = _limit(wanted)
     local, processes = _num_processes(wanted, device)
@@ -206,7 +203,7 @@ def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     spec, sheet = inputs.covariate_spec, study.metadata
     return PlannedRun(
         inputs=inputs,
-        told=() if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet)),
+        covariate_lines=() if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet)),
         plan=plan,
         weights=f"{'' if exact else 'about '}{weights:,}",
         sizes=worst.sizes(memory.layout.batch_size),
@@ -216,14 +213,13 @@ def _prospect(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
 
 def _num_weights(config: RunConfig, study: Study, targets: Targets | None) -> tuple[int, bool]:
     """Weights of the model, and whether the formulas know all of its parts."""
-    objective = config.objective
-    heads = OWN_HEADS.get(objective.encoder_type, ("distance",)) if objective.penalty else ()
-    heads += ("nucleotide",) if has_nucleotides(config) else ()
-    heads += ("count",) if objective.count_penalty else ()
-    number = num_encoder_parameters(config.model, heads, len(study.taxonomy_classes))
+    num_classes = len(study.taxonomy_classes)
+    heads = objectives_of_run(config, bool(num_classes))
+    number = num_encoder_parameters(config.model)
+    number += sum(objective.num_parameters(config.model, num_classes) for objective in heads)
     if targets is None or isinstance(config, PretrainConfig):
         return number, True
-    outputs = len(targets.specs[0].classes) or len(targets) * max(1, len(config.loss.all_quantiles))
+    outputs = math.prod(targets.kind.output_shape(targets.specs))
     plain = HeadOptions(linear_path=config.head.linear_path, target_layer_norm=False)
     is_plain = not config.covariates.columns and config.head == plain
     return number + num_target_parameters(config.model, outputs, config.head.linear_path), is_plain

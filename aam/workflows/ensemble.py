@@ -24,9 +24,10 @@ import numpy as np
 from aam.config import TrainConfig
 from aam.evaluation.metrics import score
 from aam.evaluation.run_results import RunRecord, read_run, training_seconds
-from aam.log import logging_to_terminal, say
+from aam.log import say
 from aam.models.folder.weights import load_model, save_models
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import DATA, MEMBERS, SAMPLE_LISTS
 from aam.runs.saved_options import training_config
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.build_run import prepare_training
@@ -38,28 +39,23 @@ from aam.workflows.child_runs import (
     stopped_within,
     train_child_run,
 )
-from aam.workflows.run_manifest import DATA, LISTS, data_record, write_lists
-from aam.workflows.train import (
-    command_line,
-    make_room,
-    next_commands,
-    options_to_repeat,
-    taken_directory,
-    train_into_directory,
-)
+from aam.workflows.results import TrainResult
+from aam.workflows.run_manifest import data_record, write_lists
+from aam.workflows.single_run import make_room, options_to_repeat, taken_directory, train_into_directory
 
-MEMBERS = "members"
 RECORDED = ("trained on", "seed")
 """What the model folder of an ensemble says of its members' training."""
 
 
-def train_ensemble(config: TrainConfig) -> None:
+def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
     """Train the members one after the other, or go on where that was stopped, and write the results of their average.
 
     Parameters
     ----------
     config
         With an ``ensemble`` of several.
+    command_line
+        The command line that repeats the run.
 
     Raises
     ------
@@ -68,33 +64,9 @@ def train_ensemble(config: TrainConfig) -> None:
     PreemptedError
         If a signal stopped it; with how to go on.
     """
-    with logging_to_terminal():
-        ensemble_into_directory(config, command_line())
-
-
-def train_one_or_several(config: TrainConfig, typed: str) -> int | None:
-    """Train a model, or an ensemble, as a part of a larger run; see :data:`aam.workflows.child_runs.Train`."""
-    if config.evaluation.ensemble == 1:
-        return _train_one(config, typed)
-    ensemble_into_directory(config, typed, advise=False)
-    return None
-
-
-def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = True) -> None:
-    """What :func:`train_ensemble` does, said to whoever listens already.
-
-    Parameters
-    ----------
-    config
-        As there.
-    typed
-        The command line that repeats the run.
-    advise
-        Say what to type next.
-    """
-    with taken_directory(config, typed) as (run, before):
+    with taken_directory(config, command_line) as (run, before):
         inputs = read_inputs(config)
-        record = data_record(config, inputs, before, typed)
+        record = data_record(config, inputs, before, command_line)
         members = _members(config, inputs, run)
         say(f"ensemble: {len(members)} models with the seeds {', '.join(str(member.seed) for member in members)}")
         if config.run.resume_from is not None and (run.path / DATA).exists():
@@ -108,17 +80,23 @@ def ensemble_into_directory(config: TrainConfig, typed: str, *, advise: bool = T
         def train_member(place: int) -> bool:
             return train_child_run(members[place].config(config, ensemble=1), members[place], _train_one)
 
-        with rollback_if_first_run_fails(run, members, (MEMBERS, *LISTS.values(), DATA, run.config.name)):
+        with rollback_if_first_run_fails(run, members, (MEMBERS, *SAMPLE_LISTS.values(), DATA, run.config.name)):
             in_turn(run, members, "member", train_member)
         with stopped_within(run, "after the last member"):
-            settled = _finish(config, inputs, run, members, record)
+            result = _finish(config, inputs, run, members, record)
         run.finish({"members": len(members)})
-        advice = ["", *next_commands(settled, run)] if advise else []
-        say(f"model: {run.model}", *advice)
+        say(f"model: {run.model}")
+    return result
 
 
-def _train_one(config: TrainConfig, typed: str) -> int | None:
-    return train_into_directory(config, "train", typed, lambda: prepare_training(config), advise=False).late_signal
+def train_one_or_several(config: TrainConfig, command_line: str) -> TrainResult:
+    """Train a model, or an ensemble, as a part of a larger run."""
+    alone = config.evaluation.ensemble == 1
+    return _train_one(config, command_line) if alone else train_ensemble(config, command_line)
+
+
+def _train_one(config: TrainConfig, command_line: str) -> TrainResult:
+    return train_into_directory(config, "train", command_line, lambda: prepare_training(config))
 
 
 def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[ChildRun]:
@@ -139,8 +117,8 @@ def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[Chi
 
 def _finish(
     config: TrainConfig, inputs: Inputs, run: RunDirectory, members: Sequence[ChildRun], record: dict[str, Any]
-) -> TrainConfig:
-    """Put the members into one model and write what it has to say; returns the options with nothing left open."""
+) -> TrainResult:
+    """Put the members into one model, and write its results."""
     from aam.training.hardware.device import prepare_device
     from aam.workflows.finalize import Trained, finish_run
 
@@ -150,8 +128,8 @@ def _finish(
     settled = _settled(config, members[0])
     run.write_config("train", options_to_repeat(settled))
     trained = Trained(config=settled, inputs=inputs, device=prepare_device(settled.run))
-    finish_run(trained, run, {**record, **ensemble_record(folders)})
-    return settled
+    judgements = finish_run(trained, run, {**record, **ensemble_record(folders)})
+    return TrainResult(run=run.path, config=settled, judgements=judgements)
 
 
 def _settled(config: TrainConfig, first: ChildRun) -> TrainConfig:
@@ -178,7 +156,7 @@ def save_ensemble(folder: Path, members: Sequence[Path]) -> None:
     """
     models, descriptions = zip(*(load_model(member) for member in members), strict=True)
     first = descriptions[0]
-    alike = [(description.data, description.to_dict()["predictor"]) for description in descriptions]
+    alike = [(description.data, description.predictor) for description in descriptions]
     assert all(one == alike[0] for one in alike)
     record = {name: value for name, value in first.record.items() if name in RECORDED}
     described = dataclasses.replace(first, record=record, calibrations=())

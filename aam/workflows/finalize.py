@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,30 +13,30 @@ import torch
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.loaders import LoaderOptions
+from aam.data.targets.kinds import Predictions
+from aam.data.targets.kinds.cells import cell
 from aam.data.targets.targets import Targets
-from aam.evaluation.baseline_comparison import headline, verdicts
-from aam.evaluation.coverage import COVERAGE, judge_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
-from aam.evaluation.prediction_table import Predictions, cell, write_part, write_predictions
+from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
+from aam.evaluation.coverage import judge_coverage
+from aam.evaluation.decode_predictions import PredictionDecoder
+from aam.evaluation.prediction_table import write_part, write_predictions
 from aam.evaluation.run_results import read_run
 from aam.files.atomic import atomic_write
-from aam.learners.forest import predict_with_forest
+from aam.learners.baseline import save_with_intervals
+from aam.learners.forest import ForestSettings, fit_forest
+from aam.learners.held_out import held_out_predictions
 from aam.log import say, warn
-from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import Interpreter
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.build import build_report, judge_run
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PREDICTIONS, REPORT
 from aam.training.plan.supervision import Inputs
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import Fitted
-from aam.workflows.run_manifest import DATA
-
-PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
-FOREST = "forest_predictions.tsv"
-EMBEDDINGS = "sample_embeddings.tsv"
+from aam.workflows.calibration import calibrated, samples_of
 
 Results = dict[str, tuple[np.ndarray, np.ndarray | None]]
 
@@ -61,8 +60,8 @@ class Trained:
     device: torch.device
 
 
-def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> None:
-    """Write everything that the best model of a run has to say.
+def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -> dict[str, Judgement]:
+    """Write the predictions, intervals, baseline and report of a run's best model.
 
     Parameters
     ----------
@@ -72,6 +71,11 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         The run directory; its ``model/`` holds the best model, or all of an ensemble.
     record
         The content of ``data.json``.
+
+    Returns
+    -------
+    dict of str to Judgement
+        Target column -> the model and its baselines on the part that the headline is about; empty for pre-training.
     """
     models, description = load_models(run.model)
     results = _interpret(trained, models)
@@ -80,22 +84,26 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     config, targets = trained.config, trained.inputs.targets
     if not isinstance(config, TrainConfig) or targets is None:
         build_report(run.path)
-        say(f"report: {run.path / 'report.html'}")
-        return
-    forecast = _calibrated(config, trained.inputs, results, description)
-    save_models(
-        run.model, [dict(model.state_dict()) for model in models], _with_intervals(description, config, forecast)
-    )
-    for part, tables in _predictions(forecast, trained.inputs, results, run).items():
+        say(f"report: {run.path / REPORT}")
+        return {}
+    learned = results["validation"][1]
+    assert learned is not None
+    validation = samples_of(trained.inputs, trained.inputs.split.validation)
+    description = calibrated(description, config.evaluation, learned, validation)
+    save_models(run.model, [dict(model.state_dict()) for model in models], description)
+    for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run.path / FOREST, trained.inputs, targets, config.run.seed)
+        _write_forest(run, trained.inputs, targets, config, description.data)
     found = read_run(run.path)
+    judgements = {}
     for spec in targets.specs:
         for judgement in judge_run(found, spec)[:1]:
+            judgements[spec.column] = judgement
             say("", headline(judgement, spec), *verdicts(judgement))
     if config.evaluation.report:
         say(f"report: {build_report(run.path)}")
+    return judgements
 
 
 def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
@@ -130,59 +138,39 @@ def _interpret(trained: Trained, models: Sequence[SequenceEncoder | SequencePred
     return results
 
 
-def _calibrated(
-    config: TrainConfig, inputs: Inputs, results: Results, description: ModelDescription
-) -> PredictionDecoder:
-    """How predictions are read, with intervals made from the validation part."""
-    forecast = description.decoder(config.evaluation.interval_level)
-    learned = results["validation"][1]
-    assert learned is not None
-    calibrations = forecast.calibrate(learned.mean(axis=0), _samples(inputs, inputs.split.validation))
-    return dataclasses.replace(forecast, calibrations=calibrations)
-
-
-def _with_intervals(
-    description: ModelDescription, config: TrainConfig, forecast: PredictionDecoder
-) -> ModelDescription:
-    """What describes a model, with all that is needed to make the same intervals again."""
-    return dataclasses.replace(
-        description,
-        calibrations=forecast.calibrations,
-        interval_level=forecast.level,
-        prediction_passes=config.evaluation.val_prediction_passes,
-    )
-
-
 def _predictions(
-    forecast: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
+    decoder: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
 ) -> dict[str, list[Predictions]]:
     """Predictions of the held-out parts; how often their intervals hold the truth is written down."""
-    samples = {part: _samples(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
+    samples = {part: samples_of(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
     learned = {part: values for part, (_, values) in results.items() if values is not None}
-    for line in forecast.coverage_warnings():
+    for line in decoder.coverage_warnings():
         warn(line)
     judged = "test" if "test" in samples else "validation"
-    records = judge_coverage(forecast, learned[judged], samples[judged], judged)
+    records = judge_coverage(decoder, learned[judged], samples[judged], judged)
     run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
-    return {part: forecast.predictions(learned[part], found) for part, found in samples.items()}
+    return {part: decoder.predictions(learned[part], found) for part, found in samples.items()}
 
 
-def _samples(inputs: Inputs, rows: np.ndarray) -> Samples:
-    return Samples(
-        sample_ids=inputs.study.sample_ids[rows],
-        observed=values_of(inputs.study.targets, rows),
-        level_B=inputs.level_N[rows],
-        groups=None if inputs.groups is None else inputs.groups[rows],
+def _write_forest(
+    run: RunDirectory, inputs: Inputs, targets: Targets, config: TrainConfig, data: Mapping[str, Any]
+) -> None:
+    """Fit the random forest on the same split; write its predictions, and the forest as a model of its own."""
+    started, study, split = time.monotonic(), inputs.study, inputs.split
+    treated = {**{name: data[name] for name in ("trim_length", "study_column")}, "rarefy_depth": None}
+    settings = ForestSettings(seed=config.run.seed)
+    forest = fit_forest(study, split.train, targets, inputs.covariate_spec, settings, treated)
+    write_predictions(run.path / FOREST_PREDICTIONS, held_out_predictions(forest, study, split), targets.columns)
+    save_with_intervals(
+        run.baseline,
+        forest,
+        study,
+        split.validation,
+        groups=inputs.groups,
+        level=config.evaluation.interval_level,
+        record={"trained on": f"{len(split.train)} samples", **forest.record},
     )
-
-
-def _write_forest(path: Path, inputs: Inputs, targets: Targets, seed: int) -> None:
-    started, told = time.monotonic(), inputs.covariate_features
-    found = [
-        predict_with_forest(inputs.study, inputs.split, spec, covariates=told, seed=seed) for spec in targets.specs
-    ]
-    write_predictions(path, {part: [tables[part] for tables in found] for part in found[0]}, targets.columns)
-    say(f"random forest on the same split: {time.monotonic() - started:.0f} s")
+    say(f"random forest on the same split: {time.monotonic() - started:.0f} s; kept in {run.baseline}")
 
 
 def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:

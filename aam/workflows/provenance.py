@@ -18,19 +18,16 @@ from aam.config.resume import BY_ROUNDING, FREE, Change, changes_of
 from aam.errors import ConfigError
 from aam.files.atomic import sha256_file
 from aam.log import say, warn
-from aam.models.folder.weights import find_weights
+from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory, environment
-from aam.runs.record_schema import DATA, differences, parts_of, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import SAME, differences, parts_of, read_record
 from aam.text import plural
 from aam.training.distributed.collectives import world_size
 from aam.training.hardware.device import choose_device
 
-SAME = (
-    "Repeated on this machine with the same versions, this run gives the same bytes: weights, metrics and predictions. "
-    "So does resuming it, wherever it was stopped."
-)
 NOT_THE_SAME = "Repeated or resumed, this run gives nearly the same numbers, but not the same bytes: "
-LOCATION = ("output_dir", "overwrite", "resume_from", "allow_change")
+LOCATION = ("output_dir", "overwrite", "resume_from")
 
 
 def full_environment() -> dict[str, str]:
@@ -89,9 +86,9 @@ def promise(
     how += [f"in {options.mixed_precision} precision"] if options.mixed_precision not in (None, "none") else []
     how += ["with compiled layers"] if options.compile_model else []
     reasons = [f"it computed {', '.join(how)}"] if how else []
-    reasons += ["its options were changed after it had begun"] if changes else []
+    reasons += ["its options were changed when resuming"] if changes else []
     other = differences(parts)
-    reasons += [f"it went on under other circumstances ({_told(other)})"] if other else []
+    reasons += [f"it was resumed in another environment ({_told(other)})"] if other else []
     return f"{NOT_THE_SAME}{'; '.join(reasons)}." if reasons else SAME
 
 
@@ -187,7 +184,7 @@ def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirec
         also = "dropout, which each process draws for itself, and " if config.model.dropout else ""
         say(f"goes on in another number of processes ({processes}): the same numbers but for {also}rounding")
     if found:
-        warn(f"this run goes on under other circumstances ({_told(found)}): results may differ")
+        warn(f"this run is resumed in another environment ({_told(found)}): results may differ")
 
 
 def _told(differing: Mapping[str, str]) -> str:

@@ -14,16 +14,13 @@ from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
 from aam.files.cache import FileState, file_state, is_as_it_was
-from aam.models.folder.weights import find_weights
+from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory
-from aam.runs.record_schema import DATA as DATA
+from aam.runs.layout import DATA, SAMPLE_LISTS
 from aam.training.distributed.collectives import world_size
 from aam.training.hardware.device import choose_device
 from aam.training.plan.supervision import Inputs
 from aam.workflows.provenance import full_environment, origin, parent_model, promise
-
-LISTS = {"train": "train_samples.txt", "validation": "val_samples.txt", "test": "test_samples.txt"}
-
 
 InputStates = Mapping[Path, FileState | None]
 """Each input file of a run and its state before it was read."""
@@ -224,7 +221,7 @@ def _recorded_inputs(run: RunDirectory) -> dict[Path, str]:
 def write_lists(inputs: Inputs, run: RunDirectory) -> None:
     """Write the ids of each part's samples."""
     for part, rows in inputs.split.parts().items():
-        run.write_lines(LISTS[part], [str(sample_id) for sample_id in inputs.study.sample_ids[rows]])
+        run.write_lines(SAMPLE_LISTS[part], [str(sample_id) for sample_id in inputs.study.sample_ids[rows]])
 
 
 def _inputs(config: PretrainConfig | TrainConfig) -> Iterator[Path]:

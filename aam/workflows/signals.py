@@ -1,4 +1,4 @@
-"""Signals that stop a run: it ends in order wherever it is, with the words to go on."""
+"""Signals that stop a run: it ends in order wherever it is, and says how to continue."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aam.errors import SIGNALS, Signalled, is_ignored
 
 @contextmanager
 def stopped_in_order(remedy: Callable[[], str]) -> Iterator[None]:
-    """Let a signal end what is done inside; while a model trains, its own callback answers and saves.
+    """Let a signal end the work inside; while a model trains, its own callback handles it and saves.
 
     Parameters
     ----------
     remedy
-        What to do afterwards, asked when the signal has come.
+        How to continue; called when the signal has come.
 
     Raises
     ------
@@ -31,15 +31,15 @@ def stopped_in_order(remedy: Callable[[], str]) -> Iterator[None]:
     before = {number: signal.signal(number, interrupt) for number in SIGNALS if not is_ignored(number)}
     try:
         yield
-    except Signalled as told:
-        raise told.preempted(f"stopped; {remedy()}") from None
+    except Signalled as signalled:
+        raise signalled.preempted(f"stopped; {remedy()}") from None
     finally:
         for number, handler in before.items():
-            if signal.getsignal(number) is interrupt:  # not one that was told meanwhile to be ignored
+            if signal.getsignal(number) is interrupt:  # not one that is ignored by now
                 signal.signal(number, handler)
 
 
 def ignore_further_signals() -> None:
-    """Let no further signal change how a process ends that was told to stop, and takes a moment for it."""
+    """Ignore further signals while a process that was stopped ends, so that its exit code stays."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

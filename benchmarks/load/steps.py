@@ -15,7 +15,7 @@ from aam.config import PretrainConfig, from_flat
 from aam.data.batches.dataset import SampleDataset
 from aam.models.size_estimate import BatchSizes, activation_bytes
 from aam.training.memory.estimate import setting_of
-from aam.training.memory.probe import StepProbes
+from aam.training.memory.measure import measure_step
 from aam.training.memory.worst_case import WorstCase
 from aam.training.run.build_run import prepare_pretraining
 from aam.training.step.module import TrainingModule
@@ -46,13 +46,12 @@ def step(folder: Path, asvs: int, token_limit: int, width: int) -> Row:
     prepared = prepare_pretraining(config)
     rows = prepared.split.train
     worst = WorstCase(prepared.study, rows, prepared.plan.config.sampling)
-    probes = StepProbes(prepared.plan, prepared.data, lambda _: prepared.model, prepared.device, worst)
     seen = SampleDataset(prepared.study, rows, prepared.plan.config.sampling, 0)[0, 0]
     places = len(rows) * token_limit
     sizes = BatchSizes(samples=len(rows), asvs=token_limit, places=places, distinct=min(places, asvs), bases=make.BASES)
     expected = activation_bytes(prepared.plan.config.model, sizes, setting_of(prepared.plan, "cpu"))
     with Meter() as meter:
-        probes.measure(prepared.memory.layout, len(rows))
+        measure_step(prepared.plan, prepared.data, lambda _: prepared.model, prepared.device, worst.rows)
     return meter.row(
         f"step on {len(rows)} samples of {asvs:,} ASVs, token limit {token_limit:,}",
         right=len(seen.asvs) == token_limit and len(seen.all_asvs) == asvs,

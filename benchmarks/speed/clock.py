@@ -17,7 +17,6 @@ from torch import nn
 
 from aam.data.batches import dataset
 from aam.data.batches.dataset import Collate, SampleDataset
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.batches.sampler import ResumableLoader
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -50,7 +49,7 @@ WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (SampleDataset, "__getitem__", RAREFACTION),
     (SampleDataset, "__getitems__", RAREFACTION),
     (dataset, "make_batch", BATCH),
-    (ObjectiveTargets, "of_samples", TARGETS),
+    (dataset, "compute_truths", TARGETS),
     (Collate, "__call__", COLLATE),
     (TrainingModule, "training_step", HEADS),
     (TrainingModule, "backward", BACKWARD),

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from aam.config import CovariateOptions, HeadOptions, LossOptions
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from aam.training.hardware.host_memory import give_back_freed_memory, peak_bytes, reset_peak, resident_bytes
@@ -39,7 +40,7 @@ SIZES = ((8, 150), (64, 500))
 ALWAYS, ON_DEMAND = "always padded", "on demand"
 STEP, PREDICTION = "step", "prediction"
 PLAN = PredictorPlan(
-    targets=Targets(specs=(TargetSpec(column="value", kind="regression"),)),
+    targets=Targets(specs=(TargetSpec(column="value", kind=NUMBERS),)),
     head=HeadOptions(),
     loss=LossOptions(),
     covariates=CovariateOptions(),

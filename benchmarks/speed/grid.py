@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from aam.config import ModelOptions
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, make_batch
 
 Variant = Literal["plain", "distinct"]
 Shared = Literal["reference", "few", "many"]
@@ -93,7 +93,7 @@ def make_step_batch(case: Case) -> Batch:
     tokens_AL = rng.integers(1, 5, (num_asvs, BASES), dtype=np.uint8)
     batch = make_batch(samples, tokens_AL, np.full(num_asvs, BASES))
     distances = torch.rand(case.samples, case.samples, generator=torch.Generator().manual_seed(0))
-    batch.distances_BB = (distances + distances.T) / 2 * (1 - torch.eye(case.samples))
+    batch.truths = Truths(pairs={"distance": (distances + distances.T) / 2 * (1 - torch.eye(case.samples))})
     return batch
 
 

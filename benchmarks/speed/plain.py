@@ -60,7 +60,7 @@ def spread(batch: Batch, corruption: Corruption, token_limit: int, longest: int)
         counts_BS=counts_BS,
         hidden_BS=hidden_BS,
         owners_BS=owners_U[index_BS],
-        distances_BB=batch.distances_BB,
+        distances_BB=batch.truths.pairs.get("distance"),
     )
 
 

@@ -22,7 +22,8 @@ import torch
 
 from aam.config import TableOptions
 from aam.data.batches.loaders import LoaderOptions
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_model, save_model
 from aam.models.inference import Interpreter, read_for_model
@@ -34,7 +35,7 @@ from benchmarks.speed.epochs import encode_pairs
 from benchmarks.speed.studies import Files, add_study, settings_of, study_files, training
 
 TITLE = "Prediction"
-TARGET = TargetSpec(column="value", kind="regression", transform="zscore", shift=0.0, scale=1.0, mean=0.0)
+TARGET = TargetSpec(column="value", kind=NUMBERS, transform="zscore", shift=0.0, scale=1.0, mean=0.0)
 HEADER = (
     "way",
     "batch",

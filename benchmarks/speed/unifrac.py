@@ -23,7 +23,8 @@ from skbio import TreeNode
 from skbio.diversity import beta_diversity
 from threadpoolctl import threadpool_limits
 
-from aam.data.distances.blocks import Measure, distance_blocks
+from aam.data.distances.blocks import distance_blocks
+from aam.data.distances.measure import Measure, Parameters
 from aam.files.atomic import write_text
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
@@ -98,11 +99,11 @@ def compare(options: argparse.Namespace) -> list[list[str]]:
             lambda: by_scikit_bio("weighted_unifrac", normalized=True),
         ),
         "weighted, not normalised": (
-            Measure("weighted_unifrac", phylogeny, normalized=False),
+            Measure("weighted_unifrac", phylogeny, Parameters(normalized=False)),
             lambda: by_scikit_bio("weighted_unifrac", normalized=False),
         ),
         "generalised, alpha 0.5": (
-            Measure("generalized_unifrac", phylogeny, alpha=ALPHA),
+            Measure("generalized_unifrac", phylogeny, Parameters(alpha=ALPHA)),
             lambda: one_by_one(tree, part),
         ),
     }

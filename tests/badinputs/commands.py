@@ -106,7 +106,7 @@ def _(folder: Path) -> Words:
     return ["predict", "--model", "nothing", "--table", "table.tsv", "--output", "p.tsv"]
 
 
-@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; make it first")
+@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; create it first")
 def _(folder: Path) -> Words:
     saved(folder)
     write_study(folder)

@@ -123,8 +123,8 @@ def check_model(found: tuple[list[torch.nn.Module], ModelDescription]) -> None:
     assert description.sampling.token_limit >= 2
     assert isinstance(description.needed_columns, tuple)
     targets = description.targets
-    if targets is not None and targets.kind == "regression":
-        assert np.isfinite(targets.decode(np.zeros((3, len(targets))), np.zeros(3, dtype=np.int64))).all()
+    for spec in () if targets is None else targets.specs:
+        assert np.isfinite(spec.decode(np.zeros(3), np.zeros(3, dtype=np.int64))).all()
     for calibration in description.calibrations:
         assert calibration is None or calibration.reach(description.interval_level) >= 0
 

@@ -18,27 +18,35 @@ from aam.config import CovariateOptions, PredictConfig, TableOptions, from_flat
 from aam.config.train import TrainConfig
 from aam.data.readers.table import Table, read_cached_table
 from aam.data.targets.intervals import calibrate_classes, calibrate_numbers
+from aam.data.targets.kinds import Samples, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
 from aam.evaluation.coverage import judge_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.run_results import RunRecord, read_run, training_times
 from aam.files import cache as input_cache
 from aam.files.atomic import sha256_file, write_json
+from aam.learners.baseline import save_with_intervals
+from aam.learners.forest import ForestLearner, ForestSettings, fit_forest
+from aam.learners.predictor import Predictor, load_predictor
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
 from aam.models.folder.description import ModelDescription, build_model
-from aam.models.folder.weights import WEIGHTS, load_models, save_models
+from aam.models.folder.manifest import Manifest
+from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.weights import load_models, save_models
 from aam.models.sequence_encoder import SelfSupervision
 from aam.models.vector_cache import stored_asvs
 from aam.phylogeny.tree import Tree, read_cached_tree
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import DATA
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, latest_checkpoint
-from aam.workflows.run_manifest import DATA, check_inputs_unchanged
+from aam.workflows.run_manifest import check_inputs_unchanged
 from tests.badinputs import fuzz_checks as checks
 from tests.badinputs.fuzz_damage import damage_bytes, damage_cells, damage_json, damage_yaml
 from tests.badinputs.fuzz_formats import damage_npy, damage_safetensors
 from tests.badinputs.fuzz_targets import CONFIG, COUNTS, SAMPLES, SEQUENCES, TREE, Target
+from tests.data.study_files import make_study, random_counts
 from tests.factories import write_biom, write_tsv
 from tests.models.model_cases import (
     CLASSES,
@@ -97,12 +105,14 @@ def _read_model(folder: Path) -> Any:
     """Load it, and predict with it, as whoever was sent a model does."""
     found = load_models(folder / "model")
     if found[1].targets is not None:
-        asked = {"model": folder, "table": [folder / "t.tsv"], "metadata": folder / "m.tsv", "device": "cpu"}
-        run_predict(
-            from_flat(PredictConfig, {**asked, "output": folder / "out.tsv", "cache": False, "progress": False})
-        )
-        assert len((folder / "out.tsv").read_text().splitlines()) == 1 + len(SAMPLES)
+        _predict(folder)
     return found
+
+
+def _predict(folder: Path) -> None:
+    asked = {"model": folder, "table": [folder / "t.tsv"], "metadata": folder / "m.tsv", "device": "cpu"}
+    run_predict(from_flat(PredictConfig, {**asked, "output": folder / "out.tsv", "cache": False, "progress": False}))
+    assert len((folder / "out.tsv").read_text().splitlines()) == 1 + len(SAMPLES)
 
 
 def _model(description: ModelDescription, members: int = 1) -> Target:
@@ -110,6 +120,57 @@ def _model(description: ModelDescription, members: int = 1) -> Target:
         make=lambda folder: _make_model(folder, description, members),
         read=_read_model,
         check=lambda found, sound: checks.check_model(found),
+        damages={f"model/{WEIGHTS}": (damage_bytes, *(damage_safetensors,) * 4)},
+    )
+
+
+FORESTS = (
+    ("forest", "asv", (REGRESSION, replace(REGRESSION, column="mass"))),
+    ("forest-clades", "clades", (CLASSES,)),
+)
+
+
+def _make_forest(folder: Path, kind: Any, specs: tuple[TargetSpec, ...]) -> None:
+    """A forest that was told covariates, with intervals, and the table that it learned from."""
+    names = [f"s{row}" for row in range(30)]
+    counts = random_counts(30, 6)
+    columns = {"season": ["winter", "spring"] * 15, "city": ["oslo", "malmo", "bergen"] * 10, "ph": ["7", "", "6"] * 10}
+    columns["country"] = ["no", "se", "no"] * 10
+    truths = {spec.column: counts[:, place].astype(float) for place, spec in enumerate(specs)}
+    if specs[0].classes:
+        truths = {specs[0].column: np.array(specs[0].classes, dtype=object)[np.arange(30) % 3]}
+    study = make_study(counts, names, SEQUENCES, columns, targets=truths)
+    settings = ForestSettings(n_estimators=2, n_jobs=1, features=kind)
+    data = {"trim_length": None, "rarefy_depth": None}
+    forest = fit_forest(study, np.arange(20), Targets(specs=specs), COVARIATES, settings, data)
+    save_with_intervals(folder / "model", forest, study, np.arange(20, 30), record={"trained on": "20 samples"})
+    write_tsv(folder / "t.tsv", COUNTS, SAMPLES, SEQUENCES)
+    (folder / "m.tsv").write_text(SHEET)
+
+
+def _read_forest(folder: Path) -> Predictor:
+    """Describe it, load it and predict with it, as whoever was sent a forest does."""
+    _describe_model(folder)
+    found = load_predictor(folder / "model")
+    _predict(folder)
+    return found
+
+
+def _check_forest(found: Predictor) -> None:
+    """Finite trees that end, whose predictions can be read."""
+    (learner,) = found.learners
+    assert isinstance(learner, ForestLearner)
+    for forest in learner.forests:
+        trees = forest.trees
+        assert np.isfinite(trees.predict(np.zeros((2, forest.features.number + 9), dtype=np.float32))).all()
+    assert Manifest.from_dict(found.manifest.to_dict()) == found.manifest
+
+
+def _forest(kind: Any, specs: tuple[TargetSpec, ...]) -> Target:
+    return Target(
+        make=lambda folder: _make_forest(folder, kind, specs),
+        read=_read_forest,
+        check=lambda found, sound: _check_forest(found),
         damages={f"model/{WEIGHTS}": (damage_bytes, *(damage_safetensors,) * 4)},
     )
 
@@ -245,6 +306,7 @@ FOLDERS: dict[str, Target] = {
     "model-regressor": _model(REGRESSOR),
     "model-classifier": _model(CLASSIFIER),
     "model-ensemble": _model(replace(REGRESSOR, calibrations=()), members=2),
+    **{f"model-{name}": _forest(kind, specs) for name, kind, specs in FORESTS},
     "info-model": replace(_model(REGRESSOR), read=_describe_model, check=lambda found, sound: None),
     "run-regression": _run("regression"),
     "run-classification": _run("classification"),

@@ -15,9 +15,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 from safetensors.torch import load, save
 
-from aam.models.folder.weights import checksum
+from aam.models.folder.container import checksum
 from tests.badinputs.fuzz_damage import VALUES, WORDS, Damage, change_tree, damage_bytes
 
 SHAPES = ((), (0,), (1,), (2,), (3,), (4,), (7,), (1, 1), (2, 2), (3, 1), (0, 0), (2, 2, 2))
@@ -259,8 +260,7 @@ def _described_otherwise(content: bytes, rng: random.Random) -> bytes:
     tensors = dict(sorted(load(content).items()))  # the library gives them in an order of its own, other each time
     if rng.random() < 0.2:
         name = rng.choice(list(tensors))
-        changed = (tensors[name].double(), tensors[name].reshape(-1), tensors[name] * float("nan"), tensors[name].int())
-        tensors[name] = rng.choice(changed)
+        tensors[name] = _changed(tensors[name], rng)
     else:
         for _ in range(rng.choice((1, 1, 2))):
             config = change_tree(config, rng)
@@ -268,3 +268,12 @@ def _described_otherwise(content: bytes, rng: random.Random) -> bytes:
         config.pop("sha256", None)
         config = {"sha256": checksum(tensors, config), **config}
     return save(tensors, metadata={"aam": json.dumps(config)})
+
+
+def _changed(tensor: torch.Tensor, rng: random.Random) -> torch.Tensor:
+    """A tensor of another type or shape, or with one number that is another."""
+    flat = tensor.clone().reshape(-1)
+    other = rng.choice((tensor.double(), flat, tensor * float("nan"), tensor.int(), flat[:0], None))
+    if other is None and len(flat):
+        flat[rng.randrange(len(flat))] = rng.choice((0, 1, 3, 7, len(flat), 255 if flat.dtype == torch.uint8 else -1))
+    return flat.reshape(tensor.shape) if other is None else other.contiguous()

@@ -8,17 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 from aam.config import TrainConfig, from_flat
+from aam.data.targets.targets import Targets
+from aam.learners.forest import ForestSettings, fit_forest
+from aam.learners.predictor import load_predictor, save_predictor
+from aam.models.folder.container import checksum
 from aam.models.folder.description import ModelDescription, build_model
-from aam.models.folder.weights import WEIGHTS, checksum, load_model, load_models, save_model
+from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.weights import load_model, load_models, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.run.transfer import adopt_sizes, read_encoder
 from tests.badinputs.cases import Read, bad, bad_rows
 from tests.badinputs.distances import Marker
-from tests.factories import write_zip
+from tests.data.study_files import make_study, random_counts
+from tests.factories import random_sequences, write_zip
 from tests.models.model_cases import REGRESSION, model_options, predictor_plan
 
 DATA = {"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 64, "asv_sampling": "abundance"}
@@ -48,7 +55,12 @@ def of_bytes(folder: Path, change: Callable[[bytes], bytes]) -> Read:
 
 def rewritten(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> Read:
     """A model whose tensors or description were changed by someone who knows how to make the checksum right."""
-    weights = saved(folder)
+    change_file(saved(folder), change)
+    return lambda: load_models(folder / "model")
+
+
+def change_file(weights: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> None:
+    """Change the tensors or the description of a file, and make its checksum right."""
     content = weights.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     said = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["aam"])
@@ -56,7 +68,6 @@ def rewritten(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str,
     tensors = load_file(weights)
     change(tensors, said)
     save_file(tensors, weights, {"aam": json.dumps({"sha256": checksum(tensors, said), **said})})
-    return lambda: load_models(folder / "model")
 
 
 @bad(
@@ -102,6 +113,38 @@ def _(folder: Path) -> Read:
     return with_header(folder, {"a": tensor, "b": tensor})
 
 
+def forest(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> Read:
+    """A sound forest of two targets that was changed by someone who knows how to make the checksum right."""
+    counts = random_counts(30, 8)
+    study = make_study(counts, sequences=random_sequences(8, length=30), targets={"age": counts[:, 0] + 0.5})
+    data = {"trim_length": None, "rarefy_depth": None}
+    settings = ForestSettings(n_estimators=3, n_jobs=1, features="clades")
+    found = fit_forest(study, np.arange(30), Targets(specs=(REGRESSION,)), settings=settings, data=data)
+    save_predictor(folder / "model", [found])
+    change_file(folder / "model" / WEIGHTS, change)
+    return lambda: load_predictor(folder / "model")
+
+
+def with_values(name: str, *values: float) -> Callable[[dict[str, torch.Tensor], dict[str, Any]], object]:
+    """The first numbers of an array are others."""
+
+    def change(tensors: dict[str, torch.Tensor], said: dict[str, Any]) -> None:
+        tensors[name][: len(values)] = torch.tensor(values, dtype=tensors[name].dtype).reshape(
+            -1, *[1] * (tensors[name].dim() - 1)
+        )
+
+    return change
+
+
+TREES = "model/model.safetensors: its description cannot be used (<any>); use another copy"
+
+
+@bad("C9 forest for a network", TREES.replace("<any>", "it holds 1 forest; networks alone are needed"))
+def _(folder: Path) -> Read:
+    forest(folder, lambda tensors, said: None)
+    return lambda: read_encoder(folder / "model")
+
+
 # fmt: off
 bad_rows(
     ("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
@@ -113,7 +156,7 @@ bad_rows(
     ("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy",
      of_bytes, lambda content: content.replace(b"regression", b"regressiom")),
     ("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)",
-     rewritten, lambda tensors, said: said["model"].update(encoder_layers=2)),
+     rewritten, lambda tensors, said: said["members"][0]["model"].update(encoder_layers=2)),
     ("C4 newer format",
      "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
      rewritten, lambda tensors, said: said.update(format=99, aam="9.1")),
@@ -127,6 +170,28 @@ bad_rows(
      rewritten, lambda tensors, said: tensors.update(extra=torch.zeros(3))),
     ("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)",
      rewritten, lambda tensors, said: tensors.pop(next(iter(tensors)))),
+    ("C9 tree that leads back", TREES.replace("<any>", "a branch of a tree leads back"),
+     forest, with_values("0.0.trees.left", 0)),
+    ("C9 tree that leads nowhere", TREES.replace("<any>", "a branch of a tree leads nowhere"),
+     forest, with_values("0.0.trees.right", 1 << 30)),
+    ("C9 leaf that is not there", TREES.replace("<any>", "a branch of a tree leads nowhere"),
+     forest, with_values("0.0.trees.root", -(1 << 31))),
+    ("C9 feature that is not there", TREES.replace("<any>", "a split reads no feature"),
+     forest, with_values("0.0.trees.feature", 1 << 20)),
+    ("C9 NaN in a tree", "model/model.safetensors: the weights <any> are not finite; train the model again",
+     forest, with_values("0.0.trees.threshold", float("nan"))),
+    ("C9 values beyond all numbers", TREES.replace("<any>", "the values of a tree are too large"),
+     forest, with_values("0.0.trees.value", 1.7e308)),
+    ("C9 clades in a circle", TREES.replace("<any>", "the tree of clades is no tree"),
+     forest, with_values("0.0.features.parent", 0)),
+    ("C9 ASV on no clade", TREES.replace("<any>", "'node_of_asv' is out of range"),
+     forest, with_values("0.0.features.node_of_asv", 1 << 20)),
+    ("C9 trees of another shape", TREES.replace("<any>", "'value' cannot be float64 [<any>"),
+     forest, lambda tensors, said: tensors.update({"0.0.trees.value": torch.zeros(3, dtype=torch.float64)})),
+    ("C9 no such learner", TREES.replace("<any>", "there is no learner 'oracle', only network, forest"),
+     forest, lambda tensors, said: said["members"][0].update(kind="oracle")),
+    ("C9 weights of members", TREES.replace("<any>", "the weights of the members do not sum to 1"),
+     forest, lambda tensors, said: said.update(weights=[0.5])),
     ("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)",
      lambda folder: lambda: load_model(folder / "nothing")),
     ("C8 URL", "https:/x.org/m: models are read from disk only; download it first",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import NUMBERS, Predictions
 from benchmarks import accuracy, accuracy_folds
 from benchmarks.__main__ import benchmarks
 from benchmarks.accuracy_folds import Benchmark, Samples, make_folds, write_folds
@@ -63,8 +63,10 @@ def test_other_folds_are_not_mixed_in(samples: Samples, tmp_path: Path) -> None:
 def test_models_are_compared_on_the_samples_that_all_have() -> None:
     values, groups = np.arange(30.0), {f"s{i:02d}": f"g{i // 3}" for i in range(30)}
     ids = np.array(list(groups), dtype=object)
-    good = Predictions(sample_ids=ids, observed=values, predicted=values + 1)
-    poor = Predictions(sample_ids=ids, observed=values, predicted=values[::-1].copy()).select(np.arange(29, 1, -1))
+    good = Predictions(kind=NUMBERS, sample_ids=ids, observed=values, predicted=values + 1)
+    poor = Predictions(kind=NUMBERS, sample_ids=ids, observed=values, predicted=values[::-1].copy()).select(
+        np.arange(29, 1, -1)
+    )
     results = {
         "good": Result([good.select(np.arange(10)), good.select(np.arange(10, 30))], 1.0),
         "poor": Result([poor], 2.0),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aam.alphabet import PAD
 from aam.config import ModelOptions
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, make_batch
 from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from benchmarks.speed.plain import Plain, losses, spread
@@ -40,7 +40,7 @@ def random_batch(seed: int) -> Batch:
         samples.append(Sample(row, asvs, counts, asvs, counts))
     batch = make_batch(samples, tokens_AL, lengths_A)
     points = torch.rand(len(samples), 3, generator=torch.Generator().manual_seed(seed))
-    batch.distances_BB = torch.cdist(points, points)
+    batch.truths = Truths(pairs={"distance": torch.cdist(points, points)})
     return batch
 
 

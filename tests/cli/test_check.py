@@ -40,7 +40,7 @@ def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "500 reads are drawn from each",
         "learn 'gradient', a number",
         "--batch-size 8",
-        "weights, and batches of 8 samples of up to ",
+        "weights, and batches of 8 samples with up to ",
         "memory: batch 8 x accumulate 1 = 8; expected ",
         "No problem found. Next:",
     ):
@@ -241,9 +241,9 @@ def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixtur
     for expected in (
         "learn 'gradient', a number",
         "learn 'gradient_true', a number",
-        "hold each sample out once in 3 folds, and train a model for each",
+        "cross-validate in 3 folds",
         "train 2 models and average them",
-        "be told group: 3 levels (group_1, group_2, group_3)",
+        "use as input group: 3 levels (group_1, group_2, group_3)",
     ):
         assert expected in said
     command = shlex.split(said.splitlines()[-1])

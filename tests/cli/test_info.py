@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from aam.cli.main import main
+from aam.cli.options import parse
+from aam.config import to_flat
+from aam.models.folder.migrations import FORMAT
+from aam.runs.directory import RunDirectory, environment
+from aam.runs.record_schema import SAME
 from tests.factories import (
     TABLE_WRITERS,
     random_counts,
@@ -26,13 +34,14 @@ COUNTS = random_counts(4, 6)
 NEWICK = "((a:0.1,b:0.2):0.1,c:0.3);"
 TAXONOMY = "Feature ID\tTaxon\nx\td__Bacteria; p__Firmicutes\ny\td__Bacteria\n"
 SQUARE = "\ts1\ts2\ts3\ns1\t0\t0.5\t0.25\ns2\t0.5\t0\t1\ns3\t0.25\t1\t0\n"
+NETWORK = {"kind": "network", "model": {"embedding_dim": 16, "num_soft_clades": 8}}
 DESCRIPTION = {
-    "format": 2,
+    "format": FORMAT,
     "aam": "0.1.0",
     "kind": "predictor",
-    "members": 1,
-    "model": {"embedding_dim": 16, "num_soft_clades": 8},
-    "predictor": {"targets": {"specs": [{"column": "age", "classes": []}]}},
+    "members": [NETWORK],
+    "weights": [],
+    "targets": {"specs": [{"column": "age", "classes": []}]},
     "data": {"trim_length": None, "rarefy_depth": 500},
     "record": {"trained on": "30 samples"},
 }
@@ -71,15 +80,15 @@ def test_tables(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert facts["samples"].startswith("4 (s1")
     assert facts["ASVs"].startswith("6 ")
     assert facts["reads"] == str(COUNTS.sum())
-    assert facts["ids of ASVs"] == "DNA"
-    assert facts["bases of an ASV"] == "20"
+    assert facts["ASV ids"] == "DNA"
+    assert facts["bases per ASV"] == "20"
 
 
 def test_a_table_with_hashes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [f"{number:032x}" for number in range(6)]
     _, facts = info(write_table_qza(tmp_path / "t.qza", COUNTS, SAMPLES, ids), capsys)
-    assert "give the sequences with --sequences" in facts["ids of ASVs"]
-    assert "bases of an ASV" not in facts
+    assert "give the sequences with --sequences" in facts["ASV ids"]
+    assert "bases per ASV" not in facts
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -108,7 +117,7 @@ def test_what_goes_with_a_table(
 
 def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.nwk").write_text("(a:0.1,b:0.2,c:0.3);")
-    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no: --root midpoint roots it"
+    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint"
 
 
 def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +138,7 @@ def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     ]
     (tmp_path / "m.tsv").write_text("\n".join(rows) + "\n")
     title, facts = info(tmp_path / "m.tsv", capsys)
-    assert title == "a sample sheet"
+    assert title == "sample metadata"
     assert facts["age"] == "numbers from 3 to 9, 1 missing"
     assert facts["site"] == "2 classes (gut, skin), 1 missing"
     assert facts["none"] == "all missing"
@@ -148,7 +157,7 @@ def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (weights, weights.parent):
         title, facts = info(path, capsys)
         assert title == "a trained model"
-        assert facts["numbers"] == "10 in 2 arrays"
+        assert facts["parameters"] == "10 in 2 arrays"
         assert facts["predicts"] == "'age', a number"
         assert facts["rarefy depth"] == "500"
         assert "trim length" not in facts
@@ -167,10 +176,10 @@ def test_an_ensemble_and_what_it_predicts(
     targets: list[tuple[str, list[str]]], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     specs = [{"column": column, "classes": classes} for column, classes in targets]
-    content = json.dumps({**DESCRIPTION, "members": 3, "predictor": {"targets": {"specs": specs}}})
+    content = json.dumps({**DESCRIPTION, "members": [NETWORK] * 3, "targets": {"specs": specs}})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "an ensemble of 3 trained models"
-    assert facts["models"] == "3, whose predictions are averaged"
+    assert facts["members"] == "3 networks: the mean of their predictions"
     assert facts["predicts"] == expected
 
 
@@ -184,10 +193,32 @@ def test_a_run_of_an_ensemble_says_how_far_it_is(tmp_path: Path, capsys: pytest.
 
 
 def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = json.dumps({**DESCRIPTION, "predictor": None})
+    content = json.dumps({**DESCRIPTION, "targets": None})
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
     assert title == "a pre-trained encoder"
     assert facts["used with"] == "aam train --pretrained-encoder"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights", "expected"),
+    [
+        (["forest"], [], "1 forest"),
+        (["network", "network", "forest"], [], "2 networks, 1 forest: the mean of their predictions"),
+        (["network", "forest"], [0.25, 0.75], "network (0.25), forest (0.75): the weighted mean of their predictions"),
+    ],
+)
+def test_members_of_several_kinds(
+    kinds: list[str], weights: list[float], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {**DESCRIPTION, "members": [{**NETWORK, "kind": kind} for kind in kinds], "weights": weights}
+    title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": json.dumps(content)}), capsys)
+    assert title == "a trained model"
+    assert facts["members"] == expected
+
+
+def test_a_model_of_another_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.dumps({**DESCRIPTION, "format": 2})
+    assert "(format 2); this is aam" in refused(write_weights(tmp_path / "m.safetensors", {"aam": content}), capsys)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, struct.pack("<Q", 4) + b"[1,2", b"\x80\x02}q\x00."])
@@ -197,7 +228,7 @@ def test_damaged_weights(content: bytes, tmp_path: Path, capsys: pytest.CaptureF
     assert "not an AAM model, or damaged; pickles are never loaded" in refused(path, capsys)
 
 
-@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps({**DESCRIPTION, "model": None})[:-1]])
+@pytest.mark.parametrize("description", ["{", "[]", "{}", json.dumps(DESCRIPTION)[:-1]])
 def test_damaged_descriptions(description: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "damaged" in refused(write_weights(tmp_path / "m.safetensors", {"aam": description}), capsys)
 
@@ -225,11 +256,98 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "continue with" not in facts
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an input, in which a run was started and which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.biom").write_bytes(b"table")
+    return tmp_path
+
+
+def write_run(folder: Path, **changes: Any) -> Path:
+    run = RunDirectory(folder / "my run")
+    run.path.mkdir(exist_ok=True)
+    words = ["--table", "t.biom", "--output-dir", "my run"]
+    run.write_config("pretrain", to_flat(parse("pretrain", words).config))
+    record = {
+        "folder": str(folder),
+        "inputs": [{"path": "t.biom", "bytes": 5, "sha256": hashlib.sha256(b"table").hexdigest()}],
+        "environment": environment(),
+        "promise": SAME,
+    }
+    run.write_json("data.json", {**record, **changes})
+    return run.path
+
+
+def test_the_command_that_repeats_a_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = info(write_run(folder), capsys)[1]
+    assert {"other version", "other inputs", "note"} & facts.keys() == set()
+    command, *words = shlex.split(facts["repeat with"])[1:]
+    again = parse(command, words).config
+    assert again.run.output_dir == folder / "my run-again"
+    own = parse("pretrain", ["--config", "my run/config.yaml"]).config
+    assert {**to_flat(again), "output_dir": "my run"} == to_flat(own)
+
+
+def test_a_run_is_repeated_where_its_paths_lead(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(folder)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    facts = info(run, capsys)[1]
+    assert facts["repeat with"].startswith(f"cd {folder} && aam pretrain --config ")
+    assert "other inputs" not in facts
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"environment": {**environment(), "torch": "1.0"}}, "other version", "torch 1.0, now "),
+        (
+            {"parts": [{"environment": {**environment(), "torch": name}} for name in ("1.0", "1.1", "1.0")]},
+            "other version",
+            "torch 1.0 and 1.1, now ",
+        ),
+        ({"promise": "Not the same bytes: on a GPU."}, "note", "Not the same bytes: on a GPU."),
+        ({"inputs": [{"path": "t.biom", "bytes": 5, "sha256": ""}]}, "other inputs", "missing or changed: t.biom"),
+        ({"inputs": [{"path": "t", "bytes": 5, "sha256": ""}]}, "other inputs", "missing or changed: t"),
+    ],
+)
+def test_what_keeps_a_run_from_being_repeated(
+    changes: dict[str, Any], name: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = info(write_run(folder, **changes), capsys)[1]
+    assert "repeat with" in facts
+    assert facts[name].startswith(words)
+    assert len({"other version", "other inputs", "note"} & facts.keys()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folder": 3},
+        {"environment": []},
+        {"inputs": [1]},
+        {"inputs": [{"path": "t.biom"}]},
+        {"changes": [{}]},
+        {"parts": [{"environment": 3}]},
+        {"promise": 1},
+    ],
+)
+def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(folder)
+    record = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps({**record, **changes}))
+    said = refused(run, capsys)
+    assert "data.json: damaged: a part of the record of the run is wrong" in said
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"Dear all\nhello\n", "is none of the files that AAM reads"),
+        (b"Dear all\nhello\n", "is not a format that AAM reads"),
         (b"\x89HDF\r\n\x1a\n" + bytes(20), "x.file: "),
         (b"\x1f\x8b123", "is packed with gzip"),
         (b"PK\x03\x04", "damaged zip file"),

@@ -110,13 +110,13 @@ def failing_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         (
             RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
             3,
-            "error: a process that prepares batches died (signal 9",
+            "error: a data worker died (signal 9",
         ),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"), 3, "error: out of memory"),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/a/x"),
             3,
-            "error: no space is left on the disk (runs/a",
+            "error: no space left on the disk (runs/a",
         ),
     ],
 )

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aam.cli.main import main
 from aam.cli.rf_baseline import run
 from aam.config import ForestConfig, from_flat
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
 from aam.errors import InputError
 from aam.evaluation.prediction_table import read_predictions
 from tests.data.study_files import caterpillar, write_sheet, write_table
@@ -67,7 +68,7 @@ def test_numbers(study: dict[str, object], features: str, capsys: pytest.Capture
     for part in ("validation", "test"):
         assert value(rows, part, "forest", "mae") < 0.6 * value(rows, part, "guess", "mae")
         assert value(rows, part, "forest", "r2") > 0.5
-    predictions = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind="regression"))
+    predictions = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))
     assert list(predictions) == ["validation", "test"]
     assert sum(map(len, predictions.values())) == {r["part"]: int(r["samples"]) for r in rows}["test"] * 2
     printed = capsys.readouterr().out
@@ -86,7 +87,7 @@ def test_classes_in_groups(study: dict[str, object]) -> None:
     assert value(rows, "validation", "forest", "balanced_accuracy") > 0.8
     assert value(rows, "validation", "majority", "balanced_accuracy") == 0.5
     output = Path(str(study["output"]))
-    target = TargetSpec(column="site", kind="classification", classes=("old", "young"))
+    target = TargetSpec(column="site", kind=CLASSES, classes=("old", "young"))
     found = read_predictions(output, target)["validation"]
     assert {int(i[1:]) % 15 for i in found.sample_ids}.isdisjoint(
         {int(f"{i:02d}") % 15 for i in range(SAMPLES) if f"s{i:02d}" not in set(found.sample_ids)}
@@ -101,7 +102,7 @@ def test_the_lists_of_a_run_are_used(study: dict[str, object]) -> None:
     for name, numbers in lists.items():
         (folder / f"{name}_samples.txt").write_text("".join(f"s{i:02d}\n" for i in numbers if i != 5))
     forest(study, **{f"{name}_samples": str(folder / f"{name}_samples.txt") for name in lists})
-    found = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind="regression"))
+    found = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))
     assert sorted(found["validation"].sample_ids) == [f"s{i}" for i in range(40, 50)]
     assert sorted(found["test"].sample_ids) == [f"s{i}" for i in range(50, 60)]
 
@@ -121,6 +122,56 @@ def test_results_are_seeded_and_never_overwritten_unasked(study: dict[str, objec
 def test_a_folder_is_no_output(study: dict[str, object]) -> None:
     with pytest.raises(InputError, match="is a folder"):
         forest(study, output=str(Path(str(study["output"])).parent))
+
+
+@pytest.mark.parametrize("features", ["asv", "clades"])
+def test_the_forest_is_kept_and_predicts_tables_never_seen(
+    study: dict[str, object], features: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``aam predict`` says is what the command said of the same samples, to the last digit; with intervals."""
+    folder = Path(str(study["output"])).parent
+    forest(study, features=features, group_column="subject", output_dir=str(folder / "model"))
+    assert f"model: {folder / 'model'}" in capsys.readouterr().out
+    words = ["--model", folder / "model", "--table", folder / "table.tsv", "--output", folder / "new.tsv"]
+    assert main(["predict", *map(str, words)]) == 0
+    with (folder / "new.tsv").open(newline="") as file:
+        found = {row["sample_id"]: row for row in csv.DictReader(file, delimiter="\t")}
+    said = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))["validation"]
+    assert len(found) == SAMPLES
+    assert [found[name]["predicted"] for name in said.sample_ids] == [f"{value:.10g}" for value in said.predicted]
+    assert all(float(r["predicted_low"]) < float(r["predicted"]) < float(r["predicted_high"]) for r in found.values())
+    assert main(["info", str(folder / "model")]) == 0
+    shown = capsys.readouterr().out
+    assert "1 forest" in shown
+    assert "'age', a number" in shown
+
+
+def test_classes_are_kept_with_their_sets(study: dict[str, object]) -> None:
+    folder = Path(str(study["output"])).parent
+    forest(study, metadata_column="site", classifier=True, output_dir=str(folder / "model"))
+    words = ["--model", folder / "model", "--table", folder / "table.tsv", "--output", folder / "new.tsv"]
+    assert main(["predict", *map(str, words)]) == 0
+    with (folder / "new.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert {"probability_old", "probability_young", "prediction_set"} <= set(rows[0])
+    assert all(row["predicted"] in row["prediction_set"] for row in rows)
+
+
+def test_a_model_folder_is_not_taken_from_others(study: dict[str, object]) -> None:
+    """All is refused before the forest is fitted."""
+    folder = Path(str(study["output"])).parent
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"mine: holds notes\.txt, which belongs to no model"):
+        forest(study, output_dir=str(folder / "mine"))
+    with pytest.raises(InputError, match="is a file; --output-dir names a folder"):
+        forest(study, output_dir=str(folder / "tree.nwk"))
+    forest(study, output_dir=str(folder / "model"))
+    before = (folder / "model" / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"model: holds a model already; --overwrite or another --output-dir"):
+        forest(study, output=str(folder / "other.tsv"), output_dir=str(folder / "model"))
+    forest(study, overwrite=True, random_seed=1, output_dir=str(folder / "model"))
+    assert (folder / "model" / "model.safetensors").read_bytes() != before
 
 
 def test_importing_the_command_is_cheap() -> None:

@@ -15,12 +15,13 @@ from skbio import DistanceMatrix, TreeNode
 from skbio.diversity import beta_diversity
 from skbio.stats.composition import clr
 
-from aam.cli import unifrac as command
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.data.distances import blocks as distance_blocks
+from aam.data.distances.measure import Measure
 from aam.data.readers.distance_matrix import read_distances
 from aam.phylogeny.tree import read_tree
+from aam.workflows import distance_matrix
 from tests.factories import random_counts, random_sequences, write_biom
 from tests.phylogeny.random_trees import random_newick
 from tests.phylogeny.test_unifrac import generalized
@@ -116,7 +117,7 @@ def test_blocks_cover_every_pair_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distance_blocks, "LARGEST_BLOCK", 7)
     counts = csr_array(random_counts(SAMPLES, ASVS))
     covered = np.zeros((SAMPLES, SAMPLES), dtype=int)
-    for block in distance_blocks.distance_blocks(distance_blocks.Measure("jaccard"), counts, 2):
+    for block in distance_blocks.distance_blocks(Measure("jaccard"), counts, 2):
         assert block.values.shape == covered[block.rows, block.columns].shape
         covered[block.rows, block.columns] += 1
         if block.rows != block.columns:
@@ -125,9 +126,9 @@ def test_blocks_cover_every_pair_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blocks_stay_small_where_asvs_are_many() -> None:
-    assert distance_blocks.Measure("bray_curtis").block_size(10_000, 100_000) < 100
-    assert distance_blocks.Measure("bray_curtis").block_size(10_000, 10**9) == 1
-    assert distance_blocks.Measure("unifrac").block_size(10_000, 10**9) == distance_blocks.LARGEST_BLOCK
+    assert distance_blocks.block_size(Measure("bray_curtis"), 10_000, 100_000) < 100
+    assert distance_blocks.block_size(Measure("bray_curtis"), 10_000, 10**9) == 1
+    assert distance_blocks.block_size(Measure("unifrac"), 10_000, 10**9) == distance_blocks.LARGEST_BLOCK
 
 
 @pytest.mark.parametrize("metric", ["weighted_unifrac", "aitchison"])
@@ -260,7 +261,7 @@ def test_no_room_on_the_disk(
     output: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 2_000})
-    monkeypatch.setattr(command.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(distance_matrix.shutil, "disk_usage", lambda _: usage)
     assert unifrac(output) == 3
     said = capsys.readouterr().err
     assert "2.0 kB are free; choose another disk" in said

@@ -13,6 +13,7 @@ from aam.config import TableOptions
 from aam.data.readers.raw_table import make_raw_table
 from aam.data.readers.table import read_table, table_of_counts
 from aam.data.study.study import Study, TargetRequest, load_study, study_of_table
+from aam.data.targets.kinds import NUMBERS
 from tests.data.study_files import NUM_SAMPLES, Files, write_study
 
 
@@ -23,7 +24,9 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 def study(files: Files) -> Study:
-    return load_study(files.table(), files.study(), None, TargetRequest(columns=("age",), weight_column="weight"))
+    return load_study(
+        files.table(), files.study(), None, TargetRequest(kind=NUMBERS, columns=("age",), weight_column="weight")
+    )
 
 
 def test_rows_take_all_that_belongs_to_them(study: Study) -> None:

@@ -102,3 +102,14 @@ def test_flags_exist(path: Path) -> None:
     others |= {"--minutes", "--keep"}  # of the fuzzer
     others |= {"--lrr"}  # mistyped on purpose
     assert written_flags(path) - known_flags() - others == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_files_that_are_named_exist(path: Path) -> None:
+    named = set(re.findall(r"`((?:aam|tests|tools|benchmarks|docs)/[\w./-]+)`", path.read_text()))
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_tests_of_the_failures_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "faults.md").read_text()))
+    assert sorted(name for name in named if not (ROOT / "tests" / "faults" / f"{name}.py").exists()) == []

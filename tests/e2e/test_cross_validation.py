@@ -13,7 +13,8 @@ import yaml
 from aam.errors import SIGNALS
 from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import write_json
-from aam.runs.record_schema import DATA, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
 from aam.workflows import cross_validation
 from aam.workflows.provenance import NOT_THE_SAME, SAME
@@ -145,7 +146,7 @@ def test_a_start_under_other_circumstances_ends_the_promise_of_the_whole(study: 
     assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, "--resume-from", str(folder)) == 75
     record = read_record(folder / DATA)
     assert len(record["parts"]) == 2
-    assert record["promise"].startswith(f"{NOT_THE_SAME}it went on under other circumstances (torch 1.0 -> ")
+    assert record["promise"].startswith(f"{NOT_THE_SAME}it was resumed in another environment (torch 1.0 -> ")
 
 
 def test_an_input_that_changes_while_it_is_read_begins_no_fold(

@@ -44,8 +44,8 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
         low, high = (table[f"predicted_{end}_{column}"][rows].astype(float) for end in ("low", "high"))
         held = ((low <= observed) & (observed <= high)).sum()
         page = (run / "report.html").read_text()
-        assert f"of {rows.sum()} samples that were held out in turn {held} (" in page
-    assert "other: Fold by fold" in page
+        assert f"of {rows.sum()} cross-validated samples {held} (" in page
+    assert "other: Folds" in page
 
 
 def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
@@ -103,8 +103,8 @@ def test_folds_of_ensembles_give_sets_of_classes(train: Run, sheet: Path, tmp_pa
     assert all(label in found for label, found in zip(table["predicted"], sets, strict=True))
     held = sum(label in found for label, found in zip(table["observed"], sets, strict=True))
     page = (run / "report.html").read_text()
-    assert f"of {len(sets)} samples that were held out in turn {held} (" in page
-    assert "ensembles of 2 models judged here" in page
+    assert f"of {len(sets)} cross-validated samples {held} (" in page
+    assert "ensembles of 2 models of the folds" in page
     assert sorted(path.parent.parent.name for path in run.glob("folds/*/members/*/finished.json")) == ["members"] * 4
     for fold in run.glob("folds/*"):
         data = json.loads((fold / "data.json").read_text())

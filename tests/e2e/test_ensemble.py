@@ -14,7 +14,8 @@ from aam.errors import SIGNALS
 from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import sha256_file
 from aam.models.folder.weights import load_models
-from aam.runs.record_schema import DATA, read_record
+from aam.runs.layout import DATA
+from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
 from tests.program import SMALL, Run, run_command
 

@@ -78,12 +78,12 @@ def test_one_table_needs_the_column_in_the_sheet(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    what = "('source' is the name of the table that a sample is of)"
+    what = "('source' identifies the table of a sample)"
     assert predict(tables[0]) == 2
-    said = f"--metadata is needed: the model reads source of the sample sheet {what}"
+    said = f"--metadata is needed: the model uses the metadata columns source {what}"
     assert said in capsys.readouterr().err
     assert predict(tables[0], metadata=study / "metadata.tsv") == 2
-    assert f"metadata.tsv: no column 'source' {what}; add it to the sheet" in capsys.readouterr().err
+    assert f"metadata.tsv: no column 'source' {what}; add it to the metadata" in capsys.readouterr().err
     lines = (study / "metadata.tsv").read_text().splitlines()
     sheet = tmp_path / "sheet.tsv"
     sheet.write_text("\n".join([f"{lines[0]}\tsource", *(f"{line}\tone" for line in lines[1:])]) + "\n")
@@ -107,4 +107,4 @@ def test_a_column_of_the_sheet_is_not_made(
     assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["data"]["study_column"] is None
     capsys.readouterr()
     assert run_command("predict", *words, model=tmp_path / "run", output=tmp_path / "p.tsv") == 2
-    assert "--metadata is needed: the model reads group of the sample sheet\n" in capsys.readouterr().err
+    assert "--metadata is needed: the model uses the metadata columns group\n" in capsys.readouterr().err

@@ -133,7 +133,10 @@ def test_classes_with_weights_and_smoothed_labels(train: Train, study: Path) -> 
     assert shares.sum(axis=1) == pytest.approx(1, abs=1e-4)
     for said, held in zip(columns["predicted"], columns["prediction_set"], strict=True):
         assert said in json.loads(held)
-    assert json.loads((run / "model" / "config.json").read_text())["predictor"]["loss"]["label_smoothing"] == 0.2
+    assert (
+        json.loads((run / "model" / "config.json").read_text())["members"][0]["predictor"]["loss"]["label_smoothing"]
+        == 0.2
+    )
     found = predicted(study, run)
     assert all(agrees(found, run, name) for name in columns if name.startswith("probability_"))
 
@@ -164,7 +167,7 @@ def test_scaling_within_levels(train: Train, study: Path, sheet: Path, capsys: p
     assert agrees(predicted(study, run, metadata=sheet), run, "predicted", to=1e-1)
     capsys.readouterr()
     predicted(study, run, code=2)
-    assert "--metadata is needed: the model reads lab of the sample sheet" in capsys.readouterr().err
+    assert "--metadata is needed: the model uses the metadata columns lab" in capsys.readouterr().err
 
 
 TOLD = (
@@ -188,7 +191,7 @@ def test_covariates_with_a_hierarchy(
     assert len(predicted(study, run, metadata=new)["predicted"]) == 60
     assert "a city unknown to the model (first: 'tromso')" in capsys.readouterr().out
     predicted(study, run, code=2)
-    said = "--metadata is needed: the model reads lab, city, country, warmth of the sample sheet"
+    said = "--metadata is needed: the model uses the metadata columns lab, city, country, warmth"
     assert said in capsys.readouterr().err
     new.write_text("sample-id\tlab\nS00000001\ta\n")
     predicted(study, run, code=2, metadata=new)

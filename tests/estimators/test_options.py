@@ -7,10 +7,11 @@ import pytest
 
 import aam
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.keywords import in_python
 from aam.config.option import fields
 from aam.errors import PreemptedError
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
-from aam.estimators.errors import as_value_errors, in_python
+from aam.estimators.errors import as_value_errors
 from aam.estimators.options import CLASSIFIER, ENCODER, LEFT_OUT, OF_CLASSES, OF_NUMBERS, REGRESSOR
 
 KINDS = [(AAMRegressor, TrainConfig, OF_CLASSES), (AAMClassifier, TrainConfig, OF_NUMBERS)]

@@ -2,9 +2,37 @@ from __future__ import annotations
 
 import pytest
 
-from aam.evaluation.catalogue import difference_of, interval_of, number, value_of
-from aam.evaluation.metrics import Interval
+from aam.data.targets.kinds.kind import KINDS
+from aam.evaluation.catalogue import METRICS, Interval, difference_of, interval_of, metric, number, value_of
 from aam.text import format_bytes, format_duration
+
+
+def test_the_metrics_of_every_kind_are_in_the_catalogue() -> None:
+    for kind in KINDS.values():
+        assert {kind.main_metric, *kind.tiles, *kind.charted} <= set(kind.metrics)
+        for name in kind.metrics:
+            assert METRICS[name].formula is not None
+            assert METRICS[name].source or name == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("val_loss", False),
+        ("mae", False),
+        ("val_mae", False),
+        ("rmse_pH_of_soil", False),
+        ("r2", True),
+        ("spearman_loss", True),
+        ("balanced_accuracy", True),
+        ("val_distance_mae", False),
+        ("distance_correlation", True),
+        ("something", True),
+        ("train_distance_loss", False),
+    ],
+)
+def test_every_metric_has_a_direction(name: str, expected: bool) -> None:
+    assert metric(name).higher_is_better == expected
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aam.config import LossOptions
 from aam.data.targets.intervals import calibrate_numbers
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import NUMBERS, Samples, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.evaluation.coverage import CoverageRecord, judge_coverage, levels_to_judge, pool_coverage
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples
+from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.files.atomic import read_json, write_json
 from tests.evaluation.test_decode_predictions import SITE, SIZE, TWO, case, quantile_case, samples
 
@@ -73,7 +75,7 @@ def test_quantiles_and_groups() -> None:
     learned_BTQ, whose = quantile_case()
     groups = np.array([f"m{row // 4}" for row in range(SIZE)], dtype=object)
     whose = dataclasses.replace(whose, groups=groups)
-    forecast = calibrated(learned_BTQ, whose, quantiles=(0.1, 0.5, 0.9))
+    forecast = calibrated(learned_BTQ, whose, targets=TWO.learned_by(LossOptions(loss_type="quantile")))
     record = judge_coverage(forecast, learned_BTQ[None], whose, "validation")["mass"]
     assert {one.num_groups for one in record.found} == {10}
     held = next(one.held_N for one in record.found if one.level == 0.9)
@@ -110,7 +112,7 @@ def test_a_record_is_read_as_written(tmp_path: Path, groups: np.ndarray | None) 
 
 
 def test_targets_of_one_kind_of_number_alone() -> None:
-    spec = TargetSpec(column="x", kind="regression")
+    spec = TargetSpec(column="x", kind=NUMBERS)
     learned_BT, whose = case(targets=Targets(specs=(spec,)))
     forecast = calibrated(learned_BT, whose, targets=Targets(specs=(spec,)))
     assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["x"]

@@ -10,22 +10,24 @@ import yaml
 from scipy.stats import binomtest, spearmanr
 from sklearn import metrics
 
+from aam.data.targets import kinds
 from aam.data.targets.intervals import calibrate_numbers
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.coverage import CoverageRecord, coverage_of_intervals
 from aam.evaluation.cross_validation import judge_folds, mean_and_spread, write_metrics
-from aam.evaluation.fold_results import FoldResult, averaged, join_tables, pooled, read_fold
+from aam.evaluation.fold_results import FoldResult, averaged, pooled, read_fold
 from aam.evaluation.metrics import evaluate
-from aam.evaluation.prediction_table import Predictions, read_columns, write_part
+from aam.evaluation.prediction_table import join_tables, read_columns, write_part
 from aam.report.build import build_folds_report
 from aam.report.sections.folds import wins
 from tests.report.run_directories import write_classification, write_regression
 from tests.report.test_build import Page, check_self_contained
 
-NUMBER = TargetSpec(column="month_of_life", kind="regression", mean=10.0)
+NUMBER = TargetSpec(column="month_of_life", kind=NUMBERS, mean=10.0)
 CLASSES = ("gill", "gut", "skin")
-CLASS = TargetSpec(column="site", kind="classification", classes=CLASSES, majority="gut")
+CLASS = TargetSpec(column="site", kind=kinds.CLASSES, classes=CLASSES, majority="gut")
 SIZE, FOLDS = 60, 3
 SUBJECTS = np.array([f"m{i // 4}" for i in range(SIZE)], dtype=object)
 
@@ -70,7 +72,7 @@ def of_numbers(
     observed: np.ndarray, spread: float, rng: np.random.Generator, ids: np.ndarray, groups: np.ndarray | None
 ) -> Predictions:
     predicted = observed + rng.normal(0, spread, len(ids))
-    return Predictions(sample_ids=ids, observed=observed, predicted=predicted, groups=groups)
+    return Predictions(kind=NUMBERS, sample_ids=ids, observed=observed, predicted=predicted, groups=groups)
 
 
 def of_classes(
@@ -80,6 +82,7 @@ def of_classes(
     shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     names = np.array(CLASSES, dtype=object)
     return Predictions(
+        kind=kinds.CLASSES,
         sample_ids=ids,
         observed=names[codes],
         predicted=names[shares.argmax(axis=1)],
@@ -187,12 +190,11 @@ def test_metrics_of_several_targets_are_told_apart(tmp_path: Path) -> None:
 
 def test_tables_of_folds_are_joined_cell_by_cell(tmp_path: Path) -> None:
     ids = np.array(["a", "b"], dtype=object)
-    plain = Predictions(sample_ids=ids, observed=np.array([1.0, np.nan]), predicted=np.array([0.5, 2.0]))
+    plain = Predictions(kind=NUMBERS, sample_ids=ids, observed=np.array([1.0, np.nan]), predicted=np.array([0.5, 2.0]))
     write_part(tmp_path / "1.tsv", [plain], ["y"])
     (tmp_path / "2.tsv").write_text("part\tsample_id\tobserved\tpredicted\tpredicted_std\ntest\tc\t3\t0.10\t7\n")
-    join_tables(
-        tmp_path / "all.tsv", ["repeat", "fold"], [(["1", "1"], tmp_path / "1.tsv"), (["1", "2"], tmp_path / "2.tsv")]
-    )
+    sources = [({"repeat": "1", "fold": fold}, tmp_path / f"{fold}.tsv") for fold in ("1", "2")]
+    join_tables(tmp_path / "all.tsv", sources)
     assert (tmp_path / "all.tsv").read_text() == (
         "repeat\tfold\tsample_id\tobserved\tpredicted\tpredicted_std\n"
         "1\t1\ta\t1\t0.5\t\n1\t1\tb\t\t2\t\n1\t2\tc\t3\t0.10\t7\n"
@@ -263,13 +265,13 @@ def page_of(folder: Path, folds: Mapping[str, list[FoldResult]], specs: list[Tar
 
 def test_one_page_for_all_folds(tmp_path: Path) -> None:
     page = page_of(tmp_path, {NUMBER.column: make_folds()}, [NUMBER], group_column="host")
-    assert "On 60 samples that were held out in turn the model's month_of_life is off by" in page.words
-    assert "60 samples are used: 60 held out in turn, a fold at a time." in page.words
+    assert "On 60 cross-validated samples, the mean absolute error of month_of_life is" in page.words
+    assert "60 samples are used: 60 held out in turn." in page.words
     assert "The model was better than the random forest in 3 of 3 folds." in page.words
-    assert "Whole groups (15 hosts) were drawn." in page.words
-    assert "balanced by quantile of the target. Samples of one host are never in two parts." in page.words
-    assert "learned from each fold's training and validation samples" in page.words
-    assert "Of the samples that were not held out 20 % chose the best model" in page.words
+    assert "The bootstrap resamples whole groups (15 hosts)." in page.words
+    assert "stratified by quantile of the target. Samples of one host are never split." in page.words
+    assert "relative abundances of the training and validation samples of each fold" in page.words
+    assert "Of the samples not held out, 20 % chose the best epoch" in page.words
     assert "start" in page.text
     assert "slightly optimistic" not in page.words
     assert page.tags.count("svg") == 4
@@ -278,32 +280,30 @@ def test_one_page_for_all_folds(tmp_path: Path) -> None:
 def test_a_page_of_classes_and_repeats_without_a_forest(tmp_path: Path) -> None:
     page = page_of(tmp_path, {CLASS.column: make_folds("class", repeats=2, forest=False)}, [CLASS], stratify=False)
     assert "repeat 2, fold 3" in page.text
-    assert (
-        "From repeat to repeat, with other folds and seeds, AAM's balanced accuracy over all samples was" in page.words
-    )
-    assert "This was done 2 times with other folds and seeds." in page.words
-    assert "balanced by" not in page.words
+    assert "Over repeats, with different folds and seeds, the balanced accuracy of AAM was" in page.words
+    assert "This was repeated 2 times with different folds and seeds" in page.words
+    assert "stratified by" not in page.words
     assert "Random forest" not in page.source
-    assert "averaged over the classes; always guessing" in page.words
+    assert "for predicting the most frequent class" in page.words
     assert wins(judge_folds(make_folds("class", forest=False))) == ""
 
 
 def test_targets_have_sections_of_their_own(tmp_path: Path) -> None:
-    other = TargetSpec(column="weight", kind="regression", mean=3.0)
+    other = TargetSpec(column="weight", kind=NUMBERS, mean=3.0)
     folds = {NUMBER.column: covered(make_folds(groups=False, repeats=2), reach=2.0), "weight": make_folds(forest=False)}
     page = page_of(tmp_path, folds, [NUMBER, other], ensemble=3)
-    for title in ("Beside simpler predictors", "Fold by fold", "All metrics"):
+    for title in ("Comparison with baselines", "Folds", "All metrics"):
         assert all(f"{column}: {title}" in page.words for column in folds)
-    assert "month_of_life: How sure an interval is" in page.words
-    assert "weight: How sure an interval is" not in page.words
+    assert "month_of_life: Interval coverage" in page.words
+    assert "weight: Interval coverage" not in page.words
     assert "month_of_life: Mean absolute error (MAE)" in page.words
     assert "weight: Mean absolute error (MAE)" in page.words
-    assert "Each fold's intervals are made from the validation samples of that fold, 4 samples or more." in page.words
-    assert "of 120 samples that were held out in turn" in page.words
+    assert "Intervals are calibrated on the validation samples of each fold, 4 samples or more." in page.words
+    assert "of 120 cross-validated samples" in page.words
     assert "A group below is a sample with its 2 predictions." in page.words
-    assert "balanced by quantile of month_of_life." in page.words
-    assert "The ensembles of 3 models judged here are the folds', one each." in page.words
-    assert page.words.count("The model has learned something") == 2
+    assert "stratified by quantile of month_of_life." in page.words
+    assert "These results are for the ensembles of 3 models of the folds." in page.words
+    assert page.words.count("The model is clearly better than the constant") == 2
 
 
 def test_a_fold_is_read_from_its_run_and_its_forest(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_a_fold_without_test_predictions_is_refused(tmp_path: Path) -> None:
 def test_a_target_that_no_test_sample_has_is_left_out_of_the_fold(tmp_path: Path) -> None:
     write_regression(tmp_path)
     data = json.loads((tmp_path / "data.json").read_text())
-    other = TargetSpec(column="weight", kind="regression", mean=3.0)
+    other = TargetSpec(column="weight", kind=NUMBERS, mean=3.0)
     data["targets"] = Targets(specs=(NUMBER, other)).to_dict()
     (tmp_path / "data.json").write_text(json.dumps(data))
     for name in ("val", "test"):

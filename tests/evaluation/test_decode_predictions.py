@@ -9,16 +9,18 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from aam.config import HeadOptions
+from aam.config import HeadOptions, LossOptions
 from aam.config.target import Transform
-from aam.data.targets.fitting import TargetRules, fit_target
+from aam.data.targets.fitting import fit_target
 from aam.data.targets.intervals import calibrate_numbers, interval
-from aam.data.targets.targets import Targets, TargetSpec
-from aam.evaluation.decode_predictions import PredictionDecoder, Samples, values_of
+from aam.data.targets.kinds import CLASSES, NUMBERS, Samples, TargetRules, TargetSpec
+from aam.data.targets.targets import Targets
+from aam.evaluation.decode_predictions import PredictionDecoder, values_of
+from tests.data.targets.decoded import decoded
 
-AGE = TargetSpec(column="age", kind="regression", transform="zscore", shift=40.0, scale=10.0, mean=40.0)
-MASS = TargetSpec(column="mass", kind="regression", transform="log-zscore", shift=2.0, scale=0.5)
-SITE = TargetSpec(column="site", kind="classification", classes=("gut", "oral", "skin"))
+AGE = TargetSpec(column="age", kind=NUMBERS, transform="zscore", shift=40.0, scale=10.0, mean=40.0)
+MASS = TargetSpec(column="mass", kind=NUMBERS, transform="log-zscore", shift=2.0, scale=0.5)
+SITE = TargetSpec(column="site", kind=CLASSES, classes=("gut", "oral", "skin"))
 TWO = Targets(specs=(AGE, MASS))
 SIZE = 39
 
@@ -34,7 +36,7 @@ def case(seed: int = 0, targets: Targets = TWO) -> tuple[np.ndarray, Samples]:
     """Predictions where the model learns them, and truths about them in the user's units."""
     rng = np.random.default_rng(seed)
     learned_BT = rng.normal(size=(SIZE, len(targets)))
-    truth_BT = targets.decode(learned_BT + 0.3 * rng.normal(size=learned_BT.shape))
+    truth_BT = decoded(targets, learned_BT + 0.3 * rng.normal(size=learned_BT.shape))
     return learned_BT, samples({column: truth_BT[:, place] for place, column in enumerate(targets.columns)})
 
 
@@ -108,8 +110,8 @@ def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_name
     assert forecast.coverage_warnings() == ["column 'mass' has no intervals: no validation sample has a value"]
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     assert few.coverage_warnings() == [
-        "a promise of 99% needs more validation samples (or groups) than there are: intervals are estimates, and may "
-        "hold fewer truths"
+        f"too few validation groups or samples ({SIZE}; 99 needed) to guarantee 99 % coverage; intervals may be too "
+        "narrow"
     ]
     assert (
         calibrated(PredictionDecoder(targets=TWO), learned_BT, whose).coverage_warnings()
@@ -122,7 +124,7 @@ def test_too_few_samples_for_the_chosen_level_are_said_at_a_lower_one_too() -> N
     learned_BT, whose = case()
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     (doubt,) = dataclasses.replace(few, level=0.5).coverage_warnings()
-    assert doubt.startswith("a promise of 50% needs more validation samples")
+    assert doubt.startswith("too few validation groups or samples")
 
 
 def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, np.ndarray, np.ndarray]:
@@ -130,7 +132,9 @@ def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, n
     rng = np.random.default_rng(seed)
     values = np.exp(rng.normal(size=num_trained + 199))
     guesses = values * np.exp(0.3 * rng.normal(size=len(values)))
-    spec = fit_target(TargetRules(columns=("y",), transform=transform), values, np.arange(num_trained), "m.tsv")
+    spec = fit_target(
+        TargetRules(kind=NUMBERS, columns=("y",), transform=transform), values, np.arange(num_trained), "m.tsv"
+    )
     return Targets(specs=(spec,)), spec.encode(guesses)[num_trained:, None], values[num_trained:]
 
 
@@ -161,7 +165,7 @@ def test_a_promise_above_all_that_is_within_the_training_range_is_none() -> None
     assert beyond > 0.1
     forecast = calibrated(PredictionDecoder(targets=targets), learned_B1[:99], samples({"y": values[:99]}))
     (doubt,) = forecast.coverage_warnings()
-    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation samples' values lie beyond all predictions")
+    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation values lie outside all possible")
     logs, learned_B1, values = skewed_case(0, "log-zscore", 10)
     assert (
         calibrated(PredictionDecoder(targets=logs), learned_B1[:99], samples({"y": values[:99]})).coverage_warnings()
@@ -187,7 +191,7 @@ def test_truths_beyond_the_reach_of_box_cox_count_as_not_held() -> None:
 def test_intervals_end_where_the_head_does() -> None:
     rng = np.random.default_rng(0)
     truth_B = rng.integers(0, 6, size=SIZE).astype(float)
-    spec = fit_target(TargetRules(columns=("y",), transform="minmax"), truth_B, np.arange(SIZE), "m.tsv")
+    spec = fit_target(TargetRules(kind=NUMBERS, columns=("y",), transform="minmax"), truth_B, np.arange(SIZE), "m.tsv")
     learned_B1 = np.clip(spec.encode(truth_B) + 0.2 * rng.normal(size=SIZE), 0.01, 0.99)[:, None]
     targets, whose = Targets(specs=(spec,)), samples({"y": truth_B})
     (free,) = calibrated(PredictionDecoder(targets=targets), learned_B1, whose).predictions(learned_B1[None], whose)
@@ -211,7 +215,9 @@ def test_intervals_end_where_the_head_does() -> None:
 def test_a_truth_at_an_end_of_the_training_range_is_held_whatever_rounding_does() -> None:
     truth_B = np.append(np.linspace(0.1, 0.7, 20), [0.1, 0.7]) * 3
     for transform in ("minmax", "log-minmax"):
-        spec = fit_target(TargetRules(columns=("y",), transform=transform), truth_B, np.arange(20), "m.tsv")
+        spec = fit_target(
+            TargetRules(kind=NUMBERS, columns=("y",), transform=transform), truth_B, np.arange(20), "m.tsv"
+        )
         forecast = PredictionDecoder(targets=Targets(specs=(spec,)), head=HeadOptions(bounded_targets=True))
         learned_B1, whose = np.full((22, 1), 0.5), samples({"y": truth_B})
         forecast = calibrated(forecast, learned_B1, whose)
@@ -226,12 +232,14 @@ def test_a_truth_at_an_end_of_the_training_range_is_held_whatever_rounding_does(
 def test_a_truth_as_far_off_as_the_interval_reaches_is_held(transform: str, quantiles: tuple[float, ...]) -> None:
     # Truths that come back and a guess that never changes: each end of an interval is one of the calibrating truths.
     truth_B = np.repeat(np.arange(1, 51) / 7, 2)
-    rules = TargetRules(columns=("y",), transform=transform, normalize_by=("site",) * transform.endswith("category"))
+    levels = ("site",) * transform.endswith("category")
+    rules = TargetRules(kind=NUMBERS, columns=("y",), transform=transform, normalize_by=levels)
     spec = fit_target(rules, truth_B, np.arange(len(truth_B)), "m.tsv")
     middle_B1 = np.full((len(truth_B), 1), np.median(spec.encode(truth_B)))
     learned = np.stack([middle_B1] * 3, axis=-1) if quantiles else middle_B1
     whose = samples({"y": truth_B})
-    forecast = calibrated(PredictionDecoder(targets=Targets(specs=(spec,)), quantiles=quantiles), learned, whose)
+    targets = Targets(specs=(spec,)).learned_by(LossOptions(loss_type="quantile" if quantiles else "huber"))
+    forecast = calibrated(PredictionDecoder(targets=targets), learned, whose)
     for level in np.arange(1, len(truth_B)) / (len(truth_B) + 1):
         (found,) = dataclasses.replace(forecast, level=level).predictions(learned[None], whose)
         held = (found.low <= truth_B) & (truth_B <= found.high)  # type: ignore[operator]
@@ -269,7 +277,7 @@ def quantile_case() -> tuple[np.ndarray, Samples]:
 
 def test_quantiles_are_told_in_the_users_units_and_move_the_ends_of_intervals() -> None:
     learned_BTQ, whose = quantile_case()
-    forecast = PredictionDecoder(targets=TWO, quantiles=QUANTILES, level=0.8)
+    forecast = PredictionDecoder(targets=TWO.learned_by(LossOptions(loss_type="quantile")), level=0.8)
     forecast = dataclasses.replace(forecast, calibrations=forecast.calibrate(learned_BTQ, whose))
     _, mass = forecast.predictions(learned_BTQ[None], whose)
     assert list(mass.quantiles) == list(QUANTILES)

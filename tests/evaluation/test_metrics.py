@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from sklearn import metrics
 
-from aam.evaluation.bootstrap import resampled_metrics
-from aam.evaluation.metrics import compare, evaluate, score
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets import kinds
+from aam.data.targets.kinds import NUMBERS, Predictions
+from aam.evaluation.metrics import compare, evaluate, measure, score
 
 CLASSES = ("a", "b", "c", "d")
 
@@ -16,7 +18,10 @@ def numbers(size: int = 40, noise: float = 1.0, seed: int = 0) -> Predictions:
     rng = np.random.default_rng(seed)
     observed = rng.normal(10, 3, size).round(1)
     return Predictions(
-        sample_ids=ids(size), observed=observed, predicted=(observed + rng.normal(0, noise, size)).round(1)
+        kind=NUMBERS,
+        sample_ids=ids(size),
+        observed=observed,
+        predicted=(observed + rng.normal(0, noise, size)).round(1),
     )
 
 
@@ -27,6 +32,7 @@ def labels(size: int = 60, classes: tuple[str, ...] = CLASSES, strength: float =
     shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     names = np.array(classes, dtype=object)
     return Predictions(
+        kind=kinds.CLASSES,
         sample_ids=ids(size),
         observed=names[codes],
         predicted=names[shares.argmax(axis=1)],
@@ -39,21 +45,46 @@ def ids(size: int) -> np.ndarray:
     return np.array([f"s{i}" for i in range(size)], dtype=object)
 
 
-def test_metrics_of_numbers_are_those_of_scikit_learn() -> None:
-    found, p = score(numbers()), numbers()
-    assert found["mae"] == metrics.mean_absolute_error(p.observed, p.predicted)
-    assert found["rmse"] == metrics.root_mean_squared_error(p.observed, p.predicted)
-    assert found["r2"] == metrics.r2_score(p.observed, p.predicted)
-    assert found["spearman"] == spearmanr(p.observed, p.predicted).statistic
+def oracle_of_numbers(p: Predictions) -> dict[str, float]:
+    return {
+        "mae": metrics.mean_absolute_error(p.observed, p.predicted),
+        "rmse": metrics.root_mean_squared_error(p.observed, p.predicted),
+        "r2": metrics.r2_score(p.observed, p.predicted),
+        "spearman": spearmanr(p.observed, p.predicted).statistic,
+    }
 
 
-def test_metrics_of_classes_are_those_of_scikit_learn() -> None:
-    p = labels()
-    found, (observed, predicted) = score(p), (p.observed.astype(str), p.predicted.astype(str))
-    assert found["accuracy"] == metrics.accuracy_score(observed, predicted)
-    assert found["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(observed, predicted))
-    assert found["f1"] == metrics.f1_score(observed, predicted, average="macro")
-    assert found["auroc"] == pytest.approx(metrics.roc_auc_score(observed, p.probabilities, multi_class="ovr"))
+def oracle_of_classes(p: Predictions) -> dict[str, float]:
+    observed, predicted = p.observed.astype(str), p.predicted.astype(str)
+    assert p.probabilities is not None
+    scored = p.classes[1:] if len(p.classes) == 2 else p.classes
+    occur = [p.classes.index(name) for name in scored if (p.observed == name).any()]
+    areas = [metrics.roc_auc_score(p.observed == p.classes[code], p.probabilities[:, code]) for code in occur]
+    recalls = metrics.recall_score(observed, predicted, labels=np.unique(observed), average=None, zero_division=0)
+    return {
+        "balanced_accuracy": recalls.mean(),
+        "accuracy": metrics.accuracy_score(observed, predicted),
+        "f1": metrics.f1_score(observed, predicted, average="macro", zero_division=0),
+        "auroc": float(np.mean(areas)),
+    }
+
+
+def oracle(p: Predictions) -> dict[str, float]:
+    return oracle_of_classes(p) if p.classes else oracle_of_numbers(p)
+
+
+@pytest.mark.parametrize("predictions", [numbers(), numbers(noise=20), labels(), labels(size=9), labels(strength=4)])
+def test_metrics_are_those_of_scikit_learn(predictions: Predictions) -> None:
+    assert score(predictions) == pytest.approx(oracle(predictions), rel=1e-13)
+    assert list(score(predictions)) == list(predictions.kind.metrics)
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(2015.0, 2.0), (1e6, 1.0), (0.0, 1e-6), (1e9, 1e-3)])
+def test_numbers_far_from_zero_keep_their_metrics(shift: float, scale: float) -> None:
+    p = numbers(500)
+    far = dataclasses.replace(p, observed=shift + scale * p.observed, predicted=shift + scale * p.predicted)
+    expected = oracle(far) | {name: oracle(p)[name] for name in ("r2", "spearman")}
+    assert score(far) == pytest.approx(expected, rel=1e-9 if shift < 1e9 else 1e-3)
 
 
 def test_auroc_of_two_classes_is_the_usual_one() -> None:
@@ -66,17 +97,17 @@ def test_auroc_of_two_classes_is_the_usual_one() -> None:
 def test_weighted_metrics_equal_those_of_the_repeated_samples(predictions: Predictions) -> None:
     rng = np.random.default_rng(5)
     weights = rng.multinomial(len(predictions), np.full(len(predictions), 1 / len(predictions)), size=20).astype(float)
-    found = resampled_metrics(predictions, weights)
+    found = measure(predictions, weights)
     for row, times in enumerate(weights.astype(int)):
-        expected = score(predictions.select(np.repeat(np.arange(len(predictions)), times)))
-        assert {name: values[row] for name, values in found.items()} == pytest.approx(expected, nan_ok=True)
+        expected = oracle(predictions.select(np.repeat(np.arange(len(predictions)), times)))
+        assert {name: values[row] for name, values in found.items()} == pytest.approx(expected)
 
 
 def test_a_draw_without_a_class_leaves_the_class_out() -> None:
     p = labels()
     weights = (p.observed != "b").astype(float)[None]
-    found = {name: values[0] for name, values in resampled_metrics(p, weights).items()}
-    expected = score(p.select(np.flatnonzero(p.observed != "b")))
+    found = {name: values[0] for name, values in measure(p, weights).items()}
+    expected = oracle(p.select(np.flatnonzero(p.observed != "b")))
     assert found == pytest.approx(expected)
 
 
@@ -85,7 +116,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     rng, covered = np.random.default_rng(1), 0
     for seed in range(150):
         observed = np.zeros(80)
-        p = Predictions(sample_ids=ids(80), observed=observed, predicted=observed + rng.normal(size=80))
+        p = Predictions(kind=NUMBERS, sample_ids=ids(80), observed=observed, predicted=observed + rng.normal(size=80))
         interval = evaluate(p, draws=300, seed=seed)["mae"]
         covered += interval.low <= np.sqrt(2 / np.pi) <= interval.high
     assert 0.89 <= covered / 150 <= 0.98
@@ -102,8 +133,8 @@ def test_groups_that_are_alike_widen_the_intervals() -> None:
     rng = np.random.default_rng(3)
     errors, groups = np.repeat(rng.normal(size=12), 10), np.repeat(np.arange(12), 10).astype(str)
     observed = np.zeros(120)
-    alone = Predictions(sample_ids=ids(120), observed=observed, predicted=errors)
-    grouped = Predictions(sample_ids=ids(120), observed=observed, predicted=errors, groups=groups)
+    alone = Predictions(kind=NUMBERS, sample_ids=ids(120), observed=observed, predicted=errors)
+    grouped = Predictions(kind=NUMBERS, sample_ids=ids(120), observed=observed, predicted=errors, groups=groups)
     widths = [i.high - i.low for i in (evaluate(p, draws=500)["mae"] for p in (alone, grouped))]
     assert widths[1] > 2 * widths[0]
 
@@ -111,7 +142,7 @@ def test_groups_that_are_alike_widen_the_intervals() -> None:
 def test_paired_differences_are_narrower_than_unpaired_ones() -> None:
     first = numbers(size=80, noise=3)
     better = first.observed + 0.9 * (first.predicted - first.observed)
-    second = Predictions(sample_ids=first.sample_ids, observed=first.observed, predicted=better)
+    second = Predictions(kind=NUMBERS, sample_ids=first.sample_ids, observed=first.observed, predicted=better)
     lead = compare(first, second)["mae"]
     assert lead.value == pytest.approx(score(first)["mae"] - score(second)["mae"])
     assert lead.low > 0
@@ -125,7 +156,7 @@ def test_no_difference_between_equal_predictors() -> None:
 
 
 def test_what_cannot_be_computed_is_nan_and_warns_nobody() -> None:
-    constant = Predictions(sample_ids=ids(5), observed=np.ones(5), predicted=np.arange(5.0))
+    constant = Predictions(kind=NUMBERS, sample_ids=ids(5), observed=np.ones(5), predicted=np.arange(5.0))
     found = evaluate(constant)
     assert np.isnan([found["r2"].value, found["r2"].low, found["spearman"].value]).all()
     assert found["mae"].value == pytest.approx(1.4)

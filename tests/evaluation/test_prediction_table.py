@@ -5,18 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions, TargetSpec
 from aam.errors import InputError
-from aam.evaluation.prediction_table import Predictions, read_predictions, suffixes, write_part, write_predictions
+from aam.evaluation.prediction_table import read_predictions, suffixes, write_part, write_predictions
 
-NUMBER = TargetSpec(column="age", kind="regression")
-CLASS = TargetSpec(column="site", kind="classification", classes=("gut", "skin"))
+NUMBER = TargetSpec(column="age", kind=NUMBERS)
+CLASS = TargetSpec(column="site", kind=CLASSES, classes=("gut", "skin"))
 
 
 def test_numbers_are_read_as_written(tmp_path: Path) -> None:
     values = np.array([1.0, 2.5, -1e-7])
     table = Predictions(
-        sample_ids=np.array(['a "quoted"', "=b", "c\u2028c"], dtype=object), observed=values, predicted=values / 3
+        kind=NUMBERS,
+        sample_ids=np.array(['a "quoted"', "=b", "c\u2028c"], dtype=object),
+        observed=values,
+        predicted=values / 3,
     )
     write_predictions(tmp_path / "p.tsv", {"validation": [table], "test": [table.select(np.array([2]))]}, ["age"])
     found = read_predictions(tmp_path / "p.tsv", NUMBER)
@@ -31,13 +34,18 @@ def test_classes_are_read_as_written(tmp_path: Path) -> None:
     labels = np.array(["skin", "gut"], dtype=object)
     shares = np.array([[0.25, 0.75], [0.5, 0.5]])
     table = Predictions(
-        sample_ids=labels, observed=labels, predicted=labels[::-1], classes=CLASS.classes, probabilities=shares
+        kind=CLASSES,
+        sample_ids=labels,
+        observed=labels,
+        predicted=labels[::-1],
+        classes=CLASS.classes,
+        probabilities=shares,
     )
     write_predictions(tmp_path / "p.tsv", {"test": [table]}, ["site"])
     header = (tmp_path / "p.tsv").read_text().splitlines()[0]
     assert header == "part\tsample_id\tobserved\tpredicted\tprobability_gut\tprobability_skin"
     found = read_predictions(tmp_path / "p.tsv", CLASS)["test"]
-    assert found.kind == "classification"
+    assert found.kind == CLASSES
     assert (found.probabilities == shares).all()
     assert list(found.predicted) == ["gut", "skin"]
 
@@ -50,7 +58,9 @@ def test_samples_without_an_observed_value_are_left_out(tmp_path: Path) -> None:
 
 def test_samples_are_found_by_id_in_any_order() -> None:
     values = np.arange(3.0)
-    table = Predictions(sample_ids=np.array(["a", "b", "c"], dtype=object), observed=values, predicted=values)
+    table = Predictions(
+        kind=NUMBERS, sample_ids=np.array(["a", "b", "c"], dtype=object), observed=values, predicted=values
+    )
     found = table.of_samples(["c", "a"])
     assert found is not None
     assert list(found.predicted) == [2, 0]
@@ -77,6 +87,7 @@ def of_column(place: int, num_samples: int = 5) -> Predictions:
     observed[place] = np.nan
     predicted = 1e6 * rng.normal(size=num_samples)
     return Predictions(
+        kind=NUMBERS,
         sample_ids=np.array(["0012", "=b", "c d", "ü", "-1"], dtype=object),
         observed=observed,
         predicted=predicted,
@@ -95,7 +106,7 @@ def test_several_targets_are_read_as_written_whatever_their_columns_are_called(t
     assert len(header) == len(set(header))
     assert [name for name in header if name.startswith("predicted_low")] == [f"predicted_low_{name}" for name in ODD]
     for column, table, suffix in zip(ODD, tables, suffixes(ODD), strict=True):
-        spec = TargetSpec(column=column, kind="regression")
+        spec = TargetSpec(column=column, kind=NUMBERS)
         found = read_predictions(tmp_path / "p.tsv", spec, "test", suffix)["test"]
         expected = table.known()
         assert len(expected) == 4
@@ -137,6 +148,7 @@ def test_sets_of_classes_with_odd_names_are_read_as_written(tmp_path: Path) -> N
     sets = rng.random((6, 4)) < 0.5
     labels = np.array(classes, dtype=object)[[0, 1, 2, 3, 0, 1]]
     table = Predictions(
+        kind=CLASSES,
         sample_ids=np.array([f"s{i}" for i in range(6)], dtype=object),
         observed=labels,
         predicted=labels[::-1],
@@ -146,7 +158,7 @@ def test_sets_of_classes_with_odd_names_are_read_as_written(tmp_path: Path) -> N
         deviation=rng.random(6),
     )
     write_part(tmp_path / "p.tsv", [table], ["site"])
-    spec = TargetSpec(column="site", kind="classification", classes=classes)
+    spec = TargetSpec(column="site", kind=CLASSES, classes=classes)
     found = read_predictions(tmp_path / "p.tsv", spec, "test")["test"]
     assert found.sets is not None
     assert (found.sets == sets).all()
@@ -164,7 +176,7 @@ def test_a_target_that_no_sample_of_a_part_has_is_left_out_of_it(tmp_path: Path)
     known, unknown = of_column(0), of_column(1)
     unknown.observed[:] = np.nan
     write_part(tmp_path / "p.tsv", [known, unknown], ["a", "b"])
-    assert read_predictions(tmp_path / "p.tsv", TargetSpec(column="b", kind="regression"), "test", "_b") == {}
+    assert read_predictions(tmp_path / "p.tsv", TargetSpec(column="b", kind=NUMBERS), "test", "_b") == {}
 
 
 def test_chosen_samples_keep_all_that_is_theirs() -> None:

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch.utils import tensorboard
 
-import aam.training.memory.probe
+import aam.training.memory.measure
 import aam.training.run.fit
+import aam.training.run.tensorboard
 import aam.training.run.unfreezing
 import aam.workflows.finalize
 from aam.cli.main import main
@@ -34,10 +34,10 @@ from aam.cli.main import main
 LOADED = (
     aam.workflows.finalize,
     aam.training.run.fit,
-    aam.training.memory.probe,
+    aam.training.memory.measure,
     aam.training.run.unfreezing,
     pytest,
-    tensorboard,
+    aam.training.run.tensorboard,
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PATIENCE = 120.0

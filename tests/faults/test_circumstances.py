@@ -179,7 +179,7 @@ def test_nobody_reads_what_is_said(
     done = ended(piped, [str(word) for word in words], close)
     assert "Traceback" not in done.err
     assert done.code == code
-    assert done.err == ("" if code == 0 else "error: no space is left on the disk (writing the results)\n")
+    assert done.err == ("" if code == 0 else "error: no space left on the disk (writing the results)\n")
     if command == "predict" and close != "full":
         assert len(output.read_text().splitlines()) == 61
 

@@ -125,14 +125,12 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_curves_that_the_disk_does_not_take(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     events = EventFile(tmp_path / "tensorboard")
     for step in range(3):
-        events.log_metrics({"loss": 1.0 / (step + 1)}, step)
-    events.finalize("success")
+        events.add({"loss": 1.0 / (step + 1)}, step)
     found = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(point.step, round(point.value, 3)) for point in found.Scalars("loss")] == [(0, 1), (1, 0.5), (2, 0.333)]
     with files_of_at_most(64):
         broken = EventFile(tmp_path / "broken")
         for step in range(5):
-            broken.log_metrics({"loss": 1.0}, step)
-        broken.finalize("success")
+            broken.add({"loss": 1.0}, step)
     (said,) = caplog.messages
     assert said.endswith("the curves for TensorBoard end here (File too large); the run goes on")

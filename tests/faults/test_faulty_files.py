@@ -19,12 +19,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import aam
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.errors import RunError
-from aam.evaluation.prediction_table import Predictions, read_predictions, write_part
+from aam.evaluation.prediction_table import read_predictions, write_part
 from aam.files import atomic
 from aam.files.atomic import remove_leftovers, write_text
-from aam.models.folder.weights import CARD, CONFIG, WEIGHTS, ModelDescription, build_model, load_model, save_model
+from aam.models.folder.description import ModelDescription, build_model
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS
+from aam.models.folder.weights import load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.checkpoints.checkpoint import (
     MOST_FAILURES,
@@ -100,12 +102,14 @@ def model(folder: Path) -> Operation:
 def predictions(folder: Path) -> Operation:
     ids = np.array([f"s{number}" for number in range(1_500)], dtype=object)
     old = np.arange(1_500.0)
-    tables = {shift: Predictions(sample_ids=ids, observed=old, predicted=old + shift) for shift in (0.0, 1.0)}
+    tables = {
+        shift: Predictions(kind=NUMBERS, sample_ids=ids, observed=old, predicted=old + shift) for shift in (0.0, 1.0)
+    }
     path = folder / "val_predictions.tsv"
     write_part(path, [tables[0.0]], ["age"])
 
     def check() -> None:
-        found = read_predictions(path, TargetSpec(column="age", kind="regression"), "validation")["validation"]
+        found = read_predictions(path, TargetSpec(column="age", kind=NUMBERS), "validation")["validation"]
         assert len(found) == len(ids)
         assert any(np.allclose(found.predicted, table.predicted) for table in tables.values())
         assert names(folder) == {path.name}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aam.cli.main import main
 from aam.models.folder.weights import load_model
-from aam.models.target_head import RegressionHead
+from aam.models.target_heads import NumbersHead
 from aam.training.step.module import TrainingModule
 from tests.faults.children import ended, hooked, send
 from tests.faults.conftest import train_words
@@ -19,7 +19,7 @@ from tests.faults.conftest import train_words
 
 def with_nan(number: int, killed_at: int, words: list[str]) -> int:
     """The program, where the loss of the n-th batch of training is NaN; killed before a later batch, if that comes."""
-    real = RegressionHead.loss
+    real = NumbersHead.loss
     step = TrainingModule.training_step
     batches, is_training = [0], [False]
 
@@ -30,12 +30,12 @@ def with_nan(number: int, killed_at: int, words: list[str]) -> int:
         is_training[0] = False
         return loss
 
-    def loss(self: RegressionHead, comparison: Any) -> Tensor:
+    def loss(self: NumbersHead, comparison: Any) -> Tensor:
         found = real(self, comparison)
         return found * float("nan") if is_training[0] and batches[0] == number else found
 
     TrainingModule.training_step = training_step  # type: ignore[method-assign]
-    RegressionHead.loss = loss  # type: ignore[method-assign]
+    NumbersHead.loss = loss  # type: ignore[method-assign]
     return hooked(killed_at, send, (signal.SIGKILL,), words) if killed_at else main(words)
 
 

@@ -50,15 +50,14 @@ def test_another_seed_does(toy: Path, first: Path, children: Children, tmp_path:
     assert [name for name in found if found[name] == other[name]] == []
 
 
-def test_a_run_is_repeated_by_the_command_of_replay(
+def test_a_run_is_repeated_by_the_command_of_info(
     first: Path, children: Children, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", str(first)]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    asked = said.out.split()
-    assert asked[0] == "aam"
-    assert children.run(asked[1:]).code == 0
+    assert main(["info", str(first)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()  # nothing stands in the way
+    label, asked = last.split("aam ", 1)
+    assert label.split() == ["repeat", "with"]
+    assert children.run(asked.split()).code == 0
     assert fingerprint(first.with_name(f"{first.name}-again")) == fingerprint(first)
 
 

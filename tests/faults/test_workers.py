@@ -52,8 +52,8 @@ def test_a_worker_that_is_killed_ends_the_run(study: Path, tmp_path: Path, numbe
         assert done.code == 3
         # Which of torch's two ways to notice it comes first, and whether the signal is told, is a matter of luck.
         (said,) = errors(done.err)
-        expected = rf"died \(({name}; often for want of memory|{UNTOLD})\); try --num-workers 0"
-        assert re.fullmatch(f"error: a process that prepares batches {expected}", said)
+        expected = rf"died \(({name}; often from lack of memory|{UNTOLD})\); try --num-workers 0"
+        assert re.fullmatch(f"error: a data worker {expected}", said)
         assert "Traceback" not in done.err
         assert child.leaves_nobody()
 
@@ -95,7 +95,7 @@ def test_a_death_that_is_told_twice_has_its_signal() -> None:
     again.__cause__ = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
     said = system_error_reason(again, "train")
     assert said is not None
-    assert "died (signal 9; often for want of memory)" in said
+    assert "died (signal 9; often from lack of memory)" in said
 
 
 def test_other_deaths_of_workers_have_their_names() -> None:

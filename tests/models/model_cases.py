@@ -9,15 +9,17 @@ import torch
 
 from aam.alphabet import PAD
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, make_batch
 from aam.data.study.covariates import CategoricalColumn, CovariateSpec, NumericColumn
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets import kinds
+from aam.data.targets.kinds import NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 
 NUM_ASVS, LONGEST = 24, 17
-REGRESSION = TargetSpec(column="age", kind="regression", transform="zscore", shift=5.0, scale=2.0, mean=5.0)
-CLASSES = TargetSpec(column="site", kind="classification", classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
+REGRESSION = TargetSpec(column="age", kind=NUMBERS, transform="zscore", shift=5.0, scale=2.0, mean=5.0)
+CLASSES = TargetSpec(column="site", kind=kinds.CLASSES, classes=("a", "b", "c"), class_weights=(1.0, 2.0, 0.5))
 
 COVARIATES = CovariateSpec(
     (
@@ -65,15 +67,23 @@ def batch_of(samples: list[Sample], tokens_AL: np.ndarray, **truths: torch.Tenso
     return batch
 
 
+def known_truths(
+    distances_BB: torch.Tensor, faith_pd_B: torch.Tensor, taxonomy_U: torch.Tensor | None = None
+) -> Truths:
+    """What the heads of the encoder type ``combined`` are compared with."""
+    asvs = {} if taxonomy_U is None else {"taxonomy": taxonomy_U}
+    return Truths(pairs={"distance": distances_BB}, samples={"faith_pd": faith_pd_B}, asvs=asvs)
+
+
 def random_batch(num_samples: int = 6, seed: int = 0, **truths: torch.Tensor) -> Batch:
     """A batch with distances, Faith PD and taxa, and whatever truths are given."""
     samples, tokens_AL = study(num_samples, seed=seed)
     batch = batch_of(samples, tokens_AL)
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(num_samples, 3, generator=generator)
-    batch.distances_BB = torch.cdist(points, points)
-    batch.faith_pd_B = 10 + 3 * torch.rand(num_samples, generator=generator)
-    batch.taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    faith_pd_B = 10 + 3 * torch.rand(num_samples, generator=generator)
+    taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    batch.truths = known_truths(torch.cdist(points, points), faith_pd_B, taxonomy_U)
     for name, value in truths.items():
         setattr(batch, name, value)
     return batch
@@ -93,10 +103,12 @@ def predictor_plan(
     covariate_spec: CovariateSpec | None = None,
 ) -> PredictorPlan:
     """What a predictor has beside its encoder: the defaults, but for what is given."""
+    loss = loss or LossOptions()
+    targets = Targets(specs=(targets,)) if isinstance(targets, TargetSpec) else targets
     return PredictorPlan(
-        targets=Targets(specs=(targets,)) if isinstance(targets, TargetSpec) else targets,
+        targets=targets.learned_by(loss),
         head=head or HeadOptions(),
-        loss=loss or LossOptions(),
+        loss=loss,
         covariates=covariates or CovariateOptions(),
         covariate_spec=covariate_spec,
     )

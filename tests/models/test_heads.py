@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from aam.data.batches.batch import Batch
+from aam.data.batches.batch import Batch, Truths
 from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.models.asv_encoder import AsvEncoding
 from aam.models.heads import (
+    AsvClassHead,
     CountHead,
     DistanceHead,
     Encoded,
-    FaithHead,
     Head,
     NucleotideHead,
-    TaxonomyHead,
+    SampleNumberHead,
 )
 from aam.models.sample_encoder import SampleEncoding
 from aam.models.sequence_encoder import SelfSupervision
@@ -53,7 +53,7 @@ def upper(distances_BB: Tensor) -> Tensor:
 @pytest.mark.parametrize("dim", WIDTHS)
 def test_fresh_distances_do_not_depend_on_the_width_and_have_a_gradient(dim: int) -> None:
     torch.manual_seed(0)
-    head = DistanceHead(dim)
+    head = DistanceHead("distance", dim)
     sample_BD = sample_vectors(24, dim).requires_grad_()
     distances = upper(head(sample_BD))
     assert float(distances.detach().mean()) == pytest.approx(1, abs=0.15)
@@ -71,7 +71,7 @@ def test_fresh_distances_do_not_depend_on_the_width_and_have_a_gradient(dim: int
 @pytest.mark.parametrize("dim", WIDTHS)
 def test_distances_above_1_are_fitted_in_a_few_steps(dim: int) -> None:
     torch.manual_seed(0)
-    head, sample_BD = DistanceHead(dim), sample_vectors(10, dim)
+    head, sample_BD = DistanceHead("distance", dim), sample_vectors(10, dim)
     points = 3 * torch.rand(10, 2, generator=torch.Generator().manual_seed(1))
     truth = upper(torch.cdist(points, points))
     assert float(truth.max()) > 2
@@ -90,7 +90,7 @@ def test_distances_above_1_are_fitted_in_a_few_steps(dim: int) -> None:
 
 
 def test_distances_are_euclidean_distances_of_the_projection() -> None:
-    head, sample_BD = DistanceHead(16), sample_vectors(5, 16)
+    head, sample_BD = DistanceHead("distance", 16), sample_vectors(5, 16)
     with torch.no_grad():
         head.log_scale.fill_(math.log(3))
         z_BD = head.project(sample_BD)
@@ -99,17 +99,16 @@ def test_distances_are_euclidean_distances_of_the_projection() -> None:
 
 
 def test_distances_are_compared_pair_by_pair() -> None:
-    head, batch = DistanceHead(16), random_batch(4)
+    head, batch = DistanceHead("distance", 16), random_batch(4)
     comparison = head.compare(of_samples(sample_vectors(4, 16)), batch)
-    assert batch.distances_BB is not None
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
-    assert comparison.truth.tolist() == [float(batch.distances_BB[i, j]) for i, j in pairs]
+    assert comparison.truth.tolist() == [float(batch.truths.pairs["distance"][i, j]) for i, j in pairs]
     expected = (comparison.prediction - comparison.truth).square().mean()
     torch.testing.assert_close(head.loss(comparison), expected)
 
 
 def test_equal_samples_have_no_distance_and_a_finite_gradient() -> None:
-    head = DistanceHead(16)
+    head = DistanceHead("distance", 16)
     sample_BD = sample_vectors(1, 16).repeat(3, 1).requires_grad_()
     distances = head(sample_BD)
     assert not distances.any()
@@ -122,14 +121,14 @@ def nothing_to_compare() -> list[tuple[Head, Encoded, Batch]]:
     """Each head with a batch in which there is nothing for it to predict."""
     encoded, batch = encoded_batch()
     nothing = Corruption(torch.zeros_like(batch.tokens_UL, dtype=torch.bool), torch.zeros_like(batch.mask_BS))
-    batch.taxonomy_U = torch.full((len(batch.asvs_U),), -1)
+    batch.truths = Truths(asvs={"taxonomy": torch.full((len(batch.asvs_U),), -1)})
     empty = encoded._replace(corruption=nothing)
     alone, single = encoded_batch(1)
     return [
-        (DistanceHead(16), alone, single),
-        (NucleotideHead(16, 5), empty, batch),
-        (CountHead(16), empty, batch),
-        (TaxonomyHead(16, 4), empty, batch),
+        (DistanceHead("distance", 16), alone, single),
+        (NucleotideHead("nucleotide", 16, 5), empty, batch),
+        (CountHead("count", 16), empty, batch),
+        (AsvClassHead("taxonomy", 16, 4), empty, batch),
     ]
 
 
@@ -150,7 +149,7 @@ def test_only_masked_bases_meet_the_nucleotide_head(patch: int) -> None:
     batch = random_batch()
     masked_UL = mask_bases(batch.tokens_UL, 0.2, "span", torch.Generator().manual_seed(0))
     encoded = fresh_encoder(SelfSupervision(nucleotides=True), nucleotide_patch=patch)(batch, Corruption(masked_UL))
-    head = NucleotideHead(16, patch)
+    head = NucleotideHead("nucleotide", 16, patch)
     comparison = head.compare(encoded, batch)
     places = masked_UL.nonzero().tolist()
     assert comparison.prediction.shape == (len(places), 4)
@@ -163,7 +162,7 @@ def test_only_masked_bases_meet_the_nucleotide_head(patch: int) -> None:
 
 def test_counts_are_asked_where_they_were_hidden() -> None:
     encoded, batch = encoded_batch()
-    head = CountHead(16)
+    head = CountHead("count", 16)
     hidden_BS = encoded.corruption.hidden_BS
     assert hidden_BS is not None
     head.center.fill_(-3.0)
@@ -179,12 +178,11 @@ def test_counts_are_asked_where_they_were_hidden() -> None:
 
 @pytest.mark.parametrize("num_samples", [1, 5])
 def test_faith_pd_is_standardised(num_samples: int) -> None:
-    head, batch = FaithHead(16), random_batch(num_samples)
+    head, batch = SampleNumberHead("faith_pd", 16), random_batch(num_samples)
     head.center.fill_(11.0)
     head.spread.fill_(0.5)
     comparison = head.compare(of_samples(sample_vectors(num_samples, 16)), batch)
-    assert batch.faith_pd_B is not None
-    torch.testing.assert_close(comparison.truth, (batch.faith_pd_B - 11) / 0.5)
+    torch.testing.assert_close(comparison.truth, (batch.truths.samples["faith_pd"] - 11) / 0.5)
     assert comparison.prediction.shape == (num_samples,)
     expected = torch.nn.functional.huber_loss(comparison.prediction, comparison.truth)
     torch.testing.assert_close(head.loss(comparison), expected)
@@ -193,10 +191,10 @@ def test_faith_pd_is_standardised(num_samples: int) -> None:
 
 def test_unknown_taxa_are_left_out() -> None:
     encoded, batch = encoded_batch()
-    head = TaxonomyHead(16, 4)
-    assert batch.taxonomy_U is not None
-    known = batch.taxonomy_U >= 0
+    head = AsvClassHead("taxonomy", 16, 4)
+    taxonomy_U = batch.truths.asvs["taxonomy"]
+    known = taxonomy_U >= 0
     assert 0 < known.sum() < len(known)
     comparison = head.compare(encoded, batch)
     torch.testing.assert_close(comparison.prediction, head.classify(encoded.asv.asv_UD[known]))
-    assert comparison.truth.tolist() == batch.taxonomy_U[known].tolist()
+    assert comparison.truth.tolist() == taxonomy_U[known].tolist()

@@ -11,7 +11,8 @@ from aam.config.covariates import READS_ASVS
 from aam.data.batches.batch import Batch, encoded_batch
 from aam.data.batches.corruption import Corruption
 from aam.data.study.covariates import features
-from aam.data.targets.fitting import TargetRules, fit_target
+from aam.data.targets.fitting import fit_target
+from aam.data.targets.kinds import NUMBERS, TargetRules
 from aam.data.targets.targets import Targets
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
@@ -33,7 +34,7 @@ from tests.models.model_cases import (
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_fresh_predictions_have_the_targets_mean_and_a_sane_spread(unit: float, transform: str) -> None:
     values = unit * np.random.default_rng(0).normal(50, 10, 200)
-    options = TargetRules(columns=("x",), transform=transform)  # type: ignore[arg-type]
+    options = TargetRules(kind=NUMBERS, columns=("x",), transform=transform)  # type: ignore[arg-type]
     target = fit_target(options, values, np.arange(160), "sheet.tsv")
     model = fresh_predictor(target)
     model.head.set_prior(torch.from_numpy(target.encode(values[:160])).mean().view(1))

@@ -9,7 +9,8 @@ from aam.config import HeadOptions, ModelOptions
 from aam.data.batches.batch import Batch
 from aam.data.batches.corruption import Corruption, mask_bases
 from aam.data.batches.ragged import Ragged
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
+from aam.models.objectives import names
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.models.size_estimate import (
@@ -31,21 +32,16 @@ MODELS: list[dict[str, Any]] = [
     {"embedding_dim": 16, "count_embedding_method": "add"},
     {"embedding_dim": 16, "count_embedding_method": "concat"},
 ]
-HEADS = {
-    "unifrac": ("distance",),
-    "faith_pd": ("faith_pd",),
-    "taxonomy": ("taxonomy",),
-    "combined": ("distance", "faith_pd", "taxonomy"),
-}
 
 
 @pytest.mark.parametrize("sizes", MODELS)
-@pytest.mark.parametrize("encoder_type", HEADS)
+@pytest.mark.parametrize("encoder_type", names())
 def test_parameters_of_an_encoder(sizes: dict[str, Any], encoder_type: str) -> None:
     options, taxa = ModelOptions(**sizes), ("a", "b", "c")
     supervision = SelfSupervision(encoder_type=encoder_type, nucleotides=True, counts=True, taxonomy_classes=taxa)
     expected = num_parameters(SequenceEncoder(options, supervision))
-    assert num_encoder_parameters(options, (*HEADS[encoder_type], "nucleotide", "count"), len(taxa)) == expected
+    of_heads = sum(objective.num_parameters(options, len(taxa)) for objective in supervision.objectives)
+    assert num_encoder_parameters(options) + of_heads == expected
 
 
 @pytest.mark.parametrize("sizes", MODELS)
@@ -53,7 +49,7 @@ def test_parameters_of_an_encoder(sizes: dict[str, Any], encoder_type: str) -> N
 @pytest.mark.parametrize("linear_path", [True, False])
 def test_parameters_of_a_predictor(sizes: dict[str, Any], classes: tuple[str, ...], linear_path: bool) -> None:
     options = ModelOptions(**sizes)
-    target = TargetSpec(column="x", kind="classification" if classes else "regression", classes=classes)
+    target = TargetSpec(column="x", kind=CLASSES if classes else NUMBERS, classes=classes)
     encoder = SequenceEncoder(options, SelfSupervision())
     model = SequencePredictor(encoder, predictor_plan(target, HeadOptions(linear_path=linear_path)))
     outputs = max(1, len(classes))

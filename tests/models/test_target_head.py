@@ -10,22 +10,28 @@ from sklearn import metrics
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.targets.fitting import TargetRules, fit_target
+from aam.data.targets.fitting import fit_target
+from aam.data.targets.kinds import NUMBERS, TargetRules
 from aam.data.targets.targets import Targets
 from aam.models.heads import Encoded
-from aam.models.target_head import ClassificationHead, QuantileHead, RegressionHead, TargetOutputs, build_target_head
+from aam.models.target_heads import ClassesHead, NumbersHead, QuantilesHead
+from aam.models.target_heads.head import TargetOutputs, build_target_head
 from tests.models.model_cases import random_batch
 from tests.models.test_heads import sample_vectors
 
 NAN = float("nan")
-TWO = TargetOutputs(columns=("age", "ph"), zero=(1.0, 0.5), presence=(1.0, 0.5))
-THREE_CLASSES = TargetOutputs(columns=("site",), zero=(0.0,), presence=(1.0,), class_weights=(1.0, 2.0, 0.5))
+TWO = TargetOutputs(head="numbers", columns=("age", "ph"), zero=(1.0, 0.5), presence=(1.0, 0.5))
+THREE_CLASSES = TargetOutputs(
+    head="classes", columns=("site",), zero=(0.0,), presence=(1.0,), class_weights=(1.0, 2.0, 0.5)
+)
 
 
 def head_of(
     outputs: TargetOutputs = TWO, options: dict[str, Any] | None = None, path: int = 4, seed: int = 0, **loss: Any
 ) -> Any:
     torch.manual_seed(seed)
+    if loss.get("loss_type") == "quantile":
+        outputs = replace(outputs, head="quantiles")
     return build_target_head(16, path, outputs, HeadOptions(**(options or {})), LossOptions(**loss), 0.0)
 
 
@@ -35,10 +41,10 @@ def random_weights(head: torch.nn.Module, size: float = 1.0) -> None:
         parameter.data = size * torch.randn(parameter.shape, generator=generator)
 
 
-def test_the_options_choose_the_head() -> None:
-    assert isinstance(head_of(), RegressionHead)
-    assert isinstance(head_of(loss_type="quantile"), QuantileHead)
-    assert isinstance(head_of(THREE_CLASSES), ClassificationHead)
+def test_the_outputs_choose_the_head() -> None:
+    assert isinstance(head_of(), NumbersHead)
+    assert isinstance(head_of(loss_type="quantile"), QuantilesHead)
+    assert isinstance(head_of(THREE_CLASSES), ClassesHead)
     assert head_of(options={"linear_path": False}).linear_path is None
     assert head_of(path=0).linear_path is None
 
@@ -201,7 +207,9 @@ def test_a_fresh_head_starts_like_the_mean_and_learns(
     name: str, transform: str, options: dict[str, Any], loss_type: str, scaled: bool
 ) -> None:
     vector_BD, values = shaped(name)
-    target = fit_target(TargetRules(columns=("x",), transform=transform), values, np.arange(200), "sheet.tsv")
+    target = fit_target(
+        TargetRules(kind=NUMBERS, columns=("x",), transform=transform), values, np.arange(200), "sheet.tsv"
+    )
     target_BT = torch.from_numpy(target.encode(values))[:, None]
     options = {**options, "learnable_output_scale": scaled}
     head = head_of(TargetOutputs.of(Targets(specs=(target,))), options, path=0, loss_type=loss_type)
@@ -222,7 +230,7 @@ def test_a_fresh_head_starts_like_the_mean_and_learns(
 def test_numbers_that_are_not_scaled_start_finite_and_get_no_worse(unit: float, activation: str) -> None:
     vector_BD, values = shaped("small")
     target_BT = torch.from_numpy(values / 1e-6 * unit).float()[:, None]
-    outputs = TargetOutputs(columns=("x",), zero=(0.0,), presence=(1.0,))
+    outputs = TargetOutputs(head="numbers", columns=("x",), zero=(0.0,), presence=(1.0,))
     head = head_of(outputs, {"output_activation": activation}, path=0)
     head.set_prior(target_BT.mean(dim=0))
     assert float(head(vector_BD).detach().mean()) == pytest.approx(float(target_BT.mean()), rel=0.1, abs=0.1)

@@ -6,11 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aam.config import HeadOptions
+from aam.config import HeadOptions, LossOptions
 from aam.data.targets.targets import Targets
-from aam.models.target_head import TargetHead, TargetOutputs
+from aam.models.target_heads import NumbersHead
+from aam.models.target_heads.head import TargetOutputs
 from tests.models.model_cases import CLASSES, REGRESSION
 from tests.models.test_heads import WIDTHS, sample_vectors
+
+
+def plain_head(dim: int, num_path_inputs: int, num_outputs: int, options: HeadOptions, dropout: float) -> NumbersHead:
+    """A head of numbers that need no scaling back."""
+    columns = tuple(f"y{place}" for place in range(num_outputs))
+    outputs = TargetOutputs(head="numbers", columns=columns, zero=(0.0,) * num_outputs, presence=(1.0,) * num_outputs)
+    return NumbersHead(dim, num_path_inputs, outputs, options, LossOptions(), dropout)
 
 
 def inputs(seed: int = 5) -> tuple[Tensor, Tensor]:
@@ -21,7 +29,7 @@ def inputs(seed: int = 5) -> tuple[Tensor, Tensor]:
 def test_a_seed_gives_the_head_that_it_gave_before_there_were_options() -> None:
     """The numbers are those of the first version."""
     torch.manual_seed(3)
-    head = TargetHead(8, 4, 1, HeadOptions(), 0.25)
+    head = plain_head(8, 4, 1, HeadOptions(), 0.25)
     assert float(torch.rand(1)) == 0.016183137893676758, "as many random numbers are drawn"
     first = head.hidden[0]
     assert isinstance(first, nn.Linear)
@@ -48,7 +56,7 @@ def test_a_seed_gives_the_head_that_it_gave_before_there_were_options() -> None:
 )
 def test_a_fresh_head_gives_its_prior_with_a_tenth_of_the_spread(dim: int, options: HeadOptions) -> None:
     torch.manual_seed(0)
-    head = TargetHead(dim, 32, 1, options, 0.1).eval()
+    head = plain_head(dim, 32, 1, options, 0.1).eval()
     head.set_bias(torch.tensor([7.0]))
     with torch.no_grad():
         output = head.raw(sample_vectors(400, dim), torch.randn(400, 32))
@@ -59,18 +67,18 @@ def test_a_fresh_head_gives_its_prior_with_a_tenth_of_the_spread(dim: int, optio
 
 
 def test_the_linear_path_adds_its_product() -> None:
-    head, (vector_BD, path_BK) = TargetHead(8, 4, 3, HeadOptions(), 0.0), inputs()
+    head, (vector_BD, path_BK) = plain_head(8, 4, 3, HeadOptions(), 0.0), inputs()
     without = head.raw(vector_BD, None)
     assert head.linear_path is not None
     nn.init.normal_(head.linear_path.weight)
     with_path = head.raw(vector_BD, path_BK)
     torch.testing.assert_close(with_path - without, path_BK @ head.linear_path.weight.T)
-    assert TargetHead(8, 0, 3, HeadOptions(), 0.0).linear_path is None
+    assert plain_head(8, 0, 3, HeadOptions(), 0.0).linear_path is None
 
 
 def test_hidden_layers_have_the_widths_that_are_asked_for() -> None:
     def widths(hidden: object) -> list[tuple[int, int]]:
-        head = TargetHead(8, 0, 3, HeadOptions(regressor_hidden_dims=hidden), 0.0)  # type: ignore[arg-type]
+        head = plain_head(8, 0, 3, HeadOptions(regressor_hidden_dims=hidden), 0.0)  # type: ignore[arg-type]
         layers = [*head.hidden, head.out]
         return [(layer.in_features, layer.out_features) for layer in layers if isinstance(layer, nn.Linear)]
 
@@ -83,7 +91,7 @@ def test_the_network_by_hand() -> None:
     options = HeadOptions(
         regressor_hidden_dims=(5, 6), residual_regression_head=True, target_layer_norm=True, learnable_output_scale=True
     )
-    head, (vector_BD, path_BK) = TargetHead(8, 4, 2, options, 0.0), inputs()
+    head, (vector_BD, path_BK) = plain_head(8, 4, 2, options, 0.0), inputs()
     for parameter in head.parameters():
         nn.init.normal_(parameter)
     weights = head.state_dict()
@@ -102,9 +110,9 @@ def test_the_network_by_hand() -> None:
 def test_dropout_is_on_what_each_layer_reads_and_off_where_it_is_0() -> None:
     vector_BD, _ = inputs()
     deep = {"regressor_hidden_dims": (5, 6), "residual_regression_head": True}
-    without = TargetHead(8, 0, 2, HeadOptions(regressor_dropout=0.0, **deep), 0.5).train()
+    without = plain_head(8, 0, 2, HeadOptions(regressor_dropout=0.0, **deep), 0.5).train()
     assert torch.equal(without.raw(vector_BD, None), without.raw(vector_BD, None))
-    linear = TargetHead(8, 0, 2, HeadOptions(regressor_hidden_dims="none", regressor_dropout=0.5), 0.0).train()
+    linear = plain_head(8, 0, 2, HeadOptions(regressor_hidden_dims="none", regressor_dropout=0.5), 0.0).train()
     assert not torch.equal(linear.raw(vector_BD, None), linear.raw(vector_BD, None))
     kept = linear.raw(vector_BD, None).sub(linear.out.bias).detach()
     terms = 2 * vector_BD[:, None] * linear.out.weight.detach()
@@ -113,7 +121,7 @@ def test_dropout_is_on_what_each_layer_reads_and_off_where_it_is_0() -> None:
 
 
 def test_a_prior_is_set_behind_a_scale_of_any_size() -> None:
-    head = TargetHead(8, 0, 2, HeadOptions(learnable_output_scale=True), 0.0)
+    head = plain_head(8, 0, 2, HeadOptions(learnable_output_scale=True), 0.0)
     assert head.output_scale is not None
     assert head.output_bias is not None
     with torch.no_grad():
@@ -125,7 +133,7 @@ def test_a_prior_is_set_behind_a_scale_of_any_size() -> None:
 
 
 def test_a_line_quietens_all_of_the_network() -> None:
-    head = TargetHead(8, 4, 2, HeadOptions(residual_regression_head=True), 0.0)
+    head = plain_head(8, 4, 2, HeadOptions(residual_regression_head=True), 0.0)
     vector_BD, path_BK = inputs()
     before = head.raw(vector_BD, None).detach()
     weight_TK = torch.randn(2, 4)
@@ -135,7 +143,7 @@ def test_a_line_quietens_all_of_the_network() -> None:
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
 def test_large_targets_survive_lower_precision(precision: torch.dtype) -> None:
-    head = TargetHead(8, 4, 1, HeadOptions(), 0.0).eval()
+    head = plain_head(8, 4, 1, HeadOptions(), 0.0).eval()
     head.set_bias(torch.tensor([1_234_567.0]))
     vector_BD, path_BK = inputs()
     with torch.autocast("cpu", precision):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from aam.data.targets.targets import Targets, TargetSpec
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
+from aam.data.targets.targets import Targets
 
 HOSTILE = "\"><script>alert('x')</script>"
 NUM_EPOCHS = 30
@@ -22,7 +23,7 @@ def write_regression(
 ) -> Path:
     """A run that predicted months of life from 0 to 24; the forest is a little better."""
     rng = np.random.default_rng(1)
-    target = TargetSpec(column="month_of_life", kind="regression", transform="zscore", mean=9.4, median=8.5)
+    target = TargetSpec(column="month_of_life", kind=NUMBERS, transform="zscore", mean=9.4, median=8.5)
     counts = {"train": 3 * size, "validation": size, "test": size if test else 0}
     results: Results = {}
     for part, count in counts.items():
@@ -53,7 +54,7 @@ def write_classification(
 ) -> Path:
     """A run that predicted classes of unequal sizes."""
     rng = np.random.default_rng(2)
-    target = TargetSpec(column="sample_type", kind="classification", classes=tuple(classes), majority=classes[0])
+    target = TargetSpec(column="sample_type", kind=CLASSES, classes=tuple(classes), majority=classes[0])
     frequencies = np.arange(len(classes), 0, -1) / sum(range(len(classes) + 1))
     counts = {"train": 3 * size, "validation": size, "test": size if test else 0}
     codes = {part: rng.choice(len(classes), count, p=frequencies) for part, count in counts.items()}

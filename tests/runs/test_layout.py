@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
 import pytest
 
 from aam.errors import InputError
-from aam.runs.layout import check_output_dir, check_room, clear, holds_run
+from aam.runs.layout import LOCK, WRITTEN, check_output_dir, check_room, clear, holds_run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def make_run(folder: Path, *more: str) -> Path:
@@ -89,3 +92,21 @@ def test_looking_ahead_at_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
         check_output_dir(tmp_path / "run", overwrite=False, inputs=())
+
+
+def test_the_manual_lists_every_name() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text()
+    assert [name for name in WRITTEN if name.split("*")[0] not in page] == []
+
+
+def test_every_file_name_is_written_once() -> None:
+    """Only the layout spells the name of a run's file; all others import it."""
+    files = {name for name in (*WRITTEN, LOCK) if "." in name}
+    modules = [path for path in (ROOT / "aam").rglob("*.py") if path.name != "layout.py"]
+    found = {
+        (path.name, node.value)
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in files
+    }
+    assert found == set()

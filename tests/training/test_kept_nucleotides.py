@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import lightning as L
 import pytest
 import torch
 
@@ -20,7 +19,6 @@ from aam.training.memory import kept_draws
 from aam.training.run.build_run import Prepared, prepare_training
 from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
-from aam.training.step.silence_lightning import quiet
 from tests.program import SMALL
 
 SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
@@ -43,9 +41,7 @@ def metrics(prepared: Prepared, folder: Path) -> dict[str, list[float]]:
 
 def accuracy(model: SequenceEncoder, loader: ResumableLoader, prepared: Prepared) -> float:
     """Share of the validation's masked bases that an encoder tells."""
-    module = TrainingModule(prepared.model, prepared.plan)
-    with quiet():
-        module.trainer = L.Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
+    module = TrainingModule(prepared.model, prepared.plan).eval()
     right, number = 0, 0
     for batch in loader:
         hidden = module.on_before_batch_transfer(batch, 0)

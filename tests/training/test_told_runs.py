@@ -105,7 +105,7 @@ def hidden(prepared: Prepared, epoch: int, batch: Batch, training: bool = True) 
     module = TrainingModule(prepared.model, prepared.plan)
     with quiet():
         module.trainer = L.Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
-    module.trainer.training = training
+    module.train(training)
     module.trainer.fit_loop.epoch_progress.current.completed = epoch
     found = module.on_before_batch_transfer(batch, 0).category_BC
     assert found is not None

@@ -7,8 +7,9 @@ import pytest
 from aam.cli.options import parse
 from aam.errors import InputError
 from aam.runs.directory import RunDirectory
+from aam.runs.layout import DATA
 from aam.workflows.child_runs import ChildRun, in_turn
-from aam.workflows.run_manifest import DATA, input_records, inputs_before_reading
+from aam.workflows.run_manifest import input_records, inputs_before_reading
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_the_commit_is_that_of_git() -> None:
         ({}, "cuda", 1, [], f"{NOT_THE_SAME}it computed on a GPU."),
         ({"mixed_precision": "bf16"}, "cpu", 2, [], f"{NOT_THE_SAME}it computed in 2 processes, in bf16 precision."),
         ({"compile_model": True}, "cuda", 1, [], f"{NOT_THE_SAME}it computed on a GPU, with compiled layers."),
-        ({}, "cpu", 1, ["lr"], f"{NOT_THE_SAME}its options were changed after it had begun."),
+        ({}, "cpu", 1, ["lr"], f"{NOT_THE_SAME}its options were changed when resuming."),
     ],
 )
 def test_a_run_says_what_repeating_it_promises(
@@ -100,7 +100,7 @@ def test_a_resumed_run_keeps_its_first_command_and_lists_the_later_ones(began: T
 def test_changes_are_kept_and_a_repeated_one_is_told_once(began: TrainConfig) -> None:
     assert began.run.resume_from is not None
     run = RunDirectory(began.run.resume_from)
-    changed = replace(began, lr=0.2, num_workers=3, allow_change=["lr"])
+    changed = replace(began, lr=0.2, num_workers=3)
     assert [str(change) for change in changes_in(changed, run)] == ["--lr 0.1 -> 0.2"]
     for _ in range(2):  # killed before its configuration was written, the run is resumed in the same way
         run.write_json(DATA, origin(changed, "again", DATA))
@@ -138,7 +138,7 @@ def test_each_start_is_kept_and_one_that_differs_is_told_and_ends_the_promise(
     found = origin(began, "third", DATA)
     assert len(found["parts"]) == 3
     said = promise(began, "cpu", 1, [], found["parts"])
-    assert said.startswith(f"{NOT_THE_SAME}it went on under other circumstances (")
+    assert said.startswith(f"{NOT_THE_SAME}it was resumed in another environment (")
     assert "processes 1 -> 2 -> 1" in said
 
 

@@ -15,7 +15,7 @@ from aam.errors import InputError
 from aam.files.atomic import sha256_file
 from aam.training.plan.supervision import read_inputs
 from aam.training.run.build_run import Prepared, prepare_predictor, prepare_training
-from aam.workflows.train import train_into_directory
+from aam.workflows.single_run import train_into_directory
 from tests.program import SMALL
 
 

@@ -7,8 +7,8 @@ longest of them, ``T`` targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +18,8 @@ from torch import Tensor
 from aam.data.batches.corruption import Corruption
 from aam.data.batches.ragged import Ragged
 
-Counted = Literal["samples", "bases", "abundances", "taxa"]
-"""What a loss is a mean over: samples (or pairs of them), masked bases, hidden abundances, ASVs of known taxon."""
+Counted = Literal["samples", "bases", "abundances", "asvs"]
+"""What a loss is a mean over: samples (or pairs of them), masked bases, hidden abundances, ASVs of known truth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,10 @@ class Share:
         This process, and the number of processes.
     whole_size, whole_asvs
         Samples and distinct ASVs of the whole batch.
-    samples, bases, abundances, taxa
+    samples, bases, abundances
         The share of each that is counted here; the shares of all processes sum to 1.
+    asvs
+        The share of the ASVs whose truth is known, by the head that is compared with it.
     """
 
     rank: int
@@ -43,21 +45,51 @@ class Share:
     whole_asvs: int = 0
     bases: float = 0.0
     abundances: float = 0.0
-    taxa: float = 0.0
+    asvs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def own(self) -> slice:
         """Places of this process's samples in the whole batch."""
         return slice(self.rank, None, self.world_size)
 
-    def of(self, counted: Counted) -> float:
-        """The share of what a loss counts."""
-        return {
-            "samples": self.samples,
-            "bases": self.bases,
-            "abundances": self.abundances,
-            "taxa": self.taxa,
-        }[counted]
+    def of(self, counted: Counted, head: str) -> float:
+        """The share of what the loss of a head counts."""
+        if counted == "asvs":
+            return self.asvs[head]
+        return {"samples": self.samples, "bases": self.bases, "abundances": self.abundances}[counted]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truths:
+    """What the self-supervised heads are compared with, each by the name of its head.
+
+    Attributes
+    ----------
+    pairs
+        Numbers ``B x B`` (float32) of pairs of samples. In the share of one of several processes, those of its own
+        samples to all of the whole batch.
+    samples
+        Numbers ``B`` (float32) of samples.
+    asvs
+        Classes ``U`` (int64) of distinct ASVs, -1 where unknown.
+    """
+
+    pairs: Mapping[str, Tensor] = field(default_factory=dict)
+    samples: Mapping[str, Tensor] = field(default_factory=dict)
+    asvs: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Truths:
+        """The same on another device."""
+        return self._each(lambda values: values.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Truths:
+        """The same in page-locked memory."""
+        return self._each(lambda values: values.pin_memory())
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Truths:
+        kinds = (self.pairs, self.samples, self.asvs)
+        pairs, samples, asvs = ({name: change(values) for name, values in kind.items()} for kind in kinds)
+        return Truths(pairs=pairs, samples=samples, asvs=asvs)
 
 
 NOT_BY_SAMPLE = frozenset(
@@ -68,14 +100,13 @@ NOT_BY_SAMPLE = frozenset(
         "counts_BS",
         "layout",
         "bases",
-        "distances_BB",
-        "taxonomy_U",
+        "truths",
         "corruption",
         "share",
         "own_in_whole_U",
     )
 )
-"""Parts of a batch that are of its ASVs or of pairs of samples; all others have a row for each sample."""
+"""Parts of a batch that do not have a row for each sample, as all others do."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +151,8 @@ class Batch:
         Where the samples' ASVs lie in ``index_BS``.
     bases
         Number of bases of each sequence of ``tokens_UL``, on the host.
-    distances_BB, faith_pd_B, taxonomy_U
-        What the encoder learns without labels, where it does; an unknown taxon is -1. In the share of one of several
-        processes, the distances are those of its own samples to all of the whole batch.
+    truths
+        What the encoder learns without labels, where it does.
     target_BT
         The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
     weight_B
@@ -147,9 +177,7 @@ class Batch:
     counts_BS: Tensor
     layout: Ragged
     bases: tuple[int, ...]
-    distances_BB: Tensor | None = None
-    faith_pd_B: Tensor | None = None
-    taxonomy_U: Tensor | None = None
+    truths: Truths = field(default_factory=Truths)
     target_BT: Tensor | None = None
     weight_B: Tensor | None = None
     category_BC: Tensor | None = None
@@ -170,7 +198,7 @@ class Batch:
 
     def sample_parts(self) -> dict[str, Tensor]:
         """What there is of the samples one by one, by its name: a row each."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_BY_SAMPLE}
+        parts = {part.name: getattr(self, part.name) for part in fields(self) if part.name not in NOT_BY_SAMPLE}
         return {name: part for name, part in parts.items() if part is not None}
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
@@ -183,8 +211,8 @@ class Batch:
 
     def _each(self, change: Callable[[Any], Any]) -> Batch:
         """A batch of changed parts, but for those that stay on the host or are absent."""
-        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        movable = (Tensor, Ragged, Corruption)
+        parts: dict[str, Any] = {part.name: getattr(self, part.name) for part in fields(self)}
+        movable = (Tensor, Ragged, Corruption, Truths)
         return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
 
 

@@ -11,12 +11,12 @@ from scipy.sparse import csr_array
 from torch.utils.data import Dataset
 
 from aam.config import SamplingOptions
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, make_batch
+from aam.data.batches.truths import DrawnSamples, Truth, TruthOf
 from aam.data.study.covariates import Covariates
 from aam.data.study.rarefaction import draw_rng, rarefy
 
 if TYPE_CHECKING:
-    from aam.data.batches.objective import ObjectiveTargets
     from aam.data.study.study import Study
 
 VALIDATION_EPOCH = 2**31 - 1
@@ -87,13 +87,13 @@ class SampleDataset(Dataset[Sample]):
 class Collate:
     """Makes samples into a :class:`Batch`, with the truths that the heads are compared with.
 
-    Distances and diversity are those of the rarefied counts, before the token limit cut them.
+    What is learned without labels is computed from the rarefied counts, before the token limit cuts them.
 
     Attributes
     ----------
     tokens_AL, lengths_A
         Bases of the study's ASVs, and their lengths.
-    objective
+    truths
         What the encoder learns without labels.
     target_NT, weight_N
         Encoded targets and sample weight of each row of the study, where there are any.
@@ -105,7 +105,7 @@ class Collate:
 
     tokens_AL: np.ndarray
     lengths_A: np.ndarray
-    objective: ObjectiveTargets
+    truths: tuple[Truth, ...] = ()
     target_NT: np.ndarray | None = None
     weight_N: np.ndarray | None = None
     covariates: Covariates | None = None
@@ -115,29 +115,36 @@ class Collate:
     def of(
         cls,
         study: Study,
-        objective: ObjectiveTargets,
+        truths: tuple[Truth, ...] = (),
         target_NT: np.ndarray | None = None,
         weight_N: np.ndarray | None = None,
         covariates: Covariates | None = None,
     ) -> Collate:
         """The collation of a study's samples."""
         weight_N = None if weight_N is None else weight_N.astype(np.float32)
-        return cls(study.tokens, study.lengths, objective, target_NT, weight_N, covariates)
+        return cls(study.tokens, study.lengths, truths, target_NT, weight_N, covariates)
 
     def __call__(self, samples: list[Sample]) -> Batch:
         """Make a batch."""
         batch = make_batch(samples, self.tokens_AL, self.lengths_A)
         rows_B = batch.rows_B.numpy()
-        truths = self.objective.of_samples(rows_B, _drawn_counts(samples, len(self.lengths_A)), self.own)
-        batch.distances_BB = _tensor(truths.distances_BB, np.float32)
-        batch.faith_pd_B = _tensor(truths.faith_pd_B, np.float32)
-        batch.taxonomy_U = _tensor(self.objective.of_asvs(batch.asvs_U.numpy()))
+        if self.truths:
+            counts_BA = _drawn_counts(samples, len(self.lengths_A))
+            batch.truths = compute_truths(self.truths, DrawnSamples(rows_B, counts_BA, batch.asvs_U.numpy(), self.own))
         batch.target_BT = None if self.target_NT is None else _tensor(self.target_NT[rows_B])
         batch.weight_B = None if self.weight_N is None else _tensor(self.weight_N[rows_B])
         if self.covariates is not None:
             batch.category_BC = _tensor(self.covariates.category_NC[rows_B])
             batch.number_BM = _tensor(self.covariates.number_NM[rows_B])
         return batch
+
+
+def compute_truths(wanted: tuple[Truth, ...], drawn: DrawnSamples) -> Truths:
+    """What the self-supervised heads are compared with: numbers as float32, classes as they are."""
+    found: dict[TruthOf, dict[str, torch.Tensor]] = {"pairs": {}, "samples": {}, "asvs": {}}
+    for name, of, formula in wanted:
+        found[of][name] = _tensor(formula(drawn), None if of == "asvs" else np.float32)
+    return Truths(**found)
 
 
 def _drawn_counts(samples: list[Sample], num_asvs: int) -> csr_array:
@@ -148,5 +155,5 @@ def _drawn_counts(samples: list[Sample], num_asvs: int) -> csr_array:
     return csr_array((data, indices, indptr), shape=(len(samples), num_asvs))
 
 
-def _tensor(values: np.ndarray | None, dtype: type | None = None) -> torch.Tensor | None:
-    return None if values is None else torch.from_numpy(np.ascontiguousarray(values, dtype=dtype))
+def _tensor(values: np.ndarray, dtype: type | None = None) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=dtype))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from multiprocessing.queues import Queue
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,18 +16,10 @@ from aam.config import SamplingOptions
 from aam.data.batches.dataset import VALIDATION_EPOCH, Collate, SampleDataset
 from aam.data.batches.sampler import ResumableLoader, ShardedBatches
 from aam.data.study.split import Split
+from aam.errors import SIGNALS
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
-
-
-import os
-import signal
-from multiprocessing.queues import Queue
-from types import FrameType
-from typing import Any
-
-from aam.errors import SIGNALS
 
 REAL_ANSWER = Queue._on_queue_feeder_error  # type: ignore[attr-defined]
 
@@ -140,10 +136,6 @@ class StudyDataModule:
         """The order of the validation samples, of which each of several processes has some batches."""
         options = self.options
         return self.batches_of_epoch(self.split.validation, VALIDATION_EPOCH, options.rank, options.world_size)
-
-    def test_dataloader(self) -> ResumableLoader:
-        """The test samples."""
-        return self.fixed_loader(self.split.test)
 
     def fixed_loader(self, rows: np.ndarray, draw: int = 0) -> ResumableLoader:
         """Any samples in the order given, with one fixed draw: to calibrate, embed or predict.

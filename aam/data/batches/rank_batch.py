@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aam.data.batches.batch import Batch, Share
+from aam.data.batches.batch import Batch, Share, Truths
 from aam.data.batches.corruption import Corruption
 from aam.data.batches.ragged import Ragged
 
@@ -52,7 +52,7 @@ def take_share(batch: Batch, rank: int, world_size: int) -> Batch:
         encoded_v = torch.zeros(1, dtype=torch.int64)
     bases = [batch.bases[asv] for asv in encoded_v.tolist()]
     corruption = _own_corruption(batch.corruption, share, encoded_v, max(lengths), max(bases))
-    taxonomy_u = _own_taxa(batch, share, met_u)
+    truths = _own_truths(batch, share, met_u)
     return dataclasses.replace(
         batch,
         **parts,
@@ -62,10 +62,9 @@ def take_share(batch: Batch, rank: int, world_size: int) -> Batch:
         counts_BS=counts_bS,
         layout=Ragged.of_lengths(lengths),
         bases=tuple(bases),
-        distances_BB=_own_distances(batch, len(lengths), own),
-        taxonomy_U=taxonomy_u,
+        truths=truths,
         corruption=corruption,
-        share=_with_shares_of_losses(share, batch, corruption, taxonomy_u, counts_bS > 0),
+        share=_with_shares_of_losses(share, batch, corruption, truths, counts_bS > 0),
         own_in_whole_U=met_u,
     )
 
@@ -86,36 +85,39 @@ def _own_corruption(
     return Corruption(masked_vL, hidden_bS)
 
 
-def _own_taxa(batch: Batch, share: Share, met_u: Tensor) -> Tensor | None:
-    """The taxa of this process's ASVs; one that several processes meet counts in the first of them."""
-    if batch.taxonomy_U is None:
-        return None
+def _own_truths(batch: Batch, share: Share, met_u: Tensor) -> Truths:
+    """The truths of this process's samples, of their pairs with all, and of its ASVs.
+
+    An ASV that several processes meet counts in the first of them, and is unknown in the others.
+    """
     is_earlier_B = torch.arange(share.whole_size) % share.world_size < share.rank
     is_counted_U = torch.ones(share.whole_asvs, dtype=torch.bool)
     is_counted_U[batch.index_BS[is_earlier_B][batch.mask_BS[is_earlier_B]]] = False
-    return batch.taxonomy_U[met_u].masked_fill(~is_counted_U[met_u], -1)
+    num_own = len(range(share.whole_size)[share.own])
+
+    def pairs_of_own(values: Tensor) -> Tensor:
+        return values if len(values) == num_own else values[share.own]
+
+    return Truths(
+        pairs={name: pairs_of_own(values) for name, values in batch.truths.pairs.items()},
+        samples={name: values[share.own] for name, values in batch.truths.samples.items()},
+        asvs={name: values[met_u].masked_fill(~is_counted_U[met_u], -1) for name, values in batch.truths.asvs.items()},
+    )
 
 
 def _with_shares_of_losses(
-    share: Share, batch: Batch, corruption: Corruption | None, taxonomy_u: Tensor | None, mask_bS: Tensor
+    share: Share, batch: Batch, corruption: Corruption | None, truths: Truths, mask_bS: Tensor
 ) -> Share:
-    """With what is counted here of the masked bases, the hidden abundances and the known taxa of the whole batch."""
+    """With what is counted here of the masked bases, the hidden abundances and the known ASVs of the whole batch."""
     whole = batch.corruption or Corruption()
     own = corruption or Corruption()
     hidden = (mask_bS, batch.mask_BS) if whole.hidden_BS is None else (own.hidden_BS, whole.hidden_BS)
-    known = (None if taxa is None else taxa >= 0 for taxa in (taxonomy_u, batch.taxonomy_U))
     return dataclasses.replace(
         share,
         bases=_ratio(own.masked_UL, whole.masked_UL),
         abundances=_ratio(*hidden),
-        taxa=_ratio(*known),
+        asvs={name: _ratio(truths.asvs[name] >= 0, whole_U >= 0) for name, whole_U in batch.truths.asvs.items()},
     )
-
-
-def _own_distances(batch: Batch, size: int, own: slice) -> Tensor | None:
-    """Distances ``b x B`` of this process's samples to all."""
-    distances = batch.distances_BB
-    return distances if distances is None or len(distances) == size else distances[own]
 
 
 def _without_asvs(parts: dict[str, Any]) -> dict[str, Any]:

@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from aam.config.sections import DistanceKind
-from aam.data.distances.dissimilarity import aitchison, bray_curtis, jaccard
+from aam.data.distances.measure import Measure
 from aam.data.study.rarefaction import draw_rng, rarefy
 from aam.data.study.study import Study
-from aam.phylogeny.unifrac import Phylogeny
 
 LARGEST_BLOCK = 512
 SMALLEST_BLOCK = 64
@@ -28,7 +25,6 @@ FEWEST_SIDES = 2
 """Blocks along a side, where there are samples enough: they are what threads share and progress is told of."""
 DENSE_VALUES = 1 << 24
 """Samples times ASVs that are held dense at most."""
-DENSE = {"bray_curtis": bray_curtis, "jaccard": jaccard, "aitchison": aitchison}
 
 
 class Block(NamedTuple):
@@ -39,42 +35,11 @@ class Block(NamedTuple):
     values: np.ndarray
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A distance between samples.
-
-    Attributes
-    ----------
-    metric
-        Which one.
-    phylogeny
-        The tree over the ASVs, where the distance needs it.
-    normalized, alpha
-        Parameters of weighted and of generalised UniFrac.
-    """
-
-    metric: DistanceKind
-    phylogeny: Phylogeny | None = None
-    normalized: bool = True
-    alpha: float = 0.5
-
-    def between(self, counts_BA: csr_array, others_CA: csr_array | None = None) -> np.ndarray:
-        """Distances ``B x C``; among the samples themselves, symmetric with a diagonal of 0, without others."""
-        if self.metric in DENSE:
-            both = counts_BA if others_CA is None else vstack([counts_BA, others_CA], format="csr")
-            values = DENSE[self.metric](both)
-            return values if others_CA is None else values[: counts_BA.shape[0], counts_BA.shape[0] :]
-        assert self.phylogeny is not None
-        if self.metric == "weighted_unifrac":
-            return self.phylogeny.weighted_unifrac(counts_BA, self.normalized, others_CA)
-        if self.metric == "generalized_unifrac":
-            return self.phylogeny.generalized_unifrac(counts_BA, self.alpha, others_CA)
-        return self.phylogeny.unweighted_unifrac(counts_BA, others_CA)
-
-    def block_size(self, num_samples: int, num_asvs: int) -> int:
-        """Samples of a block's side. It depends on the table alone, so that all numbers do too."""
-        size = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, -(-num_samples // FEWEST_SIDES)))
-        return min(size, max(1, DENSE_VALUES // (2 * num_asvs))) if self.metric in DENSE else size
+def block_size(measure: Measure, num_samples: int, num_asvs: int) -> int:
+    """Samples of a block's side. It depends on the table alone, so that all numbers do too."""
+    size = min(LARGEST_BLOCK, max(SMALLEST_BLOCK, -(-num_samples // FEWEST_SIDES)))
+    is_dense = measure.distance.of_counts is not None
+    return min(size, max(1, DENSE_VALUES // (2 * num_asvs))) if is_dense else size
 
 
 def distance_blocks(measure: Measure, counts_NA: csr_array, n_jobs: int) -> Iterator[Block]:
@@ -90,7 +55,7 @@ def distance_blocks(measure: Measure, counts_NA: csr_array, n_jobs: int) -> Iter
         Blocks that are computed at the same time, each by one thread.
     """
     num_samples = counts_NA.shape[0]
-    size = measure.block_size(*counts_NA.shape)
+    size = block_size(measure, *counts_NA.shape)
     sides = [slice(start, min(start + size, num_samples)) for start in range(0, num_samples, size)]
     pairs = ((rows, columns) for place, rows in enumerate(sides) for columns in sides[place:])
 

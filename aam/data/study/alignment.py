@@ -16,6 +16,7 @@ from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.checks import missing_tips_error, nothing_in_common, sample_weights
 from aam.data.study.rarefaction import resolve_depth
+from aam.data.targets.kinds import Kind
 from aam.errors import Attempts, InputError
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
@@ -56,8 +57,8 @@ class TargetRequest:
     ----------
     columns
         Their names; one where it holds classes.
-    classifier
-        Whether they hold classes and not numbers.
+    kind
+        What they hold.
     missing
         Further words that mean a missing value.
     weight_column
@@ -65,7 +66,7 @@ class TargetRequest:
     """
 
     columns: tuple[str, ...]
-    classifier: bool = False
+    kind: Kind
     missing: tuple[str, ...] = ()
     weight_column: str | None = None
 
@@ -131,12 +132,8 @@ class Alignment:
 
     def _take_column(self, metadata: Metadata, column: str, request: TargetRequest, present: np.ndarray) -> None:
         """Take the values of one column, and note in ``present`` which samples have one."""
-        if request.classifier:
-            self.targets[column] = metadata.labels(column, request.missing)
-            present |= self.targets[column] != ""
-        else:
-            self.targets[column] = metadata.numeric(column, request.missing)
-            present |= ~np.isnan(self.targets[column])
+        self.targets[column] = request.kind.read(metadata, column, request.missing)
+        present |= request.kind.is_present(self.targets[column])
 
     def match_tree(self, tree: Tree, missing_tips: Literal["error", "drop"]) -> None:
         """Find the tip of each ASV, named by the ASV's id or else by its sequence."""

@@ -196,6 +196,11 @@ class CovariateSpec:
         )
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns."""
+        return (*(column.name for column in self.categorical), *(column.name for column in self.numeric))
+
+    @property
     def stand_alone(self) -> tuple[str, ...]:
         """Categorical columns that belong to no hierarchy."""
         in_chains = {name for chain in self.hierarchies for name in chain}

@@ -5,26 +5,22 @@ Every split is a function of the seed and the samples' ids, not of the table's o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aam.config import SplitOptions
-from aam.data.targets.targets import Kind
-from aam.errors import ConfigError, InputError
-from aam.text import listed, plural, shorten
+from aam.data.study.dealing import hold_out
+from aam.data.targets.kinds import Kind
+from aam.errors import Attempts, ConfigError, InputError, Problems
+from aam.text import listed, plural, read_ids, shorten
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
-
-
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-
-from aam.errors import Attempts, Problems
-from aam.text import read_ids
 
 
 def read_lists(options: SplitOptions) -> list[tuple[Path, list[str]]]:
@@ -76,9 +72,6 @@ PART_OF_WORD = {
     "validation": "validation",
     "test": "test",
 }
-SAMPLES_PER_DECILE = 20
-DRAWS = 32
-MOST_GROUPS_DRAWN = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,8 +200,8 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
     if groups is not None and study.metadata is not None:
         _check_groups(groups, options, study.metadata.source)
     strata = np.zeros(len(study), dtype=np.int64)
-    if options.stratify and values is not None:
-        strata = strata_of(values, kind)
+    if options.stratify and values is not None and kind is not None:
+        strata = kind.strata(values)
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(study)]))
     rest = order
@@ -220,106 +213,6 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
         held_out.append(np.sort(rest[chosen]))
         rest = rest[~chosen]
     return Split(np.sort(rest), held_out[1], held_out[0])
-
-
-def hold_out(
-    strata: np.ndarray, groups: np.ndarray | None, share: float, leave: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Choose about a share of the samples, balanced by stratum.
-
-    Parameters
-    ----------
-    strata
-        Stratum of each sample, from 0.
-    groups
-        Group of each sample, where whole groups are to be chosen.
-    share
-        Share of the samples; 0 chooses none.
-    leave
-        Least number of groups that are not chosen.
-    rng
-        Draws.
-
-    Returns
-    -------
-    numpy.ndarray
-        Whether each sample is chosen.
-    """
-    if not share:
-        return np.zeros(len(strata), dtype=bool)
-    if groups is None:
-        return _choose_samples(strata, share, rng)
-    return _choose_groups(strata, groups, share, leave, rng)
-
-
-def strata_of(values: np.ndarray, kind: Kind | None) -> np.ndarray:
-    """Class of each sample, or its decile of the target (its quartile where there are few); missing ones are last."""
-    if kind == "classification":
-        return np.unique(values.astype(str), return_inverse=True)[1]
-    present = values[~np.isnan(values)]
-    num_bins = 10 if len(present) >= 10 * SAMPLES_PER_DECILE else 4
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, num_bins + 1)[1:-1]))
-    return np.searchsorted(np.append(edges, np.inf), values, side="right")
-
-
-def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Every (1 / share)-th sample after sorting by stratum and, within it, at random.
-
-    The number chosen of each stratum is within one of its share, and a stratum of one sample is never chosen while
-    there are others.
-    """
-    shuffled = rng.permutation(len(strata))
-    ordered = shuffled[np.argsort(strata[shuffled], kind="stable")]
-    sizes = np.bincount(strata)[strata[ordered]]
-    candidates = ordered[sizes > 1] if (sizes > 1).any() else ordered
-    number = min(max(1, round(share * len(strata))), max(0, len(strata) - 1), len(candidates))
-    chosen = np.zeros(len(strata), dtype=bool)
-    if number:
-        offset = rng.random()
-        chosen[candidates[((np.arange(number) + offset) * len(candidates) / number).astype(np.int64)]] = True
-    return chosen
-
-
-def _choose_groups(
-    strata: np.ndarray, groups: np.ndarray, share: float, leave: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Whole groups that together have about the share of each stratum; the best of several random choices."""
-    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
-    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1))
-    np.add.at(counts_GK, (group_of, strata), 1)
-    counts_GK = counts_GK[:, counts_GK.sum(axis=0) > 0]
-    wanted_K = share * counts_GK.sum(axis=0)
-    draws = max(1, min(DRAWS, MOST_GROUPS_DRAWN // len(counts_GK)))
-    best = min((_draw_groups(counts_GK, wanted_K, leave, rng) for _ in range(draws)), key=lambda draw: draw[0])
-    return best[1][group_of]
-
-
-def _draw_groups(
-    counts_GK: np.ndarray, wanted_K: np.ndarray, leave: int, rng: np.random.Generator
-) -> tuple[tuple[int, float], np.ndarray]:
-    """Take groups in random order while each brings the strata nearer to what is wanted; at least one, but not all.
-
-    Returns
-    -------
-    tuple
-        How bad the choice is (strata with nothing left to train on, then the distance to what is wanted), and it.
-    """
-    held_K = np.zeros_like(wanted_K)
-    chosen = np.zeros(len(counts_GK), dtype=bool)
-    order = rng.permutation(len(counts_GK))
-    for group in order[:-leave]:
-        if _distance(held_K + counts_GK[group], wanted_K) < _distance(held_K, wanted_K):
-            held_K = held_K + counts_GK[group]
-            chosen[group] = True
-    if not chosen.any():
-        nearest = min(order, key=lambda group: _distance(counts_GK[group], wanted_K))
-        held_K, chosen[nearest] = counts_GK[nearest], True
-    untrained = int((held_K == counts_GK.sum(axis=0)).sum())
-    return (untrained, _distance(held_K, wanted_K)), chosen
-
-
-def _distance(held_K: np.ndarray, wanted_K: np.ndarray) -> float:
-    return float(((held_K - wanted_K) ** 2 / wanted_K).sum())
 
 
 def _check_groups(groups: np.ndarray, options: SplitOptions, source: str) -> None:

@@ -15,9 +15,9 @@ def describe(study: Study, split: Split | None = None) -> list[str]:
     richness = np.diff(table.counts.indptr)
     lines = [_flow_line(step) for step in study.flow if step.dropped]
     lines.append(f"{len(study):,} samples of {len(study.table_ids):,} and {len(study.lengths):,} ASVs are kept")
-    lines.append(f"reads in a sample: {spread(reads)}")
-    lines.append(f"ASVs in a sample: {spread(richness)}")
-    lines.append(f"bases of an ASV: {spread(study.lengths)}")
+    lines.append(f"reads per sample: {spread(reads)}")
+    lines.append(f"ASVs per sample: {spread(richness)}")
+    lines.append(f"bases per ASV: {spread(study.lengths)}")
     depth = "all reads are used" if study.rarefy_depth is None else f"{study.rarefy_depth:,} reads are drawn from each"
     lines.append(f"rarefaction: {depth}")
     if split is not None:

@@ -41,7 +41,7 @@ def folds_chart(
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
             better = "higher is better" if metric(name).higher_is_better else "lower is better"
             axes.set(title=metric(name).label, ylabel=better)
-            axes.set_xlabel("fold" if not len(starts) else "fold; dotted lines part the repeats")
+            axes.set_xlabel("fold" if not len(starts) else "fold (dotted lines separate repeats)")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize=8)
     return figure

@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from sklearn.metrics import auc, confusion_matrix, roc_curve
 
+from aam.data.targets.kinds import Predictions
 from aam.evaluation.catalogue import MINUS, PREDICTORS
-from aam.evaluation.prediction_table import Predictions
 from aam.report.style import (
     CATEGORIES,
     FOREST,
@@ -77,10 +77,12 @@ def residuals(results: Mapping[str, Predictions], column: str) -> Figure:
         _cloud(scatter, model.observed, error, MODEL)
         centres, medians = running_median(model.observed, error)
         if len(centres) > 1:
-            scatter.plot(centres, medians, color=INK, linewidth=1.6, label="median of neighbours")
+            scatter.plot(centres, medians, color=INK, linewidth=1.6, label="running median")
             scatter.legend(fontsize=7.5)
         scatter.set(
-            xlabel=f"observed {shorten_middle(column, 30)}", ylabel=f"predicted {MINUS} observed", title="Errors of AAM"
+            xlabel=f"observed {shorten_middle(column, 30)}",
+            ylabel=f"predicted {MINUS} observed",
+            title="Residuals of AAM",
         )
         sizes = {who: np.abs(found.predicted - found.observed) for who, found in results.items()}
         bins = np.linspace(0, max(np.quantile(values, 0.99) for values in sizes.values()) or 1.0, 25)
@@ -90,7 +92,7 @@ def residuals(results: Mapping[str, Predictions], column: str) -> Figure:
             counts.hist(shown, bins.tolist(), histtype=filled, color=COLOURS[who], label=PREDICTORS[who], linewidth=1.5)
             if who == "model":
                 counts.patches[-1].set_alpha(0.6)
-        counts.set(xlabel="size of the error", ylabel="samples", title="Sizes of the errors")
+        counts.set(xlabel="absolute error", ylabel="samples", title="Absolute errors")
         counts.grid(visible=False, axis="x")
         counts.legend(fontsize=8)
     return figure
@@ -164,7 +166,7 @@ def roc_curves(results: Mapping[str, Predictions]) -> Figure:
     with styled():
         if len(classes) == 2:
             figure, panels = _panels(1, 3.7)
-            panels[0].set_title(f"Telling {shorten_middle(classes[1])} from {shorten_middle(classes[0])}")
+            panels[0].set_title(f"{shorten_middle(classes[1])} against {shorten_middle(classes[0])}")
             for who, predictions in results.items():
                 _draw_roc(panels[0], predictions, 1, COLOURS[who], PREDICTORS[who])
         else:
@@ -174,8 +176,8 @@ def roc_curves(results: Mapping[str, Predictions]) -> Figure:
                 _draw_class_rocs(axes, predictions)
         for axes in panels:
             axes.plot([0, 1], [0, 1], color=GUESS, linewidth=1, linestyle="--", zorder=1)
-            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false alarms (false positive rate)")
-            axes.set_ylabel("found (true positive rate)")
+            axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false positive rate")
+            axes.set_ylabel("true positive rate")
             axes.set_aspect("equal")
             axes.legend(fontsize=7.5, loc="lower right")
     return figure

@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from aam.evaluation.catalogue import LOSSES, PREDICTORS, metric, percent, value_of
-from aam.evaluation.metrics import Interval
+from aam.evaluation.catalogue import LOSSES, PREDICTORS, Interval, metric, percent, value_of
+from aam.models.objectives import each_part
 from aam.report.style import (
     CATEGORIES,
     FOREST,
@@ -117,10 +117,11 @@ def _curves(history: Mapping[str, np.ndarray], best_metric: str) -> dict[str, di
     losses = list(dict.fromkeys(name for name in sorted(names, key=bool) if name))
     if len(losses) != 1:
         losses = ["", *losses] if "" in names else losses
+    titles = LOSSES | {part.head_name: part.loss_label for part in each_part()}
     for loss in losses:
         column = f"{loss}_loss" if loss else "loss"
         parts = {"training": f"train_{column}", "validation": f"val_{column}"}
-        title = LOSSES.get(loss, f"Loss of {loss.replace('_', ' ')}")
+        title = titles.get(loss, f"Loss of {loss.replace('_', ' ')}")
         curves[title] = {part: drawn[name] for part, name in parts.items() if name in drawn}
     if np.array_equal(drawn.get("val_loss", []), drawn.get("val_target_loss", ())):
         curves.get(LOSSES[""], {}).pop("validation", None)
@@ -136,7 +137,7 @@ def _draw_curves(axes: Axes, epochs: np.ndarray, lines: Mapping[str, np.ndarray]
             epochs[known], values[known], color=colours[part], label=part, linewidth=1.6, marker=marker, markersize=3
         )
     if best_epoch is not None:
-        axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best model")
+        axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best epoch")
     axes.legend(fontsize=7.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     low, typical, high = np.nanquantile(np.concatenate(list(lines.values())), [0, 0.9, 1])
@@ -158,7 +159,7 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
     """
     with styled():
         figure, panels = grid_of_axes(1, 2, 2.3)
-        for axes, values, title in zip(panels, (reads, asvs), ("Reads in a sample", "ASVs in a sample"), strict=True):
+        for axes, values, title in zip(panels, (reads, asvs), ("Reads per sample", "ASVs per sample"), strict=True):
             counts = np.asarray(values, dtype=np.float64)
             weights = np.full(len(counts), num_samples / len(counts))
             bins = _bins(counts)
@@ -174,7 +175,7 @@ def histograms(reads: Sequence[float], asvs: Sequence[float], num_samples: int, 
         if depth is not None:
             panels[0].axvline(depth, color=FOREST, linewidth=1.4)
             panels[0].annotate(
-                f"{depth:,} are drawn",
+                f"rarefied to {depth:,}",
                 (depth, 1),
                 (4, -4),
                 xycoords=panels[0].get_xaxis_transform(),
@@ -218,7 +219,7 @@ def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title
         figure, (axes,) = grid_of_axes(1, 1, 4.4)
         colour = _colour_labels if values.dtype == object else _colour_numbers
         _dots(axes, points, parts, colour(axes, values, title))
-        axes.set_xlabel(f"first component ({percent(shares[0])} of the variation)")
+        axes.set_xlabel(f"first component ({percent(shares[0])} of variance)")
         axes.set_ylabel(f"second component ({percent(shares[1])})")
         axes.set_xticklabels([])
         axes.set_yticklabels([])

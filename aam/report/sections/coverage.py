@@ -23,17 +23,17 @@ LEAST_GROUPS = 6
 
 
 def coverage_curve(found: Sequence[Coverage]) -> Figure:
-    """The share of truths held against the promised share, with its uncertainty; the diagonal is a promise kept."""
+    """Observed against nominal coverage with its uncertainty; on the diagonal they agree."""
     levels = [one.level for one in found]
     low, high = (np.array([getattr(one.share, end) for one in found]) for end in ("low", "high"))
     with styled():
         figure, (axes,) = grid_of_axes(1, 1, 3.4, HALF)
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as promised", zorder=1)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="nominal", zorder=1)
         axes.vlines(levels, low, high, color=MODEL, alpha=0.35, linewidth=5)
-        axes.plot(levels, [one.share.value for one in found], color=MODEL, marker="o", markersize=5, label="held")
+        axes.plot(levels, [one.share.value for one in found], color=MODEL, marker="o", markersize=5, label="observed")
         least = min(*levels, *(one.share.value for one in found), *low[np.isfinite(low)])
         axes.set(xlim=(max(0, min(levels) - 0.05), 1), ylim=(max(0, least - 0.05), 1.02))
-        axes.set(xlabel="promised share", ylabel="share of truths held", title="Promised and held")
+        axes.set(xlabel="nominal coverage", ylabel="observed coverage", title="Coverage")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.legend(fontsize=8, loc="lower right")
@@ -43,7 +43,7 @@ def coverage_curve(found: Sequence[Coverage]) -> Figure:
 def coverage_section(
     found: Sequence[Coverage], calibration: Calibration, level: float, *, part: str, group_column: str | None = None
 ) -> Section:
-    """What the intervals or sets are worth, in sentences, a curve and a table.
+    """Coverage of the intervals or sets in sentences, a curve and a table.
 
     Parameters
     ----------
@@ -65,76 +65,73 @@ def coverage_section(
         text.append(_few_words(calibration, level, group_column))
     text.append(_no_test_words(sets) if part == "validation" else _verdict(chosen, sets, group_column))
     caption = (
-        "Dots are the shares of held-out samples whose truth is held, at several promised shares; the bars are their "
-        "95 % intervals. Below the dashed line fewer are held than promised, above it more."
+        "Dots are the observed coverage of held-out samples at several nominal levels, bars its 95 % intervals. "
+        "Below the dashed line, intervals are too narrow; above it, too wide."
     )
-    picture = Picture(coverage_curve(found), "Share of truths held against the promised share", caption)
-    title = "How sure a set of classes is" if sets else "How sure an interval is"
+    picture = Picture(coverage_curve(found), "Observed against nominal coverage", caption)
+    title = "Prediction set coverage" if sets else "Interval coverage"
     return Section("coverage", title, text, pictures=[picture], tables=[_coverage_table(found, sets, part)])
 
 
 def _held_words(chosen: Coverage, sets: bool, part: str, group_column: str | None) -> str:
-    new = "new samples" if group_column is None else f"new samples, each of a new {group_column},"
-    where = "have their true class in their set" if sets else "lie in their interval"
-    said = f"{chosen.held_N.sum():,} ({percent(chosen.held_N.mean())}) did"
+    new = "new samples" if group_column is None else f"samples of a new {group_column}"
+    what = "Prediction sets" if sets else "Intervals"
+    said = f"{chosen.held_N.sum():,} ({percent(chosen.held_N.mean())}) are"
     uncertainty = interval_of("accuracy", chosen.share)
     detail = ""
     if chosen.num_groups is not None:
         name = group_column or "group"
         detail = (
-            f"; with every {name} counting the same ({plural(chosen.num_groups, name)}) {percent(chosen.share.value)}"
+            f"; with equal weight for each {name} ({plural(chosen.num_groups, name)}) {percent(chosen.share.value)}"
         )
     detail += f", {uncertainty}" if uncertainty else ""
     return (
-        f"{_share_words(chosen.level)} {new} should {where}; of {len(chosen.held_N):,} {HELD_OUT[part]} {said}{detail}."
+        f"{what} should cover {_share_words(chosen.level)} {new}; of {len(chosen.held_N):,} {HELD_OUT[part]} "
+        f"{said} covered{detail}."
     )
 
 
 def _size_words(chosen: Coverage, sets: bool) -> str:
     mean = number(chosen.size_N.mean())
     if sets:
-        return f"A set holds {mean} classes on average; {percent(chosen.single)} of the sets hold one class only."
+        return f"A set has {mean} classes on average; {percent(chosen.single)} of the sets have one class."
     return (
-        f"An interval is {mean} wide on average, and half of them are at most {number(np.median(chosen.size_N))} wide "
-        "(in the target's units)."
+        f"The mean width of an interval is {mean}, the median {number(np.median(chosen.size_N))} (in the units of the "
+        "target)."
     )
 
 
 def _few_words(calibration: Calibration, level: float, group_column: str | None) -> str:
-    """The promise cannot be made, and why."""
+    """Why the coverage is not guaranteed."""
     name = group_column or "sample"
-    what = "sets" if calibration.kind == "classes" else "widths"
     if calibration.has_groups_for(level):
         beyond = percent(calibration.beyond)
-        return f"This is an estimate and no guarantee: {beyond} of the validation truths lie beyond all predictions."
+        return f"Coverage is not guaranteed: {beyond} of the validation values lie outside all possible predictions."
     return (
-        f"This is an estimate and no guarantee: {plural(calibration.num_groups, name)} set the {what}, and a share of "
-        f"{_exact_percent(level)} needs {groups_needed(level):,} or more."
+        f"Coverage is not guaranteed: there are too few validation {name}s ({calibration.num_groups:,}; "
+        f"{groups_needed(level):,} needed for {_exact_percent(level)})."
     )
 
 
 def _no_test_words(sets: bool) -> str:
-    what = "which classes the sets hold" if sets else "how wide the intervals are"
-    return (
-        f"This is no test: the same samples set {what}, so the promise is kept by construction. A test "
-        "part (--test-size) would tell."
-    )
+    what = "sets" if sets else "intervals"
+    return f"This is not a test: the same samples calibrated the {what}. A test set (--test-size) would be one."
 
 
 def _verdict(chosen: Coverage, sets: bool, group_column: str | None) -> str:
     what = "sets" if sets else "intervals"
     if chosen.num_groups is not None and chosen.num_groups < LEAST_GROUPS:
         few = plural(chosen.num_groups, group_column or "group")
-        return f"Held-out samples of {few} alone cannot tell whether the {what} keep their promise."
+        return f"Held-out samples of only {few} cannot tell whether the coverage is right."
     if chosen.share.high < chosen.level:
-        return f"That is clearly less than promised: the held-out samples differ, do not rely on the {what}."
+        return f"That is clearly below the nominal coverage: do not rely on the {what}."
     if chosen.share.low > chosen.level:
-        return f"That is clearly more than promised: the {what} are on the safe side."
-    return "Given how many were held out, this agrees with the promise."
+        return f"That is clearly above the nominal coverage: the {what} are conservative."
+    return "Given the number of held-out samples, this agrees with the nominal coverage."
 
 
 def _coverage_table(found: Sequence[Coverage], sets: bool, part: str) -> Table:
-    size = ("mean number of classes", "sets of one class") if sets else ("mean width", "median width")
+    size = ("mean number of classes", "sets with one class") if sets else ("mean width", "median width")
     rows = [
         [
             Cell(_exact_percent(one.level)),
@@ -145,15 +142,15 @@ def _coverage_table(found: Sequence[Coverage], sets: bool, part: str) -> Table:
         for one in found
     ]
     caption = f"{len(found[0].held_N):,} {HELD_OUT[part]}"
-    return Table(("promised", "held", *size), rows, caption, frozenset(range(4)))
+    return Table(("nominal", "observed", *size), rows, caption, frozenset(range(4)))
 
 
 def _share_words(level: float) -> str:
-    """A share as people say it: 9 of 10, or a percentage where that would need large numbers."""
+    """A share as a simple fraction, 9 of 10, or else as a percentage."""
     near = Fraction(level).limit_denominator(SMALL_DENOMINATOR)
     if abs(float(near) - level) < 1e-9:
         return f"{near.numerator} of {near.denominator}"
-    return f"{_exact_percent(level)} of the"
+    return f"{_exact_percent(level)} of"
 
 
 def _exact_percent(level: float) -> str:

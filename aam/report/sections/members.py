@@ -1,4 +1,4 @@
-"""The section of the report on the members of an ensemble, beside their average."""
+"""Report section on the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import TargetSpec
 from aam.evaluation.baseline_comparison import HELD_OUT, Judgement
 from aam.evaluation.catalogue import NONE, metric, value_of
 from aam.evaluation.run_results import RunRecord
@@ -16,18 +16,22 @@ from aam.text import format_duration, plural
 
 
 def best_epoch_words(epoch: int) -> str:
-    """An epoch as people count it."""
+    """An epoch, counted from 1."""
     return str(epoch + 1) if epoch >= 0 else "start"
 
 
 def ensemble_words(record: RunRecord) -> list[str]:
-    """That the model is an ensemble, where it is one."""
+    """Whether the model is an ensemble."""
     members = record.data.get("members")
-    return [f"It is an ensemble: the predictions of {plural(len(members), 'model')} are averaged."] if members else []
+    return (
+        [f"The model is an ensemble: the predictions of {plural(len(members), 'model')} are averaged."]
+        if members
+        else []
+    )
 
 
 def members_section(record: RunRecord, target: TargetSpec, judgement: Judgement) -> Section | None:
-    """Each member's own result beside that of the ensemble, for one target."""
+    """Results of the members and of the ensemble, for one target."""
     members = record.data.get("members")
     if members is None:
         return None
@@ -37,20 +41,19 @@ def members_section(record: RunRecord, target: TargetSpec, judgement: Judgement)
     said = value_of(main, judgement.results["model"][main].value)
     name = metric(main).name.lower()
     text = [
-        f"The model is an ensemble of {len(members)} models. They learned from the same samples with seeds of their "
-        "own, which set the first weights, the order of the samples and the reads that are drawn; their predictions "
-        "are averaged.",
-        f"The {name} of the ensemble is {said}; that of its members is {value_of(main, values.mean())} on average, "
-        f"from {value_of(main, values.min())} to {value_of(main, values.max())}. How much they differ is how much "
-        "chance is in one training run.",
+        f"The model averages the predictions of {len(members)} models, trained on the same samples with different "
+        "seeds (initial weights, order of samples, rarefied reads).",
+        f"The {name} of the ensemble is {said}; that of its members {value_of(main, values.mean())} on average, "
+        f"from {value_of(main, values.min())} to {value_of(main, values.max())}. Their differences show the "
+        "variation between training runs.",
     ]
-    return Section("members", "The members of the ensemble", text, tables=[_table(members, scores, judgement)])
+    return Section("members", "Ensemble members", text, tables=[_table(members, scores, judgement)])
 
 
 def _table(members: Sequence[dict[str, Any]], scores: Sequence[dict[str, float]], judgement: Judgement) -> Table:
     shown = judgement.results["model"]
     together = [Cell(value_of(name, interval.value)) for name, interval in shown.items()]
-    rows = [[Cell("all, averaged"), *(Cell(NONE) for _ in range(3)), *together]]
+    rows = [[Cell("ensemble"), *(Cell(NONE) for _ in range(3)), *together]]
     for number, (member, found) in enumerate(zip(members, scores, strict=True), start=1):
         facts = (str(member["seed"]), best_epoch_words(member["best_epoch"]), format_duration(member["seconds"]))
         own = (Cell(value_of(name, found.get(name, np.nan))) for name in shown)

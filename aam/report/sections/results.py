@@ -1,106 +1,102 @@
-"""The sections of the report about what the model predicted."""
+"""Report sections on predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from aam.data.targets.targets import TargetSpec
-from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words, probability_of, worst
+from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.data.targets.kinds.classes import probability_of
+from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words
 from aam.evaluation.catalogue import MINUS, PREDICTORS, difference_of, interval_of, metric, number, value_of
-from aam.evaluation.prediction_table import Predictions
 from aam.report.figures import results as draw
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table, Tile
 
-CHARTED = {"regression": ("mae", "r2"), "classification": ("balanced_accuracy", "auroc")}
-TILES = {"regression": ("mae", "r2", "spearman"), "classification": ("balanced_accuracy", "accuracy", "auroc")}
+MOST_WORST = 10
 USE = {
-    "test": "unseen until the end",
-    "validation": "they also chose the model",
-    "folds": "predicted by models that never saw them",
+    "test": "used for evaluation only",
+    "validation": "also used to choose the best epoch",
+    "folds": "each predicted by a model not trained on it",
 }
 
 
 def tiles(judgement: Judgement) -> list[Tile]:
-    """The main metrics of the model at a glance."""
+    """The main metrics of the model."""
     model = judgement.predictions["model"]
     found = judgement.results["model"]
     shown = [
         Tile(value_of(name, found[name].value), metric(name).label, interval_of(name, found[name]))
-        for name in TILES[model.kind]
+        for name in model.kind.tiles
     ]
     return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], USE[judgement.part])]
 
 
 def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
-    """The model beside the random forest and beside guessing."""
-    figure = interval_chart(judgement.results, CHARTED[target.kind])
-    guess = (
-        f"answers {number(target.mean)}, the mean of the training samples, for every sample"
-        if target.kind == "regression"
-        else f"answers '{target.majority}' for every sample"
-    )
+    """The model, the random forest and the constant prediction."""
+    figure = interval_chart(judgement.results, target.kind.charted)
+    answer = target.kind.guess_of(target)
+    guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
     forest = (
-        " The random forest saw the same training samples, as relative abundances of ASVs; many studies use it, and "
-        "it is a fair yardstick."
+        " The random forest was fitted on relative abundances of ASVs of the same training samples."
         if "forest" in judgement.results
         else ""
     )
     caption = (
-        "A dot is the result on the held-out samples, the bar its 95 % interval: how much it would change with other "
-        f"samples of the same kind held out. Guessing {guess}."
+        f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}, the "
+        f"{target.kind.guessed} of the training samples."
     )
     picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
-    return Section("comparison", "Beside simpler predictors", pictures=[picture])
+    return Section("comparison", "Comparison with baselines", pictures=[picture])
 
 
 def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
-    """What was predicted against the truth."""
+    """Predictions against observed values."""
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
-    if target.kind == "regression":
-        return Section("predictions", "Predicted and observed", pictures=list(_number_pictures(shown, target)))
-    numbers = "numbers are samples, and " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
-    confusion = Picture(
+    title, pictures, _ = SHOWN[target.kind.shown_as]
+    return Section("predictions", title, pictures=list(pictures(shown, target)))
+
+
+def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
+    numbers = "numbers are samples; " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
+    yield Picture(
         draw.confusion_matrices(shown),
         "Confusion matrix",
-        f"Rows are the true classes, columns the predicted ones; {numbers}the stronger a cell's colour, the larger "
-        "its share of the row. Right answers lie on the diagonal; a strong cell elsewhere is a pair of classes that "
-        "is mixed up.",
+        f"Rows are true classes, columns predicted classes; {numbers}colours are fractions of the row. Correct "
+        "predictions lie on the diagonal.",
     )
-    roc = Picture(
+    yield Picture(
         draw.roc_curves(shown),
         "ROC curves",
-        "How many samples of a class are found, against false alarms among all others, for every threshold on the "
-        "predicted probability. The nearer to the upper left corner the better; the dashed line is chance.",
+        "True against false positive rate of each class against the rest, for every threshold on the predicted "
+        "probability. The dashed line is chance.",
     )
-    return Section("predictions", "Predicted and true classes", pictures=[confusion, roc])
 
 
 def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
     low, high = draw.frame(shown)
     outside = sum(int(((p.predicted < low) | (p.predicted > high)).sum()) for p in shown.values())
-    edge = f" {outside} predictions lie outside the frame and are drawn on its edge." if outside else ""
+    edge = f" {outside} predictions outside the frame are drawn on its edge." if outside else ""
     yield Picture(
         draw.predicted_vs_observed(shown, target.column),
         "Predicted against observed values",
-        f"Each dot is one held-out sample; on the dashed line prediction and truth agree.{edge}",
+        f"Dots are held-out samples; the dashed line is a perfect prediction.{edge}",
     )
     yield Picture(
         draw.residuals(shown, target.column),
-        "Errors of the predictions",
-        "Left: errors against the truth. A falling line means that small values are guessed too high and large ones "
-        "too low, as careful predictors do where the signal is weak. Right: how often errors of each size occur; "
-        "the last bar holds all larger ones.",
+        "Residuals",
+        "Left: residuals against observed values. A falling line means shrinkage towards the mean, as expected if the "
+        "signal is weak. Right: distribution of absolute errors; the last bar includes all larger ones.",
     )
 
 
 def metrics_section(judgements: list[Judgement], group_column: str | None) -> Section:
-    """Every metric of every predictor on every part with its interval."""
+    """All metrics of all predictors and parts, with intervals."""
     text = [
-        "The intervals come from drawing the held-out samples anew many times, with repetition (bootstrap). They say "
-        "how much depends on which samples were held out, and not how much another training run would differ."
+        "Intervals are bootstrapped over held-out samples. They show the uncertainty from the choice of samples, not "
+        "the variation between training runs."
     ]
     note = group_words(judgements[0], group_column)
     return Section(
@@ -123,13 +119,13 @@ def _metric_table(judgement: Judgement) -> Table:
 
 
 def worst_section(judgement: Judgement, target: TargetSpec) -> Section | None:
-    """The samples that the model predicts worst."""
-    rows = worst(judgement)
+    """The samples with the largest errors."""
+    rows = target.kind.worst(judgement.predictions["model"])[:MOST_WORST]
     if not len(rows):
         return None
-    table = _worst_numbers(judgement, rows) if target.kind == "regression" else _worst_classes(judgement, rows)
-    text = "Worth a look: mislabelled samples, contamination or a poor sequencing run often show up here."
-    return Section("worst", "Worst predicted samples", [text], tables=[table])
+    table = SHOWN[target.kind.shown_as].worst(judgement, rows)
+    text = "Mislabelled samples, contamination or failed sequencing often show up here."
+    return Section("worst", "Largest errors", [text], tables=[table])
 
 
 def _worst_numbers(judgement: Judgement, rows: np.ndarray) -> Table:
@@ -157,3 +153,18 @@ def _worst_classes(judgement: Judgement, rows: np.ndarray) -> Table:
         shown = [Cell(str(label), f"probability {share:.2f}") for label, share in said]
         cells.append([Cell(str(model.sample_ids[row])), *shown, *others])
     return Table(header, cells)
+
+
+class Shown(NamedTuple):
+    """How predictions of a kind of target are shown: the section's title, its figures, and the table of the worst."""
+
+    title: str
+    pictures: Callable[[dict[str, Predictions], TargetSpec], Iterator[Picture]]
+    worst: Callable[[Judgement, np.ndarray], Table]
+
+
+SHOWN = {
+    "numbers": Shown("Predicted and observed", _number_pictures, _worst_numbers),
+    "classes": Shown("Predicted and true classes", _class_pictures, _worst_classes),
+}
+"""By :attr:`~aam.data.targets.kinds.Kind.shown_as`."""

@@ -1,4 +1,4 @@
-"""The sections of the report that any run has: its data, its training, the map of its samples and how it was made."""
+"""Report sections of any run: data, training, sample ordination and reproducibility."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from aam.report.html import Bar, Cell, Picture, Section, Share, Table
 from aam.text import format_bytes, format_duration, plural
 
 PART_WORDS = {
-    "train": "to learn from",
-    "validation": "to choose the best model",
-    "test": "held out until the end",
-    "folds": "held out in turn, a fold at a time",
+    "train": "for training",
+    "validation": "to choose the best epoch",
+    "test": "for evaluation",
+    "folds": "held out in turn",
 }
-METHOD = "The command; below it the inputs, the software and every option, as given or derived from the data."
+METHOD = "Command, inputs, software versions and all options, given or derived."
 METRIC_COLUMN = re.compile(r"val_(.+)")
 
 
 def data_section(record: RunRecord) -> Section:
-    """Where the samples went, and what is in those that were used."""
+    """Samples kept and dropped, and a description of those used."""
     data = record.data
     flow = data.get("flow", [])
     first = max(1, flow[0]["kept"]) if flow else 1
@@ -39,14 +39,14 @@ def data_section(record: RunRecord) -> Section:
     used = sum(samples.values())
     shares = [Share(f"{count:,} {part}", count / used, part) for part, count in samples.items() if part != "folds"]
     parts = ", ".join(f"{count:,} {PART_WORDS.get(part, part)}" for part, count in samples.items())
-    story = [f"{plural(used, 'sample')} are used: {parts}. Together they have {plural(data['num_asvs'], 'ASV')}."]
+    story = [f"{plural(used, 'sample')} are used: {parts}. They have {plural(data['num_asvs'], 'ASV')}."]
     story.extend(_facts(data))
     pictures = []
     if data.get("reads_per_sample") and data.get("asvs_per_sample"):
-        caption = "How many reads and how many different ASVs the samples that are used have."
+        caption = "Reads and distinct ASVs per sample."
         figure = histograms(data["reads_per_sample"], data["asvs_per_sample"], used, data.get("rarefy_depth"))
         pictures.append(Picture(figure, "Histograms of reads and of ASVs per sample", caption))
-    return Section("data", "The data", [*story, *data.get("notes", [])], bars, shares, pictures)
+    return Section("data", "Data", [*story, *data.get("notes", [])], bars, shares, pictures)
 
 
 def _dropped(step: Mapping[str, Any]) -> str:
@@ -54,7 +54,7 @@ def _dropped(step: Mapping[str, Any]) -> str:
         return ""
     examples = ", ".join(step["examples"])
     more = f", {ELLIPSIS}" if step["dropped"] > len(step["examples"]) else ""
-    return f"{plural(step['dropped'], 'sample')} left out: {step['reason']}" + (
+    return f"{plural(step['dropped'], 'sample')} dropped: {step['reason']}" + (
         f" ({examples}{more})" if examples else ""
     )
 
@@ -64,18 +64,15 @@ def _facts(data: Mapping[str, Any]) -> Iterator[str]:
     if lengths:
         low, middle, high = (lengths[name] for name in ("min", "median", "max"))
         size = f"{number(low)}" if low == high else f"{number(low)} to {number(high)} (median {number(middle)})"
-        yield f"The ASVs' sequences are {size} bases long."
+        yield f"ASVs are {size} bases long."
     if depth is not None:
-        yield (
-            f"Samples differ in how deeply they were sequenced. So {depth:,} reads were drawn at random from each "
-            "(rarefaction), anew every time the model saw it in training."
-        )
+        yield (f"Each sample was rarefied to {depth:,} reads, drawn anew in every epoch of training.")
     else:
-        yield "All reads of every sample were used (no rarefaction)."
+        yield "All reads were used (no rarefaction)."
 
 
 def training_section(record: RunRecord) -> Section | None:
-    """The learning curves, and which model was kept."""
+    """Learning curves and the best epoch."""
     if not len(record.history.get("epoch", ())):
         return None
     model = record.data.get("model", {})
@@ -84,9 +81,7 @@ def training_section(record: RunRecord) -> Section | None:
     pictures = []
     if figure is not None:
         caption = (
-            "Each point is one pass over the training samples (epoch). Where the validation curve turns away from "
-            "the training curve, the model has begun to learn the training samples by heart; the best model was kept "
-            "from before that."
+            "If the validation curve turns away from the training curve, the model overfits; the best epoch was kept."
         )
         pictures.append(Picture(figure, "Learning curves", caption))
     return Section("training", "Training", list(_training_words(record, model, best)), pictures=pictures)
@@ -96,43 +91,42 @@ def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> I
     history = record.history
     seconds = float(np.nansum(history["seconds"])) if "seconds" in history else 0.0
     took = f" in {format_duration(seconds)}" if seconds else ""
-    yield f"The model saw the training samples {plural(len(history['epoch']), 'time')}{took}."
+    yield f"The model was trained for {plural(len(history['epoch']), 'epoch')}{took}."
     if skipped := model.get("skipped_steps"):
         steps = f"{plural(len(skipped), 'step')} (first: {skipped[0]})"
-        yield f"{steps} left out, since a loss or the gradient was not a finite number."
+        yield f"{steps} skipped because of a non-finite loss or gradient."
     if model.get("best_epoch") is not None:
         epoch = model["best_epoch"] + 1
-        when = f"after epoch {epoch}" if epoch else "at its start, a linear fit, before any training"
+        when = f"epoch {epoch}" if epoch else "the calibrated start, before any training"
         yield (
-            f"It was best on the validation samples {when}, and that model was kept "
+            f"The best epoch on the validation samples was {when} "
             f"({metric(best).name}: {value_of(best, float(model['best_value']))})."
         )
     if model.get("parameters"):
-        yield f"It has {model['parameters']:,} adjustable numbers (parameters)."
+        yield f"It has {model['parameters']:,} parameters."
 
 
 def map_section(record: RunRecord) -> Section | None:
-    """The ordination of the sample vectors."""
+    """Ordination of the sample vectors."""
     embeddings = record.embeddings
     if embeddings is None or len(embeddings.sample_ids) < 3:
         return None
     values, title = _colours(embeddings, record)
     figure = ordination(embeddings.vectors, values, embeddings.parts, title)
     caption = (
-        "Each dot is one sample, placed by the two main directions (principal components) of the vectors that the "
-        "model makes of the samples. Samples near each other look alike to the model. Rings are samples that did not "
-        "train."
+        "Principal components of the sample vectors. Nearby samples are similar to the model. Rings are held-out "
+        "samples."
     )
     shown = len(embeddings.sample_ids)
     if shown < embeddings.total:
         caption += f" A random {shown:,} of {embeddings.total:,} samples are shown."
     text = (
-        "The model treats the validation samples like those that it learned from if they lie among them."
+        "Validation samples that lie among the training samples are represented like them."
         if values is embeddings.parts
-        else f"If colours form a gradient or groups, the model has arranged the samples by {title}."
+        else f"A gradient or clusters of colour show that the sample vectors reflect {title}."
     )
     picture = Picture(figure, f"Ordination of the samples coloured by {title}", caption)
-    return Section("map", "Map of the samples", [text], pictures=[picture])
+    return Section("map", "Sample ordination", [text], pictures=[picture])
 
 
 def _colours(embeddings: Embeddings, record: RunRecord) -> tuple[np.ndarray, str]:
@@ -140,9 +134,7 @@ def _colours(embeddings: Embeddings, record: RunRecord) -> tuple[np.ndarray, str
     target = record.first_target
     if target is None or not (embeddings.observed != "").any():
         return embeddings.parts, "part"
-    if target.kind == "classification":
-        return embeddings.observed, target.column
-    return np.array([float(text or "nan") for text in embeddings.observed]), target.column
+    return target.kind.values_of(embeddings.observed), target.column
 
 
 def best_values(record: RunRecord) -> dict[str, float]:
@@ -174,7 +166,7 @@ def method_section(record: RunRecord) -> Section:
     ]
     return Section(
         "method",
-        "How it was made",
+        "Reproducibility",
         [text for text in (METHOD, str(data.get("promise", "")), _changes_words(data.get("changes", []))) if text],
         tables=[table for table in tables if table.rows],
         code=str(data.get("command", "")),
@@ -185,7 +177,7 @@ def method_section(record: RunRecord) -> Section:
 def _changes_words(changes: list[Mapping[str, Any]]) -> str:
     """The options that were changed after the run had begun."""
     told = [f"{flag(c['option'])} {_option(c['before'])} \u2192 {_option(c['after'])}" for c in changes]
-    return f"Changed after the run had begun: {', '.join(told)}." if told else ""
+    return f"Options changed when resuming: {', '.join(told)}." if told else ""
 
 
 def _option(value: Any) -> str:

@@ -20,11 +20,10 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 
 from aam.data.batches.batch import Batch
-from aam.models.heads import CountHead, DistanceHead, FaithHead, Head, StandardisedHead
+from aam.models.heads import Encoded, SelfSupervisedHead
 from aam.models.pooling import SoftClades, relative_abundance, squared_distance
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.target_head import ClassificationHead, QuantileHead, RegressionHead
 from aam.training.calibration.linear_fit import fit_linear
 
 MOST_ASVS_FOR_CENTRES = 20_000
@@ -62,7 +61,9 @@ def calibrate_encoder(encoder: SequenceEncoder, vectors_AD: Tensor, batches: lis
 
 
 @torch.no_grad()
-def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Tensor, batches: list[Batch]) -> None:
+def calibrate_heads(
+    encoder: SequenceEncoder, heads: list[SelfSupervisedHead], vectors_AD: Tensor, batches: list[Batch]
+) -> None:
     """Start fresh heads of an encoder at the mean, spread or scale of what they are to predict.
 
     Parameters
@@ -76,14 +77,14 @@ def calibrate_heads(encoder: SequenceEncoder, heads: list[Head], vectors_AD: Ten
     """
     training = encoder.training
     encoder.eval()
+
+    def encode(batch: Batch) -> Encoded:
+        vectors_UD, _ = _abundance(batch, vectors_AD)
+        encoded: Encoded = encoder(batch.to(vectors_AD.device), asv_vectors_UD=vectors_UD)
+        return encoded
+
     for head in heads:
-        if isinstance(head, DistanceHead):
-            _scale_distances(encoder, head, vectors_AD, batches)
-        elif isinstance(head, StandardisedHead):
-            truth = torch.cat([_raw_truth(head, batch) for batch in batches])
-            spread = truth.std(correction=0)
-            head.center.copy_(truth.mean())
-            head.spread.copy_(spread if spread > SMALLEST * truth.abs().max() else torch.ones(()))
+        head.calibrate(batches, encode)
     encoder.train(training)
 
 
@@ -136,68 +137,17 @@ def calibrate_target(
     """
     predictor.eval()
     target_BT = torch.cat([_present(batch.target_BT) for batch in batches]).cpu()
+    given = [batch.weight_B for batch in batches if batch.weight_B is not None]
     head = predictor.head
-    weight_B = _weights(head, target_BT, batches)
-    _set_prior(head, target_BT, weight_B)
+    weight_B = head.loss_weights(target_BT, torch.cat(given).cpu().double() if given else None)
+    head.start(target_BT, weight_B)
     if head.linear_path is not None:
         path_BK = torch.cat([_path_inputs(predictor, batch, vectors_AD) for batch in batches]).cpu().numpy()
-        num_classes = head.out.out_features if isinstance(head, ClassificationHead) else 0
-        wanted_BT = _before_the_bound(head, target_BT)
-        weight, bias = fit_linear(path_BK, wanted_BT.numpy(), num_classes, groups, weight_B)
+        wanted_BT, weights = head.path_target(target_BT).numpy(), None if weight_B is None else weight_B.numpy()
+        weight, bias = fit_linear(path_BK, wanted_BT, head.num_classes, groups, weights)
         head.set_line(torch.from_numpy(weight), CORRECTION)
-        if isinstance(head, QuantileHead):
-            left_BT = target_BT - torch.from_numpy(path_BK @ weight.T)
-            _set_prior(head, left_BT, weight_B)
-        elif isinstance(head, RegressionHead) and head.level is not None:
-            left_BT = wanted_BT - torch.from_numpy(path_BK @ weight.T)
-            head.set_bias(torch.stack([_level_of(left_B, head.level) for left_B in left_BT.T]))
-        else:
-            head.set_bias(torch.from_numpy(bias))
+        head.start_beside(torch.from_numpy(path_BK @ weight.T), torch.from_numpy(bias), target_BT, weight_B)
     predictor.train()
-
-
-def _weights(
-    head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor, batches: list[Batch]
-) -> np.ndarray | None:
-    """Weight of each sample in the loss, by itself and by its class; None where all are equal."""
-    given = [batch.weight_B for batch in batches if batch.weight_B is not None]
-    weight_B = torch.cat(given).cpu().double() if given else None
-    if isinstance(head, ClassificationHead) and (head.class_weight_C != 1).any():
-        of_class_B = head.class_weight_C.cpu().double()[target_BT[:, 0]]
-        weight_B = of_class_B if weight_B is None else weight_B * of_class_B
-    return None if weight_B is None else weight_B.numpy()
-
-
-def _level_of(values_B: Tensor, level: float) -> Tensor:
-    """The quantile of the values that are there; 0 where there are none."""
-    present = values_B[~values_B.isnan()].float()
-    return present.quantile(level) if len(present) else torch.zeros(())
-
-
-def _before_the_bound(head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor) -> Tensor:
-    """What the linear path is to give: it ends before a head's bound."""
-    if not isinstance(head, RegressionHead):
-        return target_BT
-    value_BT = target_BT.to(head.out.bias)
-    return head.bound.inverse(head.bound.away(value_BT, value_BT.nanmean(dim=0))).cpu()
-
-
-def _set_prior(
-    head: RegressionHead | QuantileHead | ClassificationHead, target_BT: Tensor, weight_B: np.ndarray | None
-) -> None:
-    """Start at what the targets are on average: their means, quantiles, or the classes' shares."""
-    weight_B1 = torch.ones(len(target_BT), 1) if weight_B is None else torch.from_numpy(weight_B).float()[:, None]
-    if isinstance(head, ClassificationHead):
-        counts_C = torch.bincount(target_BT[:, 0], weight_B1[:, 0], minlength=head.out.out_features).float()
-        head.set_prior(counts_C / counts_C.sum())
-    elif isinstance(head, QuantileHead):
-        head.set_prior(torch.stack([torch.stack([_level_of(y_B, q) for q in head.quantiles]) for y_B in target_BT.T]))
-    elif head.level is not None:
-        head.set_prior(torch.stack([_level_of(target_B, head.level) for target_B in target_BT.T]))
-    else:
-        is_there_BT = ~target_BT.isnan()
-        total_T = (weight_B1 * is_there_BT).sum(dim=0)
-        head.set_prior((weight_B1 * target_BT.nan_to_num()).sum(dim=0) / total_T.clamp_min(SMALLEST))
 
 
 def _path_inputs(predictor: SequencePredictor, batch: Batch, vectors_AD: Tensor) -> Tensor:
@@ -270,23 +220,3 @@ def _standardise_profile(clades: SoftClades, vectors_AD: Tensor, batches: list[B
     profile = torch.cat([clades.log_abundance(*_abundance(batch, vectors_AD)) for batch in batches])
     clades.shift_K.copy_(profile.mean(dim=0))
     clades.log_scale_K.copy_(-torch.log(profile.std(dim=0, correction=0).clamp_min(0.05)))
-
-
-def _scale_distances(encoder: SequenceEncoder, head: DistanceHead, vectors_AD: Tensor, batches: list[Batch]) -> None:
-    predicted, true = [], []
-    for batch in batches[:8]:
-        vectors_UD, _ = _abundance(batch, vectors_AD)
-        comparison = head.compare(encoder(batch.to(vectors_AD.device), asv_vectors_UD=vectors_UD), batch)
-        predicted.append(comparison.prediction)
-        true.append(comparison.truth)
-    mean_true, mean_predicted = torch.cat(true).sum(), torch.cat(predicted).sum().cpu()
-    if mean_true > 0 and mean_predicted > 0:
-        head.log_scale.add_(torch.log(mean_true.cpu() / mean_predicted))
-
-
-def _raw_truth(head: StandardisedHead, batch: Batch) -> Tensor:
-    if isinstance(head, FaithHead):
-        return _present(batch.faith_pd_B)
-    assert isinstance(head, CountHead)
-    share_BS = batch.counts_BS / batch.counts_BS.sum(dim=1, keepdim=True)
-    return torch.log(share_BS[batch.mask_BS])

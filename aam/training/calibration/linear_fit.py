@@ -11,6 +11,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from aam.data.study.dealing import deal, deal_largest_first
+
 RIDGE_PENALTIES = np.logspace(-1, 5, 13)
 LOGISTIC_INVERSE_PENALTIES = np.logspace(-5, 1, 7)
 FOLDS = 5
@@ -85,19 +87,10 @@ def _fit_best(
 
 def assign_folds(classes_B: np.ndarray | None, num_samples: int, groups: np.ndarray | None) -> np.ndarray:
     """Fold of each sample, ``B``: groups stay whole, else classes are dealt out evenly. At most five folds."""
-    rng = np.random.default_rng(0)
     if groups is not None and len(np.unique(groups)) > 1:
-        unit_B = np.unique(groups, return_inverse=True)[1]
-        order = np.argsort(-np.bincount(unit_B), kind="stable")
-        fold_of_unit = np.empty(len(order), dtype=np.int64)
-        fold_of_unit[order] = np.arange(len(order)) % FOLDS
-        return fold_of_unit[unit_B]
-    shuffled = rng.permutation(num_samples)
-    if classes_B is not None:
-        shuffled = shuffled[np.argsort(classes_B[shuffled], kind="stable")]
-    fold_B = np.empty(num_samples, dtype=np.int64)
-    fold_B[shuffled] = np.arange(num_samples) % FOLDS
-    return fold_B
+        return deal_largest_first(groups, FOLDS)
+    strata_B = np.zeros(num_samples, dtype=np.int64) if classes_B is None else classes_B
+    return deal(strata_B, None, FOLDS, np.random.default_rng(0))
 
 
 class Data(NamedTuple):

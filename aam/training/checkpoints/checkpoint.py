@@ -24,7 +24,8 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, sha256_file
 from aam.log import warn
-from aam.models.folder.weights import WEIGHTS, load_models, save_models
+from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.weights import load_models, save_models
 from aam.runs.directory import RunDirectory
 from aam.text import format_bytes
 from aam.training.distributed.collectives import first_decides, largest_over_processes

@@ -263,6 +263,19 @@ def sum_over_processes(values: Tensor) -> Tensor:
     return values
 
 
+def gather_over_processes(rows: Tensor) -> Tensor:
+    """The rows (on the CPU) of all processes, one below the other in the order of their ranks, for each of them."""
+    if world_size() == 1:
+        return rows
+    numbers = [torch.tensor(0) for _ in range(world_size())]
+    dist.all_gather(numbers, torch.tensor(len(rows)))
+    padded = rows.new_zeros(int(max(numbers)), *rows.shape[1:])
+    padded[: len(rows)] = rows
+    blocks = [torch.empty_like(padded) for _ in numbers]
+    dist.all_gather(blocks, padded)
+    return torch.cat([block[: int(number)] for block, number in zip(blocks, numbers, strict=True)])
+
+
 def least_over_processes(values: Tensor) -> Tensor:
     """The smallest values of all processes, for each of them."""
     if world_size() > 1:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
-from aam.config.sections import TREE_ENCODER_TYPES
 from aam.data.batches.batching import num_batches, num_steps
+from aam.data.distances.measure import ON_A_TREE, WITHOUT_A_TREE
 from aam.errors import ConfigError
-from aam.training.plan.metric_names import check_metric, default_metric, higher_is_better
+from aam.evaluation.catalogue import metric
+from aam.models.objectives import Given, each_part, find_objective, with_own_weight
+from aam.training.plan.metric_names import check_metric, default_metric
 
 if TYPE_CHECKING:
     from aam.data.study.split import Split
     from aam.data.study.study import Study
-
-
-from collections.abc import Callable
 
 Fill = Callable[[str, Any, str], None]
 
@@ -57,17 +56,9 @@ def derive_heads(config: TrainConfig, fill: Fill) -> None:
         )
     if not objective.nuc_mask_ratio:
         raise ConfigError("--nuc-mask-ratio 0 masks nothing: leave out --keep-nuc-predictions")
-    if config.optim.best_metric == "nucleotide_accuracy":
-        raise ConfigError(
-            "--best-metric nucleotide_accuracy needs --nuc-penalty above 0: nothing learns from kept predictions"
-        )
-
-
-def has_nucleotides(config: PretrainConfig | TrainConfig) -> bool:
-    """Whether masked nucleotides are predicted: learned, or measured in validation alone."""
-    if isinstance(config, TrainConfig):
-        return bool(config.objective.nuc_penalty) or config.transfer.skip_nuc_predictions is False
-    return bool(config.objective.nuc_penalty)
+    best = config.optim.best_metric
+    if best in [found.name for found in find_objective("nucleotides").metrics]:
+        raise ConfigError(f"--best-metric {best} needs --nuc-penalty above 0: nothing learns from kept predictions")
 
 
 ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
@@ -83,6 +74,11 @@ class StudyFacts:
     has_tree: bool
     has_distances: bool
     has_taxonomy: bool
+
+    @property
+    def given(self) -> Given:
+        """What objectives may need."""
+        return Given(self.has_tree, self.has_distances, self.has_taxonomy)
 
     @classmethod
     def of(cls, study: Study, split: Split) -> StudyFacts:
@@ -148,7 +144,7 @@ class Plan(Generic[ConfigT]):
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the best metric is better."""
-        return higher_is_better(self.config.optim.best_metric or "")
+        return metric(self.config.optim.best_metric or "val_loss").higher_is_better
 
     @property
     def monitor(self) -> str:
@@ -159,10 +155,7 @@ class Plan(Generic[ConfigT]):
     @property
     def loss_weights(self) -> dict[str, float]:
         """Weight of each head's loss by the head's name."""
-        objective = self.config.objective
-        own = objective.penalty or 0.0
-        weights = {"distance": own, "faith_pd": own, "taxonomy": own}
-        weights |= {"nucleotide": objective.nuc_penalty or 0.0, "count": objective.count_penalty or 0.0}
+        weights = {part.head_name: part.weight(self.config.objective) for part in each_part()}
         if isinstance(self.config, TrainConfig):
             weights["target"] = self.config.target.target_penalty
         return weights
@@ -277,12 +270,12 @@ def _derive_step(given: dict[str, Any], facts: StudyFacts, fill: Any) -> dict[st
 
 
 def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, fill: Any) -> None:
-    nearest = "unifrac" if facts.has_tree or facts.has_distances else "bray_curtis"
+    nearest = ON_A_TREE if facts.has_tree or facts.has_distances else WITHOUT_A_TREE
     why = "a tree is given" if facts.has_tree else "distances are given" if facts.has_distances else "no tree is given"
     if isinstance(config, PretrainConfig):
         if config.objective.penalty != 0:
             fill("encoder_type", nearest, why)
-        for name in ("penalty", "nuc_penalty", "count_penalty"):
+        for name in dict.fromkeys(part.weight_option for part in each_part()):
             fill(name, 1.0, "pre-training")
         fill("lr", 1e-3, "pre-training")
         fill("best_metric", "val_loss", "pre-training")
@@ -315,18 +308,13 @@ def _derive_target(config: TrainConfig, fill: Any) -> None:
 def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:
     objective = config.objective
     kind = objective.encoder_type
-    if isinstance(config, PretrainConfig) and not any(
-        (objective.penalty, objective.nuc_penalty, objective.count_penalty)
-    ):
+    if isinstance(config, PretrainConfig) and not any(part.weight(objective) for part in each_part()):
         raise ConfigError("every penalty is 0: there is nothing to learn")
-    if objective.nuc_penalty and not objective.nuc_mask_ratio:
-        raise ConfigError("--nuc-mask-ratio 0 masks nothing: set --nuc-penalty 0 as well")
+    for own in with_own_weight():
+        if own.weight(objective):
+            own.check(objective, facts.given)
     if kind is None:
         return
     if not objective.penalty:
         raise ConfigError(f"--encoder-type {kind} with --penalty 0 would learn nothing of it: leave one of them out")
-    given_distances = facts.has_distances and kind not in ("faith_pd", "combined")
-    if kind in TREE_ENCODER_TYPES and not facts.has_tree and not given_distances:
-        raise ConfigError(f"--encoder-type {kind} needs --tree (or --distances); without one try bray_curtis")
-    if kind == "taxonomy" and not facts.has_taxonomy:
-        raise ConfigError("--encoder-type taxonomy needs --taxonomy")
+    find_objective(kind).check(objective, facts.given)

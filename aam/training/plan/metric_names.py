@@ -1,35 +1,13 @@
-"""The metrics that a run measures, by name: which are better when larger, and which there are."""
+"""The metrics that a run measures, by name, and the one that chooses the best model."""
 
 from __future__ import annotations
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.data.targets.kinds import Kind, chosen_kind
 from aam.data.targets.targets import metric_endings
 from aam.errors import ConfigError
-
-HIGHER_IS_BETTER = frozenset(
-    {
-        "r2",
-        "spearman",
-        "accuracy",
-        "balanced_accuracy",
-        "f1",
-        "auroc",
-        "distance_correlation",
-        "nucleotide_accuracy",
-        "count_correlation",
-        "faith_pd_correlation",
-        "taxonomy_accuracy",
-    }
-)
-LOWER_IS_BETTER = frozenset({"val_loss", "mae", "rmse", "distance_mae"})
-UNITLESS_METRICS = ("r2", "spearman")
-REGRESSION_METRICS = frozenset({"mae", "rmse", "r2", "spearman"})
-CLASSIFICATION_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1", "auroc"})
-
-
-def higher_is_better(name: str) -> bool:
-    """Whether more of a metric is better; of several targets each has its own, ``r2_COLUMN``."""
-    return name in HIGHER_IS_BETTER or name.startswith(tuple(f"{metric}_" for metric in UNITLESS_METRICS))
+from aam.evaluation.catalogue import METRICS
+from aam.training.plan.objectives import learned
 
 
 def default_metric(config: TrainConfig) -> str:
@@ -40,8 +18,9 @@ def default_metric(config: TrainConfig) -> str:
     """
     if config.loss.loss_type == "asymmetric":
         return "val_loss"
+    kind = chosen_kind(config.target, config.loss)
     several = len(config.target.metadata_column) > 1
-    return "balanced_accuracy" if config.target.classifier else "r2" if several else "mae"
+    return kind.mean_metric if several and kind.mean_metric is not None else kind.main_metric
 
 
 def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) -> None:
@@ -53,31 +32,22 @@ def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) ->
         With those that are.
     """
     name = config.optim.best_metric or ""
-    objective = config.objective
     logged = {"val_loss"}
     if isinstance(config, TrainConfig):
         logged |= _target_metrics(config)
-    if objective.nuc_penalty:
-        logged.add("nucleotide_accuracy")
-    if objective.count_penalty:
-        logged.add("count_correlation")
-    if objective.penalty and objective.encoder_type:
-        logged |= _metrics_of(objective.encoder_type, has_taxonomy)
+    for objective in learned(config, has_taxonomy):
+        logged |= {found.name for found in objective.metrics}
     if name not in logged:
         raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
 
 
 def _target_metrics(config: TrainConfig) -> set[str]:
     """Those of the one target; of several numbers each one's own, and the means of those that have no unit."""
-    endings = metric_endings(config.target.metadata_column)
-    names = CLASSIFICATION_METRICS if config.target.classifier else REGRESSION_METRICS
-    own = {name + ending for name in names for ending in endings}
-    return own if len(endings) == 1 else own | set(UNITLESS_METRICS)
+    kind, endings = chosen_kind(config.target, config.loss), metric_endings(config.target.metadata_column)
+    own = {name + ending for name in kind.metrics for ending in endings}
+    return own if len(endings) == 1 else own | set(unitless_metrics(kind))
 
 
-def _metrics_of(encoder_type: str, has_taxonomy: bool) -> set[str]:
-    own = {"faith_pd": {"faith_pd_correlation"}, "taxonomy": {"taxonomy_accuracy"}}
-    if encoder_type == "combined":
-        taxonomy = {"taxonomy_accuracy"} if has_taxonomy else set()
-        return {"distance_correlation", "distance_mae", "faith_pd_correlation"} | taxonomy
-    return own.get(encoder_type, {"distance_correlation", "distance_mae"})
+def unitless_metrics(kind: Kind) -> tuple[str, ...]:
+    """The metrics of a kind of target of which several targets have a mean."""
+    return tuple(name for name in kind.metrics if METRICS[name].has_scale or METRICS[name].is_share)

@@ -14,9 +14,11 @@ from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
-from aam.data.targets.fitting import TargetRules, fit_targets
-from aam.data.targets.targets import Kind, Targets, joint_levels, metric_endings
+from aam.data.targets.fitting import fit_targets
+from aam.data.targets.kinds import Kind, TargetRules, chosen_kind
+from aam.data.targets.targets import Targets, joint_levels, metric_endings
 from aam.errors import Attempts, InputError, Problems
+from aam.evaluation.catalogue import METRICS
 from aam.log import say
 from aam.text import listed, plural, shorten
 from aam.training.plan.metric_names import default_metric
@@ -61,15 +63,11 @@ def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
         raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
 
 
-NEED_TWO_VALUES = ("r2", "spearman", "auroc")
-NEED_A_VALUE = ("mae", "rmse")
-
-
 def check_measurable(config: TrainConfig, targets: Targets, study: Study, validation_rows: np.ndarray) -> None:
     """Refuse validation samples on which the best model's metric has no value, whatever the model predicts.
 
-    R2, rank correlation and the area under the ROC curve need two different truths, errors need one. Of several
-    targets, a plain name is the mean over all of them, so each must have its own.
+    The catalogue says how many different truths a metric needs. Of several targets, a plain name is the mean over all
+    of them, so each must have its own.
 
     Parameters
     ----------
@@ -88,8 +86,9 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
     metric = config.optim.best_metric or default_metric(config)
     problems = Problems(study.metadata.source if study.metadata is not None else "split")
     for column, ending in zip(targets.columns, metric_endings(targets.columns), strict=True):
-        needed = _values_needed(metric, ending)
-        found = _different(study.targets[column][validation_rows])
+        needed = _values_needed(metric, targets.kind, ending)
+        values = study.targets[column][validation_rows]
+        found = len(set(values[targets.kind.is_present(values)].tolist()))
         if found < needed:
             have = "one value" if found else "no value"
             problem = f"column '{shorten(column)}' has {have} in {plural(len(validation_rows), 'validation sample')}"
@@ -100,16 +99,10 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
     problems.raise_if_any()
 
 
-def _values_needed(metric: str, ending: str) -> int:
+def _values_needed(metric: str, kind: Kind, ending: str) -> int:
     """How many different values of a target a metric needs; 0 where it is not about that target."""
-    if metric in {name + end for name in NEED_TWO_VALUES for end in ("", ending)}:
-        return 2
-    return 1 if metric in {name + ending for name in NEED_A_VALUE} else 0
-
-
-def _different(values: np.ndarray) -> int:
-    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values.astype(str)
-    return len(np.unique(known))
+    own = [name for name in kind.metrics if metric in (name, name + ending)]
+    return METRICS[own[0]].least_values if own else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,13 +140,6 @@ class Inputs:
         return None if self.targets is None else self.targets.encode(self.study.targets, self.level_N)
 
     @property
-    def observed_NT(self) -> np.ndarray:
-        """The true numbers in the user's units, NaN where one is missing; no columns where classes are predicted."""
-        if self.targets is None or self.targets.kind == "classification":
-            return np.empty((len(self.study), 0))
-        return np.column_stack([self.study.targets[column] for column in self.targets.columns])
-
-    @property
     def covariate_features(self) -> np.ndarray | None:
         """The covariates as columns of numbers, ``N x F``, for linear models and forests."""
         if self.covariate_spec is None or self.covariates is None:
@@ -171,7 +157,7 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     """
     request = target_request(config) if isinstance(config, TrainConfig) else None
     study = load_study(config.table, config.study, config.sampling, request)
-    kind: Kind | None = None if request is None else "classification" if request.classifier else "regression"
+    kind = None if request is None else request.kind
     split = make_split(config.split, study, study.target, kind, config.run.seed)
     return fit_and_log_inputs(config, study, split)
 
@@ -203,7 +189,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     spec = None
     if config.covariates.columns:
         spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
-    weight_N = attempt(lambda: _weights(config, study, sheet, split.train))
+    weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
     attempt.raise_if_any()
     assert targets is not None
     return Inputs(
@@ -246,7 +232,7 @@ def target_request(config: TrainConfig) -> TargetRequest:
     target = config.target
     return TargetRequest(
         columns=target.metadata_column,
-        classifier=target.classifier,
+        kind=chosen_kind(target, config.loss),
         missing=target.missing,
         weight_column=config.loss.sample_weight_column,
     )
@@ -256,15 +242,23 @@ def target_rules(config: TrainConfig) -> TargetRules:
     """How the targets are to be fitted."""
     return TargetRules(
         columns=config.target.metadata_column,
-        classifier=config.target.classifier,
+        kind=chosen_kind(config.target, config.loss),
         transform=config.target_transform,
         normalize_by=config.target.normalize_by,
         class_weights=config.loss.class_weights,
     )
 
 
-def _weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
-    """The column of weights times the weights of a column's levels."""
+def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
+    """Weight of each sample in the loss, with a mean of 1 over the training samples; None for equal weights.
+
+    It is the column of weights times the weights of a column's levels.
+
+    Raises
+    ------
+    InputError
+        If a level that is given a weight is not among the training samples.
+    """
     weight_N = study.weights
     if config.loss.categorical_loss_weights is not None:
         of_level_N = _level_weights(config, sheet, train_rows)

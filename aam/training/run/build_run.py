@@ -13,7 +13,6 @@ from torch import Tensor
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.study.split import Split
 from aam.data.study.study import Study
 from aam.log import say, warn
@@ -25,7 +24,8 @@ from aam.training.distributed.collectives import all_or_none, first_decides, ran
 from aam.training.hardware.device import machine_of, prepare_device
 from aam.training.hardware.device_memory import cap_gpu
 from aam.training.memory.layout import MemoryPlan
-from aam.training.plan.derived_defaults import Plan, StudyFacts, derive, has_nucleotides
+from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
+from aam.training.plan.objectives import encoder_type, objectives_of_run, truths_of
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.transfer import (
     Pretrained,
@@ -37,7 +37,7 @@ from aam.training.run.transfer import (
 )
 
 if TYPE_CHECKING:
-    from aam.training.memory.probe import Build
+    from aam.training.memory.measure import Build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,6 @@ def _predictor_plan(config: TrainConfig, inputs: Inputs) -> PredictorPlan:
 
 def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyDataModule:
     study = inputs.study
-    objective = ObjectiveTargets.of(config.objective, study)
     assert config.optim.batch_size is not None
     options = LoaderOptions(
         batch_size=config.optim.batch_size,
@@ -200,7 +199,7 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
         rank=rank(),
         world_size=world_size(),
     )
-    collate = Collate.of(study, objective, inputs.target_NT, inputs.weight_N, inputs.covariates)
+    collate = Collate.of(study, truths_of(config, study), inputs.target_NT, inputs.weight_N, inputs.covariates)
     return StudyDataModule(study, inputs.split, collate, config.sampling, options)
 
 
@@ -208,7 +207,7 @@ def _settle(
     config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with batches that fit, which the loaders then follow."""
-    from aam.training.memory.probe import settle_memory
+    from aam.training.memory.measure import settle_memory
 
     cap_gpu(device, config.memory)
     plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))
@@ -220,13 +219,10 @@ def _settle(
 
 
 def _new_encoder(config: PretrainConfig | TrainConfig, study: Study) -> SequenceEncoder:
-    objective = config.objective
-    supervision = SelfSupervision(
-        encoder_type=objective.encoder_type if objective.penalty else None,
-        nucleotides=has_nucleotides(config),
-        counts=bool(objective.count_penalty),
-        taxonomy_classes=study.taxonomy_classes if objective.encoder_type in ("taxonomy", "combined") else (),
-    )
+    has_heads = objectives_of_run(config, bool(study.taxonomy_classes))
+    own = {objective.name: True for objective in has_heads if not objective.is_choice}
+    classes = study.taxonomy_classes if any(objective.has_classes for objective in has_heads) else ()
+    supervision = SelfSupervision(encoder_type=encoder_type(config), taxonomy_classes=classes, **own)
     torch.manual_seed(config.run.seed)
     return SequenceEncoder(config.model, supervision)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -21,6 +21,8 @@ from aam.training.distributed.collectives import is_first, largest_over_processe
 from aam.training.step.module import TrainingModule
 
 BEFORE_TRAINING = -1
+
+AddPoints = Callable[[Mapping[str, float], int], None]
 
 
 class BestModel(Callback):
@@ -79,11 +81,14 @@ class History(Callback):
         The run directory.
     best
         Knows the best epoch so far.
+    add_to_curves
+        Takes the numbers of an epoch and its last step; None for no curves.
     """
 
-    def __init__(self, run: RunDirectory, best: BestModel) -> None:
+    def __init__(self, run: RunDirectory, best: BestModel, add_to_curves: AddPoints | None = None) -> None:
         self.run = run
         self.best = best
+        self.add_to_curves = add_to_curves
         self.rows: list[dict[str, float]] = []
         self.started = time.monotonic()
 
@@ -100,8 +105,8 @@ class History(Callback):
         self.rows.append(row)
         if is_first():
             self._write()
-        if trainer.logger is not None:
-            trainer.logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=trainer.global_step)
+        if self.add_to_curves is not None:
+            self.add_to_curves({k: v for k, v in row.items() if k != "epoch"}, trainer.global_step)
         self._say(row, pl_module, trainer.max_epochs or 0)
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,6 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, how_to_go_on
-from aam.training.checkpoints.changed_options import ChangedOptions
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import first_decides, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
@@ -29,10 +29,9 @@ from aam.training.hardware.host_memory import give_back_freed_memory
 from aam.training.memory.layout import out_of_memory
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared
-from aam.training.run.callbacks import BestModel, History, StopOnSignal, signals_as_before
+from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, signals_as_before
 from aam.training.run.progress import ProgressBar
 from aam.training.run.strategy import strategy_options
-from aam.training.run.tensorboard import EventFile
 from aam.training.run.unfreezing import GradualUnfreezing, PatienceAfter
 from aam.training.step.metrics import Truths
 from aam.training.step.module import TrainingModule
@@ -99,14 +98,14 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     """
     config = prepared.plan.config
     inputs = prepared.inputs
-    truths = None if inputs.targets is None else Truths(inputs.targets, inputs.observed_NT, inputs.level_N)
+    truths = None if inputs.targets is None else Truths(inputs.targets, inputs.study.targets, inputs.level_N)
     guard = NonFiniteGuard(run.path, inputs.study.sample_ids, config.optim.skip_non_finite)
     module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD, guard)
     if config.run.compile_model:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
     signals = StopOnSignal(run, command)
-    callbacks = [History(run, best), best, *_callbacks(prepared, run, signals)]
+    callbacks = [History(run, best, _add_to_curves(run)), best, *_callbacks(prepared, run, signals)]
     resumed = config.run.resume_from is not None
     checkpoint = first_decides(lambda: _checkpoint_of(run)) if resumed else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
@@ -190,7 +189,19 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     remedy = partial(how_to_go_on, signals.command, run.path)
     keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
-    return [stop, *parts, keeper, signals, ChangedOptions(), *bar]
+    return [stop, *parts, keeper, signals, *bar]
+
+
+def _add_to_curves(run: RunDirectory) -> AddPoints | None:
+    """What draws curves for TensorBoard, where it is installed."""
+    if not is_first():
+        return None
+    if find_spec("tensorboard") is None:
+        say("no curves for TensorBoard, which is not installed (pip install 'aam[tensorboard]'); the report has them")
+        return None
+    from aam.training.run.tensorboard import EventFile
+
+    return EventFile(run.path / "tensorboard").add
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:
@@ -204,7 +215,7 @@ def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback],
         accumulate_grad_batches=config.optim.gradient_accumulation_steps,
         gradient_clip_val=config.optim.max_grad_norm or None,
         callbacks=callbacks,
-        logger=EventFile(run.path / "tensorboard"),
+        logger=False,
         default_root_dir=run.path,
         use_distributed_sampler=False,
         num_sanity_val_steps=-1 if fresh and _start_may_be_best(prepared) else 0,  # all of the validation samples

@@ -18,12 +18,11 @@ from aam.data.batches.batch import Batch, encoded_batch
 from aam.data.batches.dataset import VALIDATION_EPOCH
 from aam.data.batches.sampler import Item, ResumableLoader, ShardedBatches
 from aam.log import say, warn
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.models.vector_cache import SampleParts, encode_samples, in_memory, on_disk
 from aam.text import format_bytes, plural
 from aam.training.hardware.device import arithmetic
 from aam.training.memory.kept_draws import KeptDraws, keep_draws
-from aam.training.plan.derived_defaults import has_nucleotides
 from aam.training.run.build_run import Prepared
 
 Gather = Callable[[Iterable[SampleParts]], SampleParts]
@@ -103,7 +102,7 @@ def loaders(prepared: Prepared, folder: Path, with_contexts: bool = False) -> tu
     )
     place = folder if kept.on_disk else None
     train = EncodedDraws(_encoding(prepared, split.train), range(kept.draws), place)
-    if has_nucleotides(prepared.plan.config):
+    if any(objective.hides for objective in encoder_of(prepared.model).supervision.objectives):
         return _loader(train, data.train_batches()), data.val_dataloader()
     validation = EncodedDraws(_encoding(prepared, split.validation), (VALIDATION_EPOCH,), place)
     return _loader(train, data.train_batches()), _loader(validation, data.val_batches())

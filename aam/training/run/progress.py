@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from aam.log import progress_console
 from aam.training.step.module import TrainingModule
 
-SHORT_NAMES = {"": "loss", "nucleotide": "bases"}
 REFRESHES_PER_SECOND = 4
 
 
 class ProgressBar(Callback):
-    """Shows where the run is, on the terminal's error stream; nothing where that is no terminal."""
+    """Shows where the run is, on the error stream of a terminal or in a notebook."""
 
     def __init__(self) -> None:
         columns = (
@@ -28,12 +27,12 @@ class ProgressBar(Callback):
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[losses]}"),
         )
-        console = Console(stderr=True)
+        console, hidden = progress_console(wanted=True)
         self.bars = Progress(
             *columns,
             console=console,
-            disable=not console.is_terminal,
-            transient=True,
+            disable=hidden,
+            transient=not console.is_jupyter,
             refresh_per_second=REFRESHES_PER_SECOND,
         )
         self.task: TaskID | None = None
@@ -59,14 +58,20 @@ class ProgressBar(Callback):
         task = self.bars.tasks[self.task]
         fields: dict[str, Any] = {}
         if batch_idx % 10 == 0 or batch_idx + 1 == trainer.num_training_batches:
-            losses = {SHORT_NAMES.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
+            short = {"": "loss"} | {one.head_name: one.short_label for one in pl_module.objectives if one.short_label}
+            losses = {short.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
             fields["losses"] = "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
             fields["rate"] = f"{task.speed * len(batch):,.0f} samples/s" if task.speed else ""
         description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         self.bars.update(self.task, advance=1, description=description, **fields)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the bar away before the epoch's line is written, which would run into it."""
+        """Take the bar away before the epoch's line is written, which would run into it; not in a notebook."""
+        if not self.bars.console.is_jupyter:
+            self.bars.stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away; in a notebook it stays, at its end."""
         self.bars.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

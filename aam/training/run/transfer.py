@@ -19,7 +19,6 @@ from aam.text import listed, plural
 
 # Options that are no part of the weights' shape: each run chooses them anew.
 FREE_OPTIONS = frozenset({"dropout", "gradient_checkpointing", "asv_chunk_size"})
-TAXONOMY_HEAD = "heads.taxonomy."
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _spelled(name: str, value: object) -> str:
 
 
 def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str], list[str]]:
-    """Load the weights that the two have in common; a taxonomy head only if it has the very same taxa.
+    """Load the weights that the two have in common; a head with classes only if it has the very same ones.
 
     Returns
     -------
@@ -97,7 +96,8 @@ def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str]
     """
     own = encoder.state_dict()
     if encoder.supervision.taxonomy_classes != pretrained.description.supervision.taxonomy_classes:
-        own = {name: tensor for name, tensor in own.items() if not name.startswith(TAXONOMY_HEAD)}
+        heads = tuple(f"heads.{one.head_name}." for one in encoder.supervision.objectives if one.has_classes)
+        own = {name: tensor for name, tensor in own.items() if not name.startswith(heads)}
     matching = {name: tensor for name, tensor in pretrained.state.items() if name in own}
     encoder.load_state_dict(matching, strict=False)
     lines = [f"{plural(len(matching), 'tensor')} of {pretrained.source} loaded", *_sizes(pretrained)]

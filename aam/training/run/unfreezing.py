@@ -64,6 +64,10 @@ class PatienceAfter(EarlyStopping):
         super().__init__(monitor, check_on_train_epoch_end=True, **options)
         self.first_epoch = first_epoch
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint; the patience is the run's, which may have been resumed with another one."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the metric, once it counts."""
         if trainer.current_epoch >= self.first_epoch:

@@ -1,29 +1,29 @@
-"""What is measured on the validation samples, by torchmetrics; the target's in the user's units."""
+"""What is measured on the validation samples; the target's in the user's units.
+
+Legend of shapes: ``N`` samples of the study, ``B`` samples of a batch or of all validation batches.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric, MetricCollection, SumMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score, MulticlassStatScores
-from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, PearsonCorrCoef, R2Score, SpearmanCorrCoef
 
-from aam.alphabet import NUM_BASES
+from aam.data.targets.kinds import Predictions, Samples
 from aam.data.targets.targets import Targets, metric_endings
+from aam.evaluation.catalogue import METRICS
+from aam.evaluation.decode_predictions import PredictionDecoder, values_of
+from aam.evaluation.metrics import score
+from aam.evaluation.streamed import STREAMED
 from aam.models.heads import Comparison, Head
-from aam.training.plan.metric_names import UNITLESS_METRICS
-
-ROUNDING = 1e-13
-TARGET = "target"
-NEED_TWO = (R2Score, PearsonCorrCoef, SpearmanCorrCoef)
+from aam.models.objectives import part_of_head
+from aam.models.target_heads.head import TargetHead
+from aam.training.distributed.collectives import gather_over_processes, sum_over_processes
+from aam.training.plan.metric_names import unitless_metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +34,19 @@ class Truths:
     ----------
     targets
         The targets.
-    observed_NT
-        The true numbers of all samples of the study in the user's units, NaN where one is missing; unused for classes.
+    observed
+        Column -> the values of all ``N`` samples in the user's units.
     level_N
         Levels within which the samples' targets were scaled.
     """
 
     targets: Targets
-    observed_NT: np.ndarray
+    observed: Mapping[str, np.ndarray]
     level_N: np.ndarray
 
 
 class ValidationMetrics:
     """The metrics of all heads of a model, fed batch by batch.
-
-    Numbers are compared with the truths of the sample sheet, and not with what scaling and unscaling makes of them:
-    some scalings end at the training samples' range. A single target's are named plainly (``mae``). Of several, each
-    has its own (``mae_COLUMN``), and the plain names of those that have no unit (``r2``, ``spearman``) are means over
-    the targets.
 
     Parameters
     ----------
@@ -59,171 +54,103 @@ class ValidationMetrics:
         The model's heads.
     truths
         The targets with the true values of all samples; None for a pre-trained encoder.
-    taxonomy_classes
-        Number of taxa.
     """
 
-    def __init__(self, heads: Iterable[Head], truths: Truths | None, taxonomy_classes: int) -> None:
-        self.truths = truths
-        self.targets = None if truths is None else truths.targets
-        self.num_taxa = taxonomy_classes
-        with _without_remarks():
-            self.collections = {name: self._collection(name) for head in heads for name in self._names(head.name)}
-        self.fed = {name: SumMetric() for name in self.collections}
+    def __init__(self, heads: Iterable[Head], truths: Truths | None) -> None:
+        measured = [
+            one for head in heads if not isinstance(head, TargetHead) for one in part_of_head(head.name).metrics
+        ]
+        self.streamed = {one.name: STREAMED[one.formula] for one in measured}
+        self.of_targets = None if truths is None else TargetMetrics(truths)
+        self.reset()
 
     def reset(self) -> None:
         """Forget what was fed."""
-        for collection in self.collections.values():
-            collection.reset()
-        for count in self.fed.values():
-            count.reset()
+        nothing = np.empty(0)
+        self.sums = {name: one.sums(nothing, nothing) for name, one in self.streamed.items()}
+        if self.of_targets is not None:
+            self.of_targets.reset()
 
-    def update(self, name: str, comparison: Comparison, rows_B: Tensor) -> None:
+    def update(self, head: Head, comparison: Comparison, rows_B: Tensor) -> None:
         """Feed a head's predictions and truths of one batch.
 
         Parameters
         ----------
-        name
+        head
             The head.
         comparison
             What it said, and the truth.
         rows_B
             Rows of the samples in the study.
         """
-        prediction = comparison.prediction if comparison.point is None else comparison.point
-        prediction, truth = prediction.detach().float().cpu(), comparison.truth.detach().cpu()
-        if name == TARGET and self.truths is not None:
-            self._update_targets(self.truths, prediction, truth, rows_B.cpu().numpy())
-        elif truth.is_floating_point():
-            self._feed(name, prediction, truth)
-        else:
-            self._feed(name, prediction.argmax(dim=-1), truth)
+        prediction, truth = comparison.prediction.detach().float(), comparison.truth.detach().cpu()
+        if isinstance(head, TargetHead):
+            assert self.of_targets is not None
+            self.of_targets.update(head.learned(prediction).cpu().numpy(), rows_B.cpu().numpy())
+            return
+        said = prediction if truth.is_floating_point() else prediction.argmax(dim=-1)
+        for one in part_of_head(head.name).metrics:
+            self.sums[one.name] = self.sums[one.name] + STREAMED[one.formula].sums(said.cpu().numpy(), truth.numpy())
 
     def compute(self) -> dict[str, float]:
         """The metrics by name. Those that cannot be computed from what was fed are left out.
 
         Every process asks for the same metrics in the same order, whatever it was fed itself.
         """
-        results: dict[str, float] = {}
-        self._make_alike()
-        with _without_remarks():
-            for name, collection in self.collections.items():
-                number = int(self.fed[name].compute())
-                values = {key: metric.compute() for key, metric in collection.items() if number >= _least(metric)}
-                if "per_class" in values:
-                    values |= _means_over_classes(values.pop("per_class"), values.pop("auroc"))
-                ending = name.removeprefix(TARGET) if name.startswith(TARGET) else ""
-                results |= {f"{key}{ending}": float(value) for key, value in values.items()}
-        results = {name: value for name, value in results.items() if value == value}
-        return results | self._means_over_targets(results)
+        found = {} if self.of_targets is None else self.of_targets.compute()
+        for name, one in self.streamed.items():
+            found[name] = one.value(sum_over_processes(torch.from_numpy(self.sums[name].copy())).numpy())
+        return {name: value for name, value in found.items() if not math.isnan(value)}
 
-    def _make_alike(self) -> None:
-        """Give what was fed nothing the shape of what others were fed, with whom it is put together."""
-        for metric in [metric for collection in self.collections.values() for metric in collection.values()]:
-            if isinstance(metric, MulticlassAUROC) and not metric.preds:
-                metric.preds.append(torch.zeros(0, metric.num_classes))
-                metric.target.append(torch.zeros(0, dtype=torch.int64))
 
-    def _names(self, head: str) -> list[str]:
-        """The collections of a head: one for each target."""
-        several = head == TARGET and self.targets is not None and len(self.targets) > 1
-        return [TARGET + ending for ending in metric_endings(self.targets.columns)] if several else [head]  # type: ignore[union-attr]
+class TargetMetrics:
+    """The metrics of the targets' head.
 
-    def _update_targets(self, truths: Truths, prediction: Tensor, truth: Tensor, rows_B: np.ndarray) -> None:
-        if truths.targets.kind == "classification":
-            self._feed(TARGET, prediction.softmax(dim=-1), truth)
-            return
-        said_BT = torch.from_numpy(truths.targets.decode(prediction.numpy(), truths.level_N[rows_B]))
-        known_BT = torch.from_numpy(truths.observed_NT[rows_B])
-        for place, name in enumerate(self._names(TARGET)):
-            present_B = ~known_BT[:, place].isnan()
-            self._feed(name, said_BT[present_B, place], known_BT[present_B, place])
+    Predictions are compared with the truths of the sample sheet, and not with what scaling and unscaling makes of them:
+    some scalings end at the training samples' range. A single target's metrics are named plainly (``mae``). Of several,
+    each has its own (``mae_COLUMN``), and the plain names of those that have no unit (``r2``, ``spearman``) are means
+    over the targets.
+    """
 
-    def _feed(self, name: str, prediction: Tensor, truth: Tensor) -> None:
-        if truth.numel():
-            self.fed[name].update(len(truth))
-            self.collections[name].update(prediction, truth)
+    def __init__(self, truths: Truths) -> None:
+        self.truths = truths
+        self.shape = truths.targets.kind.output_shape(truths.targets.specs)
+        self.reset()
 
-    def _means_over_targets(self, results: dict[str, float]) -> dict[str, float]:
-        """The means of what has no unit, where there are several targets and each has it."""
-        if self.targets is None or len(self.targets) == 1:
+    def reset(self) -> None:
+        """Forget what was fed."""
+        self.fed = [np.empty((0, 1 + math.prod(self.shape)))]
+
+    def update(self, learned: np.ndarray, rows_B: np.ndarray) -> None:
+        """Keep predictions in the space that is learned, samples first, and the samples' rows in the study."""
+        self.fed.append(np.column_stack([rows_B, learned.reshape(len(rows_B), -1)]).astype(np.float64))
+
+    def compute(self) -> dict[str, float]:
+        """The metrics of all processes' samples by name; NaN, or nothing, where they cannot be computed."""
+        fed = gather_over_processes(torch.from_numpy(np.concatenate(self.fed))).numpy()
+        fed = fed[np.argsort(fed[:, 0])]
+        if not len(fed):
             return {}
-        endings = metric_endings(self.targets.columns)
-        found = {name: [results.get(name + ending, math.nan) for ending in endings] for name in UNITLESS_METRICS}
-        means = {name: sum(values) / len(values) for name, values in found.items()}
-        return {name: value for name, value in means.items() if value == value}
-
-    def _collection(self, name: str) -> MetricCollection:
-        if name.startswith(TARGET) and self.targets is not None:
-            is_class = self.targets.kind == "classification"
-            classes = self.targets.specs[0].classes
-            return _together(_classification(len(classes)) if is_class else _regression())
-        own: dict[str, dict[str, type[Metric]]] = {
-            "distance": {"distance_correlation": PearsonCorrCoef, "distance_mae": MeanAbsoluteError},
-            "faith_pd": {"faith_pd_correlation": PearsonCorrCoef},
-            "count": {"count_correlation": PearsonCorrCoef},
-        }
-        if name in own:
-            return _together({key: kind() for key, kind in own[name].items()})
-        num_classes = NUM_BASES if name == "nucleotide" else max(2, self.num_taxa)
-        return _together({f"{name}_accuracy": MulticlassAccuracy(num_classes, average="micro")})
+        rows_B, learned = fed[:, 0].astype(np.int64), fed[:, 1:].reshape(-1, *self.shape)
+        truths = self.truths
+        observed = values_of(truths.observed, rows_B)
+        samples = Samples(sample_ids=rows_B, observed=observed, level_B=truths.level_N[rows_B])
+        tables = PredictionDecoder(targets=truths.targets).predictions(learned[None], samples)
+        endings = metric_endings(truths.targets.columns)
+        own = {ending: _scores(table.known()) for ending, table in zip(endings, tables, strict=True)}
+        found = {f"{name}{ending}": value for ending, scores in own.items() for name, value in scores.items()}
+        if len(own) > 1:
+            for name in unitless_metrics(truths.targets.kind):
+                found[name] = sum(scores.get(name, math.nan) for scores in own.values()) / len(own)
+        return found
 
 
-def _together(metrics: dict[str, Metric]) -> MetricCollection:
-    """The metrics as one, in double precision: years or depths differ by far less than their size."""
-    collection = MetricCollection(metrics, compute_groups=False)  # type: ignore[arg-type]
-    for metric in collection.values():
-        metric.set_dtype(torch.float64)
-    return collection
-
-
-class ExplainedShare(R2Score):
-    """R2 in any unit, where torchmetrics takes sums of squares below 1e-4 for zero; NaN for truths that are equal."""
-
-    def compute(self) -> Tensor:
-        """1 - the squared errors' share of the truths' squared distances from their mean."""
-        variation = self.sum_squared_error - self.sum_error.square() / self.total
-        if variation <= ROUNDING * self.sum_squared_error:
-            return torch.full_like(variation, torch.nan)
-        return 1 - self.residual / variation
-
-
-def _regression() -> dict[str, Metric]:
+def _scores(table: Predictions) -> dict[str, float]:
+    """The metrics of one target, so that epochs can be compared where all predictions are the same."""
+    if not len(table):
+        return {}
+    num_values = len(set(table.observed.tolist()))
     return {
-        "r2": ExplainedShare(),
-        "mae": MeanAbsoluteError(),
-        "rmse": MeanSquaredError(squared=False),
-        "spearman": SpearmanCorrCoef(),
+        name: METRICS[name].if_constant if math.isnan(value) and num_values >= METRICS[name].least_values else value
+        for name, value in score(table).items()
     }
-
-
-def _classification(num_classes: int) -> dict[str, Metric]:
-    return {
-        "accuracy": MulticlassAccuracy(num_classes, average="micro"),
-        "f1": MulticlassF1Score(num_classes, average="macro"),
-        "per_class": MulticlassStatScores(num_classes, average="none"),
-        "auroc": MulticlassAUROC(num_classes, average="none"),
-    }
-
-
-def _means_over_classes(scores_C5: Tensor, auroc_C: Tensor) -> dict[str, Tensor]:
-    """Means over the classes that occur; the area also needs samples of other classes."""
-    hits_C, samples_C = scores_C5[:, 0], scores_C5[:, -1]
-    occurs_C = samples_C > 0
-    is_one_of_several_C = occurs_C & (samples_C < samples_C.sum())
-    return {
-        "balanced_accuracy": (hits_C[occurs_C] / samples_C[occurs_C]).mean(),
-        "auroc": auroc_C[is_one_of_several_C].double().mean(),
-    }
-
-
-def _least(metric: Any) -> int:
-    return 2 if isinstance(metric, NEED_TWO) else 1
-
-
-@contextmanager
-def _without_remarks() -> Iterator[None]:
-    """Without torchmetrics' remarks on few samples, absent classes and memory: what has no value is left out."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield

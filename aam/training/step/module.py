@@ -14,19 +14,17 @@ from torch.optim import Optimizer
 from aam.config import TrainConfig
 from aam.data.batches.batch import Batch
 from aam.data.batches.batching import step_size
-from aam.data.batches.corruption import Corruption, hide_abundances, hide_levels, hide_numbers, mask_bases
+from aam.data.batches.corruption import Corruption, hide_levels, hide_numbers
 from aam.data.batches.rank_batch import take_share
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training.distributed.collectives import is_first, least_over_processes, rank, sum_over_processes, world_size
-from aam.training.plan.derived_defaults import Plan, has_nucleotides
+from aam.training.plan.derived_defaults import Plan
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
-from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups
+from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
 from aam.training.step.sharding import shard, whole_number
-
-HIDING_HEADS = frozenset({"nucleotide", "count"})
 
 
 class TrainingModule(L.LightningModule):
@@ -60,8 +58,8 @@ class TrainingModule(L.LightningModule):
         self.guard = guard
         self.plan = plan
         self.loss_weights = plan.loss_weights
-        taxonomy_classes = encoder_of(model).supervision.taxonomy_classes
-        self.metrics = ValidationMetrics(model.task_heads(), truths, len(taxonomy_classes))
+        self.objectives = encoder_of(model).supervision.objectives
+        self.metrics = ValidationMetrics(model.task_heads(), truths)
         self.loss_sums: dict[str, Tensor] = {}
         self.validation_samples = 0
         self.latest: dict[str, float] = {}
@@ -92,14 +90,14 @@ class TrainingModule(L.LightningModule):
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Choose what is hidden, while the batch is on the host; the same in every validation."""
-        pass_of = ("train", self.current_epoch) if self.trainer.training else ("validation",)
+        pass_of = ("train", self.current_epoch) if self.training else ("validation",)
         generator = self._generator(*pass_of, *batch.rows_B.tolist())
         batch.corruption = self._corrupt(batch, generator)
-        if self.trainer.training and batch.category_BC is not None:
+        if self.training and batch.category_BC is not None:
             rate = self.plan.config.covariates.unknown_level_rate
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
             batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
-        is_shared = self.trainer.training and self.world_size > 1
+        is_shared = self.training and self.world_size > 1
         return take_share(batch, rank(), self.world_size) if is_shared else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -128,7 +126,7 @@ class TrainingModule(L.LightningModule):
     def _part_of_loss(self, head: Head, encoded: Encoded, batch: Batch) -> Tensor:
         """The loss of a head; of several processes, this one's part of the whole batch's mean."""
         loss = head.loss(head.compare(encoded, batch))
-        return loss if batch.share is None else loss * batch.share.of(head.counted)
+        return loss if batch.share is None else loss * batch.share.of(head.counted, head.name)
 
     def _share_of_step(self, batch: Batch, batch_idx: int) -> float:
         """What makes the mean over the samples of a step of the mean over this batch, which the engine divides."""
@@ -181,6 +179,7 @@ class TrainingModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the sums of the epoch, which the first process holds for all, and the steps left out."""
+        checkpoint["lr_schedulers"] = [progress_of_schedule(state) for state in checkpoint["lr_schedulers"]]
         self.train_sums = {
             name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)
             for name, total in checkpoint["train_sums"].items()
@@ -208,13 +207,14 @@ class TrainingModule(L.LightningModule):
         Heads that do not ask for what was hidden are measured with nothing hidden, as the model is used later.
         """
         encoded = self._encode(batch, batch.corruption)
+        hiding = {objective.head_name for objective in self.objectives if objective.hides}
         whole = encoded if encoded.corruption.is_nothing else self._encode(batch, None)
         if batch_idx >= self.trainer.val_dataloaders.batch_sampler.num_own:  # type: ignore[union-attr]
             return  # another process's: this one only computes as often
         for head in self.model.task_heads():
-            comparison = head.compare(encoded if head.name in HIDING_HEADS else whole, batch)
+            comparison = head.compare(encoded if head.name in hiding else whole, batch)
             self.loss_sums[head.name] = self.loss_sums[head.name] + head.loss(comparison).double() * len(batch)
-            self.metrics.update(head.name, comparison, batch.rows_B)
+            self.metrics.update(head, comparison, batch.rows_B)
         self.validation_samples += len(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -258,15 +258,13 @@ class TrainingModule(L.LightningModule):
         return encoded
 
     def _corrupt(self, batch: Batch, generator: torch.Generator) -> Corruption:
-        """Hide bases and abundances from the heads that are to tell them."""
-        objective = self.plan.config.objective
-        masked = hidden = None
-        is_measured = not self.trainer.training and has_nucleotides(self.plan.config)
-        if self.loss_weights["nucleotide"] or is_measured:
-            masked = mask_bases(batch.tokens_UL, objective.nuc_mask_ratio, objective.nuc_mask_strategy, generator)
-        if self.loss_weights["count"] and self.plan.config.model.count_embedding:
-            hidden = hide_abundances(batch.mask_BS, objective.count_mask_ratio, generator)
-        return Corruption(masked, hidden)
+        """Hide from the model what objectives ask it for; what is measured but not learned, in validation alone."""
+        config = self.plan.config
+        hidden: dict[str, Tensor] = {}
+        for objective in self.objectives:
+            if self.loss_weights[objective.head_name] or not self.training:
+                hidden |= objective.hide(batch, config.objective, config.model, generator)
+        return Corruption(**hidden)
 
     def _seed_dropout(self, *key: int) -> None:
         """Make dropout a function of the step. No state of a generator outlives a step.

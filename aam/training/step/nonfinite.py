@@ -15,6 +15,7 @@ from torch import Tensor
 from aam.errors import NonFiniteError, RunError
 from aam.files.atomic import write_json
 from aam.log import warn
+from aam.runs.layout import NON_FINITE
 from aam.text import plural
 from aam.training.distributed.collectives import rank
 
@@ -119,7 +120,7 @@ class NonFiniteGuard:
     def _write(self, what: str, step: Step, is_skipped: bool) -> str:
         """Write the batch down; returns where to, in words."""
         of_process = f"-process-{rank()}" if rank() else ""
-        path = self.folder / f"nonfinite-{step.number}{of_process}.json"
+        path = self.folder / NON_FINITE.replace("*", f"{step.number}{of_process}")
         content = {
             "what": what,
             "step": step.number,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,18 @@ def make_scheduler(optimizer: Optimizer, options: OptimOptions, total_steps: int
                 min_lr=[options.scheduler_min_lr * group["lr"] / options.peak_lr for group in optimizer.param_groups],
             )
             return {"scheduler": plateau, "interval": "epoch", "frequency": 1, "monitor": metric}
+
+
+def progress_of_schedule(state: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a schedule has come, of its state in a checkpoint.
+
+    Torch also stores the course of a schedule by steps, and would bring back the old one. The course follows from the
+    options, which may ask for more epochs now. A plateau schedule has no course: all of its state is kept.
+    """
+    if "num_bad_epochs" in state:
+        return dict(state)
+    progress = {name: state[name] for name in ("last_epoch", "_step_count", "_last_lr")}
+    return progress | ({"lr_lambdas": [None] * len(state["lr_lambdas"])} if "lr_lambdas" in state else {})
 
 
 def _one_cycle(optimizer: Optimizer, options: OptimOptions, warmup: int, total_steps: int) -> OneCycleLR:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from aam.data.batches.batch import NOT_BY_SAMPLE, Batch, Sample, encoded_batch, make_batch
+from aam.data.batches.batch import NOT_BY_SAMPLE, Batch, Sample, Truths, encoded_batch, make_batch
 
 TOKENS = np.array([[1, 2, 3, 0], [4, 4, 0, 0], [1, 1, 1, 1], [2, 2, 2, 0]], dtype=np.uint8)
 LENGTHS = np.array([3, 2, 4, 3])
@@ -44,6 +44,7 @@ def test_types() -> None:
 def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
     batch = make_batch([sample(0, [0], [3]), sample(1, [0, 1], [1, 1])], TOKENS, LENGTHS)
     batch.target_BT = torch.tensor([[1.5], [2.5]])
+    batch.truths = Truths(pairs={"distance": torch.zeros(2, 2)})
     moved = batch.to("meta", non_blocking=True)
     assert isinstance(moved, Batch)
     assert moved.tokens_UL.device.type == "meta"
@@ -52,7 +53,8 @@ def test_to_moves_every_tensor_and_keeps_what_is_absent() -> None:
     assert moved.layout.place_T is not None
     assert moved.layout.place_T.device.type == "meta"
     assert moved.bases == batch.bases
-    assert moved.distances_BB is None
+    assert moved.truths.pairs["distance"].device.type == "meta"
+    assert not moved.truths.samples
     assert batch.tokens_UL.device.type == "cpu"
 
 
@@ -66,10 +68,10 @@ def test_parts_by_sample_are_told_by_the_letters_of_their_names() -> None:
 
 def test_samples_without_their_asvs_keep_all_that_is_theirs() -> None:
     batch = make_batch([sample(7, [0, 3], [5, 1]), sample(2, [1], [2])], TOKENS, LENGTHS)
-    batch.target_BT, batch.faith_pd_B = torch.tensor([[1.5], [2.5]]), torch.tensor([9.0, 8.0])
-    batch.distances_BB, batch.taxonomy_U = torch.zeros(2, 2), torch.zeros(3, dtype=torch.int64)
+    batch.target_BT = torch.tensor([[1.5], [2.5]])
+    batch.truths = Truths(pairs={"distance": torch.zeros(2, 2)}, asvs={"taxonomy": torch.zeros(3, dtype=torch.int64)})
     parts = batch.sample_parts()
-    assert sorted(parts) == ["faith_pd_B", "rows_B", "target_BT"]
+    assert sorted(parts) == ["rows_B", "target_BT"]
     second = encoded_batch(vector_BD=torch.ones(1, 4), **{name: part[1:] for name, part in parts.items()})
     assert len(second) == 1
     assert second.rows_B.tolist() == [2]
@@ -77,4 +79,4 @@ def test_samples_without_their_asvs_keep_all_that_is_theirs() -> None:
     assert second.target_BT.tolist() == [[2.5]]
     assert second.index_BS.shape == (1, 0)
     assert second.weight_B is None
-    assert second.distances_BB is None
+    assert not second.truths.pairs

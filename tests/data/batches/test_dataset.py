@@ -10,13 +10,32 @@ import torch
 from aam.alphabet import decode
 from aam.config import SamplingOptions
 from aam.data.batches.dataset import VALIDATION_EPOCH, Collate, SampleDataset
-from aam.data.batches.objective import ObjectiveTargets
+from aam.data.batches.truths import DrawnSamples, Truth
 from aam.data.distances.dissimilarity import bray_curtis
 from aam.data.study.study import Study
 from tests.data.study_files import make_study, random_counts
 
 COUNTS = random_counts(8, 30)
 DEPTH = 100
+
+
+def drawn_distances(drawn: DrawnSamples) -> np.ndarray:
+    return bray_curtis(drawn.counts_BA)
+
+
+def drawn_rows(drawn: DrawnSamples) -> np.ndarray:
+    return drawn.rows_B
+
+
+def drawn_asvs(drawn: DrawnSamples) -> np.ndarray:
+    return drawn.asvs_U
+
+
+LEARNED = (
+    Truth("distance", "pairs", drawn_distances),
+    Truth("row", "samples", drawn_rows),
+    Truth("asv", "asvs", drawn_asvs),
+)
 
 
 def dataset(study: Study | None = None, seed: int = 1, **sampling: object) -> SampleDataset:
@@ -111,16 +130,17 @@ def test_items_do_not_change_the_study() -> None:
 def test_collate() -> None:
     study = make_study(COUNTS, rarefy_depth=DEPTH)
     target, weight = np.linspace(0, 1, 16, dtype=np.float32).reshape(8, 2), np.arange(1.0, 9.0)
-    collate = Collate.of(study, ObjectiveTargets(distance="bray_curtis"), target, weight)
+    collate = Collate.of(study, LEARNED, target, weight)
     data = dataset(study, token_limit=5)
     samples = [data[0, position] for position in (6, 1, 3)]
     batch = collate(samples)
     assert batch.rows_B.tolist() == [6, 1, 3]
     assert torch.equal(batch.target_BT, torch.from_numpy(target[[6, 1, 3]]))
     assert batch.weight_B.tolist() == [7, 2, 4]
-    assert batch.weight_B.dtype == batch.distances_BB.dtype == torch.float32
-    assert batch.faith_pd_B is None
-    assert batch.taxonomy_U is None
+    assert batch.weight_B.dtype == batch.truths.pairs["distance"].dtype == torch.float32
+    assert batch.truths.samples["row"].tolist() == [6, 1, 3]
+    assert batch.truths.asvs["asv"].tolist() == batch.asvs_U.tolist()
+    assert batch.truths.asvs["asv"].dtype == torch.int64
     for place, sample in enumerate(samples):
         mask = batch.mask_BS[place]
         assert batch.asvs_U[batch.index_BS[place][mask]].tolist() == sample.asvs.tolist()
@@ -130,24 +150,24 @@ def test_collate() -> None:
 
 def test_distances_are_those_before_the_token_limit() -> None:
     study = make_study(COUNTS, rarefy_depth=DEPTH)
-    collate = Collate.of(study, ObjectiveTargets(distance="bray_curtis"))
+    collate = Collate.of(study, LEARNED)
     limited, whole = dataset(study, token_limit=2), dataset(study)
     batch = collate([limited[0, position] for position in range(4)])
     assert batch.counts_BS.shape == (4, 2)
     other = collate([whole[0, position] for position in range(4)])
-    assert torch.equal(batch.distances_BB, other.distances_BB)
+    assert torch.equal(batch.truths.pairs["distance"], other.truths.pairs["distance"])
     rarefied = np.zeros((4, 30))
     for position in range(4):
         rarefied[position, whole[0, position].asvs] = whole[0, position].counts
     expected = bray_curtis(type(study.table.counts)(rarefied))
-    np.testing.assert_allclose(batch.distances_BB.numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(batch.truths.pairs["distance"].numpy(), expected, atol=1e-6)
 
 
 def test_dataset_and_collate_can_be_sent_to_a_worker() -> None:
     study = make_study(COUNTS, rarefy_depth=DEPTH)
-    data, collate = pickle.loads(pickle.dumps((dataset(study), Collate.of(study, ObjectiveTargets()))))
+    data, collate = pickle.loads(pickle.dumps((dataset(study), Collate.of(study, LEARNED))))
     batch = collate([data[0, 1]])
-    assert batch.distances_BB is None
+    assert batch.truths.pairs["distance"].tolist() == [[0]]
     assert len(batch) == 1
 
 

@@ -15,7 +15,8 @@ from aam.config import SamplingOptions
 from aam.data.batches.batch import Batch
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
-from aam.data.batches.objective import ObjectiveTargets
+from aam.data.batches.truths import DrawnSamples, Truth
+from aam.data.distances.dissimilarity import bray_curtis
 from aam.data.study.split import Split
 from tests.data.study_files import make_study, random_counts
 
@@ -24,16 +25,20 @@ SPLIT = Split(np.arange(11), np.arange(11, 17), np.arange(17, 20))
 EPOCHS, STEPS_PER_EPOCH = 3, 4
 
 
+def drawn_distances(drawn: DrawnSamples) -> np.ndarray:
+    return bray_curtis(drawn.counts_BA)
+
+
 def module(num_workers: int = 0, batch_size: int = 3) -> StudyDataModule:
     study = make_study(COUNTS, rarefy_depth=150)
-    collate = Collate.of(study, ObjectiveTargets(distance="bray_curtis"), np.arange(20, dtype=np.float32))
+    collate = Collate.of(study, (Truth("distance", "pairs", drawn_distances),), np.arange(20, dtype=np.float32))
     options = LoaderOptions(batch_size=batch_size, num_workers=num_workers, seed=7)
     return StudyDataModule(study, SPLIT, collate, SamplingOptions(token_limit=10), options)
 
 
 def tensors(batch: Batch) -> dict[str, Any]:
     plain = {name: value.tolist() if isinstance(value, Tensor) else value for name, value in vars(batch).items()}
-    return {**plain, "layout": batch.layout.lengths}
+    return {**plain, "layout": batch.layout.lengths, "truths": batch.truths.pairs["distance"].tolist()}
 
 
 def test_workers_give_the_same_batches() -> None:
@@ -60,7 +65,7 @@ def test_training_is_drawn_anew_and_the_rest_is_fixed() -> None:
 
 def test_further_loaders() -> None:
     data = module()
-    assert torch.cat([batch.rows_B for batch in data.test_dataloader()]).tolist() == [17, 18, 19]
+    assert torch.cat([batch.rows_B for batch in data.fixed_loader(data.split.test)]).tolist() == [17, 18, 19]
     rows = np.array([5, 2, 9])
     first, second = (next(iter(data.fixed_loader(rows, draw))) for draw in (0, 1))
     assert first.rows_B.tolist() == second.rows_B.tolist() == [5, 2, 9]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from aam.data.batches.batch import Batch, Sample, encoded_batch, make_batch
+from aam.data.batches.batch import Batch, Sample, Truths, encoded_batch, make_batch
 from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
 from aam.data.batches.rank_batch import take_share
 
@@ -28,8 +28,10 @@ def whole_batch(num_samples: int) -> Batch:
     batch.corruption = Corruption(
         mask_bases(batch.tokens_UL, 0.3, "random", generator), hide_abundances(batch.mask_BS, 0.3, generator)
     )
-    batch.distances_BB = torch.arange(num_samples**2, dtype=torch.float32).reshape(num_samples, num_samples)
-    batch.taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    distances_BB = torch.arange(num_samples**2, dtype=torch.float32).reshape(num_samples, num_samples)
+    taxonomy_U = torch.randint(-1, 4, (len(batch.asvs_U),), generator=generator)
+    number_B = torch.arange(num_samples) + 0.5
+    batch.truths = Truths(pairs={"distance": distances_BB}, samples={"own": number_B}, asvs={"taxonomy": taxonomy_U})
     batch.target_BT = torch.arange(num_samples)[:, None].float()
     return batch
 
@@ -73,8 +75,8 @@ def test_the_shares_of_all_processes_are_the_whole_batch(num_samples: int, proce
     assert sorted(place for share in shares for place in hidden_places(share)) == hidden_places(batch)
     assert sorted(place for share in shares for place in asked_bases(batch, share)) == sorted(asked_bases(batch, batch))
     assert sorted(asv for share in shares for asv in encoded_asvs(batch, share)) == sorted(batch.asvs_U.tolist())
-    for counted in ("samples", "bases", "abundances", "taxa"):
-        assert sum(share.share.of(counted) for share in shares if share.share) == pytest.approx(1)  # type: ignore[arg-type]
+    for counted in ("samples", "bases", "abundances", "asvs"):
+        assert sum(share.share.of(counted, "taxonomy") for share in shares if share.share) == pytest.approx(1)  # type: ignore[arg-type]
 
 
 def test_a_share_is_the_batch_of_its_samples_with_what_is_hidden_in_the_whole() -> None:
@@ -96,9 +98,8 @@ def test_a_share_is_the_batch_of_its_samples_with_what_is_hidden_in_the_whole() 
             )
         assert share.layout.lengths == batch.layout.lengths[rank::3]
         assert share.tokens_UL.shape[1] == max(share.bases)
-        assert share.distances_BB is not None
-        assert batch.distances_BB is not None
-        assert torch.equal(share.distances_BB, batch.distances_BB[rank::3])
+        assert torch.equal(share.truths.pairs["distance"], batch.truths.pairs["distance"][rank::3])
+        assert share.truths.samples["own"].tolist() == [rank + 0.5, rank + 3.5, rank + 6.5]
         assert share.own_in_whole_U is not None
         assert torch.equal(batch.asvs_U[share.own_in_whole_U], share.asvs_U)
         places = {asv: place for place, asv in enumerate(batch.asvs_U.tolist())}
@@ -126,20 +127,18 @@ def test_an_asv_of_several_processes_has_its_taxon_in_one() -> None:
         asv
         for rank in range(2)
         for share in [take_share(batch, rank, 2)]
-        for asv, taxon in zip(share.asvs_U.tolist(), share.taxonomy_U.tolist(), strict=True)  # type: ignore[union-attr]
+        for asv, taxon in zip(share.asvs_U.tolist(), share.truths.asvs["taxonomy"].tolist(), strict=True)
         if taxon >= 0
     ]
-    assert batch.taxonomy_U is not None
-    assert sorted(known) == sorted(batch.asvs_U[batch.taxonomy_U >= 0].tolist())
+    assert sorted(known) == sorted(batch.asvs_U[batch.truths.asvs["taxonomy"] >= 0].tolist())
 
 
 def test_distances_that_are_of_the_own_samples_already_stay() -> None:
     batch = whole_batch(7)
-    assert batch.distances_BB is not None
-    batch.distances_BB = batch.distances_BB[1::2]
+    own = batch.truths.pairs["distance"][1::2]
+    batch.truths = Truths(pairs={"distance": own})
     share = take_share(batch, 1, 2)
-    assert share.distances_BB is not None
-    assert torch.equal(share.distances_BB, batch.distances_BB)
+    assert torch.equal(share.truths.pairs["distance"], own)
 
 
 def test_samples_whose_vectors_are_known() -> None:

@@ -12,6 +12,7 @@ from aam.data.batches.dataset import SampleDataset
 from aam.data.readers import table as table_cache
 from aam.data.readers.table import Table, read_cached_table, read_table
 from aam.data.study.study import Study, TargetRequest, load_study
+from aam.data.targets.kinds import NUMBERS
 from aam.errors import InputError
 from aam.files import cache as input_cache
 from tests.data.study_files import Files, write_study, write_table
@@ -21,7 +22,7 @@ SAMPLES = ["s1", "0012", "1E5", "\N{GREEK SMALL LETTER BETA}", "10.10"]
 SEQUENCES = random_sequences(8)
 COUNTS = random_counts(len(SAMPLES), len(SEQUENCES))
 SAMPLING = SamplingOptions(rarefy_depth=50)
-AGE = TargetRequest(columns=("age",))
+AGE = TargetRequest(kind=NUMBERS, columns=("age",))
 
 
 @pytest.fixture(autouse=True)

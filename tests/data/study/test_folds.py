@@ -5,8 +5,10 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from aam.config import SplitOptions
-from aam.data.study.folds import Fold, FoldOptions, deal, make_folds
+from aam.data.study.dealing import deal
+from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.study import Study
+from aam.data.targets.kinds import CLASSES, NUMBERS, Kind
 from aam.errors import InputError
 from tests.data.study_files import make_study
 
@@ -22,7 +24,7 @@ def study(groups: list[str] | None = GROUPS, ids: list[str] | None = None, size:
 
 
 def folds(options: SplitOptions, number: int, repeats: int = 1, seed: int = 1) -> list[Fold]:
-    return make_folds(options, FoldOptions(number=number, repeats=repeats, seed=seed), study(), VALUES, "regression")
+    return make_folds(options, FoldOptions(number=number, repeats=repeats, seed=seed), study(), VALUES, NUMBERS)
 
 
 def labels(found: list[Fold]) -> list[list[int]]:
@@ -60,9 +62,9 @@ def test_folds_depend_on_seed_repeat_and_ids_and_not_on_the_order_of_the_table(g
         assert sum(same) < 0.75 * NUM
     ids, order = [f"x{i:03d}" for i in range(NUM)], RNG.permutation(NUM)
     wanted = FoldOptions(number=4, repeats=1, seed=1)
-    straight = make_folds(options, wanted, study(ids=ids), VALUES, "regression")
+    straight = make_folds(options, wanted, study(ids=ids), VALUES, NUMBERS)
     turned = study([GROUPS[row] for row in order], [ids[row] for row in order])
-    shuffled = make_folds(options, wanted, turned, VALUES[order], "regression")
+    shuffled = make_folds(options, wanted, turned, VALUES[order], NUMBERS)
     for a, b in zip(straight, shuffled, strict=True):
         for part, rows in a.split.parts().items():
             assert {ids[row] for row in rows} == {ids[order[row]] for row in b.split.parts()[part]}
@@ -101,30 +103,30 @@ def test_no_stratify_balances_sizes_alone() -> None:
     assert {len(fold.split.test) for fold in plain} == {NUM // 6}
 
 
-def refused(values: np.ndarray, kind: str, number: int, groups: list[str] | None = None) -> str:
+def refused(values: np.ndarray, kind: Kind, number: int, groups: list[str] | None = None) -> str:
     options = SplitOptions(group_column=None if groups is None else "group")
     wanted = FoldOptions(number=number, repeats=1, seed=1)
     with pytest.raises(InputError) as caught:
-        make_folds(options, wanted, study(groups, size=len(values)), values, kind)  # type: ignore[arg-type]
+        make_folds(options, wanted, study(groups, size=len(values)), values, kind)
     return str(caught.value)
 
 
 def test_too_few_samples_groups_or_samples_of_a_class_are_refused() -> None:
-    assert refused(VALUES[:4], "regression", 5) == "--cv: 4 samples for 5 folds; at least 5 are needed"
-    assert refused(VALUES[:2], "regression", 2) == "--cv: 2 samples for 2 folds; at least 3 are needed"
-    message = refused(VALUES[:12], "regression", 5, ["a", "b", "c", "d"] * 3)
+    assert refused(VALUES[:4], NUMBERS, 5) == "--cv: 4 samples for 5 folds; at least 5 are needed"
+    assert refused(VALUES[:2], NUMBERS, 2) == "--cv: 2 samples for 2 folds; at least 3 are needed"
+    message = refused(VALUES[:12], NUMBERS, 5, ["a", "b", "c", "d"] * 3)
     assert message == "m.tsv: column 'group' has 4 groups for 5 folds; at least 5 are needed; a smaller --cv"
     classes = np.array(["often"] * 20 + ["rare"] * 4, dtype=object)
-    message = refused(classes, "classification", 5)
+    message = refused(classes, CLASSES, 5)
     assert "1 class with fewer samples than the 5 folds (first: 'rare' with 4 samples); a smaller --cv" in message
 
 
 def test_a_class_that_lives_in_one_group_cannot_be_tested() -> None:
     classes = np.array(["often"] * 20 + ["rare"] * 5, dtype=object)
-    message = refused(classes, "classification", 3, [f"g{i}" for i in range(20)] + ["one"] * 5)
+    message = refused(classes, CLASSES, 3, [f"g{i}" for i in range(20)] + ["one"] * 5)
     assert "has no training sample of class 'rare': it is in too few groups; leave the class out" in message
 
 
 def test_a_fold_that_leaves_one_group_is_refused() -> None:
-    message = refused(VALUES[:12], "regression", 2, ["large"] * 10 + ["b", "c"])
+    message = refused(VALUES[:12], NUMBERS, 2, ["large"] * 10 + ["b", "c"])
     assert "leaves nothing to train on or to choose the best model by" in message

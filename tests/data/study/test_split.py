@@ -8,6 +8,7 @@ import pytest
 from aam.config import SplitOptions
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study
+from aam.data.targets.kinds import CLASSES, NUMBERS
 from aam.errors import ConfigError, InputError
 from tests.data.study_files import make_study
 
@@ -37,18 +38,18 @@ def test_the_split_depends_on_seed_and_ids_not_on_the_order_of_the_table() -> No
     values = RNG.normal(size=50)
     order = RNG.permutation(50)
     options = SplitOptions(test_size=0.2)
-    split = make_split(options, study(50, ids=ids), values, "regression", 3)
-    shuffled = make_split(options, study(50, ids=[ids[i] for i in order]), values[order], "regression", 3)
+    split = make_split(options, study(50, ids=ids), values, NUMBERS, 3)
+    shuffled = make_split(options, study(50, ids=[ids[i] for i in order]), values[order], NUMBERS, 3)
     for part, other in zip(split.parts().values(), shuffled.parts().values(), strict=True):
         assert {ids[i] for i in part} == {ids[order[i]] for i in other}
-    other_seed = make_split(options, study(50, ids=ids), values, "regression", 4)
+    other_seed = make_split(options, study(50, ids=ids), values, NUMBERS, 4)
     assert other_seed.validation.tolist() != split.validation.tolist()
 
 
 def test_classes_are_balanced_even_where_they_are_rare() -> None:
     labels = np.array(["common"] * 80 + ["less"] * 15 + ["rare"] * 4 + ["single"], dtype=object)
     for seed in range(20):
-        split = make_split(SplitOptions(test_size=0.2), study(100), labels, "classification", seed)
+        split = make_split(SplitOptions(test_size=0.2), study(100), labels, CLASSES, seed)
         check_parts(split, 100)
         for part in (split.validation, split.test):
             counts = {name: int((labels[part] == name).sum()) for name in set(labels)}
@@ -61,7 +62,7 @@ def test_classes_are_balanced_even_where_they_are_rare() -> None:
 def test_numbers_are_balanced_by_quantile() -> None:
     values = np.sort(RNG.lognormal(size=400))
     for seed in range(5):
-        split = make_split(SplitOptions(), study(400), values, "regression", seed)
+        split = make_split(SplitOptions(), study(400), values, NUMBERS, seed)
         deciles = np.bincount(split.validation // 40, minlength=10)
         assert np.abs(deciles - 8).max() <= 1
 
@@ -75,7 +76,7 @@ def test_groups_are_never_on_two_sides(stratify: bool) -> None:
     whole = study(len(subjects), {"subject": list(subjects)})
     seen = set()
     for seed in range(5):
-        split = make_split(options, whole, labels, "classification", seed)
+        split = make_split(options, whole, labels, CLASSES, seed)
         check_parts(split, len(subjects))
         parts = [set(subjects[part]) for part in split.parts().values()]
         assert len(parts) == 3

@@ -10,10 +10,11 @@ from aam.config import SamplingOptions, SplitOptions, TableOptions
 from aam.data.study.split import make_split
 from aam.data.study.study import Study, TargetRequest, inspect_study, load_study
 from aam.data.study.summary import describe
+from aam.data.targets.kinds import CLASSES, NUMBERS
 from aam.errors import AamError, Attempts, ConfigError, InputError
 from tests.data.study_files import NUM_SAMPLES, Files, write_sheet, write_study, write_table
 
-AGE = TargetRequest(columns=("age",))
+AGE = TargetRequest(kind=NUMBERS, columns=("age",))
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def steps(study: Study) -> dict[str, tuple[int, int]]:
 
 
 def test_everything_follows_the_table(files: Files) -> None:
-    study = load(files, TargetRequest(columns=("age",), weight_column="weight"))
+    study = load(files, TargetRequest(kind=NUMBERS, columns=("age",), weight_column="weight"))
     order = np.argsort(files.sequences)
     assert study.sample_ids.tolist() == files.sample_ids
     assert study.table.counts.toarray().tolist() == files.counts[:, order].tolist()
@@ -77,7 +78,7 @@ def test_a_condition_and_missing_values_leave_samples_out(files: Files) -> None:
     ages |= {"s03": "", "s05": "NA", "s07": "unknown", "elsewhere": "not a number"}
     del ages["s00"]
     sheet(files, ages)
-    request = TargetRequest(columns=("age",), missing=("unknown",))
+    request = TargetRequest(kind=NUMBERS, columns=("age",), missing=("unknown",))
     study = load(files, request)
     assert steps(study) == {"Table": (12, 0), "Sample sheet": (11, 1), "Target": (8, 3)}
     assert study.flow[-1].examples == ("s03", "s05", "s07")
@@ -98,7 +99,7 @@ def test_a_condition_on_the_sheet(files: Files) -> None:
 
 
 def test_labels(files: Files) -> None:
-    study = load(files, TargetRequest(columns=("site",), classifier=True))
+    study = load(files, TargetRequest(columns=("site",), kind=CLASSES))
     assert study.target is not None
     assert study.target.tolist() == ["abc"[i % 3] for i in range(NUM_SAMPLES)]
 
@@ -252,7 +253,7 @@ def test_weights_must_be_given_and_positive(files: Files, weight: str, message: 
     rows = [[i, "1", weight if i == "s04" else "2"] for i in files.sample_ids]
     write_sheet(files.folder / "metadata.tsv", ["id", "age", "w"], rows)
     with pytest.raises(InputError) as caught:
-        load(files, TargetRequest(columns=("age",), weight_column="w"))
+        load(files, TargetRequest(kind=NUMBERS, columns=("age",), weight_column="w"))
     assert message in str(caught.value)
     assert str(caught.value).endswith("; give every sample a positive weight")
 
@@ -267,7 +268,7 @@ def test_options_that_need_a_sheet(files: Files) -> None:
 def test_all_problems_at_once(files: Files, tmp_path: Path) -> None:
     (tmp_path / "bad.nwk").write_text("(A:1,B:1")
     (tmp_path / "u.tsv").write_text("")
-    request = TargetRequest(columns=("aeg",), weight_column="weight")
+    request = TargetRequest(kind=NUMBERS, columns=("aeg",), weight_column="weight")
     options = files.study(tree=tmp_path / "bad.nwk", distances=tmp_path / "u.tsv", where="nothing = 1")
     attempt = Attempts()
     found, sheet = inspect_study(files.table(), options, SamplingOptions(rarefy_depth=10**6), request, attempt)
@@ -305,10 +306,10 @@ def test_problems_without_a_table(files: Files) -> None:
 
 def test_describe(files: Files) -> None:
     study = load(files, AGE, depth=20, where="site <> 'c'")
-    split = make_split(SplitOptions(), study, study.target, "regression", 0)
+    split = make_split(SplitOptions(), study, study.target, NUMBERS, 0)
     lines = describe(study, split)
     assert "Condition: 4 samples are left out: site <> 'c' does not hold (s02, s05, s08, ...)" in lines
     assert "8 samples of 12 and 20 ASVs are kept" in lines
     assert "rarefaction: 20 reads are drawn from each" in lines
     assert "split: 6 train, 2 validation" in lines
-    assert any(line.startswith("reads in a sample: ") and "median" in line for line in lines)
+    assert any(line.startswith("reads per sample: ") and "median" in line for line in lines)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from aam.data.readers.metadata import Metadata
-from aam.data.targets.fitting import TargetRules, fit_target, fit_targets
-from aam.data.targets.targets import Targets, TargetSpec, joint_levels
+from aam.data.targets.fitting import fit_target, fit_targets
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetRules, TargetSpec
+from aam.data.targets.targets import Targets, joint_levels
 from aam.errors import InputError
+from tests.data.targets.decoded import decoded
 
 VALUES = np.array([1.0, 2.0, 4.0, 9.0, 100.0])
 LABELS = np.array(["b", "a", "b", "c", "c", "a"], dtype=object)
@@ -16,18 +18,18 @@ TRAIN = np.array([0, 1, 2, 3])
 
 
 def fit(values: np.ndarray = VALUES, train: np.ndarray = TRAIN, **options: object) -> TargetSpec:
-    return fit_target(TargetRules(columns=("x",), **options), values, train, "m.tsv")
+    return fit_target(TargetRules(**{"kind": NUMBERS, "columns": ("x",), **options}), values, train, "m.tsv")
 
 
 def test_classes_are_sorted_and_weighted() -> None:
-    spec = fit(LABELS, np.array([0, 1, 2, 3]), classifier=True, class_weights="balanced")
+    spec = fit(LABELS, np.array([0, 1, 2, 3]), kind=CLASSES, class_weights="balanced")
     assert spec.classes == ("a", "b", "c")
     assert spec.class_weights == pytest.approx((4 / 3, 4 / 6, 4 / 3))
     assert spec.majority == "b"
     assert spec.encode(LABELS).tolist() == [1, 0, 1, 2, 2, 0]
     assert spec.encode(LABELS).dtype == np.int64
-    assert fit(LABELS, TRAIN, classifier=True).class_weights == ()
-    given = fit(LABELS, np.array([0, 1, 2, 3]), classifier=True, class_weights=(1.0, 2.0, 3.0)).class_weights
+    assert fit(LABELS, TRAIN, kind=CLASSES).class_weights == ()
+    given = fit(LABELS, np.array([0, 1, 2, 3]), kind=CLASSES, class_weights=(1.0, 2.0, 3.0)).class_weights
     assert given == pytest.approx((1 / 2, 2 / 2, 3 / 2))  # their mean over b, a, b and c is 2
 
 
@@ -35,7 +37,7 @@ def test_classes_are_sorted_and_weighted() -> None:
     ("values", "train", "options", "message"),
     [
         (np.full(5, 3.0), TRAIN, {}, "m.tsv: column 'x' has one value (3) in the training samples: nothing to learn"),
-        (LABELS, np.array([0, 2]), {"classifier": True}, "has one value (b) in the training samples"),
+        (LABELS, np.array([0, 2]), {"kind": CLASSES}, "has one value (b) in the training samples"),
         (np.array([1, -1.0, 2, -7]), TRAIN, {"transform": "log-zscore"}, "2 values are -1 or below (smallest"),
         (
             np.array([1, 0.0, 2, -7]),
@@ -51,11 +53,11 @@ def test_classes_are_sorted_and_weighted() -> None:
         ),
         (np.full(5, np.nan), TRAIN, {}, "column 'x' has no value in 4 training samples; at least 2 are needed"),
         (np.array([3, np.nan, 3, np.nan, 4]), TRAIN, {}, "column 'x' has one value (3) in the training samples"),
-        (np.array(["a", "a", "b", "b", "c"], object), TRAIN, {"classifier": True}, "class 'c' has 1 sample; at least"),
-        (np.array(list("abcd"), object), TRAIN, {"classifier": True}, "4 classes have 1 sample (first: 'a')"),
-        (LABELS, np.array([0, 1, 2]), {"classifier": True}, "unknown level 'c' outside of the training samples"),
-        (LABELS, TRAIN, {"classifier": True, "class_weights": (1.0,)}, "has 3 classes, --class-weights 1 numbers"),
-        (LABELS, TRAIN, {"classifier": True, "class_weights": (1.0, 0.0, 1.0)}, "must be positive numbers"),
+        (np.array(["a", "a", "b", "b", "c"], object), TRAIN, {"kind": CLASSES}, "class 'c' has 1 sample; at least"),
+        (np.array(list("abcd"), object), TRAIN, {"kind": CLASSES}, "4 classes have 1 sample (first: 'a')"),
+        (LABELS, np.array([0, 1, 2]), {"kind": CLASSES}, "unknown level 'c' outside of the training samples"),
+        (LABELS, TRAIN, {"kind": CLASSES, "class_weights": (1.0,)}, "has 3 classes, --class-weights 1 numbers"),
+        (LABELS, TRAIN, {"kind": CLASSES, "class_weights": (1.0, 0.0, 1.0)}, "must be positive numbers"),
     ],
 )
 def test_what_cannot_be_learned_is_said(
@@ -83,7 +85,7 @@ def sheet(season: list[str] = SEASON, site: list[str] = SITE) -> Metadata:
 
 
 def fit_levelled(**columns: np.ndarray) -> Targets:
-    rules = TargetRules(columns=tuple(columns), transform="zscore-category", normalize_by=BY)
+    rules = TargetRules(kind=NUMBERS, columns=tuple(columns), transform="zscore-category", normalize_by=BY)
     return fit_targets(rules, columns, EIGHT, "m.tsv", joint_levels(sheet(), BY))
 
 
@@ -92,7 +94,7 @@ def test_level_codes_are_places_among_the_training_levels() -> None:
     assert targets.levels == ("season=summer, site=gut", "season=winter, site=gut", "season=winter, site=skin")
     assert targets.level_codes(sheet()).tolist() == [2, 2, 2, 2, 3, 1, 1, 0, 3, 0]
     assert targets.level_codes(sheet()).dtype == np.int64
-    without = fit_targets(TargetRules(columns=("x",)), {"x": LEVELLED}, EIGHT, "m.tsv")
+    without = fit_targets(TargetRules(kind=NUMBERS, columns=("x",)), {"x": LEVELLED}, EIGHT, "m.tsv")
     assert without.level_codes(sheet()).tolist() == [0] * 10
 
 
@@ -112,8 +114,8 @@ def test_zscore_category_by_hand() -> None:
     within = np.array([-3, -1, 1, 3]) / np.sqrt(5)
     others = np.array([0, 0, 0, 4, 1, 2]) / overall_spread
     assert encoded[:, 0] == pytest.approx(np.concatenate([within, others]))
-    assert targets.decode(encoded, codes)[:, 0] == pytest.approx(LEVELLED)
-    assert targets.decode(np.zeros((2, 1)))[:, 0] == pytest.approx([overall_mean, overall_mean])
+    assert decoded(targets, encoded, codes)[:, 0] == pytest.approx(LEVELLED)
+    assert decoded(targets, np.zeros((2, 1)))[:, 0] == pytest.approx([overall_mean, overall_mean])
 
 
 def test_levels_of_a_target_with_missing_values() -> None:
@@ -134,7 +136,7 @@ def test_a_spread_of_rounding_is_no_spread() -> None:
 
 
 def test_levels_of_one_sample_each_are_refused() -> None:
-    rules = TargetRules(columns=("x",), transform="zscore-category", normalize_by=("subject",))
+    rules = TargetRules(kind=NUMBERS, columns=("x",), transform="zscore-category", normalize_by=("subject",))
     levels = [f"subject={place}" for place in range(10)]
     with pytest.raises(InputError, match="none of 8 levels of subject has 2 training samples; --normalize-by"):
         fit_targets(rules, {"x": LEVELLED}, EIGHT, "m.tsv", levels)
@@ -142,22 +144,24 @@ def test_levels_of_one_sample_each_are_refused() -> None:
 
 def test_several_targets_are_fitted_each_on_its_own_samples() -> None:
     ph = np.array([7.0, 8.0, np.nan, 6.0, 5.0])
-    targets = fit_targets(TargetRules(columns=("age", "ph")), {"age": VALUES, "ph": ph}, TRAIN, "m.tsv")
+    targets = fit_targets(TargetRules(kind=NUMBERS, columns=("age", "ph")), {"age": VALUES, "ph": ph}, TRAIN, "m.tsv")
     assert len(targets) == 2
-    assert (targets.kind, targets.columns) == ("regression", ("age", "ph"))
+    assert (targets.kind, targets.columns) == (NUMBERS, ("age", "ph"))
     assert (targets.specs[1].shift, targets.specs[1].mean) == (7.0, 7.0)
     encoded = targets.encode({"ph": ph, "age": VALUES})
     assert (encoded.shape, encoded.dtype) == ((5, 2), np.float32)
     assert np.isnan(encoded).sum() == 1
     assert encoded[:, 0] == pytest.approx(fit().encode(VALUES))
-    decoded = targets.decode(encoded)
-    assert decoded.dtype == np.float64
-    assert decoded == pytest.approx(np.stack([VALUES, ph], axis=1), rel=1e-5, nan_ok=True)
+    found = decoded(targets, encoded)
+    assert found.dtype == np.float64
+    assert found == pytest.approx(np.stack([VALUES, ph], axis=1), rel=1e-5, nan_ok=True)
 
 
 def test_what_is_wrong_with_one_of_several_targets_names_it() -> None:
     with pytest.raises(InputError, match="column 'ph' has no value in 4 training samples"):
-        fit_targets(TargetRules(columns=("age", "ph")), {"age": VALUES, "ph": VALUES * np.nan}, TRAIN, "m.tsv")
+        fit_targets(
+            TargetRules(kind=NUMBERS, columns=("age", "ph")), {"age": VALUES, "ph": VALUES * np.nan}, TRAIN, "m.tsv"
+        )
 
 
 def test_joint_levels_are_written_out() -> None:
@@ -171,28 +175,28 @@ def test_quantiles_of_a_prediction_are_decoded_in_their_samples_level() -> None:
     targets = fit_levelled(x=LEVELLED, y=LEVELLED * 10)
     codes = np.array([2, 0, 1])
     normalised = np.random.default_rng(0).normal(size=(3, 2, 5))
-    decoded = targets.decode(normalised, codes)
-    assert decoded.shape == (3, 2, 5)
+    found = decoded(targets, normalised, codes)
+    assert found.shape == (3, 2, 5)
     for quantile in range(5):
-        assert decoded[..., quantile] == pytest.approx(targets.decode(normalised[..., quantile], codes))
-    assert decoded[0, 0] == pytest.approx(normalised[0, 0] * np.sqrt(5) + 4)
-    assert decoded[2, 1] == pytest.approx(normalised[2, 1] * targets.specs[1].scale + 200)
+        assert found[..., quantile] == pytest.approx(decoded(targets, normalised[..., quantile], codes))
+    assert found[0, 0] == pytest.approx(normalised[0, 0] * np.sqrt(5) + 4)
+    assert found[2, 1] == pytest.approx(normalised[2, 1] * targets.specs[1].scale + 200)
 
 
 def test_classes_are_one_column_and_their_probabilities_pass_through() -> None:
-    targets = fit_targets(TargetRules(columns=("x",), classifier=True), {"x": LABELS}, TRAIN, "m.tsv")
-    assert (targets.kind, len(targets)) == ("classification", 1)
+    targets = fit_targets(TargetRules(columns=("x",), kind=CLASSES), {"x": LABELS}, TRAIN, "m.tsv")
+    assert (targets.kind, len(targets)) == (CLASSES, 1)
     encoded = targets.encode({"x": LABELS})
     assert encoded.tolist() == [[1], [0], [1], [2], [2], [0]]
     assert encoded.dtype == np.int64
     probabilities = np.array([[0.25, 0.75, 0.0]])
-    assert (targets.decode(probabilities) == probabilities).all()
+    assert (targets.specs[0].decode(probabilities) == probabilities).all()
 
 
 def test_targets_round_trip_through_json() -> None:
     levelled = fit_levelled(x=LEVELLED, y=LEVELLED**2)
     for targets in (
         levelled,
-        fit_targets(TargetRules(columns=("x",), transform="quantile"), {"x": VALUES}, TRAIN, "m"),
+        fit_targets(TargetRules(kind=NUMBERS, columns=("x",), transform="quantile"), {"x": VALUES}, TRAIN, "m"),
     ):
         assert Targets.from_dict(json.loads(json.dumps(targets.to_dict()))) == targets

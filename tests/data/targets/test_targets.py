@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, StandardScaler
 
-from aam.data.targets.fitting import TargetRules, fit_target
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.fitting import fit_target
+from aam.data.targets.kinds import CLASSES, NUMBERS, TargetRules, TargetSpec
 from aam.errors import InputError
 
 VALUES = np.array([1.0, 2.0, 4.0, 9.0, 100.0])
@@ -18,7 +18,7 @@ TRAIN = np.array([0, 1, 2, 3])
 
 
 def fit(values: np.ndarray = VALUES, train: np.ndarray = TRAIN, **options: object) -> TargetSpec:
-    return fit_target(TargetRules(columns=("x",), **options), values, train, "m.tsv")
+    return fit_target(TargetRules(**{"kind": NUMBERS, "columns": ("x",), **options}), values, train, "m.tsv")
 
 
 TRANSFORMS = ("none", "minmax", "zscore", "log-minmax", "log-zscore", "quantile", "boxcox")
@@ -54,20 +54,20 @@ def test_a_wild_prediction_of_a_logarithm_stays_finite() -> None:
 
 def test_probabilities_pass_through_decode() -> None:
     probabilities = np.array([[0.25, 0.75, 0.0]])
-    assert (fit(LABELS, TRAIN, classifier=True).decode(probabilities) == probabilities).all()
+    assert (fit(LABELS, TRAIN, kind=CLASSES).decode(probabilities) == probabilities).all()
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"classifier": True, "class_weights": "balanced"}, {}, {"transform": "quantile"}, {"transform": "boxcox"}],
+    [{"kind": CLASSES, "class_weights": "balanced"}, {}, {"transform": "quantile"}, {"transform": "boxcox"}],
 )
 def test_round_trip_through_json(options: dict[str, object]) -> None:
-    spec = fit(LABELS if options.get("classifier") else VALUES, TRAIN, **options)
+    spec = fit(LABELS if options.get("kind") else VALUES, TRAIN, **options)
     assert TargetSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
 def test_a_label_never_trained_on() -> None:
-    spec = fit(LABELS, TRAIN, classifier=True)
+    spec = fit(LABELS, TRAIN, kind=CLASSES)
     with pytest.raises(InputError, match=r"column 'x': unknown level 'z' \(trained on: a, b, c\)"):
         spec.encode(np.array(["a", "z"], dtype=object))
 

@@ -9,26 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from aam.config import HeadOptions, LossOptions, ModelOptions
 from aam.data.targets.intervals import calibrate_numbers
 from aam.data.targets.targets import Targets
 from aam.errors import AamError, CheckpointError
-from aam.models.folder.weights import (
-    CARD,
-    CONFIG,
-    FORMAT,
-    WEIGHTS,
-    ModelDescription,
-    build_model,
-    checksum,
-    find_weights,
-    load_model,
-    load_models,
-    save_model,
-    save_models,
-)
+from aam.models.folder.container import checksum
+from aam.models.folder.description import ModelDescription, build_model
+from aam.models.folder.migrations import FORMAT, OLDEST
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
+from aam.models.folder.weights import load_model, load_models, save_model, save_models
 from aam.models.sequence_encoder import SelfSupervision
 from aam.models.sequence_predictor import SequencePredictor
 from tests.models.model_cases import (
@@ -95,7 +86,7 @@ def rewrite(weights: Path, **changes: Any) -> None:
     model = build_model(PREDICTOR)
     text = json.dumps({**json.loads(header(weights)["__metadata__"]["aam"]), **changes})
     metadata = {"aam": text}
-    save_file({name: t.contiguous() for name, t in model.state_dict().items()}, weights, metadata)
+    save_file({f"0.{name}": t.contiguous() for name, t in model.state_dict().items()}, weights, metadata)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +123,8 @@ def test_the_folder_holds_what_people_read(tmp_path: Path) -> None:
     config = json.loads((tmp_path / CONFIG).read_text())
     assert config["format"] == FORMAT
     assert config["kind"] == "predictor"
-    assert config["predictor"]["targets"]["specs"][0]["column"] == "age"
-    assert config["model"]["embedding_dim"] == 8
+    assert config["targets"]["specs"][0]["column"] == "age"
+    assert config["members"][0]["model"]["embedding_dim"] == 8
     card = (tmp_path / CARD).read_text()
     assert "`age`" in card
     assert "aam predict --model" in card
@@ -210,7 +201,7 @@ def test_another_programs_weights_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
-@pytest.mark.parametrize(("number", "remedy"), [(FORMAT + 1, "update it"), (FORMAT - 1, "train the model again")])
+@pytest.mark.parametrize(("number", "remedy"), [(FORMAT + 1, "update it"), (OLDEST - 1, "train the model again")])
 def test_another_format_is_refused_and_the_way_out_is_told(tmp_path: Path, number: int, remedy: str) -> None:
     saved(tmp_path)
     rewrite(tmp_path / WEIGHTS, format=number, aam="9.9.9")
@@ -329,7 +320,7 @@ def test_an_ensemble_comes_back_member_by_member(tmp_path: Path) -> None:
         assert isinstance(model, SequencePredictor)
         assert isinstance(found, SequencePredictor)
         assert torch.equal(found.eval().outputs(found(batch)), model.outputs(model(batch)))
-    assert "ensemble of 11 models" in (tmp_path / CARD).read_text()
+    assert "11 networks: the mean of their predictions" in (tmp_path / CARD).read_text()
     with pytest.raises(CheckpointError, match="an ensemble of 11 models; one is needed"):
         load_model(tmp_path)
 
@@ -349,11 +340,28 @@ def test_an_ensemble_with_a_member_that_does_not_fit_is_refused(tmp_path: Path) 
         load_models(tmp_path)
 
 
+def test_a_tensor_of_no_member_is_refused(tmp_path: Path) -> None:
+    for name in ("1.x", "x", "-1.x", "9" * 5_000 + ".x"):
+        saved(tmp_path)
+        with_extra(tmp_path / WEIGHTS, {name: torch.zeros(2)})
+        with pytest.raises(CheckpointError, match=r"do not fit the description .*belongs to no member") as caught:
+            load_models(tmp_path)
+        assert len(str(caught.value)) < len(str(tmp_path)) + 200
+
+
+def with_extra(weights: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Put more tensors into a file, with a right checksum."""
+    config = json.loads(header(weights)["__metadata__"]["aam"])
+    del config["sha256"]
+    tensors = {**load_file(weights), **tensors}
+    save_file(tensors, weights, {"aam": json.dumps({"sha256": checksum(tensors, config), **config})})
+
+
 def described_as(folder: Path, place: str, value: Any) -> None:
     """A model whose description someone has changed who knows how the checksum is made; ``place`` is ``a.b.0.c``."""
     model = build_model(PREDICTOR)
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_model(folder, tensors, PREDICTOR)
+    save_model(folder, model.state_dict(), PREDICTOR)
+    tensors = {f"0.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     config = json.loads(header(folder / WEIGHTS)["__metadata__"]["aam"])
     del config["sha256"]
     *parents, last = [int(word) if word.isdecimal() else word for word in place.split(".")]
@@ -368,22 +376,22 @@ def described_as(folder: Path, place: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("model", None),
-        ("model", {"x": 1}),
-        ("model.embedding_dim", "wide"),
-        ("supervision", "x"),
-        ("supervision.encoder_type", "best"),
-        ("predictor", [1]),
-        ("predictor.targets.specs", []),
-        ("predictor.targets.specs.0.shift", "5"),
-        ("predictor.targets.specs.0.scale", 0.0),
-        ("predictor.targets.specs.0.scale", float("nan")),
-        ("predictor.targets.specs.0.transform", "log"),
-        ("predictor.targets.specs.0.transform", "boxcox"),
-        ("predictor.targets.specs.0.parameters", [1.0]),
-        ("predictor.targets.specs.0.kind", "classification"),
-        ("predictor.targets.specs.0.level_shift", [1.0]),
-        ("predictor.covariate_spec", {"categorical": [], "numeric": [], "hierarchies": []}),
+        ("members.0.model", None),
+        ("members.0.model", {"x": 1}),
+        ("members.0.model.embedding_dim", "wide"),
+        ("members.0.supervision", "x"),
+        ("members.0.supervision.encoder_type", "best"),
+        ("members.0.predictor", [1]),
+        ("targets.specs", []),
+        ("targets.specs.0.shift", "5"),
+        ("targets.specs.0.scale", 0.0),
+        ("targets.specs.0.scale", float("nan")),
+        ("targets.specs.0.transform", "log"),
+        ("targets.specs.0.transform", "boxcox"),
+        ("targets.specs.0.parameters", [1.0]),
+        ("targets.specs.0.kind", "classification"),
+        ("targets.specs.0.level_shift", [1.0]),
+        ("covariate_spec", {"categorical": [], "numeric": [], "hierarchies": []}),
         ("data", {}),
         ("data.rarefy_depth", "x"),
         ("data.rarefy_depth", 0),
@@ -395,8 +403,18 @@ def described_as(folder: Path, place: str, value: Any) -> None:
         ("intervals.level", 1.5),
         ("intervals.calibrations", [None, None]),
         ("intervals.calibrations", [{"kind": "numbers"}]),
-        ("members", 0),
-        ("members", "1"),
+        ("members", []),
+        ("members", 1),
+        ("members.0", "network"),
+        ("members.0.kind", "forest"),
+        ("members.0.kind", 3),
+        ("weights", [0.5]),
+        ("weights", [0.5, 0.5]),
+        ("weights", ["1"]),
+        ("targets", None),
+        ("outputs", {}),
+        ("outputs.quantiles", [0.1, 0.9]),
+        ("outputs.output_activation", "best"),
     ],
 )
 def test_a_description_that_cannot_be_used_is_refused(tmp_path: Path, place: str, value: Any) -> None:
@@ -409,11 +427,10 @@ def test_a_description_that_cannot_be_used_is_refused(tmp_path: Path, place: str
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("members", 10**9),
-        ("model.asv_layers", 10**9),
-        ("model.embedding_dim", 10**6),
-        ("model.num_soft_clades", 10**9),
-        ("predictor.head.regressor_hidden_dims", [10**6, 10**6]),
+        ("members.0.model.asv_layers", 10**9),
+        ("members.0.model.embedding_dim", 10**6),
+        ("members.0.model.num_soft_clades", 10**9),
+        ("members.0.predictor.head.regressor_hidden_dims", [10**6, 10**6]),
     ],
 )
 def test_a_description_of_a_model_that_is_too_large_takes_no_memory(tmp_path: Path, place: str, value: Any) -> None:

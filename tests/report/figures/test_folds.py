@@ -21,7 +21,7 @@ def test_dots_of_one_fold_are_joined_and_means_are_marked() -> None:
     levels = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"]  # type: ignore[index]
     assert levels == pytest.approx([3, 3])
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"] == [2.5]  # type: ignore[index]
-    assert "dotted lines part the repeats" in other.get_xlabel()
+    assert "dotted lines separate repeats" in other.get_xlabel()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["AAM", "Random forest"]
     to_svg(figure)
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from aam.evaluation.prediction_table import Predictions
+from aam.data.targets.kinds import NUMBERS, Predictions
 from aam.report.figures import results as figures_results
 from aam.report.figures import run as figures
 from aam.report.style import VARIABLES, to_svg
@@ -27,19 +27,19 @@ def test_learning_curves_name_their_losses() -> None:
     assert titles(figure) == [
         "Mean absolute error (MAE)",
         "Total loss",
-        "Loss of the target",
-        "Loss of the masked bases",
+        "Target loss",
+        "Nucleotide loss",
     ]
     assert figure is not None
     lines = [[str(line.get_label()) for line in axes.lines] for axes in figure.axes[:3]]
-    assert lines == [["validation", "best model"], ["training", "best model"], ["training", "validation", "best model"]]
+    assert lines == [["validation", "best epoch"], ["training", "best epoch"], ["training", "validation", "best epoch"]]
 
 
 def test_a_single_loss_is_drawn_once() -> None:
     epochs = np.arange(3.0)
     names = ("train_loss", "val_loss", "train_target_loss", "val_target_loss")
     figure = figures.learning_curves({"epoch": epochs, **dict.fromkeys(names, epochs)}, "val_loss", None)
-    assert titles(figure) == ["Loss of the target"]
+    assert titles(figure) == ["Target loss"]
     assert figures.learning_curves({"epoch": epochs}, "mae", None) is None
 
 
@@ -59,7 +59,7 @@ def test_samples_that_are_all_alike_have_a_map_too(vectors: np.ndarray) -> None:
 
 def test_the_frame_holds_all_that_was_observed_and_no_wild_prediction() -> None:
     observed = np.array([0.0, 5.0, 10.0])
-    predictions = Predictions(sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
+    predictions = Predictions(kind=NUMBERS, sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
     low, high = figures_results.frame({"model": predictions})
     assert low < 0
     assert 10 < high < 20
@@ -78,7 +78,7 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
     assert dict(mpl.rcParams) == before
     assert svg.startswith('<svg class="wide" viewBox="')
     assert not [colour for colour in VARIABLES if f": {colour}" in svg]
-    assert "7 are drawn" in svg
+    assert "rarefied to 7" in svg
 
 
 def test_histograms_count_all_samples_that_quantiles_stand_for() -> None:

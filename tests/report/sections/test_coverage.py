@@ -91,28 +91,28 @@ def test_the_users_level_joins_the_curve() -> None:
 def test_the_result_is_said_in_plain_words() -> None:
     first, size, verdict = words([intervals(held_of(108, 120))])
     assert first == (
-        "9 of 10 new samples should lie in their interval; of 120 held-out test samples 108 (90 %) did, "
+        "Intervals should cover 9 of 10 new samples; of 120 held-out test samples 108 (90 %) are covered, "
         "from 83 % to 94 % (95 %)."
     )
-    assert size == ("An interval is 4 wide on average, and half of them are at most 4 wide (in the target's units).")
-    assert "agrees with the promise" in verdict
+    assert size == "The mean width of an interval is 4, the median 4 (in the units of the target)."
+    assert "agrees with the nominal coverage" in verdict
 
 
 @pytest.mark.parametrize(
-    ("level", "said"), [(0.5, "1 of 2 "), (0.95, "19 of 20 "), (0.93, "93 % of the "), (0.999, "99.9 % of the ")]
+    ("level", "said"), [(0.5, "1 of 2 "), (0.95, "19 of 20 "), (0.93, "93 % of "), (0.999, "99.9 % of ")]
 )
 def test_any_level_reads_well(level: float, said: str) -> None:
-    assert words([intervals(held_of(9, 10), level)], level)[0].startswith(f"{said}new samples should")
+    assert words([intervals(held_of(9, 10), level)], level)[0].startswith(f"Intervals should cover {said}new samples;")
 
 
 def test_a_broken_promise_is_said_and_so_is_too_much() -> None:
-    assert "clearly less than promised" in words([intervals(held_of(80, 120))])[-1]
-    assert "clearly more than promised" in words([intervals(held_of(500, 500))])[-1]
+    assert "clearly below the nominal coverage" in words([intervals(held_of(80, 120))])[-1]
+    assert "clearly above the nominal coverage" in words([intervals(held_of(500, 500))])[-1]
 
 
 def test_samples_that_calibrated_are_no_test() -> None:
     *_, last = words([intervals(held_of(80, 120))], part="validation")
-    assert last.startswith("This is no test")
+    assert last.startswith("This is not a test")
     assert "--test-size" in last
 
 
@@ -121,16 +121,16 @@ def test_groups_are_named() -> None:
     held = np.arange(120) % 10 < 9
     held[0] = False
     first, *_, last = words([intervals(held, groups=groups)], group_column="subject")
-    assert "9 of 10 new samples, each of a new subject, should lie in their interval" in first
-    assert "107 (89 %) did; with every subject counting the same (12 subjects) 89 %, from 8" in first
-    assert "agrees with the promise" in last
+    assert "Intervals should cover 9 of 10 samples of a new subject" in first
+    assert "107 (89 %) are covered; with equal weight for each subject (12 subjects) 89 %, from 8" in first
+    assert "agrees with the nominal coverage" in last
 
 
 @pytest.mark.parametrize(("num_groups", "who"), [(1, "1 subject"), (5, "5 subjects")])
 def test_few_groups_cannot_tell(num_groups: int, who: str) -> None:
     groups = np.arange(40) % num_groups
     found = [intervals(held_of(10, 40), groups=groups)]
-    assert f"Held-out samples of {who} alone cannot tell" in words(found, group_column="subject")[-1]
+    assert f"Held-out samples of only {who} cannot tell" in words(found, group_column="subject")[-1]
     to_svg(coverage_curve(found))
 
 
@@ -138,17 +138,15 @@ def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
     calibration = calibrate_numbers(np.arange(40.0), np.zeros(40), np.arange(40) % 5)
     found = [intervals(held_of(38, 40))]
     text = coverage_section(found, calibration, 0.9, part="test", group_column="subject").text
-    assert text[2] == (
-        "This is an estimate and no guarantee: 5 subjects set the widths, and a share of 90 % needs 9 or more."
-    )
-    assert not [line for line in words(found) if "no guarantee" in line]
+    assert text[2] == ("Coverage is not guaranteed: there are too few validation subjects (5; 9 needed for 90 %).")
+    assert not [line for line in words(found) if "not guaranteed" in line]
 
 
 def test_too_many_truths_beyond_all_predictions_are_no_guarantee() -> None:
     errors = np.append(np.arange(15.0), np.full(5, np.inf))
     calibration = calibrate_numbers(errors, np.zeros(20), None, 0.9)
     section = coverage_section([intervals(held_of(18, 20))], calibration, 0.9, part="test")
-    said = "This is an estimate and no guarantee: 25 % of the validation truths lie beyond all predictions."
+    said = "Coverage is not guaranteed: 25 % of the validation values lie outside all possible predictions."
     assert said in section.text
 
 
@@ -159,7 +157,7 @@ def test_the_curve_shows_every_level_with_its_uncertainty() -> None:
     bounds = {level: interval(calibration, np.zeros(100), level) for level in levels_to_judge(0.9)}
     found = coverage_of_intervals(observed[100:], bounds, None)
     (axes,) = coverage_curve(found).axes
-    held = next(line for line in axes.lines if line.get_label() == "held")
+    held = next(line for line in axes.lines if line.get_label() == "observed")
     assert np.asarray(held.get_xdata()).tolist() == list(levels_to_judge(0.9))
     assert np.asarray(held.get_ydata()).tolist() == [one.share.value for one in found]
     bottom = axes.get_ylim()[0]
@@ -178,11 +176,11 @@ def test_the_section_of_classes_stands_on_the_page() -> None:
     sets = {level: class_sets(calibration, probabilities[100:], level) for level in levels_to_judge(0.9)}
     found = coverage_of_sets(codes[100:], sets, None)
     section = coverage_section(found, calibration, 0.9, part="test")
-    assert "should have their true class in their set" in section.text[0]
-    assert section.text[1].startswith("A set holds ")
+    assert section.text[0].startswith("Prediction sets should cover 9 of 10 new samples;")
+    assert section.text[1].startswith("A set has ")
     (table,) = section.tables
-    assert table.header == ("promised", "held", "mean number of classes", "sets of one class")
+    assert table.header == ("nominal", "observed", "mean number of classes", "sets with one class")
     assert [row[0].text for row in table.rows] == ["50 %", "60 %", "70 %", "80 %", "90 %", "95 %"]
     page = page_of(section)
-    assert "How sure a set of classes is" in page
-    assert "Promised and held" in page
+    assert "Prediction set coverage" in page
+    assert "nominal coverage" in page

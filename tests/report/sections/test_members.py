@@ -55,13 +55,13 @@ def test_the_report_shows_the_members_beside_their_average(tmp_path: Path) -> No
     run, _ = write_ensemble(tmp_path)
     page = Page(build_report(run))
     check_self_contained(page)
-    assert "It is an ensemble: the predictions of 2 models are averaged." in page.words
+    assert "The model is an ensemble: the predictions of 2 models are averaged." in page.words
     values = [
         member["metrics"]["month_of_life"]["mae"] for member in json.loads((run / "data.json").read_text())["members"]
     ]
     low, mean, high = (f"{value:.2f}" for value in (min(values), np.mean(values), max(values)))
-    assert f"that of its members is {mean} on average, from {low} to {high}." in page.words
-    assert "all, averaged" in page.words
+    assert f"that of its members {mean} on average, from {low} to {high}." in page.words
+    assert "Ensemble members" in page.words
     assert "On 60 held-out test samples" in page.words
     assert "Learning curves" not in page.source
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from aam.data.batches.batch import Batch, Sample
-from aam.models.heads import CountHead, DistanceHead, FaithHead
+from aam.models.heads import CountHead, DistanceHead, SampleNumberHead
 from aam.models.pooling import relative_abundance
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.vector_cache import encode_asvs
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, refit_clades
-from tests.models.model_cases import batch_of, fresh_encoder, study
+from tests.models.model_cases import batch_of, fresh_encoder, known_truths, study
 
 ALL = SelfSupervision(encoder_type="combined", counts=True, taxonomy_classes=("x", "y"))
 
@@ -28,9 +28,7 @@ def case(num_samples: int = 40, size: int = 8, scale: float = 1.0, **truths: Ten
     for start in range(0, num_samples, size):
         rows = slice(start, start + size)
         own = {name: values[rows] for name, values in truths.items()}
-        batch = batch_of(
-            samples[rows], tokens_AL, distances_BB=distances_NN[rows, rows], faith_pd_B=faith_N[rows], **own
-        )
+        batch = batch_of(samples[rows], tokens_AL, truths=known_truths(distances_NN[rows, rows], faith_N[rows]), **own)
         batches.append(batch)
     return batches, tokens_AL
 
@@ -106,8 +104,8 @@ def test_prototypes_lie_among_the_asvs_and_share_them_out() -> None:
 def test_heads_start_at_the_mean_and_spread_of_their_truths() -> None:
     batches, tokens_AL = case()
     encoder, _ = calibrated(batches, tokens_AL)
-    faith = torch.cat([batch.faith_pd_B for batch in batches if batch.faith_pd_B is not None])
-    head = head_of(encoder, FaithHead)
+    faith = torch.cat([batch.truths.samples["faith_pd"] for batch in batches])
+    head = head_of(encoder, SampleNumberHead)
     assert float(head.center) == pytest.approx(float(faith.mean()))
     assert float(head.spread) == pytest.approx(float(faith.std(correction=0)), rel=1e-4)
     logs = [torch.log(counts[counts > 0] / counts.sum()) for batch in batches for counts in batch.counts_BS]
@@ -147,11 +145,11 @@ def _measured(encoder: SequenceEncoder) -> list[Any]:
 def test_all_samples_alike() -> None:
     samples, tokens_AL = study(1)
     alike = [Sample(row, *(getattr(samples[0], n) for n in ("asvs", "counts", "asvs", "counts"))) for row in range(6)]
-    batch = batch_of(alike, tokens_AL, distances_BB=torch.zeros(6, 6), faith_pd_B=torch.full((6,), 4.2))
+    batch = batch_of(alike, tokens_AL, truths=known_truths(torch.zeros(6, 6), torch.full((6,), 4.2)))
     encoder, _ = calibrated([batch], tokens_AL)
     assert finite(encoder)
-    assert float(head_of(encoder, FaithHead).spread) == 1, "no spread to divide by"
-    assert float(head_of(encoder, FaithHead).center) == pytest.approx(4.2)
+    assert float(head_of(encoder, SampleNumberHead).spread) == 1, "no spread to divide by"
+    assert float(head_of(encoder, SampleNumberHead).center) == pytest.approx(4.2)
     assert head_of(encoder, DistanceHead).log_scale.item() == 0
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
 from aam.data.study.covariates import features
-from aam.data.targets.targets import TargetSpec
+from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.target_head import TargetOutputs, build_target_head
+from aam.models.target_heads.head import TargetOutputs, build_target_head
 from aam.models.vector_cache import encode_asvs
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_target
 from aam.training.calibration.linear_fit import fit_linear
@@ -27,7 +27,7 @@ from tests.models.model_cases import (
 from tests.training.calibration.test_calibrate import case, finite, profiles
 
 EQUAL_CLASSES = replace(CLASSES, class_weights=())
-MINMAX = TargetSpec(column="age", kind="regression", transform="minmax", shift=0.0, scale=10.0, mean=4.0)
+MINMAX = TargetSpec(column="age", kind=NUMBERS, transform="minmax", shift=0.0, scale=10.0, mean=4.0)
 
 
 def fitted(target: TargetSpec, values: Tensor, size: int = 8, groups: np.ndarray | None = None, **changes: Any) -> Any:
@@ -41,7 +41,7 @@ def fitted(target: TargetSpec, values: Tensor, size: int = 8, groups: np.ndarray
     predictor.eval()
     with torch.no_grad():
         predictions = torch.cat([predictor.predict(predictor(batch)) for batch in batches])
-    if target.kind == "regression":
+    if target.kind == NUMBERS:
         predictions = predictions[:, 0]
     return predictor, predictions, profiles(predictor.base, vectors_AD, batches)
 
@@ -181,7 +181,8 @@ def test_several_numbers_of_which_some_are_missing(loss_type: Any) -> None:
     predictor = fresh_predictor(REGRESSION)
     vectors_AD = encode_asvs(predictor.base.asv_encoder, tokens_AL)
     calibrate_encoder(predictor.base, vectors_AD, batches, seed=0)
-    outputs = TargetOutputs(columns=("a", "b", "c"), zero=(0.0,) * 3, presence=(1.0, 2 / 3, 0.1))
+    name = "quantiles" if loss_type == "quantile" else "numbers"
+    outputs = TargetOutputs(head=name, columns=("a", "b", "c"), zero=(0.0,) * 3, presence=(1.0, 2 / 3, 0.1))
     predictor.head = build_target_head(16, 20, outputs, HeadOptions(), LossOptions(loss_type=loss_type), 0.0)
     calibrate_target(predictor, vectors_AD, batches, np.arange(60) % 12)
     predictor.eval()

@@ -11,7 +11,6 @@ import torch
 from aam.config import SamplingOptions
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
-from aam.data.batches.objective import ObjectiveTargets
 from aam.data.study.split import Split
 from aam.models.vector_cache import encode_asvs
 from aam.training.calibration import calibration_set as module
@@ -26,7 +25,7 @@ TRAIN = np.arange(30)
 DATA = StudyDataModule(
     make_study(random_counts(NUM_SAMPLES, NUM_ASVS), rarefy_depth=20),
     Split(TRAIN, np.arange(30, 40), np.arange(0)),
-    Collate.of(make_study(random_counts(NUM_SAMPLES, NUM_ASVS), rarefy_depth=20), ObjectiveTargets()),
+    Collate.of(make_study(random_counts(NUM_SAMPLES, NUM_ASVS), rarefy_depth=20)),
     SamplingOptions(),
     LoaderOptions(batch_size=4, seed=3),
 )

@@ -16,7 +16,7 @@ def study(depth: int | None = None) -> Study:
     return replace(make_study(random_counts(30, 50)), rarefy_depth=depth)
 
 
-def test_without_rarefaction_the_sizes_are_those_of_the_richest_samples() -> None:
+def test_sizes_without_rarefaction() -> None:
     whole, rows = study(), np.arange(20)
     present = whole.table.counts.toarray()[rows] > 0
     richness = np.sort(present.sum(axis=1))[::-1]

@@ -7,11 +7,18 @@ import pytest
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat, to_flat
 from aam.errors import ConfigError
-from aam.training.plan.derived_defaults import Plan, StudyFacts, derive, has_nucleotides
+from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
+from aam.training.plan.objectives import learned, objectives_of_run
 
 FACTS = StudyFacts(
     num_train=200, longest_sequence=150, rarefy_depth=1234, has_tree=True, has_distances=False, has_taxonomy=False
 )
+
+
+def heads(plan: Plan[Any]) -> list[str]:
+    return [objective.head_name for objective in objectives_of_run(plan.config, has_classes=False)]
+
+
 ENCODER = {"pretrained_encoder": "encoder"}
 
 
@@ -58,7 +65,8 @@ def test_counts_are_learned_where_their_switch_or_their_weight_says_so(
 def test_nucleotides_are_predicted_where_they_are_learned_or_kept(options: dict[str, Any], skipped: bool) -> None:
     plan = train(**options)
     assert plan.config.transfer.skip_nuc_predictions is skipped
-    assert has_nucleotides(plan.config) is not skipped
+    assert ("nucleotide" in heads(plan)) is not skipped
+    assert len(learned(plan.config, has_classes=False)) == bool(options.get("nuc_penalty", 0))
     assert plan.loss_weights["nucleotide"] == options.get("nuc_penalty", 0)
     assert derive(plan.config, FACTS).config == plan.config
 
@@ -86,4 +94,4 @@ def test_predictions_that_are_not_worth_keeping(options: dict[str, Any], problem
 @pytest.mark.parametrize("penalty", [0, 1])
 def test_in_pre_training_the_weight_alone_decides(penalty: float) -> None:
     config = from_flat(PretrainConfig, {"table": ["t.biom"], "output_dir": "run", "nuc_penalty": penalty})
-    assert has_nucleotides(derive(config, FACTS).config) == bool(penalty)
+    assert heads(derive(config, FACTS)) == ["distance", *(["nucleotide"] if penalty else []), "count"]

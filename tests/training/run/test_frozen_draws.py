@@ -17,7 +17,7 @@ from aam.log import logging_to_terminal
 from aam.models import vector_cache as vector_store
 from aam.models.vector_cache import SampleParts, encode_samples, in_memory, on_disk
 from aam.runs.directory import RunDirectory
-from aam.training.memory import kept_draws, probe
+from aam.training.memory import kept_draws, measure
 from aam.training.memory.kept_draws import keep_draws, kept_in_memory
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared, prepare_training
@@ -191,8 +191,8 @@ def test_how_many_draws_are_kept_and_where() -> None:
 def test_the_bytes_that_are_kept_are_in_the_memory_plan(
     study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "bytes_in_use", lambda device: 10**8)
-    monkeypatch.setattr(probe, "memory_limit", lambda device, options: 10**11)
+    monkeypatch.setattr(measure, "bytes_in_use", lambda device: 10**8)
+    monkeypatch.setattr(measure, "memory_limit", lambda device, options: 10**11)
     prepared = prepare(study, encoder, epochs=3)
     loaders = frozen.loaders(prepared, tmp_path)
     for epoch in range(3):

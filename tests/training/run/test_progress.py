@@ -23,3 +23,26 @@ def test_the_bar_is_away_when_something_else_is_written(monkeypatch: pytest.Monk
     else:
         bar.on_exception(trainer, module, RuntimeError())
     assert not bar.bars.live.is_started
+
+
+def test_in_a_notebook_one_bar_stays_for_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("aam.log.find_spec", lambda name: name == "ipywidgets")
+    bar = ProgressBar()
+    assert not bar.bars.disable
+    monkeypatch.setattr(bar.bars.live, "refresh", lambda: None)  # it would draw a widget
+    trainer: Any = SimpleNamespace(num_training_batches=4, max_epochs=2, current_epoch=0)
+    module: Any = None
+    bar.on_train_start(trainer, module)
+    for _ in range(2):
+        bar.on_train_epoch_start(trainer, module)
+        bar.on_validation_end(trainer, module)
+        assert bar.bars.live.is_started
+    bar.on_train_end(trainer, module)
+    assert not bar.bars.live.is_started
+
+
+def test_a_notebook_without_widgets_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("aam.log.find_spec", lambda name: None)
+    assert ProgressBar().bars.disable

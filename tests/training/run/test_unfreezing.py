@@ -22,7 +22,7 @@ from aam.runs.directory import RunDirectory
 from aam.training.checkpoints import checkpoint
 from aam.training.run.build_run import prepare_training
 from aam.training.run.fit import Fitted, fit
-from aam.training.run.unfreezing import set_learning
+from aam.training.run.unfreezing import PatienceAfter, set_learning
 from aam.training.step.module import TrainingModule
 from tests.models.model_cases import fresh_encoder
 from tests.program import SMALL
@@ -153,3 +153,10 @@ def test_patience_counts_once_everything_learns(study: Path, encoder: Path, tmp_
     assert fitted.epochs == 3 + 1 + 1, "three of unfreezing, one to compare with, one without improvement"
     fitted, _ = train(study, encoder, tmp_path / "at_once", epochs=9, patience=1, lr=1e-30, gradual_unfreezing=0)
     assert fitted.epochs == 2
+
+
+def test_a_resumed_run_may_have_another_patience() -> None:
+    before, after = (PatienceAfter(0, "val_loss", patience=patience) for patience in (5, 9))
+    before.wait_count = 4
+    after.load_state_dict(before.state_dict())
+    assert (after.patience, after.wait_count) == (9, 4)

@@ -18,7 +18,7 @@ from torch import Tensor
 from aam.config import TrainConfig
 from aam.config.option import from_flat
 from aam.errors import NonFiniteError
-from aam.models.target_head import RegressionHead
+from aam.models.target_heads import NumbersHead
 from aam.runs.directory import RunDirectory
 from aam.training.run.build_run import Prepared, prepare_training
 from aam.training.run.fit import fit
@@ -130,7 +130,7 @@ def prepare(study: Path, **options: object) -> Prepared:
 
 def failing_at(monkeypatch: pytest.MonkeyPatch, batches: set[int], value: float) -> None:
     """Let the loss of some batches (from 1) of training be another number."""
-    real: Callable[..., Tensor] = RegressionHead.loss
+    real: Callable[..., Tensor] = NumbersHead.loss
     step = TrainingModule.training_step
     seen, training = [0], [False]
 
@@ -141,10 +141,10 @@ def failing_at(monkeypatch: pytest.MonkeyPatch, batches: set[int], value: float)
         training[0] = False
         return loss
 
-    def loss(self: RegressionHead, comparison: Any) -> Tensor:
+    def loss(self: NumbersHead, comparison: Any) -> Tensor:
         return real(self, comparison) * (value if training[0] and seen[0] in batches else 1.0)
 
-    monkeypatch.setattr(RegressionHead, "loss", loss)
+    monkeypatch.setattr(NumbersHead, "loss", loss)
     monkeypatch.setattr(TrainingModule, "training_step", training_step)
 
 

@@ -17,7 +17,7 @@ from aam.cli.main import main
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import from_flat
 from aam.models.folder.weights import load_model
-from aam.training.memory import probe
+from aam.training.memory import measure
 from aam.training.run.build_run import Prepared, prepare_pretraining, prepare_training
 from aam.training.step.module import TrainingModule
 from tests.program import SMALL, run_command
@@ -44,7 +44,7 @@ def test_measuring_leaves_no_trace(prepare: object, study: Path) -> None:
         prepared.append(prepare(study, target_effective_batch_size=8, auto_batch_size=auto))
         after.append((torch.rand(3).tolist(), np.random.random()))  # noqa: NPY002
     plain, measured = prepared
-    assert measured.memory.source == "probed"
+    assert measured.memory.source == "measured"
     assert after[0] == after[1]
     for (name, one), (other, two) in zip(
         plain.model.state_dict().items(), measured.model.state_dict().items(), strict=True
@@ -57,12 +57,12 @@ def test_measuring_leaves_no_trace(prepare: object, study: Path) -> None:
 
 def test_a_frozen_encoder_is_measured_as_it_is_trained(study: Path, encoder: Path) -> None:
     frozen = training(study, pretrained_encoder=str(encoder), freeze_base=True, auto_batch_size=True)
-    assert frozen.memory.source == "probed"
+    assert frozen.memory.source == "measured"
 
 
 @pytest.mark.parametrize("mixed_precision", ["none", "bf16"])
 def test_measuring_works_in_any_precision(study: Path, mixed_precision: str) -> None:
-    assert pretraining(study, auto_batch_size=True, mixed_precision=mixed_precision).memory.source == "probed"
+    assert pretraining(study, auto_batch_size=True, mixed_precision=mixed_precision).memory.source == "measured"
 
 
 def too_much(*_: object) -> torch.Tensor:
@@ -85,7 +85,7 @@ def test_a_measured_run_ends_with_the_same_weights(
         digests.append(digest(folder))
     said = capsys.readouterr().out
     assert digests[0] == digests[1]
-    assert "measuring memory: one step of 2 and of 4 of the richest samples" in said
+    assert "measuring memory: one step of the 8 richest samples" in said
     assert said.count("memory: batch 8 x accumulate 1 = 8; expected ") == 2
     assert said.count(" than expected") + said.count("as expected") == 2
     settled = yaml.safe_load((tmp_path / "--auto-batch-size" / "config.yaml").read_text())
@@ -96,10 +96,10 @@ def test_a_measured_run_ends_with_the_same_weights(
 def test_a_resumed_run_plans_nothing(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--table", str(study / "table.biom"), "--tree", str(study / "tree.nwk")]
     with monkeypatch.context() as patch:
-        patch.setattr(probe.StepProbes, "_step", lambda *_: None)
+        patch.setattr(measure, "_step", lambda *_: None)
         patch.setattr(TrainingModule, "training_step", too_much)
         assert run_command("pretrain", *words, "--output-dir", tmp_path / "run", "--auto-batch-size") == 3
-    monkeypatch.setattr(probe.StepProbes, "measure", lambda *_: pytest.fail("a resumed run measures nothing"))
+    monkeypatch.setattr(measure, "measure_step", lambda *_: pytest.fail("a resumed run measures nothing"))
     assert run_command("pretrain", small=False, resume_from=tmp_path / "run") == 0
 
 
@@ -183,14 +183,11 @@ from aam.training.hardware.host_memory import give_back_freed_memory
 from aam.training.hardware.device_memory import PeakMeter
 from aam.training.step.module import TrainingModule
 from aam.training.run.build_run import prepare_pretraining
-from aam.training.memory.probe import _trainer
-study, saving, auto = sys.argv[1], sys.argv[2] == "saving", sys.argv[3] == "probed"
+study, saving, auto = sys.argv[1], sys.argv[2] == "saving", sys.argv[3] == "measured"
 given = {"table": [f"{study}/table.biom"], "output_dir": "run", "batch_size": None if auto else 32}
 given |= {"target_effective_batch_size": 32, "auto_batch_size": auto, "gradient_checkpointing": saving}
 prepared = prepare_pretraining(from_flat(PretrainConfig, given))
 module = TrainingModule(prepared.model, prepared.plan).train()
-module.trainer = trainer = _trainer(torch.device("cpu"))
-trainer.training = True
 optimizer = module.configure_optimizers()["optimizer"]
 if saving:
     give_back_freed_memory()
@@ -213,7 +210,7 @@ def larger_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", ["estimated", "probed"])
+@pytest.mark.parametrize("source", ["estimated", "measured"])
 @pytest.mark.parametrize("saving", ["plain", "saving"])
 def test_the_peak_is_the_one_that_was_expected(larger_study: Path, saving: str, source: str) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,167 @@
+"""Dealing samples: a share that is held out, or folds; balanced by stratum, with groups kept whole.
+
+scikit-learn's StratifiedGroupKFold takes groups by the spread of their class counts, the largest first, and shuffles
+ties alone: its folds hardly depend on the seed where groups differ in size, and repeating them would say nothing. So
+groups are dealt here.
+
+Legend: ``N`` samples, ``G`` groups, ``K`` strata, ``F`` folds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+CHOICES = 32
+MOST_GROUPS_DRAWN = 20_000
+DEALS = 50
+WHOLE = 2**38  # the weight of a whole stratum: precise, and sums fit 64 bits with up to 16 million samples
+
+
+def hold_out(
+    strata: np.ndarray, groups: np.ndarray | None, share: float, leave: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose about a share of the samples, balanced by stratum.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each sample, from 0.
+    groups
+        Group of each sample, where whole groups are to be chosen.
+    share
+        Share of the samples; 0 chooses none.
+    leave
+        Least number of groups that are not chosen.
+    rng
+        Draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whether each sample is chosen.
+    """
+    if not share:
+        return np.zeros(len(strata), dtype=bool)
+    if groups is None:
+        return _choose_samples(strata, share, rng)
+    return _choose_groups(strata, groups, share, leave, rng)
+
+
+def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Fold of each sample, from 0, so that folds are alike in size and strata.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each sample, from 0.
+    groups
+        Group of each sample, where groups are to stay whole: the most even of several random ways is taken. Else each
+        stratum is dealt out one by one, and is within one sample of its share in every fold.
+    number
+        Number of folds.
+    rng
+        Draws.
+    """
+    if groups is None:
+        fold_of = np.empty(len(strata), dtype=np.int64)
+        fold_of[_shuffled_by_stratum(strata, rng)] = np.arange(len(strata)) % number
+        return fold_of
+    group_of, counts_GK = _counts_of_groups(strata, groups)
+    counts_GK = np.column_stack([counts_GK, counts_GK.sum(axis=1)])
+    # Whole numbers, which no processor rounds: many ways are equally even, and rounding would choose between them.
+    weight_K = WHOLE // counts_GK.sum(axis=0)
+    drawn = (_draw(counts_GK, weight_K, number, rng) for _ in range(DEALS))
+    return min(drawn, key=lambda draw: draw[0])[1][group_of]
+
+
+def _draw(counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
+    """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
+    held_FK = np.zeros((number, counts_GK.shape[1]), dtype=np.int64)
+    fold_of = np.empty(len(counts_GK), dtype=np.int64)
+    for group in rng.permutation(len(counts_GK)):
+        fold = int((held_FK @ (counts_GK[group] * weight_K)).argmin())
+        held_FK[fold] += counts_GK[group]
+        fold_of[group] = fold
+    return int((held_FK**2 @ weight_K).sum()), fold_of
+
+
+def deal_largest_first(groups: np.ndarray, number: int) -> np.ndarray:
+    """Fold of each sample, from 0: groups in turn, the largest first. Nothing is drawn, and strata are not balanced.
+
+    For the cross-validation within a fit, which chooses a penalty and is judged by nobody.
+    """
+    group_of = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(-np.bincount(group_of), kind="stable")
+    fold_of_group = np.empty(len(order), dtype=np.int64)
+    fold_of_group[order] = np.arange(len(order)) % number
+    return fold_of_group[group_of]
+
+
+def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Every (1 / share)-th sample after sorting by stratum and, within it, at random.
+
+    The number chosen of each stratum is within one of its share, and a stratum of one sample is never chosen while
+    there are others.
+    """
+    ordered = _shuffled_by_stratum(strata, rng)
+    sizes = np.bincount(strata)[strata[ordered]]
+    candidates = ordered[sizes > 1] if (sizes > 1).any() else ordered
+    number = min(max(1, round(share * len(strata))), max(0, len(strata) - 1), len(candidates))
+    chosen = np.zeros(len(strata), dtype=bool)
+    if number:
+        offset = rng.random()
+        chosen[candidates[((np.arange(number) + offset) * len(candidates) / number).astype(np.int64)]] = True
+    return chosen
+
+
+def _choose_groups(
+    strata: np.ndarray, groups: np.ndarray, share: float, leave: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Whole groups that together have about the share of each stratum; the best of several random choices."""
+    group_of, counts_GK = _counts_of_groups(strata, groups)
+    wanted_K = share * counts_GK.sum(axis=0)
+    draws = max(1, min(CHOICES, MOST_GROUPS_DRAWN // len(counts_GK)))
+    best = min((_draw_groups(counts_GK, wanted_K, leave, rng) for _ in range(draws)), key=lambda draw: draw[0])
+    return best[1][group_of]
+
+
+def _draw_groups(
+    counts_GK: np.ndarray, wanted_K: np.ndarray, leave: int, rng: np.random.Generator
+) -> tuple[tuple[int, float], np.ndarray]:
+    """Take groups in random order while each brings the strata nearer to what is wanted; at least one, but not all.
+
+    Returns
+    -------
+    tuple
+        How bad the choice is (strata with nothing left to train on, then the distance to what is wanted), and it.
+    """
+    held_K = np.zeros_like(wanted_K)
+    chosen = np.zeros(len(counts_GK), dtype=bool)
+    order = rng.permutation(len(counts_GK))
+    for group in order[:-leave]:
+        if _distance(held_K + counts_GK[group], wanted_K) < _distance(held_K, wanted_K):
+            held_K = held_K + counts_GK[group]
+            chosen[group] = True
+    if not chosen.any():
+        nearest = min(order, key=lambda group: _distance(counts_GK[group], wanted_K))
+        held_K, chosen[nearest] = counts_GK[nearest], True
+    untrained = int((held_K == counts_GK.sum(axis=0)).sum())
+    return (untrained, _distance(held_K, wanted_K)), chosen
+
+
+def _distance(held_K: np.ndarray, wanted_K: np.ndarray) -> float:
+    return float(((held_K - wanted_K) ** 2 / wanted_K).sum())
+
+
+def _shuffled_by_stratum(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """All samples in order of their strata, and within a stratum at random."""
+    shuffled = rng.permutation(len(strata))
+    return shuffled[np.argsort(strata[shuffled], kind="stable")]
+
+
+def _counts_of_groups(strata: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each sample's group, and samples of each group in each stratum that is not empty, ``G x K``."""
+    group_of = np.unique(groups.astype(str), return_inverse=True)[1]
+    counts_GK = np.zeros((group_of.max() + 1, strata.max() + 1), dtype=np.int64)
+    np.add.at(counts_GK, (group_of, strata), 1)
+    return group_of, counts_GK[:, counts_GK.any(axis=0)]

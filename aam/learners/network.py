@@ -1,0 +1,101 @@
+"""The network as a learner: fitted by a training run of its own, predicted from rarefied draws.
+
+Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, ``Q`` quantiles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+import torch
+
+from aam.config import TrainConfig
+from aam.data.batches.loaders import LoaderOptions
+from aam.data.study.study import Study
+from aam.data.targets.targets import Targets
+from aam.learners.protocol import Computing, Learner, OncePerStudy, Stored, Task
+from aam.models.folder.description import ModelDescription, read_network
+from aam.models.folder.weights import network_of
+from aam.models.inference import Interpreter
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+from aam.training.hardware.device import choose_device
+
+
+class NetworkLearner(Learner):
+    """One network.
+
+    Parameters
+    ----------
+    task
+        What is to be learned.
+    computing
+        Where and how predictions are computed.
+    config
+        How to train it; None for a network that is only to predict. Its files and columns are not read.
+    """
+
+    kind = "network"
+
+    def __init__(self, task: Task, computing: Computing, config: TrainConfig | None = None) -> None:
+        super().__init__(task)
+        self.computing = computing
+        self.config = config
+        self._network: SequenceEncoder | SequencePredictor | None = None
+        self._description: ModelDescription | None = None
+        self._interpreter = OncePerStudy(self._interpreter_of)
+
+    @property
+    def targets(self) -> Targets:
+        """The task's targets, as its loss learns them."""
+        return self.description.targets or self.task.targets
+
+    @property
+    def description(self) -> ModelDescription:
+        """What describes it."""
+        assert self._description is not None
+        return self._description
+
+    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+        """Train a network; some of the samples (whole groups) choose its best epoch, as in ``aam train``."""
+        from aam.learners.network_training import train_network
+
+        assert self.config is not None
+        own = study.take(rows)
+        self._network, self._description = train_network(self.config, self.task, own, targets, groups)
+        self.task = dataclasses.replace(self.task, data={**self.description.data, **self.task.data})
+        return self
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """What the network says of a rarefied draw of each sample."""
+        outputs = self._interpreter(study).run(rows, draw)
+        found = [output.learned for output in outputs if output.learned is not None]
+        return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
+
+    def to_arrays(self) -> Stored:
+        """The weights, and what describes the network."""
+        assert self._network is not None
+        state = self._network.state_dict()
+        return Stored({name: tensor.detach().cpu().numpy() for name, tensor in state.items()}, self.description.facts)
+
+    @classmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """The network with its weights."""
+        learner = cls(task, computing)
+        description = read_network(stored.facts, task.targets, task.covariate_spec, task.data)
+        state = {name: torch.from_numpy(array) for name, array in stored.arrays.items()}
+        learner._network, learner._description = network_of(description, state), description
+        return learner
+
+    def _interpreter_of(self, study: Study) -> Interpreter:
+        assert self._network is not None
+        spec, computing = self.task.covariate_spec, self.computing
+        covariates = None
+        if spec is not None:
+            assert study.metadata is not None
+            covariates = spec.encode(study.metadata)
+        loading = LoaderOptions(batch_size=computing.batch_size, seed=computing.seed)
+        device, sampling = choose_device(computing.device), self.description.sampling
+        return Interpreter([self._network], study, sampling, loading, device, covariates, computing.cache)

@@ -1,0 +1,112 @@
+"""Training a network as a learner: a run of its own on some samples, of which nothing is left but the best model."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aam.config import TrainConfig, replace
+from aam.data.study.split import make_split
+from aam.data.study.study import Study
+from aam.learners.protocol import Task
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.weights import load_model
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+from aam.runs.directory import RunDirectory
+from aam.training.plan.supervision import Inputs, sample_weights
+from aam.training.run.build_run import Prepared, prepare_predictor
+from aam.training.run.transfer import adopt_sizes, read_encoder
+
+Network = SequenceEncoder | SequencePredictor
+GROUPS = "groups"
+"""Column of the groups that a fit is given."""
+
+
+def train_network(
+    config: TrainConfig, task: Task, study: Study, targets: np.ndarray, groups: np.ndarray | None
+) -> tuple[Network, ModelDescription]:
+    """Train a network; some of the samples (whole groups) choose its best epoch, as in ``aam train``.
+
+    Parameters
+    ----------
+    config
+        How to train; its files and columns are not read.
+    task
+        What is to be learned.
+    study
+        The samples to learn from.
+    targets, groups
+        As in :meth:`~aam.learners.protocol.Learner.fit`, of all these samples.
+    """
+    pretrained = None
+    if config.transfer.pretrained_encoder is not None:
+        pretrained = read_encoder(config.transfer.pretrained_encoder)
+        config = adopt_sizes(config, pretrained)
+    inputs = _inputs(config, task, study, targets, groups)
+    return train_prepared(prepare_predictor(config, inputs, pretrained), "train")
+
+
+def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, groups: np.ndarray | None) -> Inputs:
+    """The samples, of which some are set aside for validation."""
+    sheet = study.metadata
+    assert sheet is not None
+    if groups is not None:
+        sheet = dataclasses.replace(
+            sheet, columns={**sheet.columns, GROUPS: np.asarray(groups).astype(str).astype(object)}
+        )
+    level_N = task.targets.level_codes(sheet)
+    study = dataclasses.replace(study, metadata=sheet, targets=_in_units(task, targets, level_N))
+    no_lists: dict[str, Any] = dict.fromkeys(("train_samples", "val_samples", "test_samples", "split_column"))
+    own = replace(config, **no_lists, test_size=0.0, group_column=None if groups is None else GROUPS)
+    split = make_split(own.split, study, study.target, task.targets.kind, config.run.seed)
+    spec = task.covariate_spec
+    return Inputs(
+        study=study,
+        split=split,
+        groups=groups,
+        targets=task.targets.learned_by(config.loss),
+        level_N=level_N,
+        covariate_spec=spec,
+        covariates=None if spec is None else spec.encode(sheet),
+        weight_N=sample_weights(config, study, sheet, split.train),
+    )
+
+
+def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str, np.ndarray]:
+    """The targets as they stand in a sample sheet."""
+    columns, classes = task.targets.columns, task.targets.specs[0].classes
+    if classes:
+        return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}
+    return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}
+
+
+def train_prepared(prepared: Prepared, command: str) -> tuple[Network, ModelDescription]:
+    """The best model of a run in a temporary folder, which is gone afterwards.
+
+    Parameters
+    ----------
+    prepared
+        The run.
+    command
+        ``train`` or ``pretrain``.
+
+    Raises
+    ------
+    KeyboardInterrupt, SystemExit
+        If a signal came when there was nothing left to stop.
+    """
+    from aam.training.run.fit import fit
+
+    with tempfile.TemporaryDirectory(prefix="aam-") as folder:
+        run = RunDirectory(Path(folder))
+        run.checkpoints.mkdir()
+        late_signal = fit(prepared, run, command).late_signal
+        if late_signal is not None:
+            raise KeyboardInterrupt if late_signal == signal.SIGINT else SystemExit(128 + late_signal)
+        return load_model(run.model)

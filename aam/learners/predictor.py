@@ -1,0 +1,177 @@
+"""A model as it predicts: its learners, how they are combined, and the folder that holds them.
+
+Legend of shapes: ``B`` rows that are asked for, ``P`` rarefied draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aam.config import HeadOptions, TableOptions
+from aam.config.json_dataclass import need
+from aam.data.study.study import Study
+from aam.data.targets.intervals import Calibration
+from aam.data.targets.targets import Targets
+from aam.errors import CheckpointError
+from aam.learners.protocol import Computing, Learner, Stored, Task
+from aam.learners.registry import LEARNERS
+from aam.models.folder.container import Misfit, State, contents_checked, read_model_folder, write_model_folder
+from aam.models.folder.manifest import Manifest, Member
+from aam.models.inference import Draws, read_as_treated
+from aam.text import listed, shorten
+
+STORED_TYPES = {torch.uint8, torch.int32, torch.int64, torch.float32, torch.float64, torch.bool}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """How the predictions of learners become one, and how it is read.
+
+    Attributes
+    ----------
+    weights
+        Weight of each learner, which sum to 1; empty for the plain mean.
+    head
+        Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
+    record
+        Provenance and results, for people.
+    calibrations, interval_level, prediction_passes
+        As in :class:`~aam.models.folder.manifest.Manifest`, of what is finally predicted.
+    """
+
+    weights: tuple[float, ...] = ()
+    head: HeadOptions = field(default_factory=HeadOptions)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    calibrations: tuple[Calibration | None, ...] = ()
+    interval_level: float = 0.9
+    prediction_passes: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """Fitted learners of one task whose predictions are combined.
+
+    Attributes
+    ----------
+    manifest
+        What their folder says of itself.
+    learners
+        The learners, in its order.
+    """
+
+    manifest: Manifest
+    learners: tuple[Learner, ...]
+
+    @property
+    def targets(self) -> Targets:
+        """What is predicted."""
+        return self.learners[0].targets
+
+    def read(self, table: TableOptions) -> Study:
+        """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_as_treated`."""
+        return read_as_treated(table, self.manifest.data)
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """The combined predictions of some samples, in the learned space; see :meth:`Learner.predict`.
+
+        Class probabilities are averaged, and numbers where they are learned.
+        """
+        found = [learner.predict(study, rows, draw) for learner in self.learners]
+        weights = self.manifest.weights
+        return np.average(found, axis=0, weights=weights) if weights else np.mean(found, axis=0)
+
+    def predict_in_draws(self, study: Study, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
+        """Predict samples, each from several draws, in memory that does not grow with the number of samples.
+
+        Parameters
+        ----------
+        study
+            The study, with the sample sheet where there are covariates.
+        rows
+            Its rows.
+        passes
+            Draws ``P`` of each sample.
+        at_once
+            Samples that are held in memory.
+        """
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            yield Draws(some, np.stack([self.predict(study, some, draw) for draw in range(passes)]))
+
+
+def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combination | None = None) -> None:
+    """Write the folder of a model.
+
+    Parameters
+    ----------
+    folder
+        Made where it is not there.
+    learners
+        Fitted learners of the same task.
+    combination
+        How they are combined; their plain mean where left out.
+    """
+    task, stored = learners[0].task, [learner.to_arrays() for learner in learners]
+    combination = combination or Combination()
+    manifest = Manifest(
+        members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
+        weights=combination.weights,
+        targets=learners[0].targets,
+        covariate_spec=task.covariate_spec,
+        head=combination.head,
+        data={name: value for one in learners for name, value in one.task.data.items()},
+        record=dict(combination.record),
+        calibrations=combination.calibrations,
+        interval_level=combination.interval_level,
+        prediction_passes=combination.prediction_passes,
+    )
+    # Copies, since learners may share an array, and the library writes no memory twice.
+    tensors = [{name: torch.from_numpy(np.array(a, order="C")) for name, a in some.arrays.items()} for some in stored]
+    write_model_folder(folder, manifest, list(tensors))
+
+
+def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
+    """Read the folder of a model, or the one in a run directory.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    computing
+        Where and how predictions are computed.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, it is damaged or cannot be right, holds learners of a kind that is not known, or is a
+        pre-trained encoder.
+    """
+    weights, manifest, states = read_model_folder(path)
+    if manifest.targets is None:
+        raise CheckpointError(f"{path}: a pre-trained encoder has no target; fine-tune it with aam train")
+    task = Task(targets=manifest.targets, covariate_spec=manifest.covariate_spec, data=manifest.data)
+    with contents_checked(weights):
+        learners = tuple(
+            _learner(member, state, task, computing or Computing())
+            for member, state in zip(manifest.members, states, strict=True)
+        )
+        need(all(one.targets.kind == task.targets.kind for one in learners), "a member predicts another kind of target")
+    return Predictor(manifest=manifest, learners=learners)
+
+
+def _learner(member: Member, state: State, task: Task, computing: Computing) -> Learner:
+    """One member, of a kind that is known."""
+    known = LEARNERS.get(member.kind)
+    if known is None:
+        raise ValueError(f"there is no learner '{shorten(member.kind)}', only {listed(LEARNERS, 6)}")
+    for name, tensor in state.items():
+        if tensor.dtype not in STORED_TYPES:
+            raise Misfit(f"{shorten(name)} cannot be {tensor.dtype}")
+    arrays = {name: tensor.numpy() for name, tensor in state.items()}
+    return known.from_arrays(Stored(arrays, member.facts), task, computing)

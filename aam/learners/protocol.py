@@ -1,0 +1,208 @@
+"""What predicts targets from samples: the protocol of a learner, and how one is stored.
+
+A model folder holds one or several learners, which may be of different kinds. Each is fitted on the training rows of a
+study, predicts rows of any study (its ASVs may be new), and becomes arrays and plain facts, never a pickle.
+
+Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, ``Q`` quantiles.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+
+from aam.config.json_dataclass import need
+from aam.data.study.covariates import CovariateSpec
+from aam.data.study.study import Study
+from aam.data.targets.targets import Targets
+from aam.text import shorten
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What all learners of a model have in common.
+
+    Attributes
+    ----------
+    targets
+        What is predicted. Learners work in the space of :meth:`~aam.data.targets.targets.Targets.encode`.
+    covariate_spec
+        The covariates; None where there are none. Learners read them from the study's sample sheet.
+    data
+        How tables are treated: trimming, rarefaction, and the token limit of networks.
+    """
+
+    targets: Targets
+    covariate_spec: CovariateSpec | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the prediction of a sample, such as ``T`` numbers or ``C`` classes."""
+        return self.targets.kind.output_shape(self.targets.specs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """Where and how predictions are computed; a learner uses what concerns it.
+
+    Attributes
+    ----------
+    device
+        As in :class:`~aam.config.RunOptions`.
+    batch_size
+        Samples that a network reads at once.
+    seed
+        Seed of rarefied draws.
+    cache
+        Keep the ASVs' vectors for the next start.
+    """
+
+    device: str = "auto"
+    batch_size: int = 64
+    seed: int = 42
+    cache: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A learner as it lies in a model folder.
+
+    Attributes
+    ----------
+    arrays
+        Arrays by name.
+    facts
+        Whatever else it needs, in JSON types.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+
+    def array(self, name: str, dtype: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+        """An array of this type and shape; None stands for any length.
+
+        Raises
+        ------
+        ValueError
+            If it is lacking, or is another.
+        """
+        need(name in self.arrays, f"'{shorten(name)}' is lacking")
+        found = self.arrays[name]
+        fits = len(found.shape) == len(shape) and all(
+            size in (None, given) for size, given in zip(shape, found.shape, strict=True)
+        )
+        need(found.dtype == np.dtype(dtype) and fits, f"'{name}' cannot be {found.dtype} {list(found.shape)}")
+        return found
+
+    def part(self, prefix: str) -> Stored:
+        """The arrays whose names begin with a prefix, under the rest of their names; the facts stay."""
+        arrays = {n.removeprefix(prefix): array for n, array in self.arrays.items() if n.startswith(prefix)}
+        return Stored(arrays, self.facts)
+
+
+class Learner(ABC):
+    """Predicts targets from samples.
+
+    Parameters
+    ----------
+    task
+        What is to be learned.
+
+    Notes
+    -----
+    A new kind is a subclass in a file of its own, with a ``kind`` that no other has, given to
+    :func:`aam.learners.registry.register`.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    @property
+    def targets(self) -> Targets:
+        """What it predicts: the task's targets, or the variant of their kind that it learned, such as quantiles."""
+        return self.task.targets
+
+    @abstractmethod
+    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+        """Learn from some samples of a study.
+
+        Parameters
+        ----------
+        study
+            The study, with the sample sheet where there are covariates.
+        rows
+            ``B`` rows to learn from.
+        targets
+            Their truths in the learned space: numbers ``B x T``, NaN where one is missing, or codes of classes
+            ``B x 1``.
+        groups
+            Group of each of these samples, where samples of one group are alike.
+
+        Returns
+        -------
+        Learner
+            Itself.
+        """
+
+    @abstractmethod
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Predict samples of any study.
+
+        Parameters
+        ----------
+        study
+            Its ASVs need not be those of the training study.
+        rows
+            ``B`` rows to predict.
+        draw
+            Which of the fixed rarefied draws to read; what reads all reads gives the same in each.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64: numbers ``B x T`` in the learned space (quantiles ``B x T x Q``), or class probabilities ``B x C``.
+        """
+
+    @abstractmethod
+    def to_arrays(self) -> Stored:
+        """What :meth:`from_arrays` makes the same learner of."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """A fitted learner from what was stored, which anybody may have written.
+
+        Raises
+        ------
+        ValueError
+            Saying in a few words what cannot be right.
+        """
+
+
+class OncePerStudy(Generic[ResultT]):
+    """Keeps what is made of a whole study while its rows are asked for block by block.
+
+    Parameters
+    ----------
+    make
+        Makes it.
+    """
+
+    def __init__(self, make: Callable[[Study], ResultT]) -> None:
+        self._make = make
+        self._last: tuple[Study, ResultT] | None = None
+
+    def __call__(self, study: Study) -> ResultT:
+        """What belongs to a study; made anew where another was asked for last."""
+        if self._last is None or self._last[0] is not study:
+            self._last = study, self._make(study)
+        return self._last[1]

@@ -1,0 +1,24 @@
+"""The kinds of learners that a model folder may hold."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from aam.learners.forest import ForestLearner
+from aam.learners.network import NetworkLearner
+from aam.learners.protocol import Learner
+
+LearnerT = TypeVar("LearnerT", bound=type[Learner])
+
+LEARNERS: dict[str, type[Learner]] = {}
+"""Kind -> class."""
+
+
+def register(cls: LearnerT) -> LearnerT:
+    """Add a kind of learner, as a decorator of its class; one of the same name is replaced."""
+    LEARNERS[cls.kind] = cls
+    return cls
+
+
+register(NetworkLearner)
+register(ForestLearner)

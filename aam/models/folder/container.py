@@ -1,0 +1,159 @@
+"""The model folder as bytes: ``model.safetensors`` + ``config.json`` + a model card. No pickle is ever read.
+
+Arrays are safetensors, everything else is JSON. The weights' file carries the manifest, and a checksum of both, in its
+own header, so that a damaged file is never taken for a model; ``config.json`` and the card are copies for people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from aam.errors import CheckpointError, ConfigError
+from aam.files.atomic import atomic_write, write_json, write_text
+from aam.models.folder.card import model_card
+from aam.models.folder.manifest import Manifest
+from aam.models.folder.migrations import FORMAT, check_format, to_present
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
+from aam.text import shorten
+from aam.version import __version__
+
+LONGEST_WORDS = 80
+"""Of what a library, or the file itself, says in a message."""
+State = dict[str, torch.Tensor]
+
+
+class Misfit(ValueError):
+    """Weights are not those that the description needs."""
+
+
+def write_model_folder(folder: Path, manifest: Manifest, states: list[Mapping[str, torch.Tensor]]) -> None:
+    """Write a model folder; a reader finds the old model or the new one, whole.
+
+    Parameters
+    ----------
+    folder
+        Made where it is not there.
+    manifest
+        What the folder says of itself.
+    states
+        The tensors of each member, in the manifest's order.
+    """
+    assert len(states) == len(manifest.members)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{member}.{name}": tensor.detach().cpu().contiguous()
+        for member, state in enumerate(states)
+        for name, tensor in state.items()
+    }
+    content = {"format": FORMAT, "aam": __version__, **manifest.to_dict()}
+    config = {"sha256": checksum(tensors, content), **content}
+    with atomic_write(folder / WEIGHTS, mode="wb") as file:
+        # One entry alone: the library writes several in an order of its own, other each time.
+        file.write(save_tensors(tensors, metadata={"aam": json.dumps(config)}))
+    write_json(folder / CONFIG, config)
+    write_text(folder / CARD, model_card(manifest))
+
+
+def read_model_folder(path: Path) -> tuple[Path, Manifest, list[State]]:
+    """Read a model folder, or the one in a run directory.
+
+    Returns
+    -------
+    tuple
+        The weights' file; the manifest, in the present format; the tensors of each member.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, it is damaged, of a format that is not known, or not finite.
+    """
+    weights = find_weights(path)
+    content = _read_header(weights)
+    expected = content.pop("sha256", "")
+    tensors = load_tensors(weights.read_bytes())
+    if checksum(tensors, content) != expected:
+        raise _damaged(weights)
+    with contents_checked(weights):
+        content, rename = to_present(content)
+        manifest = Manifest.from_dict(content)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{weights}: the weights {shorten(name)} are not finite; train the model again")
+    with contents_checked(weights):
+        states = _by_member(len(manifest.members), {rename(name): tensor for name, tensor in tensors.items()})
+    return weights, manifest, states
+
+
+def _by_member(number: int, tensors: State) -> list[State]:
+    """The tensors of each member, under the names that they have there."""
+    states: list[State] = [{} for _ in range(number)]
+    for name, tensor in tensors.items():
+        member, _, own = name.partition(".")
+        if not (member.isascii() and member.isdecimal() and int(member[:10]) < number):
+            raise Misfit(f"'{shorten(name, LONGEST_WORDS)}' belongs to no member")
+        states[int(member[:10])][own] = tensor
+    return states
+
+
+@contextmanager
+def contents_checked(weights: Path) -> Iterator[None]:
+    """Say of whatever is wrong with a manifest or its tensors that they cannot be used.
+
+    A right checksum does not say who wrote them.
+
+    Raises
+    ------
+    CheckpointError
+        In the place of a ValueError or ConfigError.
+    """
+    try:
+        yield
+    except Misfit as error:
+        raise CheckpointError(f"{weights}: the weights do not fit the description ({error})") from None
+    except (ValueError, ConfigError) as error:
+        words = shorten(str(error), LONGEST_WORDS)
+        raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
+
+
+def checksum(tensors: Mapping[str, torch.Tensor], content: Mapping[str, Any]) -> str:
+    """SHA-256 of the tensors' names, types, shapes and bytes, and of what is said of them."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_header(weights: Path) -> dict[str, Any]:
+    try:
+        with safe_open(weights, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        words = shorten(str(error), LONGEST_WORDS)
+        raise CheckpointError(f"{weights}: not an AAM model, or damaged ({words}); pickles are never loaded") from None
+    if "aam" not in metadata:
+        raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")
+    try:
+        config: Any = json.loads(metadata["aam"])
+    except (ValueError, RecursionError):
+        raise _damaged(weights) from None
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        raise _damaged(weights)
+    check_format(weights, config)
+    return config
+
+
+def _damaged(weights: Path) -> CheckpointError:
+    return CheckpointError(f"{weights}: damaged (its checksum differs); use another copy")

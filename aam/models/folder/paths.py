@@ -1,0 +1,53 @@
+"""The files of a model folder: their names, where they are found, and where new ones may be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aam.errors import CheckpointError, InputError
+from aam.runs.layout import MODEL
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+
+def find_weights(path: Path) -> Path:
+    """The weights' file of a model folder, or of the run directory that holds one.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    if str(path).startswith(("http:", "https:")):
+        raise CheckpointError(f"{path}: models are read from disk only; download it first")
+    candidates = (path, path / WEIGHTS, path / MODEL / WEIGHTS)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
+
+
+def check_model_folder(path: Path, overwrite: bool) -> None:
+    """Refuse a folder that a new model cannot have; nothing in it is touched.
+
+    Parameters
+    ----------
+    path
+        The folder, which need not be there.
+    overwrite
+        Whether a model that is there may be replaced.
+
+    Raises
+    ------
+    InputError
+        If it is a file, holds a model that may not be replaced, or holds anything else.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise InputError(path, "is a file", "--output-dir names a folder")
+    others = sorted(item.name for item in path.iterdir() if item.name not in (WEIGHTS, CONFIG, CARD))
+    if others:
+        raise InputError(path, f"holds {others[0]}, which belongs to no model", "choose another --output-dir")
+    if (path / WEIGHTS).exists() and not overwrite:
+        raise InputError(path, "holds a model already", "--overwrite or another --output-dir")

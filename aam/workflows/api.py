@@ -1,0 +1,185 @@
+"""AAM in Python: the commands as functions that take their options as keyword arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands import PredictInMemoryConfig, StudyConfig
+from aam.config.distributed import LAUNCHED
+from aam.config.keywords import Parameter, in_python, parameters_of, takes_options
+from aam.config.option import read_values
+from aam.config.registry import COMMANDS
+from aam.data.study.study import Study, TargetRequest
+from aam.data.study.study import load_study as read_study
+from aam.data.targets.kinds import Predictions, chosen_kind
+from aam.errors import CheckpointError, ConfigError, InputError
+from aam.runs.saved_options import complete_config, options_of_file
+from aam.workflows import train as training
+from aam.workflows.results import CrossValidationResult, TrainResult
+
+CONFIG = {"config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments win.")}
+
+
+@takes_options(parameters_of(StudyConfig))
+def load_study(**options: Any) -> Study:
+    """Read a feature table with its sample sheet, tree, distances and taxonomy, and align them.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Study
+        The samples that all files have in common. Indexing takes some of them: ``study[:10]``. ``study.flow`` says
+        which were left out and why; ``study.targets`` has the values of each target.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    with _python_words():
+        config = from_flat(StudyConfig, options)
+        target = config.target
+        request = TargetRequest(
+            columns=target.metadata_column, kind=chosen_kind(target), missing=target.missing, weight_column=None
+        )
+        return read_study(config.table, config.study, None, request if target.metadata_column else None)
+
+
+@takes_options({**CONFIG, **parameters_of(PretrainConfig)})
+def pretrain(**options: Any) -> TrainResult:
+    """Pre-train an encoder on samples without labels: `aam pretrain`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    TrainResult
+        The run directory and its best epoch.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    PreemptedError
+        If a signal (such as Ctrl-C) stopped the run; ``resume_from`` continues it.
+    NonFiniteError, RunError
+        If the loss is not finite; if memory or disk ran out.
+    """
+    with _python_words(), _callers_torch():
+        return training.pretrain(_run_config("pretrain", options))
+
+
+@takes_options({**CONFIG, **parameters_of(TrainConfig)})
+def train(**options: Any) -> TrainResult:
+    """Train a predictor, or an ensemble, into a run directory with a report: `aam train`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    TrainResult
+        The run directory, and how good the model and its baselines are on held-out samples.
+
+    Raises
+    ------
+    CheckpointError
+        If the pre-trained encoder cannot be used.
+    ConfigError, InputError, PreemptedError, NonFiniteError, RunError
+        As :func:`pretrain`. A cross-validation is :func:`cross_validate`.
+    """
+    with _python_words(), _callers_torch():
+        return training.train(_run_config("train", options))
+
+
+@takes_options({**CONFIG, **parameters_of(TrainConfig)})
+def cross_validate(**options: Any) -> CrossValidationResult:
+    """Train and judge a model (or an ensemble) for each of ``cv`` folds, as `aam train` does with folds.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    CrossValidationResult
+        The folds' runs, and how good the models are on all samples, each predicted when it was held out.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError, PreemptedError, NonFiniteError, RunError
+        As :func:`train`.
+    """
+    with _python_words(), _callers_torch():
+        return training.cross_validate(_run_config("train", options))
+
+
+@takes_options({**parameters_of(PredictConfig, output=None)})
+def predict(**options: Any) -> dict[str, Predictions]:
+    """Predict the samples of a table with a model folder: `aam predict`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    dict of str to Predictions
+        Target column -> its predictions, in the order of the table's samples.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be used.
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.predict import predict_and_write, predict_in_memory
+
+    with _python_words():
+        if options.get("output") is not None:
+            return predict_and_write(from_flat(PredictConfig, options))
+        given = {name: value for name, value in options.items() if name != "output"}
+        return predict_in_memory(from_flat(PredictInMemoryConfig, given))
+
+
+def _run_config(command: str, options: Mapping[str, Any]) -> Any:
+    """The configuration of a run in this process."""
+    given = dict(options)
+    path = given.pop("config", None)
+    of_file = {} if path is None else options_of_file(command, Path(path))
+    config = complete_config(command, of_file | read_values(COMMANDS[command].config, given))
+    if config.distributed.wanted != 1 and LAUNCHED not in os.environ:
+        raise ConfigError(
+            "--devices: Python trains in its own process; start several with `aam train`, or with torchrun "
+            "(--distributed)"
+        )
+    return config
+
+
+@contextmanager
+def _callers_torch() -> Iterator[None]:
+    from aam.workflows.in_memory import torch_as_it_was
+
+    with torch_as_it_was():
+        yield
+
+
+@contextmanager
+def _python_words() -> Iterator[None]:
+    """Name options in messages as keyword arguments, not as flags."""
+    try:
+        yield
+    except (CheckpointError, ConfigError, InputError) as error:
+        raise type(error).of(tuple(map(in_python, error.problems))) from None

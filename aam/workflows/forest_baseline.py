@@ -1,0 +1,141 @@
+"""A random forest on the same samples and the same split as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aam.config import ForestConfig
+from aam.data.study.split import Split, make_split, sample_groups
+from aam.data.study.study import Study, TargetRequest, load_study
+from aam.data.study.summary import describe
+from aam.data.targets.fitting import fit_target
+from aam.data.targets.kinds import Predictions, TargetRules, TargetSpec, chosen_kind
+from aam.data.targets.targets import Targets
+from aam.evaluation.prediction_table import write_predictions
+from aam.files.atomic import atomic_write, check_output
+from aam.log import say
+from aam.models.folder.paths import check_model_folder
+
+if TYPE_CHECKING:
+    from aam.evaluation.catalogue import Interval
+
+Metrics = Mapping[tuple[str, str], Mapping[str, "Interval"]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BaselineResult:
+    """A random forest, judged on a split.
+
+    Attributes
+    ----------
+    target
+        What it predicts.
+    predictions
+        Part -> predictions of its samples.
+    metrics
+        Part and predictor (``forest``, and ``guess`` or ``majority``) -> each metric with its interval.
+    output, metrics_file
+        The tables that were written.
+    model
+        The model folder that was written; None where none was asked for.
+    """
+
+    target: TargetSpec
+    predictions: Mapping[str, Predictions]
+    metrics: Metrics
+    output: Path
+    metrics_file: Path
+    model: Path | None = None
+
+
+def fit_forest_baseline(config: ForestConfig) -> BaselineResult:
+    """Fit a random forest on the training samples, predict the others, and write predictions and metrics.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If the options, the inputs or the output files cannot be used.
+    """
+    options = config.forest
+    metrics_file = options.output.with_name(f"{options.output.stem}.metrics.tsv")
+    for path in (options.output, metrics_file):
+        check_output(path, options.overwrite)
+    if options.output_dir is not None:
+        check_model_folder(options.output_dir, options.overwrite)
+    study, split, target = _load(config)
+    say(*describe(study, split), f"fitting {options.n_estimators} trees on {options.features} features ...")
+    parts = _predict(config, study, split, target)
+    metrics = _judge(parts, target)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
+    _write_metrics(metrics_file, metrics, {part: len(predictions) for part, predictions in parts.items()})
+    return BaselineResult(
+        target=target,
+        predictions=parts,
+        metrics=metrics,
+        output=options.output,
+        metrics_file=metrics_file,
+        model=options.output_dir,
+    )
+
+
+def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
+    """Fit the forest, keep it where it is asked for, and predict the held-out samples."""
+    from aam.learners.forest import ForestSettings, fit_forest
+    from aam.learners.held_out import held_out_predictions
+
+    options = config.forest
+    settings = ForestSettings(
+        features=options.features,
+        n_estimators=options.n_estimators,
+        max_features=options.max_features,
+        seed=options.random_seed,
+        n_jobs=options.n_jobs,
+    )
+    groups = sample_groups(config.split, study)
+    data = {"trim_length": config.table.trim_length, "rarefy_depth": None}
+    forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
+    if options.output_dir is not None:
+        from aam.learners.baseline import save_with_intervals
+
+        record = {"trained on": f"{len(split.train)} samples", **forest.record}
+        save_with_intervals(options.output_dir, forest, study, split.validation, groups=groups, record=record)
+    return {part: tables[0] for part, tables in held_out_predictions(forest, study, split, groups).items()}
+
+
+def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Metrics:
+    from aam.evaluation.metrics import evaluate
+
+    results = {}
+    for part, predictions in parts.items():
+        results[part, "forest"] = evaluate(predictions)
+        results[part, target.kind.guess] = evaluate(target.kind.constant(target, predictions))
+    return results
+
+
+def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
+    options = config.forest
+    kind = chosen_kind(options)
+    request = TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing)
+    study = load_study(config.table, config.study, None, request)
+    assert study.metadata is not None
+    assert study.target is not None
+    split = make_split(config.split, study, study.target, kind, options.random_seed)
+    rules = TargetRules(columns=(options.metadata_column,), kind=kind, transform="none")
+    return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
+
+
+def _write_metrics(path: Path, metrics: Metrics, samples: Mapping[str, int]) -> None:
+    with atomic_write(path) as file:
+        file.write("part\tpredictor\tsamples\tmetric\tvalue\tlow\thigh\n")
+        for (part, who), found in metrics.items():
+            for name, interval in found.items():
+                values = "\t".join(_number(value) for value in (interval.value, interval.low, interval.high))
+                file.write(f"{part}\t{who}\t{samples[part]}\t{name}\t{values}\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if value == value else ""

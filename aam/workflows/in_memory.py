@@ -1,0 +1,92 @@
+"""Training of a study that is in memory, into a model in memory: the steps of `aam train` without a run directory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from aam.config import PretrainConfig, TrainConfig, replace
+from aam.data.study.split import make_split
+from aam.data.study.study import Study
+from aam.data.targets.kinds import chosen_kind
+from aam.errors import RunError
+from aam.learners.network_training import train_prepared
+from aam.training.plan.supervision import fit_and_log_inputs
+from aam.training.run.build_run import prepare_encoder, prepare_predictor
+from aam.training.run.transfer import adopt_sizes, read_encoder
+from aam.workflows.calibration import calibrated, samples_of
+from aam.workflows.trained_model import Network, NetworkModel, predict_learned
+
+
+def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
+    """Train a predictor, or an ensemble on one split, and calibrate its intervals on the validation samples.
+
+    Parameters
+    ----------
+    config
+        With the names of the study's targets.
+    study
+        With targets; its sheet has the groups, where there are some.
+
+    Raises
+    ------
+    InputError, ConfigError, CheckpointError
+        If the data, the options or the pre-trained encoder cannot be used.
+    """
+    path = config.transfer.pretrained_encoder
+    pretrained = None if path is None else read_encoder(path)
+    if pretrained is not None:
+        config = adopt_sizes(config, pretrained)
+    kind = chosen_kind(config.target, config.loss)
+    split = make_split(config.split, study, study.target, kind, config.run.seed)
+    networks: list[Network] = []
+    description = None
+    for member in range(config.evaluation.ensemble):
+        own = replace(config, seed=config.run.later_seed(member), ensemble=1)
+        inputs = fit_and_log_inputs(own, study, split)
+        network, described = train_prepared(prepare_predictor(own, inputs, pretrained), "train")
+        networks.append(network.eval())
+        description = description or described
+    assert description is not None
+    trained = NetworkModel(networks, description)
+    with trained.interpreting(study, config.run.seed, config.run.device) as interpreter:
+        learned = predict_learned(interpreter, split.validation, config.evaluation.val_prediction_passes)
+    validation = samples_of(inputs, split.validation)
+    return NetworkModel(networks, calibrated(description, config.evaluation, learned, validation))
+
+
+def fit_encoder(config: PretrainConfig, study: Study) -> NetworkModel:
+    """Pre-train an encoder.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the data or the options cannot be used.
+    """
+    split = make_split(config.split, study, None, None, config.run.seed)
+    encoder, description = train_prepared(prepare_encoder(config, fit_and_log_inputs(config, study, split)), "pretrain")
+    return NetworkModel([encoder.eval()], description)
+
+
+@contextmanager
+def torch_as_it_was() -> Iterator[None]:
+    """Give torch's random numbers and its settings back as they were: they are the caller's.
+
+    Raises
+    ------
+    RunError
+        In a thread beside the main one, where signals cannot be answered and random numbers would be shared.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RunError("models are trained in the main thread of a process: use n_jobs with processes, not threads")
+    precision, deterministic = torch.get_float32_matmul_precision(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

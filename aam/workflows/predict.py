@@ -1,0 +1,265 @@
+"""Predict the samples of a table with a trained model, block by block."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.progress import track
+
+from aam.config import PredictConfig, TableOptions
+from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
+from aam.errors import ConfigError, InputError
+from aam.files.atomic import check_output
+from aam.log import progress_console, say
+from aam.text import listed, plural, shorten
+
+if TYPE_CHECKING:
+    from aam.data.readers.metadata import Metadata
+    from aam.data.study.study import Study
+    from aam.data.targets.kinds import Predictions
+    from aam.evaluation.decode_predictions import PredictionDecoder
+    from aam.learners.predictor import Predictor
+    from aam.models.folder.manifest import Manifest
+    from aam.models.inference import Draws
+
+SAMPLES_AT_ONCE = 512
+
+Block = tuple[np.ndarray, "list[Predictions]"]
+"""Rows of the study, and the predictions of each target for them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictionRun:
+    """A model that is about to predict the samples of a table.
+
+    Attributes
+    ----------
+    study
+        The samples.
+    sheet
+        What is known of them; its cells are empty for samples that it lacks.
+    decoder
+        Turns what the model computes into predictions of each target.
+    blocks
+        The predictions of all samples, computed while they are read.
+    """
+
+    study: Study
+    sheet: Metadata
+    decoder: PredictionDecoder
+    blocks: Iterator[Block]
+
+
+def predict(config: PredictConfig) -> Path:
+    """Predict every sample of a table with a model folder, and write the predictions as one table.
+
+    Parameters
+    ----------
+    config
+        What to predict, with which model, and the file to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. The memory that this takes does not grow with the number of predictions.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be read, or is a pre-trained encoder.
+    ConfigError, InputError
+        If the options, the table, the sample sheet or the output file cannot be used.
+    """
+    output = config.output.output
+    _check_output(config.output)
+    started = time.monotonic()
+    with _predicting(config.table, config.predict) as run:
+        _write(config.output, run)
+    took = time.monotonic() - started
+    what = listed(run.decoder.targets.columns)
+    say(f"predicted {what} of {plural(len(run.study), 'sample')} in {took:.1f} s: {output}")
+    return output
+
+
+def predict_in_memory(config: PredictInMemoryConfig) -> dict[str, Predictions]:
+    """Predict every sample of a table, and write nothing.
+
+    Parameters
+    ----------
+    config
+        What to predict, and with which model.
+
+    Returns
+    -------
+    dict of str to Predictions
+        Target column -> its predictions, in the order of the table's samples.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`.
+    """
+    with _predicting(config.table, config.predict) as run:
+        return _by_column(run, list(run.blocks))
+
+
+def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
+    """Predict every sample of a table, write the predictions, and return them.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`.
+    """
+    _check_output(config.output)
+    with _predicting(config.table, config.predict) as run:
+        blocks = list(run.blocks)
+        _write(config.output, dataclasses.replace(run, blocks=iter(blocks)))
+        return _by_column(run, blocks)
+
+
+def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predictions]:
+    """The predictions of each target, of all samples."""
+    from aam.evaluation.prediction_table import concatenate
+
+    pieces = zip(*(tables for _, tables in blocks), strict=True)
+    return {column: concatenate(some) for column, some in zip(run.decoder.targets.columns, pieces, strict=True)}
+
+
+def _check_output(options: PredictionTableOptions) -> None:
+    check_output(options.output, options.overwrite)
+    if not options.output.absolute().parent.is_dir():
+        raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
+
+
+@contextmanager
+def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
+    """Read the model, the table and the sample sheet; what follows from them is said."""
+    from aam.learners.predictor import load_predictor
+    from aam.learners.protocol import Computing
+
+    computing = Computing(device=options.device, batch_size=options.batch_size, seed=options.seed, cache=table.cache)
+    predictor = load_predictor(options.model, computing)
+    manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
+    study = predictor.read(table)
+    sheet = _sheet(options.metadata, manifest, study)
+    say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
+    passes = options.prediction_passes or manifest.prediction_passes
+    if options.output_variance and passes == 1:
+        raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
+    if passes < manifest.prediction_passes:
+        say(
+            f"intervals were calibrated on averages of {manifest.prediction_passes} rarefied draws; with {passes} "
+            "their coverage is lower"
+        )
+    decoder = manifest.decoder(options.interval_level)
+    study = dataclasses.replace(study, metadata=sheet)
+    with _draws(options, predictor, study, passes) as draws:
+        blocks = _decoded(study, sheet, decoder, draws, with_deviation=options.output_variance)
+        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks)
+
+
+@contextmanager
+def _draws(options: PredictOptions, predictor: Predictor, study: Study, passes: int) -> Iterator[Iterator[Draws]]:
+    """The predictions, made while they are taken, with a progress bar."""
+    draws = predictor.predict_in_draws(study, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
+    total = -(-len(study) // SAMPLES_AT_ONCE)
+    console, hidden = progress_console(options.progress)
+    yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
+
+
+def _decoded(
+    study: Study, sheet: Metadata, decoder: PredictionDecoder, draws: Iterator[Draws], *, with_deviation: bool
+) -> Iterator[Block]:
+    """Predictions of each target in the units of the sample sheet."""
+    from aam.data.targets.kinds import Samples
+
+    level_N = decoder.targets.level_codes(sheet)
+    for some in draws:
+        unknown = {column: np.full(len(some.rows_B), np.nan) for column in decoder.targets.columns}
+        samples = Samples(sample_ids=study.sample_ids[some.rows_B], observed=unknown, level_B=level_N[some.rows_B])
+        tables = decoder.predictions(some.learned, samples)
+        if not with_deviation:
+            tables = [dataclasses.replace(table, deviation=None) for table in tables]
+        yield some.rows_B, tables
+
+
+def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
+    """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
+
+    A column that training made of the names of merged tables is made here too, where several tables are given.
+
+    Raises
+    ------
+    ConfigError
+        If the model needs columns of the sheet, and there is no sheet.
+    InputError
+        If there is no such column.
+    """
+    from aam.data.readers.metadata import Metadata, read_metadata
+    from aam.data.study.alignment import with_study_column
+
+    needed = manifest.needed_columns
+    of_tables = manifest.data.get("study_column")
+    made = of_tables in needed and len(set(study.table.studies)) > 1
+    in_sheet = [column for column in needed if not (made and column == of_tables)]
+    if path is None and in_sheet:
+        what = f"the model uses the metadata columns {listed(in_sheet, 6)}"
+        raise ConfigError(f"--metadata is needed: {what}{_about_tables(of_tables, in_sheet)}")
+    sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
+    if made:
+        with_tables, note = with_study_column(sheet, study.table, str(of_tables))
+        assert with_tables is not None
+        sheet = dataclasses.replace(with_tables, notes=(*sheet.notes, *([note] if note else [])))
+    for column in needed:
+        if column == of_tables and column not in sheet.columns:
+            problem = f"no column '{shorten(column)}'{_about_tables(of_tables, needed)}"
+            raise InputError(sheet.source, problem, "add it to the metadata, or merge tables as in training")
+        sheet.column(column)
+    return sheet
+
+
+def _in_order(sheet: Metadata, study: Study) -> Metadata:
+    """The sheet's rows of the study's samples, which are empty for samples that it does not have."""
+    row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
+    rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
+    columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
+    return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns)
+
+
+def _about_tables(column: str | None, needed: Sequence[str]) -> str:
+    """What a column is that training made of the names of merged tables."""
+    return f" ('{column}' identifies the table of a sample)" if column in needed else ""
+
+
+def _notes(study: Study) -> Iterator[str]:
+    yield from study.notes
+    depth = study.rarefy_depth
+    if depth is None:
+        return
+    reads = np.asarray(study.table.counts.sum(axis=1)).ravel()
+    few = study.sample_ids[reads < depth]
+    if len(few):
+        share = f"{plural(len(few), 'sample')} of {len(reads):,} (first: {few[0]})"
+        yield f"fewer reads than the model's rarefaction depth of {depth:,}: {share}; all their reads are used"
+
+
+def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
+    """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
+    from aam.evaluation.prediction_table import new_columns, suffixes, write_table
+
+    columns, sheet = run.decoder.targets.columns, run.sheet
+    endings = zip(columns, suffixes(columns), strict=True)
+    copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}
+    blocks = (
+        new_columns(tables, columns, {name: cells[rows].tolist() for name, cells in copied.items()})
+        for rows, tables in run.blocks
+    )
+    write_table(options.output, blocks, safe=options.spreadsheet_safe)

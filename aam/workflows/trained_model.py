@@ -1,0 +1,265 @@
+"""A trained model in memory: what it predicts of a study, and its sample vectors.
+
+Legend of shapes: ``N`` samples, ``D`` width of a sample vector.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from aam.config.commands import PredictOptions
+from aam.data.batches.loaders import LoaderOptions
+from aam.data.readers.metadata import Metadata
+from aam.data.study.study import Study
+from aam.data.targets.kinds import Predictions, Samples
+from aam.errors import CheckpointError, ConfigError, InputError
+from aam.learners.predictor import Combination, Predictor, load_predictor, save_predictor
+from aam.learners.protocol import Computing
+from aam.models.folder.container import read_model_folder
+from aam.models.folder.description import NETWORK, ModelDescription
+from aam.models.folder.manifest import Manifest
+from aam.models.folder.weights import load_models, save_models
+from aam.models.inference import Interpreter, predict_in_draws
+from aam.models.sequence_encoder import SequenceEncoder
+from aam.models.sequence_predictor import SequencePredictor
+from aam.text import listed
+from aam.training.hardware.device import choose_device
+
+Network = SequenceEncoder | SequencePredictor
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class TrainedModel(ABC):
+    """A trained model in memory: one learner, or several whose predictions are combined."""
+
+    @property
+    @abstractmethod
+    def manifest(self) -> Manifest:
+        """Targets, members, how samples are rarefied, and the calibration of intervals."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are predicted; none for an encoder."""
+        targets = self.manifest.targets
+        return () if targets is None else tuple(targets.columns)
+
+    def predict(
+        self,
+        study: Study,
+        *,
+        interval_level: float | None = None,
+        prediction_passes: int | None = None,
+        seed: int = PredictOptions.seed,
+        device: Device = "auto",
+    ) -> dict[str, Predictions]:
+        """Predict the samples of a study.
+
+        Parameters
+        ----------
+        study
+            The samples, with a sample sheet where the model reads columns of one.
+        interval_level
+            Share of new samples whose truth the intervals (or sets of classes) shall hold; that of training where None.
+        prediction_passes
+            Rarefied draws that are averaged for each sample; as many as in training where None.
+        seed
+            Seed of the draws.
+        device
+            Where to compute.
+
+        Returns
+        -------
+        dict of str to Predictions
+            Target column -> its predictions, in the order of the samples.
+
+        Raises
+        ------
+        CheckpointError
+            If this is a pre-trained encoder.
+        ConfigError, InputError
+            If the study lacks columns that the model reads, or has longer sequences than those of training.
+        """
+        if not self.columns:
+            raise CheckpointError("a pre-trained encoder has no target; train it first")
+        treated, decoder = self._treated(study), self.manifest.decoder(interval_level)
+        assert treated.metadata is not None
+        learned = self._learned(treated, prediction_passes or self.manifest.prediction_passes, seed, device)
+        samples = Samples(
+            sample_ids=study.sample_ids,
+            observed={column: np.full(len(study), np.nan) for column in self.columns},
+            level_B=decoder.targets.level_codes(treated.metadata),
+        )
+        return dict(zip(self.columns, decoder.predictions(learned, samples), strict=True))
+
+    @abstractmethod
+    def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
+        """Vectors of the samples of a study, ``N x D`` (float32), each from one rarefied draw.
+
+        Parameters
+        ----------
+        study, seed, device
+            As in :meth:`predict`.
+
+        Raises
+        ------
+        CheckpointError
+            If the model has none: it is not made of networks alone.
+        """
+
+    @abstractmethod
+    def save(self, path: str | Path) -> None:
+        """Write the model folder, which `aam predict` and :func:`load_model` read."""
+
+    @abstractmethod
+    def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
+        """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
+
+    def _treated(self, study: Study) -> Study:
+        """A study, rarefied as the training samples were, with a sample sheet: an empty one where none is needed."""
+        limit = self.manifest.data["trim_length"]
+        if limit is not None and study.longest_sequence > limit:
+            problem = f"has sequences of {study.longest_sequence} bases; the model was trained on the first {limit}"
+            raise InputError("study", problem, f"read it with trim_length={limit}")
+        needed, sheet = self.manifest.needed_columns, study.metadata
+        if sheet is None and needed:
+            raise ConfigError(f"--metadata is needed: the model reads {listed(needed, 6)} of the sample sheet")
+        sheet = sheet or Metadata("", study.sample_ids, {}, ())
+        for column in needed:
+            sheet.column(column)
+        return dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
+
+
+@dataclass(frozen=True)
+class NetworkModel(TrainedModel):
+    """One network, or an ensemble of networks that are alike, in the memory of the CPU.
+
+    Attributes
+    ----------
+    models
+        A pre-trained encoder, a predictor, or the predictors of an ensemble.
+    description
+        What describes them.
+    """
+
+    models: list[Network]
+    description: ModelDescription
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the folder of these networks says of itself."""
+        return dataclasses.replace(self.description, members=len(self.models)).manifest
+
+    def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
+        """Vectors of the samples; those of the first network where there are several."""
+        with self.interpreting(study, seed, device) as interpreter:
+            return np.concatenate([output.vectors_BD for output in interpreter.run(np.arange(len(study)))])
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder."""
+        save_models(Path(path), [dict(model.state_dict()) for model in self.models], self.description)
+
+    @contextmanager
+    def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[Interpreter]:
+        """The networks, ready to predict a study, which is rarefied as their training samples were."""
+        treated, predictor = self._treated(study), self.description.predictor
+        spec = None if predictor is None else predictor.covariate_spec
+        assert treated.metadata is not None
+        covariates = None if spec is None else spec.encode(treated.metadata)
+        loading = LoaderOptions(batch_size=PredictOptions.batch_size, seed=seed)
+        sampling = self.description.sampling
+        try:
+            yield Interpreter(self.models, treated, sampling, loading, choose_device(device), covariates)
+        finally:
+            for model in self.models:
+                model.cpu()
+
+    def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
+        with self.interpreting(study, seed, device) as interpreter:
+            return predict_learned(interpreter, np.arange(len(study)), passes)
+
+
+@dataclass(frozen=True)
+class CombinedModel(TrainedModel):
+    """Learners of any kind whose predictions are combined.
+
+    Attributes
+    ----------
+    predictor
+        The learners, and how they are combined.
+    """
+
+    predictor: Predictor
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the folder of these learners says of itself."""
+        return self.predictor.manifest
+
+    def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
+        """Refused: only networks have vectors of samples."""
+        kinds = [learner.kind for learner in self.predictor.learners]
+        raise CheckpointError(f"sample vectors need networks alone; this model holds {listed(dict.fromkeys(kinds), 6)}")
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder."""
+        manifest = self.manifest
+        combination = Combination(
+            weights=manifest.weights,
+            head=manifest.head,
+            record=manifest.record,
+            calibrations=manifest.calibrations,
+            interval_level=manifest.interval_level,
+            prediction_passes=manifest.prediction_passes,
+        )
+        save_predictor(Path(path), self.predictor.learners, combination)
+
+    def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
+        computing = Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed)
+        learners = [type(one).from_arrays(one.to_arrays(), one.task, computing) for one in self.predictor.learners]
+        own = dataclasses.replace(self.predictor, learners=tuple(learners))
+        return next(own.predict_in_draws(study, np.arange(len(study)), passes, len(study))).learned
+
+
+def load_model(path: str | Path) -> TrainedModel:
+    """Load the model of a model folder, or of a run directory: networks, a random forest, or what combines them.
+
+    Parameters
+    ----------
+    path
+        The folder; nothing in it is executed, and no pickle is read.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model, or it is damaged.
+    """
+    manifest = read_model_folder(Path(path))[1]
+    first = manifest.members[0]
+    if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
+        return load_networks(path)
+    return CombinedModel(load_predictor(Path(path)))
+
+
+def load_networks(path: str | Path) -> NetworkModel:
+    """Load a model that is a network, or an ensemble of networks that are alike.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model, it is damaged, or holds other learners.
+    """
+    models, description = load_models(Path(path))
+    return NetworkModel([model.eval() for model in models], description)
+
+
+def predict_learned(interpreter: Interpreter, rows: np.ndarray, passes: int) -> np.ndarray:
+    """Predictions of rows of a study in the space that the models learned, with the rarefied draws as first axis."""
+    return next(predict_in_draws(interpreter, rows, passes, len(rows))).learned

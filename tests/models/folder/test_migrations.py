@@ -1,0 +1,89 @@
+"""Folders of older formats: what becomes of their descriptions and of their tensors' names."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+from aam.models.folder.description import ModelDescription
+from aam.models.folder.migrations import FORMAT, MIGRATIONS, OLDEST, to_present
+from aam.models.folder.paths import CONFIG, WEIGHTS
+from aam.models.folder.weights import load_models
+
+STORED = Path(__file__).parents[2] / "reference" / "format3"
+FOLDERS = ("encoder", "regressor", "quantiles", "classifier", "ensemble")
+
+
+def content_of(name: str) -> dict[str, Any]:
+    content = json.loads((STORED / name / CONFIG).read_text())
+    del content["sha256"]
+    return content
+
+
+def test_there_is_a_way_from_every_format() -> None:
+    assert list(MIGRATIONS) == list(range(OLDEST, FORMAT))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_stored_folder_comes_to_the_present(name: str) -> None:
+    old = content_of(name)
+    before = copy.deepcopy(old)
+    content, rename = to_present(old)
+    assert old == before
+    assert content["format"] == FORMAT
+    assert [member["kind"] for member in content["members"]] == ["network"] * old["members"]
+    description = ModelDescription.from_dict(content)
+    plan = old["predictor"]
+    if plan is None:
+        assert description.targets is None
+    else:
+        assert description.predictor is not None
+        assert description.predictor.targets.to_dict() == plan["targets"]
+        assert description.predictor.loss.loss_type == plan["loss"]["loss_type"]
+        assert description.manifest.quantiles == description.predictor.loss.all_quantiles
+        assert description.needed_columns == tuple(
+            dict.fromkeys([*description.predictor.covariates.columns, *plan["targets"]["normalize_by"]])
+        )
+    assert (description.data, description.record) == (old["data"], old["record"])
+    names = map(rename, load_file(STORED / name / WEIGHTS))
+    assert {tensor.partition(".")[0] for tensor in names} == {str(member) for member in range(old["members"])}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_stored_folder_is_read(name: str) -> None:
+    models, description = load_models(STORED / name)
+    assert len(models) == description.members == content_of(name)["members"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("members", 0),
+        ("members", 10**9),
+        ("members", True),
+        ("members", "1"),
+        ("predictor", []),
+        ("predictor", {}),
+        ("predictor.head", None),
+        ("predictor.loss", "mse"),
+        ("model", ...),
+        ("record", ...),
+        ("intervals", ...),
+    ],
+)
+def test_what_is_no_description_is_refused(part: str, value: Any) -> None:
+    """Whatever else is wrong with it is found when the present format is read."""
+    content = content_of("regressor")
+    *parents, last = part.split(".")
+    inner = content[parents[0]] if parents else content
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    with pytest.raises(ValueError, match=r"lacking|is no|out of range"):
+        to_present(content)
