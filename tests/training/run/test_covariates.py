@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from aam.config import TrainConfig
-from aam.config.option import from_flat
 from aam.data.batches.batch import Batch
 from aam.data.study.covariates import features
 from aam.evaluation.prediction_table import read_columns
@@ -19,13 +17,12 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.runs.directory import RunDirectory
 from aam.training.memory import kept_draws
 from aam.training.run import frozen_draws as frozen
-from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.build_run import Prepared
 from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
 from aam.training.step.silence_lightning import quiet
-from tests.program import SMALL
+from tests.training.small_runs import prepare_small
 
-SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 TOLD = {"categorical_columns": ["group", "site"], "numeric_columns": ["depth"], "categorical_embed_dim": 4}
 
 
@@ -46,8 +43,7 @@ def sheet(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepare(study: Path, sheet: Path, **options: object) -> Prepared:
-    given = {"table": [str(study / "table.biom")], "metadata": str(sheet), "output_dir": "run", "progress": False}
-    return prepare_training(from_flat(TrainConfig, {**given, "metadata_column": "value", **TOLD, **SIZES, **options}))
+    return prepare_small(study, **{"metadata": str(sheet), "metadata_column": "value", **TOLD, **options})
 
 
 def trained(prepared: Prepared, folder: Path) -> dict[str, np.ndarray]:
