@@ -20,6 +20,15 @@ settings.register_profile("search", max_examples=200)
 settings.load_profile("same")
 
 
+LONGEST_ID = 30
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case by a short text alone; of other texts, such as messages, by the parameter and its number."""
+    is_short = isinstance(val, str) and len(val) <= LONGEST_ID and val.isprintable()
+    return argname if isinstance(val, str | bytes) and not is_short else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache of parsed inputs of their own: that of whoever runs the tests is never touched."""

@@ -44,7 +44,7 @@ def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_sample_is_predicted_once_by_models_that_never_saw_its_subject(unbroken: Path, study: Path) -> None:
+def test_every_sample_is_predicted_once_and_out_of_subject(unbroken: Path, study: Path) -> None:
     sheet = read_columns(study / "metadata.tsv")
     subject_of = dict(zip(sheet["sample-id"], sheet["subject"], strict=True))
     tables = [read_columns(unbroken / name) for name in RESULTS[:2]]
@@ -99,7 +99,7 @@ def stopped(place: Any, name: str, at: int, number: int, *words: str) -> int:
     return code
 
 
-def test_stopped_at_any_place_and_resumed_the_results_are_the_same(
+def test_stopped_anywhere_and_resumed_results_are_the_same(
     unbroken: Path, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -136,7 +136,7 @@ def test_stopped_at_any_place_and_resumed_the_results_are_the_same(
         assert record[name] == never_stopped[name]
 
 
-def test_a_start_under_other_circumstances_ends_the_promise_of_the_whole(study: Path, tmp_path: Path) -> None:
+def test_another_environment_ends_the_promise(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, *arguments(study, folder)) == 75
     first = read_record(folder / DATA)

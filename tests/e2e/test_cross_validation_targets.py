@@ -48,7 +48,7 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
     assert "other: Folds" in page
 
 
-def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
+def test_a_fold_without_target_values_is_refused_first(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
@@ -59,7 +59,7 @@ def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
-def test_a_fold_whose_validation_samples_cannot_choose_a_model_is_refused_before_the_first_trains(
+def test_a_fold_that_cannot_select_a_model_is_refused_first(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
@@ -74,7 +74,7 @@ def test_a_fold_whose_validation_samples_cannot_choose_a_model_is_refused_before
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
-def test_a_target_that_no_validation_sample_has_is_named_and_the_other_keeps_its_intervals(
+def test_a_target_without_validation_values_has_no_interval(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]

@@ -58,7 +58,7 @@ def test_a_small_study_is_taken_whole() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_of_a_large_study_only_the_asvs_of_some_samples_are_encoded() -> None:
+def test_a_large_study_encodes_the_asvs_of_some_samples() -> None:
     found = start()
     rows, asvs = rows_of(found), seen_asvs(found)
     assert 2 <= len(rows) < len(TRAIN)
@@ -86,7 +86,7 @@ def test_a_frozen_encoder_needs_the_vectors_of_all(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("few")
-def test_a_large_study_trains_without_a_measurement_of_its_start(
+def test_a_large_study_trains_without_measuring_its_start(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "gradient"}

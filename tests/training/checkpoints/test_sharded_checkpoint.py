@@ -37,7 +37,7 @@ def test_a_folder_of_an_earlier_try_is_emptied(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_of_what_the_processes_met_the_first_is_told_and_a_bug_is_raised(tmp_path: Path) -> None:
+def test_the_first_error_is_reported_and_a_bug_is_raised(tmp_path: Path) -> None:
     full = CheckpointException("write", {1: _wrap_exception(FULL)})
     assert "no space left on" in str(not_written(_cause(full), tmp_path, 0))
     gone = CheckpointException("write", {0: _wrap_exception(OSError(errno.EIO, "Input/output error")), 1: (FULL, None)})

@@ -62,9 +62,7 @@ def predictor_of(prepared: Prepared) -> SequencePredictor:
 
 @pytest.mark.parametrize("fusion", ["concat", "perceiver"])
 @pytest.mark.parametrize("scaling", [[], ["site"]])
-def test_a_run_starts_at_the_linear_fit_on_clades_and_covariates(
-    study: Path, sheet: Path, fusion: str, scaling: list[str]
-) -> None:
+def test_a_run_starts_at_the_linear_fit(study: Path, sheet: Path, fusion: str, scaling: list[str]) -> None:
     prepared = prepare(study, sheet, categorical_fusion=fusion, conditional_output_scaling=scaling)
     model = predictor_of(prepared).eval()
     assert (model.head.conditional_scaling is not None) == bool(scaling)
@@ -158,7 +156,7 @@ def test_kept_draws_carry_the_covariates(study: Path, sheet: Path, encoder: Path
             assert (batch.number_BM.numpy() == covariates.number_NM[rows]).all()
 
 
-def test_kept_draws_teach_what_an_encoder_that_is_run_each_time_teaches(
+def test_kept_draws_teach_what_a_running_encoder_teaches(
     study: Path, sheet: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []

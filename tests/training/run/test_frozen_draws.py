@@ -41,7 +41,7 @@ PLACES = {"plain": (0, 0), "memory": (10**9, 0), "disk": (0, 10**9)}
 @pytest.mark.parametrize(
     ("depth", "draws", "places"), [("300", kept_draws.DRAWS, list(PLACES)), ("none", 1, ["plain", "memory"])]
 )
-def test_the_head_learns_what_it_learns_from_an_encoder_that_is_run_each_time(
+def test_frozen_draws_teach_what_the_encoder_teaches(
     study: Path,
     encoder: Path,
     tmp_path: Path,
