@@ -90,7 +90,7 @@ def test_members_differ_in_their_seeds_alone_and_are_said(unbroken: Path, capsys
     data = json.loads((unbroken / "data.json").read_text())
     assert [member["seed"] for member in data["members"]] == [7, 8]
     page = (unbroken / "report.html").read_text()
-    assert "It is an ensemble: the predictions of 2 models are averaged." in page
+    assert "The model is an ensemble: the predictions of 2 models are averaged." in page
     assert not list(unbroken.glob("members/*/report.html"))
     assert run_command("info", unbroken) == 0
     said = capsys.readouterr().out
