@@ -1,10 +1,16 @@
-"""The codes of the letters of DNA, and those of padding and of masked bases."""
+"""The codes of the letters of DNA, and those of padding and of masked bases.
+
+NumPy is imported where it is needed: commands that answer at once estimate the sizes of models from these numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 PAD, A, C, G, T, N, MASK = range(7)
 VOCABULARY = 7
@@ -13,8 +19,15 @@ NUM_BASES = 4
 LETTERS = b"\0ACGTN?"  # MASK has no letter of its own; '?' stands for it where codes are shown
 UNKNOWN = 255
 
-_CODES = np.full(256, UNKNOWN, dtype=np.uint8)
-_CODES[np.frombuffer(LETTERS[:MASK], dtype=np.uint8)] = np.arange(MASK, dtype=np.uint8)
+
+@cache
+def _codes() -> np.ndarray:
+    """Code of each byte."""
+    import numpy as np
+
+    codes = np.full(256, UNKNOWN, dtype=np.uint8)
+    codes[np.frombuffer(LETTERS[:MASK], dtype=np.uint8)] = np.arange(MASK, dtype=np.uint8)
+    return codes
 
 
 def encode(sequences: Sequence[str]) -> np.ndarray:
@@ -30,16 +43,20 @@ def encode(sequences: Sequence[str]) -> np.ndarray:
     numpy.ndarray
         uint8 ``A x L`` with ``L`` the longest length; shorter sequences are padded at the end with PAD.
     """
+    import numpy as np
+
     longest = max(map(len, sequences), default=0)
     if longest == 0:
         return np.zeros((len(sequences), 0), dtype=np.uint8)
     letters = np.array(sequences, dtype=f"S{longest}").view(np.uint8).reshape(len(sequences), longest)
-    codes: np.ndarray = _CODES[letters]
+    codes: np.ndarray = _codes()[letters]
     assert codes.max() < MASK, "sequences must be over ACGTN"
     return codes
 
 
 def decode(codes: np.ndarray) -> str:
     """The sequence of one row of codes, without its padding."""
+    import numpy as np
+
     codes = np.asarray(codes)
     return np.frombuffer(LETTERS, dtype=np.uint8)[codes[codes != PAD]].tobytes().decode("ascii")

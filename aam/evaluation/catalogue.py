@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from aam.data.targets.kinds import Predictions
-from aam.evaluation import formulas
+    from aam.data.targets.kinds import Predictions
 
-Formula = Callable[[Predictions, np.ndarray], np.ndarray]
+Formula = Callable[["Predictions", "np.ndarray"], "np.ndarray"]
 
 NONE, MINUS, ELLIPSIS = "\u2013", "\u2212", "\u2026"
 
@@ -65,13 +66,25 @@ class Metric:
         return self.label.split(" (", maxsplit=1)[0]
 
 
+def _formula(name: str) -> Formula:
+    """A formula of :mod:`aam.evaluation.formulas`, imported where it is computed: to name metrics must be quick."""
+
+    def compute(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
+        from aam.evaluation import formulas
+
+        formula: Formula = getattr(formulas, name)
+        return formula(predictions, weights_RN)
+
+    return compute
+
+
 METRICS: dict[str, Metric] = {
     "mae": Metric(
         "Mean absolute error (MAE)",
         "in the units of the target",
         higher_is_better=False,
         source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
-        formula=formulas.mae,
+        formula=_formula("mae"),
         least_values=1,
     ),
     "rmse": Metric(
@@ -79,7 +92,7 @@ METRICS: dict[str, Metric] = {
         "in the units of the target; large errors weigh more",
         higher_is_better=False,
         source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
-        formula=formulas.rmse,
+        formula=_formula("rmse"),
         least_values=1,
     ),
     "r2": Metric(
@@ -87,7 +100,7 @@ METRICS: dict[str, Metric] = {
         "fraction of variance explained; 1 is perfect, 0 no better than the mean",
         has_scale=True,
         source="Kv\u00e5lseth (1985), equation 1, doi:10.1080/00031305.1985.10479448",
-        formula=formulas.r2,
+        formula=_formula("r2"),
         least_values=2,
     ),
     "spearman": Metric(
@@ -95,7 +108,7 @@ METRICS: dict[str, Metric] = {
         "rank correlation; 1 is perfect, 0 is chance",
         has_scale=True,
         source="Spearman (1904), doi:10.2307/1412159",
-        formula=formulas.spearman,
+        formula=_formula("spearman"),
         least_values=2,
         if_constant=0.0,
     ),
@@ -104,22 +117,22 @@ METRICS: dict[str, Metric] = {
         "mean recall of the classes",
         is_share=True,
         source="Brodersen et al. (2010), doi:10.1109/ICPR.2010.764",
-        formula=formulas.balanced_accuracy,
+        formula=_formula("balanced_accuracy"),
     ),
-    "accuracy": Metric("Accuracy", "fraction of correct predictions", is_share=True, formula=formulas.accuracy),
+    "accuracy": Metric("Accuracy", "fraction of correct predictions", is_share=True, formula=_formula("accuracy")),
     "f1": Metric(
         "F1 (mean of the classes)",
         "harmonic mean of precision and recall",
         has_scale=True,
         source="Opitz, Burst (2019), the mean of F1, arXiv:1911.03347",
-        formula=formulas.f1,
+        formula=_formula("f1"),
     ),
     "auroc": Metric(
         "AUROC (mean of the classes)",
         "probability that a sample of a class scores higher than one of the rest",
         has_scale=True,
         source="Hanley, McNeil (1982), doi:10.1148/radiology.143.1.7063747",
-        formula=formulas.auroc,
+        formula=_formula("auroc"),
         least_values=2,
     ),
     "loss": Metric("Loss", "minimised in training", False),

@@ -199,14 +199,3 @@ def read_columns(path: Path, separator: str = "\t") -> dict[str, np.ndarray]:
         raise InputError(path, problem)
     columns = np.array(rows, dtype=object).reshape(len(rows), len(names)).T
     return dict(zip(names, columns, strict=True))
-
-
-def concatenate(pieces: Sequence[Predictions]) -> Predictions:
-    """The predictions of one target for several sets of samples, one after the other."""
-    first = pieces[0]
-    parts: dict[str, Any] = {
-        name: None if getattr(first, name) is None else np.concatenate([getattr(piece, name) for piece in pieces])
-        for name in PER_SAMPLE
-    }
-    quantiles = {level: np.concatenate([piece.quantiles[level] for piece in pieces]) for level in first.quantiles}
-    return dataclasses.replace(first, quantiles=quantiles, **parts)

@@ -7,10 +7,11 @@ Legend of shapes: ``B`` samples of a batch, ``A`` ASVs of the study, ``U`` disti
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
-from scipy.sparse import csr_array
+if TYPE_CHECKING:
+    import numpy as np
+    from scipy.sparse import csr_array
 
 TruthOf = Literal["pairs", "samples", "asvs"]
 """What a truth is a property of."""
@@ -37,7 +38,7 @@ class DrawnSamples(NamedTuple):
     own: slice | None = None
 
 
-TruthFormula = Callable[[DrawnSamples], np.ndarray]
+TruthFormula = Callable[[DrawnSamples], "np.ndarray"]
 """Computes numbers ``B x B`` of pairs of samples (where several processes share a batch, the rows of the own samples),
 numbers ``B`` of samples, or classes ``U`` of ASVs (int64, -1 where unknown). Workers must be able to have it: it is a
 function of a module, or an object of a module's class."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from scipy.sparse import csr_array, vstack
+if TYPE_CHECKING:
+    import numpy as np
+    from scipy.sparse import csr_array
 
-from aam.data.distances.dissimilarity import aitchison, bray_curtis, jaccard
-from aam.phylogeny.unifrac import Phylogeny
+    from aam.phylogeny.unifrac import Phylogeny
 
 ON_A_TREE, WITHOUT_A_TREE = "unifrac", "bray_curtis"
 """What is learned where nothing is asked for."""
@@ -64,6 +64,18 @@ class Distance:
         return self.on_tree is not None
 
 
+def _of_counts(name: str) -> Callable[[csr_array], np.ndarray]:
+    """A function of :mod:`aam.data.distances.dissimilarity`, imported when computed, so that names are quick."""
+
+    def compute(counts_BA: csr_array) -> np.ndarray:
+        from aam.data.distances import dissimilarity
+
+        distances: np.ndarray = getattr(dissimilarity, name)(counts_BA)
+        return distances
+
+    return compute
+
+
 DISTANCES = {
     distance.name: distance
     for distance in (
@@ -86,9 +98,11 @@ DISTANCES = {
             on_tree=lambda tree, p, counts_BA, others_CA: tree.generalized_unifrac(counts_BA, p.alpha, others_CA),
             options=(*TREE_OPTIONS, "unifrac_alpha"),
         ),
-        Distance(name="bray_curtis", title="bray_curtis", of_counts=bray_curtis),
-        Distance(name="jaccard", title="jaccard", of_counts=jaccard),
-        Distance(name="aitchison", title="aitchison", of_counts=aitchison, is_bounded=lambda parameters: False),
+        Distance(name="bray_curtis", title="bray_curtis", of_counts=_of_counts("bray_curtis")),
+        Distance(name="jaccard", title="jaccard", of_counts=_of_counts("jaccard")),
+        Distance(
+            name="aitchison", title="aitchison", of_counts=_of_counts("aitchison"), is_bounded=lambda parameters: False
+        ),
     )
 }
 
@@ -133,6 +147,8 @@ class Measure:
             return self._on_tree(counts_BA, others_CA)
         if others_CA is None:
             return of_counts(counts_BA)
+        from scipy.sparse import vstack
+
         return of_counts(vstack([counts_BA, others_CA], format="csr"))[: counts_BA.shape[0], counts_BA.shape[0] :]
 
     def among(self, counts_BA: csr_array, own: slice | None = None) -> np.ndarray:

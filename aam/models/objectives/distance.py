@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aam.config import ModelOptions, ObjectiveOptions
 from aam.data.batches.truths import DrawnSamples, TruthFormula
 from aam.data.distances.measure import DISTANCES, WITHOUT_A_TREE, Distance, Measure, Parameters
-from aam.data.readers.distance_matrix import Distances
 from aam.errors import ConfigError, InputError
 from aam.evaluation.catalogue import Metric
 from aam.models.objectives.objective import Given, Measured, Objective
@@ -18,6 +15,9 @@ from aam.models.objectives.registry import register_objective
 from aam.models.size_estimate import linear_parameters
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from aam.data.readers.distance_matrix import Distances
     from aam.data.study.study import Study
     from aam.models.heads import SelfSupervisedHead
 

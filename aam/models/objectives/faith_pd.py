@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aam.config import ObjectiveOptions
 from aam.data.batches.truths import DrawnSamples, TruthFormula
 from aam.data.distances.measure import WITHOUT_A_TREE
@@ -14,10 +12,12 @@ from aam.errors import ConfigError
 from aam.evaluation.catalogue import Metric
 from aam.models.objectives.objective import Given, Measured, SampleNumber
 from aam.models.objectives.registry import register_objective
-from aam.phylogeny.unifrac import Phylogeny
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from aam.data.study.study import Study
+    from aam.phylogeny.unifrac import Phylogeny
 
 
 class FaithPD(SampleNumber):

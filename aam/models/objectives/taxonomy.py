@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aam.config import ModelOptions, ObjectiveOptions
 from aam.data.batches.truths import DrawnSamples, TruthFormula
 from aam.errors import ConfigError
@@ -16,6 +14,8 @@ from aam.models.objectives.registry import register_objective
 from aam.models.size_estimate import linear_parameters
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from aam.data.study.study import Study
     from aam.models.heads import SelfSupervisedHead
 
