@@ -38,10 +38,10 @@ demo: $(VENV)/.run ## Run the whole job on a simulated study and say where the r
 	$(BIN)/aam demo
 
 test: $(VENV)/.dev ## Run the tests (not the slow ones and those that need a GPU)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not gpu"
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not gpu"
 
 test-slow: $(VENV)/.dev ## Run the slow tests
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) -m "slow and not gpu"
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "slow and not gpu"
 
 test-kernels: $(VENV)/.dev ## Run the numeric tests as if on older processors too, and with two threads
 	$(ONE_THREAD) $(BIN)/python tools/kernel_tests.py -q -n $(WORKERS) -m "not slow and not gpu" $(KERNEL_TESTS)

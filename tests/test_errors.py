@@ -26,7 +26,7 @@ def test_exit_codes(kind: type[AamError], code: int) -> None:
 
 
 @pytest.mark.parametrize("source", ["table.biom", Path("/data/x/table.biom"), "C:\\data\\table.biom"])
-def test_an_input_error_names_the_file_what_is_wrong_and_what_to_do(source: str | Path) -> None:
+def test_an_input_error_names_file_problem_and_remedy(source: str | Path) -> None:
     error = InputError(source, "3 samples have no reads", "leave them out")
     assert str(error) == "table.biom: 3 samples have no reads; leave them out"
     assert error.problems == (str(error),)

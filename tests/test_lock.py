@@ -95,7 +95,7 @@ def test_banned_releases_are_in_no_lock() -> None:
     assert [version for version in BANNED["lightning"] if version in lightning.specifier] == []
 
 
-def test_the_locks_agree_with_each_other_and_with_the_constraints() -> None:
+def test_locks_and_constraints_agree() -> None:
     torch, rest = (read_lock(lock) for lock in LOCKS)
     assert "torch" in torch
     assert "torch" not in rest

@@ -100,3 +100,14 @@ def test_lower_floors_do_not_import_torch() -> None:
 
 def test_readers_start_without_slow_libraries() -> None:
     assert imported_by(READER_MODULES, SLOW_TO_START) == ""
+
+
+def test_names_of_tests_are_short() -> None:
+    names = [
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert len(names) > 1000
+    assert [name for name in names if len(name) >= 60] == []

@@ -7,7 +7,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from tests.badinputs.cases import Read, bad, odd
+from tests.badinputs.cases import Read, bad, bad_rows, odd
 from tests.badinputs.tables import ASVS, COUNTS, SAMPLES, reading
 from tests.factories import UUID, qza_members, write_biom, write_table_qza, write_zip
 
@@ -27,21 +27,6 @@ def with_member(folder: Path, name: str) -> Read:
     return archive(folder, {**members(folder), name: b"evil"})
 
 
-@bad("Z1 zip-slip", "x.qza: unsafe member name '../../evil'; this is no QIIME 2 archive")
-def _(folder: Path) -> Read:
-    return with_member(folder, "../../evil")
-
-
-@bad("Z1 absolute", "x.qza: unsafe member name '/etc/evil'; this is no QIIME 2 archive")
-def _(folder: Path) -> Read:
-    return with_member(folder, "/etc/evil")
-
-
-@bad("Z1 backslash", "x.qza: unsafe member name '..\\evil'; this is no QIIME 2 archive")
-def _(folder: Path) -> Read:
-    return with_member(folder, "..\\evil")
-
-
 @bad("Z1 symbolic link", "x.qza: unsafe member name '<any>/data/link'; this is no QIIME 2 archive")
 def _(folder: Path) -> Read:
     read = archive(folder, members(folder))
@@ -50,11 +35,6 @@ def _(folder: Path) -> Read:
     with zipfile.ZipFile(folder / "x.qza", "a") as file:
         file.writestr(link, "/etc/passwd")
     return read
-
-
-@bad("Z2 bomb", "x.qza: feature-table.biom in it expands more than 1,000-fold; it is not read")
-def _(folder: Path) -> Read:
-    return archive(folder, qza_members(KIND, bytes(50_000_000)))
 
 
 @bad("Z2 announced size", "x.qza: <any>; copy it again")
@@ -66,51 +46,6 @@ def _(folder: Path) -> Read:
     packed = (folder / "x.qza").read_bytes()
     (folder / "x.qza").write_bytes(packed.replace(real, (1000).to_bytes(4, "little")))
     return read
-
-
-@bad("Z3 not QIIME 2", "x.qza: not a QIIME 2 archive (no metadata.yaml in it)")
-def _(folder: Path) -> Read:
-    return archive(folder, {"a/VERSION": b"", "a/x": b""})
-
-
-@bad("Z3 no VERSION", "x.qza: not a QIIME 2 archive (no VERSION in it)")
-def _(folder: Path) -> Read:
-    return archive(folder, {"a/metadata.yaml": b""})
-
-
-@bad("Z3 empty zip", "x.qza: not a QIIME 2 archive (0 folders at its top, 1 is needed)")
-def _(folder: Path) -> Read:
-    return archive(folder, {})
-
-
-@bad("Z3 two roots", "x.qza: not a QIIME 2 archive (2 folders at its top, 1 is needed)")
-def _(folder: Path) -> Read:
-    return with_member(folder, "other/VERSION")
-
-
-@bad("Z3 type", "x.qza: holds Phylogeny[Rooted], a FeatureTable[Frequency] is needed")
-def _(folder: Path) -> Read:
-    return archive(folder, qza_members("Phylogeny[Rooted]", b"(a,b);"))
-
-
-@bad("Z3 no type", "x.qza: not a QIIME 2 archive (metadata.yaml names no type)")
-def _(folder: Path) -> Read:
-    return archive(folder, {"a/VERSION": b"", "a/metadata.yaml": b"uuid: a"})
-
-
-@bad("Z3 no data", "x.qza: 0 data files .biom in it, 1 is needed")
-def _(folder: Path) -> Read:
-    return archive(folder, qza_members(KIND, b"", "other.txt"))
-
-
-@bad("Z3 empty data", "x.qza: feature-table.biom in it is empty")
-def _(folder: Path) -> Read:
-    return archive(folder, qza_members(KIND, b""))
-
-
-@bad("Z3 two data files", "x.qza: 2 data files .biom in it, 1 is needed (feature-table.biom, b.biom)")
-def _(folder: Path) -> Read:
-    return with_member(folder, f"{UUID}/data/b.biom")
 
 
 @bad("Z3 truncated", "x.qza: damaged zip file (File is not a zip file); copy it again")
@@ -167,3 +102,27 @@ def _(folder: Path) -> Read:
     kind = f"type: \"{KIND} % Properties('x')\"\nuuid: x\n".encode()
     del content[f"{UUID}/checksums.md5"]
     return archive(folder, {**content, f"{UUID}/metadata.yaml": kind})
+
+
+# fmt: off
+bad_rows(
+    ("Z1 zip-slip", "x.qza: unsafe member name '../../evil'; this is no QIIME 2 archive", with_member, "../../evil"),
+    ("Z1 absolute", "x.qza: unsafe member name '/etc/evil'; this is no QIIME 2 archive", with_member, "/etc/evil"),
+    ("Z1 backslash", "x.qza: unsafe member name '..\\evil'; this is no QIIME 2 archive", with_member, "..\\evil"),
+    ("Z2 bomb", "x.qza: feature-table.biom in it expands more than 1,000-fold; it is not read",
+     archive, qza_members(KIND, bytes(50_000_000))),
+    ("Z3 not QIIME 2", "x.qza: not a QIIME 2 archive (no metadata.yaml in it)",
+     archive, {"a/VERSION": b"", "a/x": b""}),
+    ("Z3 no VERSION", "x.qza: not a QIIME 2 archive (no VERSION in it)", archive, {"a/metadata.yaml": b""}),
+    ("Z3 empty zip", "x.qza: not a QIIME 2 archive (0 folders at its top, 1 is needed)", archive, {}),
+    ("Z3 two roots", "x.qza: not a QIIME 2 archive (2 folders at its top, 1 is needed)", with_member, "other/VERSION"),
+    ("Z3 type", "x.qza: holds Phylogeny[Rooted], a FeatureTable[Frequency] is needed",
+     archive, qza_members("Phylogeny[Rooted]", b"(a,b);")),
+    ("Z3 no type", "x.qza: not a QIIME 2 archive (metadata.yaml names no type)",
+     archive, {"a/VERSION": b"", "a/metadata.yaml": b"uuid: a"}),
+    ("Z3 no data", "x.qza: 0 data files .biom in it, 1 is needed", archive, qza_members(KIND, b"", "other.txt")),
+    ("Z3 empty data", "x.qza: feature-table.biom in it is empty", archive, qza_members(KIND, b"")),
+    ("Z3 two data files", "x.qza: 2 data files .biom in it, 1 is needed (feature-table.biom, b.biom)",
+     with_member, f"{UUID}/data/b.biom"),
+)
+# fmt: on

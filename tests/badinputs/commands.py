@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.badinputs.cases import Words, bad_command
+from tests.badinputs.cases import Words, bad_command, bad_command_rows
 from tests.badinputs.models import saved
 from tests.data.study_files import NUM_SAMPLES, write_sheet, write_study
 
@@ -28,14 +28,6 @@ def with_column(folder: Path, name: str, cells: list[str], *words: str, ids: lis
     return command
 
 
-@bad_command(
-    "B22 rarefaction",
-    "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none uses all reads",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--rarefy-depth", "100000")
-
-
 @bad_command("B24 a sample in two tables", "t2.tsv: 12 samples also in table.tsv (first: s00); <any>")
 def _(folder: Path) -> Words:
     words = train(folder, "--table", "t2.tsv")
@@ -53,111 +45,10 @@ def _(folder: Path) -> Words:
     return words
 
 
-@bad_command(
-    "T9 case",
-    "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'S00'); does the case of the letters "
-    "differ?",
-)
-def _(folder: Path) -> Words:
-    return with_column(folder, "age", [str(i) for i in range(12)], ids=[name.upper() for name in IDS])
-
-
-@bad_command("T9 others", "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'x0')")
-def _(folder: Path) -> Words:
-    return with_column(folder, "age", [str(i) for i in range(12)], ids=[f"x{i}" for i in range(12)])
-
-
 def rename(folder: Path, ids: list[str]) -> None:
     """Give the table other sample ids."""
     lines = (folder / "table.tsv").read_text().splitlines()
     (folder / "table.tsv").write_text("\n".join(["\t".join(["#OTU ID", *ids]), *lines[1:]]) + "\n")
-
-
-@bad_command("T10 one sample left", "metadata.tsv: only 1 of 12 samples of table.tsv is in it; at least 2 are needed")
-def _(folder: Path) -> Words:
-    return with_column(folder, "age", ["1"], ids=IDS[:1])
-
-
-@bad_command(
-    "T10 no value left",
-    "metadata.tsv: no sample of table.tsv is left: 12 of 12: 'age' is missing (first: s00)",
-)
-def _(folder: Path) -> Words:
-    return with_column(folder, "age", ["not collected"] * 12)
-
-
-@bad_command("T12 no column", "metadata.tsv: no column 'Age'; did you mean 'age'? columns: age, site, subject, weight")
-def _(folder: Path) -> Words:
-    return train(folder, column="Age")
-
-
-@bad_command(
-    "T12 covariates",
-    "metadata.tsv: no column 'seson'; columns: age, site, subject, weight (and 1 more: `aam check` lists them)",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--categorical-columns", "seson", "--numeric-columns", "dpth")
-
-
-@bad_command(
-    "T13 a column of words",
-    "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
-    "--classifier takes words",
-)
-def _(folder: Path) -> Words:
-    return train(folder, column="site")
-
-
-@bad_command(
-    "T13 several columns",
-    "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
-    "--classifier takes words (and 1 more: `aam check` lists them)",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--metadata-column", "subject", column="site")
-
-
-@bad_command(
-    "T13 covariate",
-    "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); empty these cells, or name it in "
-    "--categorical-columns",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--numeric-columns", "site")
-
-
-@bad_command(
-    "T15 constant",
-    "metadata.tsv: column 'weight' has one value (1.5) in the training samples: nothing to learn",
-)
-def _(folder: Path) -> Words:
-    return train(folder, column="weight")
-
-
-@bad_command(
-    "T15 constant covariate",
-    "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it tells no samples apart; leave it "
-    "out of --numeric-columns",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--numeric-columns", "weight")
-
-
-@bad_command(
-    "T17 one sample of a class",
-    "metadata.tsv: column 'kind': class 'b' has 1 sample; at least 2 are needed; leave them out with --where",
-)
-def _(folder: Path) -> Words:
-    return with_column(folder, "kind", [*"a" * 6, "b", *"c" * 5], "--classifier")
-
-
-@bad_command(
-    "T17 a class for each sample",
-    "metadata.tsv: column 'kind': 12 classes have 1 sample (first: 'k00'); at least 2 are needed; leave them out with "
-    "--where, or leave out --classifier",
-)
-def _(folder: Path) -> Words:
-    return with_column(folder, "kind", [f"k{i:02d}" for i in range(12)], "--classifier")
 
 
 @bad_command(
@@ -173,15 +64,6 @@ def _(folder: Path) -> Words:
     return words
 
 
-@bad_command(
-    "T21 weights",
-    "metadata.tsv: column 'age': 1 of 12 samples have a weight that is not above 0 (first: s00); give every sample a "
-    "positive weight",
-)
-def _(folder: Path) -> Words:
-    return with_weights(folder, "age")
-
-
 def with_weights(folder: Path, column: str) -> Words:
     write_study(folder)
     sheet = (folder / "metadata.tsv").read_text().replace("sample-id\tage", "sample-id\tage\tph").splitlines()
@@ -189,28 +71,6 @@ def with_weights(folder: Path, column: str) -> Words:
     lines = ["\t".join([row[0], row[1], str(i % 5), *row[2:]]) for i, row in enumerate(rows)]
     (folder / "metadata.tsv").write_text("\n".join([sheet[0], *lines]) + "\n")
     return train(folder, "--sample-weight-column", column, column="ph")
-
-
-@bad_command("T22 groups", "metadata.tsv: column 'weight' has 1 group; at least 2 are needed; a part cannot be empty")
-def _(folder: Path) -> Words:
-    return train(folder, "--group-column", "weight")
-
-
-@bad_command(
-    "T23 words of a split",
-    "metadata.tsv: column 'site' says a, b, c in 12 samples; train, validation or test is needed",
-)
-def _(folder: Path) -> Words:
-    return train(folder, "--split-column", "site")
-
-
-@bad_command(
-    "T24 below what the head reaches",
-    "metadata.tsv: column 'shift': 6 values below 0 (smallest -6); --output-activation relu cannot reach them: leave "
-    "it out",
-)
-def _(folder: Path) -> Words:
-    return with_column(folder, "shift", [str(i - 6) for i in range(12)], "--output-activation", "relu")
 
 
 def distances(folder: Path, ids: list[str], values: np.ndarray, *words: str) -> Words:
@@ -226,54 +86,11 @@ def points(size: int = NUM_SAMPLES, seed: int = 1) -> np.ndarray:
     return np.abs(place[:, None] - place)
 
 
-@bad_command("D5 subset", "u.tsv: 2 of 12 samples of the table are missing (first: s10); was it made from this table?")
-def _(folder: Path) -> Words:
-    return distances(folder, IDS[:10], points(10))
-
-
-@bad_command(
-    "D6 not UniFrac",
-    "u.tsv: values up to <any>: UniFrac lies in 0..1; --encoder-type weighted_unifrac --no-unifrac-normalized takes "
-    "any distances",
-)
-def _(folder: Path) -> Words:
-    return distances(folder, IDS, 7 * points())
-
-
-@bad_command(
-    "D8 of another table",
-    "u.tsv: disagrees with the tree (s<any>,s<any>: 0.<any> vs 0.<any>); was it made from another table? Leave out "
-    "--tree if it is right",
-)
-def _(folder: Path) -> Words:
-    return distances(folder, IDS, points(), "--tree", "tree.nwk")
-
-
 def lists(folder: Path, training: list[str], validation: list[str]) -> Words:
     words = train(folder, "--train-samples", "a.txt", "--val-samples", "b.txt")
     (folder / "a.txt").write_text("\n".join(training))
     (folder / "b.txt").write_text("\n".join(validation))
     return words
-
-
-@bad_command("L1 a sample in two lists", "b.txt: 1 sample also in a.txt (first: s05); each may be in one part")
-def _(folder: Path) -> Words:
-    return lists(folder, IDS[:6], IDS[5:])
-
-
-@bad_command("L2 not in the table", "b.txt: 1 of 7 samples not in the table (first: nobody); take them out of the list")
-def _(folder: Path) -> Words:
-    return lists(folder, IDS[:6], [*IDS[6:], "nobody"])
-
-
-@bad_command("L3 twice", "a.txt: duplicate id 's00' (2 times); each may be there once")
-def _(folder: Path) -> Words:
-    return lists(folder, [*IDS[:6], "s00"], IDS[6:])
-
-
-@bad_command("L4 empty", "b.txt: the file is empty")
-def _(folder: Path) -> Words:
-    return lists(folder, IDS, [])
 
 
 @bad_command("C7 pre-training", "model: a pre-trained encoder has no target; fine-tune it with aam train")
@@ -287,11 +104,6 @@ def _(folder: Path) -> Words:
 def _(folder: Path) -> Words:
     write_study(folder)
     return ["predict", "--model", "nothing", "--table", "table.tsv", "--output", "p.tsv"]
-
-
-@bad_command("C9 encoder", "encoder: no model found (a folder with model.safetensors is needed)")
-def _(folder: Path) -> Words:
-    return train(folder, "--pretrained-encoder", "encoder")
 
 
 @bad_command("O1 no folder", "p.tsv: there is no folder nowhere; create it first")
@@ -317,3 +129,75 @@ def _(folder: Path) -> Words:
     (folder / "run").mkdir()
     (folder / "run" / "thesis.txt").write_text("mine")
     return words
+
+
+# fmt: off
+bad_command_rows(
+    ("B22 rarefaction",
+     "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none uses all reads",
+     train, "--rarefy-depth", "100000"),
+    ("T9 case",
+     "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'S00'); does the case of the letters "
+     "differ?",
+     lambda folder: with_column(folder, "age", [str(i) for i in range(12)], ids=[name.upper() for name in IDS])),
+    ("T9 others", "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'x0')",
+     lambda folder: with_column(folder, "age", [str(i) for i in range(12)], ids=[f"x{i}" for i in range(12)])),
+    ("T10 one sample left", "metadata.tsv: only 1 of 12 samples of table.tsv is in it; at least 2 are needed",
+     lambda folder: with_column(folder, "age", ["1"], ids=IDS[:1])),
+    ("T10 no value left", "metadata.tsv: no sample of table.tsv is left: 12 of 12: 'age' is missing (first: s00)",
+     with_column, "age", ["not collected"] * 12),
+    ("T12 no column", "metadata.tsv: no column 'Age'; did you mean 'age'? columns: age, site, subject, weight",
+     lambda folder: train(folder, column="Age")),
+    ("T12 covariates",
+     "metadata.tsv: no column 'seson'; columns: age, site, subject, weight (and 1 more: `aam check` lists them)",
+     train, "--categorical-columns", "seson", "--numeric-columns", "dpth"),
+    ("T13 a column of words",
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
+     "--classifier takes words", lambda folder: train(folder, column="site")),
+    ("T13 several columns",
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
+     "--classifier takes words (and 1 more: `aam check` lists them)",
+     lambda folder: train(folder, "--metadata-column", "subject", column="site")),
+    ("T13 covariate",
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); empty these cells, or name it in "
+     "--categorical-columns", train, "--numeric-columns", "site"),
+    ("T15 constant", "metadata.tsv: column 'weight' has one value (1.5) in the training samples: nothing to learn",
+     lambda folder: train(folder, column="weight")),
+    ("T15 constant covariate",
+     "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it tells no samples apart; leave it "
+     "out of --numeric-columns", train, "--numeric-columns", "weight"),
+    ("T17 one sample of a class",
+     "metadata.tsv: column 'kind': class 'b' has 1 sample; at least 2 are needed; leave them out with --where",
+     with_column, "kind", [*"a" * 6, "b", *"c" * 5], "--classifier"),
+    ("T17 a class for each sample",
+     "metadata.tsv: column 'kind': 12 classes have 1 sample (first: 'k00'); at least 2 are needed; leave them out with "
+     "--where, or leave out --classifier", with_column, "kind", [f"k{i:02d}" for i in range(12)], "--classifier"),
+    ("T21 weights",
+     "metadata.tsv: column 'age': 1 of 12 samples have a weight that is not above 0 (first: s00); give every sample a "
+     "positive weight", with_weights, "age"),
+    ("T22 groups", "metadata.tsv: column 'weight' has 1 group; at least 2 are needed; a part cannot be empty",
+     train, "--group-column", "weight"),
+    ("T23 words of a split",
+     "metadata.tsv: column 'site' says a, b, c in 12 samples; train, validation or test is needed",
+     train, "--split-column", "site"),
+    ("T24 below what the head reaches",
+     "metadata.tsv: column 'shift': 6 values below 0 (smallest -6); --output-activation relu cannot reach them: leave "
+     "it out", with_column, "shift", [str(i - 6) for i in range(12)], "--output-activation", "relu"),
+    ("D5 subset", "u.tsv: 2 of 12 samples of the table are missing (first: s10); was it made from this table?",
+     distances, IDS[:10], points(10)),
+    ("D6 not UniFrac",
+     "u.tsv: values up to <any>: UniFrac lies in 0..1; --encoder-type weighted_unifrac --no-unifrac-normalized takes "
+     "any distances", distances, IDS, 7 * points()),
+    ("D8 of another table",
+     "u.tsv: disagrees with the tree (s<any>,s<any>: 0.<any> vs 0.<any>); was it made from another table? Leave out "
+     "--tree if it is right", distances, IDS, points(), "--tree", "tree.nwk"),
+    ("L1 a sample in two lists", "b.txt: 1 sample also in a.txt (first: s05); each may be in one part",
+     lists, IDS[:6], IDS[5:]),
+    ("L2 not in the table", "b.txt: 1 of 7 samples not in the table (first: nobody); take them out of the list",
+     lists, IDS[:6], [*IDS[6:], "nobody"]),
+    ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may be there once", lists, [*IDS[:6], "s00"], IDS[6:]),
+    ("L4 empty", "b.txt: the file is empty", lists, IDS, []),
+    ("C9 encoder", "encoder: no model found (a folder with model.safetensors is needed)",
+     train, "--pretrained-encoder", "encoder"),
+)
+# fmt: on

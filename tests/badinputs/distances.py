@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from aam.data.readers.distance_matrix import Distances, read_distances
-from tests.badinputs.cases import Read, bad, odd
+from tests.badinputs.cases import Read, bad, bad_rows, odd, odd_rows
 
 IDS = ["s1", "s2", "s3"]
 VALUES = np.array([[0.0, 0.5, 0.25], [0.5, 0.0, 1.0], [0.25, 1.0, 0.0]])
@@ -45,29 +45,6 @@ def _(folder: Path) -> Read:
     return lambda: read_distances(folder / "u.tsv")
 
 
-@bad("D1 asymmetric", "u.tsv: not symmetric (s1,s2: 0.31 and 0.5); are these distances?")
-def _(folder: Path) -> Read:
-    return with_values(folder, {(0, 1): 0.31})
-
-
-@bad("D2 diagonal", "u.tsv: distance of s2 to itself is 0.1; are these similarities?")
-def _(folder: Path) -> Read:
-    return with_values(folder, {(1, 1): 0.1})
-
-
-@bad(
-    "D3 NaN",
-    "u.tsv: 2 values are NaN or infinite (first: s1,s3); compute the distances again without these samples",
-)
-def _(folder: Path) -> Read:
-    return with_values(folder, {(0, 2): np.nan, (2, 0): np.inf})
-
-
-@bad("D3 word", "u.tsv: row 's1': could not convert string to float: <any>; every cell needs a number")
-def _(folder: Path) -> Read:
-    return written(folder, VALUES.astype(str).astype(object) + np.array([["", "x", ""], [""] * 3, [""] * 3], object))
-
-
 @bad("D5 missing", "u.tsv: 2 of 3 samples of the table are missing (first: s8); was it made from this table?")
 def _(folder: Path) -> Read:
     read = written(folder, VALUES)
@@ -79,26 +56,6 @@ def select(distances: object, ids: list[str]) -> Distances:
     return distances.select(ids)
 
 
-@bad("D6 above 1", "u.tsv: values up to 7 (s2,s3): they must lie in 0..1; are these UniFrac?")
-def _(folder: Path) -> Read:
-    return with_values(folder, {(1, 2): 7, (2, 1): 7}, bounded=True)
-
-
-@bad("D6 negative", "u.tsv: values down to -0.2 (s2,s3); distances cannot be negative")
-def _(folder: Path) -> Read:
-    return with_values(folder, {(1, 2): -0.2, (2, 1): -0.2})
-
-
-@bad("D7 not square", "u.tsv: not square (2 rows, 3 columns); every sample needs a row and a column")
-def _(folder: Path) -> Read:
-    return written(folder, VALUES[:2])
-
-
-@bad("D7 short row", "u.tsv: row 's1' has 2 values for 3 samples; every sample needs a row and a column")
-def _(folder: Path) -> Read:
-    return written(folder, VALUES[:, :2])
-
-
 @bad(
     "D7 other rows",
     "u.tsv: rows and columns differ (row 's3' where the header has 's1'); both need the same ids in the same order",
@@ -108,26 +65,6 @@ def _(folder: Path) -> Read:
     lines = (folder / "u.tsv").read_text().splitlines()
     (folder / "u.tsv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
     return read
-
-
-@bad("D7 duplicates", "u.tsv: duplicate sample id 's1' (2 times); each may be there once")
-def _(folder: Path) -> Read:
-    return written(folder, VALUES, ["s1", "s1", "s2"])
-
-
-@bad("D7 no ids", "u.npy: has no sample ids; give --distance-ids, a file with one id a line")
-def _(folder: Path) -> Read:
-    return array(folder, VALUES, None)
-
-
-@bad("D7 too few ids", "ids.txt: has 2 ids, but u.npy has 3 rows; one id is needed for each row, in the same order")
-def _(folder: Path) -> Read:
-    return array(folder, VALUES, IDS[:2])
-
-
-@bad("D7 ids twice", "ids.txt: duplicate id 's1' (2 times); each may be there once")
-def _(folder: Path) -> Read:
-    return array(folder, VALUES, ["s1", "s1", "s2"])
 
 
 @bad("D7 ids for text", "u.tsv: holds its own sample ids; leave out --distance-ids, which is for .npy files")
@@ -155,21 +92,6 @@ def _(folder: Path) -> Read:
 def _(folder: Path) -> Read:
     np.savez(folder / "u.npz", VALUES)
     return lambda: read_distances(folder / "u.npz")
-
-
-@bad("D7 text in .npy", "u.npy: holds <U4 values, not numbers; save an array of float32")
-def _(folder: Path) -> Read:
-    return array(folder, np.full((3, 3), "0.25"))
-
-
-@bad("D7 not a matrix", "u.npy: has 1 dimension, a matrix has 2")
-def _(folder: Path) -> Read:
-    return array(folder, np.zeros(3))
-
-
-@bad("D7 not square .npy", "u.npy: not square (3 rows, 2 columns); every sample needs a row and a column")
-def _(folder: Path) -> Read:
-    return array(folder, VALUES[:, :2])
 
 
 @bad("D7 truncated .npy", "u.npy: not a usable .npy file (<any>); save plain numbers")
@@ -216,11 +138,37 @@ def _(folder: Path) -> Read:
     return read
 
 
-@odd("D1 differences of rounding")
-def _(folder: Path) -> Read:
-    return with_values(folder, {(0, 1): 0.5 + 1e-7, (2, 2): 1e-8, (1, 2): 1 + 1e-7}, bounded=True)
-
-
-@odd("D7 float64, Fortran order and integers")
-def _(folder: Path) -> Read:
-    return array(folder, np.asfortranarray(np.ceil(VALUES).astype(np.int64)))
+# fmt: off
+bad_rows(
+    ("D1 asymmetric", "u.tsv: not symmetric (s1,s2: 0.31 and 0.5); are these distances?", with_values, {(0, 1): 0.31}),
+    ("D2 diagonal", "u.tsv: distance of s2 to itself is 0.1; are these similarities?", with_values, {(1, 1): 0.1}),
+    ("D3 NaN", "u.tsv: 2 values are NaN or infinite (first: s1,s3); compute the distances again without these samples",
+     with_values, {(0, 2): np.nan, (2, 0): np.inf}),
+    ("D3 word", "u.tsv: row 's1': could not convert string to float: <any>; every cell needs a number",
+     written, VALUES.astype(str).astype(object) + np.array([["", "x", ""], [""] * 3, [""] * 3], object)),
+    ("D6 above 1", "u.tsv: values up to 7 (s2,s3): they must lie in 0..1; are these UniFrac?",
+     lambda folder: with_values(folder, {(1, 2): 7, (2, 1): 7}, bounded=True)),
+    ("D6 negative", "u.tsv: values down to -0.2 (s2,s3); distances cannot be negative",
+     with_values, {(1, 2): -0.2, (2, 1): -0.2}),
+    ("D7 not square", "u.tsv: not square (2 rows, 3 columns); every sample needs a row and a column",
+     written, VALUES[:2]),
+    ("D7 short row", "u.tsv: row 's1' has 2 values for 3 samples; every sample needs a row and a column",
+     written, VALUES[:, :2]),
+    ("D7 duplicates", "u.tsv: duplicate sample id 's1' (2 times); each may be there once",
+     written, VALUES, ["s1", "s1", "s2"]),
+    ("D7 no ids", "u.npy: has no sample ids; give --distance-ids, a file with one id a line", array, VALUES, None),
+    ("D7 too few ids", "ids.txt: has 2 ids, but u.npy has 3 rows; one id is needed for each row, in the same order",
+     array, VALUES, IDS[:2]),
+    ("D7 ids twice", "ids.txt: duplicate id 's1' (2 times); each may be there once", array, VALUES, ["s1", "s1", "s2"]),
+    ("D7 text in .npy", "u.npy: holds <U4 values, not numbers; save an array of float32",
+     array, np.full((3, 3), "0.25")),
+    ("D7 not a matrix", "u.npy: has 1 dimension, a matrix has 2", array, np.zeros(3)),
+    ("D7 not square .npy", "u.npy: not square (3 rows, 2 columns); every sample needs a row and a column",
+     array, VALUES[:, :2]),
+)
+odd_rows(
+    ("D1 differences of rounding",
+     lambda folder: with_values(folder, {(0, 1): 0.5 + 1e-7, (2, 2): 1e-8, (1, 2): 1 + 1e-7}, bounded=True)),
+    ("D7 float64, Fortran order and integers", array, np.asfortranarray(np.ceil(VALUES).astype(np.int64))),
+)
+# fmt: on

@@ -22,7 +22,7 @@ from aam.models.folder.paths import WEIGHTS
 from aam.models.folder.weights import load_model, load_models, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.run.transfer import adopt_sizes, read_encoder
-from tests.badinputs.cases import Read, bad
+from tests.badinputs.cases import Read, bad, bad_rows
 from tests.badinputs.distances import Marker
 from tests.data.study_files import make_study, random_counts
 from tests.factories import random_sequences, write_zip
@@ -70,31 +70,6 @@ def change_file(weights: Path, change: Callable[[dict[str, torch.Tensor], dict[s
     save_file(tensors, weights, {"aam": json.dumps({"sha256": checksum(tensors, said), **said})})
 
 
-@bad("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: b"")
-
-
-@bad("C1 truncated", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content[:-100])
-
-
-@bad("C1 flipped byte", "model/model.safetensors: damaged (its checksum differs); use another copy")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
-
-
-@bad("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: content.replace(b"regression", b"regressiom"))
-
-
-@bad("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said["members"][0]["model"].update(encoder_layers=2))
-
-
 @bad(
     "C2 sizes asked for",
     "--encoder-layers 4, but the encoder of model has --encoder-layers 1: leave the option out, "
@@ -125,19 +100,6 @@ def _(folder: Path) -> Read:
     return lambda: load_models(folder / "model")
 
 
-@bad(
-    "C4 newer format",
-    "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
-)
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said.update(format=99, aam="9.1"))
-
-
-@bad("C4 older format", "model/model.safetensors: made by aam 0.1 (format 1); this is aam <any>: train the model again")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: said.update(format=1, aam="0.1"))
-
-
 def with_header(folder: Path, header: dict[str, Any], size: int = 64) -> Read:
     text = json.dumps(header).encode()
     weights = saved(folder)
@@ -149,28 +111,6 @@ def with_header(folder: Path, header: dict[str, Any], size: int = 64) -> Read:
 def _(folder: Path) -> Read:
     tensor = {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}
     return with_header(folder, {"a": tensor, "b": tensor})
-
-
-@bad("C5 huge header", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}")
-def _(folder: Path) -> Read:
-    return of_bytes(folder, lambda content: struct.pack("<Q", 1 << 60) + content[8:])
-
-
-@bad("C6 NaN", "model/model.safetensors: the weights <any> are not finite; train the model again")
-def _(folder: Path) -> Read:
-    return rewritten(
-        folder, lambda tensors, said: tensors.update({name: tensors[name] * float("nan") for name in [*tensors][:1]})
-    )
-
-
-@bad("C6 extra tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: tensors.update(extra=torch.zeros(3)))
-
-
-@bad("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)")
-def _(folder: Path) -> Read:
-    return rewritten(folder, lambda tensors, said: tensors.pop(next(iter(tensors))))
 
 
 def forest(folder: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], object]) -> Read:
@@ -199,74 +139,62 @@ def with_values(name: str, *values: float) -> Callable[[dict[str, torch.Tensor],
 TREES = "model/model.safetensors: its description cannot be used (<any>); use another copy"
 
 
-@bad("C9 tree that leads back", TREES.replace("<any>", "a branch of a tree leads back"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.left", 0))
-
-
-@bad("C9 tree that leads nowhere", TREES.replace("<any>", "a branch of a tree leads nowhere"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.right", 1 << 30))
-
-
-@bad("C9 leaf that is not there", TREES.replace("<any>", "a branch of a tree leads nowhere"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.root", -(1 << 31)))
-
-
-@bad("C9 feature that is not there", TREES.replace("<any>", "a split reads no feature"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.feature", 1 << 20))
-
-
-@bad("C9 NaN in a tree", "model/model.safetensors: the weights <any> are not finite; train the model again")
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.threshold", float("nan")))
-
-
-@bad("C9 values beyond all numbers", TREES.replace("<any>", "the values of a tree are too large"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.trees.value", 1.7e308))
-
-
-@bad("C9 clades in a circle", TREES.replace("<any>", "the tree of clades is no tree"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.features.parent", 0))
-
-
-@bad("C9 ASV on no clade", TREES.replace("<any>", "'node_of_asv' is out of range"))
-def _(folder: Path) -> Read:
-    return forest(folder, with_values("0.0.features.node_of_asv", 1 << 20))
-
-
-@bad("C9 trees of another shape", TREES.replace("<any>", "'value' cannot be float64 [<any>"))
-def _(folder: Path) -> Read:
-    return forest(
-        folder, lambda tensors, said: tensors.update({"0.0.trees.value": torch.zeros(3, dtype=torch.float64)})
-    )
-
-
-@bad("C9 no such learner", TREES.replace("<any>", "there is no learner 'oracle', only network, forest"))
-def _(folder: Path) -> Read:
-    return forest(folder, lambda tensors, said: said["members"][0].update(kind="oracle"))
-
-
-@bad("C9 weights of members", TREES.replace("<any>", "the weights of the members do not sum to 1"))
-def _(folder: Path) -> Read:
-    return forest(folder, lambda tensors, said: said.update(weights=[0.5]))
-
-
 @bad("C9 forest for a network", TREES.replace("<any>", "it holds 1 forest; networks alone are needed"))
 def _(folder: Path) -> Read:
     forest(folder, lambda tensors, said: None)
     return lambda: read_encoder(folder / "model")
 
 
-@bad("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)")
-def _(folder: Path) -> Read:
-    return lambda: load_model(folder / "nothing")
-
-
-@bad("C8 URL", "https:/x.org/m: models are read from disk only; download it first")
-def _(folder: Path) -> Read:
-    return lambda: load_model(Path("https://x.org/m"))
+# fmt: off
+bad_rows(
+    ("C1 empty", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: b""),
+    ("C1 truncated", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: content[:-100]),
+    ("C1 flipped byte", "model/model.safetensors: damaged (its checksum differs); use another copy",
+     of_bytes, lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+    ("C1 flipped word", "model/model.safetensors: damaged (its checksum differs); use another copy",
+     of_bytes, lambda content: content.replace(b"regression", b"regressiom")),
+    ("C2 architecture", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: said["members"][0]["model"].update(encoder_layers=2)),
+    ("C4 newer format",
+     "model/model.safetensors: made by aam 9.1 (format 99); this is aam <any> (format <any>): update it",
+     rewritten, lambda tensors, said: said.update(format=99, aam="9.1")),
+    ("C4 older format", "model/model.safetensors: made by aam 0.1 (format 1); this is aam <any>: train the model again",
+     rewritten, lambda tensors, said: said.update(format=1, aam="0.1")),
+    ("C5 huge header", f"model/model.safetensors: not an AAM model, or damaged (<any>); {PICKLES}",
+     of_bytes, lambda content: struct.pack("<Q", 1 << 60) + content[8:]),
+    ("C6 NaN", "model/model.safetensors: the weights <any> are not finite; train the model again",
+     rewritten, lambda tensors, said: tensors.update({name: tensors[name] * float("nan") for name in [*tensors][:1]})),
+    ("C6 extra tensor", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: tensors.update(extra=torch.zeros(3))),
+    ("C6 missing tensor", "model/model.safetensors: the weights do not fit the description (<any>)",
+     rewritten, lambda tensors, said: tensors.pop(next(iter(tensors)))),
+    ("C9 tree that leads back", TREES.replace("<any>", "a branch of a tree leads back"),
+     forest, with_values("0.0.trees.left", 0)),
+    ("C9 tree that leads nowhere", TREES.replace("<any>", "a branch of a tree leads nowhere"),
+     forest, with_values("0.0.trees.right", 1 << 30)),
+    ("C9 leaf that is not there", TREES.replace("<any>", "a branch of a tree leads nowhere"),
+     forest, with_values("0.0.trees.root", -(1 << 31))),
+    ("C9 feature that is not there", TREES.replace("<any>", "a split reads no feature"),
+     forest, with_values("0.0.trees.feature", 1 << 20)),
+    ("C9 NaN in a tree", "model/model.safetensors: the weights <any> are not finite; train the model again",
+     forest, with_values("0.0.trees.threshold", float("nan"))),
+    ("C9 values beyond all numbers", TREES.replace("<any>", "the values of a tree are too large"),
+     forest, with_values("0.0.trees.value", 1.7e308)),
+    ("C9 clades in a circle", TREES.replace("<any>", "the tree of clades is no tree"),
+     forest, with_values("0.0.features.parent", 0)),
+    ("C9 ASV on no clade", TREES.replace("<any>", "'node_of_asv' is out of range"),
+     forest, with_values("0.0.features.node_of_asv", 1 << 20)),
+    ("C9 trees of another shape", TREES.replace("<any>", "'value' cannot be float64 [<any>"),
+     forest, lambda tensors, said: tensors.update({"0.0.trees.value": torch.zeros(3, dtype=torch.float64)})),
+    ("C9 no such learner", TREES.replace("<any>", "there is no learner 'oracle', only network, forest"),
+     forest, lambda tensors, said: said["members"][0].update(kind="oracle")),
+    ("C9 weights of members", TREES.replace("<any>", "the weights of the members do not sum to 1"),
+     forest, lambda tensors, said: said.update(weights=[0.5])),
+    ("C8 no such folder", "nothing: no model found (a folder with model.safetensors is needed)",
+     lambda folder: lambda: load_model(folder / "nothing")),
+    ("C8 URL", "https:/x.org/m: models are read from disk only; download it first",
+     lambda folder: lambda: load_model(Path("https://x.org/m"))),
+)
+# fmt: on

@@ -7,7 +7,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.errors import AamError
-from tests.badinputs.cases import Case, CommandCase
+from tests.badinputs.cases import Case
 from tests.badinputs.every import BAD, BAD_COMMANDS, ODD
 
 LONGEST = 200
@@ -48,7 +48,7 @@ def test_an_odd_file_is_read(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", BAD_COMMANDS, ids=lambda case: case.name)
 def test_a_command_is_refused_in_one_line_and_writes_nothing(
-    case: CommandCase, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = case.make(tmp_path)

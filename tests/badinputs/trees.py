@@ -8,7 +8,7 @@ from typing import Literal
 from aam.config import StudyOptions, TableOptions
 from aam.data.study.study import load_study
 from aam.phylogeny.tree import Tree, read_tree
-from tests.badinputs.cases import Read, bad, odd
+from tests.badinputs.cases import Read, bad, bad_rows, odd, odd_rows
 from tests.factories import random_sequences, write_qza, write_tsv
 from tests.phylogeny.random_trees import ladder
 
@@ -31,146 +31,10 @@ def study(folder: Path, tips: list[str], missing_tips: Literal["error", "drop"] 
     return lambda: load_study(TableOptions(table=(folder / "t.tsv",)), options, None, None)
 
 
-@bad("P1 empty", "t.nwk: the file is empty")
-def _(folder: Path) -> Read:
-    return tree(folder, "")
-
-
-@bad("P1 blank", "t.nwk: no tree in it: the file is blank")
-def _(folder: Path) -> Read:
-    return tree(folder, " \n\t\n")
-
-
-@bad("P1 HTML", f"t.nwk: not a newick tree (line 1, column 1: starts with '<html><he...', not with '('); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "<html><head><title>Not found; sorry</title></head></html>")
-
-
-@bad("P1 binary", "t.nwk: not UTF-8 (byte 0xff at 1); save it as UTF-8")
-def _(folder: Path) -> Read:
-    return tree(folder, b"(\xff\xfe\x00")
-
-
-@bad("P1 no ;", f"t.nwk: not a newick tree (line 2, column 5: ';' is missing); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,\nB:1)")
-
-
-@bad("P1 cut", f"t.nwk: not a newick tree (line 1, column 11: the text ends, but 2 '(' are not closed); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1,B:1,")
-
-
-@bad(
-    "P1 not closed", f"t.nwk: not a newick tree (line 1, column 11: the tree ends, but 1 '(' are not closed); {FORMAT}"
-)
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1,B:1);")
-
-
-@bad("P1 not opened", f"t.nwk: not a newick tree (line 1, column 10: ')' outside of all parentheses); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,B:1));")
-
-
-@bad("P1 text after it", f"t.nwk: not a newick tree (line 2, column 1: text after the end of the tree); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,B:1);\nthe end")
-
-
-@bad("P1 no name", f"t.nwk: not a newick tree (line 1, column 6: a tip has no name); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,:1);")
-
-
-@bad("P2 two trees", "t.nwk: 2 trees found, one is needed; keep one of them")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,B:1);\n('a;b':1,D:1);\n")
-
-
-@bad("P3 missing tips", "t.nwk: 2 of 4 ASVs are not tips (first: <any>); --missing-tips drop leaves them out")
-def _(folder: Path) -> Read:
-    return study(folder, [*sorted(random_sequences(4))[:2], "X"])
-
-
-@bad("P3 no tips", "t.nwk: none of 4 ASVs is a tip (first ASV: <any>, first tip: X)")
-def _(folder: Path) -> Read:
-    return study(folder, ["X", "Y", "Z"], "drop")
-
-
-@bad("P4 duplicate", "t.nwk: tip 'ACGT' occurs twice; each may be there once")
-def _(folder: Path) -> Read:
-    return tree(folder, "(ACGT:1,('ACGT':1,B:1):1);")
-
-
-@bad("P4 duplicates", "t.nwk: tip 'A' occurs 3 times (2 such tips); each may be there once")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1,A:1,A:1):1,(B:1,B:1):1);")
-
-
-@bad(
-    "P5 negative",
-    "t.nwk: 3 branches are negative (smallest -0.01); set them to 0, or make the tree with a method that has none",
-)
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:-0.01,B:1):-1e-9,(C:-0.001,D:1):1);")
-
-
-@bad("P6 NaN", "t.nwk: branch of 'A' has length 'nan' (line 1, column 4); every branch needs a finite length")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:nan,B:1);")
-
-
-@bad(
-    "P6 too large", "t.nwk: an inner branch has length '1e999' (line 1, column 12); every branch needs a finite length"
-)
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1,B:1):1e999,C:1);")
-
-
-@bad("P6 decimal comma", f"t.nwk: not a newick tree (line 1, column 4: '0.1.2' is not a branch length); {FORMAT}")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:0.1.2,B:1);")
-
-
-@bad("P6 absent", f"t.nwk: 2 branches have no length; {LENGTHS}")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1,B):1,C:);")
-
-
-@bad("P6 all absent", f"t.nwk: 4 branches have no length; {LENGTHS}")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A,B),C);")
-
-
-@bad("P7 unrooted", "t.nwk: the tree is not rooted (3 branches meet at its root); --root midpoint roots it")
-def _(folder: Path) -> Read:
-    return tree(folder, "(A:1,B:1,(C:1,D:1):1);")
-
-
 @bad("P7 unrooted archive", "t.qza: holds Phylogeny[Unrooted]: the tree is not rooted; --root midpoint roots it")
 def _(folder: Path) -> Read:
     write_qza(folder / "t.qza", "Phylogeny[Unrooted]", b"(A:1,B:1,C:1);", "tree.nwk")
     return lambda: read_tree(folder / "t.qza")
-
-
-@bad("P8 all 0", f"t.nwk: all branch lengths are 0: UniFrac is undefined; {LENGTHS}")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:0,B:0):0.0,C:-0):5;")
-
-
-@bad("P8 single tip", "t.nwk: has a single tip ('A'); distances need a tree of all ASVs")
-def _(folder: Path) -> Read:
-    return tree(folder, "((A:1):2);", "midpoint")
-
-
-@bad(
-    "P9 long name",
-    "t.nwk: not a newick tree (line 1, column 2: a name has 1,000,000 characters, 10,000 at most are accepted); "
-    f"{FORMAT}",
-)
-def _(folder: Path) -> Read:
-    return tree(folder, f"({'A' * 1_000_000}:1,B:1);")
 
 
 def named(read: Read, names: set[str]) -> Read:
@@ -197,22 +61,63 @@ def _(folder: Path) -> Read:
     return lambda: read_tree(folder / "t.qza")
 
 
-@odd("P7 an unrooted tree, to be rooted")
-def _(folder: Path) -> Read:
-    return named(tree(folder, "(A:1,B:1,(C:1,D:1):1);", "midpoint"), {"A", "B", "C", "D"})
-
-
-@odd("P9 a deep tree")
-def _(folder: Path) -> Read:
-    return tree(folder, ladder(50_000))
-
-
-@odd("P9 nested comments")
-def _(folder: Path) -> Read:
-    return named(tree(folder, "[" * 5_000 + "]" * 5_000 + "(A[x[y]z'(]:1[;],B:1);"), {"A", "B"})
-
-
 @odd("P10 names with everything in them")
 def _(folder: Path) -> Read:
     text = "\ufeff((a_b:1,'c d, (e);':1)0.97:1,\r\n('it''s':1,\u00e9\u4e16 x:1)'99/1_0':1)root:0;\r\n"
     return named(tree(folder, text), {"a_b", "c d, (e);", "it's", "\u00e9\u4e16 x"})
+
+
+# fmt: off
+bad_rows(
+    ("P1 empty", "t.nwk: the file is empty", tree, ""),
+    ("P1 blank", "t.nwk: no tree in it: the file is blank", tree, " \n\t\n"),
+    ("P1 HTML", f"t.nwk: not a newick tree (line 1, column 1: starts with '<html><he...', not with '('); {FORMAT}",
+     tree, "<html><head><title>Not found; sorry</title></head></html>"),
+    ("P1 binary", "t.nwk: not UTF-8 (byte 0xff at 1); save it as UTF-8", tree, b"(\xff\xfe\x00"),
+    ("P1 no ;", f"t.nwk: not a newick tree (line 2, column 5: ';' is missing); {FORMAT}", tree, "(A:1,\nB:1)"),
+    ("P1 cut", f"t.nwk: not a newick tree (line 1, column 11: the text ends, but 2 '(' are not closed); {FORMAT}",
+     tree, "((A:1,B:1,"),
+    ("P1 not closed",
+     f"t.nwk: not a newick tree (line 1, column 11: the tree ends, but 1 '(' are not closed); {FORMAT}",
+     tree, "((A:1,B:1);"),
+    ("P1 not opened", f"t.nwk: not a newick tree (line 1, column 10: ')' outside of all parentheses); {FORMAT}",
+     tree, "(A:1,B:1));"),
+    ("P1 text after it", f"t.nwk: not a newick tree (line 2, column 1: text after the end of the tree); {FORMAT}",
+     tree, "(A:1,B:1);\nthe end"),
+    ("P1 no name", f"t.nwk: not a newick tree (line 1, column 6: a tip has no name); {FORMAT}", tree, "(A:1,:1);"),
+    ("P2 two trees", "t.nwk: 2 trees found, one is needed; keep one of them", tree, "(A:1,B:1);\n('a;b':1,D:1);\n"),
+    ("P3 missing tips", "t.nwk: 2 of 4 ASVs are not tips (first: <any>); --missing-tips drop leaves them out",
+     study, [*sorted(random_sequences(4))[:2], "X"]),
+    ("P3 no tips", "t.nwk: none of 4 ASVs is a tip (first ASV: <any>, first tip: X)", study, ["X", "Y", "Z"], "drop"),
+    ("P4 duplicate", "t.nwk: tip 'ACGT' occurs twice; each may be there once", tree, "(ACGT:1,('ACGT':1,B:1):1);"),
+    ("P4 duplicates", "t.nwk: tip 'A' occurs 3 times (2 such tips); each may be there once",
+     tree, "((A:1,A:1,A:1):1,(B:1,B:1):1);"),
+    ("P5 negative",
+     "t.nwk: 3 branches are negative (smallest -0.01); set them to 0, or make the tree with a method that has none",
+     tree, "((A:-0.01,B:1):-1e-9,(C:-0.001,D:1):1);"),
+    ("P6 NaN", "t.nwk: branch of 'A' has length 'nan' (line 1, column 4); every branch needs a finite length",
+     tree, "(A:nan,B:1);"),
+    ("P6 too large",
+     "t.nwk: an inner branch has length '1e999' (line 1, column 12); every branch needs a finite length",
+     tree, "((A:1,B:1):1e999,C:1);"),
+    ("P6 decimal comma", f"t.nwk: not a newick tree (line 1, column 4: '0.1.2' is not a branch length); {FORMAT}",
+     tree, "(A:0.1.2,B:1);"),
+    ("P6 absent", f"t.nwk: 2 branches have no length; {LENGTHS}", tree, "((A:1,B):1,C:);"),
+    ("P6 all absent", f"t.nwk: 4 branches have no length; {LENGTHS}", tree, "((A,B),C);"),
+    ("P7 unrooted", "t.nwk: the tree is not rooted (3 branches meet at its root); --root midpoint roots it",
+     tree, "(A:1,B:1,(C:1,D:1):1);"),
+    ("P8 all 0", f"t.nwk: all branch lengths are 0: UniFrac is undefined; {LENGTHS}", tree, "((A:0,B:0):0.0,C:-0):5;"),
+    ("P8 single tip", "t.nwk: has a single tip ('A'); distances need a tree of all ASVs",
+     tree, "((A:1):2);", "midpoint"),
+    ("P9 long name",
+     "t.nwk: not a newick tree (line 1, column 2: a name has 1,000,000 characters, 10,000 at most are accepted); "
+     f"{FORMAT}", tree, f"({'A' * 1_000_000}:1,B:1);"),
+)
+odd_rows(
+    ("P7 an unrooted tree, to be rooted",
+     lambda folder: named(tree(folder, "(A:1,B:1,(C:1,D:1):1);", "midpoint"), {"A", "B", "C", "D"})),
+    ("P9 a deep tree", tree, ladder(50_000)),
+    ("P9 nested comments",
+     lambda folder: named(tree(folder, "[" * 5_000 + "]" * 5_000 + "(A[x[y]z'(]:1[;],B:1);"), {"A", "B"})),
+)
+# fmt: on

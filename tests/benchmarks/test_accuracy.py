@@ -25,7 +25,7 @@ def samples() -> Samples:
     return Samples(ids, rng.random(120), groups)
 
 
-def test_each_sample_is_tested_once_and_no_group_is_on_two_sides(samples: Samples) -> None:
+def test_samples_are_tested_once_and_groups_stay_together(samples: Samples) -> None:
     group_of = dict(zip(samples.ids, samples.groups, strict=True))
     folds = make_folds(samples, 4, 1, classifier=False)
     assert sorted(i for fold in folds for i in fold["test"]) == sorted(samples.ids)

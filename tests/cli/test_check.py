@@ -187,7 +187,7 @@ def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path, capsys: pyte
     assert found[-1].startswith("t: no such file; ")
 
 
-def test_options_that_cannot_be_read_do_not_hide_what_is_wrong_with_files(
+def test_unreadable_options_do_not_hide_problems_of_files(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tree.nwk").write_text("(a:1,b:-1);")
@@ -210,9 +210,7 @@ def test_options_that_cannot_be_read_do_not_hide_what_is_wrong_with_files(
     assert_each_once(expected, found)
 
 
-def test_nothing_is_said_that_comes_of_an_option_that_could_not_be_read(
-    study: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreadable_options_cause_no_further_problems(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet = ["--metadata", str(study / "metadata.tsv"), "--metadata-column", "gradient"]
     more = ["--scheduler", "platau", "--scheduler-patience", "3", "--rarefy-depth", "1e", "--momentum", "0.5"]
     first, second = sorted(problems([*words(study)[1:], *sheet, *more], capsys))

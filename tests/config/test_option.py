@@ -104,7 +104,7 @@ def test_everything_that_cannot_be_read_is_said() -> None:
     )
 
 
-def test_every_group_of_options_that_does_not_go_together_is_said() -> None:
+def test_every_conflict_of_options_is_reported() -> None:
     flat = {"table": ["t"], "output_dir": "o", "embedding_dim": 30, "test_size": 0.5, "validation_size": 0.5}
     with pytest.raises(ConfigError) as caught:
         from_flat(PretrainConfig, flat)

@@ -15,7 +15,7 @@ def resumed(given: dict[str, object], **own: object) -> dict[str, object]:
     return resumed_values({**OWN, **own}, given, DEFAULTS)
 
 
-def test_every_name_is_an_option_of_both_commands_or_of_training() -> None:
+def test_every_name_is_an_option_of_training() -> None:
     known = {field.name for kind in (PretrainConfig, TrainConfig) for _, field, _ in fields(kind)}
     assert set(FREE) | set(CHANGEABLE) <= known
     assert not set(FREE) & set(CHANGEABLE)

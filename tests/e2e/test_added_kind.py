@@ -23,7 +23,7 @@ from aam.models.heads import Comparison
 from aam.models.losses import fill_missing, masked_mean
 from aam.models.sequence_predictor import SequencePredictor
 from aam.models.target_heads import HEADS, NumbersHead
-from tests.e2e.conftest import Run, run_command
+from tests.program import Run, run_command
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def sheet(study: Path, tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("counts")
 def test_counts_are_trained_judged_and_predicted(train: Run, study: Path, sheet: Path, tmp_path: Path) -> None:
     options = {"metadata": sheet, "metadata_column": "visits", "test_size": 0.2, "epochs": 3, "device": "cpu"}
-    assert train("--forest-baseline", **options) == 0
+    assert train("--forest-baseline", "--report", **options) == 0
     run = tmp_path / "run"
     curve = read_columns(run / "metrics.csv", ",")["val_deviance"].astype(float)
     assert (curve > 0).all()

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from tests.e2e.conftest import run_command, study
-
-__all__ = ["study"]
+from tests.program import run_command
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,12 @@ from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
 from aam.workflows import cross_validation
 from aam.workflows.provenance import NOT_THE_SAME, SAME
-from tests.e2e.conftest import SMALL, Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import SMALL, Run, run_command
 
 RESULTS = ("cv_predictions.tsv", "cv_forest_predictions.tsv", "cv_metrics.tsv")
 
 
-def arguments(study: Path, folder: Path) -> list[str]:
+def arguments(study: Path, folder: Path, report: str = "--no-report") -> list[str]:
     flags = {
         "--table": study / "table.biom",
         "--metadata": study / "metadata.tsv",
@@ -35,18 +33,18 @@ def arguments(study: Path, folder: Path) -> list[str]:
         "--output-dir": folder,
         **SMALL,
     }
-    return [str(word) for pair in flags.items() for word in pair]
+    return [*(str(word) for pair in flags.items() for word in pair), report]
 
 
 @pytest.fixture(scope="module")
 def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds, never stopped."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
-    assert run_command("train", *arguments(study, folder), small=False) == 0
+    assert run_command("train", *arguments(study, folder, "--report"), small=False) == 0
     return folder
 
 
-def test_every_sample_is_predicted_once_by_models_that_never_saw_its_subject(unbroken: Path, study: Path) -> None:
+def test_every_sample_is_predicted_once_and_out_of_subject(unbroken: Path, study: Path) -> None:
     sheet = read_columns(study / "metadata.tsv")
     subject_of = dict(zip(sheet["sample-id"], sheet["subject"], strict=True))
     tables = [read_columns(unbroken / name) for name in RESULTS[:2]]
@@ -101,7 +99,7 @@ def stopped(place: Any, name: str, at: int, number: int, *words: str) -> int:
     return code
 
 
-def test_stopped_at_any_place_and_resumed_the_results_are_the_same(
+def test_stopped_anywhere_and_resumed_results_are_the_same(
     unbroken: Path, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -138,7 +136,7 @@ def test_stopped_at_any_place_and_resumed_the_results_are_the_same(
         assert record[name] == never_stopped[name]
 
 
-def test_a_start_under_other_circumstances_ends_the_promise_of_the_whole(study: Path, tmp_path: Path) -> None:
+def test_another_environment_ends_the_promise(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, *arguments(study, folder)) == 75
     first = read_record(folder / DATA)

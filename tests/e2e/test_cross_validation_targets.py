@@ -10,9 +10,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error
 
 from aam.evaluation.prediction_table import read_columns
-from tests.e2e.conftest import Run, study
-
-__all__ = ["study"]
+from tests.program import Run
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def sheet(study: Path, tmp_path: Path) -> Path:
 
 
 def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Path, tmp_path: Path) -> None:
-    words = ("--metadata-column", "other", "--forest-baseline")
+    words = ("--metadata-column", "other", "--forest-baseline", "--report")
     flags = {"metadata": sheet, "cv": 2, "epochs": 1, "numeric_columns": "gradient_true"}
     assert train(*words, **flags) == 0
     run = tmp_path / "run"
@@ -50,7 +48,7 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
     assert "other: Folds" in page
 
 
-def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
+def test_a_fold_without_target_values_is_refused_first(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
@@ -61,7 +59,7 @@ def test_a_fold_that_cannot_learn_a_target_is_refused_before_the_first_trains(
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
-def test_a_fold_whose_validation_samples_cannot_choose_a_model_is_refused_before_the_first_trains(
+def test_a_fold_that_cannot_select_a_model_is_refused_first(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
@@ -76,7 +74,7 @@ def test_a_fold_whose_validation_samples_cannot_choose_a_model_is_refused_before
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
-def test_a_target_that_no_validation_sample_has_is_named_and_the_other_keeps_its_intervals(
+def test_a_target_without_validation_values_has_no_interval(
     train: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header, *rows = [line.split("\t") for line in sheet.read_text().splitlines()]
@@ -98,7 +96,7 @@ def test_a_target_that_no_validation_sample_has_is_named_and_the_other_keeps_its
 
 def test_folds_of_ensembles_give_sets_of_classes(train: Run, sheet: Path, tmp_path: Path) -> None:
     flags = {"metadata": sheet, "metadata_column": "group", "cv": 2, "ensemble": 2, "epochs": 1}
-    assert train("--classifier", **flags) == 0
+    assert train("--classifier", "--report", **flags) == 0
     run = tmp_path / "run"
     table = read_columns(run / "cv_predictions.tsv")
     sets = [json.loads(cell) for cell in table["prediction_set"]]

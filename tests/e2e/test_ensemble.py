@@ -17,9 +17,7 @@ from aam.models.folder.weights import load_models
 from aam.runs.layout import DATA
 from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
-from tests.e2e.conftest import SMALL, Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import SMALL, Run, run_command
 
 RESULTS = (
     "val_predictions.tsv",
@@ -42,17 +40,17 @@ FLAGS = {
 }
 
 
-def arguments(study: Path, folder: Path) -> list[str]:
+def arguments(study: Path, folder: Path, report: str = "--no-report") -> list[str]:
     paths = {"--table": study / "table.biom", "--metadata": study / "metadata.tsv", "--output-dir": folder}
     flags = {**paths, "--metadata-column": "gradient", **FLAGS}
-    return [*(str(word) for pair in flags.items() for word in pair), "--no-forest-baseline"]
+    return [*(str(word) for pair in flags.items() for word in pair), "--no-forest-baseline", report]
 
 
 @pytest.fixture(scope="module")
 def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two members, never stopped."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
-    assert run_command("train", *arguments(study, folder), small=False) == 0
+    assert run_command("train", *arguments(study, folder, "--report"), small=False) == 0
     return folder
 
 
@@ -60,7 +58,7 @@ def logarithms(path: Path, column: str = "predicted") -> np.ndarray:
     return np.log1p(read_columns(path)[column].astype(float))
 
 
-def test_predictions_are_the_mean_of_the_members_where_they_learned(unbroken: Path) -> None:
+def test_predictions_average_members_on_the_learned_scale(unbroken: Path) -> None:
     for part in ("val", "test"):
         name = f"{part}_predictions.tsv"
         members = [logarithms(unbroken / "members" / number / name) for number in ("1", "2")]
@@ -110,7 +108,7 @@ def test_a_new_table_is_predicted_by_the_average(unbroken: Path, study: Path, tm
         assert new[name][rows].astype(float) == pytest.approx(own[name].astype(float), rel=1e-5)
 
 
-def test_stopped_in_the_second_member_and_resumed_the_bytes_are_the_same(
+def test_resuming_the_second_member_gives_the_same_bytes(
     unbroken: Path, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -146,7 +144,7 @@ def test_stopped_in_the_second_member_and_resumed_the_bytes_are_the_same(
     assert (len(record["parts"]), len(record["resumed"])) == (2, 1)
 
 
-def test_an_input_that_vanishes_while_the_last_member_trains_does_not_matter(study: Path, tmp_path: Path) -> None:
+def test_inputs_may_vanish_while_the_last_member_trains(study: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(study, tmp_path / "study"))
     original, sheet = TrainingModule.training_step, copy / "metadata.tsv"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import run_command
 from tests.factories import random_sequences, write_tsv
+from tests.program import run_command
 from tests.report.pages import Page, check_self_contained
 
 SCRIPT = "<script>alert(1)</script>"
@@ -49,7 +49,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     inputs = {"table": folder / "t.tsv", "metadata": folder / "m.tsv", "metadata_column": COLUMN}
     run = folder / "run"
-    assert run_command("train", "--classifier", "--no-forest-baseline", **inputs, output_dir=run, epochs=1) == 0
+    assert (
+        run_command("train", "--classifier", "--no-forest-baseline", "--report", **inputs, output_dir=run, epochs=1)
+        == 0
+    )
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import Run, run_command
+from tests.program import Run, run_command
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
@@ -36,7 +36,7 @@ def test_pretraining_leaves_an_encoder_and_a_report(encoder: Path) -> None:
 
 def test_train_then_predict(train: Run, study: Path, encoder: Path, tmp_path: Path) -> None:
     flags = {"pretrained_encoder": encoder, "group_column": "subject", "test_size": 0.2}
-    assert train("--forest-baseline", **flags) == 0
+    assert train("--forest-baseline", "--report", **flags) == 0
     folder = tmp_path / "run"
     parts = {name: lines_of(folder / f"{name}_samples.txt") for name in ("train", "val", "test")}
     kept = json.loads((folder / "data.json").read_text())["flow"][-1]["kept"]

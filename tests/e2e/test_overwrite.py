@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import Run, run_command, study
-
-__all__ = ["study"]
+from tests.program import Run, run_command
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -36,7 +34,7 @@ def test_every_kind_of_run_gives_way_to_the_next(
     assert "holds a finished run already; --overwrite or another --output-dir" in capsys.readouterr().err
 
 
-def test_what_a_killed_write_left_of_a_cross_validation_is_removed(train: Run, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_cross_validation_are_removed(train: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert train("--cv", "2", epochs=1) == 0
     (folder / "finished.json").unlink()

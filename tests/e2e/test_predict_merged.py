@@ -11,9 +11,7 @@ import pytest
 
 from aam.data.readers.table import read_raw_table
 from aam.evaluation.prediction_table import read_columns
-from tests.e2e.conftest import run_command, study
-
-__all__ = ["study"]
+from tests.program import run_command
 
 Predict = Callable[..., int]
 

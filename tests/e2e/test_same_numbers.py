@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from tests.e2e.conftest import Run
+from tests.program import Run
 
 # Of the program as it was before; every value to the digits that are written.
 BEFORE = {

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from tests.e2e.conftest import run_command, study
-
-__all__ = ["study"]
+from tests.program import run_command
 
 NUMBERS = ["sample_id", "observed", "predicted", "predicted_low", "predicted_high"]
 
@@ -107,7 +105,7 @@ def agrees(predictions: dict[str, np.ndarray], run: Path, name: str, to: float =
 
 
 def test_two_targets_of_which_samples_lack_one(train: Train, study: Path) -> None:
-    run = train("--metadata-column", "age", metadata_column="ph")
+    run = train("--metadata-column", "age", "--report", metadata_column="ph")
     columns = of_test_part(run)
     endings = ("_age", "_ph")
     names = [f"{name}{ending}" for ending in endings for name in NUMBERS[1:]]

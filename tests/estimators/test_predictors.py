@@ -129,7 +129,7 @@ def test_quantiles(fitted: AAMRegressor) -> None:
         fitted.predict_quantiles(frame)
 
 
-def test_without_a_truth_in_the_validation_samples_there_are_no_intervals() -> None:
+def test_without_validation_truths_there_are_no_intervals() -> None:
     frame = table()
     y = np.column_stack([numbers(frame), numbers(frame)])
     model = AAMRegressor(**TINY).fit(frame, y)
@@ -140,7 +140,7 @@ def test_without_a_truth_in_the_validation_samples_there_are_no_intervals() -> N
         model.predict_interval(frame)
 
 
-def test_a_target_without_a_truth_in_the_validation_samples_has_no_interval_and_the_other_keeps_its_own() -> None:
+def test_only_targets_with_validation_truths_have_intervals() -> None:
     frame = table()
     y = np.column_stack([numbers(frame), numbers(frame)])
     model = AAMRegressor(**{**TINY, "interval_level": 0.5}).fit(frame, y)

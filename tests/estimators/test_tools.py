@@ -86,7 +86,7 @@ def test_a_grid_search_sets_parameters() -> None:
 
 
 @pytest.mark.parametrize("kind", [AAMRegressor, AAMClassifier, AAMEncoder])
-def test_a_clone_has_the_parameters_and_its_repr_the_changed_ones(kind: Any) -> None:
+def test_a_clone_keeps_parameters_and_repr_shows_changes(kind: Any) -> None:
     changed = kind(sequences=SEQUENCES, epochs=3)
     assert clone(changed).get_params() == changed.get_params()
     assert repr(kind(epochs=3)) == f"{kind.__name__}(epochs=3)"

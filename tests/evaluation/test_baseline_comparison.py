@@ -44,7 +44,7 @@ def test_verdicts_on_the_forest_follow_the_paired_difference(noise: float, fores
     assert len(lines) == 2
 
 
-def test_a_useless_model_is_called_so_and_validation_is_called_optimistic() -> None:
+def test_a_useless_model_and_optimistic_validation_are_named() -> None:
     lines = verdicts(judge("validation", numbers(30.0), None, NUMBER))
     assert "do not rely on it" in lines[0]
     assert "slightly optimistic" in lines[-1]

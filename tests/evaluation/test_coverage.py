@@ -24,7 +24,7 @@ def calibrated(learned: np.ndarray, whose: Samples, **options: object) -> Predic
 
 
 @pytest.mark.parametrize("level", [0.9, 0.77])
-def test_the_shares_are_those_of_the_truths_within_the_intervals(level: float) -> None:
+def test_shares_count_truths_within_intervals(level: float) -> None:
     forecast = calibrated(*case(), level=level)
     learned_BT, whose = case(1)
     records = judge_coverage(forecast, learned_BT[None], whose, "test")
@@ -43,7 +43,7 @@ def test_the_shares_are_those_of_the_truths_within_the_intervals(level: float) -
     assert shares[0] < shares[-1]
 
 
-def test_samples_without_a_truth_are_not_judged_nor_is_a_target_that_nobody_has() -> None:
+def test_samples_and_targets_without_truth_are_not_judged() -> None:
     forecast = calibrated(*case())
     learned_BT, whose = case(1)
     observed = {column: values.copy() for column, values in whose.observed.items()}

@@ -230,7 +230,7 @@ def test_coverage_is_that_of_all_held_out_truths() -> None:
         assert one.num_groups is None
 
 
-def test_coverage_counts_groups_alike_and_passes_over_folds_without_intervals() -> None:
+def test_coverage_weighs_groups_equally_and_skips_folds() -> None:
     first, second, third = covered(make_folds(), reach=2.0)
     found = judge_folds([first, second, FoldResult(**{**vars(third), "coverage": None})]).coverage
     assert found is not None
@@ -327,7 +327,7 @@ def test_a_fold_without_test_predictions_is_refused(tmp_path: Path) -> None:
         read_fold(tmp_path, tmp_path / "none.tsv", 1, 1)
 
 
-def test_a_target_that_no_test_sample_has_is_left_out_of_the_fold(tmp_path: Path) -> None:
+def test_a_target_without_test_values_is_left_out(tmp_path: Path) -> None:
     write_regression(tmp_path)
     data = json.loads((tmp_path / "data.json").read_text())
     other = TargetSpec(column="weight", kind=NUMBERS, mean=3.0)

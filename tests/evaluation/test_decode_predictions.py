@@ -54,7 +54,7 @@ def test_each_target_is_told_in_its_own_units() -> None:
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
-def test_intervals_reach_as_far_as_the_conformal_quantile_of_the_errors(level: float) -> None:
+def test_intervals_reach_the_conformal_quantile_of_errors(level: float) -> None:
     learned_BT, whose = case()
     forecast = PredictionDecoder(targets=TWO, level=level)
     calibrations = forecast.calibrate(learned_BT, whose)
@@ -98,7 +98,7 @@ def test_missing_truths_are_passed_over() -> None:
     assert calibrations == (forecast.calibrate(learned_BT, whose)[0], None)
 
 
-def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_named() -> None:
+def test_a_target_without_intervals_is_named() -> None:
     learned_BT, whose = case()
     without = samples({**whose.observed, "mass": np.full(SIZE, np.nan)})
     forecast = calibrated(PredictionDecoder(targets=TWO), learned_BT, without)
@@ -120,7 +120,7 @@ def test_a_target_without_intervals_leaves_those_of_the_others_alone_and_is_name
     )
 
 
-def test_too_few_samples_for_the_chosen_level_are_said_at_a_lower_one_too() -> None:
+def test_too_few_samples_are_reported_at_a_lower_level_too() -> None:
     learned_BT, whose = case()
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     (doubt,) = dataclasses.replace(few, level=0.5).coverage_warnings()
@@ -138,7 +138,7 @@ def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, n
     return Targets(specs=(spec,)), spec.encode(guesses)[num_trained:, None], values[num_trained:]
 
 
-def test_truths_beyond_the_training_range_are_not_held_and_the_promise_knows_it() -> None:
+def test_truths_beyond_training_range_lower_the_coverage() -> None:
     # a quantile transform never leaves the training range, beyond which 2 of 41 new truths lie
     held, naive = [], []
     for seed in range(200):
@@ -159,7 +159,7 @@ def test_truths_beyond_the_training_range_are_not_held_and_the_promise_knows_it(
     assert np.mean(naive) < 0.8 - 5 * error
 
 
-def test_a_promise_above_all_that_is_within_the_training_range_is_none() -> None:
+def test_a_level_above_the_share_within_range_is_no_promise() -> None:
     targets, learned_B1, values = skewed_case(0, "quantile", 10)
     beyond = ((values[:99] < values_range(targets)[0]) | (values[:99] > values_range(targets)[1])).mean()
     assert beyond > 0.1
@@ -212,7 +212,7 @@ def test_intervals_end_where_the_head_does() -> None:
         assert (held == ((free.low <= truth_B) & (truth_B <= free.high))).all(), "clipping lets no truth go"
 
 
-def test_a_truth_at_an_end_of_the_training_range_is_held_whatever_rounding_does() -> None:
+def test_rounding_never_excludes_an_end_of_the_range() -> None:
     truth_B = np.append(np.linspace(0.1, 0.7, 20), [0.1, 0.7]) * 3
     for transform in ("minmax", "log-minmax"):
         spec = fit_target(
@@ -257,7 +257,7 @@ def test_groups_go_with_the_truths_that_are_known() -> None:
     assert (age.num_groups, mass.num_groups) == (11, 13)
 
 
-def test_several_draws_are_averaged_and_their_spread_is_in_the_users_units() -> None:
+def test_draws_are_averaged_with_spread_in_user_units() -> None:
     learned_BT, whose = case()
     draws_PBT = learned_BT + np.array([-1.0, 0.0, 1.0])[:, None, None]
     age, mass = PredictionDecoder(targets=TWO).predictions(draws_PBT, whose)
@@ -275,7 +275,7 @@ def quantile_case() -> tuple[np.ndarray, Samples]:
     return learned_BT[..., None] + np.array([-0.5, 0.0, 0.6]), whose
 
 
-def test_quantiles_are_told_in_the_users_units_and_move_the_ends_of_intervals() -> None:
+def test_quantiles_in_user_units_move_interval_ends() -> None:
     learned_BTQ, whose = quantile_case()
     forecast = PredictionDecoder(targets=TWO.learned_by(LossOptions(loss_type="quantile")), level=0.8)
     forecast = dataclasses.replace(forecast, calibrations=forecast.calibrate(learned_BTQ, whose))
@@ -291,7 +291,7 @@ def test_quantiles_are_told_in_the_users_units_and_move_the_ends_of_intervals() 
     assert mass.high == pytest.approx(MASS.decode(high_B + reach), rel=1e-5)
 
 
-def test_numbers_and_their_intervals_follow_the_level_of_each_sample() -> None:
+def test_numbers_and_intervals_follow_the_sample_level() -> None:
     spec = dataclasses.replace(AGE, level_shift=(40.0, 0.0, 1000.0), level_scale=(10.0, 1.0, 100.0))
     targets = Targets(specs=(spec,), normalize_by=("site",), levels=("a", "b"))
     levels = np.arange(SIZE) % 3
@@ -307,7 +307,7 @@ def test_numbers_and_their_intervals_follow_the_level_of_each_sample() -> None:
     assert reach / [10, 1, 100] == pytest.approx(np.full(3, np.linspace(0, 1, SIZE)[35]), rel=1e-5)
 
 
-def test_classes_have_sets_and_the_spread_of_the_best_ones_probability() -> None:
+def test_classes_have_sets_and_spread_of_the_best() -> None:
     rng = np.random.default_rng(0)
     learned_BC = rng.dirichlet(np.ones(3), SIZE)
     labels = np.array(SITE.classes, dtype=object)[[rng.choice(3, p=row) for row in learned_BC]]

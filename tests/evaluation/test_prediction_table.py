@@ -99,7 +99,7 @@ def of_column(place: int, num_samples: int = 5) -> Predictions:
     )
 
 
-def test_several_targets_are_read_as_written_whatever_their_columns_are_called(tmp_path: Path) -> None:
+def test_targets_are_read_as_written_under_any_name(tmp_path: Path) -> None:
     tables = [of_column(place) for place in range(len(ODD))]
     write_part(tmp_path / "p.tsv", tables, ODD)
     header = (tmp_path / "p.tsv").read_text().splitlines()[0].split("\t")
@@ -121,7 +121,7 @@ def test_several_targets_are_read_as_written_whatever_their_columns_are_called(t
             assert found.quantiles[level] == pytest.approx(values, rel=1e-9)
 
 
-def test_the_deviation_over_draws_is_written_beside_what_it_belongs_to(tmp_path: Path) -> None:
+def test_the_deviation_is_written_beside_its_prediction(tmp_path: Path) -> None:
     table = of_column(0)
     write_part(tmp_path / "p.tsv", [table], ["age"])
     header, *rows = [line.split("\t") for line in (tmp_path / "p.tsv").read_text().splitlines()]
@@ -172,7 +172,7 @@ def test_sets_of_classes_with_odd_names_are_read_as_written(tmp_path: Path) -> N
         read_predictions(tmp_path / "p.tsv", spec, "test")
 
 
-def test_a_target_that_no_sample_of_a_part_has_is_left_out_of_it(tmp_path: Path) -> None:
+def test_a_target_without_values_in_a_part_is_left_out(tmp_path: Path) -> None:
     known, unknown = of_column(0), of_column(1)
     unknown.observed[:] = np.nan
     write_part(tmp_path / "p.tsv", [known, unknown], ["a", "b"])

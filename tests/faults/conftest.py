@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import SMALL, study
 from tests.faults.kill_harness import Children
 from tests.faults.toy import make_toy
-
-__all__ = ["study"]
+from tests.program import SMALL
 
 EPOCHS = 5  # of 2 steps each
 TINY = {**SMALL, "--embedding-dim": 8, "--token-limit": 5, "--trim-length": 20, "--epochs": EPOCHS, "--batch-size": 23}

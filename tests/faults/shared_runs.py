@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.e2e.conftest import SMALL
+from tests.program import SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = "aam.training.step.module TrainingModule training_step"

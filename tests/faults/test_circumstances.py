@@ -38,9 +38,7 @@ def _remove(paths: list[Path]) -> None:
         path.unlink()
 
 
-def test_neither_the_clock_nor_the_inputs_matter_once_a_run_has_begun(
-    study: Path, unbroken: Path, tmp_path: Path
-) -> None:
+def test_clock_and_inputs_do_not_matter_after_the_start(study: Path, unbroken: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(study, tmp_path / "study"))
     vanishing = [copy / "table.biom", copy / "metadata.tsv"]
     done = ended(with_clock, train_words(copy, tmp_path / "run"), vanishing)

@@ -111,9 +111,12 @@ def test_the_server_of_the_children_has_one_thread(children: Children) -> None:
     assert children.start(count_threads).wait().code == 1
 
 
-@pytest.mark.parametrize("number", range(1, BATCHES + 1))
-def test_killed_at_every_step(resumed: Resumed, unbroken: dict[str, str], number: int) -> None:
-    assert resumed([Fault(TRAINING_STEP, number)]) == unbroken
+@pytest.mark.parametrize("epoch", range(EPOCHS))
+def test_killed_at_every_step_of_an_epoch(resumed: Resumed, unbroken: dict[str, str], epoch: int) -> None:
+    """At each step in turn: there is no checkpoint within an epoch, so that every run begins the epoch again."""
+    first = Fault(TRAINING_STEP, epoch * BATCHES_OF_EPOCH + 1)
+    others = [Fault(TRAINING_STEP, number) for number in range(2, BATCHES_OF_EPOCH + 1)]
+    assert resumed([first, *others]) == unbroken
 
 
 @pytest.mark.parametrize("chain", CHAINS)

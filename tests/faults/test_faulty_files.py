@@ -265,9 +265,7 @@ def test_a_process_that_is_killed_during_checkpoints(
             path.unlink()
 
 
-def test_three_checkpoints_in_a_row_that_cannot_be_written_end_the_run(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_three_failed_checkpoints_in_a_row_end_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fit_line(tmp_path, epochs=2)
     with (
         failing(Fault(1, errno.ENOSPC, lasting=True)),

@@ -43,9 +43,7 @@ def kill_twice(study: Path, unbroken: Path, folder: Path, first: int, second: in
     assert leftovers(folder) == []
 
 
-def test_a_run_killed_while_it_writes_and_again_while_it_is_resumed(
-    study: Path, unbroken: Path, tmp_path: Path, calls: int
-) -> None:
+def test_killed_while_writing_and_while_resuming(study: Path, unbroken: Path, tmp_path: Path, calls: int) -> None:
     kill_twice(study, unbroken, tmp_path / "run", calls // 2, 30)
 
 

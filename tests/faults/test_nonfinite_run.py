@@ -39,7 +39,7 @@ def with_nan(number: int, killed_at: int, words: list[str]) -> int:
     return hooked(killed_at, send, (signal.SIGKILL,), words) if killed_at else main(words)
 
 
-def test_the_run_stops_and_goes_on_where_the_step_may_be_left_out(study: Path, tmp_path: Path) -> None:
+def test_the_run_stops_unless_steps_may_be_skipped(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = ended(with_nan, 7, 0, train_words(study, folder))
     assert done.code == 4

@@ -13,7 +13,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from aam.training.checkpoints.checkpoint import find_checkpoints
-from tests.e2e.conftest import study
 from tests.faults.shared_runs import (
     END,
     EPOCHS,
@@ -28,8 +27,6 @@ from tests.faults.shared_runs import (
     metrics_of,
     run,
 )
-
-__all__ = ["study"]
 
 TWO = ("--devices", "2")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

@@ -46,7 +46,7 @@ def errors(said: str) -> list[str]:
     [(signal.SIGKILL, "signal 9"), pytest.param(signal.SIGSEGV, "signal 11", marks=pytest.mark.slow)],
 )
 def test_a_worker_that_is_killed_ends_the_run(study: Path, tmp_path: Path, number: int, name: str) -> None:
-    words = train_words(study, tmp_path / "run", num_workers=2)
+    words = train_words(study, tmp_path / "run", num_workers=1)
     with started(hooked, 3, kill_worker, (number,), words) as child:
         done = child.end()
         assert done.code == 3
@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_ends_the_run(study: Path, tmp_path: Path, numbe
 @pytest.mark.parametrize("size", [65_536, pytest.param(12_288, marks=pytest.mark.slow)])
 def test_shared_memory_that_is_too_small(study: Path, tmp_path: Path, size: int) -> None:
     """The larger is too small for the batches, the smaller even for the queues of the processes."""
-    words = train_words(study, tmp_path / "run", num_workers=2)
+    words = train_words(study, tmp_path / "run", num_workers=1)
     with started(with_little_shared_memory, size, words) as child:
         done = child.end()
         if done.code == NO_MOUNTS:

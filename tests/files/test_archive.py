@@ -43,7 +43,7 @@ def test_ways_to_write_the_type(tmp_path: Path, written: str) -> None:
     assert read_member(write_zip(tmp_path / "a.qza", members), (KIND,), (".tsv",)) == CONTENT
 
 
-def test_an_old_archive_without_checksums_and_one_with_provenance(tmp_path: Path) -> None:
+def test_an_old_archive_and_one_with_provenance(tmp_path: Path) -> None:
     members = qza_members(KIND, CONTENT)
     del members[f"{UUID}/checksums.md5"]
     members[f"{UUID}/provenance/metadata.yaml"] = b"type: Other\n"

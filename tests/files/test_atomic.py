@@ -77,7 +77,7 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [90_000, 3_000_000])
-def test_a_full_disk_leaves_the_old_file_and_says_so_in_one_line(tmp_path: Path, size: int) -> None:
+def test_a_full_disk_leaves_the_old_file_and_one_line(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.txt"
     path.write_text("the old one")
     with pytest.raises(RunError, match=r"a\.txt: cannot be written \(File too large\)"), file_size_limit(65_536):

@@ -33,7 +33,7 @@ def test_an_old_file_is_told_by_its_size_and_date(path: Path) -> None:
     assert not is_as_it_was(path, before)
 
 
-def test_one_that_was_written_just_now_is_told_by_its_content_too(path: Path) -> None:
+def test_a_recent_file_is_compared_by_content(path: Path) -> None:
     before = file_state(path)
     assert before is not None
     assert is_as_it_was(path, before)

@@ -42,13 +42,13 @@ def test_only_what_nobody_writes_any_more_is_removed(tmp_path: Path, gone: int) 
     remove_leftovers(tmp_path / "absent")
 
 
-def test_a_run_that_was_killed_while_it_wrote_its_first_file_is_begun_again(tmp_path: Path, gone: int) -> None:
+def test_a_run_killed_at_its_first_file_begins_again(tmp_path: Path, gone: int) -> None:
     (tmp_path / f".config.yaml.tmp-{gone}").write_text("half")
     with open_run(tmp_path, resume=False, overwrite=False):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_run_that_is_resumed_removes_what_is_left_in_its_folders(tmp_path: Path, gone: int) -> None:
+def test_a_resumed_run_removes_leftovers(tmp_path: Path, gone: int) -> None:
     with open_run(tmp_path, resume=False, overwrite=False) as run:
         run.write_config("train", {})
     left = [

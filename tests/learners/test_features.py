@@ -30,7 +30,7 @@ def dense(table: Any) -> np.ndarray:
     return table.toarray() if issparse(table) else table
 
 
-def test_relative_abundances_of_asvs_that_enough_training_samples_have() -> None:
+def test_relative_abundances_of_prevalent_asvs() -> None:
     """Of 200 training samples 1 % are two: an ASV of one of them is left out, however many others have it."""
     counts = random_counts(300, 6)
     counts[:, 0] += 1
@@ -63,7 +63,7 @@ def test_what_is_kept_depends_on_the_training_samples_alone() -> None:
         assert first == pytest.approx(second)
 
 
-def test_clades_of_the_tree_hold_relatives_that_no_training_sample_has(tmp_path: Path) -> None:
+def test_clades_of_the_tree_hold_unseen_relatives(tmp_path: Path) -> None:
     """The tree is ((a,b),(c,d)), and only the third sample, which does not train, has d.
 
     In the training samples c and (c,d) are alike, and (c,d) stays.
@@ -78,7 +78,7 @@ def test_clades_of_the_tree_hold_relatives_that_no_training_sample_has(tmp_path:
     assert {tuple(column.round(9)) for column in FLOOR * np.expm1(found.T)} == shares
 
 
-def test_clades_without_a_tree_are_logs_of_sums_of_relative_abundances() -> None:
+def test_clades_without_a_tree_are_log_abundance_sums() -> None:
     counts = random_counts(40, 10)
     study = make_study(counts, sequences=random_sequences(10, length=40))
     found = features(study, "clades", ALL[:30]).toarray()

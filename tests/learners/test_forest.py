@@ -56,7 +56,7 @@ def test_a_forest_beats_the_mean_on_a_signal() -> None:
     assert compare(found, guess)["mae"].high < 0
 
 
-def test_a_forest_names_classes_and_gives_those_it_never_saw_no_chance() -> None:
+def test_a_forest_gives_unseen_classes_probability_0() -> None:
     study = signal()
     (found,) = held_out_predictions(fitted(study, CLASS), study, SPLIT)["validation"]
     assert found.probabilities is not None

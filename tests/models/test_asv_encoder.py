@@ -95,7 +95,7 @@ def test_sinusoids() -> None:
     assert sinusoids(2, 1, like.bfloat16()).dtype == torch.bfloat16
 
 
-def test_sinusoids_know_the_place_of_the_base_and_not_of_the_patch() -> None:
+def test_sinusoids_encode_the_base_position() -> None:
     like = torch.zeros(1, 1, 8)
     torch.testing.assert_close(sinusoids(4, 5, like), sinusoids(20, 1, like)[::5])
 

@@ -51,7 +51,7 @@ def test_levels_start_as_their_parents() -> None:
     assert not torch.equal(token_BE[0], token_BE[3])
 
 
-def test_a_trained_hierarchy_is_the_sum_of_its_levels_and_an_unknown_level_stays_its_parent() -> None:
+def test_an_unknown_level_of_a_hierarchy_is_its_parent() -> None:
     model = encoder()
     truth_BVE = torch.randn(4, 4, 8, generator=torch.Generator().manual_seed(1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
@@ -68,7 +68,7 @@ def test_a_trained_hierarchy_is_the_sum_of_its_levels_and_an_unknown_level_stays
     assert token_BE[3].tolist() == pytest.approx((tables[0][2] + tables[2][1]).tolist())
 
 
-def test_an_unknown_level_that_has_no_parent_has_a_trained_vector() -> None:
+def test_an_unknown_level_without_parent_has_a_vector() -> None:
     model = encoder()
     unknown = torch.zeros(1, 4, dtype=torch.long)
     assert (model(unknown, NUMBERS[:1])[0, :2] == 0).all()

@@ -159,7 +159,7 @@ def test_dropout_is_for_training_alone(kind: str) -> None:
     assert torch.equal(model(*given), model(*given))
 
 
-def test_heads_of_cross_attention_are_those_of_the_model_unless_given() -> None:
+def test_cross_attention_has_the_heads_of_the_model() -> None:
     assert fusion("cross-attention").ask.heads == 2
     assert fusion("cross-attention", cross_attn_heads=4).ask.heads == 4
 
@@ -231,7 +231,7 @@ def learned(model: Predictor, given: Task, steps: int, lr: float) -> float:
 
 
 @pytest.mark.parametrize("of_asvs", [False, True])
-def test_without_covariates_or_with_added_effects_alone_there_is_little_to_learn(of_asvs: bool) -> None:
+def test_without_interactions_there_is_little_to_learn(of_asvs: bool) -> None:
     given = task(of_asvs)
     assert learned(Predictor(None), given, steps=200, lr=0.01) < 0.2
     read = np.concatenate([given.vector_BD.numpy(), given.category_BC.numpy()], axis=1)
@@ -240,5 +240,5 @@ def test_without_covariates_or_with_added_effects_alone_there_is_little_to_learn
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_fusion_learns_what_depends_on_microbes_and_covariates_together(kind: str) -> None:
+def test_fusion_learns_interactions_with_covariates(kind: str) -> None:
     assert learned(Predictor(kind), task(of_asvs=kind in READS_ASVS), steps=200, lr=0.01) > 0.8

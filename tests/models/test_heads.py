@@ -51,7 +51,7 @@ def upper(distances_BB: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("dim", WIDTHS)
-def test_fresh_distances_do_not_depend_on_the_width_and_have_a_gradient(dim: int) -> None:
+def test_fresh_distances_have_a_gradient_at_any_width(dim: int) -> None:
     torch.manual_seed(0)
     head = DistanceHead("distance", dim)
     sample_BD = sample_vectors(24, dim).requires_grad_()

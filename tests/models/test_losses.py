@@ -176,7 +176,7 @@ def test_the_loss_of_a_step_does_not_depend_on_its_batches() -> None:
         assert mean == pytest.approx(loss(slice(0, 12)), rel=1e-6)
 
 
-def test_all_targets_count_the_same_however_many_samples_have_them() -> None:
+def test_targets_count_equally_whatever_their_samples() -> None:
     truth_BT = torch.zeros(100, 2)
     truth_BT[10:, 1] = NAN
     prediction_BT = torch.ones(100, 2, requires_grad=True)

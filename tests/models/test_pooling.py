@@ -91,7 +91,7 @@ def test_shares_sum_to_one_and_logs_to_zero_in_each_scale() -> None:
         torch.testing.assert_close(logs.sum(dim=1), torch.zeros(5), rtol=0, atol=1e-4)
 
 
-def test_the_profile_does_not_depend_on_who_else_is_in_the_batch() -> None:
+def test_the_profile_does_not_depend_on_the_batch() -> None:
     clades, asv_UD, abundance_BU = random_case()
     absent = torch.cat([abundance_BU, torch.zeros(5, 7)], dim=1)
     more = torch.cat([asv_UD, torch.randn(7, 8)])
@@ -142,7 +142,7 @@ def test_squared_distance_has_the_gradient_of_its_formula() -> None:
     assert torch.autograd.gradcheck(squared_distance, (x_UD.requires_grad_(), y_KD.requires_grad_()))
 
 
-def test_an_asv_on_its_prototype_and_an_absent_clade_have_finite_gradients() -> None:
+def test_prototypes_and_absent_clades_have_finite_gradients() -> None:
     clades = SoftClades(4, 20)
     asv_UD = clades.prototype_KD.detach().clone()[:3].requires_grad_()
     with torch.no_grad():

@@ -79,7 +79,7 @@ def test_the_context_reacts_to_abundance(method: Method) -> None:
     torch.testing.assert_close(after.context_BSD[1], before.context_BSD[1])
 
 
-def test_without_a_count_embedding_the_context_is_blind_and_the_readout_is_not() -> None:
+def test_without_count_embedding_only_the_readout_counts() -> None:
     model, asv_UD = encoder(count_embedding=False), vectors()
     changed = torch.where(MASK_BS, 10.0, 0.0)
     before, after = model(asv_UD, INDEX_BS, COUNTS_BS), model(asv_UD, INDEX_BS, changed)

@@ -227,7 +227,7 @@ def test_a_fresh_head_starts_like_the_mean_and_learns(
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 @pytest.mark.parametrize("activation", ["none", "relu", "softplus", "exp"])
-def test_numbers_that_are_not_scaled_start_finite_and_get_no_worse(unit: float, activation: str) -> None:
+def test_unscaled_numbers_start_finite_and_get_no_worse(unit: float, activation: str) -> None:
     vector_BD, values = shaped("small")
     target_BT = torch.from_numpy(values / 1e-6 * unit).float()[:, None]
     outputs = TargetOutputs(head="numbers", columns=("x",), zero=(0.0,), presence=(1.0,))

@@ -26,7 +26,7 @@ def inputs(seed: int = 5) -> tuple[Tensor, Tensor]:
     return torch.randn(5, 8, generator=generator), torch.randn(5, 4, generator=generator)
 
 
-def test_a_seed_gives_the_head_that_it_gave_before_there_were_options() -> None:
+def test_a_seed_gives_the_head_that_it_always_gave() -> None:
     """The numbers are those of the first version."""
     torch.manual_seed(3)
     head = plain_head(8, 4, 1, HeadOptions(), 0.25)
@@ -54,7 +54,7 @@ def test_a_seed_gives_the_head_that_it_gave_before_there_were_options() -> None:
     [HeadOptions(), HeadOptions(regressor_hidden_dims=(32, 8), residual_regression_head=True)],
     ids=["default", "residual"],
 )
-def test_a_fresh_head_gives_its_prior_with_a_tenth_of_the_spread(dim: int, options: HeadOptions) -> None:
+def test_a_fresh_head_gives_its_prior_with_small_spread(dim: int, options: HeadOptions) -> None:
     torch.manual_seed(0)
     head = plain_head(dim, 32, 1, options, 0.1).eval()
     head.set_bias(torch.tensor([7.0]))
@@ -107,7 +107,7 @@ def test_the_network_by_hand() -> None:
     torch.testing.assert_close(head.raw(vector_BD, path_BK), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_dropout_is_on_what_each_layer_reads_and_off_where_it_is_0() -> None:
+def test_dropout_is_on_the_input_of_each_layer() -> None:
     vector_BD, _ = inputs()
     deep = {"regressor_hidden_dims": (5, 6), "residual_regression_head": True}
     without = plain_head(8, 0, 2, HeadOptions(regressor_dropout=0.0, **deep), 0.5).train()

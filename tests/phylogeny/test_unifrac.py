@@ -141,9 +141,7 @@ def test_distances_are_symmetric_and_do_not_depend_on_the_batch(tmp_path: Path) 
         np.testing.assert_allclose(part, whole[np.ix_(rows, rows)], atol=1e-12)
 
 
-def test_distances_from_other_samples_are_a_part_of_those_of_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_distances_from_others_are_part_of_all_distances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     phylogeny = over(tmp_path, random_newick(80, 7), [f"t{i}" for i in range(80)])
     counts = random_table(90, 80, 7)
     some, others = counts[:70], counts[70:]

@@ -42,7 +42,7 @@ def test_regression_with_a_test_part(tmp_path: Path) -> None:
     assert page.tags.count("svg") == 6
 
 
-def test_without_a_test_part_or_forest_the_page_says_what_the_validation_samples_did(tmp_path: Path) -> None:
+def test_without_a_test_part_validation_is_reported(tmp_path: Path) -> None:
     page = report(write_regression(tmp_path, test=False, forest=False))
     check_self_contained(page)
     assert "slightly optimistic" in page.words

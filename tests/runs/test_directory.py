@@ -61,7 +61,7 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_another_process_is_refused_until_the_directory_is_given_back(tmp_path: Path, resume: bool) -> None:
+def test_another_process_is_refused_until_release(tmp_path: Path, resume: bool) -> None:
     folder = tmp_path / "run"
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT

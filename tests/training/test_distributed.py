@@ -11,10 +11,8 @@ import torch
 
 from aam.config import TableOptions
 from aam.data.readers.table import read_table
-from tests.e2e.conftest import SMALL, study
 from tests.processes import gradients, run_processes
-
-__all__ = ["study"]
+from tests.program import SMALL
 
 BATCHES = {"--batch-size": 10, "--dropout": 0, "--epochs": 2}
 INPUTS = ("--table", "table.biom"), ("--tree", "tree.nwk"), ("--metadata", "metadata.tsv")

@@ -25,9 +25,7 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.record_schema import read_record
 from aam.workflows.forest_baseline import fit_forest_baseline
 from aam.workflows.results import TrainResult
-from tests.e2e.conftest import SMALL, study
-
-__all__ = ["study"]
+from tests.program import SMALL
 
 TINY: dict[str, Any] = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 FUNCTIONS = {

@@ -47,7 +47,7 @@ def three(run: RunDirectory) -> list[ChildRun]:
         (None, "m.tsv: vanished while the run was under way; put it back and resume the run"),
     ],
 )
-def test_inputs_that_change_midway_stop_the_whole_until_they_are_put_back(
+def test_inputs_that_change_midway_stop_the_whole(
     run: RunDirectory, inputs: list[Path], content: str | None, words: str
 ) -> None:
     runs, done = three(run), []

@@ -24,10 +24,8 @@ from aam.report.figures.run import _curves
 from aam.training.run.build_run import prepare_pretraining
 from aam.workflows.dry_run import plan_run
 from aam.workflows.single_run import train_into_directory
-from tests.e2e.conftest import SMALL, study
 from tests.models.objectives.richness import Richness
-
-__all__ = ["study"]
+from tests.program import SMALL
 
 HERE = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 

@@ -86,7 +86,7 @@ def test_a_new_run_has_one_command_and_no_change(tmp_path: Path, monkeypatch: py
     assert origin(config(), "aam train ...", DATA) == expected
 
 
-def test_a_resumed_run_keeps_its_first_command_and_lists_the_later_ones(began: TrainConfig) -> None:
+def test_a_resumed_run_keeps_its_first_command(began: TrainConfig) -> None:
     assert began.run.resume_from is not None
     run = RunDirectory(began.run.resume_from)
     for number in (1, 2):
@@ -112,9 +112,7 @@ def test_changes_are_kept_and_a_repeated_one_is_told_once(began: TrainConfig) ->
     ]
 
 
-def test_each_start_is_kept_and_one_that_differs_is_told_and_ends_the_promise(
-    began: TrainConfig, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_start_that_differs_ends_the_promise(began: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
     assert began.run.resume_from is not None
     run = RunDirectory(began.run.resume_from)
     with logging_to_terminal():

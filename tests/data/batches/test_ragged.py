@@ -32,7 +32,7 @@ def test_a_mask_may_have_holes() -> None:
 @pytest.mark.parametrize(
     "layout", [Ragged.of_lengths((2, 2)), Ragged.equal(2, 2), Ragged.of_mask(torch.ones(2, 2, dtype=torch.bool))]
 )
-def test_rows_of_one_length_are_a_rectangle_and_nothing_is_copied(layout: Ragged) -> None:
+def test_rows_of_equal_length_are_not_copied(layout: Ragged) -> None:
     x_BL = torch.randn(2, 2)
     assert layout.is_rectangle
     assert layout.lengths == (2, 2)

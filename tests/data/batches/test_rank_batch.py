@@ -79,7 +79,7 @@ def test_the_shares_of_all_processes_are_the_whole_batch(num_samples: int, proce
         assert sum(share.share.of(counted, "taxonomy") for share in shares if share.share) == pytest.approx(1)  # type: ignore[arg-type]
 
 
-def test_a_share_is_the_batch_of_its_samples_with_what_is_hidden_in_the_whole() -> None:
+def test_a_share_hides_what_the_whole_batch_hides() -> None:
     batch = whole_batch(9)
     for rank in range(3):
         share = take_share(batch, rank, 3)
@@ -111,7 +111,7 @@ def test_a_share_is_the_batch_of_its_samples_with_what_is_hidden_in_the_whole() 
             assert torch.equal(share.tokens_UL[own], batch.tokens_UL[places[asv], : share.tokens_UL.shape[1]])
 
 
-def test_a_process_for_which_no_asv_is_left_encodes_one_for_nobody() -> None:
+def test_a_process_without_asvs_encodes_a_dummy() -> None:
     samples = [Sample(row, *(np.array([3, 7]), np.array([2, 1])) * 2) for row in range(4)]
     batch = make_batch(samples, TOKENS, LENGTHS)
     batch.corruption = Corruption(torch.ones_like(batch.tokens_UL, dtype=torch.bool))

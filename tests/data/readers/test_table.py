@@ -121,7 +121,7 @@ def test_hashes_with_sequences(tmp_path: Path, packed: bool) -> None:
     assert [SEQUENCES[int(name, 16)] for name in table.asv_ids] == table.sequences.tolist()
 
 
-def test_hashes_and_dna_are_merged_and_equal_sequences_are_summed(tmp_path: Path) -> None:
+def test_hashes_and_dna_merge_and_equal_sequences_add_up(tmp_path: Path) -> None:
     one = write_biom(tmp_path / "one.biom", np.array([[1, 2, 4]]), ["a"], ["h1", "h2", "h3"])
     two = write_biom(tmp_path / "two.biom", np.array([[5, 6]]), ["b"], SEQUENCES[:2])
     known = {"h1": SEQUENCES[0], "h2": SEQUENCES[0], "h3": SEQUENCES[2]}

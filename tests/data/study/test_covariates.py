@@ -61,7 +61,7 @@ def test_a_column_of_a_hierarchy_does_not_stand_alone_as_well() -> None:
     assert spec.stand_alone == ("season",)
 
 
-def test_numbers_are_standardised_by_the_training_samples_as_scikit_learn_does() -> None:
+def test_numbers_are_standardised_as_in_scikit_learn() -> None:
     _, number_NM = everything().encode(sheet())
     known = np.array([4.0, 5, 6, 7, 8, 100, 6])[:, None]
     expected = StandardScaler().fit(known[:5]).transform(known)[:, 0]
@@ -199,7 +199,7 @@ def test_columns_are_needed_when_predicting() -> None:
     ("cell", "problem"),
     [("low", "is not numeric: 2 of 7 values (s1: 'low')"), ("inf", ": value 'inf' (s1) is not finite")],
 )
-def test_cells_that_are_no_numbers_are_to_be_emptied_when_predicting(cell: str, problem: str) -> None:
+def test_predicting_refuses_cells_that_are_not_numbers(cell: str, problem: str) -> None:
     spec, new = everything(), sheet(ph=f"4 {cell} missing {cell} 7 8 100 6")
     for read in (spec.encode, spec.unknown_notes):
         with pytest.raises(InputError) as error:

@@ -53,7 +53,7 @@ def test_groups_stay_whole() -> None:
 
 
 @pytest.mark.parametrize("group_column", [None, "group"])
-def test_folds_depend_on_seed_repeat_and_ids_and_not_on_the_order_of_the_table(group_column: str | None) -> None:
+def test_folds_do_not_depend_on_the_order_of_the_table(group_column: str | None) -> None:
     options = SplitOptions(group_column=group_column)
     first = folds(options, 4)
     assert labels(first) == labels(folds(options, 4))
@@ -79,7 +79,7 @@ def test_classes_are_dealt_as_evenly_as_scikit_learn_does() -> None:
         assert (abs(counts - np.bincount(strata[test], minlength=3)) <= 1).all()
 
 
-def test_whole_groups_are_dealt_evenly_even_where_they_differ_in_size_and_class() -> None:
+def test_uneven_groups_are_dealt_evenly() -> None:
     sizes = np.tile([12, 6, 3, 2, 1, 1], 5)
     groups = np.repeat([f"g{i}" for i in range(len(sizes))], sizes)
     strata = (np.arange(len(groups)) % 3 == 0).astype(int)
@@ -111,7 +111,7 @@ def refused(values: np.ndarray, kind: Kind, number: int, groups: list[str] | Non
     return str(caught.value)
 
 
-def test_too_few_samples_groups_or_samples_of_a_class_are_refused() -> None:
+def test_too_few_samples_groups_or_members_are_refused() -> None:
     assert refused(VALUES[:4], NUMBERS, 5) == "--cv: 4 samples for 5 folds; at least 5 are needed"
     assert refused(VALUES[:2], NUMBERS, 2) == "--cv: 2 samples for 2 folds; at least 3 are needed"
     message = refused(VALUES[:12], NUMBERS, 5, ["a", "b", "c", "d"] * 3)

@@ -33,7 +33,7 @@ def test_random_parts_have_the_sizes_asked_for(num_samples: int, test_size: floa
     assert len(split.test) == (max(1, round(test_size * num_samples)) if test_size else 0)
 
 
-def test_the_split_depends_on_seed_and_ids_not_on_the_order_of_the_table() -> None:
+def test_the_split_ignores_the_order_of_the_table() -> None:
     ids = [f"x{i}" for i in range(50)]
     values = RNG.normal(size=50)
     order = RNG.permutation(50)

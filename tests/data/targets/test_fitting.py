@@ -171,7 +171,7 @@ def test_joint_levels_are_written_out() -> None:
         joint_levels(sheet(), ("season", "sites"))
 
 
-def test_quantiles_of_a_prediction_are_decoded_in_their_samples_level() -> None:
+def test_quantiles_are_decoded_within_the_sample_level() -> None:
     targets = fit_levelled(x=LEVELLED, y=LEVELLED * 10)
     codes = np.array([2, 0, 1])
     normalised = np.random.default_rng(0).normal(size=(3, 2, 5))
@@ -183,7 +183,7 @@ def test_quantiles_of_a_prediction_are_decoded_in_their_samples_level() -> None:
     assert found[2, 1] == pytest.approx(normalised[2, 1] * targets.specs[1].scale + 200)
 
 
-def test_classes_are_one_column_and_their_probabilities_pass_through() -> None:
+def test_classes_are_one_column_with_probabilities() -> None:
     targets = fit_targets(TargetRules(columns=("x",), kind=CLASSES), {"x": LABELS}, TRAIN, "m.tsv")
     assert (targets.kind, len(targets)) == (CLASSES, 1)
     encoded = targets.encode({"x": LABELS})

@@ -156,7 +156,7 @@ def test_truths_that_nothing_can_hold_weigh_at_infinity() -> None:
     assert (quantiles.scores, quantiles.weights) == (calibration.scores, calibration.weights)
 
 
-def test_estimates_of_few_samples_count_truths_that_nothing_can_hold() -> None:
+def test_few_samples_count_truths_that_nothing_can_cover() -> None:
     # half of four samples lie below 2; the last, at infinity, leaves 3 of 4 for any level above
     calibration = of_scores(np.array([1.0, 2, 3, np.inf]))
     assert not calibration.is_promise
@@ -191,7 +191,7 @@ def test_new_exchangeable_samples_are_held_as_promised() -> None:
     assert abs(standard_errors(held, 0.9)) < 3.5
 
 
-def test_new_groups_are_held_and_plain_conformal_prediction_fails_them() -> None:
+def test_new_groups_are_covered_unlike_by_plain_conformal() -> None:
     # subjects that are hard to predict have fewer samples than the others
     rng = np.random.default_rng(4)
     ours, plain = [], []
@@ -219,7 +219,7 @@ def test_quantiles_move_by_how_far_the_truth_lies_outside() -> None:
     assert (low.tolist(), high.tolist()) == ([4, 10.5], [6, 10.5])
 
 
-def test_quantiles_that_are_off_are_made_right_and_keep_their_shape() -> None:
+def test_wrong_quantiles_are_corrected_and_keep_their_shape() -> None:
     rng = np.random.default_rng(5)
     held = []
     for _ in range(REPETITIONS):

@@ -77,7 +77,7 @@ def test_a_number_that_the_transform_does_not_take() -> None:
         fit(transform="boxcox").encode(np.array([1.0, -2.0]))
 
 
-def test_missing_values_stay_missing_and_are_no_part_of_the_statistics() -> None:
+def test_missing_values_stay_missing_and_uncounted() -> None:
     values = np.array([1.0, np.nan, 5.0, np.nan, 9.0])
     spec = fit(values, transform="zscore")
     assert (spec.shift, spec.scale, spec.mean, spec.median) == (3.0, 2.0, 3.0, 3.0)
@@ -121,7 +121,7 @@ IN_UNITS = {
 
 @pytest.mark.parametrize("transform", TRANSFORMS[1:])
 @pytest.mark.parametrize("units", IN_UNITS)
-def test_targets_of_any_size_are_learned_and_told_in_their_units(units: str, transform: str) -> None:
+def test_targets_of_any_scale_are_decoded_in_their_units(units: str, transform: str) -> None:
     values = IN_UNITS[units]
     spec = fit(values, np.arange(200), transform=transform)
     encoded = spec.encode(values)

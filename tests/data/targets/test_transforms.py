@@ -85,7 +85,7 @@ def test_boxcox_of_a_power_by_hand() -> None:
 
 
 @pytest.mark.parametrize("power", [-5.0, -1.0, -1 / 3, -1e-12, 0.0, 1e-12, 0.5, 5.0])
-def test_boxcox_outside_of_its_domain_stays_near_the_training_values(power: float) -> None:
+def test_boxcox_outside_its_domain_stays_near_training(power: float) -> None:
     least, largest = 1.0 / BOXCOX_REACH, 50.0 * BOXCOX_REACH
     wild = np.array([-1e300, -1e9, -1 / power if power else 0.0, 1e9, 1e300])
     decoded = inverse("boxcox", (power, 7.0, least, largest), wild)

@@ -66,7 +66,7 @@ def test_distances_of_counts_need_nothing(kind: str) -> None:
     find_objective(kind).check(ObjectiveOptions(encoder_type=kind), NOTHING)
 
 
-def test_an_objective_from_outside_is_a_choice_while_it_is_registered() -> None:
+def test_an_outside_objective_is_a_choice_once_registered() -> None:
     wanted = {"table": "t.biom", "output_dir": "run", "encoder_type": "richness"}
     with pytest.raises(ConfigError, match="encoder_type must be"):
         from_flat(PretrainConfig, wanted)

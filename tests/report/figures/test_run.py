@@ -57,7 +57,7 @@ def test_samples_that_are_all_alike_have_a_map_too(vectors: np.ndarray) -> None:
     to_svg(figures.ordination(vectors, values, np.array(["train", "test", "train", ""], dtype=object), "age"))
 
 
-def test_the_frame_holds_all_that_was_observed_and_no_wild_prediction() -> None:
+def test_axes_hold_all_observed_and_no_wild_predictions() -> None:
     observed = np.array([0.0, 5.0, 10.0])
     predictions = Predictions(kind=NUMBERS, sample_ids=observed, observed=observed, predicted=np.array([1.0, 4.0, 1e6]))
     low, high = figures_results.frame({"model": predictions})

@@ -34,7 +34,7 @@ def words(found: list[Coverage], level: float = 0.9, part: str = "test", **more:
     return list(coverage_section(found, calibration, level, part=part, **more).text)
 
 
-def test_ends_belong_to_the_interval_and_widths_are_in_the_users_units() -> None:
+def test_intervals_are_closed_with_widths_in_user_units() -> None:
     observed = np.array([1.0, 2, 3, 4])
     low, high = np.array([1.0, 0, 3.1, 0]), np.array([3.0, 2, 8, 3.9])
     (found,) = coverage_of_intervals(observed, {0.5: (low, high)}, None)
@@ -56,7 +56,7 @@ def test_each_group_counts_the_same() -> None:
     assert (share.value, share.low, share.high) == (0.75, 0.5, 1)
 
 
-def test_the_bootstrap_of_groups_agrees_with_the_normal_approximation() -> None:
+def test_the_group_bootstrap_agrees_with_the_normal() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(200), 5)
     held = rng.random(1000) < rng.beta(1, 0.5, size=200)[groups]
@@ -142,7 +142,7 @@ def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
     assert not [line for line in words(found) if "not guaranteed" in line]
 
 
-def test_too_many_truths_beyond_all_predictions_are_no_guarantee() -> None:
+def test_too_many_truths_out_of_reach_are_no_guarantee() -> None:
     errors = np.append(np.arange(15.0), np.full(5, np.inf))
     calibration = calibrate_numbers(errors, np.zeros(20), None, 0.9)
     section = coverage_section([intervals(held_of(18, 20))], calibration, 0.9, part="test")

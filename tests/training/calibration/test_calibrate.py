@@ -65,7 +65,7 @@ def test_profiles_are_standardised() -> None:
     assert float(spread.median()) == pytest.approx(1, abs=1e-3)
 
 
-def test_refitted_clades_are_those_of_the_study_and_the_sample_vectors_stay() -> None:
+def test_refitted_clades_keep_the_sample_vectors() -> None:
     batches, tokens_AL = case()
     encoder, vectors_AD = calibrated(batches, tokens_AL)
     clades = encoder.sample_encoder.soft_clades

@@ -141,7 +141,7 @@ def test_a_bound_does_not_disturb_the_start(head: HeadOptions, linear_path: bool
 
 
 @pytest.mark.parametrize("activation", ["softplus", "exp"])
-def test_a_linear_fit_behind_a_bound_is_no_worse_than_the_mean_for_skewed_targets(activation: Any) -> None:
+def test_a_bounded_fit_beats_the_mean_for_skewed_targets(activation: Any) -> None:
     """And where the profile says nothing of them."""
     generator = torch.Generator().manual_seed(3)
     for power in (2 * learnable(60), 1.5 * torch.randn(60, generator=generator)):
@@ -197,7 +197,7 @@ def test_several_numbers_of_which_some_are_missing(loss_type: Any) -> None:
     assert float(predictions[:, 2].abs().max()) < 0.3, "nobody has it"
 
 
-def test_the_linear_path_starts_at_the_fit_on_clades_and_covariates_beside_them() -> None:
+def test_the_linear_path_starts_at_the_joint_fit() -> None:
     told = told_batch(60)
     category_BC, number_BM = told.category_BC, told.number_BM
     assert category_BC is not None
@@ -221,9 +221,7 @@ def test_the_linear_path_starts_at_the_fit_on_clades_and_covariates_beside_them(
 
 @pytest.mark.parametrize(("over", "under"), [(3.0, 1.0), (1.0, 3.0)])
 @pytest.mark.parametrize("linear_path", [True, False])
-def test_a_loss_with_a_costly_side_starts_at_the_quantile_that_it_asks_for(
-    over: float, under: float, linear_path: bool
-) -> None:
+def test_an_asymmetric_loss_starts_at_its_quantile(over: float, under: float, linear_path: bool) -> None:
     values = learnable(60) + 0.5 * torch.randn(60, generator=torch.Generator().manual_seed(1))
     loss = LossOptions(loss_type="asymmetric", over_penalty=over, under_penalty=under)
     _, predictions, _ = fitted(REGRESSION, values, loss=loss, head=HeadOptions(linear_path=linear_path))

@@ -17,10 +17,8 @@ from aam.training.calibration import calibration_set as module
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from aam.training.run import fit
 from tests.data.study_files import make_study, random_counts
-from tests.e2e.conftest import run_command, study
 from tests.models.model_cases import fresh_encoder
-
-__all__ = ["study"]
+from tests.program import run_command
 
 NUM_SAMPLES, NUM_ASVS = 40, 60
 TRAIN = np.arange(30)
@@ -60,7 +58,7 @@ def test_a_small_study_is_taken_whole() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_of_a_large_study_only_the_asvs_of_some_samples_are_encoded() -> None:
+def test_a_large_study_encodes_the_asvs_of_some_samples() -> None:
     found = start()
     rows, asvs = rows_of(found), seen_asvs(found)
     assert 2 <= len(rows) < len(TRAIN)
@@ -88,7 +86,7 @@ def test_a_frozen_encoder_needs_the_vectors_of_all(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("few")
-def test_a_large_study_trains_without_a_measurement_of_its_start(
+def test_a_large_study_trains_without_measuring_its_start(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "gradient"}

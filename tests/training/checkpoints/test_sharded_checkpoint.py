@@ -12,12 +12,9 @@ from torch.distributed.checkpoint.api import CheckpointException, _wrap_exceptio
 from aam.errors import RunError
 from aam.training.checkpoints.checkpoint import not_written
 from aam.training.checkpoints.sharded_checkpoint import _cause, _new_folder
-from tests.e2e.conftest import study
 from tests.faults.conftest import train_words
 from tests.faults.mounts import disk
 from tests.processes import run_processes
-
-__all__ = ["study"]
 
 SHARDED = ("--fsdp", "--fsdp-sharded-checkpoint", "--device", "cpu")
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -40,7 +37,7 @@ def test_a_folder_of_an_earlier_try_is_emptied(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_of_what_the_processes_met_the_first_is_told_and_a_bug_is_raised(tmp_path: Path) -> None:
+def test_the_first_error_is_reported_and_a_bug_is_raised(tmp_path: Path) -> None:
     full = CheckpointException("write", {1: _wrap_exception(FULL)})
     assert "no space left on" in str(not_written(_cause(full), tmp_path, 0))
     gone = CheckpointException("write", {0: _wrap_exception(OSError(errno.EIO, "Input/output error")), 1: (FULL, None)})

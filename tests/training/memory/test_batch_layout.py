@@ -179,7 +179,7 @@ def test_measuring_finds_the_largest_batch_that_fits(factor: float, share: float
     assert machine.tried[-1] == (plan.layout.batch_size, False)
 
 
-def test_what_fits_in_no_layout_is_refused_after_it_was_measured() -> None:
+def test_what_fits_in_no_layout_is_refused_once_measured() -> None:
     config = asked(target_effective_batch_size=32, auto_batch_size=True)
     machine = Machine(config, 1.0, beside=1e12)
     with pytest.raises(ConfigError, match="--no-auto-batch-size tries it all the same"):

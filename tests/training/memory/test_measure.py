@@ -20,9 +20,7 @@ from aam.models.folder.weights import load_model
 from aam.training.memory import measure
 from aam.training.run.build_run import Prepared, prepare_pretraining, prepare_training
 from aam.training.step.module import TrainingModule
-from tests.e2e.conftest import SMALL, encoder, run_command, study
-
-__all__ = ["encoder", "study"]
+from tests.program import SMALL, run_command
 
 SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 

@@ -273,7 +273,7 @@ def test_the_transform_that_suits_the_target(options: dict[str, Any], transform:
     assert derive(plan.config, FACTS).config == plan.config, "a resumed run takes it as it is"
 
 
-def test_what_the_head_reads_is_normalised_where_covariates_are_fused_in() -> None:
+def test_head_input_is_normalised_if_covariates_are_fused() -> None:
     assert train().config.head.target_layer_norm is False
     assert train(numeric_columns=["ph"]).config.head.target_layer_norm is True
     assert train(numeric_columns=["ph"], target_layer_norm=False).config.head.target_layer_norm is False
@@ -301,7 +301,7 @@ def test_a_metric_that_several_targets_do_not_have_is_refused(name: str) -> None
         train(**SEVERAL, best_metric=name)
 
 
-def test_columns_whose_names_become_one_have_metrics_of_their_own() -> None:
+def test_colliding_column_names_have_separate_metrics() -> None:
     columns = {"metadata_column": ["p H", "p.H", "p/H"]}
     assert train(**columns, best_metric="mae_p_H_0").monitor == "val_mae_p_H_0"
     assert train(**columns, best_metric="mae_p.H").monitor == "val_mae_p.H"
@@ -330,7 +330,7 @@ def test_combinations_that_cannot_work(options: dict[str, Any], problem: str) ->
 
 
 @pytest.mark.parametrize("columns", [["age"], ["age", "ph"]])
-def test_a_loss_with_a_costly_side_chooses_the_best_model_itself(columns: list[str]) -> None:
+def test_an_asymmetric_loss_selects_the_best_model(columns: list[str]) -> None:
     """The least absolute error would choose against the side that was asked for."""
     plan = train(metadata_column=columns, loss_type="asymmetric", over_penalty=3)
     assert (plan.config.optim.best_metric, plan.higher_is_better) == ("val_loss", False)

@@ -54,7 +54,7 @@ def test_without_options_all_samples_weigh_the_same() -> None:
     assert not found.level_N.any()
 
 
-def test_a_column_of_weights_has_a_mean_of_1_over_the_training_samples() -> None:
+def test_sample_weights_average_1_over_training() -> None:
     given = np.arange(1.0, 11.0)
     found = inputs(weights=given)
     assert found.weight_N == pytest.approx(given / given[:8].mean())
@@ -69,7 +69,7 @@ def test_automatic_weights_are_scikit_learns_balanced_ones() -> None:
     assert found.weight_N[8] == pytest.approx(1 / expected.mean()), "a level that was not trained on"
 
 
-def test_a_missing_level_weighs_as_much_as_the_mean_of_the_others() -> None:
+def test_a_missing_level_has_the_mean_weight() -> None:
     found = inputs(categorical_loss_weights="auto", categorical_loss_weight_column="site")
     assert found.weight_N is not None
     known = np.array([0, 1, 2, 3, 4, 5, 7])
@@ -78,7 +78,7 @@ def test_a_missing_level_weighs_as_much_as_the_mean_of_the_others() -> None:
     assert found.weight_N[6] == pytest.approx(1)
 
 
-def test_listed_weights_go_by_level_and_multiply_those_of_a_column() -> None:
+def test_level_weights_multiply_sample_weights() -> None:
     given = np.arange(1.0, 11.0)
     found = inputs(weights=given, categorical_loss_weights='{"winter": 3}', categorical_loss_weight_column="season")
     expected = given * np.where(np.array(SEASONS) == "winter", 3.0, 1.0)
@@ -108,7 +108,7 @@ def test_several_targets_of_which_some_are_missing() -> None:
         assert found.targets.specs[place].presence == pytest.approx(len(trained) / 8)
 
 
-def test_numbers_are_scaled_within_the_levels_of_the_training_samples() -> None:
+def test_numbers_are_scaled_within_training_levels() -> None:
     found = inputs(metadata_column=("ph",), normalize_by=["site"])
     assert found.targets is not None
     assert found.targets.levels == ("site=gut", "site=skin")
@@ -154,7 +154,7 @@ def test_what_there_is_is_said_only_where_that_is_asked_for(caplog: pytest.LogCa
     assert f"depth: mean {depth.mean():.4g}, spread {depth.std():.4g}" in caplog.messages
 
 
-def test_validation_samples_that_cannot_choose_the_best_model_are_refused() -> None:
+def test_validation_that_cannot_select_a_model_is_refused() -> None:
     with pytest.raises(InputError, match="column 'age' has one value in 1 validation sample: r2 cannot be measured"):
         inputs(best_metric="r2")
 

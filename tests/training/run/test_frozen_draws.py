@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aam.config import ModelOptions, TrainConfig
-from aam.config.option import from_flat
+from aam.config import ModelOptions
 from aam.data.batches.batch import Batch
 from aam.data.batches.sampler import ResumableLoader
 from aam.log import logging_to_terminal
@@ -20,19 +19,13 @@ from aam.runs.directory import RunDirectory
 from aam.training.memory import kept_draws, measure
 from aam.training.memory.kept_draws import keep_draws, kept_in_memory
 from aam.training.run import frozen_draws as frozen
-from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.build_run import Prepared
 from aam.training.run.fit import fit
-from tests.e2e.conftest import SMALL, encoder, study
-
-__all__ = ["encoder", "study"]
-
-SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
+from tests.training.small_runs import prepare_small
 
 
 def prepare(study: Path, encoder: Path, **options: object) -> Prepared:
-    given = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    given |= {"metadata_column": "gradient", "pretrained_encoder": str(encoder), "freeze_base": True}
-    return prepare_training(from_flat(TrainConfig, {**given, **SIZES, **options}))
+    return prepare_small(study, **{"pretrained_encoder": str(encoder), "freeze_base": True, **options})
 
 
 def metrics(path: Path) -> dict[str, list[float]]:
@@ -48,7 +41,7 @@ PLACES = {"plain": (0, 0), "memory": (10**9, 0), "disk": (0, 10**9)}
 @pytest.mark.parametrize(
     ("depth", "draws", "places"), [("300", kept_draws.DRAWS, list(PLACES)), ("none", 1, ["plain", "memory"])]
 )
-def test_the_head_learns_what_it_learns_from_an_encoder_that_is_run_each_time(
+def test_frozen_draws_teach_what_the_encoder_teaches(
     study: Path,
     encoder: Path,
     tmp_path: Path,

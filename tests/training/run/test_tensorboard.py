@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.e2e.conftest import run_command, study
-
-__all__ = ["study"]
+from tests.program import run_command
 
 
 def test_curves_are_those_of_the_metrics(study: Path, tmp_path: Path) -> None:

@@ -24,10 +24,8 @@ from aam.training.run.build_run import prepare_training
 from aam.training.run.fit import Fitted, fit
 from aam.training.run.unfreezing import PatienceAfter, set_learning
 from aam.training.step.module import TrainingModule
-from tests.e2e.conftest import SMALL, encoder, study
 from tests.models.model_cases import fresh_encoder
-
-__all__ = ["encoder", "study"]
+from tests.program import SMALL
 
 SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 READOUT = ("pool", "abundance_power", "soft_clades", "profile", "norm")

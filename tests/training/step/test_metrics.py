@@ -241,7 +241,7 @@ def measured_several(learned_NT: Tensor, observed_NT: np.ndarray, size: int = 7)
     return metrics.compute()
 
 
-def test_several_targets_are_each_judged_on_the_samples_that_have_them() -> None:
+def test_targets_are_judged_on_samples_that_have_them() -> None:
     learned_NT, observed_NT = several()
     predicted_NT = decoded(THREE, learned_NT.numpy())
     found = measured_several(learned_NT, observed_NT)
@@ -269,7 +269,7 @@ def test_what_has_no_unit_is_averaged_over_the_targets() -> None:
     assert "rmse" not in found
 
 
-def test_truths_are_those_of_the_sheet_and_not_what_scaling_makes_of_them() -> None:
+def test_truths_are_those_of_the_sheet_not_rescaled() -> None:
     """A quantile transform ends at the training samples' range; the sheet's values do not."""
     spec = replace(REGRESSION, transform="quantile", parameters=tuple(np.linspace(0, 10, 11)), shift=0.0, scale=1.0)
     observed_N1 = np.array([[2.0], [25.0]])

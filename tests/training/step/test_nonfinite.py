@@ -25,9 +25,6 @@ from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
 from aam.training.step.nonfinite import NonFiniteGuard, Step, find_non_finite
 from aam.training.step.silence_lightning import quiet
-from tests.e2e.conftest import study
-
-__all__ = ["study"]
 
 SIZES = {"embedding_dim": 8, "attention_heads": 2, "attention_layers": 1, "num_soft_clades": 4}
 IDS = np.array([f"s{number}" for number in range(9)], dtype=object)
@@ -95,7 +92,7 @@ def test_one_step_more_than_may_be_left_out(tmp_path: Path) -> None:
     assert guard.skipped == [3]
 
 
-def test_a_batch_that_cannot_be_written_down_stops_the_run_all_the_same(tmp_path: Path) -> None:
+def test_a_batch_that_cannot_be_saved_stops_the_run_too(tmp_path: Path) -> None:
     guard = NonFiniteGuard(tmp_path / "absent", IDS)
     noted(guard, math.nan, 1.0)
     with pytest.raises(NonFiniteError, match=r"the batch is nowhere: .*cannot be written"):
@@ -152,7 +149,7 @@ def failing_at(monkeypatch: pytest.MonkeyPatch, batches: set[int], value: float)
 
 
 @pytest.mark.parametrize("options", [{}, {"optimizer": "sgd"}, {"gradient_accumulation_steps": 2}])
-def test_a_step_that_is_left_out_changes_nothing_but_the_schedule(
+def test_a_skipped_step_changes_only_the_schedule(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object]
 ) -> None:
     failing_at(monkeypatch, {3}, math.nan)

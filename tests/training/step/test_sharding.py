@@ -20,10 +20,7 @@ from aam.training.hardware.host_memory import trim
 from aam.training.plan.supervision import read_inputs
 from aam.training.run.build_run import _begin, _new_encoder, _settle
 from aam.training.step.sharding import shard, units_of
-from tests.e2e.conftest import study
 from tests.processes import in_processes
-
-__all__ = ["study"]
 
 CPU = torch.device("cpu")
 LARGE = {"embedding_dim": 384, "attention_heads": 2, "attention_layers": 4, "rarefy_depth": "300"}

@@ -16,9 +16,7 @@ from aam.files.atomic import sha256_file
 from aam.training.plan.supervision import read_inputs
 from aam.training.run.build_run import Prepared, prepare_predictor, prepare_training
 from aam.workflows.single_run import train_into_directory
-from tests.e2e.conftest import SMALL, encoder, study
-
-__all__ = ["encoder", "study"]
+from tests.program import SMALL
 
 
 @pytest.fixture

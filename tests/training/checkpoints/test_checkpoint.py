@@ -6,9 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from aam.errors import RunError
 from aam.models.folder.description import build_model
 from aam.models.folder.weights import load_model, save_model
-from aam.training.checkpoints.checkpoint import forget_best, keep_best, restore_best
+from aam.training.checkpoints.checkpoint import (
+    AtomicCheckpointIO,
+    epochs_done,
+    find_checkpoints,
+    forget_best,
+    keep_best,
+    latest_checkpoint,
+    restore_best,
+)
 from tests.models.folder.test_weights import PREDICTOR
 
 
@@ -51,3 +60,31 @@ def test_without_a_kept_model_the_one_that_is_there_stays(tmp_path: Path) -> Non
     state = save(tmp_path / "model", 1)
     restore_best(tmp_path / "epoch-1.ckpt", tmp_path / "model")
     assert same(weights(tmp_path / "model"), state)
+
+
+def write(folder: Path, epoch: int) -> Path:
+    writer = AtomicCheckpointIO()
+    writer.save_checkpoint({"epoch": epoch, "weight": torch.full((3,), float(epoch))}, folder / f"epoch-{epoch:06d}")
+    assert writer.failure is None
+    return find_checkpoints(folder)[-1]
+
+
+def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    first, second = (write(tmp_path, epoch) for epoch in (1, 2))
+    assert latest_checkpoint(tmp_path) == second
+    assert epochs_done(tmp_path) == 2
+    content = AtomicCheckpointIO().load_checkpoint(second)
+    assert (content["epoch"], content["weight"].tolist()) == (2, [2.0] * 3)
+    second.write_bytes(second.read_bytes()[:-1])
+    assert latest_checkpoint(tmp_path) == first
+    first.write_bytes(b"")
+    with pytest.raises(RunError, match="every checkpoint is damaged; start the run again with --overwrite"):
+        latest_checkpoint(tmp_path)
+
+
+def test_a_failed_checkpoint_is_noted_and_leaves_no_file(tmp_path: Path) -> None:
+    writer = AtomicCheckpointIO()
+    writer.save_checkpoint({"epoch": 1}, tmp_path / "absent" / "epoch-000001")
+    assert str(writer.failure).startswith("cannot write checkpoint: ")
+    assert list(tmp_path.iterdir()) == []

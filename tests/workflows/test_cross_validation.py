@@ -56,7 +56,7 @@ def test_no_model_of_one_repeat_has_the_seed_of_another_repeats(tmp_path: Path, 
     assert seeds == list(range(5, 5 + 3 * members))
 
 
-def test_a_forest_is_told_covariates_that_hold_for_the_training_samples_alone(tmp_path: Path) -> None:
+def test_a_forest_gets_covariates_fitted_on_training(tmp_path: Path) -> None:
     # over all samples "riverside" lies in two states, which no hierarchy may; among the training samples in one
     towns, states = ["riverside", "salem"] * 6, ["a", "b"] * 6
     counts = np.random.default_rng(2).integers(1, 50, (12, 3))
@@ -94,7 +94,7 @@ def test_lists_that_differ_are_refused(tmp_path: Path) -> None:
         check_lists(second)
 
 
-def test_each_target_has_a_forest_of_the_samples_that_have_it_and_is_told_the_covariates(tmp_path: Path) -> None:
+def test_each_target_has_a_forest_of_its_own_samples(tmp_path: Path) -> None:
     counts = np.random.default_rng(1).integers(1, 50, (12, 3))
     other = np.where(np.arange(12) % 3 == 0, np.nan, VALUES * 2)
     columns = {"season": ["dry", "wet"] * 6, "id": [f"s{i:03d}" for i in range(12)]}

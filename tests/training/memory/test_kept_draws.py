@@ -8,28 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from aam.config import TrainConfig
-from aam.config.option import from_flat
 from aam.data.batches.sampler import ResumableLoader
 from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.runs.directory import RunDirectory
 from aam.training.memory import kept_draws
-from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.build_run import Prepared
 from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
-from tests.e2e.conftest import SMALL, encoder, study
-
-__all__ = ["encoder", "study"]
-
-SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
+from tests.training.small_runs import prepare_small
 
 
 def prepare(study: Path, encoder: Path, **options: object) -> Prepared:
-    given = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    given |= {"metadata_column": "gradient", "pretrained_encoder": str(encoder), "progress": False}
-    return prepare_training(from_flat(TrainConfig, {**given, **SIZES, **options}))
+    return prepare_small(study, **{"pretrained_encoder": str(encoder), **options})
 
 
 def metrics(prepared: Prepared, folder: Path) -> dict[str, list[float]]:

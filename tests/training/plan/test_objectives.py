@@ -39,9 +39,7 @@ def train(**options: Any) -> Plan[TrainConfig]:
         ({"count_prediction": False, "count_penalty": 0}, 0.0, False),
     ],
 )
-def test_counts_are_learned_where_their_switch_or_their_weight_says_so(
-    options: dict[str, Any], penalty: float, predicted: bool
-) -> None:
+def test_counts_are_learned_by_switch_or_weight(options: dict[str, Any], penalty: float, predicted: bool) -> None:
     plan = train(**options)
     flat = to_flat(plan.config)
     assert (flat["count_penalty"], flat["count_prediction"]) == (penalty, predicted)
@@ -62,7 +60,7 @@ def test_counts_are_learned_where_their_switch_or_their_weight_says_so(
         ({"skip_nuc_predictions": False, "nuc_penalty": 1}, False),
     ],
 )
-def test_nucleotides_are_predicted_where_they_are_learned_or_kept(options: dict[str, Any], skipped: bool) -> None:
+def test_nucleotides_are_predicted_if_learned_or_kept(options: dict[str, Any], skipped: bool) -> None:
     plan = train(**options)
     assert plan.config.transfer.skip_nuc_predictions is skipped
     assert ("nucleotide" in heads(plan)) is not skipped

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from aam.config import TrainConfig
-from aam.config.option import from_flat
 from aam.data.batches.batch import Batch
 from aam.data.study.covariates import features
 from aam.evaluation.prediction_table import read_columns
@@ -19,15 +17,12 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.runs.directory import RunDirectory
 from aam.training.memory import kept_draws
 from aam.training.run import frozen_draws as frozen
-from aam.training.run.build_run import Prepared, prepare_training
+from aam.training.run.build_run import Prepared
 from aam.training.run.fit import fit
 from aam.training.step.module import TrainingModule
 from aam.training.step.silence_lightning import quiet
-from tests.e2e.conftest import SMALL, encoder, study
+from tests.training.small_runs import prepare_small
 
-__all__ = ["encoder", "study"]
-
-SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}
 TOLD = {"categorical_columns": ["group", "site"], "numeric_columns": ["depth"], "categorical_embed_dim": 4}
 
 
@@ -48,8 +43,7 @@ def sheet(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepare(study: Path, sheet: Path, **options: object) -> Prepared:
-    given = {"table": [str(study / "table.biom")], "metadata": str(sheet), "output_dir": "run", "progress": False}
-    return prepare_training(from_flat(TrainConfig, {**given, "metadata_column": "value", **TOLD, **SIZES, **options}))
+    return prepare_small(study, **{"metadata": str(sheet), "metadata_column": "value", **TOLD, **options})
 
 
 def trained(prepared: Prepared, folder: Path) -> dict[str, np.ndarray]:
@@ -68,9 +62,7 @@ def predictor_of(prepared: Prepared) -> SequencePredictor:
 
 @pytest.mark.parametrize("fusion", ["concat", "perceiver"])
 @pytest.mark.parametrize("scaling", [[], ["site"]])
-def test_a_run_starts_at_the_linear_fit_on_clades_and_covariates(
-    study: Path, sheet: Path, fusion: str, scaling: list[str]
-) -> None:
+def test_a_run_starts_at_the_linear_fit(study: Path, sheet: Path, fusion: str, scaling: list[str]) -> None:
     prepared = prepare(study, sheet, categorical_fusion=fusion, conditional_output_scaling=scaling)
     model = predictor_of(prepared).eval()
     assert (model.head.conditional_scaling is not None) == bool(scaling)
@@ -164,7 +156,7 @@ def test_kept_draws_carry_the_covariates(study: Path, sheet: Path, encoder: Path
             assert (batch.number_BM.numpy() == covariates.number_NM[rows]).all()
 
 
-def test_kept_draws_teach_what_an_encoder_that_is_run_each_time_teaches(
+def test_kept_draws_teach_what_a_running_encoder_teaches(
     study: Path, sheet: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
