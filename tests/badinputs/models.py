@@ -256,7 +256,7 @@ def _(folder: Path) -> Read:
     return forest(folder, lambda tensors, said: said.update(weights=[0.5]))
 
 
-@bad("C9 forest for a network", TREES.replace("<any>", "it holds 1 forest; networks alone are needed"))
+@bad("C9 forest for a network", "model: this needs a network, and the model holds 1 forest")
 def _(folder: Path) -> Read:
     forest(folder, lambda tensors, said: None)
     return lambda: read_encoder(folder / "model")

@@ -98,12 +98,12 @@ def _(folder: Path) -> Read:
     return study(folder, ["X", "Y", "Z"], "drop")
 
 
-@bad("P4 duplicate", "t.nwk: tip 'ACGT' occurs twice; each may be there once")
+@bad("P4 duplicate", "t.nwk: duplicate tip 'ACGT' (2 times); each may be there once")
 def _(folder: Path) -> Read:
     return tree(folder, "(ACGT:1,('ACGT':1,B:1):1);")
 
 
-@bad("P4 duplicates", "t.nwk: tip 'A' occurs 3 times (2 such tips); each may be there once")
+@bad("P4 duplicates", "t.nwk: duplicate tip 'A' (3 times; 2 such tips); each may be there once")
 def _(folder: Path) -> Read:
     return tree(folder, "((A:1,A:1,A:1):1,(B:1,B:1):1);")
 

@@ -118,7 +118,7 @@ def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
         same = aam.predict(model=tmp_path / folder, **files, interval_level=0.5, progress=False)["gradient"]
         np.testing.assert_array_equal(found.predicted, same.predicted)
         np.testing.assert_array_equal(found.low, same.low)
-    with pytest.raises(CheckpointError, match="sample vectors need networks alone; this model holds forest"):
+    with pytest.raises(CheckpointError, match="sample vectors need a network, and this model holds 1 forest"):
         forest.embed(samples)
     with pytest.raises(CheckpointError):
         aam.AAMRegressor.load(tmp_path / "forest")

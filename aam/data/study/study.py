@@ -16,12 +16,13 @@ from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.alignment import Alignment, FlowStep, TargetRequest
-from aam.data.study.assemble import Attempt, at_once, bring_together
+from aam.data.study.assemble import Attempt, assemble, at_once
 from aam.data.study.checks import check_distances_fit
 from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
+from aam.text import plural
 
 __all__ = ["FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
 
@@ -83,6 +84,9 @@ class Study:
 
     def __len__(self) -> int:
         return len(self.table.sample_ids)
+
+    def __repr__(self) -> str:
+        return f"<Study of {plural(len(self), 'sample')} and {plural(len(self.lengths), 'ASV')}>"
 
     def __getitem__(self, key: Any) -> Study:
         """Some samples, as :meth:`take`: rows, a mask or a slice, alone or before an ellipsis as scikit-learn asks."""
@@ -148,7 +152,7 @@ def load_study(
     ConfigError
         For options that need a sample sheet where none is given.
     """
-    found = bring_together(table, study, sampling, target, at_once)
+    found = assemble(table, study, sampling, target, at_once)
     assert found.alignment is not None
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, at_once)
 
@@ -175,7 +179,7 @@ def inspect_study(
         The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
         be used, or the sample sheet is not one of its samples. And the sample sheet as it was read, or None.
     """
-    found = bring_together(table, study, sampling, target, attempt)
+    found = assemble(table, study, sampling, target, attempt)
     if found.alignment is None:
         return None, found.sheet
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, attempt), found.sheet

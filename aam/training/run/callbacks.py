@@ -151,7 +151,7 @@ def signals_as_before() -> Iterator[None]:
 
 
 class StopOnSignal(Callback):
-    """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
+    """Stops the run cleanly after a signal: finish the step, save, say how to resume.
 
     SIGTERM, SIGUSR1 and SIGUSR2 are how schedulers announce that a job will be ended, SIGHUP is a terminal that was
     closed; SIGINT is Ctrl-C, and a second one stops at once. The engine's own answers are an exit code of 0 to the
@@ -191,21 +191,21 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
-        if is_between_steps(trainer, batch_idx) and self._is_told():
+        if is_between_steps(trainer, batch_idx) and self._is_signalled():
             find_keeper(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop between two epochs; the state has just been saved."""
-        if self._is_told():
+        if self._is_signalled():
             self._stop(trainer)
 
-    def _is_told(self) -> bool:
-        """Whether any process of the run was told to stop: then all of them stop, after the same step."""
-        told = largest_over_processes(self.received or 0)
-        if told:  # a signal that comes meanwhile is not to be forgotten
-            self.received = told
-        return told > 0
+    def _is_signalled(self) -> bool:
+        """Whether any process of the run received a signal: then all stop, after the same step."""
+        received = largest_over_processes(self.received or 0)
+        if received:  # a signal that comes meanwhile is not to be forgotten
+            self.received = received
+        return received > 0
 
     def _take_over(self) -> None:
         for number in SIGNALS:
