@@ -30,6 +30,7 @@ from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import Interpreter, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.text import listed
 from aam.training.hardware.device import choose_device
 
 Network = SequenceEncoder | SequencePredictor
@@ -38,6 +39,11 @@ Device = Literal["auto", "cpu", "cuda"]
 
 class TrainedModel(ABC):
     """A trained model in memory: one learner, or several whose predictions are combined."""
+
+    def __repr__(self) -> str:
+        members = members_in_words([one.kind for one in self.manifest.members], list(self.manifest.weights))
+        learned = f"predicts {listed(self.columns)}" if self.columns else "a pre-trained encoder"
+        return f"<{type(self).__name__} of {members}; {learned}>"
 
     @property
     @abstractmethod
@@ -136,7 +142,7 @@ class TrainedModel(ABC):
         return dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NetworkModel(TrainedModel):
     """One network, or an ensemble of networks that are alike, in the memory of the CPU.
 
@@ -185,7 +191,7 @@ class NetworkModel(TrainedModel):
             return predict_learned(interpreter, np.arange(len(study)), passes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CombinedModel(TrainedModel):
     """Learners of any kind whose predictions are combined.
 

@@ -110,6 +110,7 @@ def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
     outputs = {"output": tmp_path / "f.tsv", "output_dir": tmp_path / "forest"}
     assert fit_forest_baseline(from_flat(ForestConfig, {**given, **outputs})).model == tmp_path / "forest"
     forest = aam.load_model(tmp_path / "forest")
+    assert repr(forest) == "<CombinedModel of 1 forest; predicts gradient>"
     forest.save(tmp_path / "copy")
     samples = aam.load_study(table=files["table"])
     found = forest.predict(samples, interval_level=0.5)["gradient"]

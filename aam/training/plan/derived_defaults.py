@@ -297,7 +297,8 @@ def _derive_target(config: TrainConfig, fill: Any) -> None:
         reason = "what --loss-type asymmetric asks for"
     fill("best_metric", default_metric(config), reason)
     why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
-    fill("target_transform", config.target_transform, why or "suits most targets")
+    why = why or ("--classifier" if config.target.classifier else "suits most targets")
+    fill("target_transform", config.target_transform, why)
     heads, width = config.covariates.cross_attn_heads, config.model.embedding_dim
     if heads is not None and width % heads:
         raise ConfigError(f"--cross-attn-heads {heads} does not divide the width of {width} (--embedding-dim)")
