@@ -224,7 +224,7 @@ class CoverageRecord:
         return cls(part=content["part"], level=content["level"], calibration=calibration, found=tuple(found))
 
 
-def judge_coverage(
+def evaluate_coverage(
     decoder: PredictionDecoder, learned: np.ndarray, samples: Samples, part: str
 ) -> dict[str, CoverageRecord]:
     """Judge a model's intervals or sets at several levels.

@@ -22,7 +22,7 @@ from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 from aam.text import listed, shorten
 
-LEAST_SAMPLES = 2
+MIN_SAMPLES = 2
 BLOCK_VALUES = 1 << 20
 
 
@@ -105,9 +105,9 @@ class Alignment:
         if not in_sheet.any():
             raise nothing_in_common(self.table, self.table_name, metadata)
         self._keep("Sample sheet", in_sheet, f"not in {file_name(metadata.source)}")
-        if len(self.table.sample_ids) < LEAST_SAMPLES:
+        if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
-            raise InputError(metadata.source, problem, f"at least {LEAST_SAMPLES} are needed")
+            raise InputError(metadata.source, problem, f"at least {MIN_SAMPLES} are needed")
         self.metadata = metadata.select(self.table.sample_ids)
 
     def match_condition(self, metadata: Metadata, where: str) -> None:

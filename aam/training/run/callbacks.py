@@ -15,9 +15,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from aam.errors import SIGNALS, InputError, PreemptedError, is_ignored
 from aam.files.atomic import atomic_write
 from aam.log import say
-from aam.runs.directory import RunDirectory, resume_words
-from aam.training.checkpoints.checkpoint import find_keeper, is_between_steps
-from aam.training.distributed.collectives import is_first, largest_over_processes
+from aam.runs.directory import RunDirectory, resume_command
+from aam.training.checkpoints.checkpoint import find_checkpoint_callback, is_between_steps
+from aam.training.distributed.collectives import is_first, max_over_processes
 from aam.training.step.module import TrainingModule
 
 BEFORE_TRAINING = -1
@@ -139,7 +139,7 @@ def _cell(name: str, value: float | None) -> str:
 
 
 @contextmanager
-def signals_as_before() -> Iterator[None]:
+def restored_signal_handlers() -> Iterator[None]:
     """Give the signals back as they were: the engine leaves some of its own answers to them behind."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -192,7 +192,7 @@ class StopOnSignal(Callback):
     ) -> None:
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
         if is_between_steps(trainer, batch_idx) and self._is_signalled():
-            find_keeper(trainer).save(trainer, batch_idx + 1)
+            find_checkpoint_callback(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -202,7 +202,7 @@ class StopOnSignal(Callback):
 
     def _is_signalled(self) -> bool:
         """Whether any process of the run received a signal: then all stop, after the same step."""
-        received = largest_over_processes(self.received or 0)
+        received = max_over_processes(self.received or 0)
         if received:  # a signal that comes meanwhile is not to be forgotten
             self.received = received
         return received > 0
@@ -226,5 +226,5 @@ class StopOnSignal(Callback):
         raise self._stopped(f"at step {trainer.global_step}")
 
     def _stopped(self, where: str) -> PreemptedError:
-        remedy = f"go on with: {resume_words(self.command, self.run.path)}"
+        remedy = f"go on with: {resume_command(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)
