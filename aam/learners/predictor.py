@@ -21,7 +21,7 @@ from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
 from aam.learners.protocol import Computing, Learner, Stored, Task
 from aam.learners.registry import LEARNERS
-from aam.models.folder.container import WeightMismatch, State, contents_checked, read_model_folder, write_model_folder
+from aam.models.folder.container import State, WeightMismatch, contents_checked, read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest, Member
 from aam.models.inference import Draws, read_preprocessed
 from aam.text import listed, shorten

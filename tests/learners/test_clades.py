@@ -13,8 +13,8 @@ from aam.learners.clades import (
     asvs_per_clade,
     clade_counts,
     clades_of_sequences,
-    nearest_sequences,
     kmer_frequencies,
+    nearest_sequences,
 )
 from tests.data.study_files import random_counts
 from tests.factories import random_sequences

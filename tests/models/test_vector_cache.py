@@ -13,7 +13,7 @@ from aam.files import cache as input_cache
 from aam.models import vector_cache as embedding_cache
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.vector_cache import encode_asvs, cached_asv_vectors
+from aam.models.vector_cache import cached_asv_vectors, encode_asvs
 from tests.models.model_cases import fresh_encoder, tokens
 
 

@@ -19,10 +19,10 @@ from aam.workflows.provenance import (
     circumstances,
     commit,
     full_environment,
+    log_changes,
     origin,
     parent_model,
     promise,
-    log_changes,
 )
 
 DATA = "data.json"

@@ -12,8 +12,8 @@ import torch
 from aam.errors import CheckpointError
 from aam.models.folder.container import (
     MAX_MESSAGE_LENGTH,
-    WeightMismatch,
     State,
+    WeightMismatch,
     contents_checked,
     read_model_folder,
     write_model_folder,

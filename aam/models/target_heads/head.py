@@ -165,7 +165,9 @@ class TargetHead(nn.Module, ABC):
         """What the linear path is fitted to: the targets before a bound."""
         return target_BT
 
-    def start_with_path(self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None) -> None:
+    def start_with_path(
+        self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
+    ) -> None:
         """Start beside a fitted linear path, which says ``path_prediction_BT`` of the training samples, with its own bias."""
         self.set_bias(bias_O)
 

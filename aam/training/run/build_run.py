@@ -29,9 +29,9 @@ from aam.training.plan.objectives import encoder_type, objectives_of_run, truths
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.transfer import (
     Pretrained,
+    preprocessing_notes,
     sampling_notes,
     transfer,
-    preprocessing_notes,
     with_encoder,
 )
 

@@ -24,7 +24,7 @@ from aam.training.plan.derived_defaults import Plan
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
 from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
-from aam.training.step.sharding import shard, full_scalar
+from aam.training.step.sharding import full_scalar, shard
 
 
 class TrainingModule(L.LightningModule):

@@ -15,7 +15,14 @@ from aam.errors import ConfigError
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.training.run.transfer import Pretrained, adopt_sizes, read_encoder, sampling_notes, transfer, preprocessing_notes
+from aam.training.run.transfer import (
+    Pretrained,
+    adopt_sizes,
+    preprocessing_notes,
+    read_encoder,
+    sampling_notes,
+    transfer,
+)
 from tests.models.model_cases import REGRESSION, fresh_encoder, fresh_predictor, model_options, tokens
 
 DATA = {"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 1024, "asv_sampling": "abundance"}
