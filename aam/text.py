@@ -122,13 +122,13 @@ def read_ids(path: str | os.PathLike[str]) -> list[str]:
 
 
 def duplicates(what: str, ids: Sequence[str]) -> str:
-    """What to say of the first id that is there more than once; nothing where there is none."""
+    """What to say of the first name that occurs more than once; empty where there is none."""
     if len(set(ids)) == len(ids):
         return ""
     repeated = {name: times for name, times in Counter(ids).items() if times > 1}
     name, times = next(iter(repeated.items()))
-    others = f"; {len(repeated):,} such ids" if len(repeated) > 1 else ""
-    return f"duplicate {what} '{shorten(name)}' ({times} times{others})"
+    others = f"; {len(repeated):,} such {what.split()[-1]}s" if len(repeated) > 1 else ""
+    return f"duplicate {what} '{shorten(name)}' ({times:,} times{others})"
 
 
 def first_bytes(content: bytes) -> str:

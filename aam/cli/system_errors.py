@@ -44,9 +44,9 @@ def system_error_reason(error: BaseException, command: str) -> str | None:
         return f"no space left on the disk ({error.filename or 'writing the results'})"
     if not isinstance(error, RuntimeError):
         return None
-    # A death that is noticed while a batch is waited for is told twice, and only the first tells of the signal.
-    is_told_again = str(error).startswith(WORKER_DIED) and isinstance(error.__cause__, RuntimeError)
-    return _of_torch(str(error.__cause__ if is_told_again else error), command)
+    # A death that is noticed while a batch is waited for is reported twice, and only the first names the signal.
+    is_repeated = str(error).startswith(WORKER_DIED) and isinstance(error.__cause__, RuntimeError)
+    return _of_torch(str(error.__cause__ if is_repeated else error), command)
 
 
 def _less_memory(command: str) -> str:

@@ -20,7 +20,7 @@ NO_INPUTS = ("output_dir", "resume_from")
 
 
 def input_paths(config: Any) -> Iterator[Path]:
-    """All files and folders that a run is told to read."""
+    """All files and folders that the options of a run name as inputs."""
     for section, field, _ in fields(type(config)):
         value = getattr(getattr(config, section), field.name)
         if field.name not in NO_INPUTS:

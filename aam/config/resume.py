@@ -96,11 +96,11 @@ def free_values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(changes: list[Change]) -> str:
-    told = ", ".join(map(str, changes))
+    changed = ", ".join(map(str, changes))
     verb, them = ("differs", "it") if len(changes) == 1 else ("differ", "them")
     why = ": its other models are trained already" if all(change.name in CHANGEABLE for change in changes) else ""
     return (
-        f"--resume-from continues a run with its own options: {told} {verb} from the run's and cannot change "
+        f"--resume-from continues a run with its own options: {changed} {verb} from the run's and cannot change "
         f"in mid-run{why}; leave {them} out, or start another run"
     )
 

@@ -41,8 +41,8 @@ class Predictor(Estimator):
 
     def _config(self, answers: Answers, **fixed: Any) -> TrainConfig:
         columns, group = list(answers.targets), None if answers.group_N is None else GROUPS
-        told = {"metadata": NAME, "metadata_column": columns, "group_column": group}
-        return self._options(TrainConfig, **told, forest_baseline=False, report=False, **fixed)
+        named = {"metadata": NAME, "metadata_column": columns, "group_column": group}
+        return self._options(TrainConfig, **named, forest_baseline=False, report=False, **fixed)
 
     def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
         """All that the models say of samples, for each target."""

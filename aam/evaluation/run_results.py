@@ -1,4 +1,4 @@
-"""A run directory as the report reads it: what the run was told, what it saw, and what it found."""
+"""A run directory as the report reads it: its options, its data and its results."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from aam.models.sequence_predictor import SequencePredictor
 from aam.runs.directory import RunDirectory
 from aam.training.plan.supervision import Inputs, sample_weights
 from aam.training.run.build_run import Prepared, prepare_predictor
-from aam.training.run.transfer import adopt_sizes, read_encoder
+from aam.training.run.transfer import with_encoder
 
 Network = SequenceEncoder | SequencePredictor
 GROUPS = "groups"
@@ -44,10 +44,7 @@ def train_network(
     targets, groups
         As in :meth:`~aam.learners.protocol.Learner.fit`, of all these samples.
     """
-    pretrained = None
-    if config.transfer.pretrained_encoder is not None:
-        pretrained = read_encoder(config.transfer.pretrained_encoder)
-        config = adopt_sizes(config, pretrained)
+    config, pretrained = with_encoder(config)
     inputs = _inputs(config, task, study, targets, groups)
     return train_prepared(prepare_predictor(config, inputs, pretrained), "train")
 

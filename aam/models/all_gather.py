@@ -1,4 +1,4 @@
-"""Vectors that several processes compute of one batch, brought together with their gradients."""
+"""Vectors that several processes compute of one batch, gathered with their gradients."""
 
 from __future__ import annotations
 

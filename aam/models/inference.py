@@ -19,7 +19,6 @@ from aam.data.batches.loaders import LoaderOptions, StudyDataModule
 from aam.data.study.covariates import Covariates
 from aam.data.study.split import Split
 from aam.data.study.study import Study, load_study
-from aam.models.folder.description import ModelDescription
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.models.vector_cache import cached_asv_vectors
@@ -61,7 +60,7 @@ class BatchPredictor:
     device
         Where to compute.
     covariates
-        What is known of the samples besides, where the models were told.
+        Covariates of the samples; None where the models have none.
     cache
         Keep the ASVs' vectors for the next start.
     """
@@ -143,11 +142,6 @@ def predict_in_draws(interpreter: BatchPredictor, rows: np.ndarray, passes: int,
 
 def _learned(interpreter: BatchPredictor, rows: np.ndarray, draw: int) -> np.ndarray:
     return np.concatenate([output.learned for output in interpreter.run(rows, draw) if output.learned is not None])
-
-
-def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
-    """Read a table as a network's training tables were treated, with what the network sees of it."""
-    return read_preprocessed(table, description.data), description.sampling
 
 
 def read_preprocessed(table: TableOptions, data: Mapping[str, Any]) -> Study:

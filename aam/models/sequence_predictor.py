@@ -1,4 +1,4 @@
-"""The model that is fine-tuned: a :class:`SequenceEncoder`, what it is told besides, and the head of the targets."""
+"""The model that is fine-tuned: a :class:`SequenceEncoder`, an encoder of covariates, and the head of the targets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SequencePredictor(nn.Module):
         super().__init__()
         self.base = base
         self.plan = plan
-        sizes, spec, told = base.options, plan.covariate_spec, plan.covariates
+        sizes, spec, options = base.options, plan.covariate_spec, plan.covariates
         outputs = TargetOutputs.of(plan.targets)
         num_features = 0 if spec is None else spec.num_features
         num_path_inputs = sizes.num_soft_clades + num_features
@@ -67,12 +67,12 @@ class SequencePredictor(nn.Module):
         self.covariate_encoder: CovariateEncoder | None = None
         self.fusion: Fusion | None = None
         if spec is not None:
-            self.covariate_encoder = CovariateEncoder(spec, told.categorical_embed_dim)
-            heads = told.cross_attn_heads or sizes.attention_heads
+            self.covariate_encoder = CovariateEncoder(spec, options.categorical_embed_dim)
+            heads = options.cross_attn_heads or sizes.attention_heads
             num_tokens = self.covariate_encoder.num_tokens
-            self.fusion = make_fusion(told, num_tokens, sizes.embedding_dim, heads, sizes.dropout)
-        if spec is not None and told.conditional_output_scaling:
-            scaling = ConditionalScaling(spec, told.conditional_output_scaling, len(plan.targets))
+            self.fusion = make_fusion(options, num_tokens, sizes.embedding_dim, heads, sizes.dropout)
+        if spec is not None and options.conditional_output_scaling:
+            scaling = ConditionalScaling(spec, options.conditional_output_scaling, len(plan.targets))
             self.head.conditional_scaling = scaling
 
     @property
@@ -91,7 +91,7 @@ class SequencePredictor(nn.Module):
         return encoded._replace(reading=self.read(encoded, batch))
 
     def read(self, encoded: Encoded, batch: Batch) -> HeadInput:
-        """What the targets' head reads: the sample's vector and its profile, with the covariates told to both."""
+        """What the targets' head reads: the sample's vector and its profile, with the covariates added to both."""
         sample = encoded.sample
         if self.covariate_encoder is None or self.fusion is None:
             return HeadInput(sample.sample_BD, sample.profile_BK)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,7 @@ from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.phylogeny.newick import Nodes, parse_newick
 from aam.phylogeny.restructure import keep_tips, root_at_midpoint
-from aam.text import decode_text, plural, shorten
+from aam.text import ONCE, decode_text, duplicates, plural, shorten
 
 
 def read_cached_tree(path: Path, root: Literal["given", "midpoint"] = "given") -> Tree:
@@ -124,8 +123,8 @@ def _check(source: str, nodes: Nodes, root: Literal["given", "midpoint"]) -> Non
     problems = Problems(source)
     if len(nodes.names) == 1:
         problems.add(f"has a single tip ('{shorten(nodes.names[0])}')", "distances need a tree of all ASVs")
-    if problem := _repeated(nodes.names):
-        problems.add(problem, "each may be there once")
+    if problem := duplicates("tip", nodes.names):
+        problems.add(problem, ONCE)
     _check_lengths(problems, nodes.length)
     num_branches = int((nodes.parent == len(nodes.parent) - 1).sum())
     if root == "given" and num_branches > MOST_ROOT_BRANCHES:
@@ -144,13 +143,3 @@ def _check_lengths(problems: Problems, length: np.ndarray) -> None:
         problems.add(problem, "set them to 0, or make the tree with a method that has none")
     if not absent and not length.any():
         problems.add("all branch lengths are 0: UniFrac is undefined", "make the tree again with branch lengths")
-
-
-def _repeated(names: Sequence[str]) -> str:
-    """What to say of a name that several tips have; nothing where there is none."""
-    if len(set(names)) == len(names):
-        return ""
-    repeated = {name: times for name, times in Counter(names).items() if times > 1}
-    name, times = next(iter(repeated.items()))
-    others = f" ({len(repeated):,} such tips)" if len(repeated) > 1 else ""
-    return f"tip '{shorten(name)}' occurs {'twice' if times == 2 else f'{times:,} times'}{others}"

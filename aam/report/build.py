@@ -59,7 +59,7 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     group_column = record.config.get("group_column")
     results: list[Section | None] = []
     details: list[Section | None] = []
-    told: list[str] = []
+    sentences: list[str] = []
     for place, spec in enumerate(targets.specs):
         judged = found[spec.column]
         judgement = judged.judgement
@@ -72,13 +72,13 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
         results += labelled(shown, targets, place)
         more = [metrics_section([judgement], group_column), worst_section(judgement, spec)]
         details += labelled(more, targets, place)
-        told += [headline(judgement, spec), *verdicts(judgement), *([wins(judged)] if wins(judged) else [])]
+        sentences += [headline(judgement, spec), *verdicts(judgement), *([wins(judged)] if wins(judged) else [])]
     how = how_section(record.config, targets, found[targets.columns[0]].num_repeats)
     page = Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {run.resolve().name}",
-        headline=told[0],
-        verdicts=told[1:],
+        headline=sentences[0],
+        verdicts=sentences[1:],
         tiles=tiles_of([(spec, [found[spec.column].judgement]) for spec in targets.specs]),
         sections=present([data_section(record), *results, *details, how, method_section(record)]),
         footer=footer(record),
@@ -130,7 +130,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
     judged = [(spec, judgements) for spec in targets.specs if (judgements := judge_run(record, spec))]
     results: list[Section | None] = []
     details: list[Section | None] = []
-    told: list[str] = []
+    sentences: list[str] = []
     for place, (spec, judgements) in enumerate(judged):
         first = judgements[0]
         shown = [comparison_section(first, spec), predictions_section(first, spec), _coverage(record, spec, first)]
@@ -138,12 +138,12 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         results += labelled(shown, targets, place)
         metrics = metrics_section(judgements, record.config.get("group_column"))
         details += labelled([metrics, worst_section(first, spec)], targets, place)
-        told += [headline(first, spec), *verdicts(first)]
+        sentences += [headline(first, spec), *verdicts(first)]
     return Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 {record.path.resolve().name}",
-        headline=told[0],
-        verdicts=[*ensemble_words(record), *told[1:], *record.notes],
+        headline=sentences[0],
+        verdicts=[*ensemble_words(record), *sentences[1:], *record.notes],
         tiles=tiles_of(judged),
         sections=present(
             [

@@ -8,19 +8,7 @@ import numpy as np
 
 from aam.config import EvaluationOptions
 from aam.data.targets.kinds import Samples
-from aam.evaluation.decode_predictions import values_of
 from aam.models.folder.description import ModelDescription
-from aam.training.plan.supervision import Inputs
-
-
-def samples_of(inputs: Inputs, rows: np.ndarray) -> Samples:
-    """What is known of some samples of a study: ids, observed values, levels and groups."""
-    return Samples(
-        sample_ids=inputs.study.sample_ids[rows],
-        observed=values_of(inputs.study.targets, rows),
-        level_B=inputs.level_N[rows],
-        groups=None if inputs.groups is None else inputs.groups[rows],
-    )
 
 
 def calibrated(

@@ -22,6 +22,7 @@ from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.targets import Targets
+from aam.evaluation.prediction_table import join_tables, write_predictions
 from aam.files.atomic import remove_leftovers, write_text
 from aam.log import say
 from aam.runs.directory import RunDirectory
@@ -109,7 +110,6 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     target has a forest of its own, fitted on the samples that have it. Covariates are those of the fold's model, with
     the levels of its training samples.
     """
-    from aam.evaluation.prediction_table import write_predictions
     from aam.learners.forest import ForestSettings, fit_forest
     from aam.learners.held_out import held_out_predictions
 
@@ -219,7 +219,6 @@ def _finish(
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import evaluate_folds, write_metrics
     from aam.evaluation.fold_results import read_fold
-    from aam.evaluation.prediction_table import join_tables
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 

@@ -107,9 +107,9 @@ def _with_encoder(wanted: RunConfig) -> RunConfig:
     """The configuration with the sizes of a pre-trained encoder, if one is given."""
     if isinstance(wanted, PretrainConfig) or wanted.transfer.pretrained_encoder is None:
         return wanted
-    from aam.training.run.transfer import adopt_sizes, read_encoder
+    from aam.training.run.transfer import with_encoder
 
-    return adopt_sizes(wanted, read_encoder(wanted.transfer.pretrained_encoder))
+    return with_encoder(wanted)[0]
 
 
 def _request(config: CheckConfig, wanted: RunConfig | None) -> TargetRequest | None:

@@ -29,8 +29,8 @@ from aam.models.folder.weights import load_model, save_models
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import DATA, MEMBERS, SAMPLE_LISTS
 from aam.runs.saved_options import training_config
+from aam.training.hardware.device import prepare_device
 from aam.training.plan.supervision import Inputs, read_inputs
-from aam.training.run.build_run import prepare_training
 from aam.workflows.child_runs import (
     ChildRun,
     check_lists,
@@ -41,7 +41,7 @@ from aam.workflows.child_runs import (
 )
 from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import data_record, write_lists
-from aam.workflows.single_run import make_room, options_to_repeat, taken_directory, train_into_directory
+from aam.workflows.single_run import make_room, options_to_repeat, taken_directory, train_one
 
 RECORDED = ("trained on", "seed")
 """What the model folder of an ensemble says of its members' training."""
@@ -78,7 +78,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
         run.write_json(DATA, record)
 
         def train_member(place: int) -> bool:
-            return train_child_run(members[place].config(config, ensemble=1), members[place], _train_one)
+            return train_child_run(members[place].config(config, ensemble=1), members[place], train_one)
 
         with rollback_if_first_run_fails(run, members, (MEMBERS, *SAMPLE_LISTS.values(), DATA, run.config.name)):
             in_turn(run, members, "member", train_member)
@@ -92,11 +92,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
 def train_one_or_several(config: TrainConfig, command_line: str) -> TrainResult:
     """Train a model, or an ensemble, as a part of a larger run."""
     alone = config.evaluation.ensemble == 1
-    return _train_one(config, command_line) if alone else train_ensemble(config, command_line)
-
-
-def _train_one(config: TrainConfig, command_line: str) -> TrainResult:
-    return train_into_directory(config, "train", command_line, lambda: prepare_training(config))
+    return train_one(config, command_line) if alone else train_ensemble(config, command_line)
 
 
 def _members(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> list[ChildRun]:
@@ -119,7 +115,6 @@ def _finish(
     config: TrainConfig, inputs: Inputs, run: RunDirectory, members: Sequence[ChildRun], record: dict[str, Any]
 ) -> TrainResult:
     """Put the members into one model, and write its results."""
-    from aam.training.hardware.device import prepare_device
     from aam.workflows.finalize import Trained, finish_run
 
     say("", f"the average of all {len(members)} members")
@@ -135,11 +130,7 @@ def _finish(
 def _settled(config: TrainConfig, first: ChildRun) -> TrainConfig:
     """The options of the whole run, with what was derived from the data as the first member has it."""
     own = training_config(first.directory.config)
-    options = dataclasses.replace(
-        own.run,
-        seed=config.run.seed,
-        output_dir=config.run.output_dir,
-    )
+    options = dataclasses.replace(own.run, seed=config.run.seed, output_dir=config.run.output_dir)
     return dataclasses.replace(own, split=config.split, evaluation=config.evaluation, run=options)
 
 

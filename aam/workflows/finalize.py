@@ -24,7 +24,7 @@ from aam.evaluation.run_results import read_run
 from aam.files.atomic import atomic_write
 from aam.learners.baseline import save_with_intervals
 from aam.learners.forest import ForestSettings, fit_forest
-from aam.learners.held_out import held_out_predictions
+from aam.learners.held_out import held_out_predictions, samples_of
 from aam.log import say, warn
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import BatchPredictor
@@ -36,7 +36,7 @@ from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PRED
 from aam.training.plan.supervision import Inputs
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import Fitted
-from aam.workflows.calibration import calibrated, samples_of
+from aam.workflows.calibration import calibrated
 
 Results = dict[str, tuple[np.ndarray, np.ndarray | None]]
 
@@ -88,7 +88,8 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         return {}
     learned = results["validation"][1]
     assert learned is not None
-    validation = samples_of(trained.inputs, trained.inputs.split.validation)
+    inputs = trained.inputs
+    validation = samples_of(targets, inputs.study, inputs.split.validation, inputs.groups)
     description = calibrated(description, config.evaluation, learned, validation)
     save_models(run.model, [dict(model.state_dict()) for model in models], description)
     for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
@@ -142,7 +143,11 @@ def _predictions(
     decoder: PredictionDecoder, inputs: Inputs, results: Results, run: RunDirectory
 ) -> dict[str, list[Predictions]]:
     """Predictions of the held-out parts; how often their intervals hold the truth is written down."""
-    samples = {part: samples_of(inputs, rows) for part, rows in inputs.split.parts().items() if part != "train"}
+    samples = {
+        part: samples_of(decoder.targets, inputs.study, rows, inputs.groups)
+        for part, rows in inputs.split.parts().items()
+        if part != "train"
+    }
     learned = {part: values for part, (_, values) in results.items() if values is not None}
     for line in decoder.coverage_warnings():
         warn(line)

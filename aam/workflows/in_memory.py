@@ -13,11 +13,12 @@ from aam.data.study.split import make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds import chosen_kind
 from aam.errors import RunError
+from aam.learners.held_out import samples_of
 from aam.learners.network_training import train_prepared
 from aam.training.plan.supervision import fit_and_log_inputs
 from aam.training.run.build_run import prepare_encoder, prepare_predictor
-from aam.training.run.transfer import adopt_sizes, read_encoder
-from aam.workflows.calibration import calibrated, samples_of
+from aam.training.run.transfer import with_encoder
+from aam.workflows.calibration import calibrated
 from aam.workflows.trained_model import Network, NetworkModel, predict_learned
 
 
@@ -36,10 +37,7 @@ def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
     InputError, ConfigError, CheckpointError
         If the data, the options or the pre-trained encoder cannot be used.
     """
-    path = config.transfer.pretrained_encoder
-    pretrained = None if path is None else read_encoder(path)
-    if pretrained is not None:
-        config = adopt_sizes(config, pretrained)
+    config, pretrained = with_encoder(config)
     kind = chosen_kind(config.target, config.loss)
     split = make_split(config.split, study, study.target, kind, config.run.seed)
     networks: list[Network] = []
@@ -54,7 +52,7 @@ def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
     trained = NetworkModel(networks, description)
     with trained.interpreting(study, config.run.seed, config.run.device) as interpreter:
         learned = predict_learned(interpreter, split.validation, config.evaluation.val_prediction_passes)
-    validation = samples_of(inputs, split.validation)
+    validation = samples_of(description.decoder().targets, study, split.validation, inputs.groups)
     return NetworkModel(networks, calibrated(description, config.evaluation, learned, validation))
 
 

@@ -205,14 +205,14 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     """
     from aam.data.readers.metadata import Metadata, read_metadata
     from aam.data.study.alignment import with_study_column
+    from aam.models.folder.manifest import metadata_needed
 
     needed = manifest.needed_columns
     of_tables = manifest.data.get("study_column")
     made = of_tables in needed and len(set(study.table.studies)) > 1
     in_sheet = [column for column in needed if not (made and column == of_tables)]
     if path is None and in_sheet:
-        what = f"the model uses the metadata columns {listed(in_sheet, 6)}"
-        raise ConfigError(f"--metadata is needed: {what}{_about_tables(of_tables, in_sheet)}")
+        raise ConfigError(f"{metadata_needed(in_sheet)}{_about_tables(of_tables, in_sheet)}")
     sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
     if made:
         with_tables, note = with_study_column(sheet, study.table, str(of_tables))

@@ -88,7 +88,7 @@ def promise(
     reasons = [f"it computed {', '.join(how)}"] if how else []
     reasons += ["its options were changed when resuming"] if changes else []
     other = differences(parts)
-    reasons += [f"it was resumed in another environment ({_told(other)})"] if other else []
+    reasons += [f"it was resumed in another environment ({_in_words(other)})"] if other else []
     return f"{NOT_THE_SAME}{'; '.join(reasons)}." if reasons else SAME
 
 
@@ -184,10 +184,10 @@ def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirec
         also = "dropout, which each process draws for itself, and " if config.model.dropout else ""
         say(f"goes on in another number of processes ({processes}): the same numbers but for {also}rounding")
     if found:
-        warn(f"this run is resumed in another environment ({_told(found)}): results may differ")
+        warn(f"this run is resumed in another environment ({_in_words(found)}): results may differ")
 
 
-def _told(differing: Mapping[str, str]) -> str:
+def _in_words(differing: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {values}" for name, values in differing.items())
 
 

@@ -38,12 +38,12 @@ class TrainResult:
     epochs
         Epochs that were trained.
     late_signal
-        The signal that told the run to stop in its last epoch, when nothing was left to stop; None for none.
+        The signal that came in the last epoch, when there was nothing left to stop; None if none came.
     """
 
     run: Path
-    config: PretrainConfig | TrainConfig
-    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    config: PretrainConfig | TrainConfig = field(repr=False)
+    judgements: Mapping[str, Judgement] = field(default_factory=dict, repr=False)
     best_epoch: int | None = None
     best_value: float | None = None
     epochs: int | None = None
@@ -78,7 +78,7 @@ class CrossValidationResult:
 
     run: Path
     folds: tuple[Path, ...]
-    targets: Mapping[str, CrossValidation]
+    targets: Mapping[str, CrossValidation] = field(repr=False)
     final_config: Path
 
     @property

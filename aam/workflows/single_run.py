@@ -13,7 +13,7 @@ from aam.log import logging_to_file, say
 from aam.runs.directory import RunDirectory, open_run
 from aam.runs.layout import DATA
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
-from aam.training.run.build_run import Prepared
+from aam.training.run.build_run import Prepared, prepare_training
 from aam.workflows.provenance import log_changes
 from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import (
@@ -36,6 +36,11 @@ def make_room(run: RunDirectory, config: RunConfig) -> None:
 def options_to_repeat(config: RunConfig) -> dict[str, Any]:
     """The options of a run as its ``config.yaml`` has them: to repeat it does not ask to remove or change a run."""
     return {**to_flat(config), "overwrite": False, "resume_from": None}
+
+
+def train_one(config: TrainConfig, command_line: str) -> TrainResult:
+    """Train one predictor in its run directory; see :func:`train_into_directory`."""
+    return train_into_directory(config, "train", command_line, lambda: prepare_training(config))
 
 
 def train_into_directory(

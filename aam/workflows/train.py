@@ -77,11 +77,10 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
         from aam.workflows.ensemble import train_ensemble
 
         return train_ensemble(config, typed)
-    from aam.training.run.build_run import prepare_training
-    from aam.workflows.single_run import train_into_directory
+    from aam.workflows.single_run import train_one
 
     with _process_group(config, "train"):
-        return train_into_directory(config, "train", typed, lambda: prepare_training(config))
+        return train_one(config, typed)
 
 
 def cross_validate(config: TrainConfig, command_line: str | None = None) -> CrossValidationResult:

@@ -25,7 +25,7 @@ from aam.learners.predictor import Combination, Predictor, load_predictor, save_
 from aam.learners.protocol import Computing
 from aam.models.folder.container import read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
-from aam.models.folder.manifest import Manifest
+from aam.models.folder.manifest import Manifest, members_in_words, metadata_needed
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import BatchPredictor, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
@@ -39,6 +39,11 @@ Device = Literal["auto", "cpu", "cuda"]
 
 class TrainedModel(ABC):
     """A trained model in memory: one learner, or several whose predictions are combined."""
+
+    def __repr__(self) -> str:
+        members = members_in_words([one.kind for one in self.manifest.members], list(self.manifest.weights))
+        learned = f"predicts {listed(self.columns)}" if self.columns else "a pre-trained encoder"
+        return f"<{type(self).__name__} of {members}; {learned}>"
 
     @property
     @abstractmethod
@@ -111,7 +116,7 @@ class TrainedModel(ABC):
         Raises
         ------
         CheckpointError
-            If the model has none: it is not made of networks alone.
+            If the model holds a learner that is no network.
         """
 
     @abstractmethod
@@ -130,14 +135,14 @@ class TrainedModel(ABC):
             raise InputError("study", problem, f"read it with trim_length={limit}")
         needed, sheet = self.manifest.needed_columns, study.metadata
         if sheet is None and needed:
-            raise ConfigError(f"--metadata is needed: the model reads {listed(needed, 6)} of the sample sheet")
+            raise ConfigError(metadata_needed(needed))
         sheet = sheet or Metadata("", study.sample_ids, {}, ())
         for column in needed:
             sheet.column(column)
         return dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NetworkModel(TrainedModel):
     """One network, or an ensemble of networks that are alike, in the memory of the CPU.
 
@@ -186,7 +191,7 @@ class NetworkModel(TrainedModel):
             return predict_learned(interpreter, np.arange(len(study)), passes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CombinedModel(TrainedModel):
     """Learners of any kind whose predictions are combined.
 
@@ -204,9 +209,9 @@ class CombinedModel(TrainedModel):
         return self.predictor.manifest
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
-        """Refused: only networks have vectors of samples."""
-        kinds = [learner.kind for learner in self.predictor.learners]
-        raise CheckpointError(f"sample vectors need networks alone; this model holds {listed(dict.fromkeys(kinds), 6)}")
+        """Refused: only a network has vectors of samples."""
+        found = members_in_words([member.kind for member in self.manifest.members], list(self.manifest.weights))
+        raise CheckpointError(f"sample vectors need a network, and this model holds {found}")
 
     def save(self, path: str | Path) -> None:
         """Write the model folder."""

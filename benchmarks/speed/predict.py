@@ -26,7 +26,7 @@ from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_model, save_model
-from aam.models.inference import BatchPredictor, read_for_model
+from aam.models.inference import BatchPredictor, read_preprocessed
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from benchmarks.speed import common
@@ -128,8 +128,8 @@ def measure_command(table: str, model: str, device: str) -> Measured:
 def _read(table: str, model: str) -> tuple[Any, Any, SequencePredictor]:
     predictor, description = load_model(Path(model))
     assert isinstance(predictor, SequencePredictor)
-    study, sampling = read_for_model(TableOptions(table=(Path(table),)), description)
-    return study, sampling, predictor
+    study = read_preprocessed(TableOptions(table=(Path(table),)), description.data)
+    return study, description.sampling, predictor
 
 
 def table_of(results: dict[tuple[str, int], Measured]) -> str:

@@ -139,7 +139,7 @@ def with_values(name: str, *values: float) -> Callable[[dict[str, torch.Tensor],
 TREES = "model/model.safetensors: its description cannot be used (<any>); use another copy"
 
 
-@bad("C9 forest for a network", TREES.replace("<any>", "it holds 1 forest; networks alone are needed"))
+@bad("C9 forest for a network", "model: this needs a network, and the model holds 1 forest")
 def _(folder: Path) -> Read:
     forest(folder, lambda tensors, said: None)
     return lambda: read_encoder(folder / "model")

@@ -44,7 +44,7 @@ def test_it_is_no_network(run: Path, study: Path, tmp_path: Path, capsys: pytest
     inputs = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "gradient"}
     code = run_command("train", **inputs, pretrained_encoder=run / "baseline", output_dir=tmp_path / "run")
     assert code == 2
-    assert "it holds 1 forest; networks alone are needed" in capsys.readouterr().err
+    assert "this needs a network, and the model holds 1 forest" in capsys.readouterr().err
 
 
 def test_info_names_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def test_one_table_needs_the_column_in_the_sheet(
 ) -> None:
     what = "('source' identifies the table of a sample)"
     assert predict(tables[0]) == 2
-    said = f"--metadata is needed: the model uses the metadata columns source {what}"
+    said = f"--metadata is needed: the model uses the metadata column source {what}"
     assert said in capsys.readouterr().err
     assert predict(tables[0], metadata=study / "metadata.tsv") == 2
     assert f"metadata.tsv: no column 'source' {what}; add it to the metadata" in capsys.readouterr().err
@@ -107,4 +107,4 @@ def test_a_column_of_the_sheet_is_not_made(
     assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["data"]["study_column"] is None
     capsys.readouterr()
     assert run_command("predict", *words, model=tmp_path / "run", output=tmp_path / "p.tsv") == 2
-    assert "--metadata is needed: the model uses the metadata columns group\n" in capsys.readouterr().err
+    assert "--metadata is needed: the model uses the metadata column group\n" in capsys.readouterr().err

@@ -167,7 +167,7 @@ def test_scaling_within_levels(train: Train, study: Path, sheet: Path, capsys: p
     assert agrees(predicted(study, run, metadata=sheet), run, "predicted", to=1e-1)
     capsys.readouterr()
     predicted(study, run, code=2)
-    assert "--metadata is needed: the model uses the metadata columns lab" in capsys.readouterr().err
+    assert "--metadata is needed: the model uses the metadata column lab" in capsys.readouterr().err
 
 
 TOLD = (

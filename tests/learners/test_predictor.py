@@ -196,7 +196,7 @@ def test_folders_that_are_no_predictor(study: Study, truths: np.ndarray, tmp_pat
     with pytest.raises(CheckpointError, match="a pre-trained encoder has no target"):
         load_predictor(tmp_path / "encoder")
     save_predictor(tmp_path / "forest", [fitted("forest", study, truths)])
-    with pytest.raises(CheckpointError, match=r"holds 1 forest; networks alone are needed"):
+    with pytest.raises(CheckpointError, match="this needs a network, and the model holds 1 forest"):
         load_models(tmp_path / "forest")
 
 

@@ -108,6 +108,7 @@ def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
     outputs = {"output": tmp_path / "f.tsv", "output_dir": tmp_path / "forest"}
     assert fit_forest_baseline(from_flat(ForestConfig, {**given, **outputs})).model == tmp_path / "forest"
     forest = aam.load_model(tmp_path / "forest")
+    assert repr(forest) == "<CombinedModel of 1 forest; predicts gradient>"
     forest.save(tmp_path / "copy")
     samples = aam.load_study(table=files["table"])
     found = forest.predict(samples, interval_level=0.5)["gradient"]
@@ -116,7 +117,7 @@ def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
         same = aam.predict(model=tmp_path / folder, **files, interval_level=0.5, progress=False)["gradient"]
         np.testing.assert_array_equal(found.predicted, same.predicted)
         np.testing.assert_array_equal(found.low, same.low)
-    with pytest.raises(CheckpointError, match="sample vectors need networks alone; this model holds forest"):
+    with pytest.raises(CheckpointError, match="sample vectors need a network, and this model holds 1 forest"):
         forest.embed(samples)
     with pytest.raises(CheckpointError):
         aam.AAMRegressor.load(tmp_path / "forest")

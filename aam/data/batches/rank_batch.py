@@ -1,9 +1,9 @@
 """A batch dealt out to several processes: each computes some of its samples, and together they do what one would.
 
 Every process draws all samples of a batch and chooses all that is hidden in it, as one process alone would, and then
-takes its own samples. So masks, distances and the sizes of the losses are those of the whole batch, without a word
-between the processes. The distinct ASVs of the whole batch are dealt out too: each is encoded by one process, which
-also tells its masked bases, and the vectors are brought together. Legend of shapes: ``B`` samples of the whole batch,
+takes its own samples. So masks, distances and the sizes of the losses are those of the whole batch, without
+communication. The distinct ASVs of the whole batch are dealt out too: each is encoded by one process, which
+also tells its masked bases, and the vectors are gathered. Legend of shapes: ``B`` samples of the whole batch,
 ``b`` of this process, ``U`` and ``u`` their distinct ASVs, ``v`` those that this process encodes, ``S`` ASVs of a
 sample, ``L`` bases.
 """

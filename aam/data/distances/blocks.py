@@ -22,7 +22,7 @@ from aam.data.study.study import Study
 LARGEST_BLOCK = 512
 SMALLEST_BLOCK = 64
 FEWEST_SIDES = 2
-"""Blocks along a side, where there are samples enough: they are what threads share and progress is told of."""
+"""Blocks along a side, where there are samples enough: the unit that threads share and that progress counts."""
 DENSE_VALUES = 1 << 24
 """Samples times ASVs that are held dense at most."""
 

@@ -1,4 +1,4 @@
-"""Table, sample sheet, tree and distances brought together: which samples and ASVs are kept, and why the others not."""
+"""Table, sample sheet, tree and distances aligned: which samples and ASVs are kept, and why others are not."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ class CovariateSpec:
         return Covariates(category_NC, number_NM)
 
     def lines(self) -> tuple[str, ...]:
-        """What the model was told of each column, a line for each."""
+        """What the model knows of each column, a line for each."""
         of_levels = (
             f"{shorten(column.name)}: {plural(len(column.levels), 'level')} ({listed(column.levels)})"
             for column in self.categorical

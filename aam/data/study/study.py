@@ -22,6 +22,7 @@ from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
+from aam.text import plural
 
 __all__ = ["FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
 
@@ -83,6 +84,9 @@ class Study:
 
     def __len__(self) -> int:
         return len(self.table.sample_ids)
+
+    def __repr__(self) -> str:
+        return f"<Study of {plural(len(self), 'sample')} and {plural(len(self.lengths), 'ASV')}>"
 
     def __getitem__(self, key: Any) -> Study:
         """Some samples, as :meth:`take`: rows, a mask or a slice, alone or before an ellipsis as scikit-learn asks."""

@@ -16,7 +16,6 @@ from aam.models.folder.manifest import (
     OF_NETWORKS,
     Manifest,
     Member,
-    members_in_words,
     plain,
     read_section,
     typed,
@@ -112,13 +111,10 @@ class ModelDescription:
         Raises
         ------
         ValueError
-            If it holds others, they are not alike, or something cannot be right.
+            If they are not alike, or something cannot be right.
         ConfigError
             If an option has a value that it cannot have.
         """
-        kinds = [member.kind for member in manifest.members]
-        if set(kinds) != {NETWORK} or manifest.weights:
-            raise ValueError(f"it holds {members_in_words(kinds, list(manifest.weights))}; networks alone are needed")
         first = manifest.members[0]
         need(all(member == first for member in manifest.members), "its networks are not alike")
         description = read_network(first.facts, manifest.targets, manifest.covariate_spec, manifest.data)
@@ -131,7 +127,7 @@ class ModelDescription:
             calibrations=manifest.calibrations,
             interval_level=manifest.interval_level,
             prediction_passes=manifest.prediction_passes,
-            members=len(kinds),
+            members=len(manifest.members),
         )
 
     def to_dict(self) -> dict[str, Any]:

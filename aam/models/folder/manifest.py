@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from aam.data.targets.intervals import Calibration, read_calibration
 from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
-from aam.text import plural, shorten
+from aam.text import listed, plural, shorten
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -198,6 +198,12 @@ def members_in_words(kinds: list[str], weights: list[float]) -> str:
         return ", ".join(counted) + (": the mean of their predictions" if len(kinds) > 1 else "")
     named = [f"{kind} ({weight:.3g})" for kind, weight in zip(kinds, weights, strict=True)]
     return ", ".join(named) + ": the weighted mean of their predictions"
+
+
+def metadata_needed(columns: Sequence[str]) -> str:
+    """What to say of a model that reads columns of the sample sheet where there is none."""
+    noun = "column" if len(columns) == 1 else "columns"
+    return f"--metadata is needed: the model uses the metadata {noun} {listed(columns, 6)}"
 
 
 def typed(content: Any, types: Mapping[str, Any]) -> dict[str, Any]:

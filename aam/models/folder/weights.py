@@ -18,7 +18,8 @@ from aam.models.folder.container import (
     read_model_folder,
     write_model_folder,
 )
-from aam.models.folder.description import ModelDescription, build_model
+from aam.models.folder.description import NETWORK, ModelDescription, build_model
+from aam.models.folder.manifest import members_in_words
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.text import shorten
@@ -75,6 +76,10 @@ def load_models(path: Path) -> tuple[list[SequenceEncoder | SequencePredictor], 
         if it holds learners that are no networks.
     """
     weights, manifest, states = read_model_folder(path)
+    kinds = [member.kind for member in manifest.members]
+    if set(kinds) != {NETWORK} or manifest.weights:
+        found = members_in_words(kinds, list(manifest.weights))
+        raise CheckpointError(f"{path}: this needs a network, and the model holds {found}")
     with contents_checked(weights):
         description = ModelDescription.of_manifest(manifest)
         return [network_of(description, state) for state in states], description

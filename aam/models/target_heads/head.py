@@ -174,8 +174,8 @@ class TargetHead(nn.Module, ABC):
     def raw(self, vector_BD: Tensor, path_BK: Tensor | None) -> Tensor:
         """Raw outputs ``B x O``.
 
-        In full precision, whatever the rest of the model has: a target in its own units may be large, and is to be
-        told to more than three digits.
+        In full precision, whatever the rest of the model has: a target in its own units may be large, and
+        needs more than three digits.
         """
         with torch.autocast(vector_BD.device.type, enabled=False):
             read_BD = self.dropout(self.norm(vector_BD.float()))

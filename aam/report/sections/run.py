@@ -176,8 +176,8 @@ def method_section(record: RunRecord) -> Section:
 
 def _changes_words(changes: list[Mapping[str, Any]]) -> str:
     """The options that were changed after the run had begun."""
-    told = [f"{flag(c['option'])} {_option(c['before'])} \u2192 {_option(c['after'])}" for c in changes]
-    return f"Options changed when resuming: {', '.join(told)}." if told else ""
+    shown = [f"{flag(c['option'])} {_option(c['before'])} \u2192 {_option(c['after'])}" for c in changes]
+    return f"Options changed when resuming: {', '.join(shown)}." if shown else ""
 
 
 def _option(value: Any) -> str:

@@ -109,10 +109,10 @@ def process_group(
     _meet(rank_info, backend, options.distributed_timeout)
     try:
         yield
-    except Signalled as told:
+    except Signalled as signalled:
         _end_undisturbed()
         if rank_info.rank and LAUNCHED not in os.environ:
-            raise ReportedByAnotherRank(told.preempted("").exit_code) from None
+            raise ReportedByAnotherRank(signalled.preempted("").exit_code) from None
         raise
     except Exception as error:
         # After an error the others may not come: the process ends, and with it the connection.
@@ -163,7 +163,7 @@ def _meet(rank_info: RankInfo, backend: str, seconds: int) -> None:
 
 
 def _check_address(rank_info: RankInfo) -> None:
-    """Refuse a place where nobody could meet, which torch would try until the time is over."""
+    """Refuse an address that no process could reach; torch would try it until the timeout."""
     if not 1 <= rank_info.port <= LAST_PORT:
         raise ConfigError(f"MASTER_PORT {rank_info.port} is no port: take a free one between 1024 and {LAST_PORT}")
     try:

@@ -16,7 +16,7 @@ FIRST_PORT = 15000
 
 
 class RankInfo(NamedTuple):
-    """The place of a process.
+    """The rank of a process, and where it meets the others.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class RankInfo(NamedTuple):
 
 
 def find_rank_info(options: DistributedOptions) -> RankInfo | None:
-    """The place of this process; None where it is alone.
+    """The rank of this process; None where it is alone.
 
     Raises
     ------

@@ -214,8 +214,8 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     resolved = replace(config, **values)
     _check_objective(resolved, facts)
     check_metric(resolved, has_taxonomy=facts.has_taxonomy)
-    told = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
-    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in told.items())
+    shown = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
+    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in shown.items())
     return Plan(resolved, facts.num_train, steps, total, lines, machine.processes)
 
 
@@ -297,12 +297,14 @@ def _derive_target(config: TrainConfig, fill: Any) -> None:
         reason = "what --loss-type asymmetric asks for"
     fill("best_metric", default_metric(config), reason)
     why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
-    fill("target_transform", config.target_transform, why or "suits most targets")
+    why = why or ("--classifier" if config.target.classifier else "suits most targets")
+    fill("target_transform", config.target_transform, why)
     heads, width = config.covariates.cross_attn_heads, config.model.embedding_dim
     if heads is not None and width % heads:
         raise ConfigError(f"--cross-attn-heads {heads} does not divide the width of {width} (--embedding-dim)")
-    told = bool(config.covariates.columns)
-    fill("target_layer_norm", told, "covariates are fused in" if told else "the sample's vector is normalised already")
+    has_covariates = bool(config.covariates.columns)
+    why = "covariates are fused in" if has_covariates else "the sample's vector is normalised already"
+    fill("target_layer_norm", has_covariates, why)
 
 
 def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) -> None:

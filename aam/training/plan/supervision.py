@@ -9,7 +9,7 @@ import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.readers.metadata import Metadata
-from aam.data.study.covariates import Covariates, CovariateSpec, features
+from aam.data.study.covariates import Covariates, CovariateSpec
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
@@ -120,7 +120,7 @@ class Inputs:
     level_N
         Level within which each sample's targets are scaled.
     covariate_spec, covariates
-        What the model is told of the samples, where it is told something.
+        Covariates of the samples; None where the model has none.
     weight_N
         Weight of each sample in the targets' loss, with a mean of 1 over the training samples; None for equal weights.
     """
@@ -138,13 +138,6 @@ class Inputs:
     def target_NT(self) -> np.ndarray | None:
         """The targets as the model learns them."""
         return None if self.targets is None else self.targets.encode(self.study.targets, self.level_N)
-
-    @property
-    def covariate_features(self) -> np.ndarray | None:
-        """The covariates as columns of numbers, ``N x F``, for linear models and forests."""
-        if self.covariate_spec is None or self.covariates is None:
-            return None
-        return features(self.covariate_spec, self.covariates.category_NC, self.covariates.number_NM)
 
 
 def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:

@@ -29,11 +29,10 @@ from aam.training.plan.objectives import encoder_type, objectives_of_run, truths
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.transfer import (
     Pretrained,
-    adopt_sizes,
     preprocessing_notes,
-    read_encoder,
     sampling_notes,
     transfer,
+    with_encoder,
 )
 
 if TYPE_CHECKING:
@@ -116,11 +115,8 @@ def prepare_training(config: TrainConfig) -> Prepared:
     InputError, ConfigError, CheckpointError
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
-    path = config.transfer.pretrained_encoder
     with all_or_none():
-        pretrained = None if path is None else read_encoder(path)
-        if pretrained is not None:
-            config = adopt_sizes(config, pretrained)
+        config, pretrained = with_encoder(config)
         inputs = read_inputs(config)
     return prepare_predictor(config, inputs, pretrained)
 

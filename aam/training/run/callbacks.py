@@ -151,7 +151,7 @@ def restored_signal_handlers() -> Iterator[None]:
 
 
 class StopOnSignal(Callback):
-    """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
+    """Stops the run cleanly after a signal: finish the step, save, say how to resume.
 
     SIGTERM, SIGUSR1 and SIGUSR2 are how schedulers announce that a job will be ended, SIGHUP is a terminal that was
     closed; SIGINT is Ctrl-C, and a second one stops at once. The engine's own answers are an exit code of 0 to the
@@ -201,11 +201,11 @@ class StopOnSignal(Callback):
             self._stop(trainer)
 
     def _stop_requested(self) -> bool:
-        """Whether any process of the run was told to stop: then all of them stop, after the same step."""
-        told = max_over_processes(self.received or 0)
-        if told:  # a signal that comes meanwhile is not to be forgotten
-            self.received = told
-        return told > 0
+        """Whether any process of the run received a signal: then all stop, after the same step."""
+        received = max_over_processes(self.received or 0)
+        if received:  # a signal that comes meanwhile is not to be forgotten
+            self.received = received
+        return received > 0
 
     def _take_over(self) -> None:
         for number in SIGNALS:

@@ -61,7 +61,7 @@ class Fitted:
     peak_bytes
         Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
     late_signal
-        The signal that told the run to stop when there was nothing left to stop, in its last epoch; None for none.
+        The signal that came in the last epoch, when there was nothing left to stop; None if none came.
     skipped_steps
         Steps, from 1, that were left out since a loss or a gradient was not finite.
     """

@@ -43,6 +43,21 @@ def read_encoder(path: Path) -> Pretrained:
     return Pretrained(path, description, dict(encoder.state_dict()))
 
 
+def with_encoder(config: TrainConfig) -> tuple[TrainConfig, Pretrained | None]:
+    """The configuration with the sizes of its pre-trained encoder, and the encoder; None where it names none.
+
+    Raises
+    ------
+    CheckpointError, ConfigError
+        As :func:`read_encoder` and :func:`adopt_sizes`.
+    """
+    path = config.transfer.pretrained_encoder
+    if path is None:
+        return config, None
+    pretrained = read_encoder(path)
+    return adopt_sizes(config, pretrained), pretrained
+
+
 def adopt_sizes(config: TrainConfig, pretrained: Pretrained) -> TrainConfig:
     """The configuration with the sizes of the encoder, which are part of its weights.
 

@@ -190,7 +190,7 @@ def progress_of_schedule(state: Mapping[str, Any]) -> dict[str, Any]:
 def _one_cycle(optimizer: Optimizer, options: OptimOptions, warmup: int, total_steps: int) -> OneCycleLR:
     """The cycle with its peak after the warm-up and its lowest rate at the end.
 
-    The scheduler is told of one step more, since it is also asked for the rate after the last one. The momentum of
+    The scheduler is given one step more, since it is also asked for the rate after the last one. The momentum of
     SGD is an option of its own and stays as it is.
     """
     share = min(0.9, (max(warmup, 1) + 1) / (total_steps + 1))

@@ -38,6 +38,7 @@ def steps(study: Study) -> dict[str, tuple[int, int]]:
 def test_everything_follows_the_table(files: Files) -> None:
     study = load(files, TargetRequest(kind=NUMBERS, columns=("age",), weight_column="weight"))
     order = np.argsort(files.sequences)
+    assert repr(study) == f"<Study of {NUM_SAMPLES} samples and {len(files.sequences)} ASVs>"
     assert study.sample_ids.tolist() == files.sample_ids
     assert study.table.counts.toarray().tolist() == files.counts[:, order].tolist()
     assert [decode(row) for row in study.tokens] == [files.sequences[i] for i in order]
