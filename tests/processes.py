@@ -103,13 +103,13 @@ def _stop_at(batch: int) -> None:
 
 def _record_gradients(folder: Path, rank: int) -> None:
     from aam.training.step.module import TrainingModule
-    from aam.training.step.sharding import whole_number
+    from aam.training.step.sharding import full_scalar
 
     clip = TrainingModule.configure_gradient_clipping
     folder.mkdir(exist_ok=True)
 
     def noting(module: TrainingModule, *words: Any, **named: Any) -> None:
-        found = {name: whole_number(p.grad) for name, p in module.model.named_parameters() if p.grad is not None}
+        found = {name: full_scalar(p.grad) for name, p in module.model.named_parameters() if p.grad is not None}
         if rank == 0:
             torch.save(
                 {name: gradient.clone() for name, gradient in found.items()}, folder / f"{module.global_step}.pt"

@@ -20,7 +20,7 @@ from aam.files.limits import limits
 from aam.models.folder.manifest import members_in_words
 from aam.models.folder.migrations import check_format, to_present
 from aam.models.folder.paths import WEIGHTS
-from aam.runs.directory import RunDirectory, environment, resume_words
+from aam.runs.directory import RunDirectory, environment, resume_command
 from aam.runs.layout import (
     CONFIG,
     CV_FOREST_PREDICTIONS,
@@ -127,7 +127,7 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("baseline", f"{dict(describe_model(run.baseline / WEIGHTS)[1])['members']} ({run.baseline})"))
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
-        facts.append(("continue with", resume_words(command, path)))
+        facts.append(("continue with", resume_command(command, path)))
     if (path / DATA).is_file():
         facts += _how_to_repeat(run, command, read_record(path / DATA))
     return f"{state} of aam {command}", facts

@@ -22,7 +22,7 @@ from types import FrameType
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.distributed import FOLLOWED, LAUNCHED, DistributedOptions
 from aam.errors import SIGNALS, ConfigError, PreemptedError, ReportedByAnotherRank, RunError
-from aam.runs.directory import how_to_go_on
+from aam.runs.directory import resume_hint
 from aam.training.distributed.rank_info import num_gpus
 
 QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -44,7 +44,7 @@ def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainC
     number = _num_processes(config.distributed, config.run.device)
     if number > 1:
         program = [sys.executable, "-m", "aam", command, *words]
-        run_processes(program, number, lambda: how_to_go_on(command, config.run.output_dir))
+        run_processes(program, number, lambda: resume_hint(command, config.run.output_dir))
     return number > 1
 
 

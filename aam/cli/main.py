@@ -21,7 +21,7 @@ from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.option import suggest
 from aam.config.registry import COMMANDS
 from aam.errors import AamError, ConfigError, InputError, ReportedByAnotherRank, RunError
-from aam.runs.directory import how_to_go_on
+from aam.runs.directory import resume_hint
 from aam.runs.saved_options import config_text
 from aam.text import printable
 from aam.version import __version__
@@ -114,7 +114,7 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if not COMMANDS[command].can_resume:
         importlib.import_module(module).run(request.config)
         return
-    with stopped_in_order(partial(how_to_go_on, command, request.config.run.output_dir)):
+    with stopped_in_order(partial(resume_hint, command, request.config.run.output_dir)):
         if not launched(command, words, request.config):
             importlib.import_module(module).run(request.config, shlex.join(["aam", command, *words]))
 

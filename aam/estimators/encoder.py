@@ -19,7 +19,7 @@ from aam.estimators.options import ENCODER, constructor
 from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
-from aam.workflows.in_memory import fit_encoder, torch_as_it_was
+from aam.workflows.in_memory import fit_encoder, preserved_torch_state
 from aam.workflows.trained_model import NetworkModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
@@ -68,7 +68,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             return self._fit_nothing(X)
         config = self._options(PretrainConfig)
         study = self._study(X, config.table, reset=True)
-        with as_value_errors(), torch_as_it_was():
+        with as_value_errors(), preserved_torch_state():
             chosen = training_study(study, Answers(targets={}), config.sampling.rarefy_depth)
             self.trained_ = fit_encoder(config, chosen)
         return self

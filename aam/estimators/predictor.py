@@ -20,7 +20,7 @@ from aam.estimators.targets import (
     Answers,
     training_study,
 )
-from aam.workflows.in_memory import fit_predictor, torch_as_it_was
+from aam.workflows.in_memory import fit_predictor, preserved_torch_state
 from aam.workflows.trained_model import NetworkModel
 
 
@@ -32,7 +32,7 @@ class Predictor(Estimator):
     def _train(self, X: Any, answers: Answers, config: TrainConfig) -> None:
         """Learn the answers, which are those of X's samples."""
         study = self._study(X, config.table, reset=True)
-        with as_value_errors(), torch_as_it_was():
+        with as_value_errors(), preserved_torch_state():
             self.trained_ = fit_predictor(config, training_study(study, answers, config.sampling.rarefy_depth))
 
     def _require(self, y: Any) -> None:
@@ -65,8 +65,8 @@ class Predictor(Estimator):
     def _check_kind(self, trained: NetworkModel, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
         targets = trained.description.targets
-        if targets is None or targets.kind.saved_as != kind.saved_as:
-            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_as}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_as}")
+        if targets is None or targets.kind.saved_name != kind.saved_name:
+            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_name}")
         if trained.description.needed_columns:
             raise CheckpointError(f"{source}: the model needs columns of a sample sheet; use aam predict")

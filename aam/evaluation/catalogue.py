@@ -44,7 +44,7 @@ class Metric:
         Where its formula was published.
     formula
         Computes it (:mod:`aam.evaluation.formulas`); None for those of pre-training, which are summed over batches.
-    least_values
+    min_values
         Different truths without which it has no value, whatever is predicted.
     if_constant
         What it counts as where all predictions are the same and it has no value, so that epochs can be compared.
@@ -57,7 +57,7 @@ class Metric:
     has_scale: bool = False
     source: str = ""
     formula: Formula | None = None
-    least_values: int = 0
+    min_values: int = 0
     if_constant: float = math.nan
 
     @property
@@ -85,7 +85,7 @@ METRICS: dict[str, Metric] = {
         higher_is_better=False,
         source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
         formula=_formula("mae"),
-        least_values=1,
+        min_values=1,
     ),
     "rmse": Metric(
         "Root mean squared error (RMSE)",
@@ -93,7 +93,7 @@ METRICS: dict[str, Metric] = {
         higher_is_better=False,
         source="Willmott, Matsuura (2005), doi:10.3354/cr030079",
         formula=_formula("rmse"),
-        least_values=1,
+        min_values=1,
     ),
     "r2": Metric(
         "R\u00b2",
@@ -101,7 +101,7 @@ METRICS: dict[str, Metric] = {
         has_scale=True,
         source="Kv\u00e5lseth (1985), equation 1, doi:10.1080/00031305.1985.10479448",
         formula=_formula("r2"),
-        least_values=2,
+        min_values=2,
     ),
     "spearman": Metric(
         "Spearman correlation",
@@ -109,7 +109,7 @@ METRICS: dict[str, Metric] = {
         has_scale=True,
         source="Spearman (1904), doi:10.2307/1412159",
         formula=_formula("spearman"),
-        least_values=2,
+        min_values=2,
         if_constant=0.0,
     ),
     "balanced_accuracy": Metric(
@@ -133,7 +133,7 @@ METRICS: dict[str, Metric] = {
         has_scale=True,
         source="Hanley, McNeil (1982), doi:10.1148/radiology.143.1.7063747",
         formula=_formula("auroc"),
-        least_values=2,
+        min_values=2,
     ),
     "loss": Metric("Loss", "minimised in training", False),
 }

@@ -224,14 +224,14 @@ class CoverageRecord:
         return cls(part=content["part"], level=content["level"], calibration=calibration, found=tuple(found))
 
 
-def judge_coverage(
-    forecast: PredictionDecoder, learned: np.ndarray, samples: Samples, part: str
+def evaluate_coverage(
+    decoder: PredictionDecoder, learned: np.ndarray, samples: Samples, part: str
 ) -> dict[str, CoverageRecord]:
     """Judge a model's intervals or sets at several levels.
 
     Parameters
     ----------
-    forecast
+    decoder
         With calibrations.
     learned
         Predictions of held-out samples with the draws as the first axis (see :class:`PredictionDecoder`).
@@ -245,16 +245,16 @@ def judge_coverage(
     dict
         Column -> its coverage; targets without intervals, and those of which no truth is known, are left out.
     """
-    levels = levels_to_judge(forecast.level)
-    at_level = {at: dataclasses.replace(forecast, level=at).predictions(learned, samples) for at in levels}
+    levels = levels_to_judge(decoder.level)
+    at_level = {at: dataclasses.replace(decoder, level=at).predictions(learned, samples) for at in levels}
     records = {}
-    for place, (spec, calibration) in enumerate(zip(forecast.targets.specs, forecast.calibrations, strict=True)):
+    for place, (spec, calibration) in enumerate(zip(decoder.targets.specs, decoder.calibrations, strict=True)):
         if calibration is None:
             continue
         tables = {at: found[place].known() for at, found in at_level.items()}
-        if len(tables[forecast.level]):
+        if len(tables[decoder.level]):
             found = tuple(_coverage(tables))
-            records[spec.column] = CoverageRecord(part=part, level=forecast.level, calibration=calibration, found=found)
+            records[spec.column] = CoverageRecord(part=part, level=decoder.level, calibration=calibration, found=found)
     return records
 
 

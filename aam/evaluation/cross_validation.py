@@ -57,7 +57,7 @@ class CrossValidation:
         return len({fold.repeat for fold in self.folds})
 
 
-def judge_folds(folds: Sequence[FoldResult]) -> CrossValidation:
+def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
     """Compare the predictors on all samples that were held out."""
     names = list(folds[0].predictions)
     together = {who: pooled(folds, who) for who in names}

@@ -99,7 +99,7 @@ class RunRecord:
         return None if self.targets is None else self.targets.specs[0]
 
     @property
-    def judged_part(self) -> str:
+    def evaluated_part(self) -> str:
         """The part that the headline is about: the test part if there is one."""
         return "test" if "test" in self.predictions else "validation"
 

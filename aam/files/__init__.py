@@ -1,1 +1,1 @@
-"""HeadInput and writing of files: whole or not at all, within limits, never more than is needed."""
+"""Reading and writing of files: whole or not at all, within limits, never more than is needed."""

@@ -56,7 +56,7 @@ def file_state(path: Path) -> FileState | None:
         return None
 
 
-def is_as_it_was(path: Path, before: FileState | None) -> bool:
+def is_unchanged(path: Path, before: FileState | None) -> bool:
     """Whether a file is still in the state that it had; what was not there never is.
 
     Asked after a file was read, and after its checksum was taken, it tells that the checksum is of what was read.
@@ -136,7 +136,7 @@ def read_through_cache(
         return found
     result = read()
     # What was read is what the name says only if no file changed in the meantime.
-    if all(is_as_it_was(path, state) for path, state in zip(sources, before, strict=True)):
+    if all(is_unchanged(path, state) for path, state in zip(sources, before, strict=True)):
         keep_entry(entry, form, result)
     return result
 

@@ -17,8 +17,8 @@ from aam.alphabet import NUM_BASES
 
 WORD = 6
 # ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
-MOST_CLUSTERED = 6_000
-ASVS_AT_ONCE = 1_000
+MAX_CLUSTERED = 6_000
+ASVS_PER_BLOCK = 1_000
 # numbers of a block of samples x nodes that is held dense
 BLOCK_VALUES = 1 << 23
 
@@ -78,7 +78,7 @@ def asvs_per_clade(clades: Clades) -> np.ndarray:
 def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
     """Ward's tree of the sequences, from the Euclidean distances between their frequencies of words of six bases.
 
-    Of more than ``MOST_CLUSTERED`` ASVs the most prevalent make the tree, and each of the others joins the nearest
+    Of more than ``MAX_CLUSTERED`` ASVs the most prevalent make the tree, and each of the others joins the nearest
     of them.
 
     Parameters
@@ -93,7 +93,7 @@ def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
     Ward (1963), Hierarchical grouping to optimize an objective function, Journal of the American Statistical
     Association 58. Vinga, Almeida (2003), Alignment-free sequence comparison, Bioinformatics 19.
     """
-    profiles = word_frequencies(tokens)
+    profiles = kmer_frequencies(tokens)
     chosen = most_prevalent(prevalence)
     centres = profiles[chosen].toarray()
     node_of_asv = np.empty(len(tokens), dtype=np.int64)
@@ -104,8 +104,8 @@ def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
 
 
 def most_prevalent(prevalence: np.ndarray) -> np.ndarray:
-    """The ``MOST_CLUSTERED`` most prevalent ASVs, ascending: those that others are compared with."""
-    return np.sort(np.argsort(-prevalence, kind="stable")[:MOST_CLUSTERED])
+    """The ``MAX_CLUSTERED`` most prevalent ASVs, ascending: those that others are compared with."""
+    return np.sort(np.argsort(-prevalence, kind="stable")[:MAX_CLUSTERED])
 
 
 def nearest_sequences(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -120,7 +120,7 @@ def nearest_sequences(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     if not len(tokens):
         return np.empty(0, dtype=np.int64)
-    return _nearest(word_frequencies(tokens), word_frequencies(known).toarray())
+    return _nearest(kmer_frequencies(tokens), kmer_frequencies(known).toarray())
 
 
 def sequence_keys(tokens: np.ndarray) -> list[bytes]:
@@ -129,7 +129,7 @@ def sequence_keys(tokens: np.ndarray) -> list[bytes]:
     return [row.tobytes().rstrip(pad) for row in tokens]
 
 
-def word_frequencies(tokens: np.ndarray) -> csr_array:
+def kmer_frequencies(tokens: np.ndarray) -> csr_array:
     """Share of each word of ``WORD`` bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
     num_asvs, length = tokens.shape
     codes = tokens.astype(np.int64) - alphabet.A
@@ -177,8 +177,8 @@ def _row_blocks(num_rows: int, row_values: int) -> Iterator[tuple[int, int]]:
 def _nearest(profiles: csr_array, centres: np.ndarray) -> np.ndarray:
     """For each row of ``profiles`` the nearest row of ``centres``."""
     found = np.empty(profiles.shape[0], dtype=np.int64)
-    for start in range(0, len(found), ASVS_AT_ONCE):
-        block = slice(start, start + ASVS_AT_ONCE)
+    for start in range(0, len(found), ASVS_PER_BLOCK):
+        block = slice(start, start + ASVS_PER_BLOCK)
         found[block] = _squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
     return found
 

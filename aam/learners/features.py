@@ -28,7 +28,7 @@ from aam.learners.clades import (
     scale_rows,
     sequence_keys,
 )
-from aam.learners.protocol import OncePerStudy, Stored
+from aam.learners.protocol import PerStudyCache, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FeatureKind = Literal["asv", "clr", "clades"]
 
 # share of the training samples that must have a feature
-LEAST_PREVALENCE = 0.01
+MIN_PREVALENCE = 0.01
 # reads that every ASV gets before logarithms are taken
 PSEUDOCOUNT = 1.0
 # relative abundance below which clades look alike: one read in ten thousand
@@ -73,7 +73,7 @@ class Features(ABC):
 
 
 def fit_features(study: Study, kind: FeatureKind, rows: np.ndarray) -> Features:
-    """Features that at least ``LEAST_PREVALENCE`` of the training samples have.
+    """Features that at least ``MIN_PREVALENCE`` of the training samples have.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class AsvFeatures(Features):
 
     def __init__(self, tokens: np.ndarray) -> None:
         self.tokens = tokens
-        self._indicator = OncePerStudy(self._indicator_of)
+        self._indicator = PerStudyCache(self._indicator_of)
 
     @classmethod
     def fit(cls, study: Study, rows: np.ndarray) -> Self:
@@ -176,7 +176,7 @@ class CladeFeatures(Features):
         self.tokens = tokens
         self.compared = compared
         self.nodes = nodes
-        self._on_tree = OncePerStudy(self._placed)
+        self._on_tree = PerStudyCache(self._placed)
 
     @classmethod
     def fit(cls, study: Study, rows: np.ndarray) -> Self:
@@ -300,7 +300,7 @@ def _prevalence(counts: csr_array) -> np.ndarray:
 
 def _prevalent(counts: csr_array) -> np.ndarray:
     """The columns that enough of the training samples have."""
-    least = max(1, np.ceil(LEAST_PREVALENCE * counts.shape[0]))
+    least = max(1, np.ceil(MIN_PREVALENCE * counts.shape[0]))
     return np.flatnonzero(_prevalence(counts) >= least)
 
 

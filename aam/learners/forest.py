@@ -21,7 +21,7 @@ from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
 from aam.learners.features import FeatureKind, Features, fit_features, read_features
 from aam.learners.held_out import in_own_units, true_values
-from aam.learners.protocol import Computing, Learner, OncePerStudy, Stored, Task
+from aam.learners.protocol import Computing, Learner, PerStudyCache, Stored, Task
 from aam.learners.trees import Trees
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
-MOST_DENSE = 250_000_000
+MAX_DENSE = 250_000_000
 # the same where predictions are made, block by block
-DENSE_AT_ONCE = 25_000_000
+DENSE_PER_BLOCK = 25_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class ForestSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class OneForest:
+class TargetForest:
     """The forest of one target.
 
     Attributes
@@ -105,8 +105,8 @@ class ForestLearner(Learner):
     def __init__(self, task: Task, settings: ForestSettings | None = None) -> None:
         super().__init__(task)
         self.settings = settings or ForestSettings()
-        self.forests: list[OneForest] = []
-        self._covariates = OncePerStudy(self._covariates_of)
+        self.forests: list[TargetForest] = []
+        self._covariates = PerStudyCache(self._covariates_of)
 
     def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
         """Grow the forests; groups do not matter to them."""
@@ -122,7 +122,7 @@ class ForestLearner(Learner):
         found = np.zeros((len(rows), *self.task.output_shape))
         for place, forest in enumerate(self.forests):
             columns = forest.codes if len(forest.codes) else np.array([place])
-            at_once = max(1, DENSE_AT_ONCE // max(1, self._num_features(forest.features)))
+            at_once = max(1, DENSE_PER_BLOCK // max(1, self._num_features(forest.features)))
             for start in range(0, len(rows), at_once):
                 some = slice(start, start + at_once)
                 dense = _dense(self._read(forest.features, study, rows[some]))
@@ -161,17 +161,17 @@ class ForestLearner(Learner):
             if len(codes):
                 total = trees.value.sum(axis=1)
                 need(bool(trees.value.min() >= 0 and np.allclose(total, 1)), "the shares of classes do not sum to 1")
-            learner.forests.append(OneForest(found, trees, codes))
+            learner.forests.append(TargetForest(found, trees, codes))
         learner.settings = dataclasses.replace(learner.settings, features=kind)
         return learner
 
-    def _grow(self, study: Study, rows: np.ndarray, values: np.ndarray) -> OneForest:
+    def _grow(self, study: Study, rows: np.ndarray, values: np.ndarray) -> TargetForest:
         found = fit_features(study, self.settings.features, rows)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
         estimator.fit(_ready(self._read(found, study, rows)), values)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
-        return OneForest(found, Trees.of_estimators(estimator.estimators_), codes)
+        return TargetForest(found, Trees.of_estimators(estimator.estimators_), codes)
 
     def _read(self, found: Features, study: Study, rows: np.ndarray) -> Any:
         """What a forest reads of some samples."""
@@ -243,7 +243,7 @@ def fit_forest(
 
 def _ready(table: Any) -> Any:
     """Features as the forest fits them fastest."""
-    if not issparse(table) or table.shape[0] * table.shape[1] <= MOST_DENSE:
+    if not issparse(table) or table.shape[0] * table.shape[1] <= MAX_DENSE:
         return _dense(table)
     ready = table.astype(np.float32).tocsr()
     ready.indices, ready.indptr = ready.indices.astype(np.int32), ready.indptr.astype(np.int32)  # it takes no others

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, Samples
-from aam.data.targets.kinds.kind import kind_saved_as
+from aam.data.targets.kinds.kind import kind_of_saved_name
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.learners.protocol import Learner
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def in_own_units(targets: Targets) -> Targets:
     """The same targets, learned as they stand in the sample sheet, of whatever variant of their kind."""
     as_it_is: dict[str, Any] = {"transform": "none", "parameters": (), "shift": 0.0, "scale": 1.0}
-    as_it_is |= {"level_shift": (), "level_scale": (), "kind": kind_saved_as(targets.kind.saved_as)}
+    as_it_is |= {"level_shift": (), "level_scale": (), "kind": kind_of_saved_name(targets.kind.saved_name)}
     return Targets(specs=tuple(dataclasses.replace(spec, **as_it_is) for spec in targets.specs))
 
 

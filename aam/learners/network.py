@@ -15,10 +15,10 @@ from aam.config import TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.learners.protocol import Computing, Learner, OncePerStudy, Stored, Task
+from aam.learners.protocol import Computing, Learner, PerStudyCache, Stored, Task
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
-from aam.models.inference import Interpreter
+from aam.models.inference import BatchPredictor
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.training.hardware.device import choose_device
@@ -45,7 +45,7 @@ class NetworkLearner(Learner):
         self.config = config
         self._network: SequenceEncoder | SequencePredictor | None = None
         self._description: ModelDescription | None = None
-        self._interpreter = OncePerStudy(self._interpreter_of)
+        self._interpreter = PerStudyCache(self._batch_predictor_of)
 
     @property
     def targets(self) -> Targets:
@@ -89,7 +89,7 @@ class NetworkLearner(Learner):
         learner._network, learner._description = network_of(description, state), description
         return learner
 
-    def _interpreter_of(self, study: Study) -> Interpreter:
+    def _batch_predictor_of(self, study: Study) -> BatchPredictor:
         assert self._network is not None
         spec, computing = self.task.covariate_spec, self.computing
         covariates = None
@@ -98,4 +98,4 @@ class NetworkLearner(Learner):
             covariates = spec.encode(study.metadata)
         loading = LoaderOptions(batch_size=computing.batch_size, seed=computing.seed)
         device, sampling = choose_device(computing.device), self.description.sampling
-        return Interpreter([self._network], study, sampling, loading, device, covariates, computing.cache)
+        return BatchPredictor([self._network], study, sampling, loading, device, covariates, computing.cache)

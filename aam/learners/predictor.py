@@ -21,9 +21,9 @@ from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
 from aam.learners.protocol import Computing, Learner, Stored, Task
 from aam.learners.registry import LEARNERS
-from aam.models.folder.container import Misfit, State, contents_checked, read_model_folder, write_model_folder
+from aam.models.folder.container import State, WeightMismatch, contents_checked, read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest, Member
-from aam.models.inference import Draws, read_as_treated
+from aam.models.inference import Draws, read_preprocessed
 from aam.text import listed, shorten
 
 STORED_TYPES = {torch.uint8, torch.int32, torch.int64, torch.float32, torch.float64, torch.bool}
@@ -74,8 +74,8 @@ class Predictor:
         return self.learners[0].targets
 
     def read(self, table: TableOptions) -> Study:
-        """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_as_treated`."""
-        return read_as_treated(table, self.manifest.data)
+        """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_preprocessed`."""
+        return read_preprocessed(table, self.manifest.data)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """The combined predictions of some samples, in the learned space; see :meth:`Learner.predict`.
@@ -172,6 +172,6 @@ def _learner(member: Member, state: State, task: Task, computing: Computing) -> 
         raise ValueError(f"there is no learner '{shorten(member.kind)}', only {listed(LEARNERS, 6)}")
     for name, tensor in state.items():
         if tensor.dtype not in STORED_TYPES:
-            raise Misfit(f"{shorten(name)} cannot be {tensor.dtype}")
+            raise WeightMismatch(f"{shorten(name)} cannot be {tensor.dtype}")
     arrays = {name: tensor.numpy() for name, tensor in state.items()}
     return known.from_arrays(Stored(arrays, member.facts), task, computing)

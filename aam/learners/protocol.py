@@ -188,7 +188,7 @@ class Learner(ABC):
         """
 
 
-class OncePerStudy(Generic[ResultT]):
+class PerStudyCache(Generic[ResultT]):
     """Keeps what is made of a whole study while its rows are asked for block by block.
 
     Parameters

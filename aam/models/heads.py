@@ -137,7 +137,7 @@ class DistanceHead(SelfSupervisedHead):
     def forward(self, sample_BD: Tensor, share: Share | None = None) -> Tensor:
         """Distances of all pairs, ``BB``; of several processes, those of its own samples to all, ``bB``."""
         z_BD = self.project(sample_BD).float()
-        other_BD = z_BD if share is None else gather_rows(z_BD, share.rank, share.world_size, share.whole_size)
+        other_BD = z_BD if share is None else gather_rows(z_BD, share.rank, share.world_size, share.global_size)
         exact = "donot_use_mm_for_euclid_dist"
         distance_BB = torch.cdist(z_BD, other_BD, compute_mode=exact)
         return torch.exp(self.log_scale) * distance_BB / math.sqrt(2 * z_BD.shape[-1])

@@ -22,7 +22,7 @@ from aam.data.study.study import Study, load_study
 from aam.models.folder.description import ModelDescription
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
-from aam.models.vector_cache import stored_asvs
+from aam.models.vector_cache import cached_asv_vectors
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Output:
     learned: np.ndarray | None
 
 
-class Interpreter:
+class BatchPredictor:
     """Models in evaluation mode and a study whose ASVs they have encoded, each once.
 
     Parameters
@@ -79,7 +79,7 @@ class Interpreter:
         self.models = [model.to(device).eval() for model in models]
         self.device = device
         encoders = [encoder_of(model).asv_encoder for model in self.models]
-        self.vectors_AD = [stored_asvs(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
+        self.vectors_AD = [cached_asv_vectors(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
         nobody = np.empty(0, dtype=np.int64)
         collate = Collate.of(study, covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)
@@ -122,7 +122,7 @@ class Draws:
     learned: np.ndarray
 
 
-def predict_in_draws(interpreter: Interpreter, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
+def predict_in_draws(interpreter: BatchPredictor, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
     """Predict samples, each from several draws; in memory that does not grow with the number of samples.
 
     Parameters
@@ -141,16 +141,16 @@ def predict_in_draws(interpreter: Interpreter, rows: np.ndarray, passes: int, at
         yield Draws(some, np.stack([_learned(interpreter, some, draw) for draw in range(passes)]))
 
 
-def _learned(interpreter: Interpreter, rows: np.ndarray, draw: int) -> np.ndarray:
+def _learned(interpreter: BatchPredictor, rows: np.ndarray, draw: int) -> np.ndarray:
     return np.concatenate([output.learned for output in interpreter.run(rows, draw) if output.learned is not None])
 
 
 def read_for_model(table: TableOptions, description: ModelDescription) -> tuple[Study, SamplingOptions]:
     """Read a table as a network's training tables were treated, with what the network sees of it."""
-    return read_as_treated(table, description.data), description.sampling
+    return read_preprocessed(table, description.data), description.sampling
 
 
-def read_as_treated(table: TableOptions, data: Mapping[str, Any]) -> Study:
+def read_preprocessed(table: TableOptions, data: Mapping[str, Any]) -> Study:
     """Read a table, trimmed and rarefied as a model's training tables were.
 
     Samples with fewer reads than the model's depth are kept, and give all that they have.

@@ -104,7 +104,7 @@ class SequenceEncoder(nn.Module):
 def _gather_own_asvs(encoded: AsvEncoding, batch: Batch) -> AsvEncoding:
     """The vectors of the ASVs that the samples meet: of several processes, each has encoded some of the whole batch."""
     share = batch.share
-    if share is None or batch.own_in_whole_U is None:
+    if share is None or batch.global_index_U is None:
         return encoded
-    whole_UD = gather_rows(encoded.asv_UD, share.rank, share.world_size, share.whole_asvs)
-    return encoded._replace(asv_UD=F.embedding(batch.own_in_whole_U, whole_UD))
+    whole_UD = gather_rows(encoded.asv_UD, share.rank, share.world_size, share.global_asvs)
+    return encoded._replace(asv_UD=F.embedding(batch.global_index_U, whole_UD))

@@ -75,7 +75,7 @@ def _mapped(file: IO[bytes], like: Tensor) -> Tensor:
     return torch.from_numpy(values).unflatten(0, (-1, *like.shape[1:]))
 
 
-ASVS_AT_ONCE = 512
+ASVS_PER_BLOCK = 512
 
 
 @torch.no_grad()
@@ -101,7 +101,7 @@ def encode_asvs(encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device
     bases_A = (tokens_AL != PAD).sum(axis=1)
     order = np.argsort(bases_A, kind="stable")
     vectors_AD = torch.empty(len(tokens_AL), encoder.norm.normalized_shape[0], device=device)
-    for some in np.array_split(order, -(-len(order) // ASVS_AT_ONCE)):
+    for some in np.array_split(order, -(-len(order) // ASVS_PER_BLOCK)):
         tokens_UL = torch.from_numpy(tokens_AL[some, : bases_A[some[-1]]]).to(device)
         vectors_AD[torch.from_numpy(some).to(device)] = encoder(
             tokens_UL, bases_A[some].tolist(), with_patches=False
@@ -162,7 +162,7 @@ class AsvVectors(NamedTuple):
     line: str
 
 
-def stored_asvs(
+def cached_asv_vectors(
     encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device | str = "cpu", *, cache: bool
 ) -> AsvVectors:
     """What :func:`~aam.models.vector_cache.encode_asvs` gives, read where an earlier run has kept it.

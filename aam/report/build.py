@@ -118,7 +118,7 @@ def build_report(run: Path) -> Path:
 
 def judge_run(record: RunRecord, target: TargetSpec) -> list[Judgement]:
     """The model and its baselines on each part that has truths of a target, the one of the headline first."""
-    parts = sorted(record.predictions, key=lambda part: part != record.judged_part)
+    parts = sorted(record.predictions, key=lambda part: part != record.evaluated_part)
     return [
         judge(part, found[target.column], record.forest.get(part, {}).get(target.column), target)
         for part in parts

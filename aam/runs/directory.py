@@ -24,16 +24,16 @@ from aam.runs.layout import BASELINE, CHECKPOINTS, CONFIG, FINISHED, LOCK, LOG, 
 from aam.version import __version__
 
 
-def resume_words(command: str, path: Path) -> str:
+def resume_command(command: str, path: Path) -> str:
     """What to type to go on with a run."""
     return f"aam {command} --resume-from {shlex.quote(str(path))}"
 
 
-def how_to_go_on(command: str, path: Path) -> str:
+def resume_hint(command: str, path: Path) -> str:
     """What to do after a run has ended too early: go on, or begin again where nothing was saved."""
     run = RunDirectory(path)
     if run.config.exists() and not run.is_finished:
-        return f"go on with: {resume_words(command, path)}"
+        return f"go on with: {resume_command(command, path)}"
     return "it had not begun to train: start it again"
 
 

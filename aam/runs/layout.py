@@ -81,7 +81,7 @@ COMMAND = re.compile(rb"^command: (train|pretrain)\s*$", re.MULTILINE)
 ELSEWHERE = "choose another --output-dir"
 
 
-def holds_run(path: Path) -> bool:
+def is_run_directory(path: Path) -> bool:
     """Whether a folder is that of a run: it has a run's options, and something else that only a run writes.
 
     A run opens its log before it writes its options, and ``data.json`` right after them.
@@ -121,7 +121,7 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
     if all(item.name == LOG for item in content):
         return
-    if not holds_run(path):
+    if not is_run_directory(path):
         raise InputError(path, "the folder is not empty and holds no run", ELSEWHERE)
     if not overwrite:
         is_finished = (path / FINISHED).exists()

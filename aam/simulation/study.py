@@ -22,7 +22,7 @@ from aam.simulation.community import Community, Niches, Sample, Stream, simulate
 from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH, staged_output
 from aam.simulation.sequences import simulate_sequences
 from aam.simulation.tree import newick, simulate_tree
-from aam.simulation.writer import ENTRIES_AT_ONCE, BiomWriter
+from aam.simulation.writer import ENTRIES_PER_BLOCK, BiomWriter
 
 METADATA_COLUMNS = ("sample-id", "gradient", "gradient_true", "group", "subject", "batch")
 TRUTH_COLUMNS = ("feature-id", "informative", "optimum", "width", "clade", "base_abundance")
@@ -77,7 +77,7 @@ class Blocks:
     """
 
     samples: int | None = None
-    entries: int = ENTRIES_AT_ONCE
+    entries: int = ENTRIES_PER_BLOCK
 
 
 def simulate_study(

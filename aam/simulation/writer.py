@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 CHUNK = 1 << 16
-ENTRIES_AT_ONCE = 1 << 23
+ENTRIES_PER_BLOCK = 1 << 23
 ENTRIES_READ_AT_ONCE = 1 << 20
 CREATION_DATE = "2000-01-01T00:00:00"
 
@@ -79,7 +79,7 @@ class BiomWriter:
         if self.entries > self._most_entries:
             raise ValueError(f"{self.entries:,} counts, where at most {self._most_entries:,} were announced")
 
-    def finish(self, progress: Callable[[int, int], None], entries_at_once: int = ENTRIES_AT_ONCE) -> None:
+    def finish(self, progress: Callable[[int, int], None], entries_at_once: int = ENTRIES_PER_BLOCK) -> None:
         """Write the matrix ASV by ASV, and the table's attributes.
 
         Parameters

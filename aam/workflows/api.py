@@ -170,9 +170,9 @@ def _run_config(command: str, options: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def _callers_torch() -> Iterator[None]:
-    from aam.workflows.in_memory import torch_as_it_was
+    from aam.workflows.in_memory import preserved_torch_state
 
-    with torch_as_it_was():
+    with preserved_torch_state():
         yield
 
 

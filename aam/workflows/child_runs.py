@@ -23,7 +23,7 @@ from aam.config.resume import free_values
 from aam.errors import AamError, InputError, PreemptedError
 from aam.files.atomic import write_text
 from aam.log import say
-from aam.runs.directory import RunDirectory, resume_words
+from aam.runs.directory import RunDirectory, resume_command
 from aam.runs.layout import SAMPLE_LISTS
 from aam.runs.saved_options import training_config_to_resume
 from aam.text import format_duration, read_ids
@@ -172,7 +172,7 @@ def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callab
 @contextmanager
 def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
     """Say of a run that was stopped where it stands in the whole, and how to continue the whole."""
-    remedy = f"go on with: {resume_words('train', run.path)}"
+    remedy = f"go on with: {resume_command('train', run.path)}"
     try:
         with stopped_in_order(lambda: remedy):
             yield

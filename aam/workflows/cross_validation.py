@@ -217,7 +217,7 @@ def _finish(
 ) -> dict[str, CrossValidation]:
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
-    from aam.evaluation.cross_validation import judge_folds, write_metrics
+    from aam.evaluation.cross_validation import evaluate_folds, write_metrics
     from aam.evaluation.fold_results import read_fold
     from aam.evaluation.prediction_table import join_tables
     from aam.report.build import build_folds_report
@@ -225,7 +225,7 @@ def _finish(
 
     results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
     found = {
-        column: judge_folds([result[column] for result in results if column in result]) for column in targets.columns
+        column: evaluate_folds([result[column] for result in results if column in result]) for column in targets.columns
     }
     labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
     tested = [fold.child.directory.path / PREDICTIONS["test"] for fold in folds]

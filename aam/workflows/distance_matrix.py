@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aam.data.distances.blocks import Block
     from aam.data.study.study import Study
 
-LEAST_SAMPLES = 2
+MIN_SAMPLES = 2
 
 
 class _Rate(ProgressColumn):
@@ -61,7 +61,7 @@ def compute_distances(config: UnifracConfig) -> MatrixResult:
     options, output = config.distance, config.matrix.output
     _check(config)
     study = load_study(config.table, options.study, options.sampling, None)
-    if len(study) < LEAST_SAMPLES:
+    if len(study) < MIN_SAMPLES:
         raise InputError(config.table.table[0], "has a single sample left", "distances need two or more")
     sample_ids = [str(name) for name in study.sample_ids]
     check_ids(output, sample_ids)

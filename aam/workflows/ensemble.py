@@ -186,7 +186,7 @@ def ensemble_record(members: Sequence[Path]) -> dict[str, Any]:
 
 
 def _member_record(record: RunRecord) -> dict[str, Any]:
-    model, found = record.data["model"], record.predictions.get(record.judged_part, {})
+    model, found = record.data["model"], record.predictions.get(record.evaluated_part, {})
     return {
         "seed": record.config["seed"],
         "epochs": model["epochs"],

@@ -17,7 +17,7 @@ from aam.data.targets.kinds import Predictions
 from aam.data.targets.kinds.cells import cell
 from aam.data.targets.targets import Targets
 from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
-from aam.evaluation.coverage import judge_coverage
+from aam.evaluation.coverage import evaluate_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.prediction_table import write_part, write_predictions
 from aam.evaluation.run_results import read_run
@@ -27,7 +27,7 @@ from aam.learners.forest import ForestSettings, fit_forest
 from aam.learners.held_out import held_out_predictions
 from aam.log import say, warn
 from aam.models.folder.weights import load_models, save_models
-from aam.models.inference import Interpreter
+from aam.models.inference import BatchPredictor
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.build import build_report, judge_run
@@ -127,7 +127,7 @@ def _interpret(trained: Trained, models: Sequence[SequenceEncoder | SequencePred
     config, inputs = trained.config, trained.inputs
     assert config.optim.batch_size is not None
     options = LoaderOptions(batch_size=config.optim.batch_size, seed=config.run.seed)
-    interpreter = Interpreter(models, inputs.study, config.sampling, options, trained.device, inputs.covariates)
+    interpreter = BatchPredictor(models, inputs.study, config.sampling, options, trained.device, inputs.covariates)
     results: Results = {}
     for part, rows in inputs.split.parts().items():
         passes = config.evaluation.val_prediction_passes if isinstance(config, TrainConfig) and part != "train" else 1
@@ -147,7 +147,7 @@ def _predictions(
     for line in decoder.coverage_warnings():
         warn(line)
     judged = "test" if "test" in samples else "validation"
-    records = judge_coverage(decoder, learned[judged], samples[judged], judged)
+    records = evaluate_coverage(decoder, learned[judged], samples[judged], judged)
     run.write_json(COVERAGE, {column: record.to_dict() for column, record in records.items()})
     return {part: decoder.predictions(learned[part], found) for part, found in samples.items()}
 

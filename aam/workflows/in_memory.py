@@ -72,7 +72,7 @@ def fit_encoder(config: PretrainConfig, study: Study) -> NetworkModel:
 
 
 @contextmanager
-def torch_as_it_was() -> Iterator[None]:
+def preserved_torch_state() -> Iterator[None]:
     """Give torch's random numbers and its settings back as they were: they are the caller's.
 
     Raises

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
 
-SAMPLES_AT_ONCE = 512
+SAMPLES_PER_BLOCK = 512
 
 Block = tuple[np.ndarray, "list[Predictions]"]
 """Rows of the study, and the predictions of each target for them."""
@@ -169,8 +169,8 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
 @contextmanager
 def _draws(options: PredictOptions, predictor: Predictor, study: Study, passes: int) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
-    draws = predictor.predict_in_draws(study, np.arange(len(study)), passes, SAMPLES_AT_ONCE)
-    total = -(-len(study) // SAMPLES_AT_ONCE)
+    draws = predictor.predict_in_draws(study, np.arange(len(study)), passes, SAMPLES_PER_BLOCK)
+    total = -(-len(study) // SAMPLES_PER_BLOCK)
     console, hidden = progress_console(options.progress)
     yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
 

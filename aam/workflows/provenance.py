@@ -154,7 +154,7 @@ def changes_in(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[
     return [change for change in found if change.name not in (*FREE, *LOCATION)]
 
 
-def say_changes(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
+def log_changes(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
     """Tell what a resumed run goes on with that is not its own: options, versions, threads, device.
 
     Raises

@@ -13,7 +13,7 @@ from aam.config.option import input_paths
 from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
-from aam.files.cache import FileState, file_state, is_as_it_was
+from aam.files.cache import FileState, file_state, is_unchanged
 from aam.models.folder.paths import find_weights
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import DATA, SAMPLE_LISTS
@@ -152,7 +152,7 @@ def input_records(before: InputStates) -> Iterator[dict[str, Any]]:
         except OSError as error:
             problem = f"was read, but cannot be read again for its checksum ({error.strerror})"
             raise InputError(path, problem, "put it back and start again") from None
-        if state is None or not is_as_it_was(path, state):
+        if state is None or not is_unchanged(path, state):
             raise InputError(path, "changed while it was read", "start again when nothing writes to it any more")
         yield {"path": str(path), "bytes": state.bytes, "sha256": digest}
 

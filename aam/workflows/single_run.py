@@ -12,9 +12,9 @@ from aam.config.option import input_paths
 from aam.log import logging_to_file, say
 from aam.runs.directory import RunDirectory, open_run
 from aam.runs.layout import DATA
-from aam.training.distributed.collectives import first_decides, is_first
+from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.run.build_run import Prepared
-from aam.workflows.provenance import say_changes
+from aam.workflows.provenance import log_changes
 from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import (
     InputStates,
@@ -56,7 +56,7 @@ def train_into_directory(
     """
     with taken_directory(config, command_line) as (run, before):
         prepared = prepare()
-        record = first_decides(lambda: _write_plan(prepared, before, run, command, command_line))
+        record = decided_by_rank_0(lambda: _write_plan(prepared, before, run, command, command_line))
         # The engine takes seconds to load: a mistyped column is reported before that.
         from aam.training.run.fit import fit
         from aam.workflows.finalize import Trained, finish_run, model_record
@@ -90,7 +90,7 @@ def taken_directory(config: RunConfig, command_line: str) -> Iterator[tuple[RunD
         As :func:`~aam.runs.directory.open_run`; and if a run is to be resumed whose inputs have changed.
     """
     with ExitStack() as stack:
-        yield first_decides(lambda: stack.enter_context(_opened(config, command_line)))
+        yield decided_by_rank_0(lambda: stack.enter_context(_opened(config, command_line)))
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _opened(config: RunConfig, command_line: str) -> Iterator[tuple[RunDirectory
         before = inputs_before_reading(config)
         if resume:
             check_inputs_unchanged(config, run)
-            say_changes(config, run)
+            log_changes(config, run)
         yield run, before
 
 

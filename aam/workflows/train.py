@@ -11,7 +11,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.config.command_line import command_words
 from aam.errors import ConfigError
 from aam.log import warn
-from aam.runs.directory import how_to_go_on
+from aam.runs.directory import resume_hint
 from aam.training.distributed.rank_info import find_rank_info
 from aam.workflows.results import CrossValidationResult, TrainResult
 
@@ -123,7 +123,7 @@ def _process_group(config: PretrainConfig | TrainConfig, command: str) -> Iterat
     from aam.training.distributed.collectives import process_group
 
     rank_info = find_rank_info(config.distributed)
-    remedy: Callable[[], str] = partial(how_to_go_on, command, config.run.output_dir)
+    remedy: Callable[[], str] = partial(resume_hint, command, config.run.output_dir)
     with process_group(rank_info, config.distributed, config.run.device, remedy):
         if config.distributed.data_parallel:
             warn("--data-parallel now means --devices all: a process for each GPU, with the pairs of all their samples")

@@ -27,7 +27,7 @@ from aam.models.folder.container import read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
 from aam.models.folder.manifest import Manifest
 from aam.models.folder.weights import load_models, save_models
-from aam.models.inference import Interpreter, predict_in_draws
+from aam.models.inference import BatchPredictor, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.text import listed
@@ -167,7 +167,7 @@ class NetworkModel(TrainedModel):
         save_models(Path(path), [dict(model.state_dict()) for model in self.models], self.description)
 
     @contextmanager
-    def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[Interpreter]:
+    def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[BatchPredictor]:
         """The networks, ready to predict a study, which is rarefied as their training samples were."""
         treated, predictor = self._treated(study), self.description.predictor
         spec = None if predictor is None else predictor.covariate_spec
@@ -176,7 +176,7 @@ class NetworkModel(TrainedModel):
         loading = LoaderOptions(batch_size=PredictOptions.batch_size, seed=seed)
         sampling = self.description.sampling
         try:
-            yield Interpreter(self.models, treated, sampling, loading, choose_device(device), covariates)
+            yield BatchPredictor(self.models, treated, sampling, loading, choose_device(device), covariates)
         finally:
             for model in self.models:
                 model.cpu()
@@ -260,6 +260,6 @@ def load_networks(path: str | Path) -> NetworkModel:
     return NetworkModel([model.eval() for model in models], description)
 
 
-def predict_learned(interpreter: Interpreter, rows: np.ndarray, passes: int) -> np.ndarray:
+def predict_learned(interpreter: BatchPredictor, rows: np.ndarray, passes: int) -> np.ndarray:
     """Predictions of rows of a study in the space that the models learned, with the rarefied draws as first axis."""
     return next(predict_in_draws(interpreter, rows, passes, len(rows))).learned

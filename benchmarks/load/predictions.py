@@ -12,7 +12,7 @@ from aam.config import TableOptions
 from aam.config.commands import SimulateOptions
 from aam.data.batches.loaders import LoaderOptions
 from aam.models.folder.weights import load_models
-from aam.models.inference import Interpreter, predict_in_draws, read_for_model
+from aam.models.inference import BatchPredictor, predict_in_draws, read_for_model
 from aam.simulation.study import simulate_study
 from benchmarks.load import make
 from benchmarks.load.child import Meter, Row
@@ -55,7 +55,7 @@ def stream(folder: Path, samples: int) -> Row:
     """Predict all samples once table and model are there: what is taken beyond the first block."""
     models, description = load_models(folder / "run" / "model")
     study, sampling = read_for_model(TableOptions(table=(folder / "table.biom",), cache=False), description)
-    interpreter = Interpreter(models, study, sampling, LoaderOptions(batch_size=32, seed=0), torch.device("cpu"))
+    interpreter = BatchPredictor(models, study, sampling, LoaderOptions(batch_size=32, seed=0), torch.device("cpu"))
     blocks = predict_in_draws(interpreter, np.arange(len(study)), 1, AT_ONCE)
     done = len(next(blocks).rows_B)
     with Meter() as meter:

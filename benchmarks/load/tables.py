@@ -1,4 +1,4 @@
-"""HeadInput large tables: sparse from end to end, a bounded number of bytes for each count."""
+"""Reading large tables: sparse from end to end, a bounded number of bytes for each count."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from aam.models import vector_cache as vector_store
 from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
-from aam.models.vector_cache import stored_asvs
+from aam.models.vector_cache import cached_asv_vectors
 from aam.runs.directory import RunDirectory
 from aam.training.memory import kept_draws
 from aam.training.run.build_run import Prepared, prepare_training
@@ -114,7 +114,7 @@ def measure_asvs(files: Files, settings: dict[str, Any], encoder: str, device: s
     assert isinstance(model, SequenceEncoder)
     with mock.patch.dict(os.environ, AAM_CACHE_DIR=cache), mock.patch.object(vector_store, "SECONDS_WORTH_KEEPING", 0):
         started = time.perf_counter()
-        found = stored_asvs(model.asv_encoder.to(device), study.tokens, torch.device(device), cache=True)
+        found = cached_asv_vectors(model.asv_encoder.to(device), study.tokens, torch.device(device), cache=True)
         common.wait_for(device)
         seconds = time.perf_counter() - started
     return {"seconds": seconds, "asvs": len(study.tokens), "said": found.line}

@@ -26,7 +26,7 @@ from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_model, save_model
-from aam.models.inference import Interpreter, read_for_model
+from aam.models.inference import BatchPredictor, read_for_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor
 from benchmarks.speed import common
@@ -83,7 +83,7 @@ def measure(table: str, model: str, device: str, batch_size: int, repeats: int) 
     encoding, predicting = [], []
     for _ in range(repeats):
         started = time.perf_counter()
-        interpreter = Interpreter([predictor], study, sampling, options, torch.device(device))
+        interpreter = BatchPredictor([predictor], study, sampling, options, torch.device(device))
         common.wait_for(device)
         encoded = time.perf_counter()
         for _output in interpreter.run(rows):
@@ -101,7 +101,7 @@ def measure_plain(table: str, model: str, device: str, batch_size: int, batches:
     study, sampling, predictor = _read(table, model)
     predictor.to(device).eval()
     rows = torch.arange(len(study)).numpy()
-    data = Interpreter([predictor], study, sampling, LoaderOptions(batch_size=batch_size), torch.device(device)).data
+    data = BatchPredictor([predictor], study, sampling, LoaderOptions(batch_size=batch_size), torch.device(device)).data
     seconds, timed, pairs = 0.0, 0, 0
     started = time.perf_counter()
     for done, batch in enumerate(data.fixed_loader(rows)):

@@ -29,7 +29,7 @@ import os, sys, time
 import aam.training.checkpoints.checkpoint as checkpoint
 from aam.cli.main import main
 
-save = checkpoint.KeepCheckpoints.save
+save = checkpoint.SaveCheckpoints.save
 
 def timed(self, trainer, *words):
     started = time.perf_counter()
@@ -41,7 +41,7 @@ def timed(self, trainer, *words):
         with open(os.environ["CHECKPOINTS"], "a") as file:
             file.write(f"{seconds} {sum(part.stat().st_size for part in files)}\\n")
 
-checkpoint.KeepCheckpoints.save = timed
+checkpoint.SaveCheckpoints.save = timed
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -21,7 +21,7 @@ from aam.data.targets.intervals import calibrate_classes, calibrate_numbers
 from aam.data.targets.kinds import Samples, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
-from aam.evaluation.coverage import judge_coverage
+from aam.evaluation.coverage import evaluate_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.run_results import RunRecord, read_run, training_times
 from aam.files import cache as input_cache
@@ -36,7 +36,7 @@ from aam.models.folder.manifest import Manifest
 from aam.models.folder.paths import WEIGHTS
 from aam.models.folder.weights import load_models, save_models
 from aam.models.sequence_encoder import SelfSupervision
-from aam.models.vector_cache import stored_asvs
+from aam.models.vector_cache import cached_asv_vectors
 from aam.phylogeny.tree import Tree, read_cached_tree
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import DATA
@@ -200,7 +200,7 @@ def _make_run(folder: Path, kind: str) -> None:
     learned = tested.predicted.astype(np.float64)[:, None] if shares is None else shares / shares.sum(1, keepdims=True)
     levels = np.zeros(len(tested), dtype=np.int64)
     samples = Samples(sample_ids=tested.sample_ids, observed={column: tested.observed}, level_B=levels)
-    found = judge_coverage(forecast, learned[None], samples, "test")
+    found = evaluate_coverage(forecast, learned[None], samples, "test")
     write_json(folder / "coverage.json", {name: one.to_dict() for name, one in found.items()})
 
 
@@ -274,7 +274,7 @@ def _read_cached(folder: Path) -> tuple[Table, Tree, torch.Tensor]:
     _cached(folder)
     table = read_cached_table(TableOptions(table=(folder / "t.tsv",)))
     tree = read_cached_tree(folder / "t.nwk")
-    return table, tree, stored_asvs(_encoder(), tokens(), cache=True).vectors_AD
+    return table, tree, cached_asv_vectors(_encoder(), tokens(), cache=True).vectors_AD
 
 
 def _encoder() -> AsvEncoder:

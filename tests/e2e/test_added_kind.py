@@ -30,14 +30,14 @@ from tests.program import Run, run_command
 class Counts(Numbers):
     """Whole numbers from 0 on, learned as log(1 + count)."""
 
-    saved_as = "counts"
+    saved_name = "counts"
     head = "counts"
     metrics = ("deviance", "mae", "spearman")
     main_metric = "deviance"
     mean_metric = None
     tiles = charted = ("deviance", "mae")
 
-    def answers_to(self, target: ColumnOptions) -> bool:
+    def matches_options(self, target: ColumnOptions) -> bool:
         """By the column's name; a kind of the package would have an option."""
         return "visits" in target.metadata_column
 
@@ -68,7 +68,7 @@ def deviance(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
     return weights_RN @ (2 * (count * np.log(count / mean) - count + mean)) / weights_RN.sum(axis=1)
 
 
-DEVIANCE = Metric("Deviance", "twice the loss beyond a perfect model", False, formula=deviance, least_values=1)
+DEVIANCE = Metric("Deviance", "twice the loss beyond a perfect model", False, formula=deviance, min_values=1)
 
 
 @pytest.fixture

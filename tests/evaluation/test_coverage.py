@@ -12,7 +12,7 @@ from aam.config import LossOptions
 from aam.data.targets.intervals import calibrate_numbers
 from aam.data.targets.kinds import NUMBERS, Samples, TargetSpec
 from aam.data.targets.targets import Targets
-from aam.evaluation.coverage import CoverageRecord, judge_coverage, levels_to_judge, pool_coverage
+from aam.evaluation.coverage import CoverageRecord, evaluate_coverage, levels_to_judge, pool_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.files.atomic import read_json, write_json
 from tests.evaluation.test_decode_predictions import SITE, SIZE, TWO, case, quantile_case, samples
@@ -27,7 +27,7 @@ def calibrated(learned: np.ndarray, whose: Samples, **options: object) -> Predic
 def test_shares_count_truths_within_intervals(level: float) -> None:
     forecast = calibrated(*case(), level=level)
     learned_BT, whose = case(1)
-    records = judge_coverage(forecast, learned_BT[None], whose, "test")
+    records = evaluate_coverage(forecast, learned_BT[None], whose, "test")
     assert list(records) == ["age", "mass"]
     for place, record in enumerate(records.values()):
         assert (record.part, record.level, record.calibration) == ("test", level, forecast.calibrations[place])
@@ -49,7 +49,7 @@ def test_samples_and_targets_without_truth_are_not_judged() -> None:
     observed = {column: values.copy() for column, values in whose.observed.items()}
     observed["age"][4:] = np.nan
     observed["mass"][:] = np.nan
-    records = judge_coverage(forecast, learned_BT[None], samples(observed), "test")
+    records = evaluate_coverage(forecast, learned_BT[None], samples(observed), "test")
     assert list(records) == ["age"]
     assert {len(one.held_N) for one in records["age"].found} == {4}
 
@@ -57,12 +57,12 @@ def test_samples_and_targets_without_truth_are_not_judged() -> None:
 def test_a_target_without_intervals_is_not_judged() -> None:
     learned_BT, whose = case()
     forecast = calibrated(learned_BT, samples({**whose.observed, "age": np.full(SIZE, np.nan)}))
-    assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["mass"]
+    assert list(evaluate_coverage(forecast, learned_BT[None], whose, "test")) == ["mass"]
 
 
 def test_folds_together_promise_what_the_weakest_of_them_does() -> None:
     learned_BT, whose = case()
-    record = judge_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
+    record = evaluate_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
     scores = np.arange(SIZE + 60.0)
     many = calibrate_numbers(scores, 0 * scores, None)
     unsure = calibrate_numbers(np.where(scores < 50, scores, np.inf), 0 * scores, None)
@@ -76,7 +76,7 @@ def test_quantiles_and_groups() -> None:
     groups = np.array([f"m{row // 4}" for row in range(SIZE)], dtype=object)
     whose = dataclasses.replace(whose, groups=groups)
     forecast = calibrated(learned_BTQ, whose, targets=TWO.learned_by(LossOptions(loss_type="quantile")))
-    record = judge_coverage(forecast, learned_BTQ[None], whose, "validation")["mass"]
+    record = evaluate_coverage(forecast, learned_BTQ[None], whose, "validation")["mass"]
     assert {one.num_groups for one in record.found} == {10}
     held = next(one.held_N for one in record.found if one.level == 0.9)
     of_groups = [held[groups == name].mean() for name in dict.fromkeys(groups)]
@@ -88,7 +88,7 @@ def test_sets_of_classes() -> None:
     learned_BC = rng.dirichlet(np.ones(3), SIZE)
     whose = samples({"site": np.array(SITE.classes, dtype=object)[rng.integers(3, size=SIZE)]})
     forecast = calibrated(learned_BC, whose, targets=Targets(specs=(SITE,)))
-    record = judge_coverage(forecast, learned_BC[None], whose, "test")["site"]
+    record = evaluate_coverage(forecast, learned_BC[None], whose, "test")["site"]
     sets = forecast.predictions(learned_BC[None], whose)[0].sets
     assert sets is not None
     (found,) = [one for one in record.found if one.level == 0.9]
@@ -100,7 +100,7 @@ def test_sets_of_classes() -> None:
 def test_a_record_is_read_as_written(tmp_path: Path, groups: np.ndarray | None) -> None:
     learned_BT, whose = case()
     whose = dataclasses.replace(whose, groups=groups)
-    record = judge_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
+    record = evaluate_coverage(calibrated(learned_BT, whose), learned_BT[None], whose, "test")["age"]
     write_json(tmp_path / "coverage.json", record.to_dict())
     found = CoverageRecord.from_dict(read_json(tmp_path / "coverage.json"))
     assert (found.part, found.level, found.calibration) == (record.part, record.level, record.calibration)
@@ -115,4 +115,4 @@ def test_targets_of_one_kind_of_number_alone() -> None:
     spec = TargetSpec(column="x", kind=NUMBERS)
     learned_BT, whose = case(targets=Targets(specs=(spec,)))
     forecast = calibrated(learned_BT, whose, targets=Targets(specs=(spec,)))
-    assert list(judge_coverage(forecast, learned_BT[None], whose, "test")) == ["x"]
+    assert list(evaluate_coverage(forecast, learned_BT[None], whose, "test")) == ["x"]

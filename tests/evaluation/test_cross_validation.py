@@ -16,7 +16,7 @@ from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.coverage import CoverageRecord, coverage_of_intervals
-from aam.evaluation.cross_validation import judge_folds, mean_and_spread, write_metrics
+from aam.evaluation.cross_validation import evaluate_folds, mean_and_spread, write_metrics
 from aam.evaluation.fold_results import FoldResult, averaged, pooled, read_fold
 from aam.evaluation.metrics import evaluate
 from aam.evaluation.prediction_table import join_tables, read_columns, write_part
@@ -94,7 +94,7 @@ def of_classes(
 
 def test_metrics_are_those_of_all_held_out_samples() -> None:
     folds = make_folds()
-    found = judge_folds(folds).judgement
+    found = evaluate_folds(folds).judgement
     observed = np.concatenate([fold.predictions["model"].observed for fold in folds])
     predicted = np.concatenate([fold.predictions["model"].predicted for fold in folds])
     values = {name: interval.value for name, interval in found.results["model"].items()}
@@ -107,7 +107,7 @@ def test_metrics_are_those_of_all_held_out_samples() -> None:
 
 def test_repeats_are_averaged_as_metrics_and_not_as_an_ensemble() -> None:
     folds = make_folds(repeats=4)
-    found = judge_folds(folds)
+    found = evaluate_folds(folds)
     of_repeat = [
         metrics.mean_absolute_error(p.observed, p.predicted)
         for p in (pooled(folds[start : start + FOLDS], "model") for start in range(0, 12, FOLDS))
@@ -130,7 +130,7 @@ def test_a_samples_repeats_are_drawn_together() -> None:
     """Repeating the same predictions adds nothing that one could be surer by."""
     folds = make_folds(groups=False)
     again = [FoldResult(**{**vars(fold), "repeat": repeat}) for repeat in (1, 2, 3) for fold in folds]
-    once, thrice = (judge_folds(found).judgement for found in (folds, again))
+    once, thrice = (evaluate_folds(found).judgement for found in (folds, again))
     for name in ("mae", "r2"):
         widths = [found.results["model"][name].high - found.results["model"][name].low for found in (once, thrice)]
         assert widths[1] == pytest.approx(widths[0], rel=0.1)
@@ -152,7 +152,7 @@ def test_averaged_classes_are_those_of_the_mean_probability() -> None:
 
 def test_the_table_of_metrics(tmp_path: Path) -> None:
     folds = make_folds(repeats=2)
-    found = judge_folds(folds)
+    found = evaluate_folds(folds)
     write_metrics(tmp_path / "m.tsv", {"y": found})
     columns = read_columns(tmp_path / "m.tsv")
     rows = {
@@ -173,12 +173,12 @@ def test_the_table_of_metrics(tmp_path: Path) -> None:
     row = {name: float(cell) for name, cell in rows["model - forest", "mae"].items() if name.startswith(("fold", "v"))}
     assert (row["fold_mean"], row["fold_sd"]) == pytest.approx((lead.mean(), lead.std(ddof=1)), rel=1e-5)
     assert row["value"] == pytest.approx(found.judgement.lead["forest"].value, rel=1e-5)
-    write_metrics(tmp_path / "one.tsv", {"y": judge_folds(folds[:FOLDS])})
+    write_metrics(tmp_path / "one.tsv", {"y": evaluate_folds(folds[:FOLDS])})
     assert set(read_columns(tmp_path / "one.tsv")["repeat_sd"]) == {""}
 
 
 def test_metrics_of_several_targets_are_told_apart(tmp_path: Path) -> None:
-    first, second = judge_folds(make_folds()), judge_folds(make_folds(forest=False)[:2])
+    first, second = evaluate_folds(make_folds()), evaluate_folds(make_folds(forest=False)[:2])
     write_metrics(tmp_path / "m.tsv", {"age": first, "weight": second})
     columns = read_columns(tmp_path / "m.tsv")
     assert list(columns)[:3] == ["target", "predictor", "metric"]
@@ -217,7 +217,7 @@ def covered(folds: list[FoldResult], reach: float, level: float = 0.9) -> list[F
 def test_coverage_is_that_of_all_held_out_truths() -> None:
     folds = covered(make_folds(groups=False), reach=2.5)
     errors = np.concatenate([np.abs(f.predictions["model"].predicted - f.predictions["model"].observed) for f in folds])
-    found = judge_folds(folds).coverage
+    found = evaluate_folds(folds).coverage
     assert found is not None
     assert found.part == "folds"
     assert found.calibration.num_groups == 4
@@ -232,7 +232,7 @@ def test_coverage_is_that_of_all_held_out_truths() -> None:
 
 def test_coverage_weighs_groups_equally_and_skips_folds() -> None:
     first, second, third = covered(make_folds(), reach=2.0)
-    found = judge_folds([first, second, FoldResult(**{**vars(third), "coverage": None})]).coverage
+    found = evaluate_folds([first, second, FoldResult(**{**vars(third), "coverage": None})]).coverage
     assert found is not None
     groups = np.concatenate([fold.predictions["model"].groups for fold in (first, second)])
     held = np.concatenate([fold.coverage.found[1].held_N for fold in (first, second) if fold.coverage is not None])
@@ -240,12 +240,12 @@ def test_coverage_weighs_groups_equally_and_skips_folds() -> None:
     of_groups = [held[groups == group].mean() for group in np.unique(groups.astype(str))]
     assert found.found[1].share.value == pytest.approx(np.mean(of_groups))
     assert found.found[1].num_groups == len(of_groups)
-    assert judge_folds(make_folds()).coverage is None
+    assert evaluate_folds(make_folds()).coverage is None
 
 
 def test_a_samples_repeats_count_as_one_in_the_coverage() -> None:
     folds = covered(make_folds(groups=False, repeats=2), reach=2.0)
-    found = judge_folds(folds).coverage
+    found = evaluate_folds(folds).coverage
     assert found is not None
     assert found.found[1].num_groups == SIZE
     assert len(found.found[1].held_N) == 2 * SIZE
@@ -257,7 +257,7 @@ def page_of(folder: Path, folds: Mapping[str, list[FoldResult]], specs: list[Tar
     (folder / "config.yaml").write_text(yaml.safe_dump({"command": "train", **config}))
     data = {"command": "aam train --cv 3", "samples": {"folds": SIZE}, "num_asvs": 40, "targets": targets.to_dict()}
     (folder / "data.json").write_text(json.dumps(data))
-    found = {column: judge_folds(of_target) for column, of_target in folds.items()}
+    found = {column: evaluate_folds(of_target) for column, of_target in folds.items()}
     page = Page(build_folds_report(folder, found, targets))
     check_self_contained(page)
     return page
@@ -285,7 +285,7 @@ def test_a_page_of_classes_and_repeats_without_a_forest(tmp_path: Path) -> None:
     assert "stratified by" not in page.words
     assert "Random forest" not in page.source
     assert "for predicting the most frequent class" in page.words
-    assert wins(judge_folds(make_folds("class", forest=False))) == ""
+    assert wins(evaluate_folds(make_folds("class", forest=False))) == ""
 
 
 def test_targets_have_sections_of_their_own(tmp_path: Path) -> None:

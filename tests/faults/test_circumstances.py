@@ -69,8 +69,12 @@ def test_memory_that_runs_out_in_training_ends_in_advice(study: Path, tmp_path: 
 
 
 def test_memory_that_is_too_small_for_the_model(study: Path, tmp_path: Path) -> None:
-    words = train_words(study, tmp_path / "run", "--no-auto-batch-size", embedding_dim=4096)
-    done = ended(with_little_memory, 200_000_000, words)
+    words = train_words(study, tmp_path / "run", embedding_dim=4096)
+    refused = ended(with_little_memory, 200_000_000, words)
+    assert refused.code == 2
+    assert "a smaller --embedding-dim" in refused.err
+    assert refused.err.count("\n") == 1
+    done = ended(with_little_memory, 200_000_000, [*words, "--no-auto-batch-size"])
     assert done.code == 3
     assert done.err.startswith("error: out of memory; try a smaller --batch-size")
     assert done.err.count("\n") == 1

@@ -29,9 +29,9 @@ from aam.models.folder.paths import CARD, CONFIG, WEIGHTS
 from aam.models.folder.weights import load_model, save_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.training.checkpoints.checkpoint import (
-    MOST_FAILURES,
+    MAX_FAILURES,
     AtomicCheckpointIO,
-    KeepCheckpoints,
+    SaveCheckpoints,
     find_checkpoints,
     latest_checkpoint,
 )
@@ -202,7 +202,7 @@ def fit_line(folder: Path, epochs: int = 3, resume: bool = False) -> bytes:
         trainer = L.Trainer(
             accelerator="cpu",
             max_epochs=epochs,
-            callbacks=[KeepCheckpoints(folder)],
+            callbacks=[SaveCheckpoints(folder)],
             plugins=[AtomicCheckpointIO()],
             logger=False,
             enable_checkpointing=False,
@@ -220,9 +220,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_a_run_that_its_checkpoints_stop_says_how_to_go_on(tmp_path: Path) -> None:
-    keeper = KeepCheckpoints(tmp_path, remedy=lambda: "go on with: aam train --resume-from run")
+    keeper = SaveCheckpoints(tmp_path, remedy=lambda: "go on with: aam train --resume-from run")
     failure = RunError("no space left")
-    for _ in range(MOST_FAILURES - 1):
+    for _ in range(MAX_FAILURES - 1):
         keeper._count(failure)
     with pytest.raises(RunError, match=r"^no space left; go on with: aam train --resume-from run$"):
         keeper._count(failure)

@@ -8,13 +8,13 @@ from scipy.sparse import csr_array
 from aam.alphabet import encode
 from aam.learners import clades as module
 from aam.learners.clades import (
-    MOST_CLUSTERED,
+    MAX_CLUSTERED,
     Clades,
     asvs_per_clade,
     clade_counts,
     clades_of_sequences,
+    kmer_frequencies,
     nearest_sequences,
-    word_frequencies,
 )
 from tests.data.study_files import random_counts
 from tests.factories import random_sequences
@@ -55,7 +55,7 @@ def test_a_tree_that_is_one_long_ladder_takes_little_memory() -> None:
 
 
 def test_words_are_counted_without_those_that_hold_n() -> None:
-    found = word_frequencies(encode(["ACGTACG", "AAAAAANAAAAAAC", "ACGTA", "ACGTACG"])).toarray()
+    found = kmer_frequencies(encode(["ACGTACG", "AAAAAANAAAAAAC", "ACGTA", "ACGTACG"])).toarray()
     assert found.shape == (4, 4**6)
     assert found[0, [0b000110110001, 0b011011000110]] == pytest.approx([0.5, 0.5])
     assert found[1, [0, 1]] == pytest.approx([2 / 3, 1 / 3])
@@ -72,7 +72,7 @@ def test_the_tree_of_sequences_is_wards() -> None:
     tokens = encode([sequence[row:] for row, sequence in enumerate(random_sequences(25, length=80))])
     found = clades_of_sequences(tokens, np.ones(25))
     assert found.node_of_asv.tolist() == list(range(25))
-    _, nodes = to_tree(linkage(word_frequencies(tokens).toarray().astype(float), "ward"), rd=True)
+    _, nodes = to_tree(linkage(kmer_frequencies(tokens).toarray().astype(float), "ward"), rd=True)
     assert tip_sets(found) == {frozenset(node.pre_order()) for node in nodes}
 
 
@@ -86,9 +86,9 @@ def alike(sequence: str) -> str:
 
 
 def test_rare_asvs_join_the_nearest_of_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MOST_CLUSTERED > 6
-    monkeypatch.setattr(module, "MOST_CLUSTERED", 3)
-    monkeypatch.setattr(module, "ASVS_AT_ONCE", 2)
+    assert MAX_CLUSTERED > 6
+    monkeypatch.setattr(module, "MAX_CLUSTERED", 3)
+    monkeypatch.setattr(module, "ASVS_PER_BLOCK", 2)
     centres = random_sequences(3, length=60)
     found = clades_of_sequences(encode([*map(alike, centres), *centres]), np.array([1, 0, 1, 5, 6, 7]))
     assert found.node_of_asv.tolist() == [0, 1, 2, 0, 1, 2]

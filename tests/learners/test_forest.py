@@ -98,7 +98,7 @@ def test_rows_are_predicted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     study = signal()
     learner = fitted(study, NUMBER)
     expected = learner.predict(study, HELD_OUT)
-    monkeypatch.setattr(module, "DENSE_AT_ONCE", 12 * 7)
+    monkeypatch.setattr(module, "DENSE_PER_BLOCK", 12 * 7)
     assert (learner.predict(study, HELD_OUT) == expected).all()
     assert (learner.predict(study, HELD_OUT[::-1]) == expected[::-1]).all()
     assert learner.predict(study, HELD_OUT[:0]).shape == (0, 1)
@@ -107,7 +107,7 @@ def test_rows_are_predicted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sparse_features_give_the_same_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
     study = signal()
     dense = fitted(study, NUMBER).predict(study, HELD_OUT)[:, 0]
-    monkeypatch.setattr(module, "MOST_DENSE", 0)
+    monkeypatch.setattr(module, "MAX_DENSE", 0)
     kept_sparse = fitted(study, NUMBER).predict(study, HELD_OUT)[:, 0]
     assert np.corrcoef(kept_sparse, dense)[0, 1] > 0.99  # ties between features may fall differently
 

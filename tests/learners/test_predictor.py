@@ -26,7 +26,7 @@ from aam.models.folder.description import ModelDescription, build_model
 from aam.models.folder.manifest import Member
 from aam.models.folder.paths import WEIGHTS
 from aam.models.folder.weights import load_models, save_models
-from aam.models.inference import Interpreter, predict_in_draws
+from aam.models.inference import BatchPredictor, predict_in_draws
 from aam.models.sequence_encoder import SelfSupervision
 from tests.data.study_files import make_study, random_counts, write_table
 from tests.factories import random_sequences
@@ -146,7 +146,7 @@ def test_networks_predict_to_the_bit_what_they_did(study: Study, tmp_path: Path)
     models = [network(seed)[1] for seed in range(3)]
     save_models(tmp_path, [dict(model.state_dict()) for model in models], network()[0])
     loading, sampling = LoaderOptions(batch_size=4, seed=3), SamplingOptions(token_limit=64)
-    together = Interpreter(load_models(tmp_path)[0], study, sampling, loading, torch.device("cpu"))
+    together = BatchPredictor(load_models(tmp_path)[0], study, sampling, loading, torch.device("cpu"))
     expected = list(predict_in_draws(together, np.arange(SIZE), 2, 16))
     found = list(load_predictor(tmp_path, CPU).predict_in_draws(study, np.arange(SIZE), 2, 16))
     assert len(found) == len(expected) == 3

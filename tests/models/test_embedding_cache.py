@@ -13,7 +13,7 @@ def test_all_asvs_are_encoded_as_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> 
     model, tokens_AL = fresh_encoder(dropout=0.3), tokens()
     expected = model.asv_encoder(torch.from_numpy(tokens_AL)).asv_UD
     for block in (5, 24, 512):
-        monkeypatch.setattr(embedding_cache, "ASVS_AT_ONCE", block)
+        monkeypatch.setattr(embedding_cache, "ASVS_PER_BLOCK", block)
         vectors_AD = encode_asvs(model.asv_encoder, tokens_AL)
         assert vectors_AD.shape == (24, 16)
         assert not vectors_AD.requires_grad

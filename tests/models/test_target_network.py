@@ -137,7 +137,7 @@ def test_a_line_quietens_all_of_the_network() -> None:
     vector_BD, path_BK = inputs()
     before = head.raw(vector_BD, None).detach()
     weight_TK = torch.randn(2, 4)
-    head.set_line(weight_TK, 0.25)
+    head.set_linear_path(weight_TK, 0.25)
     torch.testing.assert_close(head.raw(vector_BD, path_BK).detach(), 0.25 * before + path_BK @ weight_TK.T)
 
 

@@ -13,7 +13,7 @@ from aam.files import cache as input_cache
 from aam.models import vector_cache as embedding_cache
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.vector_cache import encode_asvs, stored_asvs
+from aam.models.vector_cache import cached_asv_vectors, encode_asvs
 from tests.models.model_cases import fresh_encoder, tokens
 
 
@@ -38,7 +38,7 @@ def asv_encoder(seed: int = 0, **changes: object) -> AsvEncoder:
 def test_the_second_time_they_are_read_and_have_the_same_bits(cache: Path) -> None:
     encoder, tokens_AL = asv_encoder(), tokens()
     expected = encode_asvs(encoder, tokens_AL)
-    made, read = (stored_asvs(encoder, tokens_AL, cache=True) for _ in range(2))
+    made, read = (cached_asv_vectors(encoder, tokens_AL, cache=True) for _ in range(2))
     assert made.line.startswith("encoded 24 ASVs once in ")
     assert read.line.startswith("vectors of 24 ASVs read from the cache in ")
     assert [entry.name.split("-")[0] for entry in entries(cache)] == ["vectors"]
@@ -51,17 +51,17 @@ def test_the_second_time_they_are_read_and_have_the_same_bits(cache: Path) -> No
 
 def test_they_are_mapped_and_writing_does_not_reach_the_file(cache: Path) -> None:
     encoder, tokens_AL = asv_encoder(), tokens()
-    stored_asvs(encoder, tokens_AL, cache=True)
-    first = stored_asvs(encoder, tokens_AL, cache=True).vectors_AD
+    cached_asv_vectors(encoder, tokens_AL, cache=True)
+    first = cached_asv_vectors(encoder, tokens_AL, cache=True).vectors_AD
     expected = first.clone()
     first.zero_()
-    assert torch.equal(stored_asvs(encoder, tokens_AL, cache=True).vectors_AD, expected)
+    assert torch.equal(cached_asv_vectors(encoder, tokens_AL, cache=True).vectors_AD, expected)
     assert len(entries(cache)) == 1
 
 
 def test_dropout_and_mode_play_no_role(cache: Path) -> None:
     encoder = asv_encoder(dropout=0.5).train()
-    made, read = (stored_asvs(encoder, tokens(), cache=True) for _ in range(2))
+    made, read = (cached_asv_vectors(encoder, tokens(), cache=True) for _ in range(2))
     assert torch.equal(made.vectors_AD, read.vectors_AD)
     assert encoder.training
 
@@ -71,7 +71,7 @@ def test_dropout_and_mode_play_no_role(cache: Path) -> None:
 )
 def test_what_the_vectors_depend_on(change: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, tokens_AL = asv_encoder(), tokens()
-    stored_asvs(encoder, tokens_AL, cache=True)
+    cached_asv_vectors(encoder, tokens_AL, cache=True)
     if change in ("seed", "heads", "chunk"):
         changed = {"seed": {"seed": 1}, "heads": {"attention_heads": 4}, "chunk": {"asv_chunk_size": 3}}[change]
         encoder = asv_encoder(**changed)
@@ -90,7 +90,7 @@ def test_what_the_vectors_depend_on(change: str, cache: Path, monkeypatch: pytes
         monkeypatch.setattr(input_cache, "_code_sum", lambda floors: "another")
     else:
         monkeypatch.setattr(input_cache, "__version__", "another")
-    found = stored_asvs(encoder, tokens_AL, cache=True)
+    found = cached_asv_vectors(encoder, tokens_AL, cache=True)
     assert found.line.startswith("encoded")
     assert len(entries(cache)) == 2
     assert torch.equal(found.vectors_AD, encode_asvs(encoder, tokens_AL.copy()))
@@ -98,30 +98,30 @@ def test_what_the_vectors_depend_on(change: str, cache: Path, monkeypatch: pytes
 
 def test_no_cache_neither_reads_nor_writes(cache: Path) -> None:
     encoder = asv_encoder()
-    stored_asvs(encoder, tokens(), cache=False)
+    cached_asv_vectors(encoder, tokens(), cache=False)
     assert entries(cache) == []
-    stored_asvs(encoder, tokens(), cache=True)
-    assert stored_asvs(encoder, tokens(), cache=False).line.startswith("encoded")
+    cached_asv_vectors(encoder, tokens(), cache=True)
+    assert cached_asv_vectors(encoder, tokens(), cache=False).line.startswith("encoded")
 
 
 def test_what_took_no_time_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_store, "SECONDS_WORTH_KEEPING", 60.0)
-    stored_asvs(asv_encoder(), tokens(), cache=True)
+    cached_asv_vectors(asv_encoder(), tokens(), cache=True)
     assert entries(cache) == []
 
 
 def test_damage_is_told_and_the_vectors_are_made_anew(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     encoder = asv_encoder()
-    expected = stored_asvs(encoder, tokens(), cache=True).vectors_AD
+    expected = cached_asv_vectors(encoder, tokens(), cache=True).vectors_AD
     (file,) = entries(cache)[0].glob("*.npy")
     content = bytearray(file.read_bytes())
     content[-3] ^= 1
     file.write_bytes(content)
-    found = stored_asvs(encoder, tokens(), cache=True)
+    found = cached_asv_vectors(encoder, tokens(), cache=True)
     assert found.line.startswith("encoded")
     assert torch.equal(found.vectors_AD, expected)
     assert "checksum of vectors_AD.npy differs" in caplog.text
-    assert stored_asvs(encoder, tokens(), cache=True).line.startswith("vectors of")
+    assert cached_asv_vectors(encoder, tokens(), cache=True).line.startswith("vectors of")
 
 
 def test_a_cache_that_cannot_be_written_costs_a_line(
@@ -130,16 +130,16 @@ def test_a_cache_that_cannot_be_written_costs_a_line(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("AAM_CACHE_DIR", str(tmp_path / "file" / "cache"))
     encoder = asv_encoder()
-    assert torch.equal(stored_asvs(encoder, tokens(), cache=True).vectors_AD, encode_asvs(encoder, tokens()))
+    assert torch.equal(cached_asv_vectors(encoder, tokens(), cache=True).vectors_AD, encode_asvs(encoder, tokens()))
     assert "are not kept for the next start" in caplog.text
 
 
 def test_two_encoders_with_the_same_weights_share_them(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored_asvs(asv_encoder(), tokens(), cache=True)
+    cached_asv_vectors(asv_encoder(), tokens(), cache=True)
 
     def never(*words: object) -> None:
         raise AssertionError("encoded again")
 
     monkeypatch.setattr(embedding_cache.AsvEncoder, "forward", never)
-    found = stored_asvs(asv_encoder(), np.asfortranarray(tokens()), cache=True)
+    found = cached_asv_vectors(asv_encoder(), np.asfortranarray(tokens()), cache=True)
     assert found.line.startswith("vectors of")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aam.errors import InputError
-from aam.runs.layout import LOCK, WRITTEN, check_output_dir, check_room, clear, holds_run
+from aam.runs.layout import LOCK, WRITTEN, check_output_dir, check_room, clear, is_run_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,9 +29,9 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize("other", ["log.txt", "data.json", "finished.json"])
 def test_a_run_has_its_options_and_something_else_of_its_own(tmp_path: Path, command: str, other: str) -> None:
     (tmp_path / "config.yaml").write_text(f"command: {command}\nlr: 0.1\n")
-    assert not holds_run(tmp_path), "options that somebody wrote to begin a run with"
+    assert not is_run_directory(tmp_path), "options that somebody wrote to begin a run with"
     (tmp_path / other).write_text("x")
-    assert holds_run(tmp_path)
+    assert is_run_directory(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["port: 80\n", "command: predict\n", "a: |\n  command: train\n", ""])
@@ -66,7 +66,7 @@ def test_what_is_cleared_is_a_run_until_the_end(tmp_path: Path, monkeypatch: pyt
     run, real, seen = make_run(tmp_path / "run", "finished.json", "data.json", "metrics.csv"), Path.unlink, []
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
-        seen.append((path.name, holds_run(run)))
+        seen.append((path.name, is_run_directory(run)))
         real(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink)

@@ -19,10 +19,10 @@ from aam.workflows.provenance import (
     circumstances,
     commit,
     full_environment,
+    log_changes,
     origin,
     parent_model,
     promise,
-    say_changes,
 )
 
 DATA = "data.json"
@@ -116,7 +116,7 @@ def test_a_start_that_differs_ends_the_promise(began: TrainConfig, capsys: pytes
     assert began.run.resume_from is not None
     run = RunDirectory(began.run.resume_from)
     with logging_to_terminal():
-        say_changes(began, run)
+        log_changes(began, run)
     assert capsys.readouterr().out == ""
     same = origin(began, "second", DATA)
     assert [part["command"] for part in same["parts"]] == ["aam train ...", "second"]
@@ -125,13 +125,13 @@ def test_a_start_that_differs_ends_the_promise(began: TrainConfig, capsys: pytes
     same["parts"][1] |= {"processes": 2, "device": "tpu"}
     run.write_json(DATA, same)
     with logging_to_terminal():
-        say_changes(began, run)
+        log_changes(began, run)
     told = capsys.readouterr().out
     assert f"(torch 1.0 -> {metadata.version('torch')}, device tpu -> " in told
     number = "goes on in another number of processes (2 -> 1): the same numbers but for "
     assert f"{number}dropout, which each process draws for itself, and rounding\n" in told
     with logging_to_terminal():
-        say_changes(replace(began, dropout=0), run)
+        log_changes(replace(began, dropout=0), run)
     assert f"{number}rounding\n" in capsys.readouterr().out
     found = origin(began, "third", DATA)
     assert len(found["parts"]) == 3

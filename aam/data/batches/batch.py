@@ -30,7 +30,7 @@ class Share:
     ----------
     rank, world_size
         This process, and the number of processes.
-    whole_size, whole_asvs
+    global_size, global_asvs
         Samples and distinct ASVs of the whole batch.
     samples, bases, abundances
         The share of each that is counted here; the shares of all processes sum to 1.
@@ -40,9 +40,9 @@ class Share:
 
     rank: int
     world_size: int
-    whole_size: int
+    global_size: int
     samples: float
-    whole_asvs: int = 0
+    global_asvs: int = 0
     bases: float = 0.0
     abundances: float = 0.0
     asvs: Mapping[str, float] = field(default_factory=dict)
@@ -103,7 +103,7 @@ NOT_BY_SAMPLE = frozenset(
         "truths",
         "corruption",
         "share",
-        "own_in_whole_U",
+        "global_index_U",
     )
 )
 """Parts of a batch that do not have a row for each sample, as all others do."""
@@ -163,7 +163,7 @@ class Batch:
         What is hidden from the model, once that is chosen.
     share
         What this is of a batch that several processes compute together; None where it is all of it.
-    own_in_whole_U
+    global_index_U
         In a share, the places of ``asvs_U`` among the ASVs of the whole batch.
     vector_BD, profile_BK
         The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
@@ -184,7 +184,7 @@ class Batch:
     number_BM: Tensor | None = None
     corruption: Corruption | None = None
     share: Share | None = None
-    own_in_whole_U: Tensor | None = None
+    global_index_U: Tensor | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None
 

@@ -56,11 +56,11 @@ def deal(order: np.ndarray, size_N: np.ndarray, number: int, rng: np.random.Gene
         together = parts[first : first + BALANCED_TOGETHER]
         ranked = np.concatenate(together)
         ranked = ranked[np.argsort(-size_N[ranked], kind="stable")]
-        batches.extend(_by_lot(ranked, len(together), rng))
+        batches.extend(_assign_within_tiers(ranked, len(together), rng))
     return batches
 
 
-def _by_lot(ranked: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _assign_within_tiers(ranked: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Each batch one of every ``number`` samples in turn; of the last ones, which may be fewer, the first batches."""
     whole = len(ranked) // number * number
     tiers = rng.permuted(ranked[:whole].reshape(-1, number), axis=1)

@@ -34,13 +34,13 @@ def begin_worker(_: int) -> None:
 
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _heed_the_next)
+    signal.signal(signal.SIGTERM, _ignore_first_sigterm)
     threadpool_limits(1)
     # Python would print the error and lose the batch, for which the main process would wait for ever.
     Queue._on_queue_feeder_error = staticmethod(_end)  # type: ignore[attr-defined]
 
 
-def _heed_the_next(number: int, _: FrameType | None) -> None:
+def _ignore_first_sigterm(number: int, _: FrameType | None) -> None:
     """Let a first SIGTERM pass: a scheduler's to all processes. One that the main process sends, it sends again."""
     signal.signal(number, signal.SIG_DFL)
 

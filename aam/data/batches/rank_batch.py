@@ -21,7 +21,7 @@ from aam.data.batches.corruption import Corruption
 from aam.data.batches.ragged import Ragged
 
 
-def take_share(batch: Batch, rank: int, world_size: int) -> Batch:
+def local_batch(batch: Batch, rank: int, world_size: int) -> Batch:
     """The part of a whole batch, all that is hidden in it already chosen, that one of several processes computes.
 
     Samples and ASVs are dealt in turn; ASVs of one length lie side by side, so that each process has as many bases.
@@ -38,16 +38,16 @@ def take_share(batch: Batch, rank: int, world_size: int) -> Batch:
     share = Share(
         rank=rank,
         world_size=world_size,
-        whole_size=len(batch),
-        whole_asvs=len(batch.asvs_U),
+        global_size=len(batch),
+        global_asvs=len(batch.asvs_U),
         samples=len(parts["rows_B"]) / len(batch),
     )
-    if not share.whole_asvs:
+    if not share.global_asvs:
         return dataclasses.replace(batch, **parts, **_without_asvs(parts), share=share)
     lengths = batch.layout.lengths[own]
     counts_bS, whole_index_bS = (part[own, : max(lengths)].contiguous() for part in (batch.counts_BS, batch.index_BS))
     met_u, place_M = whole_index_bS[counts_bS > 0].unique(return_inverse=True)
-    encoded_v = torch.arange(share.whole_asvs)[rank::world_size]
+    encoded_v = torch.arange(share.global_asvs)[rank::world_size]
     if not len(encoded_v):  # the layers are called all the same; what it gives goes nowhere
         encoded_v = torch.zeros(1, dtype=torch.int64)
     bases = [batch.bases[asv] for asv in encoded_v.tolist()]
@@ -65,7 +65,7 @@ def take_share(batch: Batch, rank: int, world_size: int) -> Batch:
         truths=truths,
         corruption=corruption,
         share=_with_shares_of_losses(share, batch, corruption, truths, counts_bS > 0),
-        own_in_whole_U=met_u,
+        global_index_U=met_u,
     )
 
 
@@ -78,7 +78,7 @@ def _own_corruption(
     masked_vL = hidden_bS = None
     if whole.masked_UL is not None:
         masked_vL = whole.masked_UL[encoded_v, :length].contiguous()
-        if share.rank >= share.whole_asvs:
+        if share.rank >= share.global_asvs:
             masked_vL = torch.zeros_like(masked_vL)
     if whole.hidden_BS is not None:
         hidden_bS = whole.hidden_BS[share.own, :width].contiguous()
@@ -90,10 +90,10 @@ def _own_truths(batch: Batch, share: Share, met_u: Tensor) -> Truths:
 
     An ASV that several processes meet counts in the first of them, and is unknown in the others.
     """
-    is_earlier_B = torch.arange(share.whole_size) % share.world_size < share.rank
-    is_counted_U = torch.ones(share.whole_asvs, dtype=torch.bool)
+    is_earlier_B = torch.arange(share.global_size) % share.world_size < share.rank
+    is_counted_U = torch.ones(share.global_asvs, dtype=torch.bool)
     is_counted_U[batch.index_BS[is_earlier_B][batch.mask_BS[is_earlier_B]]] = False
-    num_own = len(range(share.whole_size)[share.own])
+    num_own = len(range(share.global_size)[share.own])
 
     def pairs_of_own(values: Tensor) -> Tensor:
         return values if len(values) == num_own else values[share.own]

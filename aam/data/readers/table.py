@@ -66,7 +66,7 @@ def _unpack(parsed: Parsed) -> Table:
 
 
 TABLE_TYPES = ("FeatureTable[Frequency]",)
-ENTRIES_AT_ONCE = 1 << 20
+ENTRIES_PER_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,8 +269,8 @@ def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_arra
     if np.array_equal(columns, np.arange(num_columns)):
         return counts
     new = columns.astype(counts.indices.dtype)
-    for start in range(0, counts.nnz, ENTRIES_AT_ONCE):
-        some = slice(start, start + ENTRIES_AT_ONCE)
+    for start in range(0, counts.nnz, ENTRIES_PER_BLOCK):
+        some = slice(start, start + ENTRIES_PER_BLOCK)
         counts.indices[some] = new[counts.indices[some]]
     moved = csr_array((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], num_columns))
     moved.sum_duplicates()

@@ -16,13 +16,13 @@ from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.checks import missing_tips_error, nothing_in_common, sample_weights
 from aam.data.study.rarefaction import resolve_depth
-from aam.data.targets.kinds import Kind
+from aam.data.targets.kinds import NUMBERS, Kind
 from aam.errors import Attempts, InputError
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 from aam.text import listed, shorten
 
-LEAST_SAMPLES = 2
+MIN_SAMPLES = 2
 BLOCK_VALUES = 1 << 20
 
 
@@ -66,7 +66,7 @@ class TargetRequest:
     """
 
     columns: tuple[str, ...]
-    kind: Kind
+    kind: Kind = NUMBERS
     missing: tuple[str, ...] = ()
     weight_column: str | None = None
 
@@ -105,9 +105,9 @@ class Alignment:
         if not in_sheet.any():
             raise nothing_in_common(self.table, self.table_name, metadata)
         self._keep("Sample sheet", in_sheet, f"not in {file_name(metadata.source)}")
-        if len(self.table.sample_ids) < LEAST_SAMPLES:
+        if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
-            raise InputError(metadata.source, problem, f"at least {LEAST_SAMPLES} are needed")
+            raise InputError(metadata.source, problem, f"at least {MIN_SAMPLES} are needed")
         self.metadata = metadata.select(self.table.sample_ids)
 
     def match_condition(self, metadata: Metadata, where: str) -> None:

@@ -25,7 +25,7 @@ class Attempt(Protocol):
         """What the action returns; None where it failed, if that is not raised."""
 
 
-class Together(NamedTuple):
+class AlignedInputs(NamedTuple):
     """The inputs, aligned.
 
     ``alignment`` is None where the table cannot be used, or the sample sheet is not one of its samples; of the targets
@@ -42,13 +42,13 @@ def at_once(action: Callable[[], T]) -> T | None:
     return action()
 
 
-def bring_together(
+def read_and_align(
     table: TableOptions,
     study: StudyOptions,
     sampling: SamplingOptions | None,
     target: TargetRequest | None,
     attempt: Attempt,
-) -> Together:
+) -> AlignedInputs:
     """Read all inputs of a study and align them.
 
     Parameters
@@ -62,7 +62,7 @@ def bring_together(
     sources = read_each(table, study, attempt)
     sheet: Metadata | None = sources.get("metadata")
     if "table" not in sources:
-        return Together(None, sheet, None)
+        return AlignedInputs(None, sheet, None)
     alignment = Alignment(sources["table"], _table_name(table))
     done = [attempt(partial(_true, step)) for step in _sheet_steps(alignment, sheet, study)]
     if target is not None and sheet is not None and alignment.metadata is not None:
@@ -70,7 +70,7 @@ def bring_together(
     for step in _further_steps(alignment, sources, study, sampling):
         attempt(step)
     sheet_is_missing = sheet is None and (study.metadata is not None or target is not None)
-    return Together(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
+    return AlignedInputs(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
 
 
 def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dic
     Parameters
     ----------
     table, study, attempt
-        As for :func:`bring_together`.
+        As for :func:`read_and_align`.
     """
     read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
     return {name: source for name, source in read.items() if source is not None}

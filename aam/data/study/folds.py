@@ -17,7 +17,7 @@ from aam.data.targets.kinds import Kind
 from aam.errors import InputError
 from aam.text import plural, shorten
 
-LEAST_UNITS = 3  # to train, to choose the best model, and to test
+MIN_UNITS = 3  # to train, to choose the best model, and to test
 SMALLER = "a smaller --cv"
 
 
@@ -88,7 +88,7 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
 
 
 def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.ndarray | None) -> None:
-    needed = max(number, LEAST_UNITS)
+    needed = max(number, MIN_UNITS)
     if len(study) < needed:
         raise InputError("--cv", f"{plural(len(study), 'sample')} for {number} folds; at least {needed} are needed")
     if groups is None or study.metadata is None:

@@ -12,8 +12,8 @@ import numpy as np
 from aam.errors import InputError
 from aam.text import shorten
 
-KEPT_SHARE = 0.95
-DEEPEST_AUTOMATIC = 5_000
+AUTO_KEPT_FRACTION = 0.95
+MAX_AUTO_DEPTH = 5_000
 NUMPY_LIMIT = 1_000_000_000
 """NumPy draws from fewer reads than this."""
 BLOCK = 10_000_000
@@ -100,8 +100,8 @@ def resolve_depth(
     if depth == "none":
         return None
     if depth == "auto":
-        kept = math.ceil(KEPT_SHARE * len(reads))
-        return int(min(np.sort(reads)[::-1][kept - 1], DEEPEST_AUTOMATIC))
+        kept = math.ceil(AUTO_KEPT_FRACTION * len(reads))
+        return int(min(np.sort(reads)[::-1][kept - 1], MAX_AUTO_DEPTH))
     largest = int(reads.argmax())
     if depth > reads[largest]:
         problem = f"no sample has {depth:,} reads (largest: {shorten(str(sample_ids[largest]))}, {reads[largest]:,})"

@@ -16,7 +16,7 @@ from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.alignment import Alignment, FlowStep, TargetRequest
-from aam.data.study.assemble import Attempt, at_once, bring_together
+from aam.data.study.assemble import Attempt, at_once, read_and_align
 from aam.data.study.checks import check_distances_fit
 from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
@@ -148,7 +148,7 @@ def load_study(
     ConfigError
         For options that need a sample sheet where none is given.
     """
-    found = bring_together(table, study, sampling, target, at_once)
+    found = read_and_align(table, study, sampling, target, at_once)
     assert found.alignment is not None
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, at_once)
 
@@ -175,7 +175,7 @@ def inspect_study(
         The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
         be used, or the sample sheet is not one of its samples. And the sample sheet as it was read, or None.
     """
-    found = bring_together(table, study, sampling, target, attempt)
+    found = read_and_align(table, study, sampling, target, attempt)
     if found.alignment is None:
         return None, found.sheet
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, attempt), found.sheet

@@ -15,7 +15,7 @@ def model_card(manifest: Manifest) -> str:
     else:
         classes = f" ({', '.join(targets.specs[0].classes)})" if targets.specs[0].classes else ""
         columns = ", ".join(f"`{column}`" for column in targets.columns)
-        lines.append(f"Predicts {columns}{classes} ({targets.kind.saved_as}) from a 16S feature table.")
+        lines.append(f"Predicts {columns}{classes} ({targets.kind.saved_name}) from a 16S feature table.")
         kinds = [member.kind for member in manifest.members]
         if kinds != ["network"]:
             lines.append(f"It consists of {members_in_words(kinds, list(manifest.weights))}.")

@@ -27,12 +27,12 @@ from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
 from aam.text import shorten
 from aam.version import __version__
 
-LONGEST_WORDS = 80
+MAX_MESSAGE_LENGTH = 80
 """Of what a library, or the file itself, says in a message."""
 State = dict[str, torch.Tensor]
 
 
-class Misfit(ValueError):
+class WeightMismatch(ValueError):
     """Weights are not those that the description needs."""
 
 
@@ -100,7 +100,7 @@ def _by_member(number: int, tensors: State) -> list[State]:
     for name, tensor in tensors.items():
         member, _, own = name.partition(".")
         if not (member.isascii() and member.isdecimal() and int(member[:10]) < number):
-            raise Misfit(f"'{shorten(name, LONGEST_WORDS)}' belongs to no member")
+            raise WeightMismatch(f"'{shorten(name, MAX_MESSAGE_LENGTH)}' belongs to no member")
         states[int(member[:10])][own] = tensor
     return states
 
@@ -118,10 +118,10 @@ def contents_checked(weights: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Misfit as error:
+    except WeightMismatch as error:
         raise CheckpointError(f"{weights}: the weights do not fit the description ({error})") from None
     except (ValueError, ConfigError) as error:
-        words = shorten(str(error), LONGEST_WORDS)
+        words = shorten(str(error), MAX_MESSAGE_LENGTH)
         raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
 
 
@@ -141,7 +141,7 @@ def _read_header(weights: Path) -> dict[str, Any]:
         with safe_open(weights, framework="pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        words = shorten(str(error), LONGEST_WORDS)
+        words = shorten(str(error), MAX_MESSAGE_LENGTH)
         raise CheckpointError(f"{weights}: not an AAM model, or damaged ({words}); pickles are never loaded") from None
     if "aam" not in metadata:
         raise CheckpointError(f"{weights}: a safetensors file, but not of AAM")

@@ -183,7 +183,7 @@ class Manifest:
             targets=targets,
             covariate_spec=spec,
             head=read_section(HeadOptions, outputs),
-            data=_read_treatment(parts["data"]),
+            data=_read_preprocessing(parts["data"]),
             record=parts["record"],
             calibrations=_read_calibrations(intervals["calibrations"], targets),
             interval_level=intervals["level"],
@@ -255,7 +255,7 @@ def _read_calibrations(found: list[Any], targets: Targets | None) -> tuple[Calib
     return calibrations
 
 
-def _read_treatment(content: dict[str, Any]) -> dict[str, Any]:
+def _read_preprocessing(content: dict[str, Any]) -> dict[str, Any]:
     """How tables must be treated, with every value of the type that it must have."""
     parts = typed(content, TREATMENT)
     for name, hint in OF_NETWORKS.items():

@@ -11,9 +11,9 @@ import torch
 
 from aam.errors import CheckpointError
 from aam.models.folder.container import (
-    LONGEST_WORDS,
-    Misfit,
+    MAX_MESSAGE_LENGTH,
     State,
+    WeightMismatch,
     contents_checked,
     read_model_folder,
     write_model_folder,
@@ -92,7 +92,7 @@ def network_of(description: ModelDescription, state: State) -> SequenceEncoder |
 
     Raises
     ------
-    Misfit
+    WeightMismatch
         If the weights are not those of the description.
     """
     _check_sizes(description, state)
@@ -103,14 +103,14 @@ def _check_sizes(description: ModelDescription, state: State) -> None:
     """Refuse a description of more or larger layers than there are weights, before memory is taken for them."""
     layers = (description.options.asv_layers, description.options.sample_layers, description.options.encoder_layers)
     if max(number or 0 for number in layers) > len(state):
-        raise Misfit("layers are missing")
+        raise WeightMismatch("layers are missing")
     with torch.device("meta"):
         model = build_model(description)
     for name, tensor in model.state_dict().items():
         found = state.get(name)
         if found is None or found.shape != tensor.shape:
             shape = "lacking" if found is None else f"{list(found.shape)}, {list(tensor.shape)} needed"
-            raise Misfit(f"{shorten(name, LONGEST_WORDS)}: {shape}")
+            raise WeightMismatch(f"{shorten(name, MAX_MESSAGE_LENGTH)}: {shape}")
 
 
 def _filled(model: SequenceEncoder | SequencePredictor, state: State) -> Any:
@@ -118,5 +118,5 @@ def _filled(model: SequenceEncoder | SequencePredictor, state: State) -> Any:
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise Misfit(shorten(first, LONGEST_WORDS)) from None
+        raise WeightMismatch(shorten(first, MAX_MESSAGE_LENGTH)) from None
     return model

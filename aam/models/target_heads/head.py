@@ -165,8 +165,10 @@ class TargetHead(nn.Module, ABC):
         """What the linear path is fitted to: the targets before a bound."""
         return target_BT
 
-    def start_beside(self, said_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None) -> None:
-        """Start beside a fitted linear path, which says ``said_BT`` of the training samples, with its own bias."""
+    def start_with_path(
+        self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
+    ) -> None:
+        """Start beside a fitted linear path that predicts ``path_prediction_BT`` of the training samples."""
         self.set_bias(bias_O)
 
     def raw(self, vector_BD: Tensor, path_BK: Tensor | None) -> Tensor:
@@ -202,7 +204,7 @@ class TargetHead(nn.Module, ABC):
         self.out.bias.copy_(raw_O)
 
     @torch.no_grad()
-    def set_line(self, weight_TK: Tensor, correction: float) -> None:
+    def set_linear_path(self, weight_TK: Tensor, correction: float) -> None:
         """Start the linear path with these weights, and leave the network this share of its own say."""
         assert self.linear_path is not None
         self.linear_path.weight.copy_(weight_TK)

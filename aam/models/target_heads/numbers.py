@@ -90,12 +90,14 @@ class NumbersHead(TargetHead):
         value_BT = target_BT.to(self.out.bias)
         return self.bound.inverse(self.bound.away(value_BT, value_BT.nanmean(dim=0))).cpu()
 
-    def start_beside(self, said_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None) -> None:
+    def start_with_path(
+        self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
+    ) -> None:
         """With the path's bias, or as far from the path as the quantile that the loss asks for."""
         if self.level is None:
-            super().start_beside(said_BT, bias_O, target_BT, weight_B)
+            super().start_with_path(path_prediction_BT, bias_O, target_BT, weight_B)
             return
-        left_BT = self.path_target(target_BT) - said_BT
+        left_BT = self.path_target(target_BT) - path_prediction_BT
         self.set_bias(torch.stack([quantile_of(left_B, self.level) for left_B in left_BT.T]))
 
 

@@ -85,6 +85,8 @@ class QuantilesHead(TargetHead):
         """Start at the training samples' quantiles."""
         self.set_prior(torch.stack([torch.stack([quantile_of(y_B, q) for q in self.quantiles]) for y_B in target_BT.T]))
 
-    def start_beside(self, said_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None) -> None:
+    def start_with_path(
+        self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
+    ) -> None:
         """Start as far from the path as the training samples are."""
-        self.start(target_BT - said_BT, weight_B)
+        self.start(target_BT - path_prediction_BT, weight_B)

@@ -145,8 +145,8 @@ def calibrate_target(
         path_BK = torch.cat([_path_inputs(predictor, batch, vectors_AD) for batch in batches]).cpu().numpy()
         wanted_BT, weights = head.path_target(target_BT).numpy(), None if weight_B is None else weight_B.numpy()
         weight, bias = fit_linear(path_BK, wanted_BT, head.num_classes, groups, weights)
-        head.set_line(torch.from_numpy(weight), CORRECTION)
-        head.start_beside(torch.from_numpy(path_BK @ weight.T), torch.from_numpy(bias), target_BT, weight_B)
+        head.set_linear_path(torch.from_numpy(weight), CORRECTION)
+        head.start_with_path(torch.from_numpy(path_BK @ weight.T), torch.from_numpy(bias), target_BT, weight_B)
     predictor.train()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from aam.data.batches.batch import Batch
 from aam.data.batches.loaders import StudyDataModule
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.vector_cache import stored_asvs
+from aam.models.vector_cache import cached_asv_vectors
 
 MOST_SAMPLES = 4096
 MOST_ASVS = 20_000
@@ -61,11 +61,11 @@ def calibration_set(
     tokens_AL = data.study.tokens
     rows = _chosen(data)
     if whole or len(tokens_AL) <= MOST_ASVS:
-        vectors_AD, line = stored_asvs(encoder, tokens_AL, device, cache=cache)
+        vectors_AD, line = cached_asv_vectors(encoder, tokens_AL, device, cache=cache)
         return CalibrationSet(_batches(data, np.sort(rows), device), vectors_AD, line)
     batches = _batches(data, np.sort(rows[: _number_within(data, rows)]), device)
     asvs_V = torch.from_numpy(np.unique(np.concatenate([batch.asvs_U.cpu().numpy() for batch in batches])))
-    found_VD, line = stored_asvs(encoder, tokens_AL[asvs_V.numpy()], device, cache=cache)
+    found_VD, line = cached_asv_vectors(encoder, tokens_AL[asvs_V.numpy()], device, cache=cache)
     # What is never written takes no memory on a CPU.
     vectors_AD = torch.zeros(len(tokens_AL), found_VD.shape[1], device=device)
     vectors_AD[asvs_V.to(device)] = found_VD

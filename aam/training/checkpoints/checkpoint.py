@@ -28,7 +28,7 @@ from aam.models.folder.paths import WEIGHTS
 from aam.models.folder.weights import load_models, save_models
 from aam.runs.directory import RunDirectory
 from aam.text import format_bytes
-from aam.training.distributed.collectives import first_decides, largest_over_processes
+from aam.training.distributed.collectives import decided_by_rank_0, max_over_processes
 
 BEST_ENDING = ".best"
 
@@ -75,7 +75,7 @@ def _kept(checkpoint: Path) -> Path:
 ENDING = ".ckpt"
 DIGITS = 16
 KEPT = 2
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Checkpoints in a row that could not be written, after which the run stops."""
 MOMENTS = 2
 """Numbers that the optimiser keeps beside each weight, at most."""
@@ -119,7 +119,7 @@ class AtomicCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-class KeepCheckpoints(Callback):
+class SaveCheckpoints(Callback):
     """Saves the state of the run before each epoch and now and then in long ones, and keeps the two newest.
 
     At the start of an epoch everything of the one before is settled: validation, schedules, the best model. What was
@@ -147,7 +147,7 @@ class KeepCheckpoints(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look whether the run has room."""
-        first_decides(lambda: check_disk(self.folder, pl_module))
+        decided_by_rank_0(lambda: check_disk(self.folder, pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save, but not before the first epoch, which has nothing to lose."""
@@ -164,7 +164,7 @@ class KeepCheckpoints(Callback):
         """Save in the middle of a long epoch."""
         if not self.seconds or not is_between_steps(trainer, batch_idx):
             return
-        if largest_over_processes(int(time.monotonic() - self.saved > self.seconds)):
+        if max_over_processes(int(time.monotonic() - self.saved > self.seconds)):
             self.save(trainer, batch_idx + 1)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -183,10 +183,10 @@ class KeepCheckpoints(Callback):
         Raises
         ------
         RunError
-            If the disk took none of the last ``MOST_FAILURES`` checkpoints.
+            If the disk took none of the last ``MAX_FAILURES`` checkpoints.
         """
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.current_epoch:06d}-{batches_done:09d}")
-        first_decides(lambda: self._settle(trainer.strategy.checkpoint_io))
+        decided_by_rank_0(lambda: self._settle(trainer.strategy.checkpoint_io))
         self.saved = time.monotonic()
 
     def _settle(self, writer: CheckpointIO) -> None:
@@ -206,7 +206,7 @@ class KeepCheckpoints(Callback):
     def _count(self, failure: RunError) -> None:
         """Say the first failure in a row, and stop at the last that is borne."""
         self.failures += 1
-        if self.failures == MOST_FAILURES:
+        if self.failures == MAX_FAILURES:
             raise failure if self.remedy is None else RunError(f"{failure}; {self.remedy()}") from failure
         if self.failures == 1:
             found = find_checkpoints(self.folder)
@@ -336,7 +336,7 @@ def is_between_steps(trainer: Trainer, batch_idx: int) -> bool:
     return done < trainer.num_training_batches and done % trainer.accumulate_grad_batches == 0
 
 
-def find_keeper(trainer: Trainer) -> KeepCheckpoints:
+def find_checkpoint_callback(trainer: Trainer) -> SaveCheckpoints:
     """The trainer's callback that saves checkpoints."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return next(callback for callback in callbacks if isinstance(callback, KeepCheckpoints))
+    return next(callback for callback in callbacks if isinstance(callback, SaveCheckpoints))

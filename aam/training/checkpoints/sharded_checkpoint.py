@@ -33,7 +33,7 @@ from torch.optim import Optimizer
 from aam.errors import AamError, RunError
 from aam.files.atomic import atomic_write, fsync_folder, unfinished
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, check_room, digest_of, not_written, published
-from aam.training.distributed.collectives import first_decides, is_first
+from aam.training.distributed.collectives import decided_by_rank_0, is_first
 
 PLAIN = "plain.pt"
 FLAT = StateDictOptions(flatten_optimizer_state_dict=True, cpu_offload=True, strict=False)
@@ -91,9 +91,9 @@ class ShardedCheckpoints(WholeCheckpoints):
         assert isinstance(writer, AtomicCheckpointIO)
         folder: Path | None = None
         try:
-            folder = first_decides(lambda: _new_folder(final, needed))
+            folder = decided_by_rank_0(lambda: _new_folder(final, needed))
             save(tensors, storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
-            first_decides(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
+            decided_by_rank_0(lambda: _publish(folder, final, {"optimizer": numbers, "rest": checkpoint}))
             writer.failure = None
         except (CheckpointException, AamError) as error:
             if folder is not None and is_first():

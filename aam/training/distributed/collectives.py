@@ -208,7 +208,7 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def first_decides(decide: Callable[[], Result]) -> Result:
+def decided_by_rank_0(decide: Callable[[], Result]) -> Result:
     """What the first process finds, or the error that it meets, for all of them.
 
     Whatever depends on the machine (free memory, files) could differ between the processes.
@@ -276,14 +276,14 @@ def gather_over_processes(rows: Tensor) -> Tensor:
     return torch.cat([block[: int(number)] for block, number in zip(blocks, numbers, strict=True)])
 
 
-def least_over_processes(values: Tensor) -> Tensor:
+def min_over_processes(values: Tensor) -> Tensor:
     """The smallest values of all processes, for each of them."""
     if world_size() > 1:
         dist.all_reduce(values, dist.ReduceOp.MIN)
     return values
 
 
-def largest_over_processes(number: int) -> int:
+def max_over_processes(number: int) -> int:
     """The largest number that any process has, for each of them."""
     if world_size() == 1:
         return number

@@ -72,7 +72,7 @@ def possible_layouts(asked: Any, plan: Plan[Any], estimate: Estimate) -> Iterato
     optim, model = plan.config.optim, asked.model
     step = optim.batch_size * optim.gradient_accumulation_steps
     batch_is_given = asked.optim.batch_size is not None or asked.memory.auto_batch_size is False
-    batches = [optim.batch_size] if batch_is_given else divisors(step, plan.fewest_of_step, plan.least_of_batch)
+    batches = [optim.batch_size] if batch_is_given else divisors(step, plan.smallest_step, plan.smallest_batch)
     checkpointing = [False, True] if model.gradient_checkpointing is None else [model.gradient_checkpointing]
     modes = [(again, model.asv_chunk_size or 0) for again in checkpointing]
     largest = [layout_of(step, batches[0], *mode) for mode in modes]
@@ -120,7 +120,7 @@ def _too_little(asked: Any, plan: Plan[Any], layouts: Sequence[Layout], estimate
     need = f"needs about {format_bytes(estimate.expected(saving))} of memory, and {format_bytes(limit)} may be used"
     anyway = "--no-auto-batch-size tries it all the same"
     if asked.optim.batch_size is not None:
-        sizes = divisors(step, plan.fewest_of_step, plan.least_of_batch)[1:]
+        sizes = divisors(step, plan.smallest_step, plan.smallest_batch)[1:]
         smaller = (layout_of(step, size, saving.checkpointing, saving.chunk) for size in sizes)
         fitting = [
             layout for layout in smaller if estimate.expected(layout) <= limit and layout.batch_size < last.batch_size

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.config import TrainConfig
-from aam.runs.directory import resume_words
+from aam.runs.directory import resume_command
 from aam.text import format_bytes
 from aam.training.plan.derived_defaults import Plan
 
@@ -95,10 +95,10 @@ def out_of_memory(memory: MemoryPlan, plan: Plan[Any], run: Path, device: str) -
     kind = "GPU memory" if device == "cuda" else "memory"
     where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
     if not layout.checkpointing and not plan.is_frozen:
-        return f"{where}; go on with: {resume_words(command, run)} --gradient-checkpointing"
+        return f"{where}; go on with: {resume_command(command, run)} --gradient-checkpointing"
     again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
     step = layout.batch_size * layout.accumulation
-    smaller = [s for s in divisors(step, plan.fewest_of_step, plan.least_of_batch) if s < layout.batch_size]
+    smaller = [s for s in divisors(step, plan.smallest_step, plan.smallest_batch) if s < layout.batch_size]
     if not smaller:
         return f"{where}; begin again with fewer ASVs of a sample: {again} --token-limit {max(2, memory.richest // 2)}"
     sizes = f"--batch-size {smaller[0]} --gradient-accumulation-steps {step // smaller[0]}"

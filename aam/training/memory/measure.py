@@ -31,7 +31,7 @@ from aam.training.step.sharding import units_of
 Build = Callable[[Any], SequenceEncoder | SequencePredictor]
 
 
-def settle_memory(
+def choose_layout(
     asked: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with its batches laid out so that they fit.

@@ -132,12 +132,12 @@ class Plan(Generic[ConfigT]):
         return isinstance(self.config, TrainConfig) and self.config.transfer.freeze_base
 
     @property
-    def fewest_of_step(self) -> int:
+    def smallest_step(self) -> int:
         """Samples of the smallest step of an epoch."""
         return self.num_train // self.steps_per_epoch
 
     @property
-    def least_of_batch(self) -> int:
+    def smallest_batch(self) -> int:
         """Samples that a batch must have: one alone has no distance to another, and each process needs one."""
         return max(2 if self.config.objective.penalty else 1, self.processes)
 

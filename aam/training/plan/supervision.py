@@ -102,7 +102,7 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
 def _values_needed(metric: str, kind: Kind, ending: str) -> int:
     """How many different values of a target a metric needs; 0 where it is not about that target."""
     own = [name for name in kind.metrics if metric in (name, name + ending)]
-    return METRICS[own[0]].least_values if own else 0
+    return METRICS[own[0]].min_values if own else 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,7 +20,7 @@ from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
-from aam.training.distributed.collectives import all_or_none, first_decides, rank, world_size
+from aam.training.distributed.collectives import all_or_none, decided_by_rank_0, rank, world_size
 from aam.training.hardware.device import machine_of, prepare_device
 from aam.training.hardware.device_memory import cap_gpu
 from aam.training.memory.layout import MemoryPlan
@@ -30,10 +30,10 @@ from aam.training.plan.supervision import Inputs, read_inputs
 from aam.training.run.transfer import (
     Pretrained,
     adopt_sizes,
+    preprocessing_notes,
     read_encoder,
     sampling_notes,
     transfer,
-    treatment_notes,
 )
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
     if pretrained is not None:
         loaded, lines = transfer(encoder, pretrained)
         say(*lines, *sampling_notes(plan.config, pretrained))
-        for note in treatment_notes(plan.config, pretrained):
+        for note in preprocessing_notes(plan.config, pretrained):
             warn(note)
     start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=plan.is_frozen)
     if plan.is_frozen:
@@ -207,10 +207,10 @@ def _settle(
     config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with batches that fit, which the loaders then follow."""
-    from aam.training.memory.measure import settle_memory
+    from aam.training.memory.measure import choose_layout
 
     cap_gpu(device, config.memory)
-    plan, memory = first_decides(lambda: settle_memory(config, plan, data, build, device))
+    plan, memory = decided_by_rank_0(lambda: choose_layout(config, plan, data, build, device))
     optim = plan.config.optim
     data.options = dataclasses.replace(
         data.options, batch_size=optim.batch_size, accumulation=optim.gradient_accumulation_steps

@@ -15,9 +15,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from aam.errors import SIGNALS, InputError, PreemptedError, is_ignored
 from aam.files.atomic import atomic_write
 from aam.log import say
-from aam.runs.directory import RunDirectory, resume_words
-from aam.training.checkpoints.checkpoint import find_keeper, is_between_steps
-from aam.training.distributed.collectives import is_first, largest_over_processes
+from aam.runs.directory import RunDirectory, resume_command
+from aam.training.checkpoints.checkpoint import find_checkpoint_callback, is_between_steps
+from aam.training.distributed.collectives import is_first, max_over_processes
 from aam.training.step.module import TrainingModule
 
 BEFORE_TRAINING = -1
@@ -139,7 +139,7 @@ def _cell(name: str, value: float | None) -> str:
 
 
 @contextmanager
-def signals_as_before() -> Iterator[None]:
+def restored_signal_handlers() -> Iterator[None]:
     """Give the signals back as they were: the engine leaves some of its own answers to them behind."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -191,18 +191,18 @@ class StopOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and stop, if a signal came; at the end of an epoch its validation is done first."""
-        if is_between_steps(trainer, batch_idx) and self._is_told():
-            find_keeper(trainer).save(trainer, batch_idx + 1)
+        if is_between_steps(trainer, batch_idx) and self._stop_requested():
+            find_checkpoint_callback(trainer).save(trainer, batch_idx + 1)
             self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop between two epochs; the state has just been saved."""
-        if self._is_told():
+        if self._stop_requested():
             self._stop(trainer)
 
-    def _is_told(self) -> bool:
+    def _stop_requested(self) -> bool:
         """Whether any process of the run was told to stop: then all of them stop, after the same step."""
-        told = largest_over_processes(self.received or 0)
+        told = max_over_processes(self.received or 0)
         if told:  # a signal that comes meanwhile is not to be forgotten
             self.received = told
         return told > 0
@@ -226,5 +226,5 @@ class StopOnSignal(Callback):
         raise self._stopped(f"at step {trainer.global_step}")
 
     def _stopped(self, where: str) -> PreemptedError:
-        remedy = f"go on with: {resume_words(self.command, self.run.path)}"
+        remedy = f"go on with: {resume_command(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)

@@ -21,22 +21,22 @@ from aam.models.attention import compile_layers
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
-from aam.runs.directory import RunDirectory, how_to_go_on
-from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, KeepCheckpoints, latest_checkpoint, restore_best
-from aam.training.distributed.collectives import first_decides, is_first
+from aam.runs.directory import RunDirectory, resume_hint
+from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, SaveCheckpoints, latest_checkpoint, restore_best
+from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
 from aam.training.hardware.host_memory import give_back_freed_memory
 from aam.training.memory.layout import out_of_memory
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared
-from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, signals_as_before
+from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, restored_signal_handlers
 from aam.training.run.progress import ProgressBar
 from aam.training.run.strategy import strategy_options
 from aam.training.run.unfreezing import GradualUnfreezing, PatienceAfter
 from aam.training.step.metrics import Truths
 from aam.training.step.module import TrainingModule
 from aam.training.step.nonfinite import NonFiniteGuard
-from aam.training.step.sharding import whole_state
+from aam.training.step.sharding import full_state
 from aam.training.step.silence_lightning import quiet
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -107,11 +107,11 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     signals = StopOnSignal(run, command)
     callbacks = [History(run, best, _add_to_curves(run)), best, *_callbacks(prepared, run, signals)]
     resumed = config.run.resume_from is not None
-    checkpoint = first_decides(lambda: _checkpoint_of(run)) if resumed else None
+    checkpoint = decided_by_rank_0(lambda: _checkpoint_of(run)) if resumed else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
         give_back_freed_memory()
     started, meter = time.monotonic(), PeakMeter(prepared.device)
-    with quiet(), signals_as_before(), _explained(prepared, run):
+    with quiet(), restored_signal_handlers(), _explained(prepared, run):
         trainer = _trainer(prepared, run, callbacks, fresh=checkpoint is None)
         trainer.fit(
             module, *frozen.loaders(prepared, run.path, _read_asvs(prepared)), ckpt_path=checkpoint, weights_only=True
@@ -171,7 +171,7 @@ def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: 
     record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "epochs of training": epoch + 1}
     record |= {f"validation {n.removeprefix('val_')}": round(v, 6) for n, v in module.latest.items() if n != "val_loss"}
     record |= {"seed": plan.config.run.seed}
-    state = whole_state(module.model)
+    state = full_state(module.model)
     if is_first():
         save_model(run.model, state, describe_model(prepared, record))
 
@@ -186,8 +186,8 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     mode = "max" if plan.higher_is_better else "min"
     stop = PatienceAfter(first_epoch, plan.monitor, mode=mode, patience=patience, check_finite=False)
     parts = [GradualUnfreezing(every)] if every else []
-    remedy = partial(how_to_go_on, signals.command, run.path)
-    keeper = KeepCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
+    remedy = partial(resume_hint, signals.command, run.path)
+    keeper = SaveCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
     return [stop, *parts, keeper, signals, *bar]
 

@@ -110,7 +110,7 @@ def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str]
     return set(matching), lines
 
 
-def treatment_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:
+def preprocessing_notes(config: TrainConfig, pretrained: Pretrained) -> list[str]:
     """Where sequences are treated in another way than the encoder's were, or are longer than any that it saw.
 
     Places are computed and not looked up, so that an encoder works with longer sequences than it was trained with; but

@@ -151,6 +151,6 @@ def _scores(table: Predictions) -> dict[str, float]:
         return {}
     num_values = len(set(table.observed.tolist()))
     return {
-        name: METRICS[name].if_constant if math.isnan(value) and num_values >= METRICS[name].least_values else value
+        name: METRICS[name].if_constant if math.isnan(value) and num_values >= METRICS[name].min_values else value
         for name, value in score(table).items()
     }

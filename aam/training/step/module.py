@@ -15,16 +15,16 @@ from aam.config import TrainConfig
 from aam.data.batches.batch import Batch
 from aam.data.batches.batching import step_size
 from aam.data.batches.corruption import Corruption, hide_levels, hide_numbers
-from aam.data.batches.rank_batch import take_share
+from aam.data.batches.rank_batch import local_batch
 from aam.models.heads import Encoded, Head
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
-from aam.training.distributed.collectives import is_first, least_over_processes, rank, sum_over_processes, world_size
+from aam.training.distributed.collectives import is_first, min_over_processes, rank, sum_over_processes, world_size
 from aam.training.plan.derived_defaults import Plan
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
 from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
-from aam.training.step.sharding import shard, whole_number
+from aam.training.step.sharding import full_scalar, shard
 
 
 class TrainingModule(L.LightningModule):
@@ -98,7 +98,7 @@ class TrainingModule(L.LightningModule):
             batch.category_BC = hide_levels(batch.category_BC, rate, generator)
             batch.number_BM = None if batch.number_BM is None else hide_numbers(batch.number_BM, rate, generator)
         is_shared = self.training and self.world_size > 1
-        return take_share(batch, rank(), self.world_size) if is_shared else batch
+        return local_batch(batch, rank(), self.world_size) if is_shared else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the batch while the device goes on computing."""
@@ -118,7 +118,7 @@ class TrainingModule(L.LightningModule):
         if begins_step:
             self.sums_before = dict(self.train_sums)
         for name, loss in (self.step_losses | {"samples": torch.ones_like(total) / self.world_size}).items():
-            weighted = loss.detach().double() * _whole_size(batch)
+            weighted = loss.detach().double() * _global_size(batch)
             self.train_sums[name] = self.train_sums[name] + weighted if name in self.train_sums else weighted
         # The engine takes the mean over the processes of what is here a share of the whole batch's loss.
         return total * self.world_size * self._share_of_step(batch, batch_idx)
@@ -133,7 +133,7 @@ class TrainingModule(L.LightningModule):
         accumulation = self.plan.config.optim.gradient_accumulation_steps
         steps = self.plan.steps_per_epoch
         of_step = step_size(self.plan.num_train, steps, batch_idx // accumulation if steps > 1 else 0)
-        return 1.0 if accumulation == 1 else _whole_size(batch) * accumulation / of_step
+        return 1.0 if accumulation == 1 else _global_size(batch) * accumulation / of_step
 
     def train_losses(self) -> dict[str, float]:
         """Mean losses of the epoch so far: ``train_loss`` is the weighted sum, the others are the heads' own."""
@@ -156,11 +156,11 @@ class TrainingModule(L.LightningModule):
         """
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         limit = gradient_clip_val or math.inf
-        norm = whole_number(torch.nn.utils.clip_grad_norm_(parameters, limit))
+        norm = full_scalar(torch.nn.utils.clip_grad_norm_(parameters, limit))
         if self.guard is None:
             return
         finite_H = self.guard.flags(norm, with_gradient=self.trainer.precision != "16-mixed")
-        finite_H = least_over_processes(finite_H.int()).bool()
+        finite_H = min_over_processes(finite_H.int()).bool()
         if not finite_H.all():
             rate = optimizer.param_groups[0]["lr"]
             self.guard.answer(finite_H, Step(self.global_step + 1, self.current_epoch + 1, float(norm), rate))
@@ -285,6 +285,6 @@ class TrainingModule(L.LightningModule):
         return int.from_bytes(digest[:8], "little") >> 1
 
 
-def _whole_size(batch: Batch) -> int:
+def _global_size(batch: Batch) -> int:
     """Samples of the batch of all processes."""
-    return len(batch) if batch.share is None else batch.share.whole_size
+    return len(batch) if batch.share is None else batch.share.global_size

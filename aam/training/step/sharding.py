@@ -19,7 +19,7 @@ from aam.models.attention import TransformerLayer
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of, num_parameters
 from aam.models.size_estimate import Units
-from aam.training.distributed.collectives import largest_over_processes
+from aam.training.distributed.collectives import max_over_processes
 from aam.training.hardware.host_memory import give_back_freed_memory
 
 
@@ -49,7 +49,7 @@ def shard(model: SequenceEncoder | SequencePredictor, mesh: DeviceMesh) -> None:
     for layer in _layers(model):
         fully_shard(layer, mesh=mesh)
     # A layer's weights are gathered at every call: all processes must call it as often.
-    encoder_of(model).asv_encoder.agree_on_parts = largest_over_processes
+    encoder_of(model).asv_encoder.agree_on_parts = max_over_processes
     fully_shard(model, mesh=mesh)
 
 
@@ -57,7 +57,7 @@ def _layers(model: nn.Module) -> list[TransformerLayer]:
     return [module for module in model.modules() if isinstance(module, TransformerLayer)]
 
 
-def whole_state(model: nn.Module) -> dict[str, Tensor]:
+def full_state(model: nn.Module) -> dict[str, Tensor]:
     """All weights of a model, wherever they lie.
 
     Every process asks for them; those of a sharded model the first process alone gets.
@@ -69,6 +69,6 @@ def whole_state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def whole_number(value: Tensor) -> Tensor:
+def full_scalar(value: Tensor) -> Tensor:
     """A number that is computed from sharded tensors, on every process."""
     return value.full_tensor() if isinstance(value, DTensor) else value

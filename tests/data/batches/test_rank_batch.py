@@ -6,7 +6,7 @@ import torch
 
 from aam.data.batches.batch import Batch, Sample, Truths, encoded_batch, make_batch
 from aam.data.batches.corruption import Corruption, hide_abundances, mask_bases
-from aam.data.batches.rank_batch import take_share
+from aam.data.batches.rank_batch import local_batch
 
 NUM_ASVS, LENGTH = 30, 12
 rng = np.random.default_rng(5)
@@ -70,7 +70,7 @@ def asked_bases(whole: Batch, batch: Batch) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(("num_samples", "processes"), [(8, 2), (9, 2), (7, 3), (5, 5)])
 def test_the_shares_of_all_processes_are_the_whole_batch(num_samples: int, processes: int) -> None:
     batch = whole_batch(num_samples)
-    shares = [take_share(batch, rank, processes) for rank in range(processes)]
+    shares = [local_batch(batch, rank, processes) for rank in range(processes)]
     assert sorted(row for share in shares for row in share.rows_B.tolist()) == sorted(batch.rows_B.tolist())
     assert sorted(place for share in shares for place in hidden_places(share)) == hidden_places(batch)
     assert sorted(place for share in shares for place in asked_bases(batch, share)) == sorted(asked_bases(batch, batch))
@@ -82,16 +82,16 @@ def test_the_shares_of_all_processes_are_the_whole_batch(num_samples: int, proce
 def test_a_share_hides_what_the_whole_batch_hides() -> None:
     batch = whole_batch(9)
     for rank in range(3):
-        share = take_share(batch, rank, 3)
+        share = local_batch(batch, rank, 3)
         assert share.rows_B.tolist() == [100 + rank, 103 + rank, 106 + rank]
         assert share.target_BT is not None
         assert share.target_BT.flatten().tolist() == [rank, 3.0 + rank, 6.0 + rank]
         for own, place in enumerate(range(rank, 9, 3)):
-            asvs, whole_asvs = (
+            asvs, global_asvs = (
                 some.asvs_U[some.index_BS[row][some.mask_BS[row]]].tolist()
                 for some, row in ((share, own), (batch, place))
             )
-            assert asvs == whole_asvs
+            assert asvs == global_asvs
             assert (
                 share.counts_BS[own][share.mask_BS[own]].tolist()
                 == batch.counts_BS[place][batch.mask_BS[place]].tolist()
@@ -100,8 +100,8 @@ def test_a_share_hides_what_the_whole_batch_hides() -> None:
         assert share.tokens_UL.shape[1] == max(share.bases)
         assert torch.equal(share.truths.pairs["distance"], batch.truths.pairs["distance"][rank::3])
         assert share.truths.samples["own"].tolist() == [rank + 0.5, rank + 3.5, rank + 6.5]
-        assert share.own_in_whole_U is not None
-        assert torch.equal(batch.asvs_U[share.own_in_whole_U], share.asvs_U)
+        assert share.global_index_U is not None
+        assert torch.equal(batch.asvs_U[share.global_index_U], share.asvs_U)
         places = {asv: place for place, asv in enumerate(batch.asvs_U.tolist())}
         assert share.corruption is not None
         assert batch.corruption is not None
@@ -115,7 +115,7 @@ def test_a_process_without_asvs_encodes_a_dummy() -> None:
     samples = [Sample(row, *(np.array([3, 7]), np.array([2, 1])) * 2) for row in range(4)]
     batch = make_batch(samples, TOKENS, LENGTHS)
     batch.corruption = Corruption(torch.ones_like(batch.tokens_UL, dtype=torch.bool))
-    shares = [take_share(batch, rank, 4) for rank in range(4)]
+    shares = [local_batch(batch, rank, 4) for rank in range(4)]
     assert [len(share.tokens_UL) for share in shares] == [1, 1, 1, 1]
     assert [share.share.bases > 0 for share in shares if share.share] == [True, True, False, False]
     assert shares[3].asvs_U.tolist() == batch.asvs_U.tolist()
@@ -126,7 +126,7 @@ def test_an_asv_of_several_processes_has_its_taxon_in_one() -> None:
     known = [
         asv
         for rank in range(2)
-        for share in [take_share(batch, rank, 2)]
+        for share in [local_batch(batch, rank, 2)]
         for asv, taxon in zip(share.asvs_U.tolist(), share.truths.asvs["taxonomy"].tolist(), strict=True)
         if taxon >= 0
     ]
@@ -137,13 +137,13 @@ def test_distances_that_are_of_the_own_samples_already_stay() -> None:
     batch = whole_batch(7)
     own = batch.truths.pairs["distance"][1::2]
     batch.truths = Truths(pairs={"distance": own})
-    share = take_share(batch, 1, 2)
+    share = local_batch(batch, 1, 2)
     assert torch.equal(share.truths.pairs["distance"], own)
 
 
 def test_samples_whose_vectors_are_known() -> None:
     vectors_BD = torch.arange(10.0).reshape(5, 2)
-    share = take_share(encoded_batch(torch.arange(5), vector_BD=vectors_BD), 1, 2)
+    share = local_batch(encoded_batch(torch.arange(5), vector_BD=vectors_BD), 1, 2)
     assert share.rows_B.tolist() == [1, 3]
     assert share.vector_BD is not None
     assert torch.equal(share.vector_BD, vectors_BD[[1, 3]])

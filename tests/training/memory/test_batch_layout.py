@@ -105,7 +105,7 @@ def test_every_batch_has_samples_also_in_the_smallest_step() -> None:
     assert divisors(7, 7, 2) == [7]
     with pytest.raises(ConfigError, match="--gradient-accumulation-steps 6 at most"):
         derive(asked(batch_size=1, gradient_accumulation_steps=7), FACTS)
-    assert derive(asked(batch_size=1, gradient_accumulation_steps=8), FACTS).fewest_of_step == 8
+    assert derive(asked(batch_size=1, gradient_accumulation_steps=8), FACTS).smallest_step == 8
 
 
 def test_a_given_batch_size_is_never_changed() -> None:

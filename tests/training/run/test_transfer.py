@@ -15,7 +15,14 @@ from aam.errors import ConfigError
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.training.run.transfer import Pretrained, adopt_sizes, read_encoder, sampling_notes, transfer, treatment_notes
+from aam.training.run.transfer import (
+    Pretrained,
+    adopt_sizes,
+    preprocessing_notes,
+    read_encoder,
+    sampling_notes,
+    transfer,
+)
 from tests.models.model_cases import REGRESSION, fresh_encoder, fresh_predictor, model_options, tokens
 
 DATA = {"trim_length": None, "max_bp": 150, "rarefy_depth": 1000, "token_limit": 1024, "asv_sampling": "abundance"}
@@ -114,9 +121,9 @@ def test_an_encoder_works_with_longer_sequences_than_it_saw(tmp_path: Path) -> N
 
 def test_other_treatment_of_the_sequences_is_told(tmp_path: Path) -> None:
     found = pretrained(tmp_path)
-    assert treatment_notes(config(max_bp=150), found) == []
-    assert treatment_notes(config(max_bp=100), found) == [], "shorter ones hold no place that is new"
-    longer, trimmed = treatment_notes(config(max_bp=251), found), treatment_notes(config(trim_length=90), found)
+    assert preprocessing_notes(config(max_bp=150), found) == []
+    assert preprocessing_notes(config(max_bp=100), found) == [], "shorter ones hold no place that is new"
+    longer, trimmed = preprocessing_notes(config(max_bp=251), found), preprocessing_notes(config(trim_length=90), found)
     assert longer == [
         "the encoder saw at most 150 bases of a sequence, this run has up to 251: the last 101 are new to it "
         "(--trim-length 150 leaves them out)"

@@ -32,7 +32,7 @@ SET = "prediction_set"
 class Classes(Kind):
     """Classes of one column."""
 
-    saved_as = "classification"
+    saved_name = "classification"
     head = "classes"
     metrics = ("balanced_accuracy", "accuracy", "f1", "auroc")
     main_metric = "balanced_accuracy"
@@ -42,7 +42,7 @@ class Classes(Kind):
     guessed = "most frequent class"
     shown_as = "classes"
 
-    def answers_to(self, target: ColumnOptions) -> bool:
+    def matches_options(self, target: ColumnOptions) -> bool:
         """``--classifier``."""
         return target.classifier
 

@@ -34,7 +34,7 @@ class Kind(ABC):
 
     Attributes
     ----------
-    saved_as
+    saved_name
         Its word in saved models and records.
     head
         Its network head.
@@ -51,7 +51,7 @@ class Kind(ABC):
         Which figures and tables the report shows.
     """
 
-    saved_as: ClassVar[str]
+    saved_name: ClassVar[str]
     head: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     main_metric: ClassVar[str]
@@ -63,7 +63,7 @@ class Kind(ABC):
     shown_as: ClassVar[Literal["numbers", "classes"]]
 
     @abstractmethod
-    def answers_to(self, target: ColumnOptions) -> bool:
+    def matches_options(self, target: ColumnOptions) -> bool:
         """Whether options ask for this kind."""
 
     def learned_by(self, loss: LossOptions) -> Kind:
@@ -285,14 +285,14 @@ class TargetSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        plain = {one.name: getattr(self, one.name) for one in fields(self)} | {"kind": self.kind.saved_as}
+        plain = {one.name: getattr(self, one.name) for one in fields(self)} | {"kind": self.kind.saved_name}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
     def from_dict(cls, values: Any) -> TargetSpec:
         """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
         if isinstance(values, dict) and "kind" in values:
-            values = {**values, "kind": kind_saved_as(values["kind"])}
+            values = {**values, "kind": kind_of_saved_name(values["kind"])}
         spec = read_plain(cls, values)
         weights = spec.class_weights
         spec.kind.check(spec)
@@ -370,22 +370,22 @@ class Predictions:
 PER_SAMPLE = ("sample_ids", "observed", "predicted", "probabilities", "groups", "low", "high", "sets", "deviation")
 
 KINDS: dict[str, Kind] = {}
-"""All kinds by :attr:`Kind.saved_as`; the first is that of a target of which nothing is said."""
+"""All kinds by :attr:`Kind.saved_name`; the first is that of a target of which nothing is said."""
 
 
 def register(kind: Kind) -> None:
     """Add a kind of target."""
-    assert kind.saved_as not in KINDS
-    KINDS[kind.saved_as] = kind
+    assert kind.saved_name not in KINDS
+    KINDS[kind.saved_name] = kind
 
 
 def chosen_kind(target: ColumnOptions, loss: LossOptions | None = None) -> Kind:
     """The kind of target that options ask for: the one registered last of those that answer to them."""
-    kind = next(kind for kind in reversed(KINDS.values()) if kind.answers_to(target))
+    kind = next(kind for kind in reversed(KINDS.values()) if kind.matches_options(target))
     return kind if loss is None else kind.learned_by(loss)
 
 
-def kind_saved_as(word: Any) -> Kind:
+def kind_of_saved_name(word: Any) -> Kind:
     """The kind with a word of a saved model; :class:`ValueError` if there is none."""
     if not isinstance(word, str) or word not in KINDS:
         raise ValueError(f"'kind' of TargetSpec cannot be {shorten(repr(word))}")

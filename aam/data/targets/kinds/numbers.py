@@ -55,7 +55,7 @@ PRECISION = float(np.finfo(np.float32).eps)
 class Numbers(Kind):
     """Numbers, of which a model may predict several at once."""
 
-    saved_as = "regression"
+    saved_name = "regression"
     head = "numbers"
     metrics = ("mae", "rmse", "r2", "spearman")
     main_metric = "mae"
@@ -66,7 +66,7 @@ class Numbers(Kind):
     guessed = "mean"
     shown_as = "numbers"
 
-    def answers_to(self, target: ColumnOptions) -> bool:
+    def matches_options(self, target: ColumnOptions) -> bool:
         """Numbers are what is predicted where nothing else is asked for."""
         return True
 
