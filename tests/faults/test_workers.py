@@ -46,7 +46,7 @@ def errors(said: str) -> list[str]:
     [(signal.SIGKILL, "signal 9"), pytest.param(signal.SIGSEGV, "signal 11", marks=pytest.mark.slow)],
 )
 def test_a_worker_that_is_killed_ends_the_run(study: Path, tmp_path: Path, number: int, name: str) -> None:
-    words = train_words(study, tmp_path / "run", num_workers=1)
+    words = train_words(study, tmp_path / "run", num_workers=2)
     with started(hooked, 3, kill_worker, (number,), words) as child:
         done = child.end()
         assert done.code == 3
