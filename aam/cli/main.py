@@ -74,7 +74,7 @@ def _exit_code(words: list[str]) -> int:
         # rich ends the program where nobody reads on (`aam ... | head`); to us that is no error.
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-    except (MemoryError, OSError, RuntimeError) as error:
+    except (EOFError, MemoryError, OSError, RuntimeError) as error:
         reason = system_error_reason(error, "".join(words[:1]))
         if reason is None:
             raise

@@ -21,6 +21,7 @@ KILLED = re.compile(r"^DataLoader worker \(pid \d+\) is killed by signal: ([^.]+
 DEAD_WORKER = "a data worker died ({}); try --num-workers 0"
 UNTOLD = "often from lack of memory, or of space in /dev/shm"
 SEMAPHORES = "multiprocessing.synchronize"
+SHARED_TENSORS = "multiprocessing.resource_sharer"
 WORKER_DIED = "DataLoader worker"
 NO_SHARED_MEMORY = re.compile(r"workers are out of shared memory|unable to .* file </torch_")
 NO_MEMORY = ("out of memory", "can't allocate memory")
@@ -38,8 +39,10 @@ def system_error_reason(error: BaseException, command: str) -> str | None:
     """
     if isinstance(error, MemoryError):
         return _less_memory(command)
-    if isinstance(error, OSError) and _makes_processes(error):
+    if isinstance(error, OSError) and _passed_through(error, SEMAPHORES):
         return SHARED_MEMORY
+    if isinstance(error, OSError | EOFError) and _passed_through(error, SHARED_TENSORS):
+        return DEAD_WORKER.format(UNTOLD)
     if isinstance(error, OSError) and (error.errno in NO_SPACE or "No space left" in str(error)):
         return f"no space left on the disk ({error.filename or 'writing the results'})"
     if not isinstance(error, RuntimeError):
@@ -58,10 +61,13 @@ def _less_memory(command: str) -> str:
     return f"out of memory; try {', or '.join(ways) or 'a machine with more, or smaller inputs'}"
 
 
-def _makes_processes(error: BaseException) -> bool:
-    """Whether an error was met where processes are made ready, whose semaphores lie in /dev/shm."""
-    frames = [frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)]
-    return SEMAPHORES in frames
+def _passed_through(error: BaseException, module: str) -> bool:
+    """Whether an error was raised within a module.
+
+    The semaphores of ``multiprocessing.synchronize`` lie in /dev/shm; ``multiprocessing.resource_sharer`` fetches what a
+    worker shares, and fails where the worker died meanwhile.
+    """
+    return module in (frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__))
 
 
 def _of_torch(text: str, command: str) -> str | None:

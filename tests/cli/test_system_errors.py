@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from multiprocessing import resource_sharer
+
 import pytest
 
-from aam.cli.system_errors import system_error_reason
+from aam.cli.system_errors import DEAD_WORKER, UNTOLD, system_error_reason
 from aam.config.option import fields, flag
 from aam.config.registry import COMMANDS
 
@@ -24,3 +26,11 @@ def test_training_and_other_commands() -> None:
     assert system_error_reason(of_torch, "train") == train
     assert system_error_reason(of_torch, "info") == "out of memory; try a machine with more, or smaller inputs"
     assert system_error_reason(of_torch, "") == system_error_reason(of_torch, "info")
+
+
+def test_a_worker_that_dies_while_it_shares_tensors() -> None:
+    """The process that owns a shared tensor is gone: nobody answers at its address."""
+    with pytest.raises(FileNotFoundError) as gone:
+        resource_sharer._resource_sharer.get_connection(("/nowhere/listener", 1))
+    assert system_error_reason(gone.value, "train") == DEAD_WORKER.format(UNTOLD)
+    assert system_error_reason(ConnectionResetError(), "train") is None
