@@ -64,8 +64,8 @@ def _less_memory(command: str) -> str:
 def _passed_through(error: BaseException, module: str) -> bool:
     """Whether an error was raised within a module.
 
-    The semaphores of ``multiprocessing.synchronize`` lie in /dev/shm; ``multiprocessing.resource_sharer`` fetches what a
-    worker shares, and fails where the worker died meanwhile.
+    The semaphores of ``multiprocessing.synchronize`` lie in /dev/shm; ``multiprocessing.resource_sharer`` fetches what
+    a worker shares, and fails where the worker died meanwhile.
     """
     return module in (frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__))
 
