@@ -44,7 +44,7 @@ def test_it_is_what_the_command_line_trains(fitted: AAMRegressor, tmp_path: Path
     said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample_id")
     chosen = frame.loc[said.index]
     close(fitted.predict(chosen), said["predicted"])
-    with pytest.warns(UserWarning, match="needs more validation samples"):
+    with pytest.warns(UserWarning, match="too few validation groups"):
         close(fitted.predict_interval(chosen), said[["predicted_low", "predicted_high"]])
 
     fitted.save(tmp_path / "model")
