@@ -20,7 +20,7 @@ from aam.data.targets.kinds.classes import probability_names
 from aam.data.targets.kinds.kind import PER_SAMPLE
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
-from aam.text import ONCE, decode_text, duplicates, read_bytes, shorten, spreadsheet_safe
+from aam.text import ONCE, decode_text, duplicates, plural, read_bytes, shorten, spreadsheet_safe
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -195,7 +195,7 @@ def read_columns(path: Path, separator: str = "\t") -> dict[str, np.ndarray]:
     rows = [line.split(separator) for line in lines]
     ragged = [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]
     if ragged:
-        problem = f"{len(ragged)} lines do not have the header's {len(names)} cells (first: line {ragged[0]})"
-        raise InputError(path, problem)
+        where = f"{plural(len(ragged), 'line')} (first: line {ragged[0]})"
+        raise InputError(path, f"the number of cells differs from the header's ({len(names)}) in {where}")
     columns = np.array(rows, dtype=object).reshape(len(rows), len(names)).T
     return dict(zip(names, columns, strict=True))

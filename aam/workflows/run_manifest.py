@@ -153,7 +153,7 @@ def input_records(before: InputStates) -> Iterator[dict[str, Any]]:
             problem = f"was read, but cannot be read again for its checksum ({error.strerror})"
             raise InputError(path, problem, "put it back and start again") from None
         if state is None or not is_unchanged(path, state):
-            raise InputError(path, "changed while it was read", "start again when nothing writes to it any more")
+            raise InputError(path, "changed while it was read", "retry once no other program is writing to it")
         yield {"path": str(path), "bytes": state.bytes, "sha256": digest}
 
 
@@ -168,12 +168,12 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
     if not (run.path / DATA).exists():
         return
     before = _recorded_inputs(run)
-    began = f"the run {run.path} began with"
+    started = f"the run {run.path} started"
     where = "resume in the folder that the run was started in, or put the file back"
     _check_same(
         ((path, before.get(path)) for path in _inputs(config)),
-        gone=(f"is not there, but {began} it", where),
-        other=(f"is not the file that {began}", "put that one back, or start a new run"),
+        gone=(f"is missing; {started} with it", where),
+        other=(f"has changed since {started}", "restore the original, or start a new run"),
     )
 
 
@@ -192,11 +192,11 @@ def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
     InputError
         Naming the first file that differs.
     """
-    back = f"put back the one that it began with and {remedy}, or start a new run"
+    back = f"restore the original and {remedy}, or start a new run"
     _check_same(
         _recorded_inputs(run).items(),
-        gone=("vanished while the run was under way", f"put it back and {remedy}"),
-        other=("changed while the run was under way", back),
+        gone=("was deleted during the run", f"put it back and {remedy}"),
+        other=("changed during the run", back),
     )
 
 

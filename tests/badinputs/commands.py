@@ -164,7 +164,7 @@ bad_command_rows(
     ("T15 constant", "metadata.tsv: column 'weight' has one value (1.5) in the training samples: nothing to learn",
      lambda folder: train(folder, column="weight")),
     ("T15 constant covariate",
-     "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it tells no samples apart; leave it "
+     "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it carries no information; leave it "
      "out of --numeric-columns", train, "--numeric-columns", "weight"),
     ("T17 one sample of a class",
      "metadata.tsv: column 'kind': class 'b' has 1 sample; at least 2 are needed; leave them out with --where",

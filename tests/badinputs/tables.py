@@ -201,7 +201,7 @@ bad_rows(
     ("B8 negative", "t.biom: 1 count is negative (sample s1, ASV ACGTACGTACGT: -1); reads cannot be negative",
      table, [[-1, 2, 0], [0, 3, 4]]),
     ("B9 fractions",
-     "t.biom: 2 counts are no whole number (first: sample s1, ASV ACGTACGTACGT: 0.5); "
+     "t.biom: 2 counts are fractional (first: sample s1, ASV ACGTACGTACGT: 0.5); "
      "give reads, not relative abundances", table, [[0.5, 2, 0], [0, 0.25, 4]]),
     ("B10 NaN", "t.biom: 1 count is NaN (sample s2, ASV CCGTACGTACGT: nan)",
      changed, "sample/matrix/data", [1.0, 2.0, np.nan, 4.0]),

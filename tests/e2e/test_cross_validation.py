@@ -146,7 +146,7 @@ def test_another_environment_ends_the_promise(study: Path, tmp_path: Path) -> No
     assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, "--resume-from", str(folder)) == 75
     record = read_record(folder / DATA)
     assert len(record["parts"]) == 2
-    assert record["promise"].startswith(f"{NOT_THE_SAME}it was resumed in another environment (torch 1.0 -> ")
+    assert record["promise"].startswith(f"{NOT_THE_SAME}it was resumed in a different environment (torch 1.0 -> ")
 
 
 def test_an_input_that_changes_while_it_is_read_begins_no_fold(

@@ -133,7 +133,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     before, newest = find_checkpoints(folder)
     damage(newest)  # type: ignore[operator]
     assert latest_checkpoint(folder) == before
-    said = f"damaged: {newest.name}; the run goes on from the checkpoint before, {before.name}"
+    said = f"damaged: {newest.name}; resuming from the previous checkpoint, {before.name}"
     assert (said in caplog.text) == newest.exists()
 
 
@@ -142,7 +142,7 @@ def test_with_the_checkpoint_before_the_result_is_the_same(killed: Path, unbroke
     empty(find_checkpoints(folder / "checkpoints")[-1])
     done = program("train", "--resume-from", folder)
     assert done.code == 0
-    assert "the run goes on from the checkpoint before" in done.out
+    assert "resuming from the previous checkpoint" in done.out
     assert weights(folder) == weights(unbroken)
 
 

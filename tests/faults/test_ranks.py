@@ -151,8 +151,8 @@ def test_another_number_of_processes_goes_on(study: Path, tmp_path: Path) -> Non
     assert last.startswith("epoch-000001-000000002-")
     assert run(["train", "--resume-from", folder, *TWO]).code == 0
     log = (folder / "log.txt").read_text()
-    assert "goes on in another number of processes (2 -> 1): the same numbers but for rounding" in log
-    assert "goes on in another number of processes (1 -> 2)" in log
+    assert "resuming with a different number of processes (2 -> 1): same results except for rounding" in log
+    assert "resuming with a different number of processes (1 -> 2)" in log
     for found, expected in zip(metrics_of(folder), metrics_of(unbroken), strict=True):
         assert [found[name] for name in LOSSES] == pytest.approx([expected[name] for name in LOSSES], rel=1e-6)
 

@@ -92,7 +92,7 @@ def _check_values(problems: Problems, matrix: csr_array, sample_ids: list[str], 
             (np.isinf(values), "{} infinite", ""),
             (finite & (values < 0), "{} negative", "reads cannot be negative"),
             (finite & (values > LARGEST_COUNT), "{} too large (2^53 at most)", ""),
-            (finite & (values != np.floor(values)), "{} no whole number", "give reads, not relative abundances"),
+            (finite & (values != np.floor(values)), "{} fractional", "give reads, not relative abundances"),
         )
     for wrong, words, remedy in ways:
         entries = np.flatnonzero(wrong)

@@ -58,7 +58,7 @@ class NumericColumn:
 
 
 def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> CategoricalColumn:
-    """Learn the levels of the training samples; refuse a column that tells no samples apart."""
+    """Learn the levels of the training samples; refuse a constant column."""
     known = labels[labels != ""]
     levels = tuple(sorted(set(known)))
     option = "--categorical-hierarchy" if in_chain else "--categorical-columns"
@@ -66,7 +66,7 @@ def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> Ca
         what = f"one level ('{shorten(levels[0])}')" if levels else "no value"
         raise InputError(
             source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
+            f"column '{shorten(name)}' has {what} in the training samples: it carries no information",
             f"leave it out of {option}",
         )
     if len(levels) == len(known):
@@ -87,7 +87,7 @@ def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> Numeric
         what = f"one value ({values[0]:g})" if len(values) else "no value"
         raise InputError(
             metadata.source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
+            f"column '{shorten(name)}' has {what} in the training samples: it carries no information",
             "leave it out of --numeric-columns",
         )
     with np.errstate(all="ignore"):
@@ -95,8 +95,8 @@ def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> Numeric
     if not 0 < spread < float("inf"):
         raise InputError(
             metadata.source,
-            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no spread that can be "
-            "computed",
+            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no computable "
+            "standard deviation",
             "give it in other units",
         )
     return NumericColumn(name, mean, spread)

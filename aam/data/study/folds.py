@@ -104,7 +104,7 @@ def _check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
     for fold in folds:
         where, split = f"fold {fold.number} of repeat {fold.repeat}", fold.split
         if not len(split.train) or not len(split.validation):
-            problem = f"{where} leaves nothing to train on or to choose the best model by"
+            problem = f"{where} has no training or validation samples"
             raise InputError("--cv", problem, "more folds, another --validation-size, or smaller groups")
         if unseen := kind.unseen(values, split.train):
             problem = f"{where} has no training sample of class '{shorten(unseen[0])}': it is in too few groups"

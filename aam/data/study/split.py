@@ -190,7 +190,7 @@ def _by_lists(options: SplitOptions, study: Study) -> Split:
     if left_out:
         notes.append(f"of the lists, {plural(left_out, 'sample')} left out of the study for the reasons above")
     if used < len(study):
-        notes.append(f"not used, in none of the lists: {plural(len(study) - used, 'sample')}")
+        notes.append(f"not used (in no list): {plural(len(study) - used, 'sample')}")
     train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))
     return Split(train, validation, test, tuple(notes))
 

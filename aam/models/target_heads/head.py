@@ -168,7 +168,7 @@ class TargetHead(nn.Module, ABC):
     def start_with_path(
         self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
     ) -> None:
-        """Start beside a fitted linear path, which says ``path_prediction_BT`` of the training samples, with its own bias."""
+        """Start from a fitted linear path, whose training predictions are ``path_prediction_BT``, with its own bias."""
         self.set_bias(bias_O)
 
     def raw(self, vector_BD: Tensor, path_BK: Tensor | None) -> Tensor:

@@ -211,7 +211,7 @@ class SaveCheckpoints(Callback):
         if self.failures == 1:
             found = find_checkpoints(self.folder)
             kept = f"the last good one is {found[-1].name}" if found else "there is none yet"
-            warn(f"{failure}; {kept}, and training goes on")
+            warn(f"{failure}; {kept}; training continues")
 
 
 def check_disk(folder: Path, module: LightningModule) -> None:
@@ -297,7 +297,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
     for path in reversed(find_checkpoints(folder)):
         if _is_whole(path):
             if damaged:
-                warn(f"damaged: {', '.join(damaged)}; the run goes on from the checkpoint before, {path.name}")
+                warn(f"damaged: {', '.join(damaged)}; resuming from the previous checkpoint, {path.name}")
             return path
         damaged.append(path.name)
     if damaged:

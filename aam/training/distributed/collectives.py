@@ -94,7 +94,7 @@ def process_group(
         If the GPUs that this process sees are fewer than the processes of this machine, or the address, the port or
         the network where to meet cannot be one.
     RunError
-        If the others do not come; and in the end, if one of them is gone or does not answer.
+        If the others do not come; and in the end, if one of them died or is not responding.
     """
     if rank_info is None:
         yield
@@ -122,7 +122,7 @@ def process_group(
         if LAUNCHED in os.environ or rank_info.local_rank > 1:
             # Whoever started the processes says it, or the first two of a machine: one of them may be the lost one.
             raise ReportedByAnotherRank(RunError.exit_code) from error
-        raise RunError(f"another process of the run is gone, or does not answer; {remedy()}") from error
+        raise RunError(f"another process of the run died or is not responding; {remedy()}") from error
     dist.destroy_process_group()
 
 
@@ -156,7 +156,7 @@ def _meet(rank_info: RankInfo, backend: str, seconds: int) -> None:
             ) from error
         lines = str(error).strip().splitlines() or ["no answer"]
         raise RunError(
-            f"process {rank_info.rank} of {rank_info.world_size} could not meet the others "
+            f"process {rank_info.rank} of {rank_info.world_size} could not connect to the other processes "
             f"at {host}:{rank_info.port} within "
             f"{seconds} s ({lines[0]}); start all of them, with a free MASTER_PORT, or raise --distributed-timeout"
         ) from error
@@ -172,8 +172,8 @@ def _check_address(rank_info: RankInfo) -> None:
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
             return  # no name server answered: torch asks again
         raise ConfigError(
-            f"MASTER_ADDR '{rank_info.address}' names no machine that can be found from here: give the name, as all of "
-            "them know it, or the IP address of the machine of process 0"
+            f"MASTER_ADDR '{rank_info.address}' cannot be resolved from this machine: give the name by which all "
+            "machines know it, or the IP address, of the machine of process 0"
         ) from error
 
 
@@ -293,7 +293,7 @@ def max_over_processes(number: int) -> int:
 
 
 def is_lost_process(error: BaseException) -> bool:
-    """Whether an error says that another process is gone or does not answer."""
+    """Whether an error means that another process died or is not responding."""
     if isinstance(error, AamError) or world_size() == 1:
         return False
     words = str(error).lower()

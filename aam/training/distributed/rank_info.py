@@ -69,7 +69,7 @@ def _number(name: str, default: int | None = None) -> int:
     text = os.environ.get(name) or ("" if default is None else str(default))
     if not text.isdecimal():
         where = f"--distributed: the environment variable {name} is"
-        raise ConfigError(f"{where} {text}, no whole number" if text else f"{where} not there; torchrun sets it")
+        raise ConfigError(f"{where} {text}, not an integer" if text else f"{where} not set; torchrun sets it")
     return int(text)
 
 

@@ -118,7 +118,7 @@ def _too_little(asked: Any, plan: Plan[Any], layouts: Sequence[Layout], estimate
     step = last.batch_size * last.accumulation
     saving = dataclasses.replace(last, checkpointing=asked.model.gradient_checkpointing is not False)
     need = f"needs about {format_bytes(estimate.expected(saving))} of memory, and {format_bytes(limit)} may be used"
-    anyway = "--no-auto-batch-size tries it all the same"
+    anyway = "--no-auto-batch-size tries anyway"
     if asked.optim.batch_size is not None:
         sizes = divisors(step, plan.smallest_step, plan.smallest_batch)[1:]
         smaller = (layout_of(step, size, saving.checkpointing, saving.chunk) for size in sizes)

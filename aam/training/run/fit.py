@@ -22,6 +22,7 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, resume_hint
+from aam.text import plural
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, SaveCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
@@ -235,7 +236,7 @@ def _start_may_be_best(prepared: Prepared) -> bool:
 def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
     """Turn torch's words for exhausted memory into what to type, and say once what all processes meet.
 
-    The batch is never changed in mid-run.
+    The batch is never changed during a run.
     """
     try:
         yield
@@ -251,8 +252,8 @@ def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
     name = prepared.plan.config.optim.best_metric
-    stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else ", since it had stopped improving"
-    yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}"
+    stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else " (early stopping)"
+    yield f"trained {plural(fitted.epochs, 'epoch')} in {fitted.seconds:.0f} s{stopped}"
     yield prepared.memory.compared(fitted.peak_bytes)
-    which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the start, before any training"
+    which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the initial fit, before training"
     yield f"best {which} ({name} {fitted.best_value:.4g})"

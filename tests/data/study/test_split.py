@@ -134,7 +134,7 @@ def test_lists_tell_the_parts(tmp_path: Path) -> None:
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([1, 3], [0], [4])
     assert split.notes == (
         "of the lists, 1 sample left out of the study for the reasons above",
-        "not used, in none of the lists: 2 samples",
+        "not used (in no list): 2 samples",
     )
 
 

@@ -308,7 +308,7 @@ def test_describe(files: Files) -> None:
     study = load(files, AGE, depth=20, where="site <> 'c'")
     split = make_split(SplitOptions(), study, study.target, NUMBERS, 0)
     lines = describe(study, split)
-    assert "Condition: 4 samples are left out: site <> 'c' does not hold (s02, s05, s08, ...)" in lines
+    assert "Condition: 4 samples dropped: site <> 'c' does not hold (s02, s05, s08, ...)" in lines
     assert "8 samples of 12 and 20 ASVs are kept" in lines
     assert "rarefaction: 20 reads are drawn from each" in lines
     assert "split: 6 train, 2 validation" in lines
