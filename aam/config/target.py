@@ -56,7 +56,7 @@ class TargetOptions(ColumnOptions):
         for column, other in shared:
             raise ConfigError(
                 f"'{column}' and '{other}' would share a column of the predictions (predicted_{other}): rename one of "
-                "them in the sample sheet"
+                "them in the metadata"
             )
         if self.classifier and len(self.metadata_column) > 1:
             raise ConfigError(

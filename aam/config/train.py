@@ -158,7 +158,7 @@ class TrainConfig:
 
     def _check_sheet(self) -> None:
         if self.study.metadata is None:
-            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+            raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
     def _check_target(self) -> None:
         target, head, loss = self.target, self.head, self.loss

@@ -90,7 +90,7 @@ def result_columns(tables: Sequence[Predictions], columns: Sequence[str]) -> dic
 
 
 def new_columns(tables: Sequence[Predictions], columns: Sequence[str], copied: Columns) -> dict[str, list[str]]:
-    """Predictions of new samples, as :func:`result_columns`, with columns that are copied from their sample sheet."""
+    """Predictions of new samples, as :func:`result_columns`, with columns copied from their metadata."""
     found = {"sample_id": cells(tables[0].sample_ids)}
     for table, suffix in zip(tables, suffixes(columns), strict=True):
         found |= _with_suffix(table, suffix)

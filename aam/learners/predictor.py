@@ -92,7 +92,7 @@ class Predictor:
         Parameters
         ----------
         study
-            The study, with the sample sheet where there are covariates.
+            The study, with metadata where there are covariates.
         rows
             Its rows.
         passes

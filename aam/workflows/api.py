@@ -27,7 +27,7 @@ CONFIG = {"config": Parameter(None, "YAML file with options, such as the config.
 
 @takes_options(parameters_of(StudyConfig))
 def load_study(**options: Any) -> Study:
-    """Read a feature table with its sample sheet, tree, distances and taxonomy, and align them.
+    """Read a feature table with its metadata, tree, distances and taxonomy, and align them.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def predict(config: PredictConfig) -> Path:
     CheckpointError
         If the model cannot be read, or is a pre-trained encoder.
     ConfigError, InputError
-        If the options, the table, the sample sheet or the output file cannot be used.
+        If the options, the table, the metadata or the output file cannot be used.
     """
     output = config.output.output
     _check_output(config.output)
@@ -141,7 +141,7 @@ def _check_output(options: PredictionTableOptions) -> None:
 
 @contextmanager
 def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
-    """Read the model, the table and the sample sheet; what follows from them is said."""
+    """Read the model, the table and the metadata; log what follows from them."""
     from aam.learners.predictor import load_predictor
     from aam.learners.protocol import Computing
 
@@ -178,7 +178,7 @@ def _draws(options: PredictOptions, predictor: Predictor, study: Study, passes: 
 def _decoded(
     study: Study, sheet: Metadata, decoder: PredictionDecoder, draws: Iterator[Draws], *, with_deviation: bool
 ) -> Iterator[Block]:
-    """Predictions of each target in the units of the sample sheet."""
+    """Predictions of each target in the units of the metadata."""
     from aam.data.targets.kinds import Samples
 
     level_N = decoder.targets.level_codes(sheet)
@@ -192,14 +192,14 @@ def _decoded(
 
 
 def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
-    """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
+    """The metadata in the order of the table's samples; cells of samples that are not in it are empty.
 
     A column that training made of the names of merged tables is made here too, where several tables are given.
 
     Raises
     ------
     ConfigError
-        If the model needs columns of the sheet, and there is no sheet.
+        If the model needs metadata columns and no metadata is given.
     InputError
         If there is no such column.
     """

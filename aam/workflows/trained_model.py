@@ -65,7 +65,7 @@ class TrainedModel(ABC):
         Parameters
         ----------
         study
-            The samples, with a sample sheet where the model reads columns of one.
+            The samples, with metadata where the model reads metadata columns.
         interval_level
             Share of new samples whose truth the intervals (or sets of classes) shall hold; that of training where None.
         prediction_passes
@@ -123,14 +123,14 @@ class TrainedModel(ABC):
         """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
 
     def _treated(self, study: Study) -> Study:
-        """A study, rarefied as the training samples were, with a sample sheet: an empty one where none is needed."""
+        """A study, rarefied as the training samples were, with metadata: an empty table where none is needed."""
         limit = self.manifest.data["trim_length"]
         if limit is not None and study.longest_sequence > limit:
             problem = f"has sequences of {study.longest_sequence} bases; the model was trained on the first {limit}"
             raise InputError("study", problem, f"read it with trim_length={limit}")
         needed, sheet = self.manifest.needed_columns, study.metadata
         if sheet is None and needed:
-            raise ConfigError(f"--metadata is needed: the model reads {listed(needed, 6)} of the sample sheet")
+            raise ConfigError(f"--metadata is needed: the model reads the columns {listed(needed, 6)}")
         sheet = sheet or Metadata("", study.sample_ids, {}, ())
         for column in needed:
             sheet.column(column)

@@ -22,7 +22,7 @@ def train(folder: Path, *words: str, column: str = "age") -> Words:
 
 
 def with_column(folder: Path, name: str, cells: list[str], *words: str, ids: list[str] = IDS) -> Words:
-    """A training on a sample sheet with one column."""
+    """A training on metadata with one column."""
     command = train(folder, *words, column=name)
     write_sheet(folder / "metadata.tsv", ["sample-id", name], [list(row) for row in zip(ids, cells, strict=True)])
     return command

@@ -1,4 +1,4 @@
-"""Bad sample sheets (rows T of the matrix), and conditions on them."""
+"""Bad metadata files (rows T of the matrix), and conditions on them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_samples_left_out_are_told(study: Path, tmp_path: Path, capsys: pytest.C
     sheet = (study / "metadata.tsv").read_text().splitlines()
     (tmp_path / "part.tsv").write_text("\n".join(sheet[:-10]) + "\n")
     assert main(words(study, "--metadata", str(tmp_path / "part.tsv"))) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("Sample sheet")]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("Metadata")]
     assert line.split()[2:4] == ["30", "10"]
     assert "not in part.tsv" in line
 
@@ -304,7 +304,7 @@ def test_what_only_a_run_would_meet(
 
 def test_a_target_needs_a_sample_sheet(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words(study, "--metadata-column", "gradient")) == 2
-    assert capsys.readouterr().err == "error: --metadata is required: the sample sheet holds the column to predict\n"
+    assert capsys.readouterr().err == "error: --metadata is required: the metadata holds the column to predict\n"
 
 
 @pytest.mark.parametrize("more", [[], ["--categorical-columns", "group", "--cv", "3", "--group-column", "subject"]])

@@ -1,4 +1,4 @@
-"""The sample sheet, by QIIME 2's rules: tab-separated text in which everything stays text until it is used.
+"""The metadata, by QIIME 2's rules: tab-separated text in which everything stays text until it is used.
 
 References
 ----------
@@ -35,7 +35,7 @@ Row = tuple[int, list[str]]
 
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """What the sample sheet says of each of ``N`` samples.
+    """The metadata of ``N`` samples.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Metadata:
         Raises
         ------
         InputError
-            If it is no such condition, or it does more than read the sample sheet.
+            If it is not such a condition, or does more than read the metadata.
         """
         return rows_where(self.source, self.sample_ids, self.columns, condition)
 
@@ -120,7 +120,7 @@ class Metadata:
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Read a sample sheet.
+    """Read a metadata file.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def read_metadata(path: Path) -> Metadata:
         With everything that is wrong with its header and rows.
     """
     if is_archive(path):
-        raise InputError(path, "is a zip or Excel file", "save the sheet as tab-separated text")
+        raise InputError(path, "is a zip or Excel file", "save it as tab-separated text")
     rows = _rows(path, decode_text(read_bytes(path), path))
     header = _read_header(path, rows)
     problems = Problems(path)

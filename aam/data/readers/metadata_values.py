@@ -1,4 +1,4 @@
-"""Cells of a sample sheet as values: which words mean that a value is missing, and which cells are numbers."""
+"""Cells of a metadata file as values: which words mark a missing value, and which cells are numbers."""
 
 from __future__ import annotations
 

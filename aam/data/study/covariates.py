@@ -1,4 +1,4 @@
-"""Covariates: from columns of the sample sheet to levels and numbers that a model reads.
+"""Covariates: from metadata columns to levels and numbers that a model reads.
 
 Legend of shapes: ``N`` samples, ``C`` categorical columns, ``M`` two features for each numeric column, ``F`` features.
 """
@@ -31,7 +31,7 @@ class CategoricalColumn:
     Attributes
     ----------
     name
-        Its name in the sample sheet.
+        Its name in the metadata.
     levels
         The levels of the training samples, sorted.
     """
@@ -47,7 +47,7 @@ class NumericColumn:
     Attributes
     ----------
     name
-        Its name in the sample sheet.
+        Its name in the metadata.
     mean, spread
         Mean and standard deviation of the training samples.
     """
@@ -165,14 +165,14 @@ class CovariateSpec:
         options
             Which columns there are; at least one.
         metadata
-            The sample sheet of all samples of the study.
+            The metadata of all samples of the study.
         train_rows
             The training samples.
 
         Raises
         ------
         InputError
-            With all columns that are not in the sheet, tell samples apart not at all or one by one, are not numeric
+            Listing all columns that are not in the metadata, are constant or unique to each sample, are not numeric
             though they should be, or do not lie within the next one of their hierarchy.
         """
         in_chains = [name for chain in options.hierarchies for name in chain]
@@ -222,7 +222,7 @@ class CovariateSpec:
         Raises
         ------
         InputError
-            If a column is not in the sheet, or a numeric one is not numeric.
+            If a column is not in the metadata, or a numeric one is not numeric.
         """
         category_NC = np.zeros((len(metadata.sample_ids), len(self.categorical)), dtype=np.int64)
         for place, column in enumerate(self.categorical):

@@ -151,7 +151,7 @@ def sample_groups(options: SplitOptions, study: Study) -> np.ndarray | None:
 
 def _complete_labels(column: str, study: Study, option: str) -> np.ndarray:
     if study.metadata is None:
-        raise ConfigError(f"{option} needs --metadata: it names a column of the sample sheet")
+        raise ConfigError(f"{option} needs --metadata: it names a metadata column")
     labels = study.metadata.labels(column)
     missing = study.sample_ids[labels == ""]
     if len(missing):

@@ -42,7 +42,7 @@ class Study:
     keys
         A number for each sample that depends on its id alone (uint64); seeds its draws.
     metadata
-        The sample sheet; None where there is none.
+        The metadata; None where there is none.
     targets
         Column -> the values to predict: float64 with NaN where one is missing, or labels. Empty where nothing is to
         be predicted.
@@ -146,7 +146,7 @@ def load_study(
     InputError
         For the first thing that is wrong with a file, or where no sample is left.
     ConfigError
-        For options that need a sample sheet where none is given.
+        For options that need metadata where none is given.
     """
     found = read_and_align(table, study, sampling, target, at_once)
     assert found.alignment is not None
@@ -173,7 +173,7 @@ def inspect_study(
     -------
     tuple
         The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
-        be used, or the sample sheet is not one of its samples. And the sample sheet as it was read, or None.
+        be used, or no sample of it is in the metadata. And the metadata as read, or None.
     """
     found = read_and_align(table, study, sampling, target, attempt)
     if found.alignment is None:

@@ -49,7 +49,7 @@ class Targets:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the sample sheet, in order."""
+        """Metadata columns, in order."""
         return tuple(spec.column for spec in self.specs)
 
     def level_codes(self, metadata: Metadata) -> np.ndarray:
@@ -58,7 +58,7 @@ class Targets:
         Raises
         ------
         InputError
-            If a column of :attr:`normalize_by` is not in the sample sheet.
+            If a column of :attr:`normalize_by` is not in the metadata.
         """
         if not self.normalize_by:
             return np.zeros(len(metadata.sample_ids), dtype=np.int64)
@@ -109,7 +109,7 @@ def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:
     Parameters
     ----------
     metadata
-        The sample sheet.
+        The metadata.
     columns
         One or more.
 

@@ -99,7 +99,7 @@ def check_parameters(transform: str, parameters: tuple[float, ...]) -> None:
 
 
 def forward(transform: str, parameters: tuple[float, ...], values: np.ndarray) -> np.ndarray:
-    """Values of the sample sheet, transformed (float64); NaN stays NaN."""
+    """Values of the metadata, transformed (float64); NaN stays NaN."""
     values = np.asarray(values, dtype=np.float64)
     if transform.startswith("log-"):
         return np.log1p(values)

@@ -71,7 +71,7 @@ class ModelDescription:
 
     @property
     def needed_columns(self) -> tuple[str, ...]:
-        """The columns of a sample sheet without which it cannot predict."""
+        """The metadata columns without which it cannot predict."""
         return self.manifest.needed_columns
 
     def decoder(self, level: float | None = None) -> PredictionDecoder:

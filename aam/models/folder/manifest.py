@@ -113,7 +113,7 @@ class Manifest:
 
     @property
     def needed_columns(self) -> tuple[str, ...]:
-        """The columns of a sample sheet without which it cannot predict."""
+        """The metadata columns without which it cannot predict."""
         spec, targets = self.covariate_spec, self.targets
         covariates = () if spec is None else spec.columns
         return tuple(dict.fromkeys([*covariates, *(() if targets is None else targets.normalize_by)]))

@@ -228,7 +228,7 @@ def _check_activation(config: TrainConfig, targets: Targets, study: Study, sourc
 
 
 def target_request(config: TrainConfig) -> TargetRequest:
-    """What is to be taken of the sample sheet."""
+    """What to read from the metadata."""
     target = config.target
     return TargetRequest(
         columns=target.metadata_column,

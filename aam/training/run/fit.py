@@ -159,7 +159,7 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
 
 
 def _made_column(prepared: Prepared) -> str | None:
-    """The column that was made of the names of merged tables; None where there is none, or the sheet had its own."""
+    """The column that was made of the names of merged tables; None where there is none, or the metadata had its own."""
     name, study = prepared.plan.config.study.study_column, prepared.study
     tables = study.table.studies
     if study.metadata is None or len(set(tables)) < 2:

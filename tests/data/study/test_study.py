@@ -80,7 +80,7 @@ def test_a_condition_and_missing_values_leave_samples_out(files: Files) -> None:
     sheet(files, ages)
     request = TargetRequest(kind=NUMBERS, columns=("age",), missing=("unknown",))
     study = load(files, request)
-    assert steps(study) == {"Table": (12, 0), "Sample sheet": (11, 1), "Target": (8, 3)}
+    assert steps(study) == {"Table": (12, 0), "Metadata": (11, 1), "Target": (8, 3)}
     assert study.flow[-1].examples == ("s03", "s05", "s07")
     assert study.flow[1].reason == "not in metadata.tsv"
     assert study.sample_ids.tolist() == ["s01", "s02", "s04", "s06", "s08", "s09", "s10", "s11"]
