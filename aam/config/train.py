@@ -236,7 +236,7 @@ class TrainConfig:
             raise ConfigError("--skip-nuc-predictions leaves nothing for --nuc-penalty to weigh: leave one out")
         counts = self.loss.count_prediction
         if counts and objective.count_penalty == 0:
-            raise ConfigError("--count-prediction with --count-penalty 0 would learn nothing of it: leave one out")
+            raise ConfigError("--count-prediction with --count-penalty 0 would not train it: leave one out")
         if counts is False and objective.count_penalty:
             raise ConfigError("--no-count-prediction leaves nothing for --count-penalty to weigh: leave one out")
 

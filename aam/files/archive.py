@@ -125,7 +125,7 @@ class _Archive:
             if _is_unsafe(entry):
                 raise InputError(self.path, f"unsafe member name '{shorten(name, 60)}'", "this is no QIIME 2 archive")
             if name in members:
-                raise InputError(self.path, f"member '{shorten(name, 60)}' is there twice", "use another copy")
+                raise InputError(self.path, f"member '{shorten(name, 60)}' occurs twice", "use another copy")
             members[name] = entry
         return members
 

@@ -179,7 +179,7 @@ class Learner(ABC):
     @classmethod
     @abstractmethod
     def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
-        """A fitted learner from what was stored, which anybody may have written.
+        """A fitted learner from what was stored, which is untrusted.
 
         Raises
         ------

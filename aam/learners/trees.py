@@ -87,7 +87,7 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, stored: Stored, num_features: int, num_outputs: int) -> Trees:
-        """Trees that anybody may have written.
+        """Trees from an untrusted source.
 
         Raises
         ------

@@ -27,7 +27,7 @@ from aam.models.vector_cache import cached_asv_vectors
 
 @dataclass(frozen=True)
 class Output:
-    """What a model says of the samples of one batch.
+    """Outputs of a model for the samples of one batch.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class BatchPredictor:
     device
         Where to compute.
     covariates
-        What is known of the samples besides, where the models were told.
+        The covariates, for models trained with them.
     cache
         Keep the ASVs' vectors for the next start.
     """
@@ -86,7 +86,7 @@ class BatchPredictor:
 
     @torch.no_grad()
     def run(self, rows: np.ndarray, draw: int = 0) -> Iterator[Output]:
-        """What the models say of samples, in the order given.
+        """Outputs of the models for samples, in the order given.
 
         Parameters
         ----------

@@ -125,7 +125,7 @@ def _check(source: str, nodes: Nodes, root: Literal["given", "midpoint"]) -> Non
     if len(nodes.names) == 1:
         problems.add(f"has a single tip ('{shorten(nodes.names[0])}')", "distances need a tree of all ASVs")
     if problem := _repeated(nodes.names):
-        problems.add(problem, "each may be there once")
+        problems.add(problem, "each may occur only once")
     _check_lengths(problems, nodes.length)
     num_branches = int((nodes.parent == len(nodes.parent) - 1).sum())
     if root == "given" and num_branches > MOST_ROOT_BRANCHES:

@@ -33,7 +33,7 @@ def resume_hint(command: str, path: Path) -> str:
     """What to do after a run has ended too early: go on, or begin again where nothing was saved."""
     run = RunDirectory(path)
     if run.config.exists() and not run.is_finished:
-        return f"go on with: {resume_command(command, path)}"
+        return f"resume with: {resume_command(command, path)}"
     return "it had not begun to train: start it again"
 
 
@@ -153,7 +153,7 @@ def _locked(path: Path) -> Iterator[None]:
         if not _is_same(file, lock_path):
             raise InputError(path, "is being given back by another process", "try again")
         if before := _content(file):
-            warn(f"{path} was in use by {before}, which is gone without giving it back; it is taken over")
+            warn(f"{path} was locked by {before}, which is no longer running; taking over the lock")
         try:
             file.truncate(0)
             now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -22,7 +22,9 @@ from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows import train as training
 from aam.workflows.results import CrossValidationResult, TrainResult
 
-CONFIG = {"config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments win.")}
+CONFIG = {
+    "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
+}
 
 
 @takes_options(parameters_of(StudyConfig))

@@ -136,7 +136,7 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
 def _check_output(options: PredictionTableOptions) -> None:
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
+        raise InputError(options.output, f"folder {options.output.parent} does not exist", "create it first")
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
 
 
 def _in_order(sheet: Metadata, study: Study) -> Metadata:
-    """The sheet's rows of the study's samples, which are empty for samples that it does not have."""
+    """The metadata rows of the study's samples; empty for samples without metadata."""
     row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
     rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
     columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
@@ -235,7 +235,7 @@ def _in_order(sheet: Metadata, study: Study) -> Metadata:
 
 
 def _about_tables(column: str | None, needed: Sequence[str]) -> str:
-    """What a column is that training made of the names of merged tables."""
+    """How to describe a column that training made from the names of merged tables."""
     return f" ('{column}' identifies the table of a sample)" if column in needed else ""
 
 

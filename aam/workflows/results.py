@@ -38,7 +38,7 @@ class TrainResult:
     epochs
         Epochs that were trained.
     late_signal
-        The signal that told the run to stop in its last epoch, when nothing was left to stop; None for none.
+        The signal received in the last epoch, when nothing was left to stop; None for none.
     """
 
     run: Path

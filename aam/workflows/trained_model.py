@@ -67,7 +67,7 @@ class TrainedModel(ABC):
         study
             The samples, with metadata where the model reads metadata columns.
         interval_level
-            Share of new samples whose truth the intervals (or sets of classes) shall hold; that of training where None.
+            Nominal coverage of the intervals (or prediction sets); that of training where None.
         prediction_passes
             Rarefied draws that are averaged for each sample; as many as in training where None.
         seed
@@ -154,7 +154,7 @@ class NetworkModel(TrainedModel):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of these networks says of itself."""
+        """The manifest of the folder of these networks."""
         return dataclasses.replace(self.description, members=len(self.models)).manifest
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
@@ -200,7 +200,7 @@ class CombinedModel(TrainedModel):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of these learners says of itself."""
+        """The manifest of the folder of these learners."""
         return self.predictor.manifest
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:

@@ -75,7 +75,7 @@ def _(folder: Path) -> Read:
     return read
 
 
-@bad("Z4 twice", "x.qza: member '<any>/VERSION' is there twice; use another copy")
+@bad("Z4 twice", "x.qza: member '<any>/VERSION' occurs twice; use another copy")
 def _(folder: Path) -> Read:
     read = archive(folder, members(folder))
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(folder / "x.qza", "a") as file:

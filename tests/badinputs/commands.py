@@ -106,7 +106,7 @@ def _(folder: Path) -> Words:
     return ["predict", "--model", "nothing", "--table", "table.tsv", "--output", "p.tsv"]
 
 
-@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; create it first")
+@bad_command("O1 no folder", "p.tsv: folder nowhere does not exist; create it first")
 def _(folder: Path) -> Words:
     saved(folder)
     write_study(folder)
@@ -134,7 +134,7 @@ def _(folder: Path) -> Words:
 # fmt: off
 bad_command_rows(
     ("B22 rarefaction",
-     "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none uses all reads",
+     "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none for all reads",
      train, "--rarefy-depth", "100000"),
     ("T9 case",
      "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'S00'); does the case of the letters "
@@ -178,7 +178,7 @@ bad_command_rows(
     ("T22 groups", "metadata.tsv: column 'weight' has 1 group; at least 2 are needed; a part cannot be empty",
      train, "--group-column", "weight"),
     ("T23 words of a split",
-     "metadata.tsv: column 'site' says a, b, c in 12 samples; train, validation or test is needed",
+     "metadata.tsv: column 'site' contains a, b, c in 12 samples; train, validation or test is needed",
      train, "--split-column", "site"),
     ("T24 below what the head reaches",
      "metadata.tsv: column 'shift': 6 values below 0 (smallest -6); --output-activation relu cannot reach them: leave "
@@ -195,7 +195,7 @@ bad_command_rows(
      lists, IDS[:6], IDS[5:]),
     ("L2 not in the table", "b.txt: 1 of 7 samples not in the table (first: nobody); take them out of the list",
      lists, IDS[:6], [*IDS[6:], "nobody"]),
-    ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may be there once", lists, [*IDS[:6], "s00"], IDS[6:]),
+    ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may occur only once", lists, [*IDS[:6], "s00"], IDS[6:]),
     ("L4 empty", "b.txt: the file is empty", lists, IDS, []),
     ("C9 encoder", "encoder: no model found (a folder with model.safetensors is needed)",
      train, "--pretrained-encoder", "encoder"),

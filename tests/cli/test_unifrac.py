@@ -204,7 +204,7 @@ def test_missing_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("d.npz", [], "d.npz: unknown file extension '.npz'; end --output in .tsv, .npy, .h5, .hdf5"),
         ("d", [], "d: has no file extension"),
-        ("gone/d.npy", [], "there is no folder gone"),
+        ("gone/d.npy", [], "folder gone does not exist"),
         ("d.npy", ["--unifrac-alpha", "0.1"], "--unifrac-alpha is for generalized_unifrac, not for --metric unifrac"),
         ("d.npy", ["--no-unifrac-normalized"], "--unifrac-normalized is for weighted_unifrac"),
         ("d.npy", ["--n-jobs", "0"], "--n-jobs must be -1 or at least 1"),

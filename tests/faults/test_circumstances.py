@@ -64,7 +64,7 @@ def test_memory_that_runs_out_in_training_ends_in_advice(study: Path, tmp_path: 
     folder = tmp_path / "run"
     done = ended(hooked, 3, take_memory, (), train_words(study, folder))
     assert done.code == 3
-    said = f"error: out of memory at batch 23 (longest sample: 5 ASVs); go on with: aam train --resume-from {folder} "
+    said = f"error: out of memory at batch 23 (longest sample: 5 ASVs); resume with: aam train --resume-from {folder} "
     assert done.err == f"{said}--gradient-checkpointing\n"
 
 

@@ -42,7 +42,7 @@ def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resume_line(folder: Path) -> str:
-    return f"go on with: aam train --resume-from {folder}\n"
+    return f"resume with: aam train --resume-from {folder}\n"
 
 
 def test_a_mistake_in_the_inputs_is_told_once(study: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_resuming_gives_the_same_bytes(
     [
         (f"1 {READ} 1 SIGUSR1", "error: stopped; it had not begun to train: start it again\n"),
         (f"0 {READ} 1 parent-SIGTERM", "error: stopped; it had not begun to train: start it again\n"),
-        (f"0 {END} 1 parent-SIGTERM", "error: stopped; go on with: aam train --resume-from {}\n"),
+        (f"0 {END} 1 parent-SIGTERM", "error: stopped; resume with: aam train --resume-from {}\n"),
     ],
 )
 def test_a_signal_outside_training(study: Path, unbroken: Path, tmp_path: Path, fault: str, said: str) -> None:

@@ -81,14 +81,14 @@ class Metadata:
         name
             The column.
         missing
-            Words that mean a missing value, besides the usual ones.
+            Further words for a missing value.
         remedy
-            What errors say to do where cells are no finite numbers; None for what helps with a target.
+            The remedy for cells that are not finite numbers; None for that of a target.
 
         Raises
         ------
         InputError
-            If there is no such column, or one of its other cells is no finite number.
+            If there is no such column, or one of its other cells is not a finite number.
         """
         return to_numbers(self.source, name, self.sample_ids, self.column(name), missing_words(missing), remedy)
 
@@ -144,7 +144,7 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and stripped cells of each row that is not blank and no comment."""
+    """Line number and stripped cells of each row that is neither blank nor a comment."""
     reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
     while True:
         line = reader.line_num + 1
@@ -211,7 +211,7 @@ def _read_samples(problems: Problems, rows: Iterator[Row], header: Sequence[str]
         line, width = too_long[0]
         more = f" ({len(too_long):,} such lines)" if len(too_long) > 1 else ""
         problem = f"line {line:,} has {width:,} cells, the header has {len(header):,}{more}"
-        problems.add(problem, "is there a tab too many?")
+        problems.add(problem, "is there an extra tab?")
     return lines, table
 
 

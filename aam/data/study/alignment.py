@@ -28,7 +28,7 @@ BLOCK_VALUES = 1 << 20
 
 @dataclass(frozen=True)
 class FlowStep:
-    """One step in which samples may be left out.
+    """One step in which samples may be dropped.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class FlowStep:
     kept, dropped
         How many went on, and how many did not.
     reason
-        Why those were left out.
+        Why they were dropped.
     examples
         The first few of them.
     """

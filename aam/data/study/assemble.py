@@ -1,4 +1,4 @@
-"""The inputs of a study, read and aligned; either up to the first thing that is wrong, or all of them all the same."""
+"""The inputs of a study, read and aligned: up to the first problem, or all of them in spite of problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Attempt(Protocol):
-    """Does something that may find an input to be wrong."""
+    """An action that may find an error in an input."""
 
     def __call__(self, action: Callable[[], T]) -> T | None:
         """What the action returns; None where it failed, if that is not raised."""
@@ -38,7 +38,7 @@ class AlignedInputs(NamedTuple):
 
 
 def at_once(action: Callable[[], T]) -> T | None:
-    """An :class:`Attempt` that stops at the first thing that is wrong."""
+    """An :class:`Attempt` that stops at the first error."""
     return action()
 
 
@@ -74,7 +74,7 @@ def read_and_align(
 
 
 def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
-    """Each input by its name, as it was read alone; those that cannot be read are not there.
+    """Each input by name, read on its own; inputs that cannot be read are missing.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Checks of how a study's inputs go together, each with the message that helps to put it right."""
+"""Consistency checks of a study's inputs, each with a message on how to fix it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from aam.errors import Attempts, InputError
 from aam.text import listed, plural, shorten
 
 EMPTY_CELLS = "empty these cells"
-"""The remedy for cells of a numeric column that are no numbers; they then count as missing."""
+"""The remedy for non-numeric cells of a numeric column; they then count as missing."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> Ca
 
 
 def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> NumericColumn:
-    """Learn mean and spread of the training samples; refuse a column that has none."""
+    """Learn mean and standard deviation of the training samples; refuse a constant column."""
     values = metadata.numeric(name, remedy=f"{EMPTY_CELLS}, or name it in --categorical-columns")[train_rows]
     values = values[~np.isnan(values)]
     if len(values) == 0 or values.min() == values.max():
@@ -217,7 +217,7 @@ class CovariateSpec:
         return [column.name for column in self.categorical].index(name)
 
     def encode(self, metadata: Metadata) -> Covariates:
-        """The covariates of all samples of a sheet, in its order.
+        """The covariates of all samples of a metadata table, in its order.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class CovariateSpec:
         return Covariates(category_NC, number_NM)
 
     def lines(self) -> tuple[str, ...]:
-        """What the model was told of each column, a line for each."""
+        """What the model learned of each column, one line per column."""
         of_levels = (
             f"{shorten(column.name)}: {plural(len(column.levels), 'level')} ({listed(column.levels)})"
             for column in self.categorical
@@ -245,7 +245,7 @@ class CovariateSpec:
         return (*of_levels, *of_numbers)
 
     def unknown_notes(self, metadata: Metadata) -> tuple[str, ...]:
-        """For each column, how many samples of a sheet have a level that the model does not know, or no value.
+        """For each column, how many samples of a metadata table have a level that the model does not know, or no value.
 
         Raises
         ------
@@ -290,7 +290,7 @@ class CovariateSpec:
         )
         categorical = [column.name for column in spec.categorical]
         names = [*categorical, *(column.name for column in spec.numeric)]
-        need(bool(names) and len(set(names)) == len(names), "a covariate is there twice")
+        need(bool(names) and len(set(names)) == len(names), "duplicate covariate")
         in_chains = [name for chain in spec.hierarchies for name in chain]
         need(set(in_chains) <= set(categorical) and all(spec.hierarchies), "a hierarchy has other covariates")
         sound = all(column.levels for column in spec.categorical) and all(number.spread > 0 for number in spec.numeric)

@@ -172,7 +172,7 @@ def _by_column(column: str, study: Study) -> Split:
         source = study.metadata.source if study.metadata is not None else column
         raise InputError(
             source,
-            f"column '{shorten(column)}' says {listed(sorted(set(unknown)))} in {plural(len(unknown), 'sample')}",
+            f"column '{shorten(column)}' contains {listed(sorted(set(unknown)))} in {plural(len(unknown), 'sample')}",
             "train, validation or test is needed",
         )
     train, validation, test = (np.flatnonzero(np.array(parts) == name) for name in PARTS)

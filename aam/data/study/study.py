@@ -1,4 +1,4 @@
-"""A study: everything that a run knows of its samples, aligned, and what was left out on the way and why."""
+"""A study: all data on the samples of a run, aligned, and what was dropped and why."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Study:
     rarefy_depth
         Reads to draw from each sample; None for all.
     table_ids
-        Ids of all samples of the table, those left out included.
+        Ids of all samples of the table, including dropped ones.
     flow
-        What each step kept and left out.
+        What each step kept and dropped.
     notes
         What else is worth saying.
     """
@@ -160,7 +160,7 @@ def inspect_study(
     target: TargetRequest | None,
     attempt: Attempts,
 ) -> tuple[Study | None, Metadata | None]:
-    """Read and align all inputs as :func:`load_study` does, and go on where something is wrong.
+    """Read and align all inputs as :func:`load_study` does, but continue after errors.
 
     Parameters
     ----------

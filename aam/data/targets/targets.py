@@ -97,7 +97,7 @@ class Targets:
         kinds = {spec.kind for spec in targets.specs}
         is_alone_or_many = len(targets) == 1 or all(kind.mean_metric is not None for kind in kinds)
         need(len(kinds) == 1 and is_alone_or_many, "targets do not go together")
-        need(len(set(targets.columns)) == len(targets), "a target is there twice")
+        need(len(set(targets.columns)) == len(targets), "duplicate target")
         num_levels = {len(spec.level_shift) for spec in targets.specs} - {0, len(targets.levels) + 1}
         need(not num_levels, "the levels' scales do not fit the levels")
         return targets

@@ -146,7 +146,7 @@ class SaveCheckpoints(Callback):
         self.saved = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look whether the run has room."""
+        """Check the free disk space."""
         decided_by_rank_0(lambda: check_disk(self.folder, pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -190,7 +190,7 @@ class SaveCheckpoints(Callback):
         self.saved = time.monotonic()
 
     def _settle(self, writer: CheckpointIO) -> None:
-        """Count what the disk did not take, and remove what is older than needed."""
+        """Count failed writes, and remove checkpoints that are no longer needed."""
         assert isinstance(writer, AtomicCheckpointIO)
         if writer.failure is not None:
             self._count(writer.failure)
@@ -204,7 +204,7 @@ class SaveCheckpoints(Callback):
                 forget_best(old)
 
     def _count(self, failure: RunError) -> None:
-        """Say the first failure in a row, and stop at the last that is borne."""
+        """Warn of the first failure in a row, and raise the last that is tolerated."""
         self.failures += 1
         if self.failures == MAX_FAILURES:
             raise failure if self.remedy is None else RunError(f"{failure}; {self.remedy()}") from failure
@@ -215,7 +215,7 @@ class SaveCheckpoints(Callback):
 
 
 def check_disk(folder: Path, module: LightningModule) -> None:
-    """Look at the room on the disk before a run.
+    """Check the free disk space before a run.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def check_disk(folder: Path, module: LightningModule) -> None:
 
 
 def _write(path: Path, content: memoryview) -> None:
-    """Write a checkpoint, if it looks as if it had room.
+    """Write a checkpoint, if there seems to be space for it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The processes of a run: which one this is, and what they tell each other.
+"""The processes of a run: rank, size and collective operations.
 
 A run is one process, or several of which each has a device and computes its share of every batch. What they have to
 agree on goes through the functions here; in a run of one process they do nothing. The process of rank 0 is the first:
@@ -65,7 +65,7 @@ def local_size(options: DistributedOptions) -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and speaks."""
+    """Whether this is the process that writes files and logs."""
     return rank() == 0
 
 
@@ -73,7 +73,7 @@ def is_first() -> bool:
 def process_group(
     rank_info: RankInfo | None, options: DistributedOptions, device: str, remedy: Callable[[], str]
 ) -> Iterator[None]:
-    """Meet the other processes of the run; nothing to do where there are none.
+    """Connect to the other processes of the run, if any.
 
     Tensors of a GPU go through NCCL; what is on the host, through gloo.
 
@@ -163,9 +163,11 @@ def _meet(rank_info: RankInfo, backend: str, seconds: int) -> None:
 
 
 def _check_address(rank_info: RankInfo) -> None:
-    """Refuse a place where nobody could meet, which torch would try until the time is over."""
+    """Refuse an impossible address or port, which torch would retry until the timeout."""
     if not 1 <= rank_info.port <= LAST_PORT:
-        raise ConfigError(f"MASTER_PORT {rank_info.port} is no port: take a free one between 1024 and {LAST_PORT}")
+        raise ConfigError(
+            f"MASTER_PORT {rank_info.port} is not a valid port: take a free one between 1024 and {LAST_PORT}"
+        )
     try:
         socket.getaddrinfo(rank_info.address or " ", rank_info.port)
     except (socket.gaierror, UnicodeError) as error:
@@ -197,7 +199,7 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
 
 
 def _end_undisturbed() -> None:
-    """Let nobody cut an end in order short: launchers tell the others to stop as soon as the first has ended."""
+    """Protect an orderly end: launchers stop the others as soon as the first process has ended."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 
@@ -233,7 +235,7 @@ def decided_by_rank_0(decide: Callable[[], Result]) -> Result:
 
 @contextmanager
 def all_or_none() -> Iterator[None]:
-    """End all processes where one meets an error of the user's; the first that does says it.
+    """End all processes when one meets a user error; the first to meet it reports it.
 
     Inside, the processes must not wait for each other.
     """

@@ -256,7 +256,7 @@ def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memor
     say(
         f"model: {num_parameters(model):,} parameters{trainable}",
         f"plan: up to {plural(config.optim.epochs, 'epoch')} of {plural(plan.steps_per_epoch, 'step')}, "
-        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step{_by_whom()}; "
+        f"{memory.layout.batch_size * memory.layout.accumulation} samples per step{_by_whom()}; "
         f"the best model by {config.optim.best_metric}",
         memory.line,
     )

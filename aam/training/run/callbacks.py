@@ -52,7 +52,7 @@ class BestModel(Callback):
         plan = pl_module.plan
         if plan.monitor not in pl_module.latest:
             problem = f"{plan.monitor.removeprefix('val_')} cannot be measured on the validation samples"
-            raise InputError("split", problem, "more of them are needed: --validation-size, or another --best-metric")
+            raise InputError("split", problem, "increase --validation-size, or choose another --best-metric")
         value = pl_module.latest[plan.monitor]
         sign = 1 if plan.higher_is_better else -1
         if math.isnan(self.value) or sign * value > sign * self.value:
@@ -73,7 +73,7 @@ class BestModel(Callback):
 
 
 class History(Callback):
-    """Notes each epoch in ``metrics.csv`` and TensorBoard, and says it in the log.
+    """Records each epoch in ``metrics.csv``, TensorBoard and the log.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class History(Callback):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add a row, and write the whole table anew."""
+        """Add a row, and rewrite the whole table."""
         assert isinstance(pl_module, TrainingModule)
         row: dict[str, float] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], "seconds": time.monotonic() - self.started}
@@ -151,7 +151,7 @@ def restored_signal_handlers() -> Iterator[None]:
 
 
 class StopOnSignal(Callback):
-    """Ends the run in order when it is told to stop: finish the step, save, say how to go on.
+    """Ends the run in order when it receives a signal: finish the step, save, log how to resume.
 
     SIGTERM, SIGUSR1 and SIGUSR2 are how schedulers announce that a job will be ended, SIGHUP is a terminal that was
     closed; SIGINT is Ctrl-C, and a second one stops at once. The engine's own answers are an exit code of 0 to the
@@ -201,7 +201,7 @@ class StopOnSignal(Callback):
             self._stop(trainer)
 
     def _stop_requested(self) -> bool:
-        """Whether any process of the run was told to stop: then all of them stop, after the same step."""
+        """Whether any process of the run received a signal: then all of them stop, after the same step."""
         told = max_over_processes(self.received or 0)
         if told:  # a signal that comes meanwhile is not to be forgotten
             self.received = told
@@ -226,5 +226,5 @@ class StopOnSignal(Callback):
         raise self._stopped(f"at step {trainer.global_step}")
 
     def _stopped(self, where: str) -> PreemptedError:
-        remedy = f"go on with: {resume_command(self.command, self.run.path)}"
+        remedy = f"resume with: {resume_command(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)

@@ -62,9 +62,9 @@ class Fitted:
     peak_bytes
         Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
     late_signal
-        The signal that told the run to stop when there was nothing left to stop, in its last epoch; None for none.
+        The signal received in the last epoch, when nothing was left to stop; None for none.
     skipped_steps
-        Steps, from 1, that were left out since a loss or a gradient was not finite.
+        Steps, from 1, skipped because a loss or gradient was not finite.
     """
 
     best_epoch: int
@@ -125,7 +125,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
 
 
 def _checkpoint_of(run: RunDirectory) -> Path | None:
-    """The checkpoint to go on from, with the model that was the best one then in its place."""
+    """The checkpoint to resume from, with the best model at that time restored."""
     checkpoint = latest_checkpoint(run.checkpoints)
     if checkpoint is not None:
         restore_best(checkpoint, run.model)
@@ -139,7 +139,7 @@ def _read_asvs(prepared: Prepared) -> bool:
 
 
 def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:
-    """What the model folder says of the model besides its weights."""
+    """The description of the model in its folder, without its weights."""
     config, model = prepared.plan.config, prepared.model
     base = encoder_of(model)
     return ModelDescription(
@@ -198,7 +198,7 @@ def _add_to_curves(run: RunDirectory) -> AddPoints | None:
     if not is_first():
         return None
     if find_spec("tensorboard") is None:
-        say("no curves for TensorBoard, which is not installed (pip install 'aam[tensorboard]'); the report has them")
+        say("TensorBoard is not installed (pip install 'aam[tensorboard]'); learning curves are in the report only")
         return None
     from aam.training.run.tensorboard import EventFile
 
@@ -234,7 +234,7 @@ def _start_may_be_best(prepared: Prepared) -> bool:
 
 @contextmanager
 def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
-    """Turn torch's words for exhausted memory into what to type, and say once what all processes meet.
+    """Turn torch's out-of-memory errors into advice, and report once what all processes meet.
 
     The batch is never changed during a run.
     """

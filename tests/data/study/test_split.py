@@ -161,7 +161,7 @@ def test_lists_that_cannot_be_used(tmp_path: Path, contents: dict[str, str], mes
         ({"group_column": "gaps"}, "m.tsv: column 'gaps' is missing in 2 of 4 samples (first: s001)"),
         ({"group_column": "one"}, "m.tsv: column 'one' has 1 group; at least 2 are needed"),
         ({"group_column": "two", "test_size": 0.2}, "m.tsv: column 'two' has 2 groups; at least 3 are needed"),
-        ({"split_column": "one"}, "column 'one' says a in 4 samples"),
+        ({"split_column": "one"}, "column 'one' contains a in 4 samples"),
     ],
 )
 def test_columns_that_cannot_be_used(options: dict[str, object], message: str) -> None:

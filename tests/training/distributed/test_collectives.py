@@ -60,8 +60,8 @@ def test_a_port_whose_owner_says_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         ("no such machine", 29500, "MASTER_ADDR 'no such machine' cannot be resolved from this machine"),
         ("", 29500, "MASTER_ADDR '' cannot be resolved"),
         ("node..1", 29500, "MASTER_ADDR 'node..1' cannot be resolved"),
-        ("127.0.0.1", 0, "MASTER_PORT 0 is no port"),
-        ("127.0.0.1", 65536, "MASTER_PORT 65536 is no port: take a free one between 1024 and 65535"),
+        ("127.0.0.1", 0, "MASTER_PORT 0 is not a valid port"),
+        ("127.0.0.1", 65536, "MASTER_PORT 65536 is not a valid port: take a free one between 1024 and 65535"),
     ],
 )
 def test_where_nobody_can_meet_is_refused_at_once(address: str, port: int, said: str) -> None:

@@ -319,7 +319,7 @@ def test_what_to_type_when_memory_ran_out() -> None:
     training = derive(asked(target_effective_batch_size=48), FACTS)
     pretraining = derive(asked(PretrainConfig, target_effective_batch_size=48), FACTS)
     first = out_of_memory(memory(), training, run, "cuda")
-    assert first.startswith("out of GPU memory at batch 24 (longest sample: 1,024 ASVs); go on with: ")
+    assert first.startswith("out of GPU memory at batch 24 (longest sample: 1,024 ASVs); resume with: ")
     assert first.endswith("aam train --resume-from 'runs/my age' --gradient-checkpointing")
     second = out_of_memory(memory(checkpointing=True), pretraining, run, "cpu")
     assert second.startswith("out of memory at batch 24 ")

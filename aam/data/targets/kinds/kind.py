@@ -296,7 +296,7 @@ class TargetSpec:
         spec = read_plain(cls, values)
         weights = spec.class_weights
         spec.kind.check(spec)
-        need(len(set(spec.classes)) == len(spec.classes), "a class is there twice")
+        need(len(set(spec.classes)) == len(spec.classes), "duplicate class")
         need(len(weights) in (0, len(spec.classes)) and min(weights, default=1) >= 0, "the classes' weights are wrong")
         need(len(spec.level_shift) == len(spec.level_scale), "the levels' scales are wrong")
         need(min((spec.scale, *spec.level_scale)) > 0 and 0 < spec.presence <= 1, "a scale or share is not positive")
