@@ -73,7 +73,9 @@ class TransferOptions(Section):
             raise ConfigError("--no-refit-clades needs --pretrained-encoder: there are no clades yet to keep")
         for given, name in ((self.freeze_base, "--freeze-base"), (self.gradual_unfreezing, "--gradual-unfreezing")):
             if given and self.pretrained_encoder is None:
-                raise ConfigError(f"{name} needs --pretrained-encoder: a random encoder is not worth freezing")
+                raise ConfigError(
+                    f"{name} needs --pretrained-encoder: a randomly initialised encoder should not be frozen"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +194,7 @@ class TrainConfig:
         places = [str(place) for place in range(len(columns))]
         for name in found:
             if name not in (*columns, *places):
-                raise ConfigError(f"--loss-config: '{name}' is none of the targets ({', '.join(columns)})")
+                raise ConfigError(f"--loss-config: '{name}' is not one of the targets ({', '.join(columns)})")
         for place, column in zip(places, columns, strict=True):
             if place in found and column in found and place not in columns:
                 raise ConfigError(f"--loss-config: '{place}' and '{column}' are the same target: leave one out")
@@ -218,7 +220,7 @@ class TrainConfig:
             raise ConfigError(f"'{answers[0]}' is the target: it cannot be a covariate as well")
         levels = [column for column in self.target.metadata_column if column in self.target.normalize_by]
         if levels:
-            raise ConfigError(f"'{levels[0]}' is the target: --normalize-by would give the answer away by its levels")
+            raise ConfigError(f"'{levels[0]}' is the target: --normalize-by would leak the answer through its levels")
         loss = self.loss
         no_column = loss.categorical_loss_weight_column is None and not self.covariates.categorical_columns
         if loss.categorical_loss_weights is not None and no_column:

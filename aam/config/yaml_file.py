@@ -18,7 +18,7 @@ from aam.text import decode_text, read_bytes, shorten
 
 MOST_DEPTH = 2
 NULLS = ("", "~", "null", "Null", "NULL")
-FLAT = "the file is flat: one `name: value` a line"
+FLAT = "the file is flat: one `name: value` per line"
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

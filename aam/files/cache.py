@@ -204,7 +204,7 @@ def find_entry(entry: Path, form: CacheCodec[T]) -> T | None:
             return None
         found = form.unpack(read_folder(entry, form.writable))
     except DAMAGE as error:
-        warn(f"the cache entry {entry} cannot be used ({error}): it is made anew")
+        warn(f"the cache entry {entry} cannot be used ({error}): it is rebuilt")
         with suppress(OSError):
             _remove(entry)
         return None

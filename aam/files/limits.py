@@ -80,7 +80,7 @@ def limits() -> Limits:
     for word in os.environ.get(VARIABLE, "").split():
         name, _, value = word.partition("=")
         if name not in NAMES:
-            raise ConfigError(f"{VARIABLE}: there is no limit '{name}'; limits: {', '.join(NAMES)}")
+            raise ConfigError(f"{VARIABLE}: unknown limit '{name}'; limits: {', '.join(NAMES)}")
         if not value.isdecimal() or int(value) == 0:
             raise ConfigError(f"{VARIABLE}: {name} must be a whole number above 0, got '{value}'")
         changed[name] = int(value)

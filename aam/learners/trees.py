@@ -113,7 +113,7 @@ class Trees:
         return cls(root, feature, threshold, left, right, value)
 
     def _leaves(self, features: np.ndarray, roots: np.ndarray) -> np.ndarray:
-        """The leaf of each sample in some trees, ``trees x B``; only walks that are not over go on."""
+        """The leaf of each sample in some trees, ``trees x B``; finished walks stop."""
         size, width = features.shape
         flat = np.ascontiguousarray(features).ravel()
         at = np.repeat(roots, size)

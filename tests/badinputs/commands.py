@@ -122,7 +122,8 @@ def _(folder: Path) -> Words:
 
 
 @bad_command(
-    "O3 a folder of something else", "run: the folder is not empty and holds no run; choose another --output-dir"
+    "O3 a folder of something else",
+    "run: the folder is not empty and does not contain a run; choose another --output-dir",
 )
 def _(folder: Path) -> Words:
     words = train(folder)

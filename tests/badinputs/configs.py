@@ -9,7 +9,7 @@ from aam.cli.options import parse
 from aam.config import to_flat
 from tests.badinputs.cases import Read, bad, bad_rows, odd
 
-FLAT = "the file is flat: one `name: value` a line"
+FLAT = "the file is flat: one `name: value` per line"
 FLAGS = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
 
 

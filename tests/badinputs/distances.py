@@ -156,7 +156,7 @@ bad_rows(
      written, VALUES[:, :2]),
     ("D7 duplicates", "u.tsv: duplicate sample id 's1' (2 times); each may occur only once",
      written, VALUES, ["s1", "s1", "s2"]),
-    ("D7 no ids", "u.npy: has no sample ids; give --distance-ids, a file with one id a line", array, VALUES, None),
+    ("D7 no ids", "u.npy: has no sample ids; give --distance-ids, a file with one id per line", array, VALUES, None),
     ("D7 too few ids", "ids.txt: has 2 ids, but u.npy has 3 rows; one id is needed for each row, in the same order",
      array, VALUES, IDS[:2]),
     ("D7 twice", "ids.txt: duplicate id 's1' (2 times); each may occur only once", array, VALUES, ["s1", "s1", "s2"]),

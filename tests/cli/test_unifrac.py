@@ -195,7 +195,7 @@ def test_missing_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "3 of 40 ASVs are not tips" in capsys.readouterr().err
     assert unifrac("d.tsv", "--missing-tips", "drop") == 0
     said = capsys.readouterr().out
-    assert "3 of 40 ASVs are left out" in said
+    assert "3 of 40 ASVs dropped" in said
     assert "--tree tree.nwk --root given --missing-tips drop" in said
 
 

@@ -47,7 +47,7 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
             "--loss-config: '0' and 'age' are the same target: leave one out",
         ),
         (TrainConfig, {**TRAIN, "loss_config": '{"age": "mse", "age": "mae"}'}, "--loss-config names 'age' twice"),
-        (TrainConfig, {**TRAIN, "loss_config": '{"1": "mse"}'}, "--loss-config: '1' is none of the targets (age)"),
+        (TrainConfig, {**TRAIN, "loss_config": '{"1": "mse"}'}, "--loss-config: '1' is not one of the targets (age)"),
         (
             TrainConfig,
             {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 15},

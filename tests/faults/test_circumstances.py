@@ -95,7 +95,7 @@ def test_two_runs_in_one_directory_and_one_after_a_killed_one(study: Path, unbro
     (folder / f".metrics.csv.tmp-{pid}").write_bytes(b"half")
     third = program("train", "--resume-from", folder)
     assert third.code == 0
-    assert f"was in use by pid {pid} on " in third.out
+    assert f"was locked by pid {pid} on " in third.out
     assert not list(folder.rglob("*.tmp-*"))
     assert weights(folder) == weights(unbroken)
     fourth = program(*train_words(study, folder))

@@ -89,8 +89,8 @@ def test_resuming_gives_the_same_bytes(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (f"1 {READ} 1 SIGUSR1", "error: stopped; it had not begun to train: start it again\n"),
-        (f"0 {READ} 1 parent-SIGTERM", "error: stopped; it had not begun to train: start it again\n"),
+        (f"1 {READ} 1 SIGUSR1", "error: stopped; no checkpoint was saved: start it again\n"),
+        (f"0 {READ} 1 parent-SIGTERM", "error: stopped; no checkpoint was saved: start it again\n"),
         (f"0 {END} 1 parent-SIGTERM", "error: stopped; resume with: aam train --resume-from {}\n"),
     ],
 )

@@ -55,7 +55,7 @@ def told_before(owner: type, method: str, number: int, words: list[str]) -> int:
 def test_a_signal_while_inputs_are_read(study: Path, tmp_path: Path, number: int, code: int) -> None:
     folder = tmp_path / "run"
     done = ended(told_before, StudyDataModule, "__init__", number, train_words(study, folder))
-    assert (done.code, done.err) == (code, "error: stopped; it had not begun to train: start it again\n")
+    assert (done.code, done.err) == (code, "error: stopped; no checkpoint was saved: start it again\n")
     assert program(*train_words(study, folder)).code == 0
 
 
@@ -105,4 +105,4 @@ def told_again(words: list[str]) -> int:
 
 def test_a_signal_while_the_process_ends_changes_nothing(study: Path, tmp_path: Path) -> None:
     done = ended(told_again, train_words(study, tmp_path / "run"))
-    assert (done.code, done.err) == (75, "error: stopped; it had not begun to train: start it again\n")
+    assert (done.code, done.err) == (75, "error: stopped; no checkpoint was saved: start it again\n")

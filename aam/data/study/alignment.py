@@ -210,7 +210,7 @@ class Alignment:
         lost = 1 - self._reads().sum() / before
         reason = f"not tips of {file_name(tree.source)}, with {lost:.2%} of the reads"
         self.notes.append(
-            f"{len(missing):,} of {len(found):,} ASVs are left out: {reason} (first: {shorten(str(missing[0]))})"
+            f"{len(missing):,} of {len(found):,} ASVs dropped: {reason} (first: {shorten(str(missing[0]))})"
         )
         self._keep("Tree", self._reads() > 0, f"no reads on {file_name(tree.source)}")
 

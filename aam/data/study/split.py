@@ -188,7 +188,7 @@ def _by_lists(options: SplitOptions, study: Study) -> Split:
     left_out = sum(len(ids) for _, ids in lists) - used
     notes = []
     if left_out:
-        notes.append(f"of the lists, {plural(left_out, 'sample')} left out of the study for the reasons above")
+        notes.append(f"{plural(left_out, 'listed sample')} dropped from the study for the reasons above")
     if used < len(study):
         notes.append(f"not used (in no list): {plural(len(study) - used, 'sample')}")
     train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))

@@ -86,7 +86,7 @@ def check_parameters(transform: str, parameters: tuple[float, ...]) -> None:
         Saying which.
     """
     if transform not in get_args(Transform):
-        raise ValueError(f"there is no transform '{shorten(transform)}'")
+        raise ValueError(f"unknown transform '{shorten(transform)}'")
     if transform == "boxcox":
         is_sound = len(parameters) == 4 and min(parameters[1:]) > 0 and abs(parameters[0]) <= LARGEST_POWER
         is_sound = is_sound and parameters[2] < parameters[3]

@@ -135,7 +135,7 @@ class SaveCheckpoints(Callback):
     minutes
         Most minutes between two saves, to the end of a step; 0 saves before epochs alone.
     remedy
-        Says how to go on after the run has stopped because its checkpoints could not be written.
+        Says how to resume after the run has stopped because its checkpoints could not be written.
     """
 
     def __init__(self, folder: Path, minutes: float = 0.0, remedy: Callable[[], str] | None = None) -> None:

@@ -133,7 +133,7 @@ def test_lists_tell_the_parts(tmp_path: Path) -> None:
     split = make_split(options, whole, None, None, 0)
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([1, 3], [0], [4])
     assert split.notes == (
-        "of the lists, 1 sample left out of the study for the reasons above",
+        "1 listed sample dropped from the study for the reasons above",
         "not used (in no list): 2 samples",
     )
 
@@ -156,7 +156,7 @@ def test_lists_that_cannot_be_used(tmp_path: Path, contents: dict[str, str], mes
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split_column": "part"}, "m.tsv: column 'part' says holdout in 1 sample; train, validation or test is"),
+        ({"split_column": "part"}, "m.tsv: column 'part' contains holdout in 1 sample; train, validation or test is"),
         ({"split_column": "gaps"}, "m.tsv: column 'gaps' is missing in 2 of 4 samples (first: s001)"),
         ({"group_column": "gaps"}, "m.tsv: column 'gaps' is missing in 2 of 4 samples (first: s001)"),
         ({"group_column": "one"}, "m.tsv: column 'one' has 1 group; at least 2 are needed"),

@@ -132,7 +132,7 @@ def test_missing_tips(files: Files, tmp_path: Path) -> None:
     study = load(files, tree=tmp_path / "few.nwk", missing_tips="drop")
     lost = files.counts[:, [files.sequences.index(name) for name in gone]].sum() / files.counts.sum()
     assert study.notes[-1] == (
-        f"3 of 20 ASVs are left out: not tips of few.nwk, with {lost:.2%} of the reads (first: {gone[0]})"
+        f"3 of 20 ASVs dropped: not tips of few.nwk, with {lost:.2%} of the reads (first: {gone[0]})"
     )
     assert study.table.counts.shape[1] == len(study.tokens) == 17
     assert study.phylogeny is not None

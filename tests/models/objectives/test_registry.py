@@ -73,7 +73,7 @@ def test_an_outside_objective_is_a_choice_once_registered() -> None:
     register_objective(Richness())
     try:
         assert from_flat(PretrainConfig, wanted).objective.encoder_type == "richness"
-        with pytest.raises(ValueError, match="there is an objective richness already"):
+        with pytest.raises(ValueError, match="objective richness already exists"):
             register_objective(Richness())
     finally:
         unregister_objective("richness")
