@@ -66,7 +66,7 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
         (
             TrainConfig,
             {**TRAIN, "normalize_by": TRAIN["metadata_column"]},
-            "is the target: --normalize-by would give the answer away",
+            "is the target: --normalize-by would leak the answer",
         ),
         (PredictConfig, {**PREDICT, "output_variance": True, "prediction_passes": 1}, "--output-variance needs"),
         (SimulateConfig, {"output_dir": "o", "asvs": 10, "asvs_per_sample": 20}, "--asvs-per-sample 20 is more than"),
