@@ -143,7 +143,7 @@ class PreemptedError(AamError):
     Parameters
     ----------
     message
-        Where it stopped and how to go on.
+        Where it stopped and how to resume.
     interrupted
         Whether it was stopped by Ctrl-C (exit code 130) and not by a scheduler (75, EX_TEMPFAIL).
     """

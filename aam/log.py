@@ -94,7 +94,7 @@ class _Lines(logging.StreamHandler[TextIO]):
         elif not self.is_broken:
             self.is_broken = True
             if error.errno != errno.EPIPE:
-                warn(f"{self.called} takes no more lines ({error.strerror}); the run goes on")
+                warn(f"{self.called} cannot be written ({error.strerror}); the run continues")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class Benchmark:
     Attributes
     ----------
     target, group
-        Columns of the sample sheet.
+        Columns of the metadata.
     where
         Condition on the samples; empty for all.
     classifier

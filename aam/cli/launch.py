@@ -28,7 +28,7 @@ from aam.training.distributed.rank_info import num_gpus
 QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 20.0
-"""How long the others may go on after one has failed: they notice by themselves, and say how to go on."""
+"""How long the others may continue after one has failed: they notice by themselves, and say how to resume."""
 
 
 def launched(command: str, words: Sequence[str], config: PretrainConfig | TrainConfig) -> bool:

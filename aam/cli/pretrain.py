@@ -16,4 +16,4 @@ def run(config: PretrainConfig, command_line: str) -> None:
         tables = " ".join(f"--table {shlex.quote(str(table))}" for table in config.table.table)
         encoder = shlex.quote(str(run))
         more = f"--metadata SAMPLES.tsv --metadata-column COLUMN --pretrained-encoder {encoder} --output-dir RUN"
-        say_next(config, run, "Next, train it to predict a column of the sample sheet:", f"  aam train {tables} {more}")
+        say_next(config, run, "Next, train it to predict a metadata column:", f"  aam train {tables} {more}")

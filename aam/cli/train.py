@@ -1,4 +1,4 @@
-"""`aam train`: learn to predict columns of the sample sheet."""
+"""`aam train`: learn to predict metadata columns."""
 
 from __future__ import annotations
 

@@ -187,10 +187,10 @@ class PredictConfig(PredictInMemoryConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyColumnOptions(ColumnOptions):
-    """Target: the columns of the sample sheet that are to be read as targets."""
+    """Target: the metadata columns to read as targets."""
 
     metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
-        (), "Columns of the sample sheet to read as targets; samples that have none of them are left out."
+        (), "Metadata columns to read as targets; samples without any of them are dropped."
     )
 
 
@@ -236,7 +236,7 @@ class ForestConfig:
 
     def __post_init__(self) -> None:
         if self.study.metadata is None:
-            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+            raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +309,7 @@ class DemoConfig:
 class InfoOptions(Section):
     """Info: describe a file or folder."""
 
-    path: Path = option(REQUIRED, "A table, tree, distance matrix, sample sheet, model folder or run directory.")
+    path: Path = option(REQUIRED, "A table, tree, distance matrix, metadata file, model folder or run directory.")
 
 
 @dataclass(frozen=True, kw_only=True)

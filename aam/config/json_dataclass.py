@@ -30,7 +30,7 @@ def read_plain(kind: type[T], values: Any) -> T:
     """
     what = kind.__name__
     if not isinstance(values, dict):
-        raise ValueError(f"{what} is no JSON object")
+        raise ValueError(f"{what} is not a JSON object")
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     hints = type_hints(kind)
     for field in fields(kind):  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ BY_ROUNDING = ("device", "tf32", "compile_model", "asv_chunk_size")
 """Where and in what order is computed: results differ by rounding, which training can amplify."""
 
 CHANGEABLE = ("epochs", "patience", "max_grad_norm", *BY_ROUNDING, "interval_level", "val_prediction_passes")
-"""Can change in mid-run, which is recorded: how long the run trains, where it computes, how the best model is judged.
+"""Can change when resuming, which is recorded: how long the run trains, where, and how the best model is judged.
 
 All others say what the model is, or what and how it learns: with another value it would be another run.
 """
@@ -101,7 +101,7 @@ def _refusal(changes: list[Change]) -> str:
     why = ": its other models are trained already" if all(change.name in CHANGEABLE for change in changes) else ""
     return (
         f"--resume-from continues a run with its own options: {changed} {verb} from the run's and cannot change "
-        f"in mid-run{why}; leave {them} out, or start another run"
+        f"when resuming{why}; leave {them} out, or start another run"
     )
 
 

@@ -56,7 +56,7 @@ class TargetOptions(ColumnOptions):
         for column, other in shared:
             raise ConfigError(
                 f"'{column}' and '{other}' would share a column of the predictions (predicted_{other}): rename one of "
-                "them in the sample sheet"
+                "them in the metadata"
             )
         if self.classifier and len(self.metadata_column) > 1:
             raise ConfigError(
@@ -112,7 +112,7 @@ class HeadOptions(Section):
                 "--residual-regression-head needs hidden layers to stand beside: leave out --regressor-hidden-dims none"
             )
         if self.bounded_targets and self.output_activation != "none":
-            raise ConfigError("--bounded-targets and --output-activation both bend the output: leave one out")
+            raise ConfigError("--bounded-targets and --output-activation both transform the output: leave one out")
         for name in ("linear_path_decay", "linear_path_lr"):
             if not self.linear_path and getattr(self, name) != getattr(HeadOptions, name):
                 raise ConfigError(f"--no-linear-path leaves out what {flag(name)} is for: leave one of them out")

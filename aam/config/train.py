@@ -73,7 +73,9 @@ class TransferOptions(Section):
             raise ConfigError("--no-refit-clades needs --pretrained-encoder: there are no clades yet to keep")
         for given, name in ((self.freeze_base, "--freeze-base"), (self.gradual_unfreezing, "--gradual-unfreezing")):
             if given and self.pretrained_encoder is None:
-                raise ConfigError(f"{name} needs --pretrained-encoder: a random encoder is not worth freezing")
+                raise ConfigError(
+                    f"{name} needs --pretrained-encoder: a randomly initialised encoder should not be frozen"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +160,7 @@ class TrainConfig:
 
     def _check_sheet(self) -> None:
         if self.study.metadata is None:
-            raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+            raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
     def _check_target(self) -> None:
         target, head, loss = self.target, self.head, self.loss
@@ -192,7 +194,7 @@ class TrainConfig:
         places = [str(place) for place in range(len(columns))]
         for name in found:
             if name not in (*columns, *places):
-                raise ConfigError(f"--loss-config: '{name}' is none of the targets ({', '.join(columns)})")
+                raise ConfigError(f"--loss-config: '{name}' is not one of the targets ({', '.join(columns)})")
         for place, column in zip(places, columns, strict=True):
             if place in found and column in found and place not in columns:
                 raise ConfigError(f"--loss-config: '{place}' and '{column}' are the same target: leave one out")
@@ -218,7 +220,7 @@ class TrainConfig:
             raise ConfigError(f"'{answers[0]}' is the target: it cannot be a covariate as well")
         levels = [column for column in self.target.metadata_column if column in self.target.normalize_by]
         if levels:
-            raise ConfigError(f"'{levels[0]}' is the target: --normalize-by would give the answer away by its levels")
+            raise ConfigError(f"'{levels[0]}' is the target: --normalize-by would leak the answer through its levels")
         loss = self.loss
         no_column = loss.categorical_loss_weight_column is None and not self.covariates.categorical_columns
         if loss.categorical_loss_weights is not None and no_column:
@@ -236,7 +238,7 @@ class TrainConfig:
             raise ConfigError("--skip-nuc-predictions leaves nothing for --nuc-penalty to weigh: leave one out")
         counts = self.loss.count_prediction
         if counts and objective.count_penalty == 0:
-            raise ConfigError("--count-prediction with --count-penalty 0 would learn nothing of it: leave one out")
+            raise ConfigError("--count-prediction with --count-penalty 0 would not train it: leave one out")
         if counts is False and objective.count_penalty:
             raise ConfigError("--no-count-prediction leaves nothing for --count-penalty to weigh: leave one out")
 

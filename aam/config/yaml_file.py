@@ -18,7 +18,7 @@ from aam.text import decode_text, read_bytes, shorten
 
 MOST_DEPTH = 2
 NULLS = ("", "~", "null", "Null", "NULL")
-FLAT = "the file is flat: one `name: value` a line"
+FLAT = "the file is flat: one `name: value` per line"
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _items(path: Path, root: yaml.Node | None) -> Iterator[tuple[str, Any]]:
     for key, value in root.value:
         line = _line(key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
-            raise InputError(path, f"{line}a list or mapping stands where a name should", FLAT)
+            raise InputError(path, f"{line}expected a name, got a list or mapping", FLAT)
         name = key.value.replace("-", "_")
         if name in seen:
             raise InputError(path, f"{line}key '{shorten(key.value)}' repeated", "leave one of them")
@@ -82,4 +82,4 @@ def _value(path: Path, node: yaml.Node) -> Any:
         return None if node.style is None and node.value in NULLS else node.value
     if isinstance(node, yaml.SequenceNode):
         return [_value(path, item) for item in node.value]
-    raise InputError(path, f"{_line(node.start_mark)}a mapping stands where a value should", FLAT)
+    raise InputError(path, f"{_line(node.start_mark)}expected a value, got a mapping", FLAT)

@@ -1,1 +1,1 @@
-"""From files to batches: tables, sample sheets, distances, taxonomy, and the samples made of them."""
+"""From files to batches: tables, metadata, distances, taxonomy, and the samples made of them."""

@@ -96,7 +96,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         unheeded = [name for name, parameter in ENCODER.items() if name not in OF_TRANSFORM]
         unheeded = [name for name in unheeded if getattr(self, name) != ENCODER[name].default]
         if unheeded:
-            problem = f"{listed(unheeded)}: pretrained_encoder is taken as it is, and nothing is trained"
+            problem = f"{listed(unheeded)}: pretrained_encoder is used as it is, without training"
             raise ParameterError(f"{problem}; leave one of them out")
         with as_value_errors():
             path = read_values(TrainConfig, {"pretrained_encoder": self.pretrained_encoder})["pretrained_encoder"]

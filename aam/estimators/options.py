@@ -36,7 +36,7 @@ def _names(*sections: type) -> frozenset[str]:
     return frozenset(field.name for section in sections for field in dataclasses.fields(section))
 
 
-# What tells of files, of columns of a sample sheet, of a test that scikit-learn's own tools make, or of processes.
+# What tells of files, of metadata columns, of a test that scikit-learn's own tools make, or of processes.
 LEFT_OUT = (
     _names(TableOptions, StudyOptions, TargetOptions, CovariateOptions, SplitOptions, RunOptions, EvaluationOptions)
     | _names(DistributedOptions)

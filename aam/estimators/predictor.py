@@ -69,4 +69,4 @@ class Predictor(Estimator):
             found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
             raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_name}")
         if trained.description.needed_columns:
-            raise CheckpointError(f"{source}: the model needs columns of a sample sheet; use aam predict")
+            raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")

@@ -109,7 +109,7 @@ def labels_of(y: Any) -> Labels:
     strange = [text for text in texts_C if not text.strip() or not text.isprintable()]
     if strange or len(set(texts_C)) < len(texts_C):
         first = strange[0] if strange else texts_C[0]
-        raise InputError(NAME, f"label {first!r} is no text that tells its class from the others", "rename it")
+        raise InputError(NAME, f"label {first!r} does not identify its class as text", "rename it")
     return Labels(classes_C, texts_C, texts_C[code_N])
 
 

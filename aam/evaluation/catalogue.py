@@ -155,11 +155,11 @@ def register_metrics(found: Mapping[str, Metric]) -> None:
     Raises
     ------
     ValueError
-        If a name means something else already.
+        If a name already has another meaning.
     """
     for name, one in found.items():
         if METRICS.setdefault(name, one) != one:
-            raise ValueError(f"the metric {name} means something else already")
+            raise ValueError(f"metric {name} already has another meaning")
 
 
 def metric(name: str) -> Metric:

@@ -20,7 +20,7 @@ from aam.data.targets.kinds.classes import probability_names
 from aam.data.targets.kinds.kind import PER_SAMPLE
 from aam.errors import InputError
 from aam.files.atomic import atomic_write
-from aam.text import ONCE, decode_text, duplicates, read_bytes, shorten, spreadsheet_safe
+from aam.text import ONCE, decode_text, duplicates, plural, read_bytes, shorten, spreadsheet_safe
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -90,7 +90,7 @@ def result_columns(tables: Sequence[Predictions], columns: Sequence[str]) -> dic
 
 
 def new_columns(tables: Sequence[Predictions], columns: Sequence[str], copied: Columns) -> dict[str, list[str]]:
-    """Predictions of new samples, as :func:`result_columns`, with columns that are copied from their sample sheet."""
+    """Predictions of new samples, as :func:`result_columns`, with columns copied from their metadata."""
     found = {"sample_id": cells(tables[0].sample_ids)}
     for table, suffix in zip(tables, suffixes(columns), strict=True):
         found |= _with_suffix(table, suffix)
@@ -195,7 +195,7 @@ def read_columns(path: Path, separator: str = "\t") -> dict[str, np.ndarray]:
     rows = [line.split(separator) for line in lines]
     ragged = [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]
     if ragged:
-        problem = f"{len(ragged)} lines do not have the header's {len(names)} cells (first: line {ragged[0]})"
-        raise InputError(path, problem)
+        where = f"{plural(len(ragged), 'line')} (first: line {ragged[0]})"
+        raise InputError(path, f"the number of cells differs from the header's ({len(names)}) in {where}")
     columns = np.array(rows, dtype=object).reshape(len(rows), len(names)).T
     return dict(zip(names, columns, strict=True))

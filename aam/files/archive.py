@@ -123,9 +123,11 @@ class _Archive:
         for entry in entries:
             name = entry.orig_filename
             if _is_unsafe(entry):
-                raise InputError(self.path, f"unsafe member name '{shorten(name, 60)}'", "this is no QIIME 2 archive")
+                raise InputError(
+                    self.path, f"unsafe member name '{shorten(name, 60)}'", "this is not a QIIME 2 archive"
+                )
             if name in members:
-                raise InputError(self.path, f"member '{shorten(name, 60)}' is there twice", "use another copy")
+                raise InputError(self.path, f"member '{shorten(name, 60)}' occurs twice", "use another copy")
             members[name] = entry
         return members
 
@@ -164,7 +166,7 @@ class _Archive:
             while len(content) <= entry.file_size and (block := file.read(BLOCK_BYTES)):
                 content += block
         if len(content) != entry.file_size:
-            raise InputError(self.path, f"{short} in it has not the announced size", "copy it again")
+            raise InputError(self.path, f"{short} in it does not have the declared size", "copy it again")
         return bytes(content)
 
     def _check_sum(self, name: str, content: bytes) -> None:

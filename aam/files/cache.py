@@ -204,7 +204,7 @@ def find_entry(entry: Path, form: CacheCodec[T]) -> T | None:
             return None
         found = form.unpack(read_folder(entry, form.writable))
     except DAMAGE as error:
-        warn(f"the cache entry {entry} cannot be used ({error}): it is made anew")
+        warn(f"the cache entry {entry} cannot be used ({error}): it is rebuilt")
         with suppress(OSError):
             _remove(entry)
         return None
@@ -228,9 +228,7 @@ def keep_entry(entry: Path, form: CacheCodec[T], value: T) -> None:
     except OSError as error:
         # A folder that has the name by now, or one that is gone, is the work of another process.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            _warn_once(
-                f"parsed files and vectors are not kept for the next start: {entry.parent}: {error.strerror or error}"
-            )
+            _warn_once(f"parsed files and vectors could not be cached: {entry.parent}: {error.strerror or error}")
 
 
 @functools.cache

@@ -74,13 +74,13 @@ def limits() -> Limits:
     Raises
     ------
     ConfigError
-        If the variable names no limit, or gives one that is no whole number above 0.
+        If the variable names no limit, or sets one to anything but a whole number above 0.
     """
     changed: dict[str, int] = {}
     for word in os.environ.get(VARIABLE, "").split():
         name, _, value = word.partition("=")
         if name not in NAMES:
-            raise ConfigError(f"{VARIABLE}: there is no limit '{name}'; those that are: {', '.join(NAMES)}")
+            raise ConfigError(f"{VARIABLE}: unknown limit '{name}'; limits: {', '.join(NAMES)}")
         if not value.isdecimal() or int(value) == 0:
             raise ConfigError(f"{VARIABLE}: {name} must be a whole number above 0, got '{value}'")
         changed[name] = int(value)

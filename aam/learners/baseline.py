@@ -40,9 +40,9 @@ def save_with_intervals(
     groups
         Group of each sample of the study, where samples of one group are alike.
     level
-        Share of new samples whose truth the intervals shall hold.
+        Nominal coverage of the intervals.
     record
-        Provenance, for people; the metrics of the validation samples are added.
+        Human-readable provenance; the metrics of the validation samples are added.
     """
     targets = learner.targets
     samples, learned = samples_of(targets, study, validation, groups), learner.predict(study, validation)

@@ -240,10 +240,10 @@ class CladeFeatures(Features):
         number = len(parent)
         need(number > 0 and parent[-1] == -1, "the tree of clades has no root")
         above = parent[:-1]
-        need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the tree of clades is no tree")
+        need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the clades do not form a tree")
         node_of_asv = _read_places(stored, "node_of_asv", number, len(tokens))
         compared = _read_places(stored, "compared", len(tokens))
-        need(len(compared) > 0, "no sequence is there to compare new ones with")
+        need(len(compared) > 0, "there is no sequence to compare new ones with")
         return cls(Clades(parent, node_of_asv), tokens, compared, _read_places(stored, "nodes", number))
 
     def _placed(self, study: Study) -> Clades:
@@ -262,17 +262,17 @@ def read_features(stored: Stored) -> Features:
         If something else was written.
     """
     kind = stored.facts.get("kind")
-    need(isinstance(kind, str) and kind in KINDS, "there are no such features")
+    need(isinstance(kind, str) and kind in KINDS, "unknown kind of features")
     return KINDS[str(kind)].from_arrays(stored)
 
 
 def _read_tokens(stored: Stored) -> np.ndarray:
     """Sequences over ACGTN, padded at their ends."""
     tokens = stored.array("tokens", np.uint8, (None, None))
-    need(bool((tokens <= alphabet.N).all()), "a sequence has letters that are no bases")
+    need(bool((tokens <= alphabet.N).all()), "a sequence has letters other than bases")
     is_pad = tokens == alphabet.PAD
     need(not bool((is_pad[:, :-1] & ~is_pad[:, 1:]).any()), "a sequence has a gap")
-    need(len(set(sequence_keys(tokens))) == len(tokens), "a sequence is there twice")
+    need(len(set(sequence_keys(tokens))) == len(tokens), "duplicate sequence")
     return tokens
 
 

@@ -131,7 +131,7 @@ class ForestLearner(Learner):
 
     @property
     def record(self) -> dict[str, Any]:
-        """How it was grown, for people."""
+        """How it was grown, human-readable."""
         return {"features": self.settings.features, "trees": self.settings.n_estimators, "seed": self.settings.seed}
 
     def to_arrays(self) -> Stored:
@@ -154,7 +154,10 @@ class ForestLearner(Learner):
             num_classes = len(task.targets.specs[place].classes)
             ascends = len(codes) < 2 or bool((np.diff(codes) > 0).all())
             in_range = bool((codes >= 0).all() and (codes < num_classes).all())
-            need(bool(len(codes)) == bool(num_classes) and ascends and in_range, "the classes of a forest are others")
+            need(
+                bool(len(codes)) == bool(num_classes) and ascends and in_range,
+                "the classes of a forest are not the target's",
+            )
             found = read_features(Stored(own.part("features.").arrays, {"kind": kind}))
             num_features = learner._num_features(found)
             trees = Trees.from_arrays(own.part("trees."), num_features, max(1, len(codes)))
@@ -226,11 +229,11 @@ def fit_forest(
     study
         With the targets' values. All reads are used, not rarefied.
     rows
-        The training samples. Those without a value of a target are passed over for it.
+        The training samples. Samples without a value of a target are skipped for it.
     targets
         The targets as fitted on the training samples, whatever they are transformed to.
     covariate_spec
-        What is known of the samples besides.
+        The covariates.
     settings
         How to grow it.
     data

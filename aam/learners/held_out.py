@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def in_own_units(targets: Targets) -> Targets:
-    """The same targets, learned as they stand in the sample sheet, of whatever variant of their kind."""
+    """The same targets, learned on the scale of the metadata, whatever the variant of their kind."""
     as_it_is: dict[str, Any] = {"transform": "none", "parameters": (), "shift": 0.0, "scale": 1.0}
     as_it_is |= {"level_shift": (), "level_scale": (), "kind": kind_of_saved_name(targets.kind.saved_name)}
     return Targets(specs=tuple(dataclasses.replace(spec, **as_it_is) for spec in targets.specs))
 
 
 def true_values(study: Study, rows: np.ndarray, targets: Targets) -> np.ndarray:
-    """Truths in full precision as they stand in the sample sheet, ``B x T``, or codes of classes, ``B x 1``."""
+    """True values in full precision on the scale of the metadata, ``B x T``, or codes of classes, ``B x 1``."""
     if targets.specs[0].classes:
         return targets.encode(values_of(study.targets, rows))
     return np.column_stack([study.targets[column][rows] for column in targets.columns])

@@ -69,7 +69,7 @@ class NetworkLearner(Learner):
         return self
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
-        """What the network says of a rarefied draw of each sample."""
+        """Outputs of the network for a rarefied draw of each sample."""
         outputs = self._interpreter(study).run(rows, draw)
         found = [output.learned for output in outputs if output.learned is not None]
         return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))

@@ -76,7 +76,7 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
 
 
 def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str, np.ndarray]:
-    """The targets as they stand in a sample sheet."""
+    """The targets on the scale of the metadata."""
     columns, classes = task.targets.columns, task.targets.specs[0].classes
     if classes:
         return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}

@@ -40,7 +40,7 @@ class Combination:
     head
         Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
     record
-        Provenance and results, for people.
+        Human-readable provenance and results.
     calibrations, interval_level, prediction_passes
         As in :class:`~aam.models.folder.manifest.Manifest`, of what is finally predicted.
     """
@@ -60,7 +60,7 @@ class Predictor:
     Attributes
     ----------
     manifest
-        What their folder says of itself.
+        The manifest of their folder.
     learners
         The learners, in its order.
     """
@@ -92,7 +92,7 @@ class Predictor:
         Parameters
         ----------
         study
-            The study, with the sample sheet where there are covariates.
+            The study, with metadata where there are covariates.
         rows
             Its rows.
         passes
@@ -169,7 +169,7 @@ def _learner(member: Member, state: State, task: Task, computing: Computing) -> 
     """One member, of a kind that is known."""
     known = LEARNERS.get(member.kind)
     if known is None:
-        raise ValueError(f"there is no learner '{shorten(member.kind)}', only {listed(LEARNERS, 6)}")
+        raise ValueError(f"unknown learner '{shorten(member.kind)}'; known: {listed(LEARNERS, 6)}")
     for name, tensor in state.items():
         if tensor.dtype not in STORED_TYPES:
             raise WeightMismatch(f"{shorten(name)} cannot be {tensor.dtype}")

@@ -33,7 +33,7 @@ class Task:
     targets
         What is predicted. Learners work in the space of :meth:`~aam.data.targets.targets.Targets.encode`.
     covariate_spec
-        The covariates; None where there are none. Learners read them from the study's sample sheet.
+        The covariates; None where there are none. Learners read them from the study's metadata.
     data
         How tables are treated: trimming, rarefaction, and the token limit of networks.
     """
@@ -138,7 +138,7 @@ class Learner(ABC):
         Parameters
         ----------
         study
-            The study, with the sample sheet where there are covariates.
+            The study, with metadata where there are covariates.
         rows
             ``B`` rows to learn from.
         targets
@@ -179,7 +179,7 @@ class Learner(ABC):
     @classmethod
     @abstractmethod
     def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
-        """A fitted learner from what was stored, which anybody may have written.
+        """A fitted learner from what was stored, which is untrusted.
 
         Raises
         ------

@@ -87,7 +87,7 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, stored: Stored, num_features: int, num_outputs: int) -> Trees:
-        """Trees that anybody may have written.
+        """Trees from an untrusted source.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Trees:
         return cls(root, feature, threshold, left, right, value)
 
     def _leaves(self, features: np.ndarray, roots: np.ndarray) -> np.ndarray:
-        """The leaf of each sample in some trees, ``trees x B``; only walks that are not over go on."""
+        """The leaf of each sample in some trees, ``trees x B``; finished walks stop."""
         size, width = features.shape
         flat = np.ascontiguousarray(features).ravel()
         at = np.repeat(roots, size)

@@ -1,4 +1,4 @@
-"""Vectors that several processes compute of one batch, gathered with their gradients."""
+"""Gathering of the vectors of one batch from several processes, with gradients."""
 
 from __future__ import annotations
 

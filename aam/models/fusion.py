@@ -1,4 +1,4 @@
-"""How covariates meet the sample's vector.
+"""Fusion of covariates with the sample vector.
 
 All kinds have one interface: the sample's vector, its ASVs (or None) and the covariates' vectors in, the sample's
 vector out. All start as the identity: what they add is read by weights that start at zero, so that the vector of a
@@ -48,7 +48,7 @@ class CrossAttentionLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, query_BQD: Tensor, key_BND: Tensor, score_BN: Tensor | None) -> Tensor:
-        """The queries with what they found among the keys, ``BQD``; ``score_BN`` is added to all their scores."""
+        """The queries plus their attention to the keys, ``BQD``; ``score_BN`` is added to all their scores."""
         q = self.query(self.query_norm(query_BQD)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.key_value(self.key_norm(key_BND)).unflatten(-1, (2, self.heads, -1)).transpose(1, 3).unbind(2)
         score = None if score_BN is None else score_BN[:, None, None].to(q.dtype)
@@ -58,10 +58,10 @@ class CrossAttentionLayer(nn.Module):
 
 
 class CrossAttentionFusion(nn.Module):
-    """Every covariate asks the sample's ASVs a question: which of you matter, given the season.
+    """Cross-attention from each covariate to the ASVs of the sample.
 
-    A question is made of the covariate, and of all covariates together with the sample's vector. Keys and values are
-    the ASVs; the mean of the answers is added to the sample's vector.
+    A query is computed from the covariate, and from all covariates together with the sample's vector. Keys and values
+    are the ASVs; the mean of the attention outputs is added to the sample's vector.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class CrossAttentionFusion(nn.Module):
         self.out = zero_linear(dim, dim)
 
     def forward(self, vector_BD: Tensor, context_BSD: Tensor, mask_BS: Tensor | None, token_BVE: Tensor) -> Tensor:
-        """The sample's vector and what its covariates found among its ASVs, ``BD``.
+        """The sample's vector plus the attention of its covariates to its ASVs, ``BD``.
 
         Parameters
         ----------
@@ -106,10 +106,10 @@ class CrossAttentionFusion(nn.Module):
 
 
 class PerceiverFusion(nn.Module):
-    """A few latent vectors read the ASVs and the covariates, think about them, and add their mean to the sample.
+    """A perceiver: latent vectors attend to the ASVs and covariates; their mean is added to the sample vector.
 
     Latent vectors attend to all keys, then to one another (Jaegle et al. 2021, arXiv:2103.03206). All covariates
-    together start with the weight that all ASVs together have: one key among hundreds would hardly be heard.
+    together start with the weight that all ASVs together have: one key among hundreds would have little weight.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class PerceiverFusion(nn.Module):
         self.out = zero_linear(dim, dim)
 
     def forward(self, vector_BD: Tensor, context_BSD: Tensor, mask_BS: Tensor | None, token_BVE: Tensor) -> Tensor:
-        """The sample's vector and what the latent vectors found, ``BD`` (see :class:`CrossAttentionFusion`)."""
+        """The sample's vector plus the mean latent vector, ``BD`` (see :class:`CrossAttentionFusion`)."""
         num_samples, num_tokens = token_BVE.shape[:2]
         key_BND = torch.cat([context_BSD, self.of_token(token_BVE).to(context_BSD.dtype)], dim=1)
         if mask_BS is None:
@@ -181,7 +181,7 @@ class AddFusion(nn.Module):
     def forward(
         self, vector_BD: Tensor, context_BSD: Tensor | None, mask_BS: Tensor | None, token_BVE: Tensor
     ) -> Tensor:
-        """The sample's vector in the light of its covariates, ``BD``; its ASVs are not read."""
+        """The sample's vector fused with its covariates, ``BD``; its ASVs are not read."""
         return vector_BD + self.out(token_BVE.flatten(1))
 
 
@@ -210,7 +210,7 @@ class ConcatFusion(nn.Module):
     def forward(
         self, vector_BD: Tensor, context_BSD: Tensor | None, mask_BS: Tensor | None, token_BVE: Tensor
     ) -> Tensor:
-        """The sample's vector in the light of its covariates, ``BD``; its ASVs are not read."""
+        """The sample's vector fused with its covariates, ``BD``; its ASVs are not read."""
         hidden_BD = F.gelu(self.hidden(torch.cat([vector_BD, token_BVE.flatten(1)], dim=1)))
         return vector_BD + self.out(self.dropout(hidden_BD))
 
@@ -240,7 +240,7 @@ class GatedFusion(nn.Module):
     def forward(
         self, vector_BD: Tensor, context_BSD: Tensor | None, mask_BS: Tensor | None, token_BVE: Tensor
     ) -> Tensor:
-        """The sample's vector in the light of its covariates, ``BD``; its ASVs are not read."""
+        """The sample's vector fused with its covariates, ``BD``; its ASVs are not read."""
         covariate_BC = token_BVE.flatten(1)
         gate_BD = torch.sigmoid(self.gate(torch.cat([vector_BD, covariate_BC], dim=1)))
         return vector_BD + gate_BD * torch.tanh(self.out(covariate_BC))

@@ -26,7 +26,7 @@ from aam.models.vector_cache import cached_asv_vectors
 
 @dataclass(frozen=True)
 class Output:
-    """What a model says of the samples of one batch.
+    """Outputs of a model for the samples of one batch.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class BatchPredictor:
     device
         Where to compute.
     covariates
-        Covariates of the samples; None where the models have none.
+        The covariates, for models trained with them.
     cache
         Keep the ASVs' vectors for the next start.
     """
@@ -85,7 +85,7 @@ class BatchPredictor:
 
     @torch.no_grad()
     def run(self, rows: np.ndarray, draw: int = 0) -> Iterator[Output]:
-        """What the models say of samples, in the order given.
+        """Outputs of the models for samples, in the order given.
 
         Parameters
         ----------

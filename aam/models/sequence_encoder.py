@@ -47,7 +47,7 @@ class SelfSupervision:
     def from_dict(cls, values: Any) -> SelfSupervision:
         """The inverse of :meth:`to_dict`; :class:`ValueError` if something else was written."""
         found = read_plain(cls, values)
-        need(found.encoder_type in (None, *names()), f"there is no encoder type {found.encoder_type}")
+        need(found.encoder_type in (None, *names()), f"unknown encoder type {found.encoder_type}")
         return found
 
 

@@ -1,4 +1,4 @@
-"""The model that is fine-tuned: a :class:`SequenceEncoder`, an encoder of covariates, and the head of the targets."""
+"""The model that is fine-tuned: a :class:`SequenceEncoder`, its covariates, and the head of the targets."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class SequencePredictor(nn.Module):
         return encoded._replace(reading=self.read(encoded, batch))
 
     def read(self, encoded: Encoded, batch: Batch) -> HeadInput:
-        """What the targets' head reads: the sample's vector and its profile, with the covariates added to both."""
+        """What the targets' head reads: the sample's vector and its profile, with the covariates fused into both."""
         sample = encoded.sample
         if self.covariate_encoder is None or self.fusion is None:
             return HeadInput(sample.sample_BD, sample.profile_BK)
@@ -109,7 +109,7 @@ class SequencePredictor(nn.Module):
         return [self.head, *self.base.task_heads()]
 
     def outputs(self, encoded: Encoded) -> Tensor:
-        """All that the head says: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or probabilities."""
+        """All outputs of the head: normalised numbers ``B x T``, their quantiles ``B x T x Q``, or probabilities."""
         return self.head.learned(self.head(*encoded.head_input()))
 
     def predict(self, encoded: Encoded) -> Tensor:

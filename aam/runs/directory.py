@@ -25,16 +25,16 @@ from aam.version import __version__
 
 
 def resume_command(command: str, path: Path) -> str:
-    """What to type to go on with a run."""
+    """The command that resumes a run."""
     return f"aam {command} --resume-from {shlex.quote(str(path))}"
 
 
 def resume_hint(command: str, path: Path) -> str:
-    """What to do after a run has ended too early: go on, or begin again where nothing was saved."""
+    """The advice after an interrupted run: resume, or start again where nothing was saved."""
     run = RunDirectory(path)
     if run.config.exists() and not run.is_finished:
-        return f"go on with: {resume_command(command, path)}"
-    return "it had not begun to train: start it again"
+        return f"resume with: {resume_command(command, path)}"
+    return "no checkpoint was saved: start it again"
 
 
 class RunDirectory:
@@ -141,7 +141,7 @@ def _remove_leftovers(run: RunDirectory) -> None:
 def _locked(path: Path) -> Iterator[None]:
     lock_path = path / LOCK
     if lock_path.is_symlink():
-        raise InputError(path, f"{LOCK} in it is a link, no lock of a run", "choose another --output-dir")
+        raise InputError(path, f"{LOCK} in it is a link, not the lock of a run", "choose another --output-dir")
     with lock_path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,9 +151,9 @@ def _locked(path: Path) -> Iterator[None]:
             problem = f"cannot be locked ({error.strerror})"
             raise InputError(path, problem, "choose an --output-dir on another disk") from None
         if not _is_same(file, lock_path):
-            raise InputError(path, "is being given back by another process", "try again")
+            raise InputError(path, "is being released by another process", "try again")
         if before := _content(file):
-            warn(f"{path} was in use by {before}, which is gone without giving it back; it is taken over")
+            warn(f"{path} was locked by {before}, which is no longer running; taking over the lock")
         try:
             file.truncate(0)
             now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

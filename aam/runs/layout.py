@@ -122,7 +122,7 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     if all(item.name == LOG for item in content):
         return
     if not is_run_directory(path):
-        raise InputError(path, "the folder is not empty and holds no run", ELSEWHERE)
+        raise InputError(path, "the folder is not empty and does not contain a run", ELSEWHERE)
     if not overwrite:
         is_finished = (path / FINISHED).exists()
         kind = "a finished run" if is_finished else "an unfinished run"
@@ -133,7 +133,9 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
             raise InputError(path, f"holds {given}, which the new run is to read", ELSEWHERE)
     for item in content:
         if not _is_written(item.name):
-            raise InputError(path, f"holds {item.name}, which no run wrote and --overwrite would remove", ELSEWHERE)
+            raise InputError(
+                path, f"holds {item.name}, which is not a file of a run and would be removed by --overwrite", ELSEWHERE
+            )
 
 
 def check_output_dir(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
@@ -151,7 +153,7 @@ def check_output_dir(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> 
     """
     nearest = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
-        raise InputError(path, f"the output directory cannot be written ({nearest} is no folder)")
+        raise InputError(path, f"the output directory cannot be written ({nearest} is not a folder)")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(path, f"the output directory cannot be written ({nearest} may not be changed)")
     if nearest == path:

@@ -70,7 +70,7 @@ class Niches:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample: its ASVs (ascending), their counts (none is 0), and what the sample sheet says of it."""
+    """One sample: its ASVs (ascending), their counts (none is 0), and its metadata."""
 
     asvs: np.ndarray
     counts: np.ndarray

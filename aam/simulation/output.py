@@ -67,7 +67,7 @@ def _remove_leftovers(output_dir: Path) -> None:
     for leftover in output_dir.glob(f"{STAGING}*"):
         process = leftover.name.removeprefix(STAGING)
         if process != str(os.getpid()) and process.isdecimal() and is_running(int(process)):
-            remedy = f"wait for it, or remove {leftover.name} if it is no simulation"
+            remedy = f"wait for it, or remove {leftover.name} if it is not a simulation"
             raise InputError(output_dir, f"process {process} is writing a simulation here", remedy)
         shutil.rmtree(leftover)
 

@@ -1,6 +1,6 @@
 """A study with known truth: tree, sequences, samples along a gradient, and which ASVs follow it.
 
-The sample sheet's target is the place of a sample on a gradient from 0 to 1. Whole clades of ASVs follow the gradient,
+The metadata's target is the place of a sample on a gradient from 0 to 1. Whole clades of ASVs follow the gradient,
 each ASV around an optimum that its relatives nearly share; the others do not. Everything depends on the options and the
 seed alone, and samples are written as they are made, so a study may have millions of them.
 """
@@ -42,7 +42,7 @@ class Simulation:
     Attributes
     ----------
     table, tree, metadata, truth
-        The BIOM table, the Newick tree of its ASVs, the sample sheet, and the truth about each ASV.
+        The BIOM table, the Newick tree of its ASVs, the metadata, and the truth about each ASV.
     asvs_without_reads
         ASVs of the tree that no sample has.
     asvs_per_sample, reads_per_sample
@@ -85,7 +85,7 @@ def simulate_study(
     progress: Progress = lambda stage, done, total: None,
     blocks: Blocks = Blocks(),
 ) -> Simulation:
-    """Simulate a study and write it to ``options.output_dir``: table, tree, sample sheet, truth and a README.
+    """Simulate a study and write it to ``options.output_dir``: table, tree, metadata, truth and a README.
 
     Parameters
     ----------

@@ -22,12 +22,14 @@ from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows import train as training
 from aam.workflows.results import CrossValidationResult, TrainResult
 
-CONFIG = {"config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments win.")}
+CONFIG = {
+    "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
+}
 
 
 @takes_options(parameters_of(StudyConfig))
 def load_study(**options: Any) -> Study:
-    """Read a feature table with its sample sheet, tree, distances and taxonomy, and align them.
+    """Read a feature table with its metadata, tree, distances and taxonomy, and align them.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def write_lists(runs: Sequence[ChildRun]) -> None:
 
 
 def check_lists(runs: Sequence[ChildRun]) -> None:
-    """Refuse to go on with lists of samples that are not those of the runs.
+    """Refuse to continue with sample lists that are not those of the runs.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _resumed(asked: TrainConfig, child: ChildRun) -> TrainConfig:
 
 
 def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callable[[int], bool]) -> None:
-    """Do one run after the other, and say which it is and how long the rest will take.
+    """Do one run after the other; log its number and the time remaining.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callab
     for number, child in enumerate(runs):
         label = f"{what} {number + 1} of {len(runs)}"
         left = f"; about {format_duration(float(np.mean(took)) * (len(runs) - number))} left" if took else ""
-        say("", f"{label} ({child.name}){': is finished already' if child.directory.is_finished else left}")
+        say("", f"{label} ({child.name}){': already finished' if child.directory.is_finished else left}")
         started = time.monotonic()
         with stopped_within(run, f"in {label}"):
             if not child.directory.is_finished:
@@ -172,7 +172,7 @@ def in_turn(run: RunDirectory, runs: Sequence[ChildRun], what: str, work: Callab
 @contextmanager
 def stopped_within(run: RunDirectory, where: str) -> Iterator[None]:
     """Say of a run that was stopped where it stands in the whole, and how to continue the whole."""
-    remedy = f"go on with: {resume_command('train', run.path)}"
+    remedy = f"resume with: {resume_command('train', run.path)}"
     try:
         with stopped_in_order(lambda: remedy):
             yield

@@ -133,7 +133,7 @@ def _covariate_spec(config: TrainConfig, study: Study, train_rows: np.ndarray) -
 
 
 def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
-    """Train and judge a model for each fold, or go on where that was stopped.
+    """Train and evaluate a model for each fold, or resume.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
     InputError
         If there are too few samples, groups or samples of a class for the folds; and what a training run raises.
     PreemptedError
-        If a signal stopped it; with how to go on.
+        If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
         study = load_study(config.table, config.study, config.sampling, target_request(config))

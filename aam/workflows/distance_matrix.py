@@ -90,7 +90,7 @@ def _check(config: UnifracConfig) -> None:
         if path is not None:
             check_output(path, config.matrix.overwrite)
     if not output.absolute().parent.is_dir():
-        raise InputError(output, f"there is no folder {output.parent}", "make it first")
+        raise InputError(output, f"folder {output.parent} does not exist", "create it first")
 
 
 def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:
     yield f"output: {output}, about {format_bytes(size)} for {plural(_num_pairs(len(study)), 'pair')}"
     if size > free:
         smaller = " or write .npy, a fifth of the size" if output.suffix == ".tsv" else ""
-        problem = f"needs {format_bytes(size)}, and {format_bytes(free)} are free"
+        problem = f"needs {format_bytes(size)}, but only {format_bytes(free)} are free"
         raise RunError(f"{output}: {problem}; choose another disk{smaller}")
 
 

@@ -113,7 +113,7 @@ def _with_encoder(wanted: RunConfig) -> RunConfig:
 
 
 def _request(config: CheckConfig, wanted: RunConfig | None) -> TargetRequest | None:
-    """What is to be taken of the sample sheet; also where the options as a whole cannot work."""
+    """What to read from the metadata, even where the options as a whole cannot work."""
     if not config.target.metadata_column or isinstance(wanted, PretrainConfig):
         return None
     return target_request(wanted if wanted is not None else config)
@@ -126,7 +126,7 @@ def _check_columns(config: CheckConfig, sheet: Metadata | None, attempt: Attempt
 
 
 def _columns(config: CheckConfig) -> Iterator[str]:
-    """Every column of the sample sheet that the options name."""
+    """Every metadata column that the options name."""
     loss, split = config.loss, config.split
     named = [
         *config.target.metadata_column,

@@ -48,7 +48,7 @@ RECORDED = ("trained on", "seed")
 
 
 def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
-    """Train the members one after the other, or go on where that was stopped, and write the results of their average.
+    """Train the members one after the other, or resume, and write the results of their average.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
     InputError
         As a training run.
     PreemptedError
-        If a signal stopped it; with how to go on.
+        If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
         inputs = read_inputs(config)
@@ -155,7 +155,7 @@ def save_ensemble(folder: Path, members: Sequence[Path]) -> None:
 
 
 def ensemble_record(members: Sequence[Path]) -> dict[str, Any]:
-    """What ``data.json`` says of an ensemble and of each member.
+    """The entry of an ensemble and its members in ``data.json``.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
 
 
 def model_record(prepared: Prepared, fitted: Fitted) -> dict[str, Any]:
-    """What ``data.json`` says of a model that was trained."""
+    """The entry of a trained model in ``data.json``."""
     return {
         "parameters": num_parameters(prepared.model),
         "best_epoch": fitted.best_epoch,

@@ -75,7 +75,7 @@ def predict(config: PredictConfig) -> Path:
     CheckpointError
         If the model cannot be read, or is a pre-trained encoder.
     ConfigError, InputError
-        If the options, the table, the sample sheet or the output file cannot be used.
+        If the options, the table, the metadata or the output file cannot be used.
     """
     output = config.output.output
     _check_output(config.output)
@@ -136,12 +136,12 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
 def _check_output(options: PredictionTableOptions) -> None:
     check_output(options.output, options.overwrite)
     if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"there is no folder {options.output.parent}", "create it first")
+        raise InputError(options.output, f"folder {options.output.parent} does not exist", "create it first")
 
 
 @contextmanager
 def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
-    """Read the model, the table and the sample sheet; what follows from them is said."""
+    """Read the model, the table and the metadata; log what follows from them."""
     from aam.learners.predictor import load_predictor
     from aam.learners.protocol import Computing
 
@@ -178,7 +178,7 @@ def _draws(options: PredictOptions, predictor: Predictor, study: Study, passes: 
 def _decoded(
     study: Study, sheet: Metadata, decoder: PredictionDecoder, draws: Iterator[Draws], *, with_deviation: bool
 ) -> Iterator[Block]:
-    """Predictions of each target in the units of the sample sheet."""
+    """Predictions of each target in the units of the metadata."""
     from aam.data.targets.kinds import Samples
 
     level_N = decoder.targets.level_codes(sheet)
@@ -192,14 +192,14 @@ def _decoded(
 
 
 def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
-    """The sample sheet in the order of the table's samples; cells of samples that are not in it are empty.
+    """The metadata in the order of the table's samples; cells of samples that are not in it are empty.
 
     A column that training made of the names of merged tables is made here too, where several tables are given.
 
     Raises
     ------
     ConfigError
-        If the model needs columns of the sheet, and there is no sheet.
+        If the model needs metadata columns and no metadata is given.
     InputError
         If there is no such column.
     """
@@ -227,7 +227,7 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
 
 
 def _in_order(sheet: Metadata, study: Study) -> Metadata:
-    """The sheet's rows of the study's samples, which are empty for samples that it does not have."""
+    """The metadata rows of the study's samples; empty for samples without metadata."""
     row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
     rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
     columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
@@ -235,7 +235,7 @@ def _in_order(sheet: Metadata, study: Study) -> Metadata:
 
 
 def _about_tables(column: str | None, needed: Sequence[str]) -> str:
-    """What a column is that training made of the names of merged tables."""
+    """How to describe a column that training made from the names of merged tables."""
     return f" ('{column}' identifies the table of a sample)" if column in needed else ""
 
 

@@ -76,7 +76,7 @@ def promise(
     processes
         That train together.
     changes
-        Options that were changed in mid-run.
+        Options that were changed when resuming.
     parts
         All starts of the run, as in :func:`origin`.
     """
@@ -88,7 +88,7 @@ def promise(
     reasons = [f"it computed {', '.join(how)}"] if how else []
     reasons += ["its options were changed when resuming"] if changes else []
     other = differences(parts)
-    reasons += [f"it was resumed in another environment ({_in_words(other)})"] if other else []
+    reasons += [f"it was resumed in a different environment ({_in_words(other)})"] if other else []
     return f"{NOT_THE_SAME}{'; '.join(reasons)}." if reasons else SAME
 
 
@@ -155,24 +155,24 @@ def changes_in(config: PretrainConfig | TrainConfig, run: RunDirectory) -> list[
 
 
 def log_changes(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
-    """Tell what a resumed run goes on with that is not its own: options, versions, threads, device.
+    """Log what a resumed run changes: options, versions, threads, device.
 
     Raises
     ------
     ConfigError
-        If the run shall end before the epochs that it has done.
+        If the new number of epochs is below the number already done.
     """
     _say_other_circumstances(config, run)
     changes = changes_in(config, run)
     if not changes:
         return
     _check_epochs(config.optim.epochs, run)
-    warn("this run goes on with changed options, and is no longer the run that it was:")
+    warn("resuming with changed options; results will differ from an unchanged run:")
     say(*(f"  {change}" for change in changes))
     if all(change.name in BY_ROUNDING for change in changes):
         say("  they change results by rounding, which training can amplify")
     if any(change.name == "epochs" for change in changes):
-        say("  a schedule that depends on the number of epochs follows the new course from here on")
+        say("  a schedule that depends on the number of epochs is recomputed for the new number of epochs")
 
 
 def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
@@ -182,9 +182,9 @@ def _say_other_circumstances(config: PretrainConfig | TrainConfig, run: RunDirec
     processes = found.pop("processes", None)
     if processes is not None:
         also = "dropout, which each process draws for itself, and " if config.model.dropout else ""
-        say(f"goes on in another number of processes ({processes}): the same numbers but for {also}rounding")
+        say(f"resuming with a different number of processes ({processes}): same results except for {also}rounding")
     if found:
-        warn(f"this run is resumed in another environment ({_in_words(found)}): results may differ")
+        warn(f"resuming in a different environment ({_in_words(found)}): results may differ")
 
 
 def _in_words(differing: Mapping[str, str]) -> str:
@@ -196,4 +196,4 @@ def _check_epochs(epochs: int, run: RunDirectory) -> None:
 
     done = epochs_done(run.checkpoints)
     if epochs < done:
-        raise ConfigError(f"--epochs {epochs}: {plural(done, 'epoch')} are done already, so that is the least")
+        raise ConfigError(f"--epochs {epochs}: {plural(done, 'epoch')} are already done; give at least {done}")

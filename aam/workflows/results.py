@@ -38,7 +38,7 @@ class TrainResult:
     epochs
         Epochs that were trained.
     late_signal
-        The signal that came in the last epoch, when there was nothing left to stop; None if none came.
+        The signal received in the last epoch, when nothing was left to stop; None for none.
     """
 
     run: Path

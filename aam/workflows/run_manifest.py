@@ -1,4 +1,4 @@
-"""What a run writes down of its data: inputs with their checksums, samples kept and left out, sizes, versions."""
+"""The record of a run's data: inputs with checksums, samples kept and dropped, sizes, versions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def data_record(
 
 
 def run_record(config: PretrainConfig | TrainConfig, before: InputStates, command: str) -> dict[str, Any]:
-    """What ``data.json`` says of a run whatever it learns: its starts, its inputs, and what repeating it promises.
+    """The entry of any run in ``data.json``: its starts, its inputs, and what repeating it promises.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def run_record(config: PretrainConfig | TrainConfig, before: InputStates, comman
     Raises
     ------
     InputError
-        If an input is no longer what was read.
+        If an input has changed since it was read.
     """
     came = origin(config, command, DATA)
     parent = parent_model(config)  # before its file is found to be what it was
@@ -86,7 +86,7 @@ def run_record(config: PretrainConfig | TrainConfig, before: InputStates, comman
 
 
 def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What ``data.json`` says of a study: which samples were left out and why, reads, ASVs, lengths.
+    """The entry of a study in ``data.json``: samples dropped and why, reads, ASVs, lengths.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def input_records(before: InputStates) -> Iterator[dict[str, Any]]:
     Raises
     ------
     InputError
-        If one is no longer what it was before it was read, so that nobody knows what was read; or cannot be read.
+        If one changed while it was read, or cannot be read.
     """
     for path, state in before.items():
         try:
@@ -153,12 +153,12 @@ def input_records(before: InputStates) -> Iterator[dict[str, Any]]:
             problem = f"was read, but cannot be read again for its checksum ({error.strerror})"
             raise InputError(path, problem, "put it back and start again") from None
         if state is None or not is_unchanged(path, state):
-            raise InputError(path, "changed while it was read", "start again when nothing writes to it any more")
+            raise InputError(path, "changed while it was read", "retry once no other program is writing to it")
         yield {"path": str(path), "bytes": state.bytes, "sha256": digest}
 
 
 def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirectory) -> None:
-    """Refuse to resume a run whose inputs are not what they were.
+    """Refuse to resume a run whose inputs have changed.
 
     Raises
     ------
@@ -168,17 +168,17 @@ def check_inputs_unchanged(config: PretrainConfig | TrainConfig, run: RunDirecto
     if not (run.path / DATA).exists():
         return
     before = _recorded_inputs(run)
-    began = f"the run {run.path} began with"
+    started = f"the run {run.path} started"
     where = "resume in the folder that the run was started in, or put the file back"
     _check_same(
         ((path, before.get(path)) for path in _inputs(config)),
-        gone=(f"is not there, but {began} it", where),
-        other=(f"is not the file that {began}", "put that one back, or start a new run"),
+        gone=(f"is missing; {started} with it", where),
+        other=(f"has changed since {started}", "restore the original, or start a new run"),
     )
 
 
 def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
-    """Refuse to go on in the midst of a run whose inputs are no longer what they were when it began.
+    """Refuse to continue a run whose inputs have changed since it started.
 
     Parameters
     ----------
@@ -192,11 +192,11 @@ def check_inputs_still_same(run: RunDirectory, remedy: str) -> None:
     InputError
         Naming the first file that differs.
     """
-    back = f"put back the one that it began with and {remedy}, or start a new run"
+    back = f"restore the original and {remedy}, or start a new run"
     _check_same(
         _recorded_inputs(run).items(),
-        gone=("vanished while the run was under way", f"put it back and {remedy}"),
-        other=("changed while the run was under way", back),
+        gone=("was deleted during the run", f"put it back and {remedy}"),
+        other=("changed during the run", back),
     )
 
 
@@ -210,7 +210,7 @@ def _check_same(recorded: Iterable[tuple[Path, str | None]], *, gone: tuple[str,
 
 
 def _recorded_inputs(run: RunDirectory) -> dict[Path, str]:
-    """Path -> SHA-256 of the inputs that a run began with."""
+    """Path -> SHA-256 of the inputs that a run started with."""
     try:
         return {Path(item["path"]): item["sha256"] for item in read_json(run.path / DATA)["inputs"]}
     except (TypeError, KeyError):

@@ -87,7 +87,7 @@ def train_into_directory(
 
 @contextmanager
 def taken_directory(config: RunConfig, command_line: str) -> Iterator[tuple[RunDirectory, InputStates]]:
-    """The run directory of a run, taken for this process, with all that is said in its log; and the inputs, unread.
+    """The run directory of a run, locked by this process, with its log open; and the inputs, unread.
 
     Raises
     ------

@@ -84,7 +84,7 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
 
 
 def cross_validate(config: TrainConfig, command_line: str | None = None) -> CrossValidationResult:
-    """Train and judge a model (or an ensemble) for each fold, or go on where that was stopped.
+    """Train and evaluate a model (or an ensemble) for each fold, or resume.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _equivalent(command: str, config: PretrainConfig | TrainConfig) -> str:
 
 @contextmanager
 def _process_group(config: PretrainConfig | TrainConfig, command: str) -> Iterator[None]:
-    """Meet the other processes of the run, if there are any."""
+    """Connect to the other processes of the run, if any."""
     from aam.training.distributed.collectives import process_group
 
     rank_info = find_rank_info(config.distributed)

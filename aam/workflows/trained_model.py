@@ -70,9 +70,9 @@ class TrainedModel(ABC):
         Parameters
         ----------
         study
-            The samples, with a sample sheet where the model reads columns of one.
+            The samples, with metadata where the model reads metadata columns.
         interval_level
-            Share of new samples whose truth the intervals (or sets of classes) shall hold; that of training where None.
+            Nominal coverage of the intervals (or prediction sets); that of training where None.
         prediction_passes
             Rarefied draws that are averaged for each sample; as many as in training where None.
         seed
@@ -128,7 +128,7 @@ class TrainedModel(ABC):
         """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
 
     def _treated(self, study: Study) -> Study:
-        """A study, rarefied as the training samples were, with a sample sheet: an empty one where none is needed."""
+        """A study, rarefied as the training samples were, with metadata: an empty table where none is needed."""
         limit = self.manifest.data["trim_length"]
         if limit is not None and study.longest_sequence > limit:
             problem = f"has sequences of {study.longest_sequence} bases; the model was trained on the first {limit}"
@@ -159,7 +159,7 @@ class NetworkModel(TrainedModel):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of these networks says of itself."""
+        """The manifest of the folder of these networks."""
         return dataclasses.replace(self.description, members=len(self.models)).manifest
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
@@ -205,7 +205,7 @@ class CombinedModel(TrainedModel):
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of these learners says of itself."""
+        """The manifest of the folder of these learners."""
         return self.predictor.manifest
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:

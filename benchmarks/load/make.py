@@ -78,7 +78,7 @@ def tip_names(number: int) -> Iterator[str]:
 
 
 def write_sheet(path: Path, samples: int, seed: int = 0) -> None:
-    """Write a sample sheet for :func:`write_table`: ``age``, and ``subject`` with four samples each."""
+    """Write metadata for :func:`write_table`: ``age``, and ``subject`` with four samples each."""
     rng = np.random.default_rng([seed, 2])
     with path.open("w") as file:
         file.write("sample-id\tage\tsubject\n")

@@ -61,7 +61,7 @@ def step(folder: Path, asvs: int, token_limit: int, width: int) -> Row:
 
 
 def make_study(folder: Path, samples: int, asvs: int, each: int) -> None:
-    """Write table, tree and sample sheet, and the same of a study of few samples beside them."""
+    """Write table, tree and metadata, and the same of a study of few samples beside them."""
     for place, number, total in ((folder, samples, asvs), (folder / "few", samples // 500, asvs // 100)):
         place.mkdir(exist_ok=True)
         make.write_table(place / "table.biom", number, total, each)

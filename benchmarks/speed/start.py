@@ -153,7 +153,7 @@ def main(given: list[str] | None = None) -> None:
         print(name, records["studies"][name], flush=True)
     records["large"] = measure_large(tuple(options.large), options.repeats)
     samples, asvs, each = options.large
-    said = f"Reading {samples:,} samples of {asvs:,} ASVs, {samples * each:,} counts, with tree and sample sheet:"
+    said = f"Reading {samples:,} samples of {asvs:,} ASVs, {samples * each:,} counts, with tree and metadata:"
     words = [(__doc__ or "").strip(), f"Medians of {options.repeats}.", command_table(records)]
     common.write_results(options.output, TITLE, [*words, said, large_table(records["large"])], facts, records)
 

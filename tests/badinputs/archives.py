@@ -27,7 +27,7 @@ def with_member(folder: Path, name: str) -> Read:
     return archive(folder, {**members(folder), name: b"evil"})
 
 
-@bad("Z1 symbolic link", "x.qza: unsafe member name '<any>/data/link'; this is no QIIME 2 archive")
+@bad("Z1 symbolic link", "x.qza: unsafe member name '<any>/data/link'; this is not a QIIME 2 archive")
 def _(folder: Path) -> Read:
     read = archive(folder, members(folder))
     link = zipfile.ZipInfo(f"{UUID}/data/link")
@@ -75,7 +75,7 @@ def _(folder: Path) -> Read:
     return read
 
 
-@bad("Z4 twice", "x.qza: member '<any>/VERSION' is there twice; use another copy")
+@bad("Z4 twice", "x.qza: member '<any>/VERSION' occurs twice; use another copy")
 def _(folder: Path) -> Read:
     read = archive(folder, members(folder))
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(folder / "x.qza", "a") as file:
@@ -106,9 +106,9 @@ def _(folder: Path) -> Read:
 
 # fmt: off
 bad_rows(
-    ("Z1 zip-slip", "x.qza: unsafe member name '../../evil'; this is no QIIME 2 archive", with_member, "../../evil"),
-    ("Z1 absolute", "x.qza: unsafe member name '/etc/evil'; this is no QIIME 2 archive", with_member, "/etc/evil"),
-    ("Z1 backslash", "x.qza: unsafe member name '..\\evil'; this is no QIIME 2 archive", with_member, "..\\evil"),
+    ("Z1 zip-slip", "x.qza: unsafe member name '../../evil'; this is not a QIIME 2 archive", with_member, "../../evil"),
+    ("Z1 absolute", "x.qza: unsafe member name '/etc/evil'; this is not a QIIME 2 archive", with_member, "/etc/evil"),
+    ("Z1 backslash", "x.qza: unsafe member name '..\\evil'; this is not a QIIME 2 archive", with_member, "..\\evil"),
     ("Z2 bomb", "x.qza: feature-table.biom in it expands more than 1,000-fold; it is not read",
      archive, qza_members(KIND, bytes(50_000_000))),
     ("Z3 not QIIME 2", "x.qza: not a QIIME 2 archive (no metadata.yaml in it)",

@@ -2,8 +2,8 @@
 
 A case writes its files into an empty folder and returns what reads them, or the words of a whole command. Most cases
 are rows of a table: name, expected line, the function that writes, and its arguments after the folder. Names start with
-the row of the matrix of bad inputs: B tables, S sequences, T sample sheets, W conditions on them, P trees, D distances,
-X taxonomy, C models, K configuration, Z archives, L lists of samples, O outputs, F what the fuzzer found.
+the row of the matrix of bad inputs: B tables, S sequences, T metadata files, W conditions on them, P trees,
+D distances, X taxonomy, C models, K configuration, Z archives, L lists of samples, O outputs, F what the fuzzer found.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def train(folder: Path, *words: str, column: str = "age") -> Words:
 
 
 def with_column(folder: Path, name: str, cells: list[str], *words: str, ids: list[str] = IDS) -> Words:
-    """A training on a sample sheet with one column."""
+    """A training on metadata with one column."""
     command = train(folder, *words, column=name)
     write_sheet(folder / "metadata.tsv", ["sample-id", name], [list(row) for row in zip(ids, cells, strict=True)])
     return command
@@ -106,7 +106,7 @@ def _(folder: Path) -> Words:
     return ["predict", "--model", "nothing", "--table", "table.tsv", "--output", "p.tsv"]
 
 
-@bad_command("O1 no folder", "p.tsv: there is no folder nowhere; create it first")
+@bad_command("O1 no folder", "p.tsv: folder nowhere does not exist; create it first")
 def _(folder: Path) -> Words:
     saved(folder)
     write_study(folder)
@@ -122,7 +122,8 @@ def _(folder: Path) -> Words:
 
 
 @bad_command(
-    "O3 a folder of something else", "run: the folder is not empty and holds no run; choose another --output-dir"
+    "O3 a folder of something else",
+    "run: the folder is not empty and does not contain a run; choose another --output-dir",
 )
 def _(folder: Path) -> Words:
     words = train(folder)
@@ -134,7 +135,7 @@ def _(folder: Path) -> Words:
 # fmt: off
 bad_command_rows(
     ("B22 rarefaction",
-     "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none uses all reads",
+     "rarefaction: no sample has 100,000 reads (largest: s<any>, <any>); lower --rarefy-depth, or none for all reads",
      train, "--rarefy-depth", "100000"),
     ("T9 case",
      "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'S00'); does the case of the letters "
@@ -164,7 +165,7 @@ bad_command_rows(
     ("T15 constant", "metadata.tsv: column 'weight' has one value (1.5) in the training samples: nothing to learn",
      lambda folder: train(folder, column="weight")),
     ("T15 constant covariate",
-     "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it tells no samples apart; leave it "
+     "metadata.tsv: column 'weight' has one value (1.5) in the training samples: it carries no information; leave it "
      "out of --numeric-columns", train, "--numeric-columns", "weight"),
     ("T17 one sample of a class",
      "metadata.tsv: column 'kind': class 'b' has 1 sample; at least 2 are needed; leave them out with --where",
@@ -178,7 +179,7 @@ bad_command_rows(
     ("T22 groups", "metadata.tsv: column 'weight' has 1 group; at least 2 are needed; a part cannot be empty",
      train, "--group-column", "weight"),
     ("T23 words of a split",
-     "metadata.tsv: column 'site' says a, b, c in 12 samples; train, validation or test is needed",
+     "metadata.tsv: column 'site' contains a, b, c in 12 samples; train, validation or test is needed",
      train, "--split-column", "site"),
     ("T24 below what the head reaches",
      "metadata.tsv: column 'shift': 6 values below 0 (smallest -6); --output-activation relu cannot reach them: leave "
@@ -195,7 +196,7 @@ bad_command_rows(
      lists, IDS[:6], IDS[5:]),
     ("L2 not in the table", "b.txt: 1 of 7 samples not in the table (first: nobody); take them out of the list",
      lists, IDS[:6], [*IDS[6:], "nobody"]),
-    ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may be there once", lists, [*IDS[:6], "s00"], IDS[6:]),
+    ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may occur only once", lists, [*IDS[:6], "s00"], IDS[6:]),
     ("L4 empty", "b.txt: the file is empty", lists, IDS, []),
     ("C9 encoder", "encoder: no model found (a folder with model.safetensors is needed)",
      train, "--pretrained-encoder", "encoder"),

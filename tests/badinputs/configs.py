@@ -9,7 +9,7 @@ from aam.cli.options import parse
 from aam.config import to_flat
 from tests.badinputs.cases import Read, bad, bad_rows, odd
 
-FLAT = "the file is flat: one `name: value` a line"
+FLAT = "the file is flat: one `name: value` per line"
 FLAGS = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
 
 
@@ -97,7 +97,7 @@ bad_rows(
      "run.yaml: line 1: tags (tag:yaml.org,2002:pyt...) are not accepted; leave out what starts with !",
      lambda folder: config(folder, f"lr: !!python/object/apply:os.mkdir ['{folder / 'was-run'}']\n")),
     ("K4 deep", f"run.yaml: line 1: values are nested too deeply; {FLAT}", config, "table: " + "[" * 5000 + "]" * 5000),
-    ("K4 sections", f"run.yaml: line 2: a mapping stands where a value should; {FLAT}", config, "optim:\n  lr: 1\n"),
+    ("K4 sections", f"run.yaml: line 2: expected a value, got a mapping; {FLAT}", config, "optim:\n  lr: 1\n"),
     ("K4 not YAML", f"run.yaml: line 2: <any>; {FLAT}", config, "lr: 'open\n"),
 )
 # fmt: on

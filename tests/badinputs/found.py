@@ -117,7 +117,7 @@ bad_rows(
     ("F11 run with a long word in its metrics",
      "metrics.csv: a number is needed (could not convert string to float: 'xxx<any>)",
      run_with, "metrics.csv", "epoch\n" + "x" * 1_000),
-    ("F12 a column twice", "p.tsv: duplicate column 'a' (2 times); each may be there once",
+    ("F12 a column twice", "p.tsv: duplicate column 'a' (2 times); each may occur only once",
      written, "p.tsv", "a\tb\ta\n1\t2\t3\n", read_columns),
     ("F13 embeddings with a word", NO_EMBEDDINGS,
      written, "e.tsv", EMBEDDINGS + "s1\ttrain\t3\t0.5q\n", read_embeddings),

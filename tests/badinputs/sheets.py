@@ -1,4 +1,4 @@
-"""Bad sample sheets (rows T of the matrix), and conditions on them."""
+"""Bad metadata files (rows T of the matrix), and conditions on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ages(folder: Path, *cells: str) -> Read:
     return sheet(folder, f"sample-id\tage\n{rows}", lambda m: m.numeric("age"))
 
 
-@bad("T1 Excel", "m.tsv: is a zip or Excel file; save the sheet as tab-separated text")
+@bad("T1 Excel", "m.tsv: is a zip or Excel file; save it as tab-separated text")
 def _(folder: Path) -> Read:
     read = sheet(folder)
     with zipfile.ZipFile(folder / "m.tsv", "w") as archive:
@@ -93,9 +93,9 @@ bad_rows(
      sheet, SHEET.encode("utf-16")),
     ("T3 latin-1", "m.tsv: not UTF-8 (byte 0xfc at 19); save it as UTF-8",
      sheet, "sample-id\tsite\ns1\tM\u00fcnchen\n".encode("latin-1")),
-    ("T4 duplicate", "m.tsv: duplicate sample id 's1' (lines 2 and 5); each may be there once",
+    ("T4 duplicate", "m.tsv: duplicate sample id 's1' (lines 2 and 5); each may occur only once",
      sheet, SHEET + " s1 \t9\t\n"),
-    ("T4 duplicates", "m.tsv: duplicate sample id 's1' (lines 2 and 5; 2 such rows); each may be there once",
+    ("T4 duplicates", "m.tsv: duplicate sample id 's1' (lines 2 and 5; 2 such rows); each may occur only once",
      sheet, SHEET + "s1\t9\t\ns2\t9\t\n"),
     ("T4 empty id", "m.tsv: 1 row without a sample id (first: line 5); every row needs one",
      sheet, SHEET + "\t9\tgut\n"),
@@ -105,7 +105,7 @@ bad_rows(
      sheet, "sample-id\tage\tage\ns1\t1\t2\n"),
     ("T5 column without a name", "m.tsv: column 2 has no name; every column needs one",
      sheet, "sample-id\t\tage\ns1\t1\t2\n"),
-    ("T6 too many cells", "m.tsv: line 2 has 3 cells, the header has 2; is there a tab too many?",
+    ("T6 too many cells", "m.tsv: line 2 has 3 cells, the header has 2; is there an extra tab?",
      sheet, "sample-id\tage\ns1\t3\tx\ns2\t4\n"),
     ("T6 and more",
      "m.tsv: column 'age' occurs 2 times; give each column its own name (and 2 more: `aam check` lists them)",

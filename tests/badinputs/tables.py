@@ -193,7 +193,7 @@ bad_rows(
      "t.tsv: line 3 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample",
      text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t2\nCCGTACGTACGT\t1\n", "t.tsv"),
     ("B5 TSV word",
-     "t.tsv: count 'many' (ASV ACGTACGTACGT, sample s2) is not a number; is a column no sample? Leave it out",
+     "t.tsv: count 'many' (ASV ACGTACGTACGT, sample s2) is not a number; leave out columns that are not samples",
      text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\tmany\n", "t.tsv"),
     ("B6 no samples", "t.biom: the table has 0 samples", lambda folder: table(folder, np.zeros((0, 3)), samples=[])),
     ("B6 no ASVs", "t.biom: the table has 0 ASVs", text, "# Constructed from biom file\n#OTU ID\ts1\ts2\n"),
@@ -201,7 +201,7 @@ bad_rows(
     ("B8 negative", "t.biom: 1 count is negative (sample s1, ASV ACGTACGTACGT: -1); reads cannot be negative",
      table, [[-1, 2, 0], [0, 3, 4]]),
     ("B9 fractions",
-     "t.biom: 2 counts are no whole number (first: sample s1, ASV ACGTACGTACGT: 0.5); "
+     "t.biom: 2 counts are fractional (first: sample s1, ASV ACGTACGTACGT: 0.5); "
      "give reads, not relative abundances", table, [[0.5, 2, 0], [0, 0.25, 4]]),
     ("B10 NaN", "t.biom: 1 count is NaN (sample s2, ASV CCGTACGTACGT: nan)",
      changed, "sample/matrix/data", [1.0, 2.0, np.nan, 4.0]),
@@ -211,9 +211,9 @@ bad_rows(
      table, [[1e300, 2, 0], [0, 3, 4]]),
     ("B11 sum", "t.biom: the sum of all counts is too large (1.8e+16; 2^53 at most)",
      table, [[9e15, 0, 0], [0, 9e15, 0]]),
-    ("B12 samples", "t.biom: duplicate sample id 's1' (2 times); each may be there once",
+    ("B12 samples", "t.biom: duplicate sample id 's1' (2 times); each may occur only once",
      lambda folder: table(folder, samples=["s1", "s1"])),
-    ("B12 ASVs", "t.biom: duplicate ASV id 'ACGTACGTACGT' (3 times); each may be there once",
+    ("B12 ASVs", "t.biom: duplicate ASV id 'ACGTACGTACGT' (3 times); each may occur only once",
      lambda folder: table(folder, asvs=ASVS[:1] * 3)),
     ("B13 hashes",
      "t.biom: 2 of 2 ASV ids are not DNA (first: d41d8cd98f00b204e9800..., looks like md5); "
@@ -272,7 +272,7 @@ bad_rows(
      with_fasta, ">x\nACG-T\n"),
     ("S3 protein", "s.fasta: 1 sequence with letters that are not DNA (first: 'x' has 'L'); give unaligned DNA",
      with_fasta, ">x\nMKLV\n"),
-    ("S4 twice", "s.fasta: duplicate id 'x' (2 times); each may be there once",
+    ("S4 twice", "s.fasta: duplicate id 'x' (2 times); each may occur only once",
      with_fasta, ">x\nACGT\n>y\nACGT\n>x more\nACGT\n"),
     ("S5 no bases", "s.fasta: record 1 has no bases; the file is damaged", with_fasta, ">x\n>y\nACGT\n"),
     ("S5 no id", "s.fasta: record 2 has no id; the file is damaged", with_fasta, ">x\nACGT\n> \nACGT\n"),

@@ -38,7 +38,7 @@ bad_rows(
     ("X4 two lineages", "t.tsv: ASV 'a' has two lineages (line 3); each may have one",
      taxonomy, HEADER + "a\td__Bacteria\t1\na\td__Archaea\t1\n"),
     ("X5 no ASV", "t.tsv: none of 1 ASV is in it (first: b); same ids?", labels, 1, "b"),
-    ("X6 level", "t.tsv: no ASV is known at level 6; lower --taxonomy-level (the deepest lineage has 2 ranks)",
+    ("X6 level", "t.tsv: no ASV is classified at level 6; lower --taxonomy-level (the deepest lineage has 2 ranks)",
      labels, 6),
 )
 odd_rows(

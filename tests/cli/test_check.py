@@ -78,8 +78,8 @@ def test_samples_left_out_are_told(study: Path, tmp_path: Path, capsys: pytest.C
     sheet = (study / "metadata.tsv").read_text().splitlines()
     (tmp_path / "part.tsv").write_text("\n".join(sheet[:-10]) + "\n")
     assert main(words(study, "--metadata", str(tmp_path / "part.tsv"))) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("Sample sheet")]
-    assert line.split()[2:4] == ["30", "10"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("Metadata")]
+    assert line.split()[1:3] == ["30", "10"]
     assert "not in part.tsv" in line
 
 
@@ -135,12 +135,12 @@ def test_eight_files_and_options_that_are_wrong_are_eight_lines(
         "--momentum needs --optimizer sgd: leave it out",
         "s.fasta: not FASTA (starts with 'ACGT'); sequences start with a '>' line",
         "t.tsv: line 2 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample",
-        "m.tsv: duplicate sample id 's1' (lines 2 and 3); each may be there once",
+        "m.tsv: duplicate sample id 's1' (lines 2 and 3); each may occur only once",
         "t.nwk: 1 branch is negative (smallest -1); set them to 0, or make the tree with a method that has none",
         "u.tsv: not symmetric (s1,s2: 0.5 and 0.4); are these distances?",
         "x.tsv: not a taxonomy (no header with 'Feature ID' and 'Taxon'; starts with 'a?d__Bacteri'); "
         "tabs are needed between the columns",
-        "a.txt: duplicate id 's1' (2 times); each may be there once",
+        "a.txt: duplicate id 's1' (2 times); each may occur only once",
     ]
 
 
@@ -304,7 +304,7 @@ def test_what_only_a_run_would_meet(
 
 def test_a_target_needs_a_sample_sheet(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words(study, "--metadata-column", "gradient")) == 2
-    assert capsys.readouterr().err == "error: --metadata is required: the sample sheet holds the column to predict\n"
+    assert capsys.readouterr().err == "error: --metadata is required: the metadata holds the column to predict\n"
 
 
 @pytest.mark.parametrize("more", [[], ["--categorical-columns", "group", "--cv", "3", "--group-column", "subject"]])

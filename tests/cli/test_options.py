@@ -164,7 +164,7 @@ K_CASES = [
     ("K4 object", "lr: !!python/object/apply:os.system ['true']\n", "run.yaml: line 1: tags (tag:yaml.org,2002:"),
     ("K4 anchors", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "run.yaml: line 1: anchors and aliases"),
     ("K4 deep", "lr: " + "[" * 10_000 + "\n", "run.yaml: line 1: values are nested too deeply"),
-    ("K4 nested", "model:\n  lr: 1\n", "run.yaml: line 2: a mapping stands where a value should"),
+    ("K4 nested", "model:\n  lr: 1\n", "run.yaml: line 2: expected a value, got a mapping"),
     ("K4 list", "- lr\n", "run.yaml: holds no options"),
     ("K4 two documents", "lr: 1\n---\nlr: 2\n", "run.yaml: line 2: but found another document"),
     ("K4 not YAML", "lr: 'x\n", "run.yaml: line 2: found unexpected end of stream"),

@@ -162,7 +162,7 @@ def test_a_model_folder_is_not_taken_from_others(study: dict[str, object]) -> No
     folder = Path(str(study["output"])).parent
     (folder / "mine").mkdir()
     (folder / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"mine: holds notes\.txt, which belongs to no model"):
+    with pytest.raises(InputError, match=r"mine: holds notes\.txt, which is not part of a model"):
         forest(study, output_dir=str(folder / "mine"))
     with pytest.raises(InputError, match="is a file; --output-dir names a folder"):
         forest(study, output_dir=str(folder / "tree.nwk"))

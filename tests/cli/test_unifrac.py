@@ -152,7 +152,7 @@ def test_rarefied_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     words = ("--rarefy-depth", str(depth))
     assert unifrac("a.tsv", *words, metric="bray_curtis") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert f"4 samples are left out: fewer than {depth:,} reads" in said
+    assert f"4 samples dropped: fewer than {depth:,} reads" in said
     assert said.count(f"--rarefy-depth {depth}") == 1
     drawn = read_distances(Path("a.tsv"))
     assert list(drawn.sample_ids) == [name for name, n in zip(IDS, reads, strict=True) if n >= depth]
@@ -195,16 +195,16 @@ def test_missing_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "3 of 40 ASVs are not tips" in capsys.readouterr().err
     assert unifrac("d.tsv", "--missing-tips", "drop") == 0
     said = capsys.readouterr().out
-    assert "3 of 40 ASVs are left out" in said
+    assert "3 of 40 ASVs dropped" in said
     assert "--tree tree.nwk --root given --missing-tips drop" in said
 
 
 @pytest.mark.parametrize(
     ("output", "words", "said"),
     [
-        ("d.npz", [], "d.npz: the ending '.npz' says no format; end --output in .tsv, .npy, .h5, .hdf5"),
-        ("d", [], "d: has no ending"),
-        ("gone/d.npy", [], "there is no folder gone"),
+        ("d.npz", [], "d.npz: unknown file extension '.npz'; end --output in .tsv, .npy, .h5, .hdf5"),
+        ("d", [], "d: has no file extension"),
+        ("gone/d.npy", [], "folder gone does not exist"),
         ("d.npy", ["--unifrac-alpha", "0.1"], "--unifrac-alpha is for generalized_unifrac, not for --metric unifrac"),
         ("d.npy", ["--no-unifrac-normalized"], "--unifrac-normalized is for weighted_unifrac"),
         ("d.npy", ["--n-jobs", "0"], "--n-jobs must be -1 or at least 1"),

@@ -47,7 +47,7 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
             "--loss-config: '0' and 'age' are the same target: leave one out",
         ),
         (TrainConfig, {**TRAIN, "loss_config": '{"age": "mse", "age": "mae"}'}, "--loss-config names 'age' twice"),
-        (TrainConfig, {**TRAIN, "loss_config": '{"1": "mse"}'}, "--loss-config: '1' is none of the targets (age)"),
+        (TrainConfig, {**TRAIN, "loss_config": '{"1": "mse"}'}, "--loss-config: '1' is not one of the targets (age)"),
         (
             TrainConfig,
             {**TRAIN, "gradual_unfreezing": 5, "pretrained_encoder": "e", "epochs": 15},
@@ -66,7 +66,7 @@ LISTS = {"train_samples": "a", "val_samples": "b"}
         (
             TrainConfig,
             {**TRAIN, "normalize_by": TRAIN["metadata_column"]},
-            "is the target: --normalize-by would give the answer away",
+            "is the target: --normalize-by would leak the answer",
         ),
         (PredictConfig, {**PREDICT, "output_variance": True, "prediction_passes": 1}, "--output-variance needs"),
         (SimulateConfig, {"output_dir": "o", "asvs": 10, "asvs_per_sample": 20}, "--asvs-per-sample 20 is more than"),

@@ -50,7 +50,7 @@ def test_what_is_of_another_type_is_refused(changes: dict[str, Any], words: str)
 
 @pytest.mark.parametrize("values", [None, 3, "x", [SOUND]])
 def test_what_is_no_object_is_refused(values: Any) -> None:
-    with pytest.raises(ValueError, match="Facts is no JSON object"):
+    with pytest.raises(ValueError, match="Facts is not a JSON object"):
         read_plain(Facts, values)
 
 

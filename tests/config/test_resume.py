@@ -38,7 +38,10 @@ def test_how_long_a_run_trains_may_change() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"lr": 0.01}, "own options: --lr 0.001 -> 0.01 differs from the run's and cannot change in mid-run; leave it"),
+        (
+            {"lr": 0.01},
+            "own options: --lr 0.001 -> 0.01 differs from the run's and cannot change when resuming; leave it",
+        ),
         ({"lr": 0.01, "epochs": 5, "seed": 7}, "--lr 0.001 -> 0.01, --seed 42 -> 7 differ from the run's"),
         ({"classifier": True}, "--classifier off -> on differs"),
         ({"max_bp": 3}, "--max-bp (not given) -> 3 differs"),
@@ -52,7 +55,7 @@ def test_what_is_refused(given: dict[str, object], words: str) -> None:
 
 @pytest.mark.parametrize("own", [{"cv": 5}, {"ensemble": 3}])
 def test_models_of_one_run_do_not_change_one_by_one(own: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="in mid-run: its other models are trained already; leave it out"):
+    with pytest.raises(ConfigError, match="when resuming: its other models are trained already; leave it out"):
         resumed({"epochs": 5}, **own)
     assert resumed({"num_workers": 2}, **own)["num_workers"] == 2
 

@@ -132,7 +132,7 @@ def test_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def chapter_sample(number: int, simulated: dict[str, str]) -> dict[str, str]:
-    """A row of the chapters' sample sheet; a third of the samples has no ``bmi``."""
+    """A row of the chapters' metadata; a third of the samples has no ``bmi``."""
     age, city = 80 * float(simulated["gradient"]), number % 6
     return {
         "sample-id": simulated["sample-id"],
@@ -151,7 +151,7 @@ def chapter_sample(number: int, simulated: dict[str, str]) -> dict[str, str]:
 
 
 def make_chapter_study(folder: Path) -> None:
-    """The files that the chapters' commands read, with all columns of their sample sheet."""
+    """The files that the chapters' commands read, with all columns of their metadata."""
     study = folder / "study"
     simulate_study(
         SimulateOptions(output_dir=study, samples=48, asvs=40, asvs_per_sample=15.0, reads=800, progress=False)

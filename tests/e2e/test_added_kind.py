@@ -82,7 +82,7 @@ def counts() -> Iterator[None]:
 
 @pytest.fixture
 def sheet(study: Path, tmp_path: Path) -> Path:
-    """The study's sample sheet with counts that follow the gradient."""
+    """The study's metadata with counts that follow the gradient."""
     columns = read_columns(study / "metadata.tsv")
     gradient, rng = columns["gradient"].astype(float), np.random.default_rng(0)
     columns["visits"] = rng.poisson(np.exp(1 + 2 * gradient)).astype(str)

@@ -104,7 +104,7 @@ def test_stopped_anywhere_and_resumed_results_are_the_same(
 ) -> None:
     folder = tmp_path / "run"
     forward = ["--resume-from", str(folder)]
-    advice = f"go on with: aam train --resume-from {folder}\n"
+    advice = f"resume with: aam train --resume-from {folder}\n"
     # in the first fold's last validation, after which its training has nothing left to stop
     assert stopped(TrainingModule, "validation_step", 3, signal.SIGTERM, *arguments(study, folder)) == 75
     assert capsys.readouterr().err == f"error: stopped in fold 1 of 2; {advice}"
@@ -115,7 +115,7 @@ def test_stopped_anywhere_and_resumed_results_are_the_same(
     # in the second fold's training, after the first one's forest
     assert stopped(TrainingModule, "training_step", 4, signal.SIGUSR1, *forward) == 75
     said = capsys.readouterr()
-    assert "fold 1 of 2 (repeat1-fold1): is finished already" in said.out
+    assert "fold 1 of 2 (repeat1-fold1): already finished" in said.out
     assert said.err == f"error: stopped in fold 2 of 2; {advice}"
     # in the second fold's forest
     assert stopped(cross_validation, "fit_forest_of", 1, signal.SIGINT, *forward) == 130
@@ -146,7 +146,7 @@ def test_another_environment_ends_the_promise(study: Path, tmp_path: Path) -> No
     assert stopped(TrainingModule, "training_step", 1, signal.SIGTERM, "--resume-from", str(folder)) == 75
     record = read_record(folder / DATA)
     assert len(record["parts"]) == 2
-    assert record["promise"].startswith(f"{NOT_THE_SAME}it was resumed in another environment (torch 1.0 -> ")
+    assert record["promise"].startswith(f"{NOT_THE_SAME}it was resumed in a different environment (torch 1.0 -> ")
 
 
 def test_an_input_that_changes_while_it_is_read_begins_no_fold(

@@ -15,7 +15,7 @@ from tests.program import Run
 
 @pytest.fixture
 def sheet(study: Path, tmp_path: Path) -> Path:
-    """The sample sheet with a second target, which every fourth sample lacks."""
+    """The metadata with a second target, which every fourth sample lacks."""
     header, *rows = [line.split("\t") for line in (study / "metadata.tsv").read_text().splitlines()]
     other = ["" if place % 4 == 0 else f"{3 + 10 * float(row[1]):.4f}" for place, row in enumerate(rows)]
     lines = [[*header, "other"], *([*row, value] for row, value in zip(rows, other, strict=True))]

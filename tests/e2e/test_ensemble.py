@@ -126,7 +126,7 @@ def test_resuming_the_second_member_gives_the_same_bytes(
         patch.setattr(TrainingModule, "training_step", counted)
         assert run_command("train", *arguments(study, folder), small=False) == 75
     assert [signal.getsignal(each) for each in SIGNALS] == handlers
-    advice = f"error: stopped in member 2 of 2; go on with: aam train --resume-from {folder}\n"
+    advice = f"error: stopped in member 2 of 2; resume with: aam train --resume-from {folder}\n"
     assert capsys.readouterr().err == advice
     assert [path.parent.name for path in folder.glob("members/*/finished.json")] == ["1"]
     path = folder / "val_samples.txt"
@@ -136,7 +136,7 @@ def test_resuming_the_second_member_gives_the_same_bytes(
     assert "val_samples.txt: does not hold the samples of members/1; start a new run" in capsys.readouterr().err
     path.write_text(text)
     assert run_command("train", *forward, small=False) == 0
-    assert "member 1 of 2 (members/1): is finished already" in capsys.readouterr().out
+    assert "member 1 of 2 (members/1): already finished" in capsys.readouterr().out
     for name in RESULTS:
         assert (folder / name).read_bytes() == (unbroken / name).read_bytes()
     record = read_record(folder / DATA)

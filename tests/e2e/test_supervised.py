@@ -18,7 +18,7 @@ NUMBERS = ["sample_id", "observed", "predicted", "predicted_low", "predicted_hig
 
 @pytest.fixture(scope="module")
 def sheet(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study's sample sheet with further columns.
+    """The study's metadata with further columns.
 
     ``age`` is 40 to 60 years by the gradient; ``ph`` follows it too, and every third sample lacks it; ``score`` is the
     gradient in another unit in each of two labs; cities lie within countries and move ``shifted``; ``warmth`` is a

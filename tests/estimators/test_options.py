@@ -68,7 +68,7 @@ def test_flags_are_said_as_parameters(said: str, meant: str) -> None:
 @pytest.mark.parametrize(("interrupted", "kind"), [(True, KeyboardInterrupt), (False, SystemExit)])
 def test_a_signal_ends_a_fit_as_it_ends_other_code(interrupted: bool, kind: type[BaseException]) -> None:
     with pytest.raises(kind), as_value_errors():
-        raise PreemptedError("stopped at step 3; go on with: aam train ...", interrupted=interrupted)
+        raise PreemptedError("stopped at step 3; resume with: aam train ...", interrupted=interrupted)
 
 
 def test_the_package_offers_them() -> None:

@@ -238,7 +238,7 @@ def test_it_can_be_pickled(fitted: AAMRegressor) -> None:
     [
         (lambda frame: frame.to_numpy(), "X: an array of 12 columns does not say which ASVs they are"),
         (lambda frame: frame.set_axis([f"asv{i}" for i in range(12)], axis=1), "12 of 12 ASV ids are not DNA"),
-        (lambda frame: frame.assign(**{SEQUENCES[0]: 0.5}), "30 counts are no whole number"),
+        (lambda frame: frame.assign(**{SEQUENCES[0]: 0.5}), "30 counts are fractional"),
         (lambda frame: frame * np.arange(NUM_SAMPLES)[:, None], r"1 sample without reads \(first: s0, row 0\)"),
         (lambda frame: frame.set_axis(["a"] * NUM_SAMPLES), "sample id 'a'"),
         (lambda frame: frame - 10_000, "Negative values"),

@@ -41,7 +41,7 @@ def test_vectors_go_into_a_pipeline(tmp_path: Path) -> None:
     encoder.save(tmp_path / "encoder")
     taken = AAMEncoder(pretrained_encoder=tmp_path / "encoder").fit(frame.iloc[:2])
     np.testing.assert_allclose(taken.transform(frame), vectors, rtol=1e-5)
-    with pytest.raises(ValueError, match="epochs: pretrained_encoder is taken as it is"):
+    with pytest.raises(ValueError, match="epochs: pretrained_encoder is used as it is"):
         AAMEncoder(pretrained_encoder=tmp_path / "encoder", epochs=3).fit(frame)
     small = {"epochs": 1, "rarefy_depth": 200, "freeze_base": True}
     tuned = AAMRegressor(pretrained_encoder=str(tmp_path / "encoder"), **small).fit(frame, numbers(frame))

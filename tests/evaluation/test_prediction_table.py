@@ -70,7 +70,7 @@ def test_samples_are_found_by_id_in_any_order() -> None:
 def test_unknown_classes_are_refused(tmp_path: Path) -> None:
     header = "sample_id\tobserved\tpredicted\tprobability_gut\tprobability_skin\n"
     (tmp_path / "p.tsv").write_text(header + "a\tgut\tnose\t0.5\t0.5\n")
-    with pytest.raises(InputError, match="'nose' is none of the classes"):
+    with pytest.raises(InputError, match="'nose' is not one of the classes"):
         read_predictions(tmp_path / "p.tsv", CLASS, "test")
     (tmp_path / "p.tsv").write_text("sample_id\tobserved\tpredicted\tprobability_gut\na\tgut\tgut\t1\n")
     with pytest.raises(InputError, match="column 'probability_skin' is missing"):

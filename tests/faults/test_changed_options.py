@@ -42,7 +42,7 @@ def test_what_cannot_change_is_refused_with_both_values(stopped: Path, children:
     before = (stopped / "config.yaml").read_text()
     ended = children.run(["train", "--resume-from", stopped, "--lr", "0.01", "--epochs", "5"])
     assert ended.code == 2
-    assert "--lr 0.03 -> 0.01 differs from the run's and cannot change in mid-run; leave it out" in ended.said
+    assert "--lr 0.03 -> 0.01 differs from the run's and cannot change when resuming; leave it out" in ended.said
     assert (stopped / "config.yaml").read_text() == before
 
 
@@ -63,7 +63,7 @@ def test_more_epochs(stopped: Path, children: Children) -> None:
     assert str(found["promise"]).startswith(NOT_THE_SAME)
     assert "changed when resuming" in str(found["promise"])
     log = (stopped / "log.txt").read_text()
-    assert "this run goes on with changed options" in log
+    assert "resuming with changed options" in log
     assert f"  --epochs {EPOCHS} -> 4" in log
 
 
@@ -105,7 +105,7 @@ def test_epochs_that_are_done_already(toy: Path, children: Children, tmp_path: P
     assert children.run(asked, Fault(TRAINING_STEP, 10)).code < 0
     ended = children.run(["train", "--resume-from", folder, "--epochs", "1"])
     assert ended.code == 2
-    assert "--epochs 1: 2 epochs are done already, so that is the least" in ended.said
+    assert "--epochs 1: 2 epochs are already done; give at least 2" in ended.said
     ended = children.run(["train", "--resume-from", folder, "--epochs", "2"])
     assert ended.code == 0, ended.said
     assert len(column(folder, "lr")) == 2

@@ -64,7 +64,7 @@ def test_memory_that_runs_out_in_training_ends_in_advice(study: Path, tmp_path: 
     folder = tmp_path / "run"
     done = ended(hooked, 3, take_memory, (), train_words(study, folder))
     assert done.code == 3
-    said = f"error: out of memory at batch 23 (longest sample: 5 ASVs); go on with: aam train --resume-from {folder} "
+    said = f"error: out of memory at batch 23 (longest sample: 5 ASVs); resume with: aam train --resume-from {folder} "
     assert done.err == f"{said}--gradient-checkpointing\n"
 
 
@@ -95,7 +95,7 @@ def test_two_runs_in_one_directory_and_one_after_a_killed_one(study: Path, unbro
     (folder / f".metrics.csv.tmp-{pid}").write_bytes(b"half")
     third = program("train", "--resume-from", folder)
     assert third.code == 0
-    assert f"was in use by pid {pid} on " in third.out
+    assert f"was locked by pid {pid} on " in third.out
     assert not list(folder.rglob("*.tmp-*"))
     assert weights(folder) == weights(unbroken)
     fourth = program(*train_words(study, folder))
@@ -133,7 +133,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     before, newest = find_checkpoints(folder)
     damage(newest)  # type: ignore[operator]
     assert latest_checkpoint(folder) == before
-    said = f"damaged: {newest.name}; the run goes on from the checkpoint before, {before.name}"
+    said = f"damaged: {newest.name}; resuming from the previous checkpoint, {before.name}"
     assert (said in caplog.text) == newest.exists()
 
 
@@ -142,7 +142,7 @@ def test_with_the_checkpoint_before_the_result_is_the_same(killed: Path, unbroke
     empty(find_checkpoints(folder / "checkpoints")[-1])
     done = program("train", "--resume-from", folder)
     assert done.code == 0
-    assert "the run goes on from the checkpoint before" in done.out
+    assert "resuming from the previous checkpoint" in done.out
     assert weights(folder) == weights(unbroken)
 
 

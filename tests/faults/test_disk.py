@@ -105,7 +105,7 @@ def test_a_log_that_takes_no_more_lines_is_said_once(capsys: pytest.CaptureFixtu
     said = capsys.readouterr()
     assert said.out.splitlines() == [
         "one",
-        "note: /dev/full takes no more lines (No space left on device); the run goes on",
+        "note: /dev/full cannot be written (No space left on device); the run continues",
         "two",
     ]
     assert said.err == ""
@@ -133,4 +133,4 @@ def test_curves_that_the_disk_does_not_take(tmp_path: Path, caplog: pytest.LogCa
         for step in range(5):
             broken.add({"loss": 1.0}, step)
     (said,) = caplog.messages
-    assert said.endswith("the curves for TensorBoard end here (File too large); the run goes on")
+    assert said.endswith("the curves for TensorBoard end here (File too large); the run continues")

@@ -220,11 +220,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_a_run_that_its_checkpoints_stop_says_how_to_go_on(tmp_path: Path) -> None:
-    keeper = SaveCheckpoints(tmp_path, remedy=lambda: "go on with: aam train --resume-from run")
+    keeper = SaveCheckpoints(tmp_path, remedy=lambda: "resume with: aam train --resume-from run")
     failure = RunError("no space left")
     for _ in range(MAX_FAILURES - 1):
         keeper._count(failure)
-    with pytest.raises(RunError, match=r"^no space left; go on with: aam train --resume-from run$"):
+    with pytest.raises(RunError, match=r"^no space left; resume with: aam train --resume-from run$"):
         keeper._count(failure)
 
 
@@ -274,7 +274,7 @@ def test_three_failed_checkpoints_in_a_row_end_the_run(tmp_path: Path, caplog: p
         fit_line(tmp_path, epochs=5)
     (said,) = [line for line in caplog.messages if "cannot write" in line]
     assert "the last good one is epoch-000001" in said
-    assert "training goes on" in said
+    assert "training continues" in said
     assert latest_checkpoint(tmp_path) is not None
     assert fit_line(tmp_path, epochs=2, resume=True) == fit_line(tmp_path, epochs=2)
 

@@ -43,7 +43,7 @@ def test_the_run_stops_unless_steps_may_be_skipped(study: Path, tmp_path: Path) 
     folder = tmp_path / "run"
     done = ended(with_nan, 7, 0, train_words(study, folder))
     assert done.code == 4
-    said = "error: the loss (heads: target) is not finite at step 7; the weights are those before it; the batch is in "
+    said = "error: the loss (heads: target) is not finite at step 7; the weights were not updated; the batch is in "
     assert done.err.startswith(f"{said}{folder}/nonfinite-7.json. Try a lower --lr")
     written = json.loads((folder / "nonfinite-7.json").read_text())
     assert (written["step"], written["epoch"], written["left_out"]) == (7, 4, False)
@@ -53,7 +53,7 @@ def test_the_run_stops_unless_steps_may_be_skipped(study: Path, tmp_path: Path) 
 
     again = ended(with_nan, 1, 0, ["train", "--resume-from", str(folder), "--skip-non-finite", "1"])
     assert again.code == 0, again.err
-    assert "at step 7, which is left out (1 of 1 that may be)" in again.out
+    assert "at step 7; step skipped (1 of 1 allowed)" in again.out
     assert json.loads((folder / "data.json").read_text())["model"]["skipped_steps"] == [7]
 
 
@@ -63,4 +63,4 @@ def test_the_count_of_steps_that_were_left_out_outlives_a_kill(study: Path, tmp_
     done = ended(with_nan, 2, 0, ["train", "--resume-from", str(folder)])
     assert done.code == 4
     assert "is not finite at step 8" in done.err
-    assert "1 such step before it was left out" in done.err
+    assert "1 earlier step skipped" in done.err

@@ -42,7 +42,7 @@ def unbroken(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resume_line(folder: Path) -> str:
-    return f"go on with: aam train --resume-from {folder}\n"
+    return f"resume with: aam train --resume-from {folder}\n"
 
 
 def test_a_mistake_in_the_inputs_is_told_once(study: Path, tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ def test_resuming_gives_the_same_bytes(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (f"1 {READ} 1 SIGUSR1", "error: stopped; it had not begun to train: start it again\n"),
-        (f"0 {READ} 1 parent-SIGTERM", "error: stopped; it had not begun to train: start it again\n"),
-        (f"0 {END} 1 parent-SIGTERM", "error: stopped; go on with: aam train --resume-from {}\n"),
+        (f"1 {READ} 1 SIGUSR1", "error: stopped; no checkpoint was saved: start it again\n"),
+        (f"0 {READ} 1 parent-SIGTERM", "error: stopped; no checkpoint was saved: start it again\n"),
+        (f"0 {END} 1 parent-SIGTERM", "error: stopped; resume with: aam train --resume-from {}\n"),
     ],
 )
 def test_a_signal_outside_training(study: Path, unbroken: Path, tmp_path: Path, fault: str, said: str) -> None:
@@ -151,8 +151,8 @@ def test_another_number_of_processes_goes_on(study: Path, tmp_path: Path) -> Non
     assert last.startswith("epoch-000001-000000002-")
     assert run(["train", "--resume-from", folder, *TWO]).code == 0
     log = (folder / "log.txt").read_text()
-    assert "goes on in another number of processes (2 -> 1): the same numbers but for rounding" in log
-    assert "goes on in another number of processes (1 -> 2)" in log
+    assert "resuming with a different number of processes (2 -> 1): same results except for rounding" in log
+    assert "resuming with a different number of processes (1 -> 2)" in log
     for found, expected in zip(metrics_of(folder), metrics_of(unbroken), strict=True):
         assert [found[name] for name in LOSSES] == pytest.approx([expected[name] for name in LOSSES], rel=1e-6)
 

@@ -181,10 +181,10 @@ def test_inputs_that_are_changed_or_gone_are_refused(
 ) -> None:
     path = killed / "study" / name
     content = path.read_bytes()
-    gone = "no model found" if name.startswith("encoder") else f"error: {path.name}: is not there, but the run"
+    gone = "no model found" if name.startswith("encoder") else f"error: {path.name}: is missing; the run"
     kept = {file: (killed / "run" / file).read_bytes() for file in ("config.yaml", "data.json")}
     try:
-        for changed, told in ((content + b"\n", f"error: {path.name}: is not the file that the run"), (None, gone)):
+        for changed, told in ((content + b"\n", f"error: {path.name}: has changed since the run"), (None, gone)):
             path.unlink() if changed is None else path.write_bytes(changed)
             assert main(["train", "--resume-from", str(killed / "run")]) == 2
             assert told in capsys.readouterr().err

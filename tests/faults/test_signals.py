@@ -34,7 +34,7 @@ def test_a_signal_ends_the_run_in_order_and_says_how_to_go_on(
     folder = tmp_path / "a run"
     done = ended(hooked, 3, send, numbers, train_words(study, folder))
     assert done.code == code
-    assert done.err == f"error: stopped {where}; go on with: aam train --resume-from {shlex.quote(str(folder))}\n"
+    assert done.err == f"error: stopped {where}; resume with: aam train --resume-from {shlex.quote(str(folder))}\n"
     assert not (folder / "finished.json").exists()
 
 
@@ -55,7 +55,7 @@ def told_before(owner: type, method: str, number: int, words: list[str]) -> int:
 def test_a_signal_while_inputs_are_read(study: Path, tmp_path: Path, number: int, code: int) -> None:
     folder = tmp_path / "run"
     done = ended(told_before, StudyDataModule, "__init__", number, train_words(study, folder))
-    assert (done.code, done.err) == (code, "error: stopped; it had not begun to train: start it again\n")
+    assert (done.code, done.err) == (code, "error: stopped; no checkpoint was saved: start it again\n")
     assert program(*train_words(study, folder)).code == 0
 
 
@@ -65,7 +65,7 @@ def test_a_signal_while_results_are_written(
 ) -> None:
     folder = tmp_path / "run"
     done = ended(told_before, RunDirectory, "finish", number, train_words(study, folder))
-    assert (done.code, done.err) == (code, f"error: stopped; go on with: aam train --resume-from {folder}\n")
+    assert (done.code, done.err) == (code, f"error: stopped; resume with: aam train --resume-from {folder}\n")
     assert program("train", "--resume-from", folder).code == 0
     assert weights(folder) == weights(unbroken)
 
@@ -105,4 +105,4 @@ def told_again(words: list[str]) -> int:
 
 def test_a_signal_while_the_process_ends_changes_nothing(study: Path, tmp_path: Path) -> None:
     done = ended(told_again, train_words(study, tmp_path / "run"))
-    assert (done.code, done.err) == (75, "error: stopped; it had not begun to train: start it again\n")
+    assert (done.code, done.err) == (75, "error: stopped; no checkpoint was saved: start it again\n")

@@ -69,6 +69,6 @@ def test_a_resumed_run_removes_leftovers(tmp_path: Path, gone: int) -> None:
 def test_what_a_folder_without_a_run_has_is_not_touched(tmp_path: Path, gone: int) -> None:
     for name in ("thesis.docx", f".thesis.docx.tmp-{gone}"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(InputError, match="holds no run"), open_run(tmp_path, resume=False, overwrite=True):
+    with pytest.raises(InputError, match="does not contain a run"), open_run(tmp_path, resume=False, overwrite=True):
         pass
     assert len(list(tmp_path.iterdir())) == 2

@@ -29,7 +29,7 @@ def test_the_environment_changes_what_it_names(written: str, expected: Limits, m
 @pytest.mark.parametrize(
     ("written", "problem"),
     [
-        ("tips=3", r"AAM_LIMITS: there is no limit 'tips'; those that are: archive_members, .*"),
+        ("tips=3", r"AAM_LIMITS: unknown limit 'tips'; limits: archive_members, .*"),
         ("tree_tips", r"AAM_LIMITS: tree_tips must be a whole number above 0, got ''"),
         ("tree_tips=-1", r"AAM_LIMITS: tree_tips must be a whole number above 0, got '-1'"),
         ("tree_tips=0", r"AAM_LIMITS: tree_tips must be a whole number above 0, got '0'"),

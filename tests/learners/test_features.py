@@ -189,14 +189,14 @@ def places(*values: int) -> np.ndarray:
     [
         ("tokens", SOUND["tokens"].astype(np.int32), "cannot be int32"),
         ("tokens", SOUND["tokens"][0], "cannot be uint8"),
-        ("tokens", np.where(SOUND["tokens"] == 0, 7, SOUND["tokens"]).astype(np.uint8), "no bases"),
+        ("tokens", np.where(SOUND["tokens"] == 0, 7, SOUND["tokens"]).astype(np.uint8), "other than bases"),
         ("tokens", np.array([[0, 1], [1, 2], [2, 1]], dtype=np.uint8), "gap"),
-        ("tokens", np.array([[1, 2], [1, 2], [2, 1]], dtype=np.uint8), "twice"),
+        ("tokens", np.array([[1, 2], [1, 2], [2, 1]], dtype=np.uint8), "duplicate sequence"),
         ("parent", places(), "no root"),
         ("parent", places(3, 3, 4, 4, 4), "no root"),
-        ("parent", places(3, 3, 4, 2, -1), "no tree"),
-        ("parent", places(3, 3, -1, 4, -1), "no tree"),
-        ("parent", places(3, 3, 5, 4, -1), "no tree"),
+        ("parent", places(3, 3, 4, 2, -1), "do not form a tree"),
+        ("parent", places(3, 3, -1, 4, -1), "do not form a tree"),
+        ("parent", places(3, 3, 5, 4, -1), "do not form a tree"),
         ("parent", SOUND["parent"].astype(np.float64), "cannot be float64"),
         ("node_of_asv", places(0, 1, 5), "out of range"),
         ("node_of_asv", places(0, 1, -1), "out of range"),
@@ -216,5 +216,5 @@ def test_arrays_that_are_no_clades_are_refused(name: str, values: np.ndarray | N
 
 @pytest.mark.parametrize("facts", [{}, {"kind": "best"}, {"kind": ["asv"]}])
 def test_features_of_no_kind_are_refused(facts: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no such features"):
+    with pytest.raises(ValueError, match="unknown kind of features"):
         read_features(Stored(SOUND, facts))

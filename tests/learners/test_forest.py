@@ -168,7 +168,7 @@ CODES = np.array([0, 1], dtype=np.int32)
         ("0.codes", CODES[:1], "cannot be"),
         ("0.trees.value", np.ones((1, 2)), "leads nowhere"),
         ("0.trees.root", CODES[:0], "no trees"),
-        ("0.features.tokens", np.zeros((2, 4), dtype=np.uint8), "twice"),
+        ("0.features.tokens", np.zeros((2, 4), dtype=np.uint8), "duplicate sequence"),
         ("0.features.tokens", np.ones((1, 4), dtype=np.uint8), "no feature"),
     ],
 )

@@ -210,7 +210,7 @@ def rewritten(folder: Path, study: Study, truths: np.ndarray, kind: str, member:
 
 def test_a_kind_that_is_not_known_is_refused(study: Study, truths: np.ndarray, tmp_path: Path) -> None:
     rewritten(tmp_path, study, truths, "forest", Member("oracle\n" + "x" * 99, {}))
-    with pytest.raises(CheckpointError, match="there is no learner 'oracle") as caught:
+    with pytest.raises(CheckpointError, match="unknown learner 'oracle") as caught:
         load_predictor(tmp_path)
     assert "\n" not in str(caught.value)
 

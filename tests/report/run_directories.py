@@ -186,7 +186,7 @@ def _data(target: TargetSpec | None, samples: dict[str, int], best: tuple[str, f
     reads = np.sort(rng.lognormal(9.4, 0.6, used).astype(int) + DEPTH)
     flow = [
         ("Table", used + 210, 0, "", []),
-        ("Sample sheet", used + 190, 20, "not in metadata.tsv", ["blank.1", "blank.2", "blank.3"]),
+        ("Metadata", used + 190, 20, "not in metadata.tsv", ["blank.1", "blank.2", "blank.3"]),
         (
             "Condition",
             used + 40,

@@ -165,7 +165,11 @@ def test_a_run_without_predictions_has_no_report(tmp_path: Path) -> None:
             "sample_id\tobserved\tpredicted\na\t1\tnan\n",
             "val_predictions.tsv: 1 values are not finite",
         ),
-        ("val_predictions.tsv", "sample_id\tobserved\tpredicted\na\t1\n", "val_predictions.tsv: 1 lines do not have"),
+        (
+            "val_predictions.tsv",
+            "sample_id\tobserved\tpredicted\na\t1\n",
+            "val_predictions.tsv: the number of cells differs from the header's (3) in 1 line",
+        ),
         ("metrics.csv", "epoch,val_loss\n0,what\n", "metrics.csv: a number is needed"),
         ("sample_embeddings.tsv", "sample_id\tpart\n", "sample_embeddings.tsv: not a table of"),
     ],

@@ -156,7 +156,7 @@ def test_overwriting_does_not_follow_links(tmp_path: Path) -> None:
 def test_a_folder_that_holds_no_run_is_never_emptied(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "thesis.docx").write_text("x")
     with (
-        pytest.raises(InputError, match="not empty and holds no run"),
+        pytest.raises(InputError, match="not empty and does not contain a run"),
         open_run(tmp_path, resume=False, overwrite=overwrite),
     ):
         pass

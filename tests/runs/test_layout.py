@@ -39,13 +39,15 @@ def test_a_configuration_of_something_else_makes_no_run(tmp_path: Path, content:
     for name in ("data.json", "log.txt", "finished.json", "table.biom"):
         (tmp_path / name).write_text("x")
     (tmp_path / "config.yaml").write_text(content)
-    with pytest.raises(InputError, match="not empty and holds no run; choose another --output-dir"):
+    with pytest.raises(InputError, match="not empty and does not contain a run; choose another --output-dir"):
         check_room(tmp_path, overwrite=True, inputs=())
 
 
 def test_what_no_run_wrote_is_named_and_kept(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "thesis.txt", "nonfinite-7.json", "zebra.txt")
-    with pytest.raises(InputError, match=r"run: holds thesis\.txt, which no run wrote .*; choose another --output-dir"):
+    with pytest.raises(
+        InputError, match=r"run: holds thesis\.txt, which is not a file of a run .*; choose another --output-dir"
+    ):
         check_room(run, overwrite=True, inputs=())
     clear(run)
     assert names(run) == ["log.txt", "thesis.txt", "zebra.txt"]
@@ -81,7 +83,7 @@ def test_looking_ahead_makes_nothing(tmp_path: Path) -> None:
     assert not names(tmp_path)
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(InputError, match=r"cannot be written .*file is no folder"):
+        with pytest.raises(InputError, match=r"cannot be written .*file is not a folder"):
             check_output_dir(folder, overwrite=False, inputs=())
     with pytest.raises(InputError, match="holds an unfinished run already"):
         check_output_dir(make_run(tmp_path / "run"), overwrite=False, inputs=())

@@ -42,9 +42,9 @@ def three(run: RunDirectory) -> list[ChildRun]:
     [
         (
             "another",
-            "m.tsv: changed while the run was under way; put back the one that it began with and resume the run",
+            "m.tsv: changed during the run; restore the original and resume the run",
         ),
-        (None, "m.tsv: vanished while the run was under way; put it back and resume the run"),
+        (None, "m.tsv: was deleted during the run; put it back and resume the run"),
     ],
 )
 def test_inputs_that_change_midway_stop_the_whole(
@@ -71,7 +71,7 @@ def test_inputs_that_change_midway_stop_the_whole(
 
 def test_before_the_first_there_is_nothing_to_resume(run: RunDirectory, inputs: list[Path]) -> None:
     inputs[0].write_text("another")
-    with pytest.raises(InputError, match="put back the one that it began with and start it again"):
+    with pytest.raises(InputError, match="restore the original and start it again"):
         in_turn(run, three(run), "fold", lambda place: True)
 
 

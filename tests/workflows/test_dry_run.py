@@ -85,7 +85,7 @@ def test_an_output_directory_that_a_run_would_be_refused(tmp_path: Path) -> None
     (mine / "thesis.txt").write_text("x")
     with pytest.raises(InputError) as caught:
         prospect(tmp_path, output_dir=mine, metadata_column=["no such column"])
-    assert caught.value.problems[0].startswith("mine: the folder is not empty and holds no run")
+    assert caught.value.problems[0].startswith("mine: the folder is not empty and does not contain a run")
     assert len(caught.value.problems) > 1
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
     prospect(tmp_path, output_dir=tmp_path / "new")

@@ -128,7 +128,7 @@ def test_a_start_that_differs_ends_the_promise(began: TrainConfig, capsys: pytes
         log_changes(began, run)
     told = capsys.readouterr().out
     assert f"(torch 1.0 -> {metadata.version('torch')}, device tpu -> " in told
-    number = "goes on in another number of processes (2 -> 1): the same numbers but for "
+    number = "resuming with a different number of processes (2 -> 1): same results except for "
     assert f"{number}dropout, which each process draws for itself, and rounding\n" in told
     with logging_to_terminal():
         log_changes(replace(began, dropout=0), run)
@@ -136,7 +136,7 @@ def test_a_start_that_differs_ends_the_promise(began: TrainConfig, capsys: pytes
     found = origin(began, "third", DATA)
     assert len(found["parts"]) == 3
     said = promise(began, "cpu", 1, [], found["parts"])
-    assert said.startswith(f"{NOT_THE_SAME}it was resumed in another environment (")
+    assert said.startswith(f"{NOT_THE_SAME}it was resumed in a different environment (")
     assert "processes 1 -> 2 -> 1" in said
 
 

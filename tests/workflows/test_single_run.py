@@ -42,7 +42,7 @@ def replaced(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (replaced, "changed while it was read; start again when nothing writes to it any more"),
+        (replaced, "changed while it was read; retry once no other program is writing to it"),
         (lambda path: path.write_bytes(path.read_bytes() + b"\n"), "changed while it was read; "),
         (Path.unlink, "was read, but cannot be read again for its checksum "),
     ],

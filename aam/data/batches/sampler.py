@@ -1,4 +1,4 @@
-"""The order of samples as a function of seed and epoch, and a loader that can go on where a killed run stopped."""
+"""The order of samples as a function of seed and epoch, and a loader that can resume where a killed run stopped."""
 
 from __future__ import annotations
 

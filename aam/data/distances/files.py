@@ -46,7 +46,7 @@ def check_format(path: Path) -> None:
         If the ending is none that can be written.
     """
     if path.suffix not in WRITERS:
-        problem = f"the ending '{path.suffix}' says no format" if path.suffix else "has no ending that says its format"
+        problem = f"unknown file extension '{path.suffix}'" if path.suffix else "has no file extension"
         raise InputError(path, problem, f"end --output in {', '.join(WRITERS)}")
 
 

@@ -34,7 +34,7 @@ def read_hdf5_table(source: Path, content: bytes | None = None) -> RawTable:
     Raises
     ------
     InputError
-        If it is no BIOM table, is damaged, or its values are no counts.
+        If it is not a BIOM table, is damaged, or its values are not counts.
     """
     with open_hdf5(source, content) as file:
         _check_is_biom(file)

@@ -30,7 +30,7 @@ def read_json_table(source: Path, text: str) -> RawTable:
     Raises
     ------
     InputError
-        If it is not JSON, no BIOM table, damaged, or its values are no counts.
+        If it is not JSON, not a BIOM table, damaged, or its values are not counts.
     """
     try:
         content = json.loads(text)
@@ -101,7 +101,7 @@ def read_tsv_table(source: Path, text: str) -> RawTable:
     Raises
     ------
     InputError
-        If it is no such table, or its values are no counts.
+        If it is not such a table, or its values are not counts.
     """
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     first = _header_line([line for _, line in lines])
@@ -121,7 +121,7 @@ def read_tsv_table(source: Path, text: str) -> RawTable:
 
 
 def _header_line(lines: Sequence[str]) -> int:
-    """The last of the ``#`` lines at the start that has tabs, else the first line that is no comment."""
+    """The last of the ``#`` lines at the start that has tabs, else the first line that is not a comment."""
     comments = 0
     while comments < len(lines) and lines[comments].startswith("#"):
         comments += 1
@@ -145,7 +145,7 @@ def _counts_of_line(
     except ValueError:
         sample, cell = next((s, c) for s, c in zip(header[1:], cells, strict=False) if not _is_number(c))
         problem = f"count '{shorten(cell)}' (ASV {shorten(asv_id)}, sample {shorten(sample)}) is not a number"
-        raise InputError(source, problem, "is a column no sample? Leave it out") from None
+        raise InputError(source, problem, "leave out columns that are not samples") from None
     samples = np.flatnonzero(values != 0)
     return samples, values[samples]
 

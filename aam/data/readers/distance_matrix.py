@@ -123,7 +123,7 @@ def _text_bytes(path: Path) -> bytes:
 def _read_array(path: Path, ids_path: Path | None) -> tuple[list[str], np.ndarray]:
     """A .npy file, mapped and not read where it holds float32."""
     if ids_path is None:
-        raise InputError(path, "has no sample ids", "give --distance-ids, a file with one id a line")
+        raise InputError(path, "has no sample ids", "give --distance-ids, a file with one id per line")
     values = map_npy(path)
     if values.dtype.kind not in "iuf":
         raise InputError(path, f"holds {values.dtype} values, not numbers", "save an array of float32")

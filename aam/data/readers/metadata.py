@@ -1,4 +1,4 @@
-"""The sample sheet, by QIIME 2's rules: tab-separated text in which everything stays text until it is used.
+"""The metadata, by QIIME 2's rules: tab-separated text in which everything stays text until it is used.
 
 References
 ----------
@@ -35,7 +35,7 @@ Row = tuple[int, list[str]]
 
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """What the sample sheet says of each of ``N`` samples.
+    """The metadata of ``N`` samples.
 
     Attributes
     ----------
@@ -81,14 +81,14 @@ class Metadata:
         name
             The column.
         missing
-            Words that mean a missing value, besides the usual ones.
+            Further words for a missing value.
         remedy
-            What errors say to do where cells are no finite numbers; None for what helps with a target.
+            The remedy for cells that are not finite numbers; None for that of a target.
 
         Raises
         ------
         InputError
-            If there is no such column, or one of its other cells is no finite number.
+            If there is no such column, or one of its other cells is not a finite number.
         """
         return to_numbers(self.source, name, self.sample_ids, self.column(name), missing_words(missing), remedy)
 
@@ -106,7 +106,7 @@ class Metadata:
         Raises
         ------
         InputError
-            If it is no such condition, or it does more than read the sample sheet.
+            If it is not such a condition, or does more than read the metadata.
         """
         return rows_where(self.source, self.sample_ids, self.columns, condition)
 
@@ -120,7 +120,7 @@ class Metadata:
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Read a sample sheet.
+    """Read a metadata file.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def read_metadata(path: Path) -> Metadata:
         With everything that is wrong with its header and rows.
     """
     if is_archive(path):
-        raise InputError(path, "is a zip or Excel file", "save the sheet as tab-separated text")
+        raise InputError(path, "is a zip or Excel file", "save it as tab-separated text")
     rows = _rows(path, decode_text(read_bytes(path), path))
     header = _read_header(path, rows)
     problems = Problems(path)
@@ -144,7 +144,7 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and stripped cells of each row that is not blank and no comment."""
+    """Line number and stripped cells of each row that is neither blank nor a comment."""
     reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
     while True:
         line = reader.line_num + 1
@@ -211,7 +211,7 @@ def _read_samples(problems: Problems, rows: Iterator[Row], header: Sequence[str]
         line, width = too_long[0]
         more = f" ({len(too_long):,} such lines)" if len(too_long) > 1 else ""
         problem = f"line {line:,} has {width:,} cells, the header has {len(header):,}{more}"
-        problems.add(problem, "is there a tab too many?")
+        problems.add(problem, "is there an extra tab?")
     return lines, table
 
 

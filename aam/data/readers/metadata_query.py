@@ -1,4 +1,4 @@
-"""SQL conditions on a sample sheet, run in memory with no right but to read it."""
+"""SQL conditions on metadata, run in memory with read-only access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rows_where(source: str, sample_ids: np.ndarray, columns: Mapping[str, np.nda
     Parameters
     ----------
     source
-        The sample sheet's name in messages.
+        The metadata file's name in messages.
     sample_ids, columns
         Its content.
     condition

@@ -1,4 +1,4 @@
-"""Cells of a sample sheet as values: which words mean that a value is missing, and which cells are numbers."""
+"""Cells of a metadata file as values: which words mark a missing value, and which cells are numbers."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def to_numbers(
     words
         What means that a value is missing.
     remedy
-        What to do where cells are no finite numbers; None for what helps with a target, to which options apply.
+        The remedy for cells that are not finite numbers; None for that of a target, to which options apply.
 
     Raises
     ------
     InputError
-        If some of the other cells are no finite numbers.
+        If some of the other cells are not finite numbers.
     """
     present = [row for row, cell in enumerate(cells) if not is_missing(cell, words)]
     wrong = [row for row in present if NUMBER.fullmatch(cells[row]) is None]

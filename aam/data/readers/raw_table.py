@@ -81,7 +81,7 @@ def _check_ids(problems: Problems, what: str, ids: Sequence[str]) -> None:
 
 
 def _check_values(problems: Problems, matrix: csr_array, sample_ids: list[str], asv_ids: list[str]) -> None:
-    """Note each way in which values are no counts, with the number of them and the first."""
+    """Note each way in which values are not counts, with their number and the first."""
     values = matrix.data
     if len(values) == 0 or _are_counts(values):
         return
@@ -92,7 +92,7 @@ def _check_values(problems: Problems, matrix: csr_array, sample_ids: list[str], 
             (np.isinf(values), "{} infinite", ""),
             (finite & (values < 0), "{} negative", "reads cannot be negative"),
             (finite & (values > LARGEST_COUNT), "{} too large (2^53 at most)", ""),
-            (finite & (values != np.floor(values)), "{} no whole number", "give reads, not relative abundances"),
+            (finite & (values != np.floor(values)), "{} fractional", "give reads, not relative abundances"),
         )
     for wrong, words, remedy in ways:
         entries = np.flatnonzero(wrong)

@@ -27,7 +27,7 @@ _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 
 
 def upper_case(texts: Sequence[str]) -> list[str]:
-    """DNA in upper case with T for U; other texts come back changed, but stay no DNA."""
+    """DNA in upper case with T for U; other texts may change, but never become DNA."""
     return "\n".join(texts).encode().translate(_UPPER).decode().split("\n") if texts else []
 
 
@@ -92,7 +92,7 @@ def _check_fasta(path: Path, names: Sequence[str], sequences: Sequence[str]) -> 
 
 
 def resolve(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The DNA of each ASV: what ``known`` says of its id, or else the id itself.
+    """The DNA of each ASV: the sequence of its id in ``known``, or else the id itself.
 
     Returns
     -------

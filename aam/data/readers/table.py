@@ -106,7 +106,7 @@ class Table:
 
 @dataclass(frozen=True)
 class _Part:
-    """One file's table with the DNA of its ASVs; samples without reads are left out."""
+    """One file's table with the DNA of its ASVs; samples without reads are dropped."""
 
     raw: RawTable
     sequences: list[str]
@@ -164,7 +164,7 @@ def read_raw_table(path: Path) -> RawTable:
     Raises
     ------
     InputError
-        If it is none of these, is damaged, or its values are no counts.
+        If it is none of these, is damaged, or its values are not counts.
     """
     if is_archive(path):
         content = read_member(path, TABLE_TYPES, (".biom",))
@@ -225,7 +225,7 @@ def _without_empty_samples(raw: RawTable) -> tuple[RawTable, list[str]]:
 
 
 def _check_samples_differ(parts: Sequence[_Part]) -> None:
-    """Refuse a sample that is in two tables: whether to sum its counts or to choose is the user's to say."""
+    """Refuse a sample that is in two tables: the user must decide whether to sum or to choose."""
     source_of: dict[str, Path] = {}
     for part in parts:
         shared = [name for name in part.raw.sample_ids if name in source_of]

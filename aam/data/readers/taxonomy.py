@@ -58,7 +58,7 @@ class Taxonomy:
         Raises
         ------
         InputError
-            If no ASV is known at this level.
+            If no ASV is classified at this level.
         """
         found = [self.lineages.get(i, self.lineages.get(s, ())) for i, s in zip(asv_ids, sequences, strict=True)]
         taxa = ["; ".join(ranks[:level]) if len(ranks) >= level and ranks[level - 1] else "" for ranks in found]
@@ -69,7 +69,7 @@ class Taxonomy:
         if not classes:
             deepest = max(len(ranks) for ranks in found)
             remedy = f"lower --taxonomy-level (the deepest lineage has {plural(deepest, 'rank')})"
-            raise InputError(self.source, f"no ASV is known at level {level}", remedy)
+            raise InputError(self.source, f"no ASV is classified at level {level}", remedy)
         number_of = {"": -1, **{taxon: number for number, taxon in enumerate(classes)}}
         return np.array([number_of[taxon] for taxon in taxa], dtype=np.int64), tuple(classes)
 

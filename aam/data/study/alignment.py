@@ -1,4 +1,4 @@
-"""Table, sample sheet, tree and distances aligned: which samples and ASVs are kept, and why others are not."""
+"""Alignment of table, metadata, tree and distances: which samples and ASVs are kept, and why others are dropped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCK_VALUES = 1 << 20
 
 @dataclass(frozen=True)
 class FlowStep:
-    """One step in which samples may be left out.
+    """One step in which samples may be dropped.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class FlowStep:
     kept, dropped
         How many went on, and how many did not.
     reason
-        Why those were left out.
+        Why they were dropped.
     examples
         The first few of them.
     """
@@ -100,18 +100,18 @@ class Alignment:
         self.notes: list[str] = list(table.notes)
 
     def match_metadata(self, metadata: Metadata) -> None:
-        """Keep the samples that are in the sample sheet."""
+        """Keep the samples that are in the metadata."""
         in_sheet = self._is_among(metadata.sample_ids)
         if not in_sheet.any():
             raise nothing_in_common(self.table, self.table_name, metadata)
-        self._keep("Sample sheet", in_sheet, f"not in {file_name(metadata.source)}")
+        self._keep("Metadata", in_sheet, f"not in {file_name(metadata.source)}")
         if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
             raise InputError(metadata.source, problem, f"at least {MIN_SAMPLES} are needed")
         self.metadata = metadata.select(self.table.sample_ids)
 
     def match_condition(self, metadata: Metadata, where: str) -> None:
-        """Keep the samples for which a condition on the whole sample sheet holds."""
+        """Keep the samples that meet a condition on the whole metadata table."""
         holds = self._is_among(metadata.sample_ids[metadata.where(where)])
         self._keep("Condition", holds, f"{shorten(where, 60)} does not hold", metadata.source)
 
@@ -210,15 +210,15 @@ class Alignment:
         lost = 1 - self._reads().sum() / before
         reason = f"not tips of {file_name(tree.source)}, with {lost:.2%} of the reads"
         self.notes.append(
-            f"{len(missing):,} of {len(found):,} ASVs are left out: {reason} (first: {shorten(str(missing[0]))})"
+            f"{len(missing):,} of {len(found):,} ASVs dropped: {reason} (first: {shorten(str(missing[0]))})"
         )
         self._keep("Tree", self._reads() > 0, f"no reads on {file_name(tree.source)}")
 
 
 def with_study_column(metadata: Metadata | None, table: Table, name: str) -> tuple[Metadata | None, str]:
-    """The sample sheet with the name of each sample's table as a column, where several tables were merged.
+    """The metadata with the name of each sample's table as a column, where several tables were merged.
 
-    A column of this name that the sheet has already is the user's own word on the matter, and stays as it is.
+    A metadata column that already has this name is kept as it is.
     Without a sheet, one is made of this column alone.
 
     Returns

@@ -1,4 +1,4 @@
-"""The inputs of a study, read and aligned; either up to the first thing that is wrong, or all of them all the same."""
+"""The inputs of a study, read and aligned: up to the first problem, or all of them in spite of problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Attempt(Protocol):
-    """Does something that may find an input to be wrong."""
+    """An action that may find an error in an input."""
 
     def __call__(self, action: Callable[[], T]) -> T | None:
         """What the action returns; None where it failed, if that is not raised."""
@@ -28,8 +28,8 @@ class Attempt(Protocol):
 class AlignedInputs(NamedTuple):
     """The inputs, aligned.
 
-    ``alignment`` is None where the table cannot be used, or the sample sheet is not one of its samples; of the targets
-    it has those that can be used. ``sheet`` is the sample sheet as it was read.
+    ``alignment`` is None where the table cannot be used, or no sample of it is in the metadata; of the targets
+    it has those that can be used. ``sheet`` is the metadata as read.
     """
 
     alignment: Alignment | None
@@ -38,7 +38,7 @@ class AlignedInputs(NamedTuple):
 
 
 def at_once(action: Callable[[], T]) -> T | None:
-    """An :class:`Attempt` that stops at the first thing that is wrong."""
+    """An :class:`Attempt` that stops at the first error."""
     return action()
 
 
@@ -74,7 +74,7 @@ def read_and_align(
 
 
 def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
-    """Each input by its name, as it was read alone; those that cannot be read are not there.
+    """Each input by name, read on its own; inputs that cannot be read are missing.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def _true(step: Callable[[], None]) -> bool:
 
 def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
     if study.metadata is None and study.where is not None:
-        raise ConfigError("--where needs --metadata: it is a condition on the sample sheet")
+        raise ConfigError("--where needs --metadata: it is a condition on the metadata")
     if study.metadata is None and target is not None:
-        raise ConfigError("--metadata is required: the sample sheet holds the column to predict")
+        raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
 
 def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
@@ -114,7 +114,7 @@ def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[],
 
 
 def _sheet_steps(alignment: Alignment, sheet: Metadata | None, study: StudyOptions) -> Iterator[Callable[[], None]]:
-    """The steps that take the sample sheet's word for which samples there are."""
+    """The steps that take the samples from the metadata."""
     metadata, note = with_study_column(sheet, alignment.table, study.study_column)
     alignment.notes.extend([note] if note else [])
     if metadata is None or sheet is None:

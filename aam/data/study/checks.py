@@ -1,4 +1,4 @@
-"""Checks of how a study's inputs go together, each with the message that helps to put it right."""
+"""Consistency checks of a study's inputs, each with a message on how to fix it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPELLINGS = (
 
 
 def nothing_in_common(table: Table, table_name: str, metadata: Metadata) -> InputError:
-    """The error of a sample sheet with no sample of the table: ids of both sides, and what may have happened."""
+    """The error of metadata without any sample of the table: ids of both, and a likely cause."""
     ours, theirs, question = str(table.sample_ids[0]), str(metadata.sample_ids[0]), ""
     for simplify, explanation in SPELLINGS:
         sheet = {simplify(str(sample_id)): str(sample_id) for sample_id in metadata.sample_ids}
@@ -44,7 +44,7 @@ def nothing_in_common(table: Table, table_name: str, metadata: Metadata) -> Inpu
 
 
 def sample_weights(metadata: Metadata, column: str) -> np.ndarray:
-    """Weights of all samples of the sheet (float64).
+    """Weights of all samples of the metadata (float64).
 
     Raises
     ------

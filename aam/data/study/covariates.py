@@ -1,4 +1,4 @@
-"""Covariates: from columns of the sample sheet to levels and numbers that a model reads.
+"""Covariates: from metadata columns to levels and numbers that a model reads.
 
 Legend of shapes: ``N`` samples, ``C`` categorical columns, ``M`` two features for each numeric column, ``F`` features.
 """
@@ -21,7 +21,7 @@ from aam.errors import Attempts, InputError
 from aam.text import listed, plural, shorten
 
 EMPTY_CELLS = "empty these cells"
-"""The remedy for cells of a numeric column that are no numbers; they then count as missing."""
+"""The remedy for non-numeric cells of a numeric column; they then count as missing."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CategoricalColumn:
     Attributes
     ----------
     name
-        Its name in the sample sheet.
+        Its name in the metadata.
     levels
         The levels of the training samples, sorted.
     """
@@ -47,7 +47,7 @@ class NumericColumn:
     Attributes
     ----------
     name
-        Its name in the sample sheet.
+        Its name in the metadata.
     mean, spread
         Mean and standard deviation of the training samples.
     """
@@ -58,7 +58,7 @@ class NumericColumn:
 
 
 def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> CategoricalColumn:
-    """Learn the levels of the training samples; refuse a column that tells no samples apart."""
+    """Learn the levels of the training samples; refuse a constant column."""
     known = labels[labels != ""]
     levels = tuple(sorted(set(known)))
     option = "--categorical-hierarchy" if in_chain else "--categorical-columns"
@@ -66,7 +66,7 @@ def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> Ca
         what = f"one level ('{shorten(levels[0])}')" if levels else "no value"
         raise InputError(
             source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
+            f"column '{shorten(name)}' has {what} in the training samples: it carries no information",
             f"leave it out of {option}",
         )
     if len(levels) == len(known):
@@ -80,14 +80,14 @@ def fit_levels(source: str, name: str, labels: np.ndarray, in_chain: bool) -> Ca
 
 
 def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> NumericColumn:
-    """Learn mean and spread of the training samples; refuse a column that has none."""
+    """Learn mean and standard deviation of the training samples; refuse a constant column."""
     values = metadata.numeric(name, remedy=f"{EMPTY_CELLS}, or name it in --categorical-columns")[train_rows]
     values = values[~np.isnan(values)]
     if len(values) == 0 or values.min() == values.max():
         what = f"one value ({values[0]:g})" if len(values) else "no value"
         raise InputError(
             metadata.source,
-            f"column '{shorten(name)}' has {what} in the training samples: it tells no samples apart",
+            f"column '{shorten(name)}' has {what} in the training samples: it carries no information",
             "leave it out of --numeric-columns",
         )
     with np.errstate(all="ignore"):
@@ -95,8 +95,8 @@ def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> Numeric
     if not 0 < spread < float("inf"):
         raise InputError(
             metadata.source,
-            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no spread that can be "
-            "computed",
+            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no computable "
+            "standard deviation",
             "give it in other units",
         )
     return NumericColumn(name, mean, spread)
@@ -165,14 +165,14 @@ class CovariateSpec:
         options
             Which columns there are; at least one.
         metadata
-            The sample sheet of all samples of the study.
+            The metadata of all samples of the study.
         train_rows
             The training samples.
 
         Raises
         ------
         InputError
-            With all columns that are not in the sheet, tell samples apart not at all or one by one, are not numeric
+            Listing all columns that are not in the metadata, are constant or unique to each sample, are not numeric
             though they should be, or do not lie within the next one of their hierarchy.
         """
         in_chains = [name for chain in options.hierarchies for name in chain]
@@ -217,12 +217,12 @@ class CovariateSpec:
         return [column.name for column in self.categorical].index(name)
 
     def encode(self, metadata: Metadata) -> Covariates:
-        """The covariates of all samples of a sheet, in its order.
+        """The covariates of all samples of a metadata table, in its order.
 
         Raises
         ------
         InputError
-            If a column is not in the sheet, or a numeric one is not numeric.
+            If a column is not in the metadata, or a numeric one is not numeric.
         """
         category_NC = np.zeros((len(metadata.sample_ids), len(self.categorical)), dtype=np.int64)
         for place, column in enumerate(self.categorical):
@@ -236,7 +236,7 @@ class CovariateSpec:
         return Covariates(category_NC, number_NM)
 
     def lines(self) -> tuple[str, ...]:
-        """What the model knows of each column, a line for each."""
+        """What the model learned of each column, one line per column."""
         of_levels = (
             f"{shorten(column.name)}: {plural(len(column.levels), 'level')} ({listed(column.levels)})"
             for column in self.categorical
@@ -245,7 +245,7 @@ class CovariateSpec:
         return (*of_levels, *of_numbers)
 
     def unknown_notes(self, metadata: Metadata) -> tuple[str, ...]:
-        """For each column, how many samples of a sheet have a level that the model does not know, or no value.
+        """For each column, how many samples of a metadata table have a level that the model does not know, or no value.
 
         Raises
         ------
@@ -290,7 +290,7 @@ class CovariateSpec:
         )
         categorical = [column.name for column in spec.categorical]
         names = [*categorical, *(column.name for column in spec.numeric)]
-        need(bool(names) and len(set(names)) == len(names), "a covariate is there twice")
+        need(bool(names) and len(set(names)) == len(names), "duplicate covariate")
         in_chains = [name for chain in spec.hierarchies for name in chain]
         need(set(in_chains) <= set(categorical) and all(spec.hierarchies), "a hierarchy has other covariates")
         sound = all(column.levels for column in spec.categorical) and all(number.spread > 0 for number in spec.numeric)

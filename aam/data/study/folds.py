@@ -37,7 +37,7 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True)
 class FoldOptions:
-    """How many folds, how often they are drawn anew, and from which seed."""
+    """Number of folds, number of repeats, and seed."""
 
     number: int
     repeats: int
@@ -100,11 +100,11 @@ def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.n
 
 
 def _check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
-    """Refuse folds whose training or validation part is empty, or that test a class which they cannot learn."""
+    """Refuse folds with an empty training or validation part, or with a test class absent from training."""
     for fold in folds:
         where, split = f"fold {fold.number} of repeat {fold.repeat}", fold.split
         if not len(split.train) or not len(split.validation):
-            problem = f"{where} leaves nothing to train on or to choose the best model by"
+            problem = f"{where} has no training or validation samples"
             raise InputError("--cv", problem, "more folds, another --validation-size, or smaller groups")
         if unseen := kind.unseen(values, split.train):
             problem = f"{where} has no training sample of class '{shorten(unseen[0])}': it is in too few groups"

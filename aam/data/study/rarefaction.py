@@ -105,5 +105,5 @@ def resolve_depth(
     largest = int(reads.argmax())
     if depth > reads[largest]:
         problem = f"no sample has {depth:,} reads (largest: {shorten(str(sample_ids[largest]))}, {reads[largest]:,})"
-        raise InputError("rarefaction", problem, "lower --rarefy-depth, or none uses all reads")
+        raise InputError("rarefaction", problem, "lower --rarefy-depth, or none for all reads")
     return depth

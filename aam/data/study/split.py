@@ -151,7 +151,7 @@ def sample_groups(options: SplitOptions, study: Study) -> np.ndarray | None:
 
 def _complete_labels(column: str, study: Study, option: str) -> np.ndarray:
     if study.metadata is None:
-        raise ConfigError(f"{option} needs --metadata: it names a column of the sample sheet")
+        raise ConfigError(f"{option} needs --metadata: it names a metadata column")
     labels = study.metadata.labels(column)
     missing = study.sample_ids[labels == ""]
     if len(missing):
@@ -172,7 +172,7 @@ def _by_column(column: str, study: Study) -> Split:
         source = study.metadata.source if study.metadata is not None else column
         raise InputError(
             source,
-            f"column '{shorten(column)}' says {listed(sorted(set(unknown)))} in {plural(len(unknown), 'sample')}",
+            f"column '{shorten(column)}' contains {listed(sorted(set(unknown)))} in {plural(len(unknown), 'sample')}",
             "train, validation or test is needed",
         )
     train, validation, test = (np.flatnonzero(np.array(parts) == name) for name in PARTS)
@@ -188,9 +188,9 @@ def _by_lists(options: SplitOptions, study: Study) -> Split:
     left_out = sum(len(ids) for _, ids in lists) - used
     notes = []
     if left_out:
-        notes.append(f"of the lists, {plural(left_out, 'sample')} left out of the study for the reasons above")
+        notes.append(f"{plural(left_out, 'listed sample')} dropped from the study for the reasons above")
     if used < len(study):
-        notes.append(f"not used, in none of the lists: {plural(len(study) - used, 'sample')}")
+        notes.append(f"not used (in no list): {plural(len(study) - used, 'sample')}")
     train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))
     return Split(train, validation, test, tuple(notes))
 

@@ -1,4 +1,4 @@
-"""A study: everything that a run knows of its samples, aligned, and what was left out on the way and why."""
+"""A study: all data on the samples of a run, aligned, and what was dropped and why."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Study:
     keys
         A number for each sample that depends on its id alone (uint64); seeds its draws.
     metadata
-        The sample sheet; None where there is none.
+        The metadata; None where there is none.
     targets
         Column -> the values to predict: float64 with NaN where one is missing, or labels. Empty where nothing is to
         be predicted.
@@ -58,9 +58,9 @@ class Study:
     rarefy_depth
         Reads to draw from each sample; None for all.
     table_ids
-        Ids of all samples of the table, those left out included.
+        Ids of all samples of the table, including dropped ones.
     flow
-        What each step kept and left out.
+        What each step kept and dropped.
     notes
         What else is worth saying.
     """
@@ -150,7 +150,7 @@ def load_study(
     InputError
         For the first thing that is wrong with a file, or where no sample is left.
     ConfigError
-        For options that need a sample sheet where none is given.
+        For options that need metadata where none is given.
     """
     found = read_and_align(table, study, sampling, target, at_once)
     assert found.alignment is not None
@@ -164,7 +164,7 @@ def inspect_study(
     target: TargetRequest | None,
     attempt: Attempts,
 ) -> tuple[Study | None, Metadata | None]:
-    """Read and align all inputs as :func:`load_study` does, and go on where something is wrong.
+    """Read and align all inputs as :func:`load_study` does, but continue after errors.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def inspect_study(
     -------
     tuple
         The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
-        be used, or the sample sheet is not one of its samples. And the sample sheet as it was read, or None.
+        be used, or no sample of it is in the metadata. And the metadata as read, or None.
     """
     found = read_and_align(table, study, sampling, target, attempt)
     if found.alignment is None:

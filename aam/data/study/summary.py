@@ -6,10 +6,11 @@ import numpy as np
 
 from aam.data.study.split import Split
 from aam.data.study.study import FlowStep, Study
+from aam.text import plural
 
 
 def describe(study: Study, split: Split | None = None) -> list[str]:
-    """One line for each fact: samples and ASVs kept and left out and why, reads, sizes, parts."""
+    """One line per fact: samples and ASVs kept and dropped, with the reason; reads, lengths and split sizes."""
     table = study.table
     reads = np.asarray(table.counts.sum(axis=1)).ravel()
     richness = np.diff(table.counts.indptr)
@@ -34,4 +35,4 @@ def spread(values: np.ndarray) -> str:
 
 def _flow_line(step: FlowStep) -> str:
     more = ", ..." if step.dropped > len(step.examples) else ""
-    return f"{step.step}: {step.dropped:,} samples are left out: {step.reason} ({', '.join(step.examples)}{more})"
+    return f"{step.step}: {plural(step.dropped, 'sample')} dropped: {step.reason} ({', '.join(step.examples)}{more})"

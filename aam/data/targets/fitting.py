@@ -35,7 +35,7 @@ def fit_targets(
     train_rows
         The training samples.
     source
-        The sample sheet, for messages.
+        The metadata file, for messages.
     level_of_N
         The samples' levels, as of :func:`~aam.data.targets.targets.joint_levels`; without them ``zscore-category`` is
         ``zscore``.

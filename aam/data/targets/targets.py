@@ -49,7 +49,7 @@ class Targets:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the sample sheet, in order."""
+        """Metadata columns, in order."""
         return tuple(spec.column for spec in self.specs)
 
     def level_codes(self, metadata: Metadata) -> np.ndarray:
@@ -58,7 +58,7 @@ class Targets:
         Raises
         ------
         InputError
-            If a column of :attr:`normalize_by` is not in the sample sheet.
+            If a column of :attr:`normalize_by` is not in the metadata.
         """
         if not self.normalize_by:
             return np.zeros(len(metadata.sample_ids), dtype=np.int64)
@@ -97,7 +97,7 @@ class Targets:
         kinds = {spec.kind for spec in targets.specs}
         is_alone_or_many = len(targets) == 1 or all(kind.mean_metric is not None for kind in kinds)
         need(len(kinds) == 1 and is_alone_or_many, "targets do not go together")
-        need(len(set(targets.columns)) == len(targets), "a target is there twice")
+        need(len(set(targets.columns)) == len(targets), "duplicate target")
         num_levels = {len(spec.level_shift) for spec in targets.specs} - {0, len(targets.levels) + 1}
         need(not num_levels, "the levels' scales do not fit the levels")
         return targets
@@ -109,7 +109,7 @@ def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:
     Parameters
     ----------
     metadata
-        The sample sheet.
+        The metadata.
     columns
         One or more.
 

@@ -86,7 +86,7 @@ def check_parameters(transform: str, parameters: tuple[float, ...]) -> None:
         Saying which.
     """
     if transform not in get_args(Transform):
-        raise ValueError(f"there is no transform '{shorten(transform)}'")
+        raise ValueError(f"unknown transform '{shorten(transform)}'")
     if transform == "boxcox":
         is_sound = len(parameters) == 4 and min(parameters[1:]) > 0 and abs(parameters[0]) <= LARGEST_POWER
         is_sound = is_sound and parameters[2] < parameters[3]
@@ -99,7 +99,7 @@ def check_parameters(transform: str, parameters: tuple[float, ...]) -> None:
 
 
 def forward(transform: str, parameters: tuple[float, ...], values: np.ndarray) -> np.ndarray:
-    """Values of the sample sheet, transformed (float64); NaN stays NaN."""
+    """Values of the metadata, transformed (float64); NaN stays NaN."""
     values = np.asarray(values, dtype=np.float64)
     if transform.startswith("log-"):
         return np.log1p(values)

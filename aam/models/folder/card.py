@@ -28,7 +28,7 @@ def model_card(manifest: Manifest) -> str:
 def _usage(manifest: Manifest) -> list[str]:
     """How to predict with it."""
     columns = manifest.needed_columns
-    sheet = " --metadata YOUR_SHEET.tsv" if columns else ""
+    sheet = " --metadata YOUR_METADATA.tsv" if columns else ""
     command = f"aam predict --model THIS_FOLDER --table YOUR_TABLE{sheet} --output predictions.tsv"
-    needed = ["", f"The sample sheet must have the columns {', '.join(columns)}."] if columns else []
+    needed = ["", f"The metadata must have the columns {', '.join(columns)}."] if columns else []
     return ["", "```", command, "```", *needed]

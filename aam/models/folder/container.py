@@ -1,7 +1,7 @@
 """The model folder as bytes: ``model.safetensors`` + ``config.json`` + a model card. No pickle is ever read.
 
 Arrays are safetensors, everything else is JSON. The weights' file carries the manifest, and a checksum of both, in its
-own header, so that a damaged file is never taken for a model; ``config.json`` and the card are copies for people.
+own header, so that a damaged file is never taken for a model; ``config.json`` and the card are human-readable copies.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_model_folder(folder: Path, manifest: Manifest, states: list[Mapping[st
     folder
         Made where it is not there.
     manifest
-        What the folder says of itself.
+        The manifest of the folder.
     states
         The tensors of each member, in the manifest's order.
     """

@@ -1,4 +1,4 @@
-"""What describes networks beside their weights, and the card that tells people about a model."""
+"""The description of networks beside their weights, and the model card."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ModelDescription:
 
     @property
     def needed_columns(self) -> tuple[str, ...]:
-        """The columns of a sample sheet without which it cannot predict."""
+        """The metadata columns without which it cannot predict."""
         return self.manifest.needed_columns
 
     def decoder(self, level: float | None = None) -> PredictionDecoder:
@@ -79,7 +79,7 @@ class ModelDescription:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the manifest says of each of the networks."""
+        """The manifest entry of each network."""
         plan = self.predictor
         sections = {} if plan is None else {"head": plan.head, "loss": plan.loss, "covariates": plan.covariates}
         return {
@@ -90,7 +90,7 @@ class ModelDescription:
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of these networks says of itself."""
+        """The manifest of the folder of these networks."""
         plan = self.predictor
         return Manifest(
             members=(Member(NETWORK, self.facts),) * self.members,
@@ -148,7 +148,7 @@ def read_network(
     Parameters
     ----------
     facts
-        What the manifest says of it.
+        Its manifest entry.
     targets, spec, data
         What all members of the folder have in common.
 
@@ -174,8 +174,8 @@ def _read_predictor(content: dict[str, Any], targets: Targets, spec: CovariateSp
     parts = typed(content, PREDICTOR)
     covariates = read_section(CovariateOptions, parts["covariates"])
     fitted = () if spec is None else spec.columns
-    need(set(fitted) == set(covariates.columns), "the covariates are not those of the network")
-    need(spec is None or spec.hierarchies == covariates.hierarchies, "the hierarchies of covariates are others")
+    need(set(fitted) == set(covariates.columns), "the covariates do not fit the network")
+    need(spec is None or spec.hierarchies == covariates.hierarchies, "the covariate hierarchies do not fit the network")
     loss = read_section(LossOptions, parts["loss"])
     return PredictorPlan(
         targets=targets.learned_by(loss),

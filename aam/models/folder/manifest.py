@@ -1,4 +1,4 @@
-"""What a model folder says of itself, as plain JSON: its members, what they predict, and how tables are treated."""
+"""The manifest of a model folder, as plain JSON: its members, what they predict, and how tables are treated."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Manifest:
         How tables must be treated: ``trim_length``, ``rarefy_depth``; networks also need ``max_bp``, ``token_limit``,
         ``asv_sampling``. ``study_column`` is the column that was made of the names of merged tables.
     record
-        Provenance and results, for people.
+        Human-readable provenance and results.
     calibrations
         How far off predictions were, one for each target (None for a target that no validation sample has); empty
         before that is measured.
@@ -113,7 +113,7 @@ class Manifest:
 
     @property
     def needed_columns(self) -> tuple[str, ...]:
-        """The columns of a sample sheet without which it cannot predict."""
+        """The metadata columns without which it cannot predict."""
         spec, targets = self.covariate_spec, self.targets
         covariates = () if spec is None else spec.columns
         return tuple(dict.fromkeys([*covariates, *(() if targets is None else targets.normalize_by)]))
@@ -124,7 +124,7 @@ class Manifest:
         Parameters
         ----------
         level
-            Share of new samples whose truth the intervals (or sets) shall hold; the model's own where left out.
+            Nominal coverage of the intervals (or prediction sets); the model's own if omitted.
         """
         assert self.targets is not None
         return PredictionDecoder(
@@ -254,7 +254,10 @@ def _learned(targets: Targets | None, quantiles: list[Any]) -> Targets | None:
 
 def _read_calibrations(found: list[Any], targets: Targets | None) -> tuple[Calibration | None, ...]:
     calibrations = tuple(None if one is None else read_calibration(one) for one in found)
-    need(len(calibrations) in (0, 0 if targets is None else len(targets)), "there are not as many intervals as targets")
+    need(
+        len(calibrations) in (0, 0 if targets is None else len(targets)),
+        "the number of intervals is not that of the targets",
+    )
     expected = None if targets is None else CALIBRATED.get(type(targets.kind))
     fit = expected is None or all(one is None or one.kind == expected for one in calibrations)
     need(fit, "the intervals are not those of the targets")

@@ -85,9 +85,9 @@ def content_of_3(old: Content) -> Content:
     for name in ("kind", "members", "model", "supervision", "predictor", "data", "record", "intervals", "aam"):
         need(name in old, f"'{name}' is lacking")
     members, predictor = old["members"], old["predictor"]
-    need(isinstance(members, int) and not isinstance(members, bool), "'members' is no number")
+    need(isinstance(members, int) and not isinstance(members, bool), "'members' is not an integer")
     need(1 <= members <= MOST_MEMBERS_3, "a number of models is out of range")
-    need(predictor is None or isinstance(predictor, dict), "'predictor' is no JSON object")
+    need(predictor is None or isinstance(predictor, dict), "'predictor' is not a JSON object")
     shared = dict.fromkeys(("targets", "covariate_spec")) if predictor is None else predictor
     own = ("head", "loss", "covariates")
     if predictor is not None:
@@ -117,7 +117,7 @@ def _outputs_of_3(predictor: Content | None) -> Content:
     if predictor is None:
         return {"quantiles": [], "bounded_targets": False, "output_activation": "none"}
     head, loss = predictor["head"], predictor["loss"]
-    need(isinstance(head, dict) and isinstance(loss, dict), "'head' or 'loss' is no JSON object")
+    need(isinstance(head, dict) and isinstance(loss, dict), "'head' or 'loss' is not a JSON object")
     quantiles = (loss.get("quantiles") or QUANTILES_3) if loss.get("loss_type") == "quantile" else []
     ends = {"bounded_targets": False, "output_activation": "none"}
     return {"quantiles": quantiles, **{name: head.get(name, usual) for name, usual in ends.items()}}

@@ -48,6 +48,6 @@ def check_model_folder(path: Path, overwrite: bool) -> None:
         raise InputError(path, "is a file", "--output-dir names a folder")
     others = sorted(item.name for item in path.iterdir() if item.name not in (WEIGHTS, CONFIG, CARD))
     if others:
-        raise InputError(path, f"holds {others[0]}, which belongs to no model", "choose another --output-dir")
+        raise InputError(path, f"holds {others[0]}, which is not part of a model", "choose another --output-dir")
     if (path / WEIGHTS).exists() and not overwrite:
         raise InputError(path, "holds a model already", "--overwrite or another --output-dir")

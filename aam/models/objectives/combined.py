@@ -14,7 +14,7 @@ ON_THE_TREE = (DistanceObjective(DISTANCES[ON_A_TREE]), FaithPD())
 
 
 class Combined(Objective):
-    """All that the tree and the taxonomy say; what is learned are its parts."""
+    """All objectives on tree and taxonomy; its parts are what is learned."""
 
     name = "combined"
     head_name = loss_label = ""

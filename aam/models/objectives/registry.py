@@ -24,10 +24,10 @@ def register_objective(objective: Objective) -> None:
     Raises
     ------
     ValueError
-        If its name is taken, or a metric of it means something else already.
+        If its name is taken, or one of its metrics already has another meaning.
     """
     if objective.name in _REGISTERED:
-        raise ValueError(f"there is an objective {objective.name} already")
+        raise ValueError(f"objective {objective.name} already exists")
     register_metrics({found.name: found.metric for found in objective.metrics})
     _REGISTERED[objective.name] = objective
 

@@ -168,7 +168,7 @@ class TargetHead(nn.Module, ABC):
     def start_with_path(
         self, path_prediction_BT: Tensor, bias_O: Tensor, target_BT: Tensor, weight_B: Tensor | None
     ) -> None:
-        """Start beside a fitted linear path that predicts ``path_prediction_BT`` of the training samples."""
+        """Start from a fitted linear path, whose training predictions are ``path_prediction_BT``, with its own bias."""
         self.set_bias(bias_O)
 
     def raw(self, vector_BD: Tensor, path_BK: Tensor | None) -> Tensor:
@@ -197,7 +197,7 @@ class TargetHead(nn.Module, ABC):
 
     @torch.no_grad()
     def set_bias(self, raw_O: Tensor) -> None:
-        """Make these the raw outputs of a network that says nothing."""
+        """Set the bias so that a network whose last layer gives zero has these raw outputs."""
         raw_O = raw_O.to(self.out.bias)
         if self.output_scale is not None and self.output_bias is not None:
             raw_O = (raw_O - self.output_bias) / self.output_scale
@@ -205,7 +205,7 @@ class TargetHead(nn.Module, ABC):
 
     @torch.no_grad()
     def set_linear_path(self, weight_TK: Tensor, correction: float) -> None:
-        """Start the linear path with these weights, and leave the network this share of its own say."""
+        """Start the linear path with these weights, and scale the network's own output by this factor."""
         assert self.linear_path is not None
         self.linear_path.weight.copy_(weight_TK)
         for layer in (self.out, self.residual):

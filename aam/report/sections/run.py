@@ -97,7 +97,7 @@ def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> I
         yield f"{steps} skipped because of a non-finite loss or gradient."
     if model.get("best_epoch") is not None:
         epoch = model["best_epoch"] + 1
-        when = f"epoch {epoch}" if epoch else "the calibrated start, before any training"
+        when = f"epoch {epoch}" if epoch else "the initial fit, before training"
         yield (
             f"The best epoch on the validation samples was {when} "
             f"({metric(best).name}: {value_of(best, float(model['best_value']))})."

@@ -1,1 +1,1 @@
-"""The calibrated start: what is set from the data before the first step."""
+"""Data-dependent initialisation: what is set from the data before the first step."""

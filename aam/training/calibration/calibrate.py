@@ -1,4 +1,4 @@
-"""A start with intent: what a fresh model takes from the training samples before the first step.
+"""Data-dependent initialisation: what a fresh model takes from the training samples before the first step.
 
 Prototypes start as the centres of the training ASVs' vectors, standardised heads at the mean and spread of what they
 predict, the distance head at the distances' scale, and the target's linear path at the ridge (or logistic) regression
@@ -90,7 +90,7 @@ def calibrate_heads(
 
 @torch.no_grad()
 def refit_clades(encoder: SequenceEncoder, vectors_AD: Tensor, batches: list[Batch], seed: int) -> None:
-    """Place the soft clades of a pre-trained encoder anew, among the ASVs of the study that it now serves.
+    """Re-centre the soft clades of a pre-trained encoder on the ASVs of the present study.
 
     Pre-training moves the clades to where distances are told apart, and another study has other ASVs. What the
     sample vector takes from the profile is fitted anew by least squares, so that it stays what pre-training made it.

@@ -153,7 +153,7 @@ def _fit(data: Data, penalty: float) -> Linear:
 
 @contextmanager
 def _slow_convergence_accepted() -> Iterator[None]:
-    """A start need not be the very optimum."""
+    """Convergence warnings are ignored: an initial fit need not be optimal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -135,7 +135,7 @@ class SaveCheckpoints(Callback):
     minutes
         Most minutes between two saves, to the end of a step; 0 saves before epochs alone.
     remedy
-        Says how to go on after the run has stopped because its checkpoints could not be written.
+        Says how to resume after the run has stopped because its checkpoints could not be written.
     """
 
     def __init__(self, folder: Path, minutes: float = 0.0, remedy: Callable[[], str] | None = None) -> None:
@@ -146,7 +146,7 @@ class SaveCheckpoints(Callback):
         self.saved = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look whether the run has room."""
+        """Check the free disk space."""
         decided_by_rank_0(lambda: check_disk(self.folder, pl_module))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -190,7 +190,7 @@ class SaveCheckpoints(Callback):
         self.saved = time.monotonic()
 
     def _settle(self, writer: CheckpointIO) -> None:
-        """Count what the disk did not take, and remove what is older than needed."""
+        """Count failed writes, and remove checkpoints that are no longer needed."""
         assert isinstance(writer, AtomicCheckpointIO)
         if writer.failure is not None:
             self._count(writer.failure)
@@ -204,18 +204,18 @@ class SaveCheckpoints(Callback):
                 forget_best(old)
 
     def _count(self, failure: RunError) -> None:
-        """Say the first failure in a row, and stop at the last that is borne."""
+        """Warn of the first failure in a row, and raise the last that is tolerated."""
         self.failures += 1
         if self.failures == MAX_FAILURES:
             raise failure if self.remedy is None else RunError(f"{failure}; {self.remedy()}") from failure
         if self.failures == 1:
             found = find_checkpoints(self.folder)
             kept = f"the last good one is {found[-1].name}" if found else "there is none yet"
-            warn(f"{failure}; {kept}, and training goes on")
+            warn(f"{failure}; {kept}; training continues")
 
 
 def check_disk(folder: Path, module: LightningModule) -> None:
-    """Look at the room on the disk before a run.
+    """Check the free disk space before a run.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def check_disk(folder: Path, module: LightningModule) -> None:
 
 
 def _write(path: Path, content: memoryview) -> None:
-    """Write a checkpoint, if it looks as if it had room.
+    """Write a checkpoint, if there seems to be space for it.
 
     Raises
     ------
@@ -297,7 +297,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
     for path in reversed(find_checkpoints(folder)):
         if _is_whole(path):
             if damaged:
-                warn(f"damaged: {', '.join(damaged)}; the run goes on from the checkpoint before, {path.name}")
+                warn(f"damaged: {', '.join(damaged)}; resuming from the previous checkpoint, {path.name}")
             return path
         damaged.append(path.name)
     if damaged:

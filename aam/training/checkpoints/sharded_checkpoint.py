@@ -145,7 +145,7 @@ def _refused_by_disk() -> Iterator[None]:
 
 @_refused_by_disk()
 def _new_folder(final: Path, needed: int) -> Path:
-    """A folder for the parts, if they look as if they had room.
+    """A folder for the parts, if there seems to be space for them.
 
     Its name is that of an unfinished file: should the process be killed, the next run removes it.
     """

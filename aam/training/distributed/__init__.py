@@ -1,1 +1,1 @@
-"""Several processes: where each stands, what they tell each other, and how the model is spread over them."""
+"""Distributed training: ranks, collective operations, and sharding of the model."""

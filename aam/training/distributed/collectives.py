@@ -1,4 +1,4 @@
-"""The processes of a run: which one this is, and what they tell each other.
+"""The processes of a run: rank, size and collective operations.
 
 A run is one process, or several of which each has a device and computes its share of every batch. What they have to
 agree on goes through the functions here; in a run of one process they do nothing. The process of rank 0 is the first:
@@ -65,7 +65,7 @@ def local_size(options: DistributedOptions) -> int:
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and speaks."""
+    """Whether this is the process that writes files and logs."""
     return rank() == 0
 
 
@@ -73,7 +73,7 @@ def is_first() -> bool:
 def process_group(
     rank_info: RankInfo | None, options: DistributedOptions, device: str, remedy: Callable[[], str]
 ) -> Iterator[None]:
-    """Meet the other processes of the run; nothing to do where there are none.
+    """Connect to the other processes of the run, if any.
 
     Tensors of a GPU go through NCCL; what is on the host, through gloo.
 
@@ -94,7 +94,7 @@ def process_group(
         If the GPUs that this process sees are fewer than the processes of this machine, or the address, the port or
         the network where to meet cannot be one.
     RunError
-        If the others do not come; and in the end, if one of them is gone or does not answer.
+        If the others do not come; and in the end, if one of them died or is not responding.
     """
     if rank_info is None:
         yield
@@ -122,7 +122,7 @@ def process_group(
         if LAUNCHED in os.environ or rank_info.local_rank > 1:
             # Whoever started the processes says it, or the first two of a machine: one of them may be the lost one.
             raise ReportedByAnotherRank(RunError.exit_code) from error
-        raise RunError(f"another process of the run is gone, or does not answer; {remedy()}") from error
+        raise RunError(f"another process of the run died or is not responding; {remedy()}") from error
     dist.destroy_process_group()
 
 
@@ -156,24 +156,26 @@ def _meet(rank_info: RankInfo, backend: str, seconds: int) -> None:
             ) from error
         lines = str(error).strip().splitlines() or ["no answer"]
         raise RunError(
-            f"process {rank_info.rank} of {rank_info.world_size} could not meet the others "
+            f"process {rank_info.rank} of {rank_info.world_size} could not connect to the other processes "
             f"at {host}:{rank_info.port} within "
             f"{seconds} s ({lines[0]}); start all of them, with a free MASTER_PORT, or raise --distributed-timeout"
         ) from error
 
 
 def _check_address(rank_info: RankInfo) -> None:
-    """Refuse an address that no process could reach; torch would try it until the timeout."""
+    """Refuse an impossible address or port, which torch would retry until the timeout."""
     if not 1 <= rank_info.port <= LAST_PORT:
-        raise ConfigError(f"MASTER_PORT {rank_info.port} is no port: take a free one between 1024 and {LAST_PORT}")
+        raise ConfigError(
+            f"MASTER_PORT {rank_info.port} is not a valid port: take a free one between 1024 and {LAST_PORT}"
+        )
     try:
         socket.getaddrinfo(rank_info.address or " ", rank_info.port)
     except (socket.gaierror, UnicodeError) as error:
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
             return  # no name server answered: torch asks again
         raise ConfigError(
-            f"MASTER_ADDR '{rank_info.address}' names no machine that can be found from here: give the name, as all of "
-            "them know it, or the IP address of the machine of process 0"
+            f"MASTER_ADDR '{rank_info.address}' cannot be resolved from this machine: give the name by which all "
+            "machines know it, or the IP address, of the machine of process 0"
         ) from error
 
 
@@ -197,7 +199,7 @@ def _within(seconds: float, act: Callable[[], None]) -> None:
 
 
 def _end_undisturbed() -> None:
-    """Let nobody cut an end in order short: launchers tell the others to stop as soon as the first has ended."""
+    """Protect an orderly end: launchers stop the others as soon as the first process has ended."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 
@@ -233,7 +235,7 @@ def decided_by_rank_0(decide: Callable[[], Result]) -> Result:
 
 @contextmanager
 def all_or_none() -> Iterator[None]:
-    """End all processes where one meets an error of the user's; the first that does says it.
+    """End all processes when one meets a user error; the first to meet it reports it.
 
     Inside, the processes must not wait for each other.
     """
@@ -293,7 +295,7 @@ def max_over_processes(number: int) -> int:
 
 
 def is_lost_process(error: BaseException) -> bool:
-    """Whether an error says that another process is gone or does not answer."""
+    """Whether an error means that another process died or is not responding."""
     if isinstance(error, AamError) or world_size() == 1:
         return False
     words = str(error).lower()

@@ -1,4 +1,4 @@
-"""Where a process stands among those of its run, as the launcher says: torchrun, SLURM, or `aam` itself."""
+"""Rank of a process in its run, as set by the launcher: torchrun, SLURM, or `aam` itself."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def find_rank_info(options: DistributedOptions) -> RankInfo | None:
 
 
 def _number(name: str, default: int | None = None) -> int:
-    """A number that the launcher says in an environment variable."""
+    """A number that the launcher sets in an environment variable."""
     text = os.environ.get(name) or ("" if default is None else str(default))
     if not text.isdecimal():
         where = f"--distributed: the environment variable {name} is"
-        raise ConfigError(f"{where} {text}, no whole number" if text else f"{where} not there; torchrun sets it")
+        raise ConfigError(f"{where} {text}, not an integer" if text else f"{where} not set; torchrun sets it")
     return int(text)
 
 

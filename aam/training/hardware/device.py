@@ -1,4 +1,4 @@
-"""Where to compute, and what suits the place: processes that prepare batches, and precision."""
+"""The device, and the settings that suit it: worker processes and precision."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def prepare_device(options: RunOptions) -> torch.device:
     device = choose_device(options.device)
     if device.type == "cpu":
         if options.mixed_precision == "fp16":
-            raise ConfigError("--mixed-precision fp16 needs a GPU; on a CPU there is bf16")
+            raise ConfigError("--mixed-precision fp16 needs a GPU; a CPU supports bf16")
         if options.tf32:
             raise ConfigError("--tf32 needs an NVIDIA GPU: leave it out")
         if options.mixed_precision == "bf16" and "AVX512" not in torch.backends.cpu.get_cpu_capability():
-            warn("this processor has no 16-bit arithmetic and imitates it: --mixed-precision none is many times faster")
+            warn("this processor emulates 16-bit arithmetic: --mixed-precision none is many times faster")
     torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
     return device
 

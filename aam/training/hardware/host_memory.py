@@ -17,7 +17,7 @@ LARGE_BLOCK = 1 << 20
 
 
 def resident_bytes() -> int:
-    """Memory of this process; the most that it ever had where the system does not say."""
+    """Memory of this process; its peak where the system does not report the current value."""
     if (PROC / "self/status").exists():
         return _status("VmRSS")
     unit = 1 if sys.platform == "darwin" else 1024
@@ -37,7 +37,7 @@ def bounded(available: float, options: MemoryOptions) -> float:
 
 
 def reset_peak() -> bool:
-    """Begin anew with :func:`peak_bytes`; False where the system does not let us."""
+    """Reset :func:`peak_bytes`; False where the system does not allow it."""
     try:
         (PROC / "self/clear_refs").write_text(RESET_PEAK)
     except OSError:

@@ -56,7 +56,7 @@ def plan_memory(
     if auto is False or asked.run.resume_from is not None:
         first = _expected_plan(layouts[0], estimate, limit)
         if first.expected > limit:
-            warn(f"about {format_bytes(first.expected)} of memory are expected, and {format_bytes(limit)} may be used")
+            warn(f"a step needs about {format_bytes(first.expected)} of memory; the limit is {format_bytes(limit)}")
         return first
     if auto and measure is not None:
         chosen = _measured_plan(layouts, estimate, limit, measure)
@@ -113,12 +113,12 @@ def _measured_plan(layouts: Sequence[Layout], estimate: Estimate, limit: float, 
 
 
 def _too_little(asked: Any, plan: Plan[Any], layouts: Sequence[Layout], estimate: Estimate, limit: float) -> str:
-    """What to type where no layout fits."""
+    """The advice where no layout fits."""
     last = layouts[-1]
     step = last.batch_size * last.accumulation
     saving = dataclasses.replace(last, checkpointing=asked.model.gradient_checkpointing is not False)
-    need = f"needs about {format_bytes(estimate.expected(saving))} of memory, and {format_bytes(limit)} may be used"
-    anyway = "--no-auto-batch-size tries it all the same"
+    need = f"needs about {format_bytes(estimate.expected(saving))} of memory; the limit is {format_bytes(limit)}"
+    anyway = "--no-auto-batch-size tries anyway"
     if asked.optim.batch_size is not None:
         sizes = divisors(step, plan.smallest_step, plan.smallest_batch)[1:]
         smaller = (layout_of(step, size, saving.checkpointing, saving.chunk) for size in sizes)

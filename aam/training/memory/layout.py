@@ -95,11 +95,11 @@ def out_of_memory(memory: MemoryPlan, plan: Plan[Any], run: Path, device: str) -
     kind = "GPU memory" if device == "cuda" else "memory"
     where = f"out of {kind} at batch {layout.batch_size} (longest sample: {memory.richest:,} ASVs)"
     if not layout.checkpointing and not plan.is_frozen:
-        return f"{where}; go on with: {resume_command(command, run)} --gradient-checkpointing"
+        return f"{where}; resume with: {resume_command(command, run)} --gradient-checkpointing"
     again = f"aam {command} --config {shlex.quote(str(run / 'config.yaml'))} --overwrite"
     step = layout.batch_size * layout.accumulation
     smaller = [s for s in divisors(step, plan.smallest_step, plan.smallest_batch) if s < layout.batch_size]
     if not smaller:
-        return f"{where}; begin again with fewer ASVs of a sample: {again} --token-limit {max(2, memory.richest // 2)}"
+        return f"{where}; start again with fewer ASVs per sample: {again} --token-limit {max(2, memory.richest // 2)}"
     sizes = f"--batch-size {smaller[0]} --gradient-accumulation-steps {step // smaller[0]}"
-    return f"{where}; begin again with smaller batches: {again} {sizes}"
+    return f"{where}; start again with smaller batches: {again} {sizes}"

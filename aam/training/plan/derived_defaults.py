@@ -52,13 +52,13 @@ def derive_heads(config: TrainConfig, fill: Fill) -> None:
         return
     if config.transfer.pretrained_encoder is None:
         raise ConfigError(
-            "--keep-nuc-predictions needs --pretrained-encoder, or --nuc-penalty above 0: nothing else teaches them"
+            "--keep-nuc-predictions needs --pretrained-encoder, or --nuc-penalty above 0: nothing else trains them"
         )
     if not objective.nuc_mask_ratio:
         raise ConfigError("--nuc-mask-ratio 0 masks nothing: leave out --keep-nuc-predictions")
     best = config.optim.best_metric
     if best in [found.name for found in find_objective("nucleotides").metrics]:
-        raise ConfigError(f"--best-metric {best} needs --nuc-penalty above 0: nothing learns from kept predictions")
+        raise ConfigError(f"--best-metric {best} needs --nuc-penalty above 0: kept predictions are not trained")
 
 
 ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
@@ -205,7 +205,7 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
     fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
     fill("patience", min(20, max(5, given["epochs"] // 5)), f"a fifth of {given['epochs']} epochs")
-    fill("num_workers", machine.num_workers, "batches are made beside the computation only with a GPU")
+    fill("num_workers", machine.num_workers, "batches are prepared in parallel only with a GPU")
     fill("mixed_precision", machine.mixed_precision, "what suits the device")
     fill("max_bp", facts.longest_sequence, "the longest sequence")
     values["rarefy_depth"] = facts.rarefy_depth or "none"
@@ -318,5 +318,5 @@ def _check_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts) ->
     if kind is None:
         return
     if not objective.penalty:
-        raise ConfigError(f"--encoder-type {kind} with --penalty 0 would learn nothing of it: leave one of them out")
+        raise ConfigError(f"--encoder-type {kind} with --penalty 0 would not train it: leave one of them out")
     find_objective(kind).check(objective, facts.given)

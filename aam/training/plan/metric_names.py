@@ -11,7 +11,7 @@ from aam.training.plan.objectives import learned
 
 
 def default_metric(config: TrainConfig) -> str:
-    """What chooses the best model where nothing is said.
+    """The metric that chooses the best model by default.
 
     It is the target's own metric, or the mean of several targets' that has no unit. A loss with a costly side asks for
     predictions that no symmetric metric would choose: there it is the loss.
@@ -29,7 +29,7 @@ def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) ->
     Raises
     ------
     ConfigError
-        With those that are.
+        If it is not measured; names the metrics that are.
     """
     name = config.optim.best_metric or ""
     logged = {"val_loss"}

@@ -94,7 +94,7 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
             problem = f"column '{shorten(column)}' has {have} in {plural(len(validation_rows), 'validation sample')}"
             problems.add(
                 f"{problem}: {metric} cannot be measured",
-                "more of them are needed: --validation-size, or another --best-metric",
+                "increase --validation-size, or choose another --best-metric",
             )
     problems.raise_if_any()
 
@@ -221,7 +221,7 @@ def _check_activation(config: TrainConfig, targets: Targets, study: Study, sourc
 
 
 def target_request(config: TrainConfig) -> TargetRequest:
-    """What is to be taken of the sample sheet."""
+    """What to read from the metadata."""
     target = config.target
     return TargetRequest(
         columns=target.metadata_column,

@@ -18,6 +18,7 @@ from aam.data.study.study import Study
 from aam.log import say, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
+from aam.text import plural
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from aam.training.distributed.collectives import all_or_none, decided_by_rank_0, rank, world_size
@@ -250,8 +251,8 @@ def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memor
     trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
     say(
         f"model: {num_parameters(model):,} parameters{trainable}",
-        f"plan: {config.optim.epochs} epochs at most, {plan.steps_per_epoch:,} steps each, "
-        f"{memory.layout.batch_size * memory.layout.accumulation} samples a step{_by_whom()}; "
+        f"plan: up to {plural(config.optim.epochs, 'epoch')} of {plural(plan.steps_per_epoch, 'step')}, "
+        f"{memory.layout.batch_size * memory.layout.accumulation} samples per step{_by_whom()}; "
         f"the best model by {config.optim.best_metric}",
         memory.line,
     )

@@ -52,7 +52,7 @@ class BestModel(Callback):
         plan = pl_module.plan
         if plan.monitor not in pl_module.latest:
             problem = f"{plan.monitor.removeprefix('val_')} cannot be measured on the validation samples"
-            raise InputError("split", problem, "more of them are needed: --validation-size, or another --best-metric")
+            raise InputError("split", problem, "increase --validation-size, or choose another --best-metric")
         value = pl_module.latest[plan.monitor]
         sign = 1 if plan.higher_is_better else -1
         if math.isnan(self.value) or sign * value > sign * self.value:
@@ -73,7 +73,7 @@ class BestModel(Callback):
 
 
 class History(Callback):
-    """Notes each epoch in ``metrics.csv`` and TensorBoard, and says it in the log.
+    """Records each epoch in ``metrics.csv``, TensorBoard and the log.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class History(Callback):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add a row, and write the whole table anew."""
+        """Add a row, and rewrite the whole table."""
         assert isinstance(pl_module, TrainingModule)
         row: dict[str, float] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], "seconds": time.monotonic() - self.started}
@@ -226,5 +226,5 @@ class StopOnSignal(Callback):
         raise self._stopped(f"at step {trainer.global_step}")
 
     def _stopped(self, where: str) -> PreemptedError:
-        remedy = f"go on with: {resume_command(self.command, self.run.path)}"
+        remedy = f"resume with: {resume_command(self.command, self.run.path)}"
         return PreemptedError(f"stopped {where}; {remedy}", interrupted=self.received == signal.SIGINT)

@@ -22,6 +22,7 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, resume_hint
+from aam.text import plural
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, SaveCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
@@ -61,9 +62,9 @@ class Fitted:
     peak_bytes
         Most memory that was taken meanwhile: of the GPU, or of the process on a CPU.
     late_signal
-        The signal that came in the last epoch, when there was nothing left to stop; None if none came.
+        The signal received in the last epoch, when nothing was left to stop; None for none.
     skipped_steps
-        Steps, from 1, that were left out since a loss or a gradient was not finite.
+        Steps, from 1, skipped because a loss or gradient was not finite.
     """
 
     best_epoch: int
@@ -124,7 +125,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
 
 
 def _checkpoint_of(run: RunDirectory) -> Path | None:
-    """The checkpoint to go on from, with the model that was the best one then in its place."""
+    """The checkpoint to resume from, with the best model at that time restored."""
     checkpoint = latest_checkpoint(run.checkpoints)
     if checkpoint is not None:
         restore_best(checkpoint, run.model)
@@ -138,7 +139,7 @@ def _read_asvs(prepared: Prepared) -> bool:
 
 
 def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:
-    """What the model folder says of the model besides its weights."""
+    """The description of the model in its folder, without its weights."""
     config, model = prepared.plan.config, prepared.model
     base = encoder_of(model)
     return ModelDescription(
@@ -158,7 +159,7 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
 
 
 def _made_column(prepared: Prepared) -> str | None:
-    """The column that was made of the names of merged tables; None where there is none, or the sheet had its own."""
+    """The column that was made of the names of merged tables; None where there is none, or the metadata had its own."""
     name, study = prepared.plan.config.study.study_column, prepared.study
     tables = study.table.studies
     if study.metadata is None or len(set(tables)) < 2:
@@ -197,7 +198,7 @@ def _add_to_curves(run: RunDirectory) -> AddPoints | None:
     if not is_first():
         return None
     if find_spec("tensorboard") is None:
-        say("no curves for TensorBoard, which is not installed (pip install 'aam[tensorboard]'); the report has them")
+        say("TensorBoard is not installed (pip install 'aam[tensorboard]'); learning curves are in the report only")
         return None
     from aam.training.run.tensorboard import EventFile
 
@@ -233,9 +234,9 @@ def _start_may_be_best(prepared: Prepared) -> bool:
 
 @contextmanager
 def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
-    """Turn torch's words for exhausted memory into what to type, and say once what all processes meet.
+    """Turn torch's out-of-memory errors into advice, and report once what all processes meet.
 
-    The batch is never changed in mid-run.
+    The batch is never changed during a run.
     """
     try:
         yield
@@ -251,8 +252,8 @@ def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
     name = prepared.plan.config.optim.best_metric
-    stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else ", since it had stopped improving"
-    yield f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s{stopped}"
+    stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else " (early stopping)"
+    yield f"trained {plural(fitted.epochs, 'epoch')} in {fitted.seconds:.0f} s{stopped}"
     yield prepared.memory.compared(fitted.peak_bytes)
-    which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the start, before any training"
+    which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the initial fit, before training"
     yield f"best {which} ({name} {fitted.best_value:.4g})"

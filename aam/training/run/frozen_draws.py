@@ -69,7 +69,7 @@ class EncodedDraws(Dataset[Batch]):
             except OSError as error:
                 self.is_disk_full = True
                 reason = error.strerror or error
-                warn(f"vectors cannot be kept in {self.folder}: {reason}; more draws are encoded anew in their epochs")
+                warn(f"vectors cannot be cached in {self.folder}: {reason}; further draws are encoded in each epoch")
         if self.passing is not None:
             del self.draws[self.passing]
         self.passing = epoch
@@ -97,8 +97,8 @@ def loaders(prepared: Prepared, folder: Path, with_contexts: bool = False) -> tu
         return data.train_dataloader(), data.val_dataloader()
     where = f" on disk ({format_bytes(kept.bytes())})" if kept.on_disk else ""
     say(
-        f"the vectors of {plural(len(split.train), 'sample')} are kept in {plural(kept.draws, 'draw')}{where}; "
-        f"after epoch {kept.draws} none is encoded anew"
+        f"the vectors of {plural(len(split.train), 'sample')} are cached for {plural(kept.draws, 'draw')}{where}; "
+        f"from epoch {kept.draws + 1} they are reused"
     )
     place = folder if kept.on_disk else None
     train = EncodedDraws(_encoding(prepared, split.train), range(kept.draws), place)

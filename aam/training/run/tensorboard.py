@@ -22,7 +22,7 @@ VERSION = "brain.Event:2"
 class EventFile:
     """A folder with a file of events for each start of a run; TensorBoard joins them.
 
-    The curves are a convenience: if the disk does not take them, that is said once and the run goes on.
+    The curves are a convenience: if they cannot be written, one warning is given and the run continues.
 
     Parameters
     ----------
@@ -51,4 +51,4 @@ class EventFile:
         except OSError as error:
             self.is_broken = True
             reason = error.strerror or error
-            warn(f"{self.path.parent}: the curves for TensorBoard end here ({reason}); the run goes on")
+            warn(f"{self.path.parent}: the curves for TensorBoard end here ({reason}); the run continues")

@@ -121,7 +121,7 @@ def transfer(encoder: SequenceEncoder, pretrained: Pretrained) -> tuple[set[str]
     if unused:
         lines.append(f"not needed here: {listed(unused, 6)}")
     if fresh:
-        lines.append(f"not in it, and fresh: {listed(fresh, 6)}")
+        lines.append(f"not in the encoder; newly initialised: {listed(fresh, 6)}")
     return set(matching), lines
 
 
@@ -164,7 +164,7 @@ def _sizes(pretrained: Pretrained) -> list[str]:
     usual |= dict.fromkeys(("asv_layers", "sample_layers", "encoder_layers"), (None, options.attention_layers))
     own = {name: getattr(options, name) for name in usual if name not in FREE_OPTIONS}
     words = ", ".join(_spelled(name, value) for name, value in own.items() if value not in usual[name])
-    return [f"the encoder's sizes are taken over: {words}"] if words else []
+    return [f"using the encoder's layer sizes: {words}"] if words else []
 
 
 def _modules(names: set[str]) -> set[str]:

@@ -39,11 +39,11 @@ class GradualUnfreezing(Callback):
         set_learning(_encoder(pl_module), trainer.current_epoch // self.every)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the next part join where it is time, and say so."""
+        """Unfreeze the next part when it is due, and log it."""
         stage, since = divmod(trainer.current_epoch, self.every)
         if since == 0 and stage <= len(UNFROZEN_PARTS):
             set_learning(_encoder(pl_module), stage)
-            who = f"the {UNFROZEN_PARTS[stage - 1]} learn" if stage else "the head alone learns"
+            who = f"the {UNFROZEN_PARTS[stage - 1]} are trained" if stage else "the head alone learns"
             say(f"epoch {trainer.current_epoch + 1}: {who} from now on")
 
 

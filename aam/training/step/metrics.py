@@ -106,7 +106,7 @@ class ValidationMetrics:
 class TargetMetrics:
     """The metrics of the targets' head.
 
-    Predictions are compared with the truths of the sample sheet, and not with what scaling and unscaling makes of them:
+    Predictions are compared with the true values in the metadata, not with their scaled and unscaled values:
     some scalings end at the training samples' range. A single target's metrics are named plainly (``mae``). Of several,
     each has its own (``mae_COLUMN``), and the plain names of those that have no unit (``r2``, ``spearman``) are means
     over the targets.

@@ -150,7 +150,7 @@ class TrainingModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient's norm; if it, or a loss, is not finite, stop before the step or leave it out.
+        """Clip the gradient's norm; if it, or a loss, is not finite, stop before the step or skip it.
 
         In fp16 an infinite gradient is expected now and then: the scaler skips the step and takes a smaller scale.
         """
@@ -173,12 +173,12 @@ class TrainingModule(L.LightningModule):
         self.train_sums = self.sums_before
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the sums of an epoch that has not come to its end, and which steps were left out."""
+        """Keep the sums of an epoch that has not come to its end, and which steps were skipped."""
         checkpoint["train_sums"] = self._summed(self.train_sums)
         checkpoint["skipped_steps"] = [] if self.guard is None else self.guard.skipped
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the sums of the epoch, which the first process holds for all, and the steps left out."""
+        """Go on with the sums of the epoch, which the first process holds for all, and the skipped steps."""
         checkpoint["lr_schedulers"] = [progress_of_schedule(state) for state in checkpoint["lr_schedulers"]]
         self.train_sums = {
             name: torch.tensor(total if is_first() else 0.0, dtype=torch.float64, device=self.device)

@@ -1,4 +1,4 @@
-"""Losses and gradients that are NaN or infinite: found before the step, written down, and then the end or left out."""
+"""NaN and infinite losses and gradients: detected before the step, recorded, then the run ends or skips the step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aam.training.distributed.collectives import rank
 
 TOTAL = ""
 """The name of the weighted sum of the heads' losses."""
-REMEDY = "Try a lower --lr, or --mixed-precision none; --skip-non-finite N leaves out up to N such steps"
+REMEDY = "Try a lower --lr, or --mixed-precision none; --skip-non-finite N skips up to N such steps"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class NonFiniteGuard:
     sample_ids
         Ids of the study's samples, by row.
     allowed
-        Steps of the whole run that may be left out.
+        Number of steps of the whole run that may be skipped.
     skipped
         The steps that were, from 1.
     """
@@ -93,7 +93,7 @@ class NonFiniteGuard:
         return torch.cat([self.finite_H, is_finite.to(self.finite_H.device).reshape(1)])
 
     def answer(self, finite_H: Tensor, step: Step) -> None:
-        """Write down a step that is not finite; returning means that it is to be left out.
+        """Record a non-finite step; returning means that the step is to be skipped.
 
         Parameters
         ----------
@@ -105,17 +105,17 @@ class NonFiniteGuard:
         Raises
         ------
         NonFiniteError
-            If no step may be left out, or not one more.
+            If no further step may be skipped.
         """
         what = find_non_finite(self.names, finite_H.tolist(), step.norm)
         is_skipped = len(self.skipped) < self.allowed
         where = self._write(what, step, is_skipped)
         said = f"{what} is not finite at step {step.number}"
         if not is_skipped:
-            already = f"; {plural(len(self.skipped), 'such step')} before it was left out" if self.skipped else ""
-            raise NonFiniteError(f"{said}; the weights are those before it; {where}{already}. {REMEDY}")
+            already = f"; {plural(len(self.skipped), 'earlier step')} skipped" if self.skipped else ""
+            raise NonFiniteError(f"{said}; the weights were not updated; {where}{already}. {REMEDY}")
         self.skipped.append(step.number)
-        warn(f"{said}, which is left out ({len(self.skipped)} of {self.allowed} that may be); {where}")
+        warn(f"{said}; step skipped ({len(self.skipped)} of {self.allowed} allowed); {where}")
 
     def _write(self, what: str, step: Step, is_skipped: bool) -> str:
         """Write the batch down; returns where to, in words."""
@@ -133,7 +133,7 @@ class NonFiniteGuard:
         try:
             write_json(path, content)
         except RunError as error:
-            return f"the batch is nowhere: {error}"
+            return f"the batch could not be saved: {error}"
         return f"the batch is in {path}"
 
     def _described(self, rows_B: Tensor, losses: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_a_run_directory_that_is_a_link_to_a_full_folder(tmp_path: Path) -> None
     (tmp_path / "home" / "precious").write_text("precious")
     (tmp_path / "run").symlink_to(tmp_path / "home")
     with (
-        pytest.raises(InputError, match="not empty and holds no run"),
+        pytest.raises(InputError, match="not empty and does not contain a run"),
         open_run(tmp_path / "run", resume=False, overwrite=True),
     ):
         pass

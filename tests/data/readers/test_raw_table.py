@@ -64,5 +64,5 @@ def test_an_entry_that_is_there_twice_is_found(place: int) -> None:
 def test_a_share_is_found_wherever_it_is(place: int) -> None:
     values = np.ones(8)
     values[place] = 0.5
-    with pytest.raises(InputError, match=r"1 count is no whole number \(sample s0, ASV a\d: 0\.5\)"):
+    with pytest.raises(InputError, match=r"1 count is fractional \(sample s0, ASV a\d: 0\.5\)"):
         make(csr_array((values, np.arange(8), [0, 8]), shape=(1, 8)))

@@ -41,5 +41,5 @@ def test_labels_are_whole_lineages_at_a_level(tmp_path: Path, is_archive: bool) 
     numbers, taxa = taxonomy.labels(["a2", "a1", "hash", "absent"], ["T", "G", "ACGT", "C"], level=2)
     assert taxa == ("d__Bacteria; p__Firmicutes", "d__Bacteria; p__Proteobacteria")
     assert numbers.tolist() == [1, 0, -1, -1]
-    with pytest.raises(InputError, match="no ASV is known at level 3"):
+    with pytest.raises(InputError, match="no ASV is classified at level 3"):
         taxonomy.labels(["a1", "a2"], ["T", "G"], level=3)

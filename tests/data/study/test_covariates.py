@@ -136,12 +136,12 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
         ),
         (
             {"categorical_columns": ("lab",)},
-            "m.tsv: column 'lab' has one level ('x') in the training samples: it tells no samples apart; "
+            "m.tsv: column 'lab' has one level ('x') in the training samples: it carries no information; "
             "leave it out of --categorical-columns",
         ),
         (
             {"categorical_columns": ("empty",)},
-            "m.tsv: column 'empty' has no value in the training samples: it tells no samples apart; "
+            "m.tsv: column 'empty' has no value in the training samples: it carries no information; "
             "leave it out of --categorical-columns",
         ),
         (
@@ -151,7 +151,7 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
         ),
         (
             {"categorical_hierarchy": ("city>lab",)},
-            "column 'lab' has one level ('x') in the training samples: it tells no samples apart; "
+            "column 'lab' has one level ('x') in the training samples: it carries no information; "
             "leave it out of --categorical-hierarchy",
         ),
         (
@@ -161,12 +161,12 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
         ),
         (
             {"numeric_columns": ("batch",)},
-            "m.tsv: column 'batch' has one value (1) in the training samples: it tells no samples apart; "
+            "m.tsv: column 'batch' has one value (1) in the training samples: it carries no information; "
             "leave it out of --numeric-columns",
         ),
         (
             {"numeric_columns": ("empty",)},
-            "m.tsv: column 'empty' has no value in the training samples: it tells no samples apart; "
+            "m.tsv: column 'empty' has no value in the training samples: it carries no information; "
             "leave it out of --numeric-columns",
         ),
         (
@@ -174,7 +174,7 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
             "m.tsv: column 'season' is not numeric: 7 of 7 values (s0: 'summer'); "
             "empty these cells, or name it in --categorical-columns",
         ),
-        ({"numeric_columns": ("tiny",)}, "have no spread that can be computed; give it in other units"),
+        ({"numeric_columns": ("tiny",)}, "have no computable standard deviation; give it in other units"),
     ],
 )
 def test_columns_that_tell_nothing_are_refused(options: dict[str, Any], message: str) -> None:

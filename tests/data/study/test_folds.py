@@ -129,4 +129,4 @@ def test_a_class_that_lives_in_one_group_cannot_be_tested() -> None:
 
 def test_a_fold_that_leaves_one_group_is_refused() -> None:
     message = refused(VALUES[:12], NUMBERS, 2, ["large"] * 10 + ["b", "c"])
-    assert "leaves nothing to train on or to choose the best model by" in message
+    assert "has no training or validation samples" in message

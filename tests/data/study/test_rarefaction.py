@@ -99,5 +99,5 @@ def test_given_depth() -> None:
     with pytest.raises(InputError) as caught:
         resolve_depth(100_000, reads, names)
     assert str(caught.value) == (
-        "rarefaction: no sample has 100,000 reads (largest: s7, 8,211); lower --rarefy-depth, or none uses all reads"
+        "rarefaction: no sample has 100,000 reads (largest: s7, 8,211); lower --rarefy-depth, or none for all reads"
     )

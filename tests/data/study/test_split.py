@@ -133,8 +133,8 @@ def test_lists_tell_the_parts(tmp_path: Path) -> None:
     split = make_split(options, whole, None, None, 0)
     assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([1, 3], [0], [4])
     assert split.notes == (
-        "of the lists, 1 sample left out of the study for the reasons above",
-        "not used, in none of the lists: 2 samples",
+        "1 listed sample dropped from the study for the reasons above",
+        "not used (in no list): 2 samples",
     )
 
 
@@ -156,12 +156,12 @@ def test_lists_that_cannot_be_used(tmp_path: Path, contents: dict[str, str], mes
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split_column": "part"}, "m.tsv: column 'part' says holdout in 1 sample; train, validation or test is"),
+        ({"split_column": "part"}, "m.tsv: column 'part' contains holdout in 1 sample; train, validation or test is"),
         ({"split_column": "gaps"}, "m.tsv: column 'gaps' is missing in 2 of 4 samples (first: s001)"),
         ({"group_column": "gaps"}, "m.tsv: column 'gaps' is missing in 2 of 4 samples (first: s001)"),
         ({"group_column": "one"}, "m.tsv: column 'one' has 1 group; at least 2 are needed"),
         ({"group_column": "two", "test_size": 0.2}, "m.tsv: column 'two' has 2 groups; at least 3 are needed"),
-        ({"split_column": "one"}, "column 'one' says a in 4 samples"),
+        ({"split_column": "one"}, "column 'one' contains a in 4 samples"),
     ],
 )
 def test_columns_that_cannot_be_used(options: dict[str, object], message: str) -> None:

@@ -81,7 +81,7 @@ def test_a_condition_and_missing_values_leave_samples_out(files: Files) -> None:
     sheet(files, ages)
     request = TargetRequest(kind=NUMBERS, columns=("age",), missing=("unknown",))
     study = load(files, request)
-    assert steps(study) == {"Table": (12, 0), "Sample sheet": (11, 1), "Target": (8, 3)}
+    assert steps(study) == {"Table": (12, 0), "Metadata": (11, 1), "Target": (8, 3)}
     assert study.flow[-1].examples == ("s03", "s05", "s07")
     assert study.flow[1].reason == "not in metadata.tsv"
     assert study.sample_ids.tolist() == ["s01", "s02", "s04", "s06", "s08", "s09", "s10", "s11"]
@@ -133,7 +133,7 @@ def test_missing_tips(files: Files, tmp_path: Path) -> None:
     study = load(files, tree=tmp_path / "few.nwk", missing_tips="drop")
     lost = files.counts[:, [files.sequences.index(name) for name in gone]].sum() / files.counts.sum()
     assert study.notes[-1] == (
-        f"3 of 20 ASVs are left out: not tips of few.nwk, with {lost:.2%} of the reads (first: {gone[0]})"
+        f"3 of 20 ASVs dropped: not tips of few.nwk, with {lost:.2%} of the reads (first: {gone[0]})"
     )
     assert study.table.counts.shape[1] == len(study.tokens) == 17
     assert study.phylogeny is not None
@@ -309,7 +309,7 @@ def test_describe(files: Files) -> None:
     study = load(files, AGE, depth=20, where="site <> 'c'")
     split = make_split(SplitOptions(), study, study.target, NUMBERS, 0)
     lines = describe(study, split)
-    assert "Condition: 4 samples are left out: site <> 'c' does not hold (s02, s05, s08, ...)" in lines
+    assert "Condition: 4 samples dropped: site <> 'c' does not hold (s02, s05, s08, ...)" in lines
     assert "8 samples of 12 and 20 ASVs are kept" in lines
     assert "rarefaction: 20 reads are drawn from each" in lines
     assert "split: 6 train, 2 validation" in lines

@@ -293,7 +293,7 @@ def test_a_model_that_is_told_covariates_comes_back_whole(tmp_path: Path, fusion
     batch = told_batch(7)
     assert torch.equal(loaded.eval().outputs(loaded(batch)), model.outputs(model(batch)))
     card = (tmp_path / CARD).read_text()
-    assert "--metadata YOUR_SHEET.tsv" in card
+    assert "--metadata YOUR_METADATA.tsv" in card
     assert "must have the columns season, city, country, ph, lab" in card
     assert "`age`, `pH, soil`" in card
 

@@ -42,7 +42,7 @@ def test_processes_that_do_not_come(is_taken: bool) -> None:
     with some_port(is_taken=is_taken) as port, pytest.raises(RunError) as refused:
         meet(port)
     said = str(refused.value)
-    assert said.startswith(f"process 0 of 2 could not meet the others at 127.0.0.1:{port} within 1 s (")
+    assert said.startswith(f"process 0 of 2 could not connect to the other processes at 127.0.0.1:{port} within 1 s (")
     assert said.endswith("start all of them, with a free MASTER_PORT, or raise --distributed-timeout")
     assert not dist.is_initialized()
 
@@ -57,11 +57,11 @@ def test_a_port_whose_owner_says_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("address", "port", "said"),
     [
-        ("no such machine", 29500, "MASTER_ADDR 'no such machine' names no machine that can be found from here"),
-        ("", 29500, "MASTER_ADDR '' names no machine"),
-        ("node..1", 29500, "MASTER_ADDR 'node..1' names no machine"),
-        ("127.0.0.1", 0, "MASTER_PORT 0 is no port"),
-        ("127.0.0.1", 65536, "MASTER_PORT 65536 is no port: take a free one between 1024 and 65535"),
+        ("no such machine", 29500, "MASTER_ADDR 'no such machine' cannot be resolved from this machine"),
+        ("", 29500, "MASTER_ADDR '' cannot be resolved"),
+        ("node..1", 29500, "MASTER_ADDR 'node..1' cannot be resolved"),
+        ("127.0.0.1", 0, "MASTER_PORT 0 is not a valid port"),
+        ("127.0.0.1", 65536, "MASTER_PORT 65536 is not a valid port: take a free one between 1024 and 65535"),
     ],
 )
 def test_where_nobody_can_meet_is_refused_at_once(address: str, port: int, said: str) -> None:

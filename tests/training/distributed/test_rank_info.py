@@ -128,8 +128,8 @@ def test_fewer_gpus_than_processes_are_refused() -> None:
         ({"RANK": "2"}, "RANK is 2 of 2 processes, which count from 0"),
         ({"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "1"}, "LOCAL_RANK is 1 of 1 processes"),
         ({"LOCAL_WORLD_SIZE": "0"}, "LOCAL_RANK is 0 of 0 processes"),
-        ({"MASTER_PORT": "first"}, "the environment variable MASTER_PORT is first, no whole number"),
-        ({"MASTER_PORT": ""}, "the environment variable MASTER_PORT is not there"),
+        ({"MASTER_PORT": "first"}, "the environment variable MASTER_PORT is first, not an integer"),
+        ({"MASTER_PORT": ""}, "the environment variable MASTER_PORT is not set"),
     ],
 )
 def test_numbers_that_cannot_be(monkeypatch: pytest.MonkeyPatch, said: dict[str, str], problem: str) -> None:
@@ -141,5 +141,5 @@ def test_numbers_that_cannot_be(monkeypatch: pytest.MonkeyPatch, said: dict[str,
 
 def test_a_port_of_a_slurm_job_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     tell(monkeypatch, SLURM | {"MASTER_PORT": "any"})
-    with pytest.raises(ConfigError, match="MASTER_PORT is any, no whole number"):
+    with pytest.raises(ConfigError, match="MASTER_PORT is any, not an integer"):
         find_rank_info(BY_LAUNCHER)

@@ -124,7 +124,7 @@ def test_a_given_batch_size_is_never_changed() -> None:
 def test_what_is_said_where_nothing_fits() -> None:
     with pytest.raises(ConfigError, match="without --no-gradient-checkpointing, with a smaller --token-limit"):
         planned(asked(gradient_checkpointing=False), 1e3)
-    with pytest.raises(ConfigError, match="--no-auto-batch-size tries it all the same"):
+    with pytest.raises(ConfigError, match="--no-auto-batch-size tries anyway"):
         planned(asked(batch_size=4), 1e3)
 
 
@@ -182,7 +182,7 @@ def test_measuring_finds_the_largest_batch_that_fits(factor: float, share: float
 def test_what_fits_in_no_layout_is_refused_once_measured() -> None:
     config = asked(target_effective_batch_size=32, auto_batch_size=True)
     machine = Machine(config, 1.0, beside=1e12)
-    with pytest.raises(ConfigError, match="--no-auto-batch-size tries it all the same"):
+    with pytest.raises(ConfigError, match="--no-auto-batch-size tries anyway"):
         planned(config, 1e11, machine)
     assert (32, False) in machine.tried
 
@@ -319,7 +319,7 @@ def test_what_to_type_when_memory_ran_out() -> None:
     training = derive(asked(target_effective_batch_size=48), FACTS)
     pretraining = derive(asked(PretrainConfig, target_effective_batch_size=48), FACTS)
     first = out_of_memory(memory(), training, run, "cuda")
-    assert first.startswith("out of GPU memory at batch 24 (longest sample: 1,024 ASVs); go on with: ")
+    assert first.startswith("out of GPU memory at batch 24 (longest sample: 1,024 ASVs); resume with: ")
     assert first.endswith("aam train --resume-from 'runs/my age' --gradient-checkpointing")
     second = out_of_memory(memory(checkpointing=True), pretraining, run, "cpu")
     assert second.startswith("out of memory at batch 24 ")

@@ -127,7 +127,7 @@ def test_out_of_memory_in_mid_run_ends_with_what_to_type(
     assert run_command("pretrain", *words) == 3
     line = capsys.readouterr().err
     assert line.startswith("error: out of memory at batch 8 (longest sample: ")
-    assert line.endswith(f"go on with: aam pretrain --resume-from {folder} --gradient-checkpointing\n")
+    assert line.endswith(f"resume with: aam pretrain --resume-from {folder} --gradient-checkpointing\n")
 
 
 def test_what_is_advised_can_be_typed(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

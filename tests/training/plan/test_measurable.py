@@ -46,7 +46,7 @@ def refusal(metric: str | None, **validation: list[Any]) -> str:
 
 def test_the_mean_over_targets_needs_two_values_of_each() -> None:
     check(None, age=[1, 2, 2], ph=[NAN, 5, 6])
-    remedy = "r2 cannot be measured; more of them are needed: --validation-size, or another --best-metric"
+    remedy = "r2 cannot be measured; increase --validation-size, or choose another --best-metric"
     assert refusal(None, age=[1, 2, 2], ph=[NAN, 5, 5]) == (
         f"m.tsv: column 'ph' has one value in 3 validation samples: {remedy}"
     )

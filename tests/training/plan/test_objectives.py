@@ -81,7 +81,7 @@ def test_the_reasons_are_told() -> None:
     [
         ({}, "--keep-nuc-predictions needs --pretrained-encoder"),
         ({**ENCODER, "nuc_mask_ratio": 0}, "masks nothing: leave out --keep-nuc-predictions"),
-        ({**ENCODER, "best_metric": "nucleotide_accuracy"}, "nothing learns from kept predictions"),
+        ({**ENCODER, "best_metric": "nucleotide_accuracy"}, "kept predictions are not trained"),
     ],
 )
 def test_predictions_that_are_not_worth_keeping(options: dict[str, Any], problem: str) -> None:

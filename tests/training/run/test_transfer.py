@@ -57,7 +57,7 @@ def test_sizes_that_are_not_asked_for_are_the_encoders(tmp_path: Path) -> None:
     loaded, lines = transfer(fresh, found)
     assert loaded == set(fresh.state_dict())
     assert all(torch.equal(tensor, found.state[name]) for name, tensor in fresh.state_dict().items())
-    assert lines[1].startswith("the encoder's sizes are taken over: --embedding-dim 16, --attention-heads 2")
+    assert lines[1].startswith("using the encoder's layer sizes: --embedding-dim 16, --attention-heads 2")
     assert "--asv-layers 2, --sample-layers 0, --nucleotide-patch 3" in lines[1]
     assert adopt_sizes(config(embedding_dim=16, attention_heads=2, **SMALL), found).model.layers == (2, 0, 1)
 

@@ -80,9 +80,9 @@ def test_a_part_moves_from_its_epoch_on(
     told = [line for line in capsys.readouterr().out.splitlines() if line.endswith("from now on")]
     assert told == [
         "epoch 1: the head alone learns from now on",
-        "epoch 2: the encoder layers learn from now on",
-        "epoch 3: the sample layers learn from now on",
-        "epoch 4: the layers of the ASV encoder learn from now on",
+        "epoch 2: the encoder layers are trained from now on",
+        "epoch 3: the sample layers are trained from now on",
+        "epoch 4: the layers of the ASV encoder are trained from now on",
     ]
     starts = [weights(path) for path in checkpoint.find_checkpoints(run.checkpoints)]
     assert len(starts) == 4, "before epochs 2 to 5"

@@ -86,7 +86,7 @@ def test_one_step_more_than_may_be_left_out(tmp_path: Path) -> None:
     guard = NonFiniteGuard(tmp_path, IDS, allowed=1, skipped=[3])
     noted(guard, math.inf, 1.0)
     expected = rf"^the loss \(heads: target\) is not finite at step 7; the weights .*{tmp_path}/nonfinite-7\.json"
-    with pytest.raises(NonFiniteError, match=f"{expected}; 1 such step before it was left out"):
+    with pytest.raises(NonFiniteError, match=f"{expected}; 1 earlier step skipped"):
         guard.answer(guard.flags(torch.tensor(1.0), with_gradient=True), STEP)
     assert json.loads((tmp_path / "nonfinite-7.json").read_text())["left_out"] is False
     assert guard.skipped == [3]
@@ -95,7 +95,7 @@ def test_one_step_more_than_may_be_left_out(tmp_path: Path) -> None:
 def test_a_batch_that_cannot_be_saved_stops_the_run_too(tmp_path: Path) -> None:
     guard = NonFiniteGuard(tmp_path / "absent", IDS)
     noted(guard, math.nan, 1.0)
-    with pytest.raises(NonFiniteError, match=r"the batch is nowhere: .*cannot be written"):
+    with pytest.raises(NonFiniteError, match=r"the batch could not be saved: .*cannot be written"):
         guard.answer(guard.flags(torch.tensor(1.0), with_gradient=True), STEP)
 
 

@@ -166,7 +166,7 @@ class Classes(Kind):
         known = {*spec.classes, ""}
         strange = [label for label in (*observed, *predicted) if label not in known]
         if strange:
-            raise InputError(cells.path, f"'{shorten(strange[0])}' is none of the classes")
+            raise InputError(cells.path, f"'{shorten(strange[0])}' is not one of the classes")
         return {
             "observed": observed,
             "predicted": predicted,

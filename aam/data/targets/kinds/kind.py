@@ -72,7 +72,7 @@ class Kind(ABC):
 
     @abstractmethod
     def read(self, metadata: Metadata, column: str, missing: Sequence[str]) -> np.ndarray:
-        """Values of a column of the sample sheet, ``N``; ``missing`` are further words for a missing value."""
+        """Values of a metadata column, ``N``; ``missing`` are further words for a missing value."""
 
     @abstractmethod
     def is_present(self, values: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ class Kind(ABC):
         Raises
         ------
         InputError
-            If the training samples cannot teach it; ``source`` is the sample sheet.
+            If the training samples cannot teach it; ``source`` is the metadata file.
         """
 
     @abstractmethod
@@ -188,7 +188,7 @@ class TargetRules:
     Attributes
     ----------
     columns
-        Their columns of the sample sheet.
+        Their metadata columns.
     kind
         What they are.
     transform
@@ -213,7 +213,7 @@ class TargetSpec:
     Attributes
     ----------
     column
-        Its column of the sample sheet.
+        Its metadata column.
     kind
         What it is.
     transform
@@ -296,7 +296,7 @@ class TargetSpec:
         spec = read_plain(cls, values)
         weights = spec.class_weights
         spec.kind.check(spec)
-        need(len(set(spec.classes)) == len(spec.classes), "a class is there twice")
+        need(len(set(spec.classes)) == len(spec.classes), "duplicate class")
         need(len(weights) in (0, len(spec.classes)) and min(weights, default=1) >= 0, "the classes' weights are wrong")
         need(len(spec.level_shift) == len(spec.level_scale), "the levels' scales are wrong")
         need(min((spec.scale, *spec.level_scale)) > 0 and 0 < spec.presence <= 1, "a scale or share is not positive")
