@@ -25,7 +25,7 @@ EXCEPTIONS = {
         "importlib.import_module runs code from text",
     ): "public names are loaded when they are first used, each from a module of a fixed table",
     (
-        "aam/config/one_of.py",
+        "aam/config/types.py",
         "importlib.import_module runs code from text",
     ): "registries are named by the fields of the configuration, in the code alone",
     (

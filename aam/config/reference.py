@@ -7,10 +7,9 @@ import typing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aam.config.one_of import names_of
 from aam.config.option import Section, flag, is_switch, sections, type_hints
 from aam.config.registry import COMMANDS
-from aam.config.types import UNDIVIDED, Column
+from aam.config.types import UNDIVIDED, Column, names_of
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN", bool: ""}

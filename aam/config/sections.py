@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from aam.config.one_of import OneOf
 from aam.config.option import REQUIRED, Section, option
+from aam.config.types import OneOf
 from aam.errors import ConfigError
 
 DISTANCES = OneOf("aam.data.distances.measure")

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from aam.config import TableOptions, from_flat
 from aam.config.option import fields
 from aam.data.study.study import Study
-from aam.estimators.errors import as_value_errors
+from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import NetworkModel, load_networks

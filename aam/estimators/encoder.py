@@ -14,8 +14,7 @@ from aam.config.keywords import documented
 from aam.config.option import read_values
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
-from aam.estimators.errors import ParameterError, as_value_errors
-from aam.estimators.options import ENCODER, constructor
+from aam.estimators.options import ENCODER, ParameterError, as_value_errors, constructor
 from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed

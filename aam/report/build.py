@@ -19,9 +19,10 @@ from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
-from aam.report.sections.members import ensemble_words, members_section
 from aam.report.sections.results import (
     comparison_section,
+    ensemble_words,
+    members_section,
     metrics_section,
     predictions_section,
     tiles,

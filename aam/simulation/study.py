@@ -19,10 +19,9 @@ from scipy.sparse import csr_array
 from aam.config.commands import SimulateOptions
 from aam.config.option import flag
 from aam.simulation.community import Community, Niches, Sample, Stream, simulate_niches, stream
-from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH, staged_output
+from aam.simulation.output import ENTRIES_PER_BLOCK, METADATA, README, TABLE, TREE, TRUTH, BiomWriter, staged_output
 from aam.simulation.sequences import simulate_sequences
 from aam.simulation.tree import newick, simulate_tree
-from aam.simulation.writer import ENTRIES_PER_BLOCK, BiomWriter
 
 METADATA_COLUMNS = ("sample-id", "gradient", "gradient_true", "group", "subject", "batch")
 TRUTH_COLUMNS = ("feature-id", "informative", "optimum", "width", "clade", "base_abundance")

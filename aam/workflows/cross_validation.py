@@ -217,8 +217,7 @@ def _finish(
 ) -> dict[str, CrossValidation]:
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
-    from aam.evaluation.cross_validation import evaluate_folds, write_metrics
-    from aam.evaluation.fold_results import read_fold
+    from aam.evaluation.cross_validation import evaluate_folds, read_fold, write_metrics
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 

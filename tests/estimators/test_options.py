@@ -11,8 +11,7 @@ from aam.config.keywords import in_python
 from aam.config.option import fields
 from aam.errors import PreemptedError
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
-from aam.estimators.errors import as_value_errors
-from aam.estimators.options import CLASSIFIER, ENCODER, LEFT_OUT, OF_CLASSES, OF_NUMBERS, REGRESSOR
+from aam.estimators.options import CLASSIFIER, ENCODER, LEFT_OUT, OF_CLASSES, OF_NUMBERS, REGRESSOR, as_value_errors
 
 KINDS = [(AAMRegressor, TrainConfig, OF_CLASSES), (AAMClassifier, TrainConfig, OF_NUMBERS)]
 KINDS += [(AAMEncoder, PretrainConfig, frozenset({"stratify"}))]

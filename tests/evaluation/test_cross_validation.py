@@ -16,8 +16,15 @@ from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.coverage import CoverageRecord, coverage_of_intervals
-from aam.evaluation.cross_validation import evaluate_folds, mean_and_spread, write_metrics
-from aam.evaluation.fold_results import FoldResult, averaged, pooled, read_fold
+from aam.evaluation.cross_validation import (
+    FoldResult,
+    averaged,
+    evaluate_folds,
+    mean_and_spread,
+    pooled,
+    read_fold,
+    write_metrics,
+)
 from aam.evaluation.metrics import evaluate
 from aam.evaluation.prediction_table import join_tables, read_columns, write_part
 from aam.report.build import build_folds_report

@@ -35,7 +35,7 @@ from aam.training.checkpoints.checkpoint import (
     find_checkpoints,
     latest_checkpoint,
 )
-from aam.training.step.silence_lightning import quiet
+from aam.training.run.strategy import quiet
 from tests.faults.faulty_files import MOST_CALLS, SEAM, SHORT, Fault, failing, killed_everywhere, leftovers, names
 from tests.models.model_cases import model_options
 
@@ -285,7 +285,6 @@ EXCEPTIONS = {
     "cli/main.py": "the standard streams that were closed before the start: /dev/null",
     "simulation/output.py": "opens the finished files of a study to bring them to the disk",
     "simulation/study.py": "a study is written into a folder of its own, whose files then move at once",
-    "simulation/writer.py": "the same",
     "data/distances/files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
     "files/array_folder.py": "the cache: a folder of its own that is then renamed; a failure only warns",
     "files/atomic.py": "the five functions",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from aam.simulation.writer import BiomWriter
+from aam.simulation.output import BiomWriter
 
 ASVS = [f"ACGT{number}" for number in range(23)]
 
@@ -34,7 +34,7 @@ def write(path: Path, counts: csr_array, step: int, entries_at_once: int = 1 << 
 
 @pytest.mark.parametrize("entries_at_once", [1, 37, 1 << 20])
 def test_biom_reads_what_was_written(tmp_path: Path, entries_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aam.simulation.writer.ENTRIES_READ_AT_ONCE", 100)
+    monkeypatch.setattr("aam.simulation.output.ENTRIES_READ_AT_ONCE", 100)
     counts = some_counts(64)
     seen = write(tmp_path / "t.biom", counts, 10, entries_at_once)
     assert seen[-1] == counts.nnz

@@ -13,10 +13,9 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from aam.config import TableOptions
-from aam.data.readers.biom_hdf5 import read_hdf5_table
-from aam.data.readers.biom_text import read_json_table, read_tsv_table
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import FEWEST_BASES, finish, is_dna, read_sequences, resolve, upper_case
+from aam.data.readers.table_formats import read_hdf5_table, read_json_table, read_tsv_table
 from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_member
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts

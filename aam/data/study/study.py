@@ -15,9 +15,8 @@ from aam.data.readers.distance_matrix import Distances
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.readers.taxonomy import Taxonomy
-from aam.data.study.alignment import Alignment, FlowStep, TargetRequest
+from aam.data.study.alignment import Alignment, FlowStep, TargetRequest, check_distances_fit
 from aam.data.study.assemble import Attempt, at_once, read_and_align
-from aam.data.study.checks import check_distances_fit
 from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
 from aam.phylogeny.tree import Tree

@@ -20,8 +20,7 @@ from safetensors.torch import save as save_tensors
 
 from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
-from aam.models.folder.card import model_card
-from aam.models.folder.manifest import Manifest
+from aam.models.folder.manifest import Manifest, model_card
 from aam.models.folder.migrations import FORMAT, check_format, to_present
 from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
 from aam.text import shorten

@@ -12,13 +12,12 @@ from aam.data.targets.kinds import TargetSpec
 from aam.data.targets.targets import Targets
 from aam.evaluation.catalogue import PREDICTORS, difference_of, metric, percent, value_of
 from aam.evaluation.coverage import CoverageRecord
-from aam.evaluation.cross_validation import CrossValidation, mean_and_spread
-from aam.evaluation.fold_results import FoldResult
-from aam.report.figures.folds import folds_chart
+from aam.evaluation.cross_validation import CrossValidation, FoldResult, mean_and_spread
+from aam.report.figures.results import folds_chart
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.sections.coverage import coverage_section
-from aam.report.sections.members import best_epoch_words
+from aam.report.sections.results import best_epoch_words
 from aam.text import format_duration, plural
 
 PARTS = ("train", "validation", "test")

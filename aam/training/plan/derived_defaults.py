@@ -15,7 +15,7 @@ from aam.data.distances.measure import ON_A_TREE, WITHOUT_A_TREE
 from aam.errors import ConfigError
 from aam.evaluation.catalogue import metric
 from aam.models.objectives import Given, each_part, find_objective, with_own_weight
-from aam.training.plan.metric_names import check_metric, default_metric
+from aam.training.plan.objectives import check_metric, default_metric
 
 if TYPE_CHECKING:
     from aam.data.study.split import Split

@@ -1,11 +1,58 @@
-"""The objectives of a run: those that its model has heads for, which of them it learns, and their truths."""
+"""The objectives and metrics of a run: which heads its model has, what it learns, and what chooses the best model."""
 
 from __future__ import annotations
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.truths import Truth
 from aam.data.study.study import Study
+from aam.data.targets.kinds import Kind, chosen_kind
+from aam.data.targets.targets import metric_endings
+from aam.errors import ConfigError
+from aam.evaluation.catalogue import METRICS
 from aam.models.objectives import Objective, find_objective, with_own_weight
+
+
+def default_metric(config: TrainConfig) -> str:
+    """The metric that chooses the best model by default.
+
+    It is the target's own metric, or the mean of several targets' that has no unit. A loss with a costly side asks for
+    predictions that no symmetric metric would choose: there it is the loss.
+    """
+    if config.loss.loss_type == "asymmetric":
+        return "val_loss"
+    kind = chosen_kind(config.target, config.loss)
+    several = len(config.target.metadata_column) > 1
+    return kind.mean_metric if several and kind.mean_metric is not None else kind.main_metric
+
+
+def check_metric(config: PretrainConfig | TrainConfig, *, has_taxonomy: bool) -> None:
+    """Refuse to choose the best model by a metric that is not measured.
+
+    Raises
+    ------
+    ConfigError
+        If it is not measured; names the metrics that are.
+    """
+    name = config.optim.best_metric or ""
+    logged = {"val_loss"}
+    if isinstance(config, TrainConfig):
+        logged |= _target_metrics(config)
+    for objective in learned(config, has_taxonomy):
+        logged |= {found.name for found in objective.metrics}
+    if name not in logged:
+        raise ConfigError(f"--best-metric {name} is not measured in this run; choose from {', '.join(sorted(logged))}")
+
+
+def _target_metrics(config: TrainConfig) -> set[str]:
+    """Those of the one target; of several numbers each one's own, and the means of those that have no unit."""
+    kind, endings = chosen_kind(config.target, config.loss), metric_endings(config.target.metadata_column)
+    own = {name + ending for name in kind.metrics for ending in endings}
+    return own if len(endings) == 1 else own | set(unitless_metrics(kind))
+
+
+def unitless_metrics(kind: Kind) -> tuple[str, ...]:
+    """The metrics of a kind of target of which several targets have a mean."""
+    return tuple(name for name in kind.metrics if METRICS[name].has_scale or METRICS[name].is_share)
 
 
 def objectives_of_run(config: PretrainConfig | TrainConfig, has_classes: bool) -> tuple[Objective, ...]:

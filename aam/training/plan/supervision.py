@@ -21,7 +21,7 @@ from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
 from aam.log import say
 from aam.text import listed, plural, shorten
-from aam.training.plan.metric_names import default_metric
+from aam.training.plan.objectives import default_metric
 
 
 def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fold]]:

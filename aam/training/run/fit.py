@@ -32,13 +32,12 @@ from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared
 from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, restored_signal_handlers
 from aam.training.run.progress import ProgressBar
-from aam.training.run.strategy import strategy_options
+from aam.training.run.strategy import quiet, strategy_options
 from aam.training.run.unfreezing import GradualUnfreezing, PatienceAfter
 from aam.training.step.metrics import Truths
 from aam.training.step.module import TrainingModule
 from aam.training.step.nonfinite import NonFiniteGuard
 from aam.training.step.sharding import full_state
-from aam.training.step.silence_lightning import quiet
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 

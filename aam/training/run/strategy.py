@@ -1,7 +1,11 @@
-"""How the engine spreads a run over processes: not at all, as copies (DDP), or sharded (FSDP2)."""
+"""How Lightning runs: quietly, and on one process, on several as copies (DDP), or sharded (FSDP2)."""
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +18,23 @@ from aam.config.distributed import DistributedOptions
 from aam.training.checkpoints.sharded_checkpoint import ShardedCheckpoints, WholeCheckpoints
 from aam.training.distributed.collectives import world_size
 from aam.training.distributed.rank_info import RankInfo, find_rank_info
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the engine's advertisements and hints, which are about choices made here on purpose, from the user."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 class RankEnvironment(ClusterEnvironment):

@@ -23,7 +23,7 @@ from aam.models.heads import Comparison, Head
 from aam.models.objectives import part_of_head
 from aam.models.target_heads.head import TargetHead
 from aam.training.distributed.collectives import gather_over_processes, sum_over_processes
-from aam.training.plan.metric_names import unitless_metrics
+from aam.training.plan.objectives import unitless_metrics
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from aam.training.memory import kept_draws
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import fit
+from aam.training.run.strategy import quiet
 from aam.training.step.module import TrainingModule
-from aam.training.step.silence_lightning import quiet
 from tests.training.small_runs import prepare_small
 
 TOLD = {"categorical_columns": ["group", "site"], "numeric_columns": ["depth"], "categorical_embed_dim": 4}

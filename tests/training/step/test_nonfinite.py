@@ -22,9 +22,9 @@ from aam.models.target_heads import NumbersHead
 from aam.runs.directory import RunDirectory
 from aam.training.run.build_run import Prepared, prepare_training
 from aam.training.run.fit import fit
+from aam.training.run.strategy import quiet
 from aam.training.step.module import TrainingModule
 from aam.training.step.nonfinite import NonFiniteGuard, Step, find_non_finite
-from aam.training.step.silence_lightning import quiet
 
 SIZES = {"embedding_dim": 8, "attention_heads": 2, "attention_layers": 1, "num_soft_clades": 4}
 IDS = np.array([f"s{number}" for number in range(9)], dtype=object)

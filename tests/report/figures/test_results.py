@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aam.report.figures.folds import folds_chart
+from aam.report.figures.results import folds_chart
 from aam.report.style import to_svg
 
 

@@ -1,0 +1,317 @@
+"""The predictors of numbers and of classes.
+
+Legend of shapes: ``N`` samples, ``T`` targets, ``C`` classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_consistent_length
+
+from aam.config import TrainConfig
+from aam.config.keywords import documented
+from aam.config.option import read_values
+from aam.data.targets.kinds import CLASSES, NUMBERS, Kind, Predictions
+from aam.errors import CheckpointError
+from aam.estimators.base import Estimator
+from aam.estimators.options import CLASSIFIER, REGRESSOR, DataError, ParameterError, as_value_errors, constructor
+from aam.estimators.targets import (
+    GROUPS,
+    NAME,
+    Answers,
+    groups_of,
+    labels_of,
+    name_of_labels,
+    numbers_of,
+    training_study,
+    weights_of,
+)
+from aam.workflows.in_memory import fit_predictor, preserved_torch_state
+from aam.workflows.trained_model import NetworkModel
+
+
+class Predictor(Estimator):
+    """What predictors of numbers and of classes have in common."""
+
+    val_prediction_passes: int
+
+    def _train(self, X: Any, answers: Answers, config: TrainConfig) -> None:
+        """Learn the answers, which are those of X's samples."""
+        study = self._study(X, config.table, reset=True)
+        with as_value_errors(), preserved_torch_state():
+            self.trained_ = fit_predictor(config, training_study(study, answers, config.sampling.rarefy_depth))
+
+    def _require(self, y: Any) -> None:
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+
+    def _config(self, answers: Answers, **fixed: Any) -> TrainConfig:
+        columns, group = list(answers.targets), None if answers.group_N is None else GROUPS
+        named = {"metadata": NAME, "metadata_column": columns, "group_column": group}
+        return self._options(TrainConfig, **named, forest_baseline=False, report=False, **fixed)
+
+    def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
+        """All that the models say of samples, for each target."""
+        study = self._study_to_predict(X)
+        with as_value_errors():
+            names = ("val_prediction_passes", "seed", "device")
+            given = read_values(TrainConfig, {name: getattr(self, name) for name in names})
+            passes = given.pop("val_prediction_passes")
+            if level is not None:
+                given |= read_values(TrainConfig, {"interval_level": level})
+            return list(self.trained_.predict(study, prediction_passes=passes, **given).values())
+
+    def _check_guarantee(self, level: float | None) -> None:
+        description = self.trained_.description
+        if not any(description.calibrations):
+            raise DataError("intervals", "the model has none: no target had a value in the validation samples")
+        for line in description.decoder(level).coverage_warnings():
+            warnings.warn(line, stacklevel=3)
+
+    def _check_kind(self, trained: NetworkModel, kind: Kind, source: str) -> None:
+        """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
+        targets = trained.description.targets
+        if targets is None or targets.kind.saved_name != kind.saved_name:
+            found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_name}")
+        if trained.description.needed_columns:
+            raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")
+
+
+class AAMRegressor(RegressorMixin, Predictor):
+    """Predicts numbers from 16S amplicon data: what `aam train` does, as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    trained_
+        The models, and what describes them.
+    n_features_in_
+        Columns of the table that was given in fit.
+
+    Notes
+    -----
+    X is a data frame of counts (samples x ASVs; the columns are DNA, the index are the sample ids), a
+    :class:`~aam.data.study.study.Study`, or an array or sparse matrix together with the parameter ``sequences``. A
+    table to predict may have other ASVs than that of fit; but an array has the columns that ``sequences`` says.
+    """
+
+    __doc__ = documented(__doc__, REGRESSOR)
+    __init__ = constructor(REGRESSOR)
+
+    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X
+            Samples.
+        y
+            Numbers, ``N`` or ``N x T``. Of several targets some may be missing (NaN).
+        groups
+            Group of each sample: a subject, a plot. A group is not both trained on and validated on.
+        sample_weight
+            Weight of each sample in the loss.
+
+        Raises
+        ------
+        ValueError
+            If the samples, the parameters or a combination of them cannot work.
+        """
+        self._require(y)
+        check_consistent_length(X, y, groups, sample_weight)
+        with as_value_errors():
+            targets, is_flat = numbers_of(y)
+            weight_N = weights_of(sample_weight, len(next(iter(targets.values()))))
+        answers = Answers(targets=targets, weight_N=weight_N, group_N=groups_of(groups))
+        self._train(X, answers, self._config(answers))
+        self._is_flat = is_flat
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict: ``N``, or ``N x T`` where several targets were learned."""
+        predicted = np.column_stack([table.predicted for table in self._predictions(X)])
+        return predicted[:, 0] if self._is_flat else predicted
+
+    def predict_interval(self, X: Any, level: float | None = None) -> np.ndarray:
+        """Prediction intervals, from the errors on the validation samples (split conformal prediction).
+
+        Parameters
+        ----------
+        X
+            Samples.
+        level
+            Share of new samples whose truth the intervals shall hold; ``interval_level`` where None.
+
+        Returns
+        -------
+        numpy.ndarray
+            Lower and upper ends: ``N x 2``, or ``N x T x 2`` where several targets were learned; NaN for a target that
+            no validation sample had.
+
+        Warns
+        -----
+        UserWarning
+            If there were too few validation samples for such a level, or none that had a target.
+        """
+        tables = self._predictions(X, level)
+        self._check_guarantee(level)
+        ends = np.stack([_ends(table) for table in tables], axis=1)
+        return ends[:, 0] if self._is_flat else ends
+
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """The quantiles that ``loss_type="quantile"`` has learned, ascending.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``N x Q``, or ``N x T x Q`` where several targets were learned.
+
+        Raises
+        ------
+        ParameterError
+            If another loss was learned.
+        """
+        tables = self._predictions(X)
+        if not tables[0].quantiles:
+            raise ParameterError("predict_quantiles needs a model that was fitted with loss_type quantile")
+        quantiles = np.stack([np.column_stack(list(table.quantiles.values())) for table in tables], axis=1)
+        return quantiles[:, 0] if self._is_flat else quantiles
+
+    def _take(self, trained: NetworkModel, source: str) -> None:
+        self._check_kind(trained, NUMBERS, source)
+        self.trained_ = trained
+        assert trained.description.targets is not None
+        self._is_flat = len(trained.description.targets) == 1
+
+    def __sklearn_tags__(self) -> Tags:
+        """Several targets at once."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _ends(table: Predictions) -> np.ndarray:
+    if table.low is None or table.high is None:
+        return np.full((len(table), 2), np.nan)
+    return np.column_stack([table.low, table.high])
+
+
+class AAMClassifier(ClassifierMixin, Predictor):
+    """Predicts classes from 16S amplicon data: what `aam train --classifier` does, as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_
+        The labels that were learned, sorted; as text where the model was loaded.
+    trained_
+        The models, and what describes them.
+    n_features_in_
+        Columns of the table that was given in fit.
+
+    Notes
+    -----
+    X is as in :class:`AAMRegressor`.
+    """
+
+    __doc__ = documented(__doc__, CLASSIFIER)
+    __init__ = constructor(CLASSIFIER)
+    classes_: np.ndarray
+    class_weights: Any
+
+    def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X
+            Samples.
+        y
+            Labels, ``N``.
+        groups
+            Group of each sample: a subject, a plot. A group is not both trained on and validated on.
+        sample_weight
+            Weight of each sample in the loss.
+
+        Raises
+        ------
+        ValueError
+            If the samples, the parameters or a combination of them cannot work.
+        """
+        self._require(y)
+        check_consistent_length(X, y, groups, sample_weight)
+        with as_value_errors():
+            labels = labels_of(y)
+            weight_N = weights_of(sample_weight, len(labels.text_N))
+        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=groups_of(groups))
+        weights = self._weights_by_text(labels.texts_C)
+        self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
+        assert self.trained_.description.targets is not None
+        learned = np.isin(labels.texts_C, self.trained_.description.targets.specs[0].classes)
+        self.classes_, self._texts_C = labels.classes_C[learned], labels.texts_C[learned]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each sample."""
+        places = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[places]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities, ``N x C``, in the order of ``classes_``."""
+        (table,) = self._predictions(X)
+        assert table.probabilities is not None
+        return table.probabilities[:, self._places(table)]
+
+    def predict_set(self, X: Any, level: float | None = None) -> np.ndarray:
+        """Which classes each prediction set holds (split conformal prediction).
+
+        Parameters
+        ----------
+        X
+            Samples.
+        level
+            Share of new samples whose true class the sets shall hold; ``interval_level`` where None.
+
+        Returns
+        -------
+        numpy.ndarray
+            Bool ``N x C``, in the order of ``classes_``.
+
+        Warns
+        -----
+        UserWarning
+            If there were too few validation samples for such a level.
+        """
+        (table,) = self._predictions(X, level)
+        self._check_guarantee(level)
+        assert table.sets is not None
+        return table.sets[:, self._places(table)]
+
+    def _places(self, table: Predictions) -> list[int]:
+        """The model has its classes in the order of their texts, in which 10 comes before 2."""
+        return [table.classes.index(text) for text in self._texts_C]
+
+    def _weights_by_text(self, texts_C: np.ndarray) -> Any:
+        """The class weights in the order of the classes' texts."""
+        weights = self.class_weights
+        if isinstance(weights, str) or np.ndim(weights) != 1 or len(weights) != len(texts_C):
+            return weights
+        return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
+
+    def _take(self, trained: NetworkModel, source: str) -> None:
+        self._check_kind(trained, CLASSES, source)
+        self.trained_ = trained
+        assert trained.description.targets is not None
+        self._texts_C = np.array(trained.description.targets.specs[0].classes, dtype=object)
+        self.classes_ = self._texts_C.astype(str)
