@@ -406,7 +406,6 @@ def described_as(folder: Path, place: str, value: Any) -> None:
         ("members", []),
         ("members", 1),
         ("members.0", "network"),
-        ("members.0.kind", "forest"),
         ("members.0.kind", 3),
         ("weights", [0.5]),
         ("weights", [0.5, 0.5]),
@@ -454,3 +453,9 @@ def test_looking_at_sizes_draws_no_random_numbers(tmp_path: Path) -> None:
     torch.manual_seed(3)
     load_models(tmp_path)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_forest_is_not_taken_for_a_network(tmp_path: Path) -> None:
+    described_as(tmp_path, "members.0.kind", "forest")
+    with pytest.raises(CheckpointError, match="this needs a network, and the model holds 1 forest"):
+        load_models(tmp_path)
