@@ -83,7 +83,7 @@ def test_processes_that_all_lose_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 75), ("SIGUSR1", 75), ("SIGINT", 130)])
 def test_a_signal_before_the_processes_listen(tmp_path: Path, name: str, code: int) -> None:
     default = f"signal.signal(signal.{name}, signal.SIG_DFL); "
-    tell = f"rank or (time.sleep(0.3), os.kill(os.getppid(), signal.{name})); time.sleep(60)"
+    tell = f"rank or (time.sleep(1.5), os.kill(os.getppid(), signal.{name})); time.sleep(60)"
     with pytest.raises(PreemptedError, match=f"stopped; {REMEDY}") as ended:
         end(default + tell)
     assert ended.value.exit_code == code

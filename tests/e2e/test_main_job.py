@@ -149,7 +149,7 @@ def test_the_head_of_other_taxa_starts_anew(study: Path, tmp_path: Path, capsys:
     more = {"metadata": study / "metadata.tsv", "metadata_column": "gradient", "taxonomy": tmp_path / "3.tsv"}
     words = ("--no-forest-baseline", "--pretrained-encoder", encoder)
     assert run_command("train", *words, output_dir=tmp_path / "run", **more, **flags) == 0
-    assert "fresh: heads.taxonomy" in capsys.readouterr().out
+    assert "newly initialised: heads.taxonomy" in capsys.readouterr().out
 
 
 def test_a_scheduler_with_several_tasks(train: Run, monkeypatch: pytest.MonkeyPatch) -> None:

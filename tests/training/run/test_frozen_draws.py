@@ -63,7 +63,7 @@ def test_frozen_draws_teach_what_the_encoder_teaches(
             fit(prepared, run, "train")
         assert not torch.equal(prepared.model.head.hidden[0].weight, before)  # type: ignore[union-attr]
         said = capsys.readouterr().out
-        assert (f"in {draws} draw" in said) == (place != "plain")
+        assert (f"for {draws} draw" in said) == (place != "plain")
         assert ("on disk (" in said) == (place == "disk")
         learned = {**metrics(run.metrics), **prepared.model.head.state_dict()}  # type: ignore[union-attr]
         found[place] = {name: torch.as_tensor(values, dtype=torch.float64) for name, values in learned.items()}
