@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from aam.cli.terminal import run_log, say_next
+from aam.cli.run_log import run_log, say_next
 from aam.config import TrainConfig
 from aam.workflows.train import cross_validate, train
 
