@@ -9,6 +9,7 @@ Geurts, Ernst, Wehenkel (2006), Extremely randomized trees, Machine Learning 63.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,7 +25,9 @@ from aam.learners.trees import Trees, read_trees_of_target
 if TYPE_CHECKING:
     from aam.data.study.study import Study
 
-NUM_TREES = 500
+NUM_TREES = 300
+NUM_TREES_OF_FOLD = 100
+"""Fewer out of fold, where their predictions serve weights and intervals alone."""
 MAX_FEATURES = 0.1
 MIN_LEAF = 2
 ROWS_AT_ONCE = 1_024
@@ -55,6 +58,7 @@ class CladeTreesLearner(Learner):
         self.seed = seed
         self.n_jobs = n_jobs
         self.nodes = np.empty(0, dtype=np.int64)
+        self.num_trees = NUM_TREES
         self.ensembles: list[tuple[Trees, np.ndarray]] = []
         self._covariates = PerStudyCache(self._covariates_of)
 
@@ -73,6 +77,12 @@ class CladeTreesLearner(Learner):
         samples = Labelled(rows=np.arange(len(rows)), targets=targets, weights=weights)
         self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]
         return self
+
+    def without_fold(self) -> Self:
+        """The same with fewer trees."""
+        learner = copy(self)
+        learner.num_trees = NUM_TREES_OF_FOLD
+        return learner
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""
@@ -112,7 +122,7 @@ class CladeTreesLearner(Learner):
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
-        options: dict[str, Any] = {"n_estimators": NUM_TREES, "random_state": self.seed, "n_jobs": self.n_jobs}
+        options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
         if len(known) > MAX_GROWN:
             options |= {"bootstrap": True, "max_samples": MAX_GROWN}
         is_class = bool(self.task.targets.specs[0].classes)

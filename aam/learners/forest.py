@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
+# trees out of fold, where their predictions serve weights, intervals and the figure beside the blend
+NUM_TREES_OF_FOLD = 200
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
 MAX_DENSE = 250_000_000
 # the same where predictions are made, block by block
@@ -119,6 +122,13 @@ class ForestLearner(Learner):
         samples = Labelled(rows=rows, targets=targets, weights=weights)
         self.forests = [self._grow(study, samples, place) for place in range(len(self.task.targets))]
         return self
+
+    def without_fold(self) -> Self:
+        """The same with fewer trees."""
+        learner = copy(self)
+        trees = min(self.settings.n_estimators, NUM_TREES_OF_FOLD)
+        learner.settings = dataclasses.replace(self.settings, n_estimators=trees)
+        return learner
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""

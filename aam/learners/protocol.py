@@ -218,9 +218,13 @@ class Learner(ABC):
         found = np.zeros((len(samples), *self.task.output_shape))
         for fold in np.unique(folds):
             rest, held_out = samples.take(folds != fold), samples.rows[folds == fold]
-            found[folds == fold] = copy(self)._fit(study, rest).predict(study, held_out)
+            found[folds == fold] = self.without_fold()._fit(study, rest).predict(study, held_out)
         self._fit(study, samples)
         return found
+
+    def without_fold(self) -> Self:
+        """Another one, not fitted, to learn without a fold; it may be cheaper."""
+        return copy(self)
 
     def _fit(self, study: Study, samples: Labelled) -> Self:
         return self.fit(study, samples.rows, samples.targets, samples.groups, samples.weights)

@@ -1,4 +1,4 @@
-"""What the learners of a blend share: the ASVs that they know, the trees of these, and training samples to compare with.
+"""What the learners of a blend share: the ASVs that they know, trees of these, and training samples to compare with.
 
 It is made once for a study, without a look at the targets, and stored once in the model folder.
 
@@ -197,7 +197,8 @@ class Reference:
         need(len(tokens) > 0, "no ASV is known")
         need(isinstance(number, int) and bool((prevalence > 0).all() and (prevalence <= number).all()), "prevalence")
         counts = _read_counts(stored.part("counts."), len(tokens))
-        assert isinstance(trees, list) and isinstance(number, int)
+        assert isinstance(trees, list)
+        assert isinstance(number, int)
         need(counts.shape[0] <= number, "more samples than there were")
         return cls(
             tokens,
