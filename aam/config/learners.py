@@ -76,10 +76,13 @@ SINGLE = (
     *("target_penalty", "distances", "distance_ids", "taxonomy", "taxonomy_level"),
     *("categorical_embed_dim", "categorical_fusion", "categorical_lr", "unknown_level_rate", "cross_attn_heads"),
     *("perceiver_num_latents", "perceiver_num_layers", "conditional_output_scaling"),
-    *("token_limit", "asv_sampling", "val_prediction_passes"),
+    *("rarefy_depth", "token_limit", "asv_sampling", "val_prediction_passes"),
     *("num_workers", "mixed_precision", "tf32", "compile_model"),
 )
 """Options of other sections that only the network reads."""
+
+MEAN_THE_SAME = {"rarefy_depth": ("none",)}
+"""Further values of an option that are what the other learners do anyway."""
 
 MOST_NAMED = 3
 TRAIN_ALONE = "add --learners network to train it alone"
@@ -110,7 +113,6 @@ def check_learners(config: Any) -> None:
     attempt(lambda: _check_resumed(config))
     if not learners.with_network:
         attempt(lambda: _refuse_of_network(list(_given(config, _is_for_network))))
-        attempt(lambda: _check_depth(config))
     attempt.raise_if_any()
 
 
@@ -127,7 +129,7 @@ def _given(config: Any, is_wanted: Callable[[str, str], bool]) -> Iterator[str]:
     """The flags of those options that differ from their defaults."""
     for section, field, _ in fields(type(config)):
         value = getattr(getattr(config, section), field.name)
-        if is_wanted(section, field.name) and value != field.default:
+        if is_wanted(section, field.name) and value not in (field.default, *MEAN_THE_SAME.get(field.name, ())):
             yield flag(f"no_{field.name}" if value is False else field.name)
 
 
@@ -139,15 +141,8 @@ def _refuse_alone(given: list[str], with_network: bool) -> None:
 
 def _refuse_of_network(given: list[str]) -> None:
     if given:
-        raise ConfigError(f"{_are(given)} for the network: {TRAIN_ALONE}, or {ADD_NETWORK}")
-
-
-def _check_depth(config: Any) -> None:
-    """Refuse a depth to rarefy to: only the network draws reads."""
-    depth = config.sampling.rarefy_depth
-    if isinstance(depth, int):
-        which = f"--rarefy-depth {depth} is for the network, and the other learners use all reads"
-        raise ConfigError(f"{which}: {TRAIN_ALONE}, or {ADD_NETWORK}")
+        why = ", and the other learners use all reads" if given == [flag("rarefy_depth")] else ""
+        raise ConfigError(f"{_are(given)} for the network{why}: {TRAIN_ALONE}, or {ADD_NETWORK}")
 
 
 def _check_resumed(config: Any) -> None:

@@ -160,6 +160,16 @@ class TrainConfig:
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
 
     @property
+    def is_blend(self) -> bool:
+        """Whether several learners are blended, and not the network trained alone."""
+        return not self.learners.is_network_alone
+
+    @property
+    def drawing(self) -> SamplingOptions | None:
+        """How the reads of a sample are drawn; None where all are used."""
+        return self.sampling if self.learners.with_network else None
+
+    @property
     def target_transform(self) -> str:
         """How numbers are scaled, where that is left open too."""
         target = self.target

@@ -132,7 +132,8 @@ def test_further_options_of_the_network(options: dict[str, object]) -> None:
 
 def test_a_blend_uses_all_reads() -> None:
     (problem,) = refused(rarefy_depth=300)
-    assert problem.startswith("--rarefy-depth 300 is for the network, and the other learners use all reads: add")
+    assert problem.startswith("--rarefy-depth is for the network, and the other learners use all reads: add --learners")
+    assert refused(rarefy_depth=300, lr=0.1)[0].startswith("--rarefy-depth, --lr are for the network: add")
 
 
 def test_only_cross_validations_of_blends_are_resumed() -> None:
