@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -63,7 +64,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         ValueError
             If the samples, the parameters or a combination of them cannot work.
         """
-        if self.pretrained_encoder is not None:
+        if self.pretrained_encoder not in (None, "none"):
             return self._fit_nothing(X)
         config = self._options(PretrainConfig)
         study = self._study(X, config.table, reset=True)
@@ -99,7 +100,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             raise ParameterError(f"{problem}; leave one of them out")
         with as_value_errors():
             path = read_values(TrainConfig, {"pretrained_encoder": self.pretrained_encoder})["pretrained_encoder"]
-        self._take(load_networks(path), str(path))
+        self._take(load_networks(Path(path)), str(path))
         self._study_to_predict(X)
         return self
 

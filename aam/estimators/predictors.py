@@ -43,7 +43,8 @@ class Predictor(Estimator):
         """Learn the answers, which are those of X's samples."""
         study = self._study(X, config.table, reset=True)
         with as_value_errors(), preserved_torch_state():
-            self.trained_ = fit_predictor(config, training_study(study, answers, config.sampling.rarefy_depth))
+            depth = "none" if config.drawing is None else config.drawing.rarefy_depth
+            self.trained_ = fit_predictor(config, training_study(study, answers, depth))
 
     def _require(self, y: Any) -> None:
         if y is None:

@@ -72,7 +72,7 @@ class Workplace:
     def train(self, output_dir: str, *switches: str, **options: object) -> dict[str, Any]:
         """Numbers of a training run."""
         inputs = {"table": TABLE, "metadata": SHEET, "group_column": "subject", "output_dir": output_dir}
-        self.run("train", "--no-progress", *switches, **{**inputs, **TRAINING, **options})
+        self.run("train", "--learners", "network", "--no-progress", *switches, **{**inputs, **TRAINING, **options})
         return run_directory(self.folder / output_dir)
 
     def predict(self, model: Path | str, output: str, *switches: str, **options: object) -> Path:
