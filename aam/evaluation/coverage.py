@@ -63,6 +63,12 @@ class Coverage:
         return float((self.size_N == 1).mean())
 
 
+def levels_off(found: Sequence[Coverage]) -> tuple[list[Coverage], list[Coverage]]:
+    """The levels whose whole 95% interval lies below the nominal coverage, and those whose interval lies above it."""
+    below = [one for one in found if one.share.high < one.level]
+    return below, [one for one in found if one.share.low > one.level]
+
+
 def levels_to_judge(level: float) -> tuple[float, ...]:
     """The levels of the curve with the one that the user chose, ascending."""
     return tuple(sorted({*LEVELS, level}))

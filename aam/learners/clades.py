@@ -33,10 +33,13 @@ class Clades:
         Parent of each node (``K``), which comes after it; -1 for the root, which is the last.
     node_of_asv
         Node of each ASV (``A``); several ASVs may share one.
+    length
+        Length of the branch above each node (``K``), where distances are taken from the tree.
     """
 
     parent: np.ndarray
     node_of_asv: np.ndarray
+    length: np.ndarray | None = None
 
 
 def clade_counts(counts: csr_array, clades: Clades, nodes: np.ndarray | None = None) -> csr_array:
@@ -100,7 +103,8 @@ def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
     node_of_asv[chosen] = np.arange(len(chosen))
     others = np.setdiff1d(np.arange(len(tokens)), chosen)
     node_of_asv[others] = _nearest(profiles[others], centres)
-    return Clades(_ward(centres), node_of_asv)
+    parent, length = _ward(centres)
+    return Clades(parent, node_of_asv, length)
 
 
 def most_prevalent(prevalence: np.ndarray) -> np.ndarray:
@@ -189,13 +193,20 @@ def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.maximum(lengths[0][:, None] + lengths[1][None, :] - 2 * first @ second.T, 0)
 
 
-def _ward(points: np.ndarray) -> np.ndarray:
-    """Parent of each node of Ward's tree, whose first nodes are the points; -1 for the root, which is the last."""
+def _ward(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ward's tree, whose first nodes are the points: the parent of each node (-1 for the root, the last), and lengths.
+
+    Branches reach from the square root of the height of one merge to that of the next: heights grow with the number of
+    points that are merged, and the oldest branches would outweigh all others.
+    """
     number = len(points)
-    parent = np.full(2 * number - 1, -1)
+    parent, height = np.full(2 * number - 1, -1), np.zeros(2 * number - 1)
     if number > 1:
         distances = np.sqrt(_squared_distances(points, points))
         condensed = np.concatenate([distances[row, row + 1 :] for row in range(number - 1)]).astype(np.float64)
-        merges = linkage(condensed, "ward")[:, :2].astype(np.int64)
-        parent[merges] = number + np.arange(number - 1)[:, None]
-    return parent
+        merges = linkage(condensed, "ward")
+        parent[merges[:, :2].astype(np.int64)] = number + np.arange(number - 1)[:, None]
+        height[number:] = np.sqrt(merges[:, 2])
+    length = np.zeros(2 * number - 1)
+    length[:-1] = np.maximum(height[parent[:-1]] - height[:-1], 0)
+    return parent, length

@@ -126,7 +126,7 @@ class AsvFeatures(Features):
     @classmethod
     def from_arrays(cls, stored: Stored) -> Self:
         """The features of these sequences."""
-        return cls(_read_tokens(stored))
+        return cls(read_tokens(stored))
 
     def _reads(self, study: Study, counts: csr_array) -> csr_array:
         """Reads of each ASV, ``B x F``."""
@@ -235,16 +235,16 @@ class CladeFeatures(Features):
     @classmethod
     def from_arrays(cls, stored: Stored) -> Self:
         """The features of this tree."""
-        tokens = _read_tokens(stored)
+        tokens = read_tokens(stored)
         parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
         number = len(parent)
         need(number > 0 and parent[-1] == -1, "the tree of clades has no root")
         above = parent[:-1]
         need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the clades do not form a tree")
-        node_of_asv = _read_places(stored, "node_of_asv", number, len(tokens))
-        compared = _read_places(stored, "compared", len(tokens))
+        node_of_asv = read_places(stored, "node_of_asv", number, len(tokens))
+        compared = read_places(stored, "compared", len(tokens))
         need(len(compared) > 0, "there is no sequence to compare new ones with")
-        return cls(Clades(parent, node_of_asv), tokens, compared, _read_places(stored, "nodes", number))
+        return cls(Clades(parent, node_of_asv), tokens, compared, read_places(stored, "nodes", number))
 
     def _placed(self, study: Study) -> Clades:
         return Clades(self.clades.parent, self.place(study.tokens))
@@ -266,7 +266,7 @@ def read_features(stored: Stored) -> Features:
     return KINDS[str(kind)].from_arrays(stored)
 
 
-def _read_tokens(stored: Stored) -> np.ndarray:
+def read_tokens(stored: Stored) -> np.ndarray:
     """Sequences over ACGTN, padded at their ends."""
     tokens = stored.array("tokens", np.uint8, (None, None))
     need(bool((tokens <= alphabet.N).all()), "a sequence has letters other than bases")
@@ -276,7 +276,7 @@ def _read_tokens(stored: Stored) -> np.ndarray:
     return tokens
 
 
-def _read_places(stored: Stored, name: str, number: int, length: int | None = None) -> np.ndarray:
+def read_places(stored: Stored, name: str, number: int, length: int | None = None) -> np.ndarray:
     """Places from 0 to ``number - 1`` (int64)."""
     places = stored.array(name, np.int32, (length,)).astype(np.int64)
     need(bool((places >= 0).all() and (places < number).all()), f"'{name}' is out of range")

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, issparse
 
-from aam.config.json_dataclass import need
 from aam.data.study.covariates import CovariateSpec, features
 from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
 from aam.learners.features import FeatureKind, Features, fit_features, read_features
 from aam.learners.held_out import in_own_units, true_values
-from aam.learners.protocol import Computing, Learner, PerStudyCache, Stored, Task
-from aam.learners.trees import Trees
+from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.trees import Trees, read_trees_of_target
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
+# trees out of fold, where their predictions serve weights, intervals and the figure beside the blend
+NUM_TREES_OF_FOLD = 200
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
 MAX_DENSE = 250_000_000
 # the same where predictions are made, block by block
@@ -108,14 +110,25 @@ class ForestLearner(Learner):
         self.forests: list[TargetForest] = []
         self._covariates = PerStudyCache(self._covariates_of)
 
-    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
         """Grow the forests; groups do not matter to them."""
-        known = ~np.isnan(targets)
-        self.forests = [
-            self._grow(study, rows[known[:, place]], targets[known[:, place], place])
-            for place in range(len(self.task.targets))
-        ]
+        samples = Labelled(rows=rows, targets=targets, weights=weights)
+        self.forests = [self._grow(study, samples, place) for place in range(len(self.task.targets))]
         return self
+
+    def without_fold(self) -> Self:
+        """The same with fewer trees."""
+        learner = copy(self)
+        trees = min(self.settings.n_estimators, NUM_TREES_OF_FOLD)
+        learner.settings = dataclasses.replace(self.settings, n_estimators=trees)
+        return learner
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""
@@ -150,29 +163,20 @@ class ForestLearner(Learner):
         kind: Any = stored.facts.get("features")
         for place in range(len(task.targets)):
             own = stored.part(f"{place}.")
-            codes = own.array("codes", np.int32, (None,)).astype(np.int64)
-            num_classes = len(task.targets.specs[place].classes)
-            ascends = len(codes) < 2 or bool((np.diff(codes) > 0).all())
-            in_range = bool((codes >= 0).all() and (codes < num_classes).all())
-            need(
-                bool(len(codes)) == bool(num_classes) and ascends and in_range,
-                "the classes of a forest are not the target's",
-            )
             found = read_features(Stored(own.part("features.").arrays, {"kind": kind}))
-            num_features = learner._num_features(found)
-            trees = Trees.from_arrays(own.part("trees."), num_features, max(1, len(codes)))
-            if len(codes):
-                total = trees.value.sum(axis=1)
-                need(bool(trees.value.min() >= 0 and np.allclose(total, 1)), "the shares of classes do not sum to 1")
+            num_classes = len(task.targets.specs[place].classes)
+            trees, codes = read_trees_of_target(own, learner._num_features(found), num_classes)
             learner.forests.append(TargetForest(found, trees, codes))
         learner.settings = dataclasses.replace(learner.settings, features=kind)
         return learner
 
-    def _grow(self, study: Study, rows: np.ndarray, values: np.ndarray) -> TargetForest:
-        found = fit_features(study, self.settings.features, rows)
+    def _grow(self, study: Study, samples: Labelled, place: int) -> TargetForest:
+        known = samples.take(~np.isnan(samples.targets[:, place]))
+        found = fit_features(study, self.settings.features, known.rows)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
-        estimator.fit(_ready(self._read(found, study, rows)), values)
+        table = _ready(self._read(found, study, known.rows))
+        estimator.fit(table, known.targets[:, place], sample_weight=known.weights)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
         return TargetForest(found, Trees.of_estimators(estimator.estimators_), codes)
 

@@ -58,8 +58,18 @@ class NetworkLearner(Learner):
         assert self._description is not None
         return self._description
 
-    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
-        """Train a network; some of the samples (whole groups) choose its best epoch, as in ``aam train``."""
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
+        """Train a network; some of the samples (whole groups) choose its best epoch, as in ``aam train``.
+
+        Weights are those of its configuration.
+        """
         from aam.learners.network_training import train_network
 
         assert self.config is not None

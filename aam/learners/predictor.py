@@ -5,6 +5,7 @@ Legend of shapes: ``B`` rows that are asked for, ``P`` rarefied draws.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,12 @@ from aam.data.study.study import Study
 from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
+from aam.learners.blend import combine
 from aam.learners.protocol import Computing, Learner, Stored, Task
+from aam.learners.reference import Reference
 from aam.learners.registry import LEARNERS
 from aam.models.folder.container import State, WeightMismatch, contents_checked, read_model_folder, write_model_folder
-from aam.models.folder.manifest import Manifest, Member
+from aam.models.folder.manifest import Manifest, Member, Weights
 from aam.models.inference import Draws, read_preprocessed
 from aam.text import listed, shorten
 
@@ -36,7 +39,7 @@ class Combination:
     Attributes
     ----------
     weights
-        Weight of each learner, which sum to 1; empty for the plain mean.
+        A row for each learner, as in :class:`~aam.models.folder.manifest.Manifest`; empty for the plain mean.
     head
         Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
     record
@@ -45,7 +48,7 @@ class Combination:
         As in :class:`~aam.models.folder.manifest.Manifest`, of what is finally predicted.
     """
 
-    weights: tuple[float, ...] = ()
+    weights: Weights = ()
     head: HeadOptions = field(default_factory=HeadOptions)
     record: Mapping[str, Any] = field(default_factory=dict)
     calibrations: tuple[Calibration | None, ...] = ()
@@ -84,7 +87,7 @@ class Predictor:
         """
         found = [learner.predict(study, rows, draw) for learner in self.learners]
         weights = self.manifest.weights
-        return np.average(found, axis=0, weights=weights) if weights else np.mean(found, axis=0)
+        return combine(np.stack(found), np.array(weights)) if weights else np.mean(found, axis=0)
 
     def predict_in_draws(self, study: Study, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
         """Predict samples, each from several draws, in memory that does not grow with the number of samples.
@@ -118,10 +121,12 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
         How they are combined; their plain mean where left out.
     """
     task, stored = learners[0].task, [learner.to_arrays() for learner in learners]
+    reference = None if task.reference is None else task.reference.to_arrays()
     combination = combination or Combination()
     manifest = Manifest(
         members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
         weights=combination.weights,
+        reference=None if reference is None else reference.facts,
         targets=learners[0].targets,
         covariate_spec=task.covariate_spec,
         head=combination.head,
@@ -131,9 +136,8 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
         interval_level=combination.interval_level,
         prediction_passes=combination.prediction_passes,
     )
-    # Copies, since learners may share an array, and the library writes no memory twice.
-    tensors = [{name: torch.from_numpy(np.array(a, order="C")) for name, a in some.arrays.items()} for some in stored]
-    write_model_folder(folder, manifest, list(tensors))
+    shared = {} if reference is None else _tensors(reference)
+    write_model_folder(folder, manifest, [_tensors(some) for some in stored], shared)
 
 
 def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
@@ -152,11 +156,14 @@ def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
         If there is none, it is damaged or cannot be right, holds learners of a kind that is not known, or is a
         pre-trained encoder.
     """
-    weights, manifest, states = read_model_folder(path)
+    weights, manifest, states, shared = read_model_folder(path)
     if manifest.targets is None:
         raise CheckpointError(f"{path}: a pre-trained encoder has no target; fine-tune it with aam train")
     task = Task(targets=manifest.targets, covariate_spec=manifest.covariate_spec, data=manifest.data)
     with contents_checked(weights):
+        if manifest.reference is not None:
+            reference = Reference.from_arrays(Stored(_arrays(shared), manifest.reference))
+            task = dataclasses.replace(task, reference=reference)
         learners = tuple(
             _learner(member, state, task, computing or Computing())
             for member, state in zip(manifest.members, states, strict=True)
@@ -170,8 +177,17 @@ def _learner(member: Member, state: State, task: Task, computing: Computing) -> 
     known = LEARNERS.get(member.kind)
     if known is None:
         raise ValueError(f"unknown learner '{shorten(member.kind)}'; known: {listed(LEARNERS, 6)}")
+    return known.from_arrays(Stored(_arrays(state), member.facts), task, computing)
+
+
+def _arrays(state: State) -> dict[str, np.ndarray]:
+    """Tensors as arrays, of types that NumPy knows."""
     for name, tensor in state.items():
         if tensor.dtype not in STORED_TYPES:
             raise WeightMismatch(f"{shorten(name)} cannot be {tensor.dtype}")
-    arrays = {name: tensor.numpy() for name, tensor in state.items()}
-    return known.from_arrays(Stored(arrays, member.facts), task, computing)
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def _tensors(stored: Stored) -> State:
+    """Arrays as tensors: copies, since learners may share an array, and the library writes no memory twice."""
+    return {name: torch.from_numpy(np.array(array, order="C")) for name, array in stored.arrays.items()}

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from aam.data.study.covariates import CovariateSpec
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
 from aam.text import shorten
+
+if TYPE_CHECKING:
+    from aam.learners.reference import Reference
 
 ResultT = TypeVar("ResultT")
 
@@ -36,11 +40,14 @@ class Task:
         The covariates; None where there are none. Learners read them from the study's metadata.
     data
         How tables are treated: trimming, rarefaction, and the token limit of networks.
+    reference
+        What several learners share: known ASVs, their trees, training samples; None where none needs it.
     """
 
     targets: Targets
     covariate_spec: CovariateSpec | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    reference: Reference | None = None
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -107,6 +114,37 @@ class Stored:
         return Stored(arrays, self.facts)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelled:
+    """Samples of a study with their truths in the learned space.
+
+    Attributes
+    ----------
+    rows
+        Their rows in the study, ``B``.
+    targets
+        Numbers ``B x T``, NaN where one is missing, or codes of classes ``B x 1``.
+    groups
+        Group of each, where samples of one group are alike.
+    weights
+        Weight of each, with a mean of 1; None for equal weights.
+    """
+
+    rows: np.ndarray
+    targets: np.ndarray
+    groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: np.ndarray) -> Labelled:
+        """Some of them: places, or a mask."""
+        groups = None if self.groups is None else self.groups[chosen]
+        weights = None if self.weights is None else self.weights[chosen]
+        return Labelled(rows=self.rows[chosen], targets=self.targets[chosen], groups=groups, weights=weights)
+
+
 class Learner(ABC):
     """Predicts targets from samples.
 
@@ -132,7 +170,14 @@ class Learner(ABC):
         return self.task.targets
 
     @abstractmethod
-    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
         """Learn from some samples of a study.
 
         Parameters
@@ -146,12 +191,43 @@ class Learner(ABC):
             ``B x 1``.
         groups
             Group of each of these samples, where samples of one group are alike.
+        weights
+            Weight of each of these samples; equal where left out.
 
         Returns
         -------
         Learner
             Itself.
         """
+
+    def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
+        """Learn from samples, and predict each of them by a learner that did not see its fold.
+
+        Parameters
+        ----------
+        study, samples
+            The study, and its samples with their truths.
+        folds
+            Fold of each sample.
+
+        Returns
+        -------
+        numpy.ndarray
+            Out-of-fold predictions, as of :meth:`predict`.
+        """
+        found = np.zeros((len(samples), *self.task.output_shape))
+        for fold in np.unique(folds):
+            rest, held_out = samples.take(folds != fold), samples.rows[folds == fold]
+            found[folds == fold] = self.without_fold()._fit(study, rest).predict(study, held_out)
+        self._fit(study, samples)
+        return found
+
+    def without_fold(self) -> Self:
+        """Another one, not fitted, to learn without a fold; it may be cheaper."""
+        return copy(self)
+
+    def _fit(self, study: Study, samples: Labelled) -> Self:
+        return self.fit(study, samples.rows, samples.targets, samples.groups, samples.weights)
 
     @abstractmethod
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from aam.learners.extra_trees import CladeTreesLearner
 from aam.learners.forest import ForestLearner
+from aam.learners.kernel import KernelLearner
 from aam.learners.network import NetworkLearner
 from aam.learners.protocol import Learner
 
@@ -22,3 +24,5 @@ def register(cls: LearnerT) -> LearnerT:
 
 register(NetworkLearner)
 register(ForestLearner)
+register(CladeTreesLearner)
+register(KernelLearner)

@@ -128,6 +128,25 @@ class Trees:
         return ~at.reshape(len(roots), size)
 
 
+def read_trees_of_target(stored: Stored, num_features: int, num_classes: int) -> tuple[Trees, np.ndarray]:
+    """Trees and the class of each of their outputs (none for a number), from an untrusted source.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be right.
+    """
+    codes = stored.array("codes", np.int32, (None,)).astype(np.int64)
+    ascends = len(codes) < 2 or bool((np.diff(codes) > 0).all())
+    in_range = bool((codes >= 0).all() and (codes < num_classes).all())
+    need(bool(len(codes)) == bool(num_classes) and ascends and in_range, "the classes of trees are not the target's")
+    trees = Trees.from_arrays(stored.part("trees."), num_features, max(1, len(codes)))
+    if len(codes):
+        total = trees.value.sum(axis=1)
+        need(bool(trees.value.min() >= 0 and np.allclose(total, 1)), "the shares of classes do not sum to 1")
+    return trees, codes
+
+
 def _parts_of(tree: Any) -> Trees:
     """One tree of scikit-learn, its splits and leaves numbered from 0."""
     is_leaf = tree.children_left == LEAF

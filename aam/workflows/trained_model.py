@@ -41,7 +41,7 @@ class TrainedModel(ABC):
     """A trained model in memory: one learner, or several whose predictions are combined."""
 
     def __repr__(self) -> str:
-        members = members_in_words([one.kind for one in self.manifest.members], list(self.manifest.weights))
+        members = members_in_words([one.name for one in self.manifest.members], self.manifest.weights)
         learned = f"predicts {listed(self.columns)}" if self.columns else "a pre-trained encoder"
         return f"<{type(self).__name__} of {members}; {learned}>"
 
@@ -210,7 +210,7 @@ class CombinedModel(TrainedModel):
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
         """Refused: only a network has vectors of samples."""
-        found = members_in_words([member.kind for member in self.manifest.members], list(self.manifest.weights))
+        found = members_in_words([one.name for one in self.manifest.members], self.manifest.weights)
         raise CheckpointError(f"sample vectors need a network, and this model holds {found}")
 
     def save(self, path: str | Path) -> None:
@@ -246,7 +246,7 @@ def load_model(path: str | Path) -> TrainedModel:
     CheckpointError
         If there is no such model, or it is damaged.
     """
-    manifest = read_model_folder(Path(path))[1]
+    manifest = read_model_folder(Path(path)).manifest
     first = manifest.members[0]
     if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
         return load_networks(path)

@@ -45,7 +45,7 @@ def test_it_is_what_the_command_line_trains(fitted: AAMRegressor, tmp_path: Path
     said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample_id")
     chosen = frame.loc[said.index]
     close(fitted.predict(chosen), said["predicted"])
-    with pytest.warns(UserWarning, match="too few validation groups"):
+    with pytest.warns(UserWarning, match="too few calibration groups"):
         close(fitted.predict_interval(chosen), said[["predicted_low", "predicted_high"]])
 
     fitted.save(tmp_path / "model")
@@ -150,7 +150,7 @@ def test_only_targets_with_validation_truths_have_intervals() -> None:
     model.trained_ = dataclasses.replace(
         model.trained_, description=dataclasses.replace(description, calibrations=(description.calibrations[0], None))
     )
-    with pytest.warns(UserWarning, match="has no intervals: no validation sample has a value"):
+    with pytest.warns(UserWarning, match="has no intervals: no calibration sample has a value"):
         found = model.predict_interval(frame)
     np.testing.assert_array_equal(found[:, 0], full[:, 0])
     assert np.isnan(found[:, 1]).all()

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,13 +29,41 @@ from aam.version import __version__
 MAX_MESSAGE_LENGTH = 80
 """Of what a library, or the file itself, says in a message."""
 State = dict[str, torch.Tensor]
+REFERENCE = "reference"
+"""Owner of the tensors that members share."""
 
 
 class WeightMismatch(ValueError):
     """Weights are not those that the description needs."""
 
 
-def write_model_folder(folder: Path, manifest: Manifest, states: list[Mapping[str, torch.Tensor]]) -> None:
+class ModelFolder(NamedTuple):
+    """A model folder that was read.
+
+    Attributes
+    ----------
+    weights
+        The weights' file.
+    manifest
+        The manifest, in the present format.
+    states
+        The tensors of each member.
+    reference
+        The tensors that members share.
+    """
+
+    weights: Path
+    manifest: Manifest
+    states: list[State]
+    reference: State
+
+
+def write_model_folder(
+    folder: Path,
+    manifest: Manifest,
+    states: list[Mapping[str, torch.Tensor]],
+    reference: Mapping[str, torch.Tensor] | None = None,
+) -> None:
     """Write a model folder; a reader finds the old model or the new one, whole.
 
     Parameters
@@ -46,12 +74,15 @@ def write_model_folder(folder: Path, manifest: Manifest, states: list[Mapping[st
         The manifest of the folder.
     states
         The tensors of each member, in the manifest's order.
+    reference
+        The tensors that members share.
     """
     assert len(states) == len(manifest.members)
     folder.mkdir(parents=True, exist_ok=True)
+    owned = {**{str(number): state for number, state in enumerate(states)}, REFERENCE: reference or {}}
     tensors = {
-        f"{member}.{name}": tensor.detach().cpu().contiguous()
-        for member, state in enumerate(states)
+        f"{owner}.{name}": tensor.detach().cpu().contiguous()
+        for owner, state in owned.items()
         for name, tensor in state.items()
     }
     content = {"format": FORMAT, "aam": __version__, **manifest.to_dict()}
@@ -63,13 +94,8 @@ def write_model_folder(folder: Path, manifest: Manifest, states: list[Mapping[st
     write_text(folder / CARD, model_card(manifest))
 
 
-def read_model_folder(path: Path) -> tuple[Path, Manifest, list[State]]:
+def read_model_folder(path: Path) -> ModelFolder:
     """Read a model folder, or the one in a run directory.
-
-    Returns
-    -------
-    tuple
-        The weights' file; the manifest, in the present format; the tensors of each member.
 
     Raises
     ------
@@ -89,19 +115,24 @@ def read_model_folder(path: Path) -> tuple[Path, Manifest, list[State]]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{weights}: the weights {shorten(name)} are not finite; train the model again")
     with contents_checked(weights):
-        states = _by_member(len(manifest.members), {rename(name): tensor for name, tensor in tensors.items()})
-    return weights, manifest, states
+        renamed = {rename(name): tensor for name, tensor in tensors.items()}
+        states, reference = _by_member(len(manifest.members), renamed)
+    return ModelFolder(weights, manifest, states, reference)
 
 
-def _by_member(number: int, tensors: State) -> list[State]:
-    """The tensors of each member, under the names that they have there."""
+def _by_member(number: int, tensors: State) -> tuple[list[State], State]:
+    """The tensors of each member, and those that they share, under the names that they have there."""
     states: list[State] = [{} for _ in range(number)]
+    reference: State = {}
     for name, tensor in tensors.items():
         member, _, own = name.partition(".")
+        if member == REFERENCE:
+            reference[own] = tensor
+            continue
         if not (member.isascii() and member.isdecimal() and int(member[:10]) < number):
             raise WeightMismatch(f"'{shorten(name, MAX_MESSAGE_LENGTH)}' belongs to no member")
         states[int(member[:10])][own] = tensor
-    return states
+    return states, reference
 
 
 @contextmanager

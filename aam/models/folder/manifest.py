@@ -29,9 +29,9 @@ def model_card(manifest: Manifest) -> str:
         classes = f" ({', '.join(targets.specs[0].classes)})" if targets.specs[0].classes else ""
         columns = ", ".join(f"`{column}`" for column in targets.columns)
         lines.append(f"Predicts {columns}{classes} ({targets.kind.saved_name}) from a 16S feature table.")
-        kinds = [member.kind for member in manifest.members]
-        if kinds != ["network"]:
-            lines.append(f"It consists of {members_in_words(kinds, list(manifest.weights))}.")
+        names = [member.name for member in manifest.members]
+        if names != ["network"]:
+            lines.append(f"It consists of {members_in_words(names, manifest.weights)}.")
         lines += _usage(manifest)
     lines += ["", "## Data", ""] + [f"- {name}: {value}" for name, value in manifest.data.items()]
     lines += ["", "## Record", ""] + [f"- {name}: {value}" for name, value in manifest.record.items()]
@@ -48,6 +48,8 @@ def _usage(manifest: Manifest) -> list[str]:
 
 
 SectionT = TypeVar("SectionT", bound=Section)
+Weights = tuple[tuple[float, ...], ...]
+"""A row for each member."""
 
 LARGEST_NUMBER = 2**31
 ROUNDING = 1e-9
@@ -57,6 +59,7 @@ CALIBRATED: dict[type[Kind], str] = {Numbers: "numbers", Quantiles: "quantiles",
 PARTS = {
     "members": list,
     "weights": list,
+    "reference": dict | None,
     "targets": dict | None,
     "covariate_spec": dict | None,
     "outputs": dict,
@@ -88,6 +91,11 @@ class Member:
     def __post_init__(self) -> None:
         assert "kind" not in self.facts
 
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue of learners, or its kind."""
+        return str(self.facts.get("name", self.kind))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
@@ -98,7 +106,10 @@ class Manifest:
     members
         Its learners; their arrays are named ``0.``, ``1.``, ... in this order.
     weights
-        Weight of each member in the prediction, which sum to 1; empty for the plain mean.
+        Weight of each member in the prediction of each target (of the classes, or of all targets where there is one),
+        which sum to 1 over the members; empty for the plain mean.
+    reference
+        What its members share, besides arrays named ``reference.``; None where they share nothing.
     targets
         What is predicted, of the variant of their kind that is learned; None for a pre-trained encoder.
     covariate_spec
@@ -120,7 +131,8 @@ class Manifest:
     """
 
     members: tuple[Member, ...]
-    weights: tuple[float, ...] = ()
+    weights: Weights = ()
+    reference: Mapping[str, Any] | None = None
     targets: Targets | None
     covariate_spec: CovariateSpec | None = None
     head: HeadOptions = field(default_factory=HeadOptions)
@@ -169,7 +181,8 @@ class Manifest:
         return {
             "kind": "encoder" if self.targets is None else "predictor",
             "members": [{"kind": member.kind, **member.facts} for member in self.members],
-            "weights": list(self.weights),
+            "weights": [list(row) for row in self.weights],
+            "reference": None if self.reference is None else dict(self.reference),
             "targets": None if self.targets is None else self.targets.to_dict(),
             "covariate_spec": None if self.covariate_spec is None else self.covariate_spec.to_dict(),
             "outputs": {
@@ -209,7 +222,8 @@ class Manifest:
         need(intervals["passes"] >= 1, "a number of draws is not positive")
         return cls(
             members=members,
-            weights=_read_weights(parts["weights"], len(members)),
+            weights=_read_weights(parts["weights"], len(members), 0 if targets is None else len(targets)),
+            reference=parts["reference"],
             targets=targets,
             covariate_spec=spec,
             head=read_section(HeadOptions, outputs),
@@ -221,12 +235,13 @@ class Manifest:
         )
 
 
-def members_in_words(kinds: list[str], weights: list[float]) -> str:
-    """The members of a model by kind, and how they are combined, such as ``3 networks: the mean``."""
+def members_in_words(names: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
+    """The members of a model, and how they are combined, such as ``3 networks: the mean of their predictions``."""
     if not weights:
-        counted = [plural(kinds.count(kind), kind) for kind in dict.fromkeys(kinds)]
-        return ", ".join(counted) + (": the mean of their predictions" if len(kinds) > 1 else "")
-    named = [f"{kind} ({weight:.3g})" for kind, weight in zip(kinds, weights, strict=True)]
+        counted = [plural(names.count(name), name) for name in dict.fromkeys(names)]
+        return ", ".join(counted) + (": the mean of their predictions" if len(names) > 1 else "")
+    mean = [sum(row) / len(row) for row in weights]
+    named = [f"{name} ({weight:.3g})" for name, weight in zip(names, mean, strict=True)]
     return ", ".join(named) + ": the weighted mean of their predictions"
 
 
@@ -264,12 +279,17 @@ def _read_member(content: Any) -> Member:
     return Member(kind, {name: value for name, value in content.items() if name != "kind"})
 
 
-def _read_weights(weights: list[Any], number: int) -> tuple[float, ...]:
+def _read_weights(weights: list[Any], number: int, num_targets: int) -> Weights:
     if not weights:
         return ()
-    need(all(fits(weight, float) and 0 <= weight <= 1 for weight in weights), "a weight of a member is out of range")
-    need(len(weights) == number and abs(sum(weights) - 1) < ROUNDING, "the weights of the members do not sum to 1")
-    return tuple(float(weight) for weight in weights)
+    need(len(weights) == number and all(isinstance(row, list) for row in weights), "a member has no weight")
+    rows = tuple(tuple(row) for row in weights)
+    in_range = all(fits(weight, float) and 0 <= weight <= 1 for row in rows for weight in row)
+    need(in_range, "a weight of a member is out of range")
+    need({len(row) for row in rows} <= {1, num_targets}, "the weights are not those of the targets")
+    need(len({len(row) for row in rows}) == 1, "the weights are not those of the targets")
+    need(all(abs(sum(column) - 1) < ROUNDING for column in zip(*rows, strict=True)), "the weights do not sum to 1")
+    return tuple(tuple(map(float, row)) for row in rows)
 
 
 def _learned(targets: Targets | None, quantiles: list[Any]) -> Targets | None:

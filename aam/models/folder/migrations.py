@@ -18,7 +18,7 @@ from aam.errors import CheckpointError
 from aam.text import shorten
 from aam.version import __version__
 
-FORMAT = 4
+FORMAT = 5
 OLDEST = 3
 
 Content = dict[str, Any]
@@ -128,6 +128,17 @@ def name_of_3(name: str, old: Content) -> str:
     return f"0.{name}" if old["members"] == 1 else name
 
 
+def content_of_4(old: Content) -> Content:
+    """Format 5 has a weight of each member for each target, and what members share; in format 4 one served all."""
+    need(isinstance(old.get("weights"), list), "'weights' is no list")
+    return {**old, "format": 5, "weights": [[weight] for weight in old["weights"]], "reference": None}
+
+
+def name_of_4(name: str, old: Content) -> str:
+    """The names stay."""
+    return name
+
+
 MOST_MEMBERS_3 = 100_000
-MIGRATIONS = {3: Migration(content_of_3, name_of_3)}
+MIGRATIONS = {3: Migration(content_of_3, name_of_3), 4: Migration(content_of_4, name_of_4)}
 """Format -> the way to the next one."""

@@ -75,10 +75,10 @@ def load_models(path: Path) -> tuple[list[SequenceEncoder | SequencePredictor], 
         If there is none, it is damaged, of a format that is not known, or its weights do not fit its description; or
         if it holds learners that are no networks.
     """
-    weights, manifest, states = read_model_folder(path)
+    weights, manifest, states, _ = read_model_folder(path)
     kinds = [member.kind for member in manifest.members]
     if set(kinds) != {NETWORK} or manifest.weights:
-        found = members_in_words(kinds, list(manifest.weights))
+        found = members_in_words([member.name for member in manifest.members], manifest.weights)
         raise CheckpointError(f"{path}: this needs a network, and the model holds {found}")
     with contents_checked(weights):
         description = ModelDescription.of_manifest(manifest)

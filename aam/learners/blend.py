@@ -1,0 +1,217 @@
+"""A blend of learners: weights from out-of-fold predictions within the training samples, pulled towards equal.
+
+Weights that follow the out-of-fold errors alone choose badly where there are few groups: the folds differ more than
+the learners do. So they are pulled towards the plain mean, which is hard to beat.
+
+Legend of shapes: ``M`` members, ``B`` training samples, ``T`` targets, ``C`` classes, ``O`` outputs of one target: 1
+for a number, or the classes.
+
+References
+----------
+Wolpert (1992), Stacked generalization, Neural Networks 5. Breiman (1996), Stacked regressions, Machine Learning 24
+(weights that are not negative). Clemen (1989), Combining forecasts: a review and annotated bibliography, International
+Journal of Forecasting 5 (why equal weights are hard to beat).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize
+
+from aam.learners.folds import deal_folds
+from aam.learners.protocol import Labelled, Learner
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+    from aam.data.targets.targets import Targets
+
+PULL = 0.2
+"""Weight of the squared distance from equal weights, beside a loss that is 1 for the best constant prediction."""
+SMALLEST_SHARE = 1e-6
+"""Of a class, so that its logarithm is finite."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedBlend:
+    """Learners fitted on all training samples, and what is known of them from predictions out of fold.
+
+    Attributes
+    ----------
+    learners, names
+        The members, and their names in the catalogue.
+    weights_MT
+        Weight of each member in each target (one column for classes); columns sum to 1.
+    out_of_fold_M
+        Predictions of each training sample by each member without its fold: ``M x B x T``, or ``M x B x C``.
+    blended
+        The same of the blend, whose weights are those of the other folds: ``B x T``, or ``B x C``.
+    fold_B
+        Fold of each sample.
+    seconds
+        Time that each member took.
+    """
+
+    learners: tuple[Learner, ...]
+    names: tuple[str, ...]
+    weights_MT: np.ndarray
+    out_of_fold_M: np.ndarray
+    blended: np.ndarray
+    fold_B: np.ndarray
+    seconds: tuple[float, ...]
+
+    def predict(self, study: Study, rows: np.ndarray) -> np.ndarray:
+        """Predictions of some samples of any study, in the learned space."""
+        return combine(np.stack([one.predict(study, rows) for one in self.learners]), self.weights_MT)
+
+
+def fit_blend(
+    learners: Sequence[Learner],
+    names: Sequence[str],
+    study: Study,
+    samples: Labelled,
+    seed: int = 42,
+    on_member: Callable[[str], object] = lambda name: None,
+) -> FittedBlend:
+    """Fit every member on all samples and without each fold, and weigh them.
+
+    Parameters
+    ----------
+    learners, names
+        Members of one task, not fitted, and their names.
+    study, samples
+        The study, and its training samples in the order of their ids.
+    seed
+        Seed of the folds.
+    on_member
+        Called with the name of each member before it is fitted.
+    """
+    targets = learners[0].targets
+    fold_B = deal_folds(targets.kind, samples, seed)
+    found, seconds = [], []
+    for learner, name in zip(learners, names, strict=True):
+        on_member(name)
+        started = time.monotonic()
+        found.append(learner.cross_fit(study, samples, fold_B))
+        seconds.append(time.monotonic() - started)
+    out_of_fold_M = np.stack(found)
+    return FittedBlend(
+        learners=tuple(learners),
+        names=tuple(names),
+        weights_MT=blend_weights(out_of_fold_M, samples, targets),
+        out_of_fold_M=out_of_fold_M,
+        blended=cross_blend(out_of_fold_M, samples, targets, fold_B),
+        fold_B=fold_B,
+        seconds=tuple(seconds),
+    )
+
+
+def combine(predictions_M: np.ndarray, weights_MT: np.ndarray) -> np.ndarray:
+    """The weighted mean over members of ``M x B x T`` (or ``M x B x C`` with one column of weights)."""
+    return np.asarray(np.einsum("mbt,mt->bt", predictions_M, np.broadcast_to(weights_MT, _per_output(predictions_M))))
+
+
+def blend_weights(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets, pull: float = PULL) -> np.ndarray:
+    """Weights that minimise the loss of out-of-fold predictions plus ``pull`` times the distance from equal weights.
+
+    Parameters
+    ----------
+    out_of_fold_M
+        ``M x B x T``, or ``M x B x C``.
+    samples
+        Their truths and weights; samples without a truth are left out for that target.
+    targets
+        What is predicted: numbers by their squared error in units of their variance, classes by their log loss in
+        units of that of the shares of classes.
+    pull
+        0 for the least loss alone.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``M x T`` (``M x 1`` for classes), not negative; columns sum to 1.
+    """
+    problems = _problems(out_of_fold_M, samples, targets)
+    return np.column_stack([_least(loss, len(out_of_fold_M), pull) for loss in problems])
+
+
+def cross_blend(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets, fold_B: np.ndarray) -> np.ndarray:
+    """Blended out-of-fold predictions, for each fold by the weights that the other folds ask for."""
+    found = np.empty(out_of_fold_M.shape[1:])
+    for fold in np.unique(fold_B):
+        others, own = fold_B != fold, fold_B == fold
+        weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets)
+        found[own] = combine(out_of_fold_M[:, own], weights_MT)
+    return found
+
+
+Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""Of the weights of the members: the loss and its gradient."""
+
+
+def _problems(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets) -> Iterator[Loss]:
+    weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
+    if targets.specs[0].classes:
+        yield _log_loss(out_of_fold_M, samples.targets[:, 0], weight_B)
+        return
+    for place in range(len(targets)):
+        known = ~np.isnan(samples.targets[:, place])
+        yield _squared_error(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
+
+
+def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    share_B = weight_B / weight_B.sum()
+    variance = float(share_B @ (truth_B - share_B @ truth_B) ** 2) or 1.0
+    error_MB = predicted_MB - truth_B
+    products_MM = (error_MB * share_B) @ error_MB.T / variance
+
+    def loss(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
+        turned = products_MM @ weights_M
+        return float(weights_M @ turned), 2 * turned
+
+    return loss
+
+
+def _log_loss(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    share_B = weight_B / weight_B.sum()
+    codes = codes_B.astype(np.int64)
+    true_MB = np.take_along_axis(predicted_MBC, codes[None, :, None], axis=2)[:, :, 0]
+    share_C = np.bincount(codes, share_B)
+    entropy = float(-(share_C[share_C > 0] * np.log(share_C[share_C > 0])).sum()) or 1.0
+
+    def loss(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
+        given_B = np.maximum(weights_M @ true_MB, SMALLEST_SHARE)
+        return float(-(share_B * np.log(given_B)).sum() / entropy), -(true_MB @ (share_B / given_B)) / entropy
+
+    return loss
+
+
+def _least(loss: Loss, number: int, pull: float) -> np.ndarray:
+    """Weights of the least loss with its pull, on the simplex."""
+    equal = np.full(number, 1 / number)
+
+    def pulled(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = loss(weights_M)
+        apart = weights_M - equal
+        return value + pull * float(apart @ apart), gradient + 2 * pull * apart
+
+    sums_to_1 = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(number)}
+    found = minimize(
+        pulled,
+        equal,
+        jac=True,
+        method="SLSQP",
+        bounds=[(0, 1)] * number,
+        constraints=sums_to_1,
+        options={"ftol": 1e-10},
+    )
+    weights = np.maximum(found.x, 0)
+    return np.asarray(weights / weights.sum())
+
+
+def _per_output(predictions_M: np.ndarray) -> tuple[int, int]:
+    return len(predictions_M), predictions_M.shape[2]

@@ -1,0 +1,151 @@
+"""Extremely randomised trees on the log abundances of clades, one ensemble for each target.
+
+Legend of shapes: ``B`` rows that are asked for, ``F`` clades and covariates.
+
+References
+----------
+Geurts, Ernst, Wehenkel (2006), Extremely randomized trees, Machine Learning 63.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aam.config.json_dataclass import need
+from aam.data.study.covariates import features
+from aam.learners.features import read_places
+from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.reference import TREES
+from aam.learners.similarity import log_clades, prevalent_clades
+from aam.learners.trees import Trees, read_trees_of_target
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+
+NUM_TREES = 300
+NUM_TREES_OF_FOLD = 100
+"""Fewer out of fold, where their predictions serve weights and intervals alone."""
+MAX_FEATURES = 0.1
+MIN_LEAF = 2
+ROWS_AT_ONCE = 1_024
+MAX_GROWN = 20_000
+"""Samples that a tree is grown on at most, a random choice for each tree."""
+
+
+class CladeTreesLearner(Learner):
+    """Extra trees for each target, of the samples that have it.
+
+    Parameters
+    ----------
+    task
+        What is to be learned; with a reference.
+    tree
+        Name of the reference's tree.
+    seed
+        Seed; the trees do not depend on ``n_jobs``.
+    n_jobs
+        Cores to use; -1 for all.
+    """
+
+    kind = "clade_trees"
+
+    def __init__(self, task: Task, tree: str, seed: int = 42, n_jobs: int = -1) -> None:
+        super().__init__(task)
+        self.tree = tree
+        self.seed = seed
+        self.n_jobs = n_jobs
+        self.nodes = np.empty(0, dtype=np.int64)
+        self.num_trees = NUM_TREES
+        self.ensembles: list[tuple[Trees, np.ndarray]] = []
+        self._covariates = PerStudyCache(self._covariates_of)
+
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
+        """Grow the trees; groups do not matter to them."""
+        assert self.task.reference is not None
+        self.nodes = prevalent_clades(self.task.reference, self.tree)
+        table = self._read(study, rows)
+        samples = Labelled(rows=np.arange(len(rows)), targets=targets, weights=weights)
+        self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]
+        return self
+
+    def without_fold(self) -> Self:
+        """The same with fewer trees."""
+        learner = copy(self)
+        learner.num_trees = NUM_TREES_OF_FOLD
+        return learner
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Means of the trees; all reads are used, so that every draw is the same."""
+        found = np.zeros((len(rows), *self.task.output_shape))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            table = self._read(study, rows[some])
+            for place, (trees, codes) in enumerate(self.ensembles):
+                found[some, codes if len(codes) else [place]] = trees.predict(table)
+        return found
+
+    def to_arrays(self) -> Stored:
+        """The clades, and the trees of each target under its number."""
+        arrays: dict[str, np.ndarray] = {"nodes": self.nodes.astype(np.int32)}
+        for place, (trees, codes) in enumerate(self.ensembles):
+            arrays |= {f"{place}.trees.{name}": array for name, array in trees.to_arrays().arrays.items()}
+            arrays[f"{place}.codes"] = codes.astype(np.int32)
+        return Stored(arrays, {"name": f"trees-{self.tree}", "tree": self.tree})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """The same learner; every array is checked."""
+        tree: Any = stored.facts.get("tree")
+        need(tree in TREES and task.reference is not None and tree in task.reference.trees, "a tree is lacking")
+        assert task.reference is not None
+        learner = cls(task, tree)
+        learner.nodes = read_places(stored, "nodes", len(task.reference.trees[tree].parent))
+        spec = task.covariate_spec
+        width = len(learner.nodes) + (0 if spec is None else spec.num_features)
+        learner.ensembles = [
+            read_trees_of_target(stored.part(f"{place}."), width, len(target.classes))
+            for place, target in enumerate(task.targets.specs)
+        ]
+        return learner
+
+    def _grow(self, table: np.ndarray, samples: Labelled, place: int) -> tuple[Trees, np.ndarray]:
+        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+        known = samples.take(~np.isnan(samples.targets[:, place]))
+        options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
+        if len(known) > MAX_GROWN:
+            options |= {"bootstrap": True, "max_samples": MAX_GROWN}
+        is_class = bool(self.task.targets.specs[0].classes)
+        if is_class:
+            balance = "balanced_subsample" if len(known) > MAX_GROWN else "balanced"
+            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight=balance, **options)
+        else:
+            estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
+        estimator.fit(table[known.rows], known.targets[:, place], sample_weight=known.weights)
+        codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
+        return Trees.of_estimators(estimator.estimators_), codes
+
+    def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:
+        """Clades and covariates of some samples, ``B x F`` (float32)."""
+        reference = self.task.reference
+        assert reference is not None
+        clades = log_clades(reference.reads_of(study, rows), reference, self.tree, self.nodes)
+        covariates = self._covariates(study)[rows]
+        return np.concatenate([clades.astype(np.float32).toarray(), covariates], axis=1, dtype=np.float32)
+
+    def _covariates_of(self, study: Study) -> np.ndarray:
+        spec = self.task.covariate_spec
+        if spec is None:
+            return np.empty((len(study), 0))
+        assert study.metadata is not None
+        return features(spec, *spec.encode(study.metadata))

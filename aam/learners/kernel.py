@@ -1,0 +1,270 @@
+"""Kernel ridge regression on similarities to training samples, for numbers and for classes as indicators.
+
+Samples are mapped to the principal coordinates of the similarities between the training samples that are kept
+(Nystroem's approximation where not all are); a ridge regression in that space is kernel ridge regression. The penalty
+is chosen by the errors of held-out folds.
+
+Legend: ``B`` samples, ``N`` training samples that are compared with, ``P`` coordinates, ``O`` outputs, ``T`` targets,
+``L`` penalties.
+
+References
+----------
+Saunders, Gammerman, Vovk (1998), Ridge regression learning algorithm in dual variables, ICML. Williams, Seeger (2001),
+Using the Nystroem method to speed up kernel machines, NIPS 13. Gower (1966), Biometrika 53 (centring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from scipy.linalg import eigh
+
+from aam.config.json_dataclass import need
+from aam.data.study.covariates import features
+from aam.learners.folds import deal_folds
+from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.similarity import SIMILARITIES, Similarity
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+
+PENALTIES = np.geomspace(1e-3, 30, 10)
+"""Beside a kernel whose mean diagonal is 1."""
+SMALLEST = 1e-7
+"""Share of the largest eigenvalue below which a coordinate is noise."""
+ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """The ridge regressions of one target for all penalties, on all training samples and without each fold.
+
+    Attributes
+    ----------
+    coefficients_LPO, intercepts_LO
+        On all samples.
+    out_of_fold_LBO
+        Predictions of each sample by the regressions without its fold.
+    """
+
+    coefficients_LPO: np.ndarray
+    intercepts_LO: np.ndarray
+    out_of_fold_LBO: np.ndarray
+
+
+class KernelLearner(Learner):
+    """Kernel ridge regression.
+
+    Parameters
+    ----------
+    task
+        What is to be learned; with a reference.
+    name
+        Its name in :mod:`~aam.learners.catalogue`, which says what is compared, and how.
+    """
+
+    kind = "kernel"
+
+    def __init__(self, task: Task, name: str) -> None:
+        super().__init__(task)
+        self.name = name
+        self._similarity: Similarity | None = None
+        self._centre: tuple[np.ndarray, float] = (np.empty(0), 1.0)
+        self._dual_NO = np.empty((0, 0))
+        self._slope_FO = np.empty((0, 0))
+        self._intercept_O = np.empty(0)
+        self._covariates = PerStudyCache(self._covariates_of)
+
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
+        """Learn; the penalty is chosen by folds of whole groups."""
+        samples = Labelled(rows=rows, targets=targets, groups=groups, weights=weights)
+        self.cross_fit(study, samples, deal_folds(self.task.targets.kind, samples))
+        return self
+
+    def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
+        """Learn from all samples, and predict each without its fold, by a penalty that the other folds choose."""
+        assert self.task.reference is not None
+        self._similarity = SIMILARITIES[self.name].fit(self.name, self.task.reference)
+        map_NP = self._fit_map()
+        coordinates = np.concatenate([block @ map_NP for block in self._similarities(study, samples.rows)])
+        covariates = self._covariates(study)[samples.rows]
+        points_BP = np.concatenate([coordinates, covariates], axis=1)
+        weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
+        wanted_BO = self._wanted(samples.targets)
+        self._dual_NO = np.empty((len(map_NP), wanted_BO.shape[1]))
+        self._slope_FO = np.empty((covariates.shape[1], wanted_BO.shape[1]))
+        self._intercept_O = np.empty(wanted_BO.shape[1])
+        found_BO = np.empty_like(wanted_BO)
+        for outputs in self._outputs(wanted_BO):
+            own_BO = wanted_BO[:, outputs]
+            known = ~np.isnan(own_BO).any(axis=1)
+            weight = np.where(known, weight_B, 0.0)
+            ridge = fit_ridge(points_BP, np.where(known[:, None], own_BO, 0.0), folds, weight)
+            error_LB = np.where(known, ((ridge.out_of_fold_LBO - own_BO) ** 2).sum(axis=2), 0.0) * weight
+            best = int(error_LB.sum(axis=1).argmin())
+            coefficients, width = ridge.coefficients_LPO[best], map_NP.shape[1]
+            self._dual_NO[:, outputs] = map_NP @ coefficients[:width]
+            self._slope_FO[:, outputs] = coefficients[width:]
+            self._intercept_O[outputs] = ridge.intercepts_LO[best]
+            for fold in np.unique(folds):
+                others = int(error_LB[:, folds != fold].sum(axis=1).argmin())
+                found_BO[np.ix_(folds == fold, outputs)] = ridge.out_of_fold_LBO[others][folds == fold]
+        return self._as_predictions(found_BO)
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Numbers, or shares of classes; all reads are used, so that every draw is the same."""
+        found_BO = self._covariates(study)[rows] @ self._slope_FO + self._intercept_O
+        for place, block in enumerate(self._similarities(study, rows)):
+            found_BO[place * ROWS_AT_ONCE : (place + 1) * ROWS_AT_ONCE] += block @ self._dual_NO
+        return self._as_predictions(found_BO)
+
+    def to_arrays(self) -> Stored:
+        """What is compared, its centre, and the coefficients."""
+        assert self._similarity is not None
+        own = {f"similarity.{name}": array for name, array in self._similarity.to_arrays().arrays.items()}
+        centre, scale = self._centre
+        fitted = {"dual": self._dual_NO, "slope": self._slope_FO, "intercept": self._intercept_O}
+        return Stored({**own, "centre": centre, "scale": np.array([scale]), **fitted}, {"name": self.name})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """The same learner; every array is checked."""
+        name = stored.facts.get("name")
+        need(isinstance(name, str) and name in SIMILARITIES, "unknown kernel")
+        need(task.reference is not None, "there are no samples to compare with")
+        assert task.reference is not None
+        learner = cls(task, str(name))
+        learner._similarity = SIMILARITIES[str(name)].from_arrays(str(name), stored.part("similarity."), task.reference)
+        size, outputs = task.reference.counts.shape[0], learner._num_outputs
+        scale = float(stored.array("scale", np.float64, (1,))[0])
+        need(scale > 0, "a kernel has no scale")
+        learner._centre = stored.array("centre", np.float64, (size,)), scale
+        learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
+        spec = task.covariate_spec
+        learner._slope_FO = stored.array("slope", np.float64, (0 if spec is None else spec.num_features, outputs))
+        learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
+        return learner
+
+    @property
+    def _num_outputs(self) -> int:
+        specs = self.task.targets.specs
+        return len(specs[0].classes) or len(specs)
+
+    def _outputs(self, wanted_BO: np.ndarray) -> Iterator[np.ndarray]:
+        """Outputs that share a penalty: the classes, or each number alone."""
+        outputs = np.arange(wanted_BO.shape[1])
+        yield from [outputs] if self.task.targets.specs[0].classes else outputs[:, None]
+
+    def _wanted(self, targets: np.ndarray) -> np.ndarray:
+        """Numbers, or an indicator of each class."""
+        num_classes = len(self.task.targets.specs[0].classes)
+        if not num_classes:
+            return np.asarray(targets, dtype=np.float64)
+        return (targets == np.arange(num_classes)).astype(np.float64)
+
+    def _as_predictions(self, found_BO: np.ndarray) -> np.ndarray:
+        if not self.task.targets.specs[0].classes:
+            return found_BO
+        positive = np.maximum(found_BO, SMALLEST)
+        shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
+        return shares
+
+    def _fit_map(self) -> np.ndarray:
+        """Centre and scale the kernel; from centred similarities to principal coordinates, ``N x P``."""
+        similarity = self._similarity
+        assert similarity is not None
+        kernel = similarity.between(similarity.embedded, similarity.embedded)
+        centre = kernel.mean(axis=0)
+        kernel = kernel - kernel.mean(axis=1, keepdims=True) - centre + centre.mean()
+        scale = float(np.trace(kernel)) / len(kernel)
+        self._centre = centre, scale if scale > 0 else 1.0
+        value, vector = eigh((kernel + kernel.T) / 2 / self._centre[1])
+        kept = value > SMALLEST * max(value[-1], SMALLEST)
+        return np.asarray(vector[:, kept] / np.sqrt(value[kept]))
+
+    def _similarities(self, study: Study, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Centred and scaled similarities of some samples to the training samples, block by block."""
+        similarity, (centre, scale) = self._similarity, self._centre
+        assert similarity is not None
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            reads = similarity.reference.reads_of(study, rows[start : start + ROWS_AT_ONCE])
+            block = similarity.between(similarity.embed(reads), similarity.embedded)
+            yield (block - block.mean(axis=1, keepdims=True) - centre + centre.mean()) / scale
+
+    def _covariates_of(self, study: Study) -> np.ndarray:
+        """Covariates of all samples, which weigh as much as the kernel together."""
+        spec = self.task.covariate_spec
+        if spec is None:
+            return np.empty((len(study), 0))
+        assert study.metadata is not None
+        return np.asarray(features(spec, *spec.encode(study.metadata)) / np.sqrt(spec.num_features), dtype=np.float64)
+
+
+def fit_ridge(points_BP: np.ndarray, wanted_BO: np.ndarray, folds: np.ndarray, weight_B: np.ndarray) -> Ridge:
+    """Ridge regressions with a free intercept, for all penalties, on all samples and without each fold.
+
+    Parameters
+    ----------
+    points_BP, wanted_BO
+        What is regressed on, and what is wanted.
+    folds
+        Fold of each sample.
+    weight_B
+        Weights; samples of weight 0 are predicted and not learned from.
+    """
+    numbers = np.unique(folds)
+    sums = [_Sums.of(points_BP, wanted_BO, weight_B, folds == fold) for fold in numbers]
+    whole = sum(sums[1:], sums[0])
+    coefficients, intercepts = whole.solve()
+    found = np.empty((len(PENALTIES), *wanted_BO.shape))
+    for fold, own in zip(numbers, sums, strict=True):
+        held_out = folds == fold
+        slopes, ends = (whole - own).solve()
+        found[:, held_out] = points_BP[held_out] @ slopes + ends[:, None]
+    return Ridge(coefficients, intercepts, found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Weighted sums over samples: what a least-squares fit needs of them."""
+
+    weight: float
+    x: np.ndarray
+    y: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+
+    @classmethod
+    def of(cls, points_BP: np.ndarray, wanted_BO: np.ndarray, weight_B: np.ndarray, chosen: np.ndarray) -> _Sums:
+        points, wanted, weight = points_BP[chosen], wanted_BO[chosen], weight_B[chosen]
+        weighted = points * weight[:, None]
+        return cls(weight.sum(), weighted.sum(axis=0), weight @ wanted, weighted.T @ points, weighted.T @ wanted)
+
+    def __add__(self, other: _Sums) -> _Sums:
+        return self._with(other, 1)
+
+    def __sub__(self, other: _Sums) -> _Sums:
+        return self._with(other, -1)
+
+    def _with(self, other: _Sums, sign: int) -> _Sums:
+        names: dict[str, Any] = {name: getattr(self, name) + sign * getattr(other, name) for name in vars(self)}
+        return _Sums(**names)
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients ``L x P x O`` and intercepts ``L x O``."""
+        x, y = self.x / self.weight, self.y / self.weight
+        value, vector = eigh(self.xx - self.weight * np.outer(x, x))
+        turned = vector.T @ (self.xy - self.weight * np.outer(x, y))
+        shrunk = turned / (np.maximum(value, 0)[:, None] + PENALTIES[:, None, None])
+        coefficients = vector @ shrunk
+        return coefficients, y - x @ coefficients

@@ -1,0 +1,267 @@
+"""What the learners of a blend share: the ASVs that they know, trees of these, and training samples to compare with.
+
+It is made once for a study, without a look at the targets, and stored once in the model folder.
+
+Legend: ``N`` training samples that are kept, ``B`` rows that are asked for, ``A`` known ASVs, ``K`` nodes of a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.config.json_dataclass import need
+from aam.learners.clades import (
+    Clades,
+    clades_of_sequences,
+    kmer_frequencies,
+    most_prevalent,
+    nearest_sequences,
+    sequence_keys,
+)
+from aam.learners.features import read_places, read_tokens
+from aam.learners.protocol import PerStudyCache, Stored
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+
+DNA, PHYLOGENY = "dna", "phylogeny"
+TREES = (DNA, PHYLOGENY)
+MAX_SAMPLES = 1_500
+"""Training samples that are kept. More than these are learned from, and compared with a random choice of so many."""
+MAX_READS = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Reads:
+    """Reads of some samples by known ASVs.
+
+    Attributes
+    ----------
+    exact
+        ``B x A`` reads of known ASVs.
+    placed
+        ``B x A`` all reads; those of a new ASV count with the known one that it resembles most.
+    total
+        All reads of each sample (``B``).
+    richness
+        ASVs of each sample, new ones too (``B``).
+    """
+
+    exact: csr_array
+    placed: csr_array
+    total: np.ndarray
+    richness: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where the ASVs of a study belong among the known ones.
+
+    Attributes
+    ----------
+    known
+        Place of the equal known ASV, -1 where there is none.
+    nearest
+        Place of the most similar known ASV, which is the equal one where there is one.
+    distance
+        Share of its words of six bases that the nearest known ASV lacks: 0 where it is known, 1 for a stranger.
+    """
+
+    known: np.ndarray
+    nearest: np.ndarray
+    distance: np.ndarray
+
+
+class Reference:
+    """The known ASVs, their trees, and training samples.
+
+    Parameters
+    ----------
+    tokens
+        Bases of the ``A`` ASVs, as in :class:`~aam.data.study.study.Study`.
+    prevalence
+        How many of all training samples have each ASV.
+    num_samples
+        All training samples.
+    counts
+        ``N x A`` reads of those that are kept.
+    trees
+        ``dna``: made from the sequences; ``phylogeny``: the tree that was given, where one was.
+    """
+
+    def __init__(
+        self,
+        tokens: np.ndarray,
+        prevalence: np.ndarray,
+        num_samples: int,
+        counts: csr_array,
+        trees: Mapping[str, Clades],
+    ) -> None:
+        self.tokens = tokens
+        self.prevalence = prevalence
+        self.num_samples = num_samples
+        self.counts = counts
+        self.trees = dict(trees)
+        self._placement = PerStudyCache(self.place)
+
+    @classmethod
+    def fit(cls, study: Study, rows: np.ndarray, seed: int = 42) -> Reference:
+        """The ASVs of a study's training samples, and its samples, or a random choice of them.
+
+        Parameters
+        ----------
+        study
+            Its tree, where it has one, is a second tree beside the one made from the sequences.
+        rows
+            The training samples.
+        seed
+            Seed of the choice.
+        """
+        counts = study.table.counts[rows]
+        prevalence = np.bincount(counts.indices, minlength=counts.shape[1])
+        asvs = np.flatnonzero(prevalence)
+        kept = kept_samples(len(rows), seed)
+        trees = {DNA: clades_of_sequences(study.tokens[asvs], prevalence[asvs])}
+        if study.tree is not None and study.phylogeny is not None:
+            nodes = study.tree.tips[study.phylogeny.tip_A[asvs]]
+            trees[PHYLOGENY] = Clades(study.tree.parent, nodes, study.tree.length)
+        own = csr_array(counts[kept][:, asvs])
+        return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees)
+
+    @cached_property
+    def reads(self) -> Reads:
+        """Reads of the kept training samples."""
+        return Reads(self.counts, self.counts, _totals(self.counts), np.diff(self.counts.indptr))
+
+    def reads_of(self, study: Study, rows: np.ndarray) -> Reads:
+        """Reads of some samples of any study."""
+        counts, placement = study.table.counts[rows], self._placement(study)
+        known = placement.known >= 0
+        exact = _moved(counts, np.flatnonzero(known), placement.known[known], len(self.tokens))
+        placed = exact if known.all() else _moved(counts, np.arange(len(known)), placement.nearest, len(self.tokens))
+        return Reads(exact, placed, _totals(counts), np.diff(counts.indptr))
+
+    def placement(self, study: Study) -> Placement:
+        """Where the ASVs of a study belong."""
+        return self._placement(study)
+
+    def place(self, study: Study) -> Placement:
+        """Find each ASV of a study, or the known one whose words of six bases are the most alike."""
+        place_of = {key: place for place, key in enumerate(sequence_keys(self.tokens))}
+        known = np.array([place_of.get(key, -1) for key in sequence_keys(study.tokens)], dtype=np.int64)
+        nearest, distance = known.copy(), np.zeros(len(known))
+        new = np.flatnonzero(known < 0)
+        if len(new):
+            compared = most_prevalent(self.prevalence)
+            nearest[new] = compared[nearest_sequences(study.tokens[new], self.tokens[compared])]
+            distance[new] = _words_lacking(study.tokens[new], self.tokens[nearest[new]])
+        return Placement(known, nearest, distance)
+
+    def to_arrays(self) -> Stored:
+        """Arrays by name."""
+        arrays = {
+            "tokens": self.tokens,
+            "prevalence": self.prevalence.astype(np.int32),
+            "counts.data": np.minimum(self.counts.data, MAX_READS).astype(np.int32),
+            "counts.indices": self.counts.indices.astype(np.int32),
+            "counts.indptr": self.counts.indptr.astype(np.int64),
+        }
+        for name, clades in self.trees.items():
+            assert clades.length is not None
+            arrays[f"{name}.parent"] = clades.parent.astype(np.int32)
+            arrays[f"{name}.node_of_asv"] = clades.node_of_asv.astype(np.int32)
+            arrays[f"{name}.length"] = clades.length.astype(np.float64)
+        return Stored(arrays, {"trees": list(self.trees), "num_samples": self.num_samples})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored) -> Reference:
+        """From an untrusted source.
+
+        Raises
+        ------
+        ValueError
+            Saying in a few words what cannot be right.
+        """
+        tokens, trees, number = read_tokens(stored), stored.facts.get("trees"), stored.facts.get("num_samples")
+        need(isinstance(trees, list) and set(trees) <= set(TREES) and DNA in trees, "unknown tree")
+        prevalence = stored.array("prevalence", np.int32, (len(tokens),)).astype(np.int64)
+        need(len(tokens) > 0, "no ASV is known")
+        need(isinstance(number, int) and bool((prevalence > 0).all() and (prevalence <= number).all()), "prevalence")
+        counts = _read_counts(stored.part("counts."), len(tokens))
+        assert isinstance(trees, list)
+        assert isinstance(number, int)
+        need(counts.shape[0] <= number, "more samples than there were")
+        return cls(
+            tokens,
+            prevalence,
+            number,
+            counts,
+            {name: _read_tree(stored.part(f"{name}."), len(tokens)) for name in trees},
+        )
+
+
+def kept_samples(number: int, seed: int) -> np.ndarray:
+    """Places of the training samples that are kept, ascending: all, or ``MAX_SAMPLES`` at random."""
+    if number <= MAX_SAMPLES:
+        return np.arange(number)
+    return np.sort(np.random.default_rng(seed).choice(number, MAX_SAMPLES, replace=False))
+
+
+def _moved(counts: csr_array, asvs: np.ndarray, places: np.ndarray, number: int) -> csr_array:
+    """Counts with columns put at other places, and summed where several have one place."""
+    indicator = csr_array((np.ones(len(asvs), dtype=np.int64), (asvs, places)), (counts.shape[1], number))
+    moved = csr_array(counts @ indicator)
+    moved.sort_indices()
+    return moved
+
+
+def _totals(counts: csr_array) -> np.ndarray:
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def _words_lacking(tokens: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Bray-Curtis dissimilarity of the words of six bases of each sequence and its counterpart."""
+    first, second = kmer_frequencies(tokens), kmer_frequencies(others)
+    return np.clip(np.asarray(abs(first - second).sum(axis=1)).ravel() / 2, 0, 1)
+
+
+def _read_counts(stored: Stored, num_asvs: int) -> csr_array:
+    """Reads of samples, each of which has some."""
+    indptr = stored.array("indptr", np.int64, (None,))
+    ascends = len(indptr) > 1 and indptr[0] == 0 and bool((np.diff(indptr) > 0).all())
+    need(ascends, "the samples' reads are not in order")
+    indices = read_places(stored, "indices", num_asvs, int(indptr[-1]))
+    data = stored.array("data", np.int32, (int(indptr[-1]),)).astype(np.int64)
+    need(bool((data > 0).all()), "a number of reads is not positive")
+    is_start = np.zeros(len(indices), dtype=bool)
+    is_start[indptr[:-1]] = True
+    need(bool((np.diff(indices)[~is_start[1:]] > 0).all()), "an ASV stands twice in a sample")
+    return csr_array((data, indices, indptr), (len(indptr) - 1, num_asvs))
+
+
+def _read_tree(stored: Stored, num_asvs: int) -> Clades:
+    """A tree whose nodes come before their parents."""
+    parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
+    number = len(parent)
+    need(number > 0 and parent[-1] == -1, "a tree has no root")
+    above = parent[:-1]
+    need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the nodes do not form a tree")
+    length = stored.array("length", np.float64, (number,))
+    need(bool((length >= 0).all() and np.isfinite(length.sum())), "a branch has no length")
+    return Clades(parent, read_places(stored, "node_of_asv", number, num_asvs), length)
+
+
+def reference_facts(value: Any) -> Mapping[str, Any] | None:
+    """What a manifest says of a reference; None where a model has none."""
+    need(value is None or isinstance(value, dict), "the reference is no object")
+    found: Mapping[str, Any] | None = value
+    return found

@@ -1,0 +1,281 @@
+"""How alike two samples are: what kernel learners compare, without a look at the targets.
+
+Similarities need not be positive definite: what belongs to negative eigenvalues is left out by those who use them.
+
+Legend: ``B`` samples, ``N`` training samples that they are compared with, ``A`` known ASVs, ``K`` nodes of a tree,
+``F`` features.
+
+References
+----------
+Gower (1966), Some distance properties of latent root and vector methods used in multivariate analysis, Biometrika 53
+(half the negative squared distance as a similarity). Lozupone, Knight (2005), UniFrac: a new phylogenetic method for
+comparing microbial communities, Applied and Environmental Microbiology 71. Aitchison (1982), The statistical analysis
+of compositional data, Journal of the Royal Statistical Society B 44 (log-ratios).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.config.json_dataclass import need
+from aam.learners.clades import clade_counts, scale_rows
+from aam.learners.features import FLOOR, read_places
+from aam.learners.protocol import Stored
+from aam.learners.reference import Reads, Reference
+
+MIN_ASV_PREVALENCE = 0.01
+MIN_CLADE_PREVALENCE = 0.02
+"""Share of the training samples that must have an ASV, or a clade."""
+PSEUDOCOUNT = 0.5
+"""Reads that every ASV gets before logarithms are taken."""
+
+
+class Similarity(ABC):
+    """Compares samples with the training samples that a reference keeps.
+
+    Parameters
+    ----------
+    reference
+        The training samples, and what is known of their ASVs.
+    """
+
+    names: ClassVar[tuple[str, ...]]
+    """The names of the catalogue that it serves."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, name: str, reference: Reference) -> Self:
+        """Choose features by the training samples."""
+
+    @abstractmethod
+    def embed(self, reads: Reads) -> Any:
+        """What is compared of some samples."""
+
+    @cached_property
+    def embedded(self) -> Any:
+        """The same of the training samples that are kept."""
+        return self.embed(self.reference.reads)
+
+    @abstractmethod
+    def between(self, first: Any, second: Any) -> np.ndarray:
+        """Similarities of what was embedded, ``B x N`` (float64)."""
+
+    def to_arrays(self) -> Stored:
+        """What :meth:`from_arrays` makes the same of; nothing where the reference is all."""
+        return Stored({}, {})
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, name: str, stored: Stored, reference: Reference) -> Self:
+        """From an untrusted source; :class:`ValueError` where something else was written."""
+
+
+class JaccardSimilarity(Similarity):
+    """Shared ASVs among all ASVs of two samples; new ASVs are shared with nobody."""
+
+    names = ("jaccard",)
+
+    @classmethod
+    def fit(cls, name: str, reference: Reference) -> Self:
+        """Nothing is chosen."""
+        return cls(reference)
+
+    def embed(self, reads: Reads) -> Any:
+        """Presence of the known ASVs, and the number of all."""
+        return _presence(reads.exact), reads.richness.astype(np.float64)
+
+    def between(self, first: Any, second: Any) -> np.ndarray:
+        """Half the negative squared Jaccard distance."""
+        shared = np.asarray((first[0] @ second[0].T).toarray(), dtype=np.float64)
+        return _of_shared(shared, first[1], second[1])
+
+    @classmethod
+    def from_arrays(cls, name: str, stored: Stored, reference: Reference) -> Self:
+        """Nothing is stored."""
+        return cls(reference)
+
+
+class UnifracSimilarity(Similarity):
+    """Shared branch length of two samples: unweighted UniFrac.
+
+    Parameters
+    ----------
+    reference
+        The reference.
+    tree
+        Name of the tree.
+    """
+
+    names = ("unifrac-dna", "unifrac-phylogeny")
+
+    def __init__(self, reference: Reference, tree: str) -> None:
+        super().__init__(reference)
+        self.clades = reference.trees[tree]
+        assert self.clades.length is not None
+        self.nodes = np.flatnonzero(self.clades.length > 0)
+        self.root_length = np.sqrt(self.clades.length[self.nodes]).astype(np.float32)
+
+    @classmethod
+    def fit(cls, name: str, reference: Reference) -> Self:
+        """Nothing is chosen."""
+        return cls(reference, name.partition("-")[2])
+
+    def embed(self, reads: Reads) -> Any:
+        """Square roots of the lengths of the branches above a sample's ASVs, ``B x K``, and their sums of squares."""
+        present = clade_counts(reads.placed, self.clades, self.nodes).toarray() > 0
+        roots = present * self.root_length
+        return roots, np.einsum("ij,ij->i", roots, roots, dtype=np.float64)
+
+    def between(self, first: Any, second: Any) -> np.ndarray:
+        """Half the negative squared UniFrac distance."""
+        return _of_shared((first[0] @ second[0].T).astype(np.float64), first[1], second[1])
+
+    @classmethod
+    def from_arrays(cls, name: str, stored: Stored, reference: Reference) -> Self:
+        """Nothing is stored."""
+        need(name.partition("-")[2] in reference.trees, "a tree is lacking")
+        return cls.fit(name, reference)
+
+
+class FeatureSimilarity(Similarity):
+    """Inner products of features, or a Gaussian function of their Euclidean distances.
+
+    Parameters
+    ----------
+    reference
+        The reference.
+    columns
+        The ``F`` ASVs or nodes that are features.
+    width
+        Standard deviation of the Gaussian, the median distance of training samples; 0 for inner products.
+    """
+
+    def __init__(self, reference: Reference, columns: np.ndarray, width: float) -> None:
+        super().__init__(reference)
+        self.columns = columns
+        self.width = width
+
+    @classmethod
+    @abstractmethod
+    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+        """The features."""
+
+    @classmethod
+    def fit(cls, name: str, reference: Reference) -> Self:
+        """Choose the features, and the width where it is radial."""
+        found = cls(reference, cls.choose(name, reference), 0.0)
+        if name.endswith("-radial"):
+            squares = _squared_distances(found.embedded, found.embedded)
+            found.width = float(np.sqrt(np.median(squares[np.triu_indices(len(squares), 1)]))) or 1.0
+        return found
+
+    def between(self, first: Any, second: Any) -> np.ndarray:
+        """Inner products, or Gaussian similarities."""
+        if not self.width:
+            return np.asarray(first @ second.T, dtype=np.float64)
+        return np.exp(-_squared_distances(first, second) / (2 * self.width**2))
+
+    def to_arrays(self) -> Stored:
+        """The features and the width."""
+        return Stored({"columns": self.columns.astype(np.int32), "width": np.array([self.width])}, {})
+
+    @classmethod
+    def from_arrays(cls, name: str, stored: Stored, reference: Reference) -> Self:
+        """Checked features."""
+        columns = read_places(stored, "columns", cls.num_choices(reference))
+        width = float(stored.array("width", np.float64, (1,))[0])
+        need(width > 0 if name.endswith("-radial") else width == 0, "a kernel has another width")
+        return cls(reference, columns, width)
+
+    @classmethod
+    @abstractmethod
+    def num_choices(cls, reference: Reference) -> int:
+        """What features are chosen from."""
+
+
+class ClrSimilarity(FeatureSimilarity):
+    """Centred log-ratios of the prevalent ASVs."""
+
+    names = ("clr-linear", "clr-radial")
+
+    @classmethod
+    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+        """ASVs that enough training samples have."""
+        least = max(1, np.ceil(MIN_ASV_PREVALENCE * reference.num_samples))
+        return np.flatnonzero(reference.prevalence >= least)
+
+    @classmethod
+    def num_choices(cls, reference: Reference) -> int:
+        """ASVs."""
+        return len(reference.tokens)
+
+    def embed(self, reads: Reads) -> Any:
+        """Log-ratios, dense (float32)."""
+        logs = np.log(reads.exact[:, self.columns].toarray() + PSEUDOCOUNT)
+        return (logs - logs.mean(axis=1, keepdims=True)).astype(np.float32)
+
+
+class CladeSimilarity(FeatureSimilarity):
+    """Log relative abundances of clades of the DNA tree."""
+
+    names = ("clades-linear", "clades-radial")
+
+    @classmethod
+    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+        """Clades that enough training samples have."""
+        return prevalent_clades(reference, "dna")
+
+    @classmethod
+    def num_choices(cls, reference: Reference) -> int:
+        """Nodes."""
+        return len(reference.trees["dna"].parent)
+
+    def embed(self, reads: Reads) -> Any:
+        """The logs, dense (float32)."""
+        return log_clades(reads, self.reference, "dna", self.columns).toarray().astype(np.float32)
+
+
+def prevalent_clades(reference: Reference, tree: str) -> np.ndarray:
+    """Nodes that at least ``MIN_CLADE_PREVALENCE`` of the kept training samples have."""
+    counts = clade_counts(reference.reads.placed, reference.trees[tree])
+    least = max(1, np.ceil(MIN_CLADE_PREVALENCE * counts.shape[0]))
+    return np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least)
+
+
+def log_clades(reads: Reads, reference: Reference, tree: str, nodes: np.ndarray) -> csr_array:
+    """``log(1 + share / FLOOR)`` of the reads in clades, ``B x F``; 0 where one is absent."""
+    shares = scale_rows(clade_counts(reads.placed, reference.trees[tree], nodes), 1 / reads.total)
+    shares.data = np.log1p(shares.data / FLOOR)
+    return shares
+
+
+def _presence(counts: csr_array) -> csr_array:
+    return csr_array((np.ones(len(counts.data), dtype=np.float32), counts.indices, counts.indptr), counts.shape)
+
+
+def _of_shared(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Half the negative squared distance 1 - shared / union; two samples without anything are the same."""
+    union = first[:, None] + second[None, :] - shared
+    distance = np.clip(1 - np.divide(shared, union, out=np.ones_like(shared), where=union > 0), 0, 1)
+    similarity: np.ndarray = -(distance**2) / 2
+    return similarity
+
+
+def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    sums = [np.einsum("ij,ij->i", some, some, dtype=np.float64) for some in (first, second)]
+    products = np.asarray(first @ second.T, dtype=np.float64)
+    return np.maximum(sums[0][:, None] + sums[1][None, :] - 2 * products, 0)
+
+
+SIMILARITIES: dict[str, type[Similarity]] = {
+    name: cls for cls in (JaccardSimilarity, UnifracSimilarity, ClrSimilarity, CladeSimilarity) for name in cls.names
+}
+"""Name of the catalogue -> what compares."""
