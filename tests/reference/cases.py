@@ -185,7 +185,7 @@ def estimators(work: Workplace) -> dict[str, Any]:
     """The scikit-learn estimators, saved and loaded again as well."""
     counts, new = (counts_of(work.folder / "study" / name) for name in ("table.tsv", "new_table.tsv"))
     sheet = pd.read_csv(work.folder / SHEET, sep="\t", index_col=0).loc[counts.index]
-    options = {**TRAINING, "interval_level": 0.5}
+    options = {**TRAINING, "learners": "network", "interval_level": 0.5}
     regressor = AAMRegressor(**options, loss_type="quantile").fit(counts, sheet[["gradient", "ph"]])
     regressor.save(work.folder / "regressor")
     classifier = AAMClassifier(**options).fit(counts, sheet["group"], groups=sheet["subject"])
