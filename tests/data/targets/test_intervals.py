@@ -15,6 +15,7 @@ from aam.data.targets.intervals import (
     calibrate_numbers,
     calibrate_quantiles,
     class_sets,
+    effective_number,
     groups_needed,
     interval,
     quantile_interval,
@@ -71,18 +72,52 @@ def test_as_many_groups_as_needed_are_enough(level: float, needed: int) -> None:
 
 
 def test_groups_share_their_weight() -> None:
-    # three groups weigh 1/4 each: of the first, each of four samples 1/16, of the second, each of two 1/8
+    # three groups share what was seen: of the first, each of four samples 1/12, of the second, each of two 1/6
     scores = np.array([1.0, 2, 3, 8, 4, 5, 6])
     calibration = of_scores(scores, np.array(["a", "a", "a", "a", "b", "b", "c"], dtype=object))
     assert calibration.scores == (1, 2, 3, 4, 5, 6, 8)
-    assert calibration.weights == pytest.approx([1 / 16, 1 / 16, 1 / 16, 1 / 8, 1 / 8, 1 / 4, 1 / 16])
     assert (calibration.num_samples, calibration.num_groups) == (7, 3)
-    assert [calibration.threshold(level) for level in (0.18, 0.2, 0.44, 0.5, 0.69, 0.75)] == [3, 4, 6, 6, 8, 8]
-    assert calibration.threshold(0.76) == math.inf
-    # of what is seen alone, for want of groups: 12, 11 and 7 of 12 twelfths are not above 8, 6 and 5
-    assert [calibration.reach(level) for level in (11.1 / 12, 11 / 12, 7.1 / 12, 7 / 12)] == [8, 6, 6, 5]
-    for_two_thirds = of_scores(scores, np.array(list("aaaabbc"), dtype=object), level=2 / 3)
-    assert [for_two_thirds.reach(level) for level in (0.5, 0.69, 0.76)] == [6, 8, 8]
+    # quantiles are 5 for 0.5, 8 for 0.95, and 6 between. Below 5 are 3/4, 1 and 0 of the groups, below 6 3/4, 1 and 1:
+    # F (1 - F) is 35/144 and 4 times 11/144, the variance of F 13/144 and 4 times 1/144
+    assert calibration.num_effective == pytest.approx(79 / 17)
+    seen = np.array([1 / 12, 1 / 12, 1 / 12, 1 / 6, 1 / 6, 1 / 3, 1 / 12])
+    assert calibration.weights == pytest.approx(79 / 96 * seen)
+    assert [calibration.threshold(level) for level in (0.2, 0.34, 0.48, 0.75, 0.76, 0.82)] == [3, 4, 5, 6, 8, 8]
+    assert calibration.threshold(0.83) == math.inf
+    assert [calibration.reach(level) for level in (0.48, 0.75, 0.83)] == [5, 6, 8]
+
+
+@pytest.mark.parametrize("within", [0.0, 1.0])
+def test_the_effective_number_follows_the_groups(within: float) -> None:
+    # samples of a group that are alike say as much as one; if groups do not matter, each counts
+    rng = np.random.default_rng(8)
+    unit = np.repeat(np.arange(200), 5)
+    scores = (1 - within) * rng.random(200)[unit] + within * rng.random(1000)
+    assert effective_number(scores, unit) == pytest.approx(1000 if within else 200, rel=0.1)
+
+
+def test_groups_of_unequal_size_count_for_less() -> None:
+    # independent samples of groups that weigh the same: 1 / sum of squared weights (Kish) is 2^2 / (1/1 + 1/4)
+    unit = np.array([0, 1, 1, 1, 1])
+    assert effective_number(np.ones(5), unit) == pytest.approx(3.2)
+    assert effective_number(np.arange(5.0), np.zeros(5, dtype=int)) == 1
+
+
+def test_an_older_calibration_reaches_as_far_as_it_did() -> None:
+    older = {"kind": "numbers", "scores": [1.0, 2, 3], "num_samples": 3, "num_groups": 3, "level": 0.9}
+    few = read_calibration({**older, "weights": [0.25] * 3})
+    assert [few.reach(level) for level in (0.3, 0.5, 0.9)] == [1, 2, 3]
+    assert not few.is_guaranteed(0.9)
+    nine = read_calibration({**older, "num_samples": 9, "num_groups": 9, "weights": [0.3] * 3})
+    assert [nine.reach(level) for level in (0.3, 0.5, 0.9, 0.95)] == [1, 2, 3, 3]
+    assert nine.is_guaranteed(0.9)
+
+
+@pytest.mark.parametrize("number", [1.5, 3.5, -1.0, math.nan])
+def test_a_wrong_effective_number_is_refused(number: float) -> None:
+    wrong = of_scores(np.array([1.0, 2, 3])).to_dict() | {"num_effective": number}
+    with pytest.raises(ValueError, match="effective"):
+        read_calibration(wrong)
 
 
 def test_groups_of_one_sample_are_no_groups() -> None:
@@ -97,7 +132,9 @@ def test_any_groups_and_ties_give_the_weighted_quantile(samples: list[tuple[int,
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     num_groups = len(sizes)
     calibration = of_scores(scores.astype(float), groups)
-    weights = np.append(1 / ((num_groups + 1) * sizes[place]), 1 / (num_groups + 1))
+    number = effective_number(scores, place)
+    assert num_groups <= number <= len(scores)
+    weights = np.append(number / (num_groups * sizes[place]), 1) / (number + 1)
     for level in (0.13, 0.37, 0.61, 0.83, 0.97):
         expected = np.quantile(np.append(scores, np.inf), level, weights=weights, method="inverted_cdf")
         assert calibration.threshold(level) == expected
@@ -122,10 +159,11 @@ def test_thinning_is_slight_and_never_narrower(grouped: bool) -> None:
     groups = (rng.exponential(10, num_samples)).astype(int) if grouped else None
     thin = of_scores(scores, groups)
     assert len(thin.scores) <= MOST_SCORES
-    assert sum(thin.weights) == pytest.approx(thin.num_groups / (thin.num_groups + 1))
+    assert sum(thin.weights) == pytest.approx(thin.num_effective / (thin.num_effective + 1))
     assert list(thin.scores) == sorted(set(thin.scores))
     unit, sizes = np.unique(groups if grouped else np.arange(num_samples), return_inverse=True, return_counts=True)[1:]
-    weights = np.append(1 / ((len(sizes) + 1) * sizes[unit]), 1 / (len(sizes) + 1))
+    number = thin.num_effective
+    weights = np.append(number / (len(sizes) * sizes[unit]), 1) / (number + 1)
     levels = np.linspace(0.02, 0.98, 49)
     every = np.append(scores, np.inf)
     exact = np.quantile(every, levels, weights=weights, method="inverted_cdf")
@@ -157,10 +195,10 @@ def test_truths_that_nothing_can_hold_weigh_at_infinity() -> None:
 
 
 def test_few_samples_count_truths_that_nothing_can_cover() -> None:
-    # half of four samples lie below 2; the last, at infinity, leaves 3 of 4 for any level above
+    # four samples and the new one weigh 1/5 each; the last and the new one lie at infinity
     calibration = of_scores(np.array([1.0, 2, 3, np.inf]))
-    assert not calibration.is_promise
-    assert [calibration.reach(level) for level in (0.5, 0.75, 0.9)] == [2, 3, 3]
+    assert not calibration.is_guaranteed(0.5)
+    assert [calibration.reach(level) for level in (0.4, 0.6, 0.61, 0.9)] == [2, 3, 3, 3]
 
 
 def test_where_no_truth_can_be_held_intervals_are_all_there_is() -> None:
@@ -204,8 +242,24 @@ def test_new_groups_are_covered_unlike_by_plain_conformal() -> None:
             low, high = interval(of_scores(errors[seen], told), np.zeros(len(new)), 0.9)
             held.append(float(((low <= new) & (new <= high)).mean()))
     assert standard_errors(ours, 0.9) > -3
-    assert np.mean(ours) < 0.9 + 2 / 13
+    assert np.mean(ours) < 0.94
     assert np.mean(plain) < 0.85
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.7])
+@pytest.mark.parametrize("num_groups", [6, 12])
+def test_groups_that_matter_little_cost_little(num_groups: int, spread: float) -> None:
+    # errors differ in size between groups, or not; in the mean over new groups the level is met, and hardly exceeded
+    rng = np.random.default_rng(9)
+    held = []
+    for _ in range(REPETITIONS // 2):
+        unit = np.repeat(np.arange(num_groups + 10), 10)
+        errors = np.exp(spread * rng.normal(size=num_groups + 10))[unit] * rng.normal(size=len(unit))
+        seen = unit < num_groups
+        low, high = interval(of_scores(errors[seen], unit[seen]), np.zeros(100), 0.9)
+        held.append(float(((low <= errors[~seen]) & (errors[~seen] <= high)).mean()))
+    assert standard_errors(held, 0.9) > -3
+    assert np.mean(held) < 0.935
 
 
 def test_quantiles_move_by_how_far_the_truth_lies_outside() -> None:
