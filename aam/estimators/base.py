@@ -15,7 +15,7 @@ from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.workflows.trained_model import load_model
+from aam.workflows.trained_model import TrainedModel, load_model
 
 ConfigT = TypeVar("ConfigT")
 OWN = {"sequences"}

@@ -19,15 +19,15 @@ from aam.data.study.covariates import features
 from aam.learners.features import read_places
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
-from aam.learners.similarity import log_clades, prevalent_clades
+from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees import Trees, read_trees_of_target
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
 
-NUM_TREES = 300
-NUM_TREES_OF_FOLD = 100
+NUM_TREES = 200
+NUM_TREES_OF_FOLD = 60
 """Fewer out of fold, where their predictions serve weights and intervals alone."""
 MAX_FEATURES = 0.1
 MIN_LEAF = 2
@@ -73,7 +73,9 @@ class CladeTreesLearner(Learner):
     ) -> Self:
         """Grow the trees; groups do not matter to them."""
         assert self.task.reference is not None
-        self.nodes = prevalent_clades(self.task.reference, self.tree)
+        is_class = bool(self.task.targets.specs[0].classes)
+        choose = prevalent_clades if is_class else distinct_clades
+        self.nodes = choose(self.task.reference, self.tree)
         table = self._read(study, rows)
         samples = Labelled(rows=np.arange(len(rows)), targets=targets, weights=weights)
         self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]

@@ -34,7 +34,7 @@ MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
 # trees out of fold, where their predictions serve weights, intervals and the figure beside the blend
-NUM_TREES_OF_FOLD = 200
+NUM_TREES_OF_FOLD = 100
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
 MAX_DENSE = 250_000_000
 # the same where predictions are made, block by block

@@ -77,6 +77,11 @@ class Predictor:
         """What is predicted."""
         return self.learners[0].targets
 
+    @property
+    def reference(self) -> Reference | None:
+        """What the learners compare samples with; None where they compare nothing."""
+        return self.learners[0].task.reference
+
     def read(self, table: TableOptions) -> Study:
         """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_preprocessed`."""
         return read_preprocessed(table, self.manifest.data)
