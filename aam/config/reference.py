@@ -105,7 +105,9 @@ def default_words(field: dataclasses.Field[Any]) -> str:
 
 
 def plain_number(value: Any) -> str:
-    """A value as one would type it."""
+    """A value, or a list of them, as one would type it."""
+    if isinstance(value, tuple):
+        return ",".join(map(plain_number, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
