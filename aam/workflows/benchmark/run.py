@@ -141,9 +141,7 @@ def _compute(runs: Sequence[TaskRun]) -> None:
         run.compute()
 
 
-def _task_run(
-    name: str, task: TaskOptions, suite: Suite, options: BenchmarkOptions, members: Sequence[str]
-) -> TaskRun:
+def _task_run(name: str, task: TaskOptions, suite: Suite, options: BenchmarkOptions, members: Sequence[str]) -> TaskRun:
     wanted = FoldOptions(number=suite.folds, repeats=suite.repeats, seed=options.seed)
     paths = {key: getattr(task, key) for key in FILES}
     plain = {

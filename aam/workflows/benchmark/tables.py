@@ -193,4 +193,3 @@ def _draw(path: Path, results: Sequence[TaskResult]) -> None:
     ]
     with styled(), atomic_write(path, "wb") as file:
         comparisons(found).savefig(file, format="png", facecolor=PAPER)
-
