@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from aam.data.targets.kinds import NUMBERS, Predictions
+from benchmarks.__main__ import benchmarks
 from benchmarks.accuracy import folds as accuracy_folds
 from benchmarks.accuracy import network as accuracy
-from benchmarks.__main__ import benchmarks
 from benchmarks.accuracy.folds import Benchmark, Samples, make_folds, write_folds
 from benchmarks.accuracy.table import Result, summarise
 from tests.data.study_files import caterpillar, write_sheet, write_table

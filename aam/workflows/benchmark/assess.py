@@ -171,6 +171,6 @@ def _coverage(repeats: Sequence[Predictions]) -> Coverage | None:
 
 
 def is_better(result: TaskResult) -> int:
-    """1 where the blend is clearly better than the forest (0 is outside the interval), -1 where clearly worse, else 0."""
+    """1 where the blend is clearly better than the forest (the interval excludes 0), -1 where clearly worse, else 0."""
     assert metric(result.main).higher_is_better
     return int(result.lead.low > 0) - int(result.lead.high < 0)

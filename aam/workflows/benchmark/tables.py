@@ -134,7 +134,7 @@ def _words(one: TaskResult) -> Iterator[str]:
     )
     if options.is_control:
         shuffled = "the target is shuffled" if options.shuffle is not None else "by design"
-        yield f"A control ({shuffled}): nothing may be found, {metric(one.main).name} is {CHANCE[one.main]:g} by chance."
+        yield f"A control ({shuffled}): {metric(one.main).name} may not be clearly above {CHANCE[one.main]:g}."
     if one.coverage is not None:
         size = "width" if one.kind.shown_as == "numbers" else "number of classes"
         held = _with_interval("auroc", one.coverage.share)

@@ -48,7 +48,7 @@ def test_groups_exchange_what_is_theirs() -> None:
     found = shuffled(make_study(random_counts(20, 6), targets={"y": values}), GROUPS, 1).targets["y"]
     assert sorted(found) == sorted(values)
     assert (found != values).any()
-    assert [len(set(found[GROUPS == group])) for group in "abcde"] == [1] * 5
+    assert [len(set(found[group == GROUPS])) for group in "abcde"] == [1] * 5
 
 
 def test_a_permutation_is_the_seeds_and_the_ids() -> None:
