@@ -20,10 +20,11 @@ from aam.data.targets.fitting import fit_target
 from aam.data.targets.kinds import TargetRules
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
-from aam.learners.blend import FittedBlend, blend_weights, combined, fit_blend
+from aam.learners.blend import FittedBlend, blend_weights, combine, fit_blend
 from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
-from aam.learners.protocol import Task
+from aam.learners.members import make_learners
+from aam.learners.protocol import Labelled, Task
 from aam.training.hardware.host_memory import peak_bytes, reset_peak
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL, FoldRecord
 from aam.workflows.benchmark.study import OpenTask
@@ -34,23 +35,13 @@ WITHOUT = "blend without "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldTask:
-    """A fold to compute: the task, its training and test rows, and what is learned from the former."""
+    """A fold to compute: the task, what is learned from which samples, in the order of their ids, and the test rows."""
 
     task: OpenTask
-    train: np.ndarray
-    test: np.ndarray
     learning: Task
+    train: Labelled
+    test: np.ndarray
     seed: int
-
-    @property
-    def groups(self) -> np.ndarray | None:
-        """Group of each training sample."""
-        return None if self.task.groups is None else self.task.groups[self.train]
-
-    @property
-    def truths(self) -> np.ndarray:
-        """What the training samples teach."""
-        return true_values(self.task.study, self.train, self.learning.targets)
 
 
 def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) -> FoldRecord:
@@ -72,10 +63,11 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
     """
     reset_peak()
     prepared = _prepare(task, fold, seed)
-    blend = fit_blend(names, task.study, prepared.train, prepared.learning, groups=prepared.groups, seed=seed)
+    learners, left_out = make_learners(names, task.study, prepared.train, prepared.learning, seed)
+    blend = fit_blend(list(learners.values()), list(learners), task.study, prepared.train, seed)
     learned, seconds = _competitors(prepared, blend)
     targets, test = prepared.learning.targets, prepared.test
-    samples = samples_of(targets, task.study, prepared.train, task.groups)
+    samples = samples_of(targets, task.study, prepared.train.rows, task.groups)
     calibration = PredictionDecoder(targets=targets, level=LEVEL).calibrate(blend.blended, samples)[0]
     assert task.study.target is not None
     return FoldRecord(
@@ -89,7 +81,7 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
         seconds=seconds,
         weights=dict(zip(blend.names, blend.weights_MT[:, 0].tolist(), strict=True)),
         calibration=calibration,
-        left_out=dict.fromkeys((name for name in names if name not in blend.names), ""),
+        left_out=left_out,
         peak_bytes=peak_bytes(),
     )
 
@@ -98,13 +90,16 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
     study, column = task.study, task.options.metadata_column
     assert study.metadata is not None
     assert study.target is not None
-    train = np.sort(np.concatenate([fold.split.train, fold.split.validation]))
+    train = np.concatenate([fold.split.train, fold.split.validation])
+    train = train[np.argsort(study.sample_ids[train].astype(str), kind="stable")]
     rules = TargetRules(columns=(column,), kind=task.kind, transform="none")
     targets = Targets(specs=(fit_target(rules, study.target, train, study.metadata.source),))
     covariates = CovariateSpec.fit(task.covariates, study.metadata, train) if task.covariates.columns else None
     data = {"trim_length": None, "rarefy_depth": None}
     learning = Task(targets=targets, covariate_spec=covariates, data=data)
-    return FoldTask(task=task, train=train, test=fold.split.test, learning=learning, seed=seed)
+    groups = None if task.groups is None else task.groups[train]
+    samples = Labelled(rows=train, targets=true_values(study, train, targets), groups=groups)
+    return FoldTask(task=task, learning=learning, train=samples, test=fold.split.test, seed=seed)
 
 
 def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -118,11 +113,11 @@ def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarr
         start = time.perf_counter()
         learned[METADATA] = _from_metadata(fold)
         seconds[METADATA] = time.perf_counter() - start
-    learned[BLEND], seconds[BLEND] = combined(of_members_M, blend.weights_MT), total
+    learned[BLEND], seconds[BLEND] = combine(of_members_M, blend.weights_MT), total
     for place, name in enumerate(names if len(names) > 1 else ()):
         others = np.arange(len(names)) != place
-        weights_MT = blend_weights(blend.out_of_fold_M[others], fold.truths, fold.learning.targets)
-        learned[f"{WITHOUT}{name}"] = combined(of_members_M[others], weights_MT)
+        weights_MT = blend_weights(blend.out_of_fold_M[others], fold.train, fold.learning.targets)
+        learned[f"{WITHOUT}{name}"] = combine(of_members_M[others], weights_MT)
         seconds[f"{WITHOUT}{name}"] = total - blend.seconds[place]
     return learned, seconds
 
@@ -135,7 +130,7 @@ def _from_metadata(fold: FoldTask) -> np.ndarray:
     read = features(spec, *spec.encode(study.metadata))
     is_class = bool(fold.learning.targets.specs[0].classes)
     forest = new_forest(ForestSettings(seed=fold.seed), read.shape[1], is_class)
-    forest.fit(read[fold.train], fold.truths[:, 0])
+    forest.fit(read[fold.train.rows], fold.train.targets[:, 0])
     if not is_class:
         return np.asarray(forest.predict(read[fold.test]))[:, None]
     found = np.zeros((len(fold.test), *fold.learning.output_shape))
