@@ -23,8 +23,9 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.learners.blend import FittedBlend, blend_weights, combine, fit_blend
 from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
-from aam.learners.members import make_learners
+from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled, Task
+from aam.learners.reference import Reference
 from aam.training.hardware.host_memory import peak_bytes, reset_peak
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL, FoldRecord
 from aam.workflows.benchmark.study import OpenTask
@@ -35,13 +36,26 @@ WITHOUT = "blend without "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldTask:
-    """A fold to compute: the task, what is learned from which samples, in the order of their ids, and the test rows."""
+    """A fold to compute.
+
+    Attributes
+    ----------
+    task, learning
+        The task, and what is to be learned.
+    train, test
+        The training samples in the order of their ids, and the rows of the test samples.
+    seed
+        Seed of the learners.
+    shared
+        Seconds for what the members share.
+    """
 
     task: OpenTask
     learning: Task
     train: Labelled
     test: np.ndarray
     seed: int
+    shared: float
 
 
 def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) -> FoldRecord:
@@ -63,8 +77,9 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
     """
     reset_peak()
     prepared = _prepare(task, fold, seed)
-    learners, left_out = make_learners(names, task.study, prepared.train, prepared.learning, seed)
-    blend = fit_blend(list(learners.values()), list(learners), task.study, prepared.train, seed)
+    members, left_out = possible_members(names, task.study, has_encoder=False)
+    learners = [new_member(name, prepared.learning, seed) for name in members]
+    blend = fit_blend(learners, members, task.study, prepared.train, seed)
     learned, seconds = _competitors(prepared, blend)
     targets, test = prepared.learning.targets, prepared.test
     samples = samples_of(targets, task.study, prepared.train.rows, task.groups)
@@ -81,7 +96,7 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
         seconds=seconds,
         weights=dict(zip(blend.names, blend.weights_MT[:, 0].tolist(), strict=True)),
         calibration=calibration,
-        left_out=left_out,
+        left_out={one.name: one.reason for one in left_out},
         peak_bytes=peak_bytes(),
     )
 
@@ -95,11 +110,13 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
     rules = TargetRules(columns=(column,), kind=task.kind, transform="none")
     targets = Targets(specs=(fit_target(rules, study.target, train, study.metadata.source),))
     covariates = CovariateSpec.fit(task.covariates, study.metadata, train) if task.covariates.columns else None
-    data = {"trim_length": None, "rarefy_depth": None}
-    learning = Task(targets=targets, covariate_spec=covariates, data=data)
+    start = time.perf_counter()
+    reference = Reference.fit(study, train, seed)
+    shared = time.perf_counter() - start
+    learning = Task(targets=targets, covariate_spec=covariates, reference=reference)
     groups = None if task.groups is None else task.groups[train]
     samples = Labelled(rows=train, targets=true_values(study, train, targets), groups=groups)
-    return FoldTask(task=task, learning=learning, train=samples, test=fold.split.test, seed=seed)
+    return FoldTask(task=task, learning=learning, train=samples, test=fold.split.test, seed=seed, shared=shared)
 
 
 def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -108,7 +125,7 @@ def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarr
     of_members_M = np.stack([learner.predict(study, fold.test) for learner in blend.learners])
     learned = dict(zip(names, of_members_M, strict=True))
     seconds = dict(zip(names, blend.seconds, strict=True))
-    total = sum(blend.seconds)
+    total = fold.shared + sum(blend.seconds)
     if fold.learning.covariate_spec is not None:
         start = time.perf_counter()
         learned[METADATA] = _from_metadata(fold)

@@ -14,7 +14,7 @@ from aam.config.benchmark import BenchmarkOptions, TaskOptions
 from aam.data.study.folds import Fold, FoldOptions
 from aam.errors import Attempts, ConfigError, InputError
 from aam.files.atomic import remove_leftovers, sha256_file
-from aam.learners.catalogue import FOREST, expand
+from aam.learners.catalogue import FOREST, NETWORK, expand
 from aam.log import logging_to_file, say
 from aam.text import format_duration, plural
 from aam.version import __version__
@@ -116,6 +116,8 @@ def run_benchmark(config: BenchmarkConfig) -> list[TaskResult]:
     members = expand(options.learners)
     if FOREST not in members:
         raise ConfigError(f"--learners: all competitors are compared with the forest: add {FOREST}")
+    if NETWORK in members:
+        raise ConfigError(f"--learners: {NETWORK} has options of its own and is not part of a benchmark: leave it out")
     suite = read_suite(options)
     _make_folder(options.output_dir)
     with logging_to_file(options.output_dir / LOG):

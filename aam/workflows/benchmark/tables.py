@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.evaluation.catalogue import NONE, Interval, metric, number
+from aam.evaluation.catalogue import NONE, Interval, metric, number, percent
 from aam.files.atomic import atomic_write, write_text
 from aam.learners.catalogue import FOREST, LABELS
 from aam.text import format_bytes, plural
@@ -55,7 +55,7 @@ def summary(results: Sequence[TaskResult]) -> Iterator[str]:
         clear = {sign: sum(is_better(one) == sign for one in judged) for sign in (1, -1)}
         yield (
             f"The blend is ahead of the forest on {ahead} of {plural(len(judged), 'task')}; the 95 % interval of the "
-            f"difference excludes 0 on {clear[1]} in favour of the blend and on {clear[-1]} of the forest."
+            f"difference lies above 0 on {clear[1]} and below 0 on {clear[-1]}."
         )
     if controls:
         wrong = [one.name for one in controls if one.finds_something]
@@ -96,11 +96,10 @@ def _cell(value: float | None) -> str:
 
 def _page(results: Sequence[TaskResult], about: Sequence[str]) -> Iterator[str]:
     yield from ("# Benchmark", "", *about, "")
-    yield from _table(
-        ["task", "metric", "random forest", "blend", "difference", f"{LEVEL:.0%} intervals hold", "seconds", "verdict"],
-        [_overview(one) for one in results],
-    )
-    yield from ("", *summary(results), "", f"![Blend and random forest]({FIGURE})")
+    held = f"{percent(LEVEL)} intervals hold"
+    header = ["task", "metric", "random forest", "blend", "difference", held, "seconds", "verdict"]
+    yield from _table(header, [_overview(one) for one in results])
+    yield from ("", *(f"- {line}" for line in summary(results)), "", f"![Blend and random forest]({FIGURE})")
     for one in results:
         yield from ("", f"## {one.name}", "", *_words(one), "")
         header = ["competitor", "weight", *(metric(name).name for name in (one.main, SECOND[one.main]))]
@@ -138,7 +137,8 @@ def _words(one: TaskResult) -> Iterator[str]:
     if one.coverage is not None:
         size = "width" if one.kind.shown_as == "numbers" else "number of classes"
         held = _with_interval("auroc", one.coverage.share)
-        yield f"{LEVEL:.0%} intervals or sets hold {held} of the truths; mean {size} {number(_width(one))}."
+        what = "intervals" if one.kind.shown_as == "numbers" else "prediction sets"
+        yield f"{percent(LEVEL)} {what} hold {held} of the truths; mean {size} {number(_width(one))}."
     if one.left_out:
         yield f"No members: {', '.join(f'{who} ({why})' if why else who for who, why in one.left_out.items())}."
     yield f"Most memory: {format_bytes(one.peak_bytes)}."
