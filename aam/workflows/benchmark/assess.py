@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -153,7 +154,9 @@ def _pooled(parts: Sequence[Predictions]) -> Predictions:
 def _together(parts: Sequence[Predictions]) -> Predictions:
     """Predictions one below the other, with what all parts have."""
     columns = {name: [getattr(part, name) for part in parts] for name in POOLED}
-    there = {name: np.concatenate(values) for name, values in columns.items() if not any(v is None for v in values)}
+    there: dict[str, Any] = {
+        name: np.concatenate(values) for name, values in columns.items() if not any(v is None for v in values)
+    }
     return Predictions(kind=parts[0].kind, classes=parts[0].classes, **there)
 
 
