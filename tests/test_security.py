@@ -188,7 +188,8 @@ from aam.cli.main import main
 small = ["--embedding-dim", "16", "--attention-heads", "2", "--attention-layers", "1", "--num-soft-clades", "8",
          "--epochs", "1", "--rarefy-depth", "300"]
 assert main(["train", "--table", "table.biom", "--tree", "tree.nwk", "--metadata", "metadata.tsv",
-             "--metadata-column", "group", "--classifier", "--output-dir", "run", "--no-forest-baseline", *small]) == 0
+             "--metadata-column", "group", "--classifier", "--output-dir", "run", "--no-forest-baseline",
+             "--learners", "network", *small]) == 0
 assert main(["predict", "--model", "run", "--table", "table.biom", "--output", "predictions.tsv"]) == 0
 assert main(["info", "run"]) == 0
 """

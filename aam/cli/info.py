@@ -14,7 +14,9 @@ from aam.cli.info_files import describe_file
 from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.config.yaml_file import read_config_file
+from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, InputError
+from aam.evaluation.blend_record import blend_facts, read_blend
 from aam.files.atomic import sha256_file
 from aam.files.limits import limits
 from aam.models.folder.manifest import members_in_words
@@ -35,7 +37,7 @@ from aam.runs.layout import (
     REPORT,
     SAMPLE_LISTS,
 )
-from aam.runs.record_schema import SAME, parts_of, read_record
+from aam.runs.record_schema import SAME, damage_named, parts_of, read_record
 from aam.text import decode_text, listed, read_bytes, read_ids
 
 Facts = list[tuple[str, str]]
@@ -117,6 +119,8 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     for part, name in SAMPLE_LISTS.items():
         if (path / name).is_file():
             facts.append((f"{'training' if part == 'train' else part} samples", f"{len(read_ids(path / name)):,}"))
+    record = read_record(path / DATA) if (path / DATA).is_file() else None
+    facts += [] if record is None else _facts_of_blend(path / DATA, record)
     if run.metrics.is_file():
         lines = decode_text(read_bytes(run.metrics), run.metrics).splitlines()
         facts.append(("epochs", f"{len(lines) - 1:,}"))
@@ -128,9 +132,19 @@ def describe_run(path: Path) -> tuple[str, Facts]:
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
         facts.append(("continue with", resume_command(command, path)))
-    if (path / DATA).is_file():
-        facts += _how_to_repeat(run, command, read_record(path / DATA))
+    if record is not None:
+        facts += _how_to_repeat(run, command, record)
     return f"{state} of aam {command}", facts
+
+
+def _facts_of_blend(path: Path, record: dict[str, Any]) -> Facts:
+    """Members and weights of a run that trained a blend."""
+    if "learners" not in record:
+        return []
+    with damage_named(path):
+        targets = Targets.from_dict(record["targets"])
+        blend = read_blend(record, targets.columns)
+    return [] if blend is None else blend_facts(blend, targets)
 
 
 def _how_to_repeat(run: RunDirectory, command: str, record: dict[str, Any]) -> Iterator[tuple[str, str]]:

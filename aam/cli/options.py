@@ -19,7 +19,7 @@ from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, Unkno
 
 from aam.config import from_flat
 from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
-from aam.config.reference import default_words, limit_words, off_names, title, value_words
+from aam.config.reference import AND_MORE, default_words, limit_words, off_names, title, value_words
 from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED
 from aam.errors import Attempts, ConfigError
@@ -192,7 +192,8 @@ def _parameters(command: str) -> Iterator[inspect.Parameter]:
         names = [flag(name) for name in (field.name, field.metadata["alias"]) if name]
         value, choices = value_words(hint), ""
         if len(value) > LONGEST_VALUE:
-            value, choices = "CHOICE", value.replace("|", ", ")
+            several = AND_MORE if value.endswith(AND_MORE) else ""
+            value, choices = f"CHOICE{several}", value.removesuffix(AND_MORE).replace("|", ", ")
         shown = [words for words in (choices, limit_words(field), default_words(field)) if words]
         help = field.metadata["help"] + (f" [{'; '.join(shown)}]" if shown else "")
         is_positional = field.name == described.positional

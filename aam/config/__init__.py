@@ -13,6 +13,7 @@ from aam.config.commands import (
 )
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
+from aam.config.learners import LearnerOptions
 from aam.config.memory import MemoryOptions
 from aam.config.optim import OptimOptions
 from aam.config.option import from_flat, replace, to_flat
@@ -38,6 +39,7 @@ __all__ = [
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",
+    "LearnerOptions",
     "LossOptions",
     "MemoryOptions",
     "ModelOptions",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aam.config.option import REQUIRED, Section, option, suggest
+from aam.config.learners import AUTO, LearnerName
+from aam.config.option import REQUIRED, Section, option
 from aam.config.sections import LARGEST_SEED
-from aam.config.types import Column, OneOf, shown
+from aam.config.types import Column
 from aam.errors import ConfigError
 
-LEARNERS = OneOf("aam.learners.catalogue")
 MOST_FOLDS, MOST_REPEATS = 50, 100
 
 
@@ -26,8 +26,8 @@ class BenchmarkOptions(Section):
         None, "Folder from which relative paths of the suite start.", derived="the folder of the suite"
     )
     tasks: tuple[str, ...] = option((), "Run these tasks of the suite alone, by name.")
-    learners: tuple[str, ...] = option(
-        ("auto",),
+    learners: tuple[LearnerName, ...] = option(
+        (AUTO,),
         "Learners of the blend, by name or family. Each also competes alone, and the blend without it.",
     )
     folds: int | None = option(
@@ -43,13 +43,9 @@ class BenchmarkOptions(Section):
     seed: int = option(42, "Seed of the folds and learners.", at_least=0, at_most=LARGEST_SEED)
 
     def check(self) -> None:
-        """Refuse learners that are not known."""
-        known = LEARNERS.names()
-        if unknown := [name for name in self.learners if name not in known]:
-            near = suggest(unknown[0], list(known)) or f"; known: {', '.join(known)}"
-            raise ConfigError(f"--learners: unknown learner {shown(unknown[0])}{near}")
+        """Refuse a blend of nothing."""
         if not self.learners:
-            raise ConfigError("--learners names none")
+            raise ConfigError(f"--learners names no learner: take {AUTO}, or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

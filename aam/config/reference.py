@@ -12,6 +12,7 @@ from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED, Column, names_of
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
+AND_MORE = ",..."  # what follows the first word of a list
 WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN", bool: ""}
 
 INTRODUCTION = """\
@@ -86,7 +87,9 @@ def value_words(hint: Any) -> str:
         return "|".join(map(str, names))
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
-        return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]},..."
+        if names_of(item) is not None:
+            return f"{value_words(item)}{AND_MORE}"
+        return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]}{AND_MORE}"
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     return "|".join(map(value_words, kinds)) if kinds else WORDS[hint]
 
@@ -105,7 +108,7 @@ def default_words(field: dataclasses.Field[Any]) -> str:
 
 
 def plain_number(value: Any) -> str:
-    """A value, or a list of them, as one would type it."""
+    """A value as one would type it."""
     if isinstance(value, tuple):
         return ",".join(map(plain_number, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

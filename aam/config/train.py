@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
+from aam.config.learners import LearnerOptions, check_learners
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
 from aam.config.option import Section, option
@@ -31,7 +33,11 @@ UNFROZEN_PARTS = ("encoder layers", "sample layers", "layers of the ASV encoder"
 class TransferOptions(Section):
     """Transfer: pre-trained encoder and how it is fine-tuned."""
 
-    pretrained_encoder: Path | None = option(None, "Model folder or run of `aam pretrain` to start from.")
+    pretrained_encoder: Literal["small", "none"] | Path | None = option(
+        None,
+        "Pre-trained encoder: a model folder or run of `aam pretrain`; 'small' is shipped with AAM; 'none' uses none.",
+        derived="'none' with --learners network alone; else 'small' if it knows the study's sequences",
+    )
     refit_clades: bool = option(True, "Re-centre the soft clades of a pre-trained encoder on the ASVs of this study.")
     freeze_base: bool = option(False, "Freeze the encoder and train only the head.")
     gradual_unfreezing: int = option(
@@ -61,6 +67,11 @@ class TransferOptions(Section):
         """The epoch, from 0, in which the last part of the encoder begins to learn."""
         return len(UNFROZEN_PARTS) * self.gradual_unfreezing
 
+    @property
+    def names_encoder(self) -> bool:
+        """Whether an encoder is asked for."""
+        return self.pretrained_encoder not in (None, "none")
+
     def check(self) -> None:
         """Refuse options for an encoder that learns where it is held still, and a random encoder that is kept."""
         if self.freeze_base and self.gradual_unfreezing:
@@ -69,10 +80,10 @@ class TransferOptions(Section):
             raise ConfigError("--freeze-base trains no layer of the encoder: leave out --layer-lr-decay")
         if self.freeze_base and self.asv_lr != TransferOptions.asv_lr:
             raise ConfigError("--freeze-base trains no layer of the encoder: leave out --asv-lr")
-        if not self.refit_clades and self.pretrained_encoder is None:
+        if not self.refit_clades and not self.names_encoder:
             raise ConfigError("--no-refit-clades needs --pretrained-encoder: there are no clades yet to keep")
         for given, name in ((self.freeze_base, "--freeze-base"), (self.gradual_unfreezing, "--gradual-unfreezing")):
-            if given and self.pretrained_encoder is None:
+            if given and not self.names_encoder:
                 raise ConfigError(
                     f"{name} needs --pretrained-encoder: a randomly initialised encoder should not be frozen"
                 )
@@ -112,6 +123,7 @@ class TrainConfig:
     table: TableOptions
     study: StudyOptions
     target: TargetOptions
+    learners: LearnerOptions = field(default_factory=LearnerOptions)
     head: HeadOptions
     loss: LossOptions
     covariates: CovariateOptions
@@ -130,6 +142,7 @@ class TrainConfig:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
+        attempt(lambda: check_learners(self))
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
@@ -145,6 +158,16 @@ class TrainConfig:
         if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
             which = "--cv" if self.evaluation.cv is not None else "--ensemble"
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
+
+    @property
+    def is_blend(self) -> bool:
+        """Whether several learners are blended, and not the network trained alone."""
+        return not self.learners.is_network_alone
+
+    @property
+    def drawing(self) -> SamplingOptions | None:
+        """How the reads of a sample are drawn; None where all are used."""
+        return self.sampling if self.learners.with_network else None
 
     @property
     def target_transform(self) -> str:
@@ -246,6 +269,7 @@ class TrainConfig:
         """Refuse whatever would teach an encoder that is held still, by the name under which it was asked for."""
         objective = self.objective
         teaches = {
+            "--fine-tune": self.learners.fine_tune,
             "--encoder-type": objective.encoder_type is not None,
             "--penalty": bool(objective.penalty),
             "--nuc-penalty": bool(objective.nuc_penalty),

@@ -81,8 +81,11 @@ def describe_type(hint: Any) -> str:
     if (names := names_of(hint)) is not None:
         return " or ".join(map(repr, names))
     if is_tuple(hint):
+        item = typing.get_args(hint)[0]
+        if names_of(item) is not None:
+            return f"a list of {describe_type(item)}"
         numbers = {float: "a list of numbers", int: "a list of whole numbers"}
-        return {**numbers, Path: "a list of paths"}.get(typing.get_args(hint)[0], "a list of words")
+        return {**numbers, Path: "a list of paths"}.get(item, "a list of words")
     if typing.get_origin(hint) in (Union, types.UnionType):
         return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
     return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
@@ -95,6 +98,8 @@ def _convert_one(value: Any, kind: Any) -> Any:
         raise ValueError
     if is_tuple(kind):
         return _convert_list(value, typing.get_args(kind)[0])
+    if names_of(kind) is not None:
+        return value
     if kind is bool:
         return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
     if kind is int:

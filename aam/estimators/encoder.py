@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
 from aam.workflows.in_memory import fit_encoder, preserved_torch_state
-from aam.workflows.trained_model import NetworkModel, load_networks
+from aam.workflows.trained_model import NetworkModel, TrainedModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 
@@ -44,6 +45,8 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     learns Bray-Curtis distances.
     """
 
+    trained_: NetworkModel
+
     __doc__ = documented(__doc__, ENCODER)
     __init__ = constructor(ENCODER)
     pretrained_encoder: Any
@@ -63,7 +66,7 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         ValueError
             If the samples, the parameters or a combination of them cannot work.
         """
-        if self.pretrained_encoder is not None:
+        if self.pretrained_encoder not in (None, "none"):
             return self._fit_nothing(X)
         config = self._options(PretrainConfig)
         study = self._study(X, config.table, reset=True)
@@ -99,11 +102,13 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             raise ParameterError(f"{problem}; leave one of them out")
         with as_value_errors():
             path = read_values(TrainConfig, {"pretrained_encoder": self.pretrained_encoder})["pretrained_encoder"]
-        self._take(load_networks(path), str(path))
+        self._take(load_networks(Path(path)), str(path))
         self._study_to_predict(X)
         return self
 
-    def _take(self, trained: NetworkModel, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
+        if not isinstance(trained, NetworkModel):
+            raise CheckpointError(f"{source}: holds other learners than a network; an encoder is needed")
         if len(trained.models) > 1:
             raise CheckpointError(f"{source}: holds an ensemble of {len(trained.models)} models; one is needed")
         description = dataclasses.replace(trained.description, predictor=None, calibrations=())

@@ -109,9 +109,12 @@ def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[
     return {"sequences": SEQUENCES, **kept}
 
 
+ENCODER_HELP = "Model folder of an encoder, or 'small', to take as it is, untrained; 'none' trains one."
+
+
 def _pretrained() -> Parameter:
     field = next(field for field in dataclasses.fields(TransferOptions) if field.name == "pretrained_encoder")
-    return dataclasses.replace(Parameter.of(field), help="Model folder of an encoder to take as it is, untrained.")
+    return dataclasses.replace(Parameter.of(field), help=ENCODER_HELP, derived="")
 
 
 REGRESSOR = parameters_of(TrainConfig, OF_CLASSES)

@@ -16,6 +16,7 @@ from aam.text import plural
 HELD_OUT = {
     "test": "held-out test samples",
     "validation": "held-out validation samples",
+    "out_of_fold": "out-of-fold training samples",
     "folds": "cross-validated samples",
 }
 
@@ -27,7 +28,7 @@ class Judgement:
     Attributes
     ----------
     part
-        ``validation``, ``test``, or ``folds`` of a cross-validation.
+        ``validation``, ``test``, ``out_of_fold`` of a blend, or ``folds`` of a cross-validation.
     predictions
         Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions.
     results
@@ -69,23 +70,38 @@ def headline(judgement: Judgement, target: TargetSpec) -> str:
 def verdicts(judgement: Judgement) -> list[str]:
     """Whether the model is better than the constant prediction and the forest, given the number of samples."""
     lines = []
-    if _sign(judgement, judgement.predictions["model"].kind.guess) > 0:
+    is_useful = _sign(judgement, judgement.predictions["model"].kind.guess) > 0
+    if is_useful:
         lines.append("The model is clearly better than the constant prediction.")
     else:
         lines.append("The model is not clearly better than the constant prediction: do not rely on it.")
     if "forest" in judgement.lead:
-        words = {
-            1: "It is clearly better than the random forest",
-            0: "It does not differ clearly from the random forest",
-            -1: "The random forest is clearly better: prefer it here",
-        }
-        lines.append(f"{words[_sign(judgement, 'forest')]} ({_lead_in_words(judgement, 'forest')}).")
+        lines.append(_forest_verdict(judgement, is_useful))
+    if judgement.part == "out_of_fold":
+        unseen = "it" if judgement.predictions["model"].groups is None else "its group"
+        lines.append(
+            f"Each sample was predicted by members and weights fitted without {unseen}; a test set (--test-size) would "
+            "judge the model that was fitted on all of them."
+        )
     if judgement.part == "validation":
         lines.append(
             "The validation samples also chose the best epoch, so this is slightly optimistic; use a test set "
             "(--test-size) for an unbiased result."
         )
     return lines
+
+
+def _forest_verdict(judgement: Judgement, is_useful: bool) -> str:
+    """The model against the forest, and which of the two to take."""
+    sign, model, forest = _sign(judgement, "forest"), judgement.predictions["model"], judgement.predictions["forest"]
+    if all(np.array_equal(getattr(model, name), getattr(forest, name)) for name in ("predicted", "probabilities")):
+        return "It predicts the same as the random forest."
+    found = f"({_lead_in_words(judgement, 'forest')})"
+    if sign < 0:
+        return f"The random forest is clearly better {found}: prefer the forest here."
+    words = "It is clearly better than" if sign > 0 else "It does not differ clearly from"
+    advice = {1: ": prefer the model", 0: ": either will do"}[sign] if is_useful else ""
+    return f"{words} the random forest {found}{advice}."
 
 
 def _sign(judgement: Judgement, other: str) -> int:

@@ -63,6 +63,12 @@ class Coverage:
         return float((self.size_N == 1).mean())
 
 
+def levels_off(found: Sequence[Coverage]) -> tuple[list[Coverage], list[Coverage]]:
+    """The levels whose whole 95% interval lies below the nominal coverage, and those whose interval lies above it."""
+    below = [one for one in found if one.share.high < one.level]
+    return below, [one for one in found if one.share.low > one.level]
+
+
 def levels_to_judge(level: float) -> tuple[float, ...]:
     """The levels of the curve with the one that the user chose, ascending."""
     return tuple(sorted({*LEVELS, level}))
@@ -156,6 +162,10 @@ def _share_held(held_N: np.ndarray, groups: np.ndarray | None) -> Interval:
 def _wilson(num_held: int, num_trials: int) -> Interval:
     found = binomtest(num_held, num_trials).proportion_ci(LEVEL, method="wilson")
     return Interval(num_held / num_trials, float(found.low), float(found.high))
+
+
+OUT_OF_FOLD = "out_of_fold"
+"""The part of training samples that are predicted out of fold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +266,46 @@ def evaluate_coverage(
             found = tuple(coverage_of(tables))
             records[spec.column] = CoverageRecord(part=part, level=decoder.level, calibration=calibration, found=found)
     return records
+
+
+def evaluate_fold_coverage(
+    decoder: PredictionDecoder, learned: np.ndarray, samples: Samples, fold_B: np.ndarray
+) -> dict[str, CoverageRecord]:
+    """Judge intervals or sets on out-of-fold predictions: each fold by what the errors of the others ask for.
+
+    Parameters
+    ----------
+    decoder
+        With the calibrations of all samples, which are recorded.
+    learned
+        Out-of-fold predictions ``B x ...``.
+    samples
+        Whose they are.
+    fold_B
+        Fold of each.
+
+    Returns
+    -------
+    dict
+        As of :func:`evaluate_coverage`; targets that a fold cannot judge are left out.
+    """
+    by_fold = []
+    for fold in np.unique(fold_B):
+        own, others = fold_B == fold, fold_B != fold
+        calibrations = decoder.calibrate(learned[others], samples.take(others))
+        judge = dataclasses.replace(decoder, calibrations=calibrations)
+        by_fold.append(evaluate_coverage(judge, learned[own][None], samples.take(own), OUT_OF_FOLD))
+    found = {}
+    for spec, calibration in zip(decoder.targets.specs, decoder.calibrations, strict=True):
+        records = [records[spec.column] for records in by_fold if spec.column in records]
+        if calibration is None or not records:
+            continue
+        known = spec.kind.is_present(samples.observed[spec.column])
+        order = np.argsort(fold_B, kind="stable")
+        groups = None if samples.groups is None else samples.groups[order][known[order]]
+        pooled = pool_coverage(records, groups)
+        found[spec.column] = dataclasses.replace(pooled, part=OUT_OF_FOLD, calibration=calibration)
+    return found
 
 
 def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) -> CoverageRecord:

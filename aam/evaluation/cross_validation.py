@@ -21,6 +21,7 @@ import numpy as np
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement
+from aam.evaluation.blend_record import BlendRecord
 from aam.evaluation.catalogue import Interval
 from aam.evaluation.coverage import CoverageRecord, pool_coverage
 from aam.evaluation.metrics import compare, evaluate, score
@@ -44,11 +45,13 @@ class FoldResult:
     samples
         Part -> number of samples.
     best_epochs
-        Epoch (from 0) whose model was kept; -1 for the start. One for each model of an ensemble.
+        Epoch (from 0) whose model was kept; -1 for the start. One for each model of an ensemble, none for a blend.
     seconds
         That the training took.
     coverage
         How often the model's intervals or sets held the truth of the test samples; None where it has none.
+    blend
+        How the model was blended; None where it is no blend.
     """
 
     repeat: int
@@ -58,6 +61,7 @@ class FoldResult:
     best_epochs: Sequence[int]
     seconds: float
     coverage: CoverageRecord | None = None
+    blend: BlendRecord | None = None
 
 
 def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str, FoldResult]:
@@ -94,6 +98,7 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
             best_epochs=best_epochs,
             seconds=seconds,
             coverage=record.coverage.get(spec.column),
+            blend=record.blend,
         )
     return results
 
@@ -185,6 +190,11 @@ class CrossValidation:
     def num_repeats(self) -> int:
         """Times that every sample was held out."""
         return len({fold.repeat for fold in self.folds})
+
+    @property
+    def blend(self) -> BlendRecord | None:
+        """How the first fold's model was blended; None where the folds train no blends."""
+        return self.folds[0].blend
 
 
 def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:

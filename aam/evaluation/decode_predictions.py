@@ -66,15 +66,15 @@ class PredictionDecoder:
         if few:
             fewest, level = min(one.num_groups for one in few), max(self.level, *(one.level for one in few))
             found.append(
-                f"too few validation groups or samples ({fewest:,}; {groups_needed(level):,} needed) to guarantee "
+                f"too few calibration groups or samples ({fewest:,}; {groups_needed(level):,} needed) to guarantee "
                 f"{100 * level:.6g} % coverage; intervals may be too narrow"
             )
         for column, one in named:
             if one is None:
-                found.append(f"column '{shorten(column)}' has no intervals: no validation sample has a value")
+                found.append(f"column '{shorten(column)}' has no intervals: no calibration sample has a value")
             elif one.has_groups_for(self.level) and not one.is_guaranteed(self.level):
                 found.append(
-                    f"column '{shorten(column)}': {one.beyond:.0%} of the validation values lie outside all possible "
+                    f"column '{shorten(column)}': {one.beyond:.0%} of the calibration values lie outside all possible "
                     "predictions; intervals may be too narrow"
                 )
         return found

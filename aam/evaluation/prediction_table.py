@@ -119,6 +119,21 @@ def join_tables(path: Path, sources: Sequence[tuple[Mapping[str, str], Path]]) -
     write_table(path, (labelled(labels, _completed(table, names)) for labels, table in tables))
 
 
+def copy_part(path: Path, source: Path, part: str) -> None:
+    """Write the rows of one part of a table of predictions as a table of their own, cell by cell as they are.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or has no sample of that part.
+    """
+    table = read_columns(source)
+    rows = np.flatnonzero(table["part"] == part) if "part" in table else np.empty(0, dtype=np.int64)
+    if not len(rows):
+        raise InputError(source, f"has no sample of the part '{part}'", "run the fold anew")
+    write_table(path, [{name: list(column[rows]) for name, column in table.items()}])
+
+
 def _completed(table: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Sequence[str]]:
     empty = [""] * len(table["sample_id"])
     return {name: list(table[name]) if name in table else empty for name in names}

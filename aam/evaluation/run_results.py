@@ -16,6 +16,7 @@ from aam.config.json_dataclass import need
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import InputError
+from aam.evaluation.blend_record import BlendRecord, read_blend
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.prediction_table import read_columns, read_predictions, suffixes
 from aam.runs.layout import CONFIG, COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, METRICS, PREDICTIONS
@@ -70,8 +71,10 @@ class RunRecord:
         Column of ``metrics.csv`` -> one number an epoch, NaN where a cell is empty.
     targets
         What is predicted; None in pre-training.
+    blend
+        How a blend was made; None where the model is no blend.
     predictions
-        Part (``validation``, ``test``) -> column -> the model's predictions.
+        Part (``validation``, ``test``, ``out_of_fold``) -> column -> the model's predictions.
     forest
         The same of the random forest, of the same samples in the same order.
     coverage
@@ -87,6 +90,7 @@ class RunRecord:
     data: Mapping[str, Any]
     history: Mapping[str, np.ndarray]
     targets: Targets | None
+    blend: BlendRecord | None
     predictions: Mapping[str, Mapping[str, Predictions]]
     forest: Mapping[str, Mapping[str, Predictions]]
     coverage: Mapping[str, CoverageRecord]
@@ -100,8 +104,8 @@ class RunRecord:
 
     @property
     def evaluated_part(self) -> str:
-        """The part that the headline is about: the test part if there is one."""
-        return "test" if "test" in self.predictions else "validation"
+        """The part that the headline is about: the test part if there is one; of a blend, else its training samples."""
+        return next((part for part in ("test", "out_of_fold") if part in self.predictions), "validation")
 
 
 def read_run(path: Path) -> RunRecord:
@@ -120,6 +124,7 @@ def read_run(path: Path) -> RunRecord:
         for member in data.get("members", []):
             check_types(member, MODEL_TYPES)
         targets = Targets.from_dict(data["targets"]) if data.get("targets") else None
+        blend = read_blend(data, () if targets is None else targets.columns)
     predictions, forest, notes = _read_results(path, targets) if targets is not None else ({}, {}, [])
     covered = _read_mapping(path / COVERAGE) if (path / COVERAGE).exists() else {}
     with damage_named(path / COVERAGE):
@@ -131,6 +136,7 @@ def read_run(path: Path) -> RunRecord:
         data=data,
         history=_read_history(path / METRICS),
         targets=targets,
+        blend=blend,
         predictions=predictions,
         forest=forest,
         coverage=coverage,
@@ -200,7 +206,9 @@ def _read_results(path: Path, targets: Targets) -> tuple[Results, Results, list[
             if aligned is not None:
                 forest.setdefault(part, {})[column] = aligned
             elif found:
-                notes.append(f"The random forest did not predict all {part} samples and is left out there.")
+                notes.append(
+                    f"The random forest did not predict all {part.replace('_', '-')} samples and is left out there."
+                )
     return predictions, forest, list(dict.fromkeys(notes))
 
 
@@ -244,11 +252,15 @@ def training_seconds(record: RunRecord) -> float:
 def training_times(record: RunRecord) -> tuple[list[int], float]:
     """The best epoch (from 0; -1 for the start) of the model or of each member, and the seconds of all training.
 
+    A blend has no epochs.
+
     Raises
     ------
     InputError
         If the record does not have them.
     """
+    if record.blend is not None:
+        return [], record.blend.seconds
     members = record.data.get("members")
     try:
         if members is None:

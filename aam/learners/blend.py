@@ -66,7 +66,11 @@ class FittedBlend:
 
     def predict(self, study: Study, rows: np.ndarray) -> np.ndarray:
         """Predictions of some samples of any study, in the learned space."""
-        return combine(np.stack([one.predict(study, rows) for one in self.learners]), self.weights_MT)
+        return self.combined(np.stack([one.predict(study, rows) for one in self.learners]))
+
+    def combined(self, predictions_M: np.ndarray) -> np.ndarray:
+        """The members' predictions of some samples as one."""
+        return combine(predictions_M, self.weights_MT)
 
 
 def fit_blend(

@@ -6,6 +6,7 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 from __future__ import annotations
 
 import dataclasses
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -15,7 +16,8 @@ from aam.config import TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.learners.protocol import Computing, Learner, PerStudyCache, Stored, Task
+from aam.learners.protocol import Computing, Learner, Task
+from aam.learners.stored import PerStudyCache, Stored
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
 from aam.models.inference import BatchPredictor
@@ -83,6 +85,13 @@ class NetworkLearner(Learner):
         outputs = self._interpreter(study).run(rows, draw)
         found = [output.learned for output in outputs if output.learned is not None]
         return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
+
+    def computed_by(self, computing: Computing) -> Learner:
+        """Another learner with the same network."""
+        learner = copy(self)
+        learner.computing = computing
+        learner._interpreter = PerStudyCache(learner._batch_predictor_of)
+        return learner
 
     def to_arrays(self) -> Stored:
         """The weights, and what describes the network."""

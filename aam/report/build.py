@@ -19,6 +19,7 @@ from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
+from aam.report.sections.learners import blend_section, blend_words, folds_learners_section, learners_section
 from aam.report.sections.results import (
     comparison_section,
     ensemble_words,
@@ -35,7 +36,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
-from aam.runs.layout import REPORT
+from aam.runs.layout import PREDICTIONS, REPORT
 from aam.text import plural
 
 
@@ -65,6 +66,7 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
         judged = found[spec.column]
         judgement = judged.judgement
         shown = [
+            folds_learners_section(judged, spec),
             folds_comparison_section(judged, spec),
             predictions_section(judgement, spec),
             folds_coverage_section(judged, group_column),
@@ -74,7 +76,7 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
         more = [metrics_section([judgement], group_column), worst_section(judgement, spec)]
         details += labelled(more, targets, place)
         sentences += [headline(judgement, spec), *verdicts(judgement), *([wins(judged)] if wins(judged) else [])]
-    how = how_section(record.config, targets, found[targets.columns[0]].num_repeats)
+    how = how_section(record.config, targets, found[targets.columns[0]])
     page = Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {run.resolve().name}",
@@ -110,7 +112,8 @@ def build_report(run: Path) -> Path:
     record = read_run(run)
     targets = record.targets
     if targets is not None and not record.predictions:
-        raise InputError(run, "there are no predictions (val_predictions.tsv)", "a report needs a finished run")
+        name = PREDICTIONS["validation" if record.blend is None else "out_of_fold"]
+        raise InputError(run, f"there are no predictions ({name})", "a report needs a finished run")
     page = _encoder_page(record) if targets is None else _predictor_page(record, targets)
     path = run / REPORT
     write_text(path, render(page))
@@ -134,8 +137,13 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
     sentences: list[str] = []
     for place, (spec, judgements) in enumerate(judged):
         first = judgements[0]
-        shown = [comparison_section(first, spec), predictions_section(first, spec), _coverage(record, spec, first)]
-        shown.append(members_section(record, spec, first))
+        shown = [
+            learners_section(record, spec, first=place == 0),
+            comparison_section(first, spec),
+            predictions_section(first, spec),
+            _coverage(record, spec, first),
+            members_section(record, spec, first),
+        ]
         results += labelled(shown, targets, place)
         metrics = metrics_section(judgements, record.config.get("group_column"))
         details += labelled([metrics, worst_section(first, spec)], targets, place)
@@ -144,7 +152,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 {record.path.resolve().name}",
         headline=sentences[0],
-        verdicts=[*ensemble_words(record), *sentences[1:], *record.notes],
+        verdicts=[*blend_words(record), *ensemble_words(record), *sentences[1:], *record.notes],
         tiles=tiles_of(judged),
         sections=present(
             [
@@ -153,6 +161,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
                 training_section(record),
                 map_section(record),
                 *details,
+                blend_section(record),
                 method_section(record),
             ]
         ),

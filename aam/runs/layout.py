@@ -39,8 +39,12 @@ MODEL = "model"
 """The model folder."""
 BASELINE = "baseline"
 """The model folder of the random forest that was fitted on the same split."""
-PREDICTIONS = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
-"""Part -> the model's predictions of its samples."""
+PREDICTIONS = {
+    "validation": "val_predictions.tsv",
+    "test": "test_predictions.tsv",
+    "out_of_fold": "out_of_fold_predictions.tsv",
+}
+"""Part -> the model's predictions of its samples; out of fold, those of a blend's training samples."""
 FOREST_PREDICTIONS = "forest_predictions.tsv"
 """Predictions of the random forest, with the part that each sample is in."""
 COVERAGE = "coverage.json"

@@ -35,13 +35,19 @@ DATA_TYPES = {
     "environment": dict,
     "model": dict,
     "members": list,
+    "learners": list,
+    "left_out": list,
+    "folds": dict,
 }
 # What each item of a list has.
 ITEM_TYPES: dict[str, dict[str, Any]] = {
     "inputs": {"path": str, "bytes": int, "sha256": str},
     "changes": {"option": str},
     "parts": {"environment": dict},
+    "learners": {"name": str, "label": str, "seconds": float, "weights": dict, "figures": dict},
+    "left_out": {"name": str, "reason": str},
 }
+FOLDS = {"number": int, "groups": int}
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -73,6 +79,7 @@ def check_record(record: Any) -> None:
         for item in record.get(name, []):
             check_types(item, types)
             need(all(member in item for member in types), "")
+    check_types(record.get("folds", {}), FOLDS)
 
 
 def check_types(content: Any, types: Mapping[str, Any]) -> None:

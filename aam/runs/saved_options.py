@@ -18,10 +18,13 @@ from aam.runs.directory import RunDirectory
 from aam.runs.layout import CONFIG
 from aam.text import shorten
 
+BEFORE_BLENDS = {"learners": ("network",)}
+"""What a run of `aam train` consists of whose options do not say it: until there were blends, it was the network."""
+
 
 def training_config(path: Path) -> TrainConfig:
     """The configuration of ``aam train`` that a run's ``config.yaml`` holds."""
-    return from_flat(TrainConfig, options_of_file("train", path))
+    return from_flat(TrainConfig, BEFORE_BLENDS | options_of_file("train", path))
 
 
 def training_config_to_resume(run: Path) -> TrainConfig:
@@ -72,6 +75,8 @@ def options_to_resume(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if not path.exists():
         raise InputError(folder, f"there is no run to resume ({CONFIG} is missing)")
     own = options_of_file(command, path) | {"output_dir": folder, "resume_from": folder}
+    if command == "train":
+        own = BEFORE_BLENDS | own
     defaults = {field.name: field.default for _, field, _ in fields(COMMANDS[command].config)}
     return resumed_values(own, given, defaults)
 

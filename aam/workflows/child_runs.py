@@ -62,21 +62,20 @@ class ChildRun:
     def config(self, whole: TrainConfig, **changes: Any) -> TrainConfig:
         """The options of an ordinary run; ``changes`` (named flat) are those that differ from the whole run's."""
         lists = {part: self.lists / name for part, name in SAMPLE_LISTS.items() if part in self.ids}
-        return replace(
-            whole,
-            train_samples=lists["train"],
-            val_samples=lists["validation"],
-            test_samples=lists.get("test"),
-            test_size=0.0,
-            split_column=None,
-            forest_baseline=False,
-            report=False,
-            output_dir=self.directory.path,
-            overwrite=False,
-            resume_from=None,
-            seed=self.seed,
-            **changes,
-        )
+        own: dict[str, Any] = {
+            "train_samples": lists["train"],
+            "val_samples": lists["validation"],
+            "test_samples": lists.get("test"),
+            "test_size": 0.0,
+            "split_column": None,
+            "forest_baseline": False,
+            "report": False,
+            "output_dir": self.directory.path,
+            "overwrite": False,
+            "resume_from": None,
+            "seed": self.seed,
+        }
+        return replace(whole, **{**own, **changes})
 
 
 def write_lists(runs: Sequence[ChildRun]) -> None:
@@ -103,7 +102,7 @@ def check_lists(runs: Sequence[ChildRun]) -> None:
 
 
 def train_child_run(asked: TrainConfig, child: ChildRun, train: Train) -> bool:
-    """Train a run, or continue it; returns whether there was anything to do.
+    """Train a run, or continue it (a blend starts anew); returns whether there was anything to do.
 
     Parameters
     ----------
@@ -131,6 +130,8 @@ def train_child_run(asked: TrainConfig, child: ChildRun, train: Train) -> bool:
 
 def _resumed(asked: TrainConfig, child: ChildRun) -> TrainConfig:
     """The options of a run that continues: its own, and of the new ones those that change no result."""
+    if asked.is_blend:
+        return replace(asked, overwrite=True)
     own = training_config_to_resume(child.directory.path)
     return replace(own, **free_values({**to_flat(asked), "forest_baseline": None, "report": None}))
 

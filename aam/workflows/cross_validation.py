@@ -22,7 +22,7 @@ from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.targets import Targets
-from aam.evaluation.prediction_table import join_tables, write_predictions
+from aam.evaluation.prediction_table import copy_part, join_tables, write_predictions
 from aam.files.atomic import remove_leftovers, write_text
 from aam.log import say
 from aam.runs.directory import RunDirectory
@@ -34,11 +34,12 @@ from aam.runs.layout import (
     FINAL_CONFIG,
     FOLD_LISTS,
     FOLDS,
+    FOREST_PREDICTIONS,
     FORESTS,
     PREDICTIONS,
 )
 from aam.runs.saved_options import config_text
-from aam.training.plan.supervision import learnable_folds, target_request
+from aam.training.plan.supervision import learnable_folds, learned_split, target_request
 from aam.workflows.child_runs import (
     ChildRun,
     check_lists,
@@ -81,8 +82,14 @@ class FoldRun:
         return str(self.fold.repeat), str(self.fold.number)
 
     def config(self, config: TrainConfig) -> TrainConfig:
-        """The options of an ordinary run of this fold."""
-        return self.child.config(config, cv=None, cv_repeats=1)
+        """The options of an ordinary run of this fold; a blend says itself what its random forest predicts."""
+        own = config.evaluation.forest_baseline and brings_forest(config)
+        return self.child.config(config, cv=None, cv_repeats=1, forest_baseline=own)
+
+
+def brings_forest(config: TrainConfig) -> bool:
+    """Whether the model of a fold has a random forest among its members, so that none is fitted beside it."""
+    return config.is_blend and config.learners.with_forest
 
 
 def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: TrainConfig) -> list[FoldRun]:
@@ -103,6 +110,15 @@ def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: Tr
     ]
 
 
+def write_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
+    """Write what a random forest predicts of the fold's test samples: a blend's own, or one that is fitted for it."""
+    if not brings_forest(config):
+        fit_forest_of(fold, study, targets, config)
+        return
+    fold.forest.parent.mkdir(exist_ok=True)
+    copy_part(fold.forest, fold.child.directory.path / FOREST_PREDICTIONS, "test")
+
+
 def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
     """Fit random forests on all samples that the fold does not test, and write their predictions of its test samples.
 
@@ -116,7 +132,7 @@ def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainCo
     split, groups = fold.fold.split, sample_groups(config.split, study)
     learned = np.union1d(split.train, split.validation)
     both = Split(learned, np.empty(0, dtype=np.int64), split.test)
-    spec = _covariate_spec(config, study, split.train)
+    spec = _covariate_spec(config, study, learned_split(config, split).train)
     forest = fit_forest(study, learned, targets, spec, ForestSettings(seed=fold.child.seed))
     tables = held_out_predictions(forest, study, both, groups)["test"]
     fold.forest.parent.mkdir(exist_ok=True)
@@ -150,7 +166,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
-        study = load_study(config.table, config.study, config.sampling, target_request(config))
+        study = load_study(config.table, config.study, config.drawing, target_request(config))
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
         runs = [fold.child for fold in folds]
@@ -173,7 +189,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
             fold = folds[place]
             is_new = train_child_run(fold.config(config), fold.child, train_one_or_several)
             if config.evaluation.forest_baseline and not fold.forest.exists():
-                fit_forest_of(fold, study, targets, config)
+                write_forest_of(fold, study, targets, config)
                 return True
             return is_new
 
@@ -194,8 +210,9 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
-    parts = folds[0].child.ids
-    sizes = [[len(ids) for ids in fold.child.ids.values()] for fold in folds]
+    splits = [learned_split(config, fold.fold.split).parts() for fold in folds]
+    parts = splits[0]
+    sizes = [[len(rows) for rows in split.values()] for split in splits]
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
     words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))

@@ -105,7 +105,7 @@ def read_files(config: CheckConfig, attempt: Attempts) -> None:
 
 def _with_encoder(wanted: RunConfig) -> RunConfig:
     """The configuration with the sizes of a pre-trained encoder, if one is given."""
-    if isinstance(wanted, PretrainConfig) or wanted.transfer.pretrained_encoder is None:
+    if isinstance(wanted, PretrainConfig) or not wanted.transfer.names_encoder:
         return wanted
     from aam.training.run.transfer import with_encoder
 

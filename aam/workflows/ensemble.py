@@ -90,7 +90,11 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
 
 
 def train_one_or_several(config: TrainConfig, command_line: str) -> TrainResult:
-    """Train a model, or an ensemble, as a part of a larger run."""
+    """Train a blend, a network or an ensemble, as a part of a larger run."""
+    if config.is_blend:
+        from aam.workflows.blend import train_blend
+
+        return train_blend(config, command_line)
     alone = config.evaluation.ensemble == 1
     return train_one(config, command_line) if alone else train_ensemble(config, command_line)
 

@@ -94,9 +94,9 @@ def promise(
 
 def parent_model(config: PretrainConfig | TrainConfig) -> dict[str, str] | None:
     """The encoder that a run started from, by the checksum of its weights; None for a fresh one."""
-    if not isinstance(config, TrainConfig) or config.transfer.pretrained_encoder is None:
+    if not isinstance(config, TrainConfig) or not config.transfer.names_encoder:
         return None
-    path = config.transfer.pretrained_encoder
+    path = Path(str(config.transfer.pretrained_encoder))
     return {"path": str(path), "sha256": sha256_file(find_weights(path))}
 
 

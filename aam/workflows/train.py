@@ -49,7 +49,7 @@ def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainRe
 
 
 def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
-    """Train a predictor, from scratch or from a pre-trained encoder; or an ensemble of several.
+    """Train a predictor: a blend of learners, the network alone, or an ensemble of several networks.
 
     Parameters
     ----------
@@ -73,6 +73,10 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     if config.evaluation.cv is not None:
         raise ConfigError("--cv trains a model for each fold: that is cross_validate")
     typed = command_line or _equivalent("train", config)
+    if config.is_blend:
+        from aam.workflows.blend import train_blend
+
+        return train_blend(config, typed)
     if config.evaluation.ensemble > 1:
         from aam.workflows.ensemble import train_ensemble
 

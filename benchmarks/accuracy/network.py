@@ -98,7 +98,7 @@ class Fold:
 
     def train(self, model: str, more: list[str]) -> tuple[Path, float]:
         """Train a model with further options unless it is there already; predictions of the test part, and seconds."""
-        bare = ["--no-forest-baseline", "--no-report", "--seed", str(self.options.seed)]
+        bare = ["--learners", "network", "--no-forest-baseline", "--no-report", "--seed", str(self.options.seed)]
         extra = shlex.split(self.options.train_options)
         arguments = [*self.target, *self.group, *self._lists("train", "val", "test"), *bare, *more, *extra]
         output = self.folder / model

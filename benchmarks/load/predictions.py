@@ -29,7 +29,8 @@ def make_model(folder: Path, samples: int) -> None:
     study = folder / "study"
     simulate_study(SimulateOptions(output_dir=study, samples=80, asvs=60, asvs_per_sample=20.0, progress=False))
     files = ["--table", str(study / "table.biom"), "--metadata", str(study / "metadata.tsv")]
-    words = ["train", *files, "--metadata-column", "gradient", "--output-dir", str(folder / "run"), *TOY, *QUIET]
+    words = ["train", *files, "--metadata-column", "gradient", "--learners", "network"]
+    words += ["--output-dir", str(folder / "run"), *TOY, *QUIET]
     if main(words):
         raise SystemExit("the toy model could not be trained")
     make.write_table(folder / "table.biom", samples, ASVS, EACH)

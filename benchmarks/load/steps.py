@@ -77,6 +77,7 @@ def start(folder: Path, samples: int, asvs: int, each: int, command: str, part: 
     words += ["--tree", str(where / "tree.nwk")] if command == "pretrain" else []
     if command == "train":
         words += ["--metadata", str(where / "metadata.tsv"), "--metadata-column", "age", "--group-column", "subject"]
+        words += ["--learners", "network"]
     clock = _StepClock(steps)
     with Meter() as meter, clock:
         code = main(words)

@@ -76,6 +76,7 @@ def measure_study(name: str, data: Path, repeats: int, threads: int) -> dict[str
         for command, program in PROGRAMS.items():
             with tempfile.TemporaryDirectory() as folder:
                 words = [command.split()[1], *_words(name, data)]
+                words += ["--learners", "network"]
                 words += ["--output-dir", f"{folder}/run", "--overwrite"] if command == "aam train" else []
                 for way in WAYS:
                     more = ["--no-cache"] if way == "without" else []

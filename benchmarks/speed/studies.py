@@ -65,7 +65,8 @@ def pretraining(files: Files, **options: Any) -> PretrainConfig:
 
 def training(files: Files, **options: Any) -> TrainConfig:
     """The configuration of a training run, without forest and report."""
-    return from_flat(TrainConfig, {**files, "progress": False, "forest_baseline": False, "report": False, **options})
+    quiet = {"progress": False, "forest_baseline": False, "report": False}
+    return from_flat(TrainConfig, {**files, "learners": "network", **quiet, **options})
 
 
 def save_fresh_encoder(folder: Path, settings: Mapping[str, str]) -> Path:

@@ -18,7 +18,7 @@ def train(folder: Path, *words: str, column: str = "age") -> Words:
     if not (folder / "table.tsv").exists():
         write_study(folder)
     given = ["--table", "table.tsv", "--metadata", "metadata.tsv", "--metadata-column", column]
-    return ["train", *given, "--output-dir", "run", "--no-progress", *words]
+    return ["train", *given, "--learners", "network", "--output-dir", "run", "--no-progress", *words]
 
 
 def with_column(folder: Path, name: str, cells: list[str], *words: str, ids: list[str] = IDS) -> Words:

@@ -141,6 +141,10 @@ def check_run(record: RunRecord) -> None:
                 assert np.isfinite(predictions.predicted).all()
             else:
                 assert predictions.probabilities.shape == (len(predictions), len(predictions.classes))
+    if record.blend is not None:
+        assert record.targets is not None
+        for column in record.targets.columns:
+            assert abs(sum(member.weights[column] for member in record.blend.members) - 1) < 0.02
     if record.embeddings is not None:
         assert np.isfinite(record.embeddings.vectors).all()
         assert len(record.embeddings.vectors) == len(record.embeddings.sample_ids)

@@ -57,6 +57,7 @@ from tests.models.model_cases import (
     predictor_plan,
     tokens,
 )
+from tests.report.blends import write_blend
 from tests.report.run_directories import write_classification, write_pretraining, write_regression
 
 TABLES = (damage_bytes, damage_cells, damage_cells)
@@ -227,6 +228,16 @@ def _run(kind: str) -> Target:
     )
 
 
+def _run_of_blend() -> Target:
+    tables = ("out_of_fold_predictions.tsv", "test_predictions.tsv", "forest_predictions.tsv")
+    return Target(
+        make=write_blend,
+        read=_read_run,
+        check=lambda found, sound: checks.check_run(found),
+        damages={"data.json": JSON, **dict.fromkeys(tables, TABLES)},
+    )
+
+
 def _make_unfinished_run(folder: Path) -> None:
     """A run that was stopped; its files are named by their paths, as a run that was started elsewhere names them."""
     write_biom(folder / "table.biom", COUNTS, SAMPLES, SEQUENCES)
@@ -311,6 +322,7 @@ FOLDERS: dict[str, Target] = {
     "run-regression": _run("regression"),
     "run-classification": _run("classification"),
     "run-pretraining": _run("pretraining"),
+    "run-blend": _run_of_blend(),
     "resume": Target(
         make=_make_unfinished_run,
         read=_resume,

@@ -78,6 +78,7 @@ def change_file(weights: Path, change: Callable[[dict[str, torch.Tensor], dict[s
 def _(folder: Path) -> Read:
     saved(folder, is_encoder=True)
     flat = {"table": ["t"], "metadata": "m", "metadata_column": ["age"], "output_dir": "run", "encoder_layers": 4}
+    flat["learners"] = "network"
     return lambda: adopt_sizes(from_flat(TrainConfig, flat), read_encoder(folder / "model"))
 
 

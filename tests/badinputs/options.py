@@ -8,6 +8,7 @@ from tests.badinputs.cases import Words, bad_command_rows
 from tests.badinputs.tables import ASVS
 
 TRAIN = ["train", "--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
+TRAIN += ["--learners", "network"]
 PRETRAIN = ["pretrain", "--table", "t.biom", "--output-dir", "run"]
 
 

@@ -29,7 +29,7 @@ def words(study: Path, *more: str) -> list[str]:
 
 def with_target(study: Path, *more: str) -> list[str]:
     files = ["--tree", str(study / "tree.nwk"), "--metadata", str(study / "metadata.tsv")]
-    return words(study, *files, "--metadata-column", "gradient", *more)
+    return words(study, *files, "--learners", "network", "--metadata-column", "gradient", *more)
 
 
 def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ BEGIN = "import os, signal, sys, time; rank = int(os.environ['RANK']); "
 UNBLOCK = "signal.pthread_sigmask(signal.SIG_SETMASK, []); "
 REMEDY = "start it again"
 NEEDED = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "run"]
+NEEDED += ["--learners", "network"]
 
 
 def end(code: str) -> None:

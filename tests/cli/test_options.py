@@ -12,11 +12,18 @@ from aam.config.option import fields, flag, is_switch
 from aam.config.reference import default_words, value_words
 from aam.config.registry import COMMANDS
 from aam.errors import ConfigError, InputError
-from aam.runs.saved_options import config_text
+from aam.runs.saved_options import config_text, training_config
 
 FROZEN = Path(__file__).with_name("options.txt")
-REQUIRED = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "runs/age"}
+REQUIRED = {
+    "table": ["t.biom"],
+    "metadata": "m.tsv",
+    "metadata_column": "age",
+    "learners": "network",
+    "output_dir": "runs/age",
+}
 FLAGS = ["--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "runs/age"]
+FLAGS += ["--learners", "network"]
 
 
 def train(*words: str) -> dict[str, Any]:
@@ -102,6 +109,9 @@ def test_help_shows_groups_defaults_choices_and_limits(
         (["--gradient-checkpointing"], "gradient_checkpointing", True),
         (["--where", "ph < 7 AND site == 'a'"], "where", "ph < 7 AND site == 'a'"),
         (["--encoder-type", "combined"], "encoder_type", "combined"),
+        ([], "learners", ["network"]),
+        (["--learners", "forest,kernels"], "learners", ["network", "forest", "kernels"]),
+        (["--pretrained-encoder", "small"], "pretrained_encoder", "small"),
     ],
 )
 def test_flags(words: list[str], name: str, value: object) -> None:
@@ -234,6 +244,14 @@ def test_resuming_needs_no_other_flag(old_run: Path) -> None:
     assert isinstance(config, TrainConfig)
     assert (config.optim.epochs, config.optim.lr) == (7, 0.5)
     assert config.run.output_dir == config.run.resume_from == old_run
+
+
+def test_a_run_of_before_there_were_blends_is_the_networks(old_run: Path) -> None:
+    path = old_run / "config.yaml"
+    path.write_text(path.read_text().replace("learners:\n- network\nfine_tune: false\n", ""))
+    assert "network" not in path.read_text()
+    assert parse("train", ["--resume-from", str(old_run)]).config.learners.is_network_alone
+    assert training_config(path).optim.epochs == 7
 
 
 def test_resuming_takes_flags_that_say_the_same(old_run: Path) -> None:

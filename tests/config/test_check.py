@@ -9,6 +9,7 @@ from aam.config.option import fields, sections
 from aam.errors import ConfigError
 
 GIVEN = {"table": ["t.biom"], "metadata": "m.tsv"}
+NETWORK = {"learners": "network"}
 
 
 def test_it_takes_all_that_runs_take() -> None:
@@ -21,7 +22,7 @@ def test_it_takes_all_that_runs_take() -> None:
 
 def test_a_column_makes_it_a_training() -> None:
     config = from_flat(
-        CheckConfig, {**GIVEN, "metadata_column": ["a,b", "c"], "lr": 0.1, "output_dir": "mine"}
+        CheckConfig, {**GIVEN, **NETWORK, "metadata_column": ["a,b", "c"], "lr": 0.1, "output_dir": "mine"}
     ).as_run()
     assert isinstance(config, TrainConfig)
     assert config.target.metadata_column == ("a,b", "c")
@@ -35,7 +36,8 @@ def test_without_a_column_it_is_pretraining() -> None:
 
 
 def test_what_does_not_go_together_is_said_of_the_run() -> None:
-    config = from_flat(CheckConfig, {**GIVEN, "metadata_column": ["a"], "momentum": 0.5, "class_weights": "balanced"})
+    wrong = {"momentum": 0.5, "class_weights": "balanced"}
+    config = from_flat(CheckConfig, {**GIVEN, **NETWORK, "metadata_column": ["a"], **wrong})
     with pytest.raises(ConfigError) as caught:
         config.as_run()
     assert caught.value.problems == (
@@ -45,6 +47,8 @@ def test_what_does_not_go_together_is_said_of_the_run() -> None:
 
 
 def test_options_of_a_training_need_a_column() -> None:
+    with pytest.raises(ConfigError, match="--learners needs --metadata-column"):
+        from_flat(CheckConfig, {**GIVEN, **NETWORK}).as_run()
     with pytest.raises(ConfigError, match="--classifier, --numeric-columns, --cv need --metadata-column"):
         from_flat(CheckConfig, {**GIVEN, "classifier": True, "numeric_columns": ["ph"], "cv": 3}).as_run()
 

@@ -13,7 +13,13 @@ from aam.config.command_line import command_words, option_words
 from aam.config.option import fields
 from aam.config.registry import COMMANDS
 
-NEEDED: dict[str, Any] = {"table": ["a b.biom"], "metadata": "m.tsv", "metadata_column": ["y"], "output_dir": "run"}
+NEEDED: dict[str, Any] = {
+    "table": ["a b.biom"],
+    "metadata": "m.tsv",
+    "metadata_column": ["y"],
+    "learners": "network",
+    "output_dir": "run",
+}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ import pytest
 from aam.config import ForestConfig, PredictConfig, PretrainConfig, SimulateConfig, TrainConfig, from_flat
 from aam.errors import ConfigError
 
-TRAIN: dict[str, Any] = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output_dir": "o"}
+TRAIN: dict[str, Any] = {
+    "table": ["t"],
+    "metadata": "m",
+    "metadata_column": "age",
+    "learners": "network",
+    "output_dir": "o",
+}
 FROZEN = {**TRAIN, "pretrained_encoder": "e", "freeze_base": True}
 PRETRAIN = {"table": ["t"], "output_dir": "o"}
 PREDICT = {"table": ["t"], "model": "x", "output": "p"}

@@ -69,14 +69,14 @@ def test_an_empty_list_is_not_given() -> None:
 
 
 def test_flat_and_back() -> None:
-    config = from_flat(TrainConfig, {**TRAIN, "classifier": True, "class_weights": "1,2", "rarefy_depth": "100"})
+    config = from_flat(TrainConfig, {**TRAIN, "classifier": True, "class_weights": "1,2", "rarefy_depth": "none"})
     assert from_flat(TrainConfig, to_flat(config)) == config
     assert to_flat(config)["class_weights"] == [1.0, 2.0]
     assert to_flat(config)["table"] == ["t.biom"]
 
 
 def test_replace() -> None:
-    config = from_flat(TrainConfig, TRAIN)
+    config = from_flat(TrainConfig, {**TRAIN, "learners": "network"})
     changed = replace(config, epochs=3, output_dir=Path("other"))
     assert (changed.optim.epochs, changed.run.output_dir) == (3, Path("other"))
     assert replace(changed, epochs=config.optim.epochs, output_dir=config.run.output_dir) == config

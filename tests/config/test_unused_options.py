@@ -8,8 +8,8 @@ from aam.config import PretrainConfig, TrainConfig, from_flat, replace
 from aam.config.unused_options import check_used
 from aam.errors import ConfigError
 
-TRAIN: dict[str, Any] = {"table": ["t"], "metadata": "m", "metadata_column": "age", "output_dir": "o"}
 PRETRAIN: dict[str, Any] = {"table": ["t"], "output_dir": "o"}
+TRAIN: dict[str, Any] = {**PRETRAIN, "metadata": "m", "metadata_column": "age", "learners": "network"}
 
 USED: list[dict[str, Any]] = [
     {},

@@ -29,6 +29,7 @@ def arguments(study: Path, folder: Path, report: str = "--no-report") -> list[st
         "--metadata": study / "metadata.tsv",
         "--metadata-column": "gradient",
         "--group-column": "subject",
+        "--learners": "network",
         "--cv": 2,
         "--output-dir": folder,
         **SMALL,

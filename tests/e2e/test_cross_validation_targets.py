@@ -85,7 +85,7 @@ def test_a_target_without_validation_values_has_no_interval(
     assert train("--metadata-column", "other", **flags) == 2
     assert "error: sheet.tsv: column 'other' has no value in" in capsys.readouterr().err
     assert train("--metadata-column", "other", **flags, best_metric="mae_gradient") == 0
-    assert "note: column 'other' has no intervals: no validation sample has a value" in capsys.readouterr().out
+    assert "note: column 'other' has no intervals: no calibration sample has a value" in capsys.readouterr().out
     run = tmp_path / "run"
     table = read_columns(run / "test_predictions.tsv")
     assert "predicted_low_gradient" in table

@@ -30,6 +30,7 @@ LEVEL = 0.8
 # All reads are used, so that predictions do not depend on a draw and can be averaged by hand.
 FLAGS = {
     **SMALL,
+    "--learners": "network",
     "--epochs": "1",
     "--rarefy-depth": "none",
     "--target-transform": "log-zscore",

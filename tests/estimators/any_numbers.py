@@ -15,6 +15,7 @@ from aam.estimators.tables import study_of_array
 from tests.factories import random_sequences
 
 TINY = {"embedding_dim": 8, "attention_heads": 1, "attention_layers": 1, "num_soft_clades": 4, "epochs": 1}
+NETWORK = {"learners": ("network",), **TINY}
 
 
 def as_study(numbers_NA: Any, options: TableOptions) -> Study:

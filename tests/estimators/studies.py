@@ -18,6 +18,7 @@ TINY: dict[str, Any] = {
     "epochs": 1,
     "rarefy_depth": 200,
 }
+NETWORK = {"learners": ("network",), **TINY}
 SEQUENCES = random_sequences(NUM_ASVS)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from tests.estimators.any_numbers import TINY, AnyNumbersClassifier, AnyNumbersEncoder, AnyNumbersRegressor
+from tests.estimators.any_numbers import NETWORK, TINY, AnyNumbersClassifier, AnyNumbersEncoder, AnyNumbersRegressor
 
-ESTIMATORS = [AnyNumbersRegressor(**TINY), AnyNumbersClassifier(**TINY), AnyNumbersEncoder(**TINY)]
+ESTIMATORS = [AnyNumbersRegressor(**NETWORK), AnyNumbersClassifier(**NETWORK), AnyNumbersEncoder(**TINY)]
 WEIGHTS = "a weight of 2 weighs the loss and is not a second sample: which samples are validated on depends on them"
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": WEIGHTS,

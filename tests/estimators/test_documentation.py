@@ -52,7 +52,7 @@ def test_the_runs_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:too few validation groups:UserWarning")
+@pytest.mark.filterwarnings("ignore:too few calibration groups:UserWarning")
 def test_the_estimators_of_the_page(folder: Path) -> None:
     names: dict[str, Any] = {"TINY": TINY}
     execute([blocks(RUNS)[0], *blocks(ESTIMATORS)], names)

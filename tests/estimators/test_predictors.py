@@ -17,14 +17,14 @@ from aam.data.study.study import Study
 from aam.errors import CheckpointError, ConfigError, InputError, RunError
 from aam.estimators import AAMClassifier, AAMRegressor
 from aam.models.folder.weights import load_models
-from tests.estimators.studies import NUM_SAMPLES, SEQUENCES, TINY, numbers, table
+from tests.estimators.studies import NETWORK, NUM_SAMPLES, SEQUENCES, TINY, numbers, table
 from tests.factories import write_biom
 
 
 @pytest.fixture(scope="module")
 def fitted() -> AAMRegressor:
     frame = table()
-    return AAMRegressor(**TINY).fit(frame, numbers(frame))
+    return AAMRegressor(**NETWORK).fit(frame, numbers(frame))
 
 
 def close(first: Any, second: Any) -> None:
@@ -37,14 +37,15 @@ def test_it_is_what_the_command_line_trains(fitted: AAMRegressor, tmp_path: Path
     pd.DataFrame({"age": numbers(frame)}, index=pd.Index(frame.index, name="sample-id")).to_csv(
         tmp_path / "m.tsv", sep="\t"
     )
-    options = [part for name, value in TINY.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    options = ["--learners", "network"]
+    options += [part for name, value in TINY.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     files = ["--table", str(biom), "--metadata", str(tmp_path / "m.tsv"), "--metadata-column", "age"]
     switches = ["--no-forest-baseline", "--no-report", "--no-progress", "--output-dir", str(tmp_path / "run")]
     assert main(["train", *files, *options, *switches]) == 0
     said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample_id")
     chosen = frame.loc[said.index]
     close(fitted.predict(chosen), said["predicted"])
-    with pytest.warns(UserWarning, match="too few validation groups"):
+    with pytest.warns(UserWarning, match="too few calibration groups"):
         close(fitted.predict_interval(chosen), said[["predicted_low", "predicted_high"]])
 
     fitted.save(tmp_path / "model")
@@ -67,7 +68,7 @@ def test_a_table_may_be_an_array_a_sparse_matrix_or_a_study(tmp_path: Path) -> N
     frame = table()
     counts = frame.to_numpy()
     y = numbers(frame)
-    model = AAMRegressor(**TINY, sequences=SEQUENCES).fit(counts, y)
+    model = AAMRegressor(**NETWORK, sequences=SEQUENCES).fit(counts, y)
     expected = model.predict(counts)
     before = csr_array(counts)
     close(model.predict(before), expected)
@@ -78,15 +79,15 @@ def test_a_table_may_be_an_array_a_sparse_matrix_or_a_study(tmp_path: Path) -> N
     close(AAMRegressor.load(tmp_path / "model", sequences=SEQUENCES).predict(counts), expected)
     study: Study = model._study_to_predict(counts)
     close(model.predict(study), expected)
-    close(AAMRegressor(**TINY).fit(study, y).predict(study[:4]), expected[:4])
+    close(AAMRegressor(**NETWORK).fit(study, y).predict(study[:4]), expected[:4])
 
 
 def test_columns_may_be_named_by_a_mapping() -> None:
     frame = table()
     names = [f"asv{number}" for number in range(len(SEQUENCES))]
     hashed = frame.set_axis(names, axis=1)
-    model = AAMRegressor(**TINY, sequences=dict(zip(names, SEQUENCES, strict=True))).fit(hashed, numbers(frame))
-    close(model.predict(hashed), AAMRegressor(**TINY).fit(frame, numbers(frame)).predict(frame))
+    model = AAMRegressor(**NETWORK, sequences=dict(zip(names, SEQUENCES, strict=True))).fit(hashed, numbers(frame))
+    close(model.predict(hashed), AAMRegressor(**NETWORK).fit(frame, numbers(frame)).predict(frame))
 
 
 def test_several_targets_of_which_some_are_missing() -> None:
@@ -94,7 +95,7 @@ def test_several_targets_of_which_some_are_missing() -> None:
     y = np.column_stack([numbers(frame), -3 * numbers(frame)])
     y[::7, 1] = np.nan
     y[5] = np.nan
-    model = AAMRegressor(**TINY, interval_level=0.5).fit(frame, pd.DataFrame(y, columns=["a", "b"]))
+    model = AAMRegressor(**NETWORK, interval_level=0.5).fit(frame, pd.DataFrame(y, columns=["a", "b"]))
     predicted = model.predict(frame)
     assert predicted.shape == (NUM_SAMPLES, 2)
     assert (predicted[:, 0] > 0).all()
@@ -109,7 +110,7 @@ def test_several_targets_of_which_some_are_missing() -> None:
 
 def test_a_higher_level_makes_wider_intervals(fitted: AAMRegressor) -> None:
     frame = table()
-    model = AAMRegressor(**TINY, interval_level=0.5).fit(frame, numbers(frame))
+    model = AAMRegressor(**NETWORK, interval_level=0.5).fit(frame, numbers(frame))
     narrow, middle, wide = (model.predict_interval(frame, level) for level in (0.3, None, 0.8))
     np.testing.assert_array_equal(middle, model.predict_interval(frame, 0.5))
     assert (np.ptp(middle, axis=1) > np.ptp(narrow, axis=1)).all()
@@ -120,7 +121,7 @@ def test_a_higher_level_makes_wider_intervals(fitted: AAMRegressor) -> None:
 
 def test_quantiles(fitted: AAMRegressor) -> None:
     frame = table()
-    model = AAMRegressor(**TINY, loss_type="quantile", quantiles=[0.2, 0.5, 0.9]).fit(frame, numbers(frame))
+    model = AAMRegressor(**NETWORK, loss_type="quantile", quantiles=[0.2, 0.5, 0.9]).fit(frame, numbers(frame))
     quantiles = model.predict_quantiles(frame)
     assert quantiles.shape == (NUM_SAMPLES, 3)
     assert (np.diff(quantiles, axis=1) >= 0).all()
@@ -132,7 +133,7 @@ def test_quantiles(fitted: AAMRegressor) -> None:
 def test_without_validation_truths_there_are_no_intervals() -> None:
     frame = table()
     y = np.column_stack([numbers(frame), numbers(frame)])
-    model = AAMRegressor(**TINY).fit(frame, y)
+    model = AAMRegressor(**NETWORK).fit(frame, y)
     model.trained_ = dataclasses.replace(
         model.trained_, description=dataclasses.replace(model.trained_.description, calibrations=())
     )
@@ -143,13 +144,13 @@ def test_without_validation_truths_there_are_no_intervals() -> None:
 def test_only_targets_with_validation_truths_have_intervals() -> None:
     frame = table()
     y = np.column_stack([numbers(frame), numbers(frame)])
-    model = AAMRegressor(**{**TINY, "interval_level": 0.5}).fit(frame, y)
+    model = AAMRegressor(**{**NETWORK, "interval_level": 0.5}).fit(frame, y)
     full = model.predict_interval(frame)
     description = model.trained_.description
     model.trained_ = dataclasses.replace(
         model.trained_, description=dataclasses.replace(description, calibrations=(description.calibrations[0], None))
     )
-    with pytest.warns(UserWarning, match="has no intervals: no validation sample has a value"):
+    with pytest.warns(UserWarning, match="has no intervals: no calibration sample has a value"):
         found = model.predict_interval(frame)
     np.testing.assert_array_equal(found[:, 0], full[:, 0])
     assert np.isnan(found[:, 1]).all()
@@ -160,14 +161,14 @@ def test_samples_of_weight_0_are_as_good_as_not_there() -> None:
     y, weight = numbers(frame), np.ones(NUM_SAMPLES)
     weight[:6] = 0
     y[:6] = 1e3
-    weighted = AAMRegressor(**TINY).fit(frame, y, sample_weight=weight)
-    close(weighted.predict(frame), AAMRegressor(**TINY).fit(frame.iloc[6:], y[6:]).predict(frame))
+    weighted = AAMRegressor(**NETWORK).fit(frame, y, sample_weight=weight)
+    close(weighted.predict(frame), AAMRegressor(**NETWORK).fit(frame.iloc[6:], y[6:]).predict(frame))
 
 
 def test_weights_weigh(fitted: AAMRegressor) -> None:
     frame = table()
     weight = np.where(np.arange(NUM_SAMPLES) % 2, 5.0, 0.1)
-    weighted = AAMRegressor(**{**TINY, "lr": 0.05, "best_metric": "val_loss"})
+    weighted = AAMRegressor(**{**NETWORK, "lr": 0.05, "best_metric": "val_loss"})
     plain = weighted.fit(frame, numbers(frame)).predict(frame)
     assert np.abs(weighted.fit(frame, numbers(frame), sample_weight=weight).predict(frame) - plain).max() > 1e-3
 
@@ -175,15 +176,15 @@ def test_weights_weigh(fitted: AAMRegressor) -> None:
 def test_groups_stay_whole() -> None:
     frame = table()
     with pytest.raises(ValueError, match="1 group"):
-        AAMRegressor(**TINY).fit(frame, numbers(frame), groups=["one"] * NUM_SAMPLES)
+        AAMRegressor(**NETWORK).fit(frame, numbers(frame), groups=["one"] * NUM_SAMPLES)
 
 
 def test_an_ensemble_is_the_mean_of_its_members() -> None:
     frame = table()
     y = numbers(frame)
-    both = AAMRegressor(**TINY, ensemble=2).fit(frame, y)
+    both = AAMRegressor(**NETWORK, ensemble=2).fit(frame, y)
     assert len(both.trained_.models) == 2
-    first = AAMRegressor(**TINY).fit(frame, y)
+    first = AAMRegressor(**NETWORK).fit(frame, y)
     for name, tensor in first.trained_.models[0].state_dict().items():
         torch.testing.assert_close(both.trained_.models[0].state_dict()[name], tensor)
     assert not np.allclose(both.predict(frame), first.predict(frame))
@@ -192,7 +193,7 @@ def test_an_ensemble_is_the_mean_of_its_members() -> None:
 def test_labels_keep_their_type_and_order(tmp_path: Path) -> None:
     frame = table()
     y = np.where(numbers(frame) > np.median(numbers(frame)), 2, 10)
-    model = AAMClassifier(**TINY, class_weights=(1.0, 3.0), interval_level=0.5).fit(frame, y)
+    model = AAMClassifier(**NETWORK, class_weights=(1.0, 3.0), interval_level=0.5).fit(frame, y)
     assert model.classes_.tolist() == [2, 10]
     probability = model.predict_proba(frame)
     close(probability.sum(axis=1), 1.0)
@@ -222,7 +223,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     expected = torch.rand(3)
     torch.manual_seed(7)
     torch.use_deterministic_algorithms(False)
-    AAMRegressor(**TINY).fit(frame, numbers(frame))
+    AAMRegressor(**NETWORK).fit(frame, numbers(frame))
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
     assert list(tmp_path.iterdir()) == []
@@ -246,7 +247,7 @@ def test_it_can_be_pickled(fitted: AAMRegressor) -> None:
 )
 def test_unusable_tables_are_value_errors(change: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        AAMRegressor(**TINY).fit(change(table()), numbers(table()))
+        AAMRegressor(**NETWORK).fit(change(table()), numbers(table()))
 
 
 @pytest.mark.parametrize(
@@ -260,13 +261,13 @@ def test_unusable_tables_are_value_errors(change: Any, words: str) -> None:
 )
 def test_parameters_that_cannot_work_are_said_in_python(parameters: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        AAMRegressor(**{**TINY, **parameters}).fit(table(), numbers(table()))
+        AAMRegressor(**{**NETWORK, **parameters}).fit(table(), numbers(table()))
     assert isinstance(caught.value, ConfigError)
 
 
 def test_errors_pass_between_processes() -> None:
     with pytest.raises(InputError) as caught:
-        AAMRegressor(**TINY).fit(table().to_numpy(), numbers(table()))
+        AAMRegressor(**NETWORK).fit(table().to_numpy(), numbers(table()))
     again = pickle.loads(pickle.dumps(caught.value))
     assert type(again) is type(caught.value)
     assert str(again) == str(caught.value)
@@ -276,7 +277,7 @@ def test_a_thread_is_refused() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(RunError, match="main thread"):
-        pool.submit(AAMRegressor(**TINY).fit, table(), numbers(table())).result()
+        pool.submit(AAMRegressor(**NETWORK).fit, table(), numbers(table())).result()
 
 
 def test_the_model_folder_says_what_it_is(fitted: AAMRegressor, tmp_path: Path) -> None:

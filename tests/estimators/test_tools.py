@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from aam.data.study.study import load_study
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 from tests.data.study_files import write_study
-from tests.estimators.studies import NUM_SAMPLES, SEQUENCES, TINY, numbers, table
+from tests.estimators.studies import NETWORK, NUM_SAMPLES, SEQUENCES, TINY, numbers, table
 
 
 def common(frame: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def test_vectors_go_into_a_pipeline(tmp_path: Path) -> None:
     np.testing.assert_allclose(taken.transform(frame), vectors, rtol=1e-5)
     with pytest.raises(ValueError, match="epochs: pretrained_encoder is used as it is"):
         AAMEncoder(pretrained_encoder=tmp_path / "encoder", epochs=3).fit(frame)
-    small = {"epochs": 1, "rarefy_depth": 200, "freeze_base": True}
+    small = {"learners": ["network"], "epochs": 1, "rarefy_depth": 200, "freeze_base": True}
     tuned = AAMRegressor(pretrained_encoder=str(tmp_path / "encoder"), **small).fit(frame, numbers(frame))
     own = {name: tensor for name, tensor in encoder.trained_.models[0].state_dict().items() if "asv_encoder" in name}
     base = tuned.trained_.models[0].base.state_dict()  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ def test_vectors_go_into_a_pipeline(tmp_path: Path) -> None:
 def test_a_filter_before_the_estimator() -> None:
     frame = table()
     assert 0 < common(frame).shape[1] < frame.shape[1]
-    pipeline = make_pipeline(FunctionTransformer(common), AAMRegressor(**TINY)).fit(frame, numbers(frame))
+    pipeline = make_pipeline(FunctionTransformer(common), AAMRegressor(**NETWORK)).fit(frame, numbers(frame))
     assert pipeline[-1].n_features_in_ == common(frame).shape[1]
     assert pipeline.predict(frame).shape == (NUM_SAMPLES,)
 
@@ -63,7 +63,7 @@ def test_cross_validation_by_groups() -> None:
     frame = table()
     groups = np.arange(NUM_SAMPLES) // 3
     scores = cross_val_score(
-        AAMRegressor(**TINY), frame, numbers(frame), groups=groups, cv=GroupKFold(2), params={"groups": groups}
+        AAMRegressor(**NETWORK), frame, numbers(frame), groups=groups, cv=GroupKFold(2), params={"groups": groups}
     )
     assert np.isfinite(scores).all()
     assert len(scores) == 2
@@ -72,15 +72,15 @@ def test_cross_validation_by_groups() -> None:
 def test_cross_validation_of_a_study() -> None:
     frame = table()
     y = np.where(numbers(frame) > np.median(numbers(frame)), "high", "low")
-    study = AAMRegressor(**TINY).fit(frame, numbers(frame))._study_to_predict(frame)
-    of_study, of_frame = (cross_val_predict(AAMClassifier(**TINY), X, y, cv=KFold(2)) for X in (study, frame))
+    study = AAMRegressor(**NETWORK).fit(frame, numbers(frame))._study_to_predict(frame)
+    of_study, of_frame = (cross_val_predict(AAMClassifier(**NETWORK), X, y, cv=KFold(2)) for X in (study, frame))
     assert set(of_study) <= {"high", "low"}
     assert (of_study == of_frame).mean() > 0.9
 
 
 def test_a_grid_search_sets_parameters() -> None:
     frame = table()
-    search = GridSearchCV(AAMRegressor(**TINY), {"dropout": [0.0, 0.3]}, cv=2, refit=False, error_score="raise")
+    search = GridSearchCV(AAMRegressor(**NETWORK), {"dropout": [0.0, 0.3]}, cv=2, refit=False, error_score="raise")
     search.fit(frame, numbers(frame))
     assert [found["dropout"] for found in search.cv_results_["params"]] == [0.0, 0.3]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,18 +32,43 @@ def test_the_headline_is_in_the_users_units() -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "forest", "words"),
+    ("noise", "forest", "words", "advice"),
     [
-        (1.0, 2.0, "It is clearly better than the random forest"),
-        (2.0, 1.0, "The random forest is clearly better"),
-        (2.0, 2.0, "It does not differ clearly from the random forest"),
+        (1.0, 2.0, "It is clearly better than the random forest (", "): prefer the model."),
+        (2.0, 1.0, "The random forest is clearly better (", "): prefer the forest here."),
+        (2.0, 2.0, "It does not differ clearly from the random forest (", "): either will do."),
     ],
 )
-def test_verdicts_on_the_forest_follow_the_paired_difference(noise: float, forest: float, words: str) -> None:
-    lines = verdicts(judge("test", numbers(noise), numbers(forest, seed=1), NUMBER))
+@pytest.mark.parametrize("part", ["test", "folds", "out_of_fold"])
+def test_verdicts_on_the_forest_follow_the_paired_difference(
+    part: str, noise: float, forest: float, words: str, advice: str
+) -> None:
+    lines = verdicts(judge(part, numbers(noise), numbers(forest, seed=1), NUMBER))
     assert lines[0] == "The model is clearly better than the constant prediction."
-    assert words in lines[1]
-    assert len(lines) == 2
+    assert lines[1].startswith(words)
+    assert lines[1].endswith(advice)
+    assert len(lines) == (3 if part == "out_of_fold" else 2)
+
+
+def test_a_useless_model_is_not_preferred_to_a_worse_forest() -> None:
+    lines = verdicts(judge("test", numbers(30.0), numbers(60.0, seed=1), NUMBER))
+    assert "do not rely on it" in lines[0]
+    assert lines[1].startswith("It is clearly better than the random forest (")
+    assert lines[1].endswith(" (95 %)).")
+
+
+def test_a_model_that_is_the_forest_is_said_to_be() -> None:
+    lines = verdicts(judge("test", numbers(2.0), numbers(2.0), NUMBER))
+    assert lines[1] == "It predicts the same as the random forest."
+
+
+def test_out_of_fold_predictions_are_said_to_be() -> None:
+    alone = numbers(2.0)
+    groups = (np.arange(len(alone)) // 3).astype(str).astype(object)
+    grouped = dataclasses.replace(alone, groups=groups)
+    assert headline(judge("out_of_fold", alone, None, NUMBER), NUMBER).startswith("On 138 out-of-fold training samples")
+    assert "fitted without it; a test set" in verdicts(judge("out_of_fold", alone, None, NUMBER))[-1]
+    assert "fitted without its group; a test set" in verdicts(judge("out_of_fold", grouped, None, NUMBER))[-1]
 
 
 def test_a_useless_model_and_optimistic_validation_are_named() -> None:

@@ -107,10 +107,10 @@ def test_a_target_without_intervals_is_named() -> None:
     assert (age.low == full_age.low).all()  # type: ignore[union-attr]
     assert mass.low is mass.high is None
     assert len(mass.predicted) == SIZE
-    assert forecast.coverage_warnings() == ["column 'mass' has no intervals: no validation sample has a value"]
+    assert forecast.coverage_warnings() == ["column 'mass' has no intervals: no calibration sample has a value"]
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     assert few.coverage_warnings() == [
-        f"too few validation groups or samples ({SIZE}; 99 needed) to guarantee 99 % coverage; intervals may be too "
+        f"too few calibration groups or samples ({SIZE}; 99 needed) to guarantee 99 % coverage; intervals may be too "
         "narrow"
     ]
     assert (
@@ -124,7 +124,7 @@ def test_too_few_samples_are_reported_at_a_lower_level_too() -> None:
     learned_BT, whose = case()
     few = calibrated(PredictionDecoder(targets=TWO, level=0.99), learned_BT, whose)
     (doubt,) = dataclasses.replace(few, level=0.5).coverage_warnings()
-    assert doubt.startswith("too few validation groups or samples")
+    assert doubt.startswith("too few calibration groups or samples")
 
 
 def skewed_case(seed: int, transform: str, num_trained: int) -> tuple[Targets, np.ndarray, np.ndarray]:
@@ -165,7 +165,7 @@ def test_a_level_above_the_share_within_range_is_no_promise() -> None:
     assert beyond > 0.1
     forecast = calibrated(PredictionDecoder(targets=targets), learned_B1[:99], samples({"y": values[:99]}))
     (doubt,) = forecast.coverage_warnings()
-    assert doubt.startswith(f"column 'y': {beyond:.0%} of the validation values lie outside all possible")
+    assert doubt.startswith(f"column 'y': {beyond:.0%} of the calibration values lie outside all possible")
     logs, learned_B1, values = skewed_case(0, "log-zscore", 10)
     assert (
         calibrated(PredictionDecoder(targets=logs), learned_B1[:99], samples({"y": values[:99]})).coverage_warnings()

@@ -21,6 +21,7 @@ def train_words(study: Path, folder: Path, *more: object, **changes: object) -> 
         "--table": study / "table.biom",
         "--metadata": study / "metadata.tsv",
         "--metadata-column": "gradient",
+        "--learners": "network",
         "--output-dir": folder,
     }
     flags |= {f"--{name.replace('_', '-')}": value for name, value in changes.items()}

@@ -40,6 +40,7 @@ def arguments(study: Path, folder: Path) -> list[str]:
         "--tree": study / "tree.nwk",
         "--metadata": study / "metadata.tsv",
         "--metadata-column": "gradient",
+        "--learners": "network",
         "--output-dir": folder,
         "--encoder-type": "unifrac",
         "--nuc-penalty": "0.5",

@@ -50,7 +50,7 @@ def words(command: str, study: Path, folder: Path, *more: object, **options: obj
     inputs = {"table": study / "table.biom", "tree": study / "tree.nwk", "taxonomy": study / "taxonomy.tsv"}
     flags: dict[str, object] = {**inputs, **SIZES, **HEADS, **PLATEAU, "output-dir": folder}
     if command == "train":
-        flags |= {"metadata": study / "metadata.tsv", **TARGET}
+        flags |= {"metadata": study / "metadata.tsv", "learners": "network", **TARGET}
         more = (*more, "--no-forest-baseline", "--no-report")
     flags |= {name.replace("_", "-"): value for name, value in options.items()}
     pairs = [word for name, value in flags.items() if value is not None for word in (f"--{name}", value)]

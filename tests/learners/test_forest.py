@@ -20,7 +20,8 @@ from aam.learners import forest as module
 from aam.learners.features import fit_features
 from aam.learners.forest import ForestLearner, ForestSettings, fit_forest, new_forest
 from aam.learners.held_out import held_out_predictions
-from aam.learners.protocol import Computing, Stored
+from aam.learners.protocol import Computing
+from aam.learners.stored import Stored
 from tests.data.study_files import make_study
 
 SIZE, TRAIN, HELD_OUT = 120, np.arange(80), np.arange(80, 120)

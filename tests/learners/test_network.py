@@ -48,6 +48,7 @@ def study() -> Study:
 
 def learner(spec: TargetSpec, **changes: Any) -> NetworkLearner:
     flat = {"table": ["t"], "metadata": "m", "metadata_column": [spec.column], "output_dir": "run", "cache": False}
+    flat["learners"] = ["network"]
     config = from_flat(TrainConfig, {**flat, **SMALL, "classifier": bool(spec.classes), **changes})
     return NetworkLearner(Task(targets=Targets(specs=(spec,))), CPU, config)
 

@@ -72,7 +72,7 @@ class Workplace:
     def train(self, output_dir: str, *switches: str, **options: object) -> dict[str, Any]:
         """Numbers of a training run."""
         inputs = {"table": TABLE, "metadata": SHEET, "group_column": "subject", "output_dir": output_dir}
-        self.run("train", "--no-progress", *switches, **{**inputs, **TRAINING, **options})
+        self.run("train", "--learners", "network", "--no-progress", *switches, **{**inputs, **TRAINING, **options})
         return run_directory(self.folder / output_dir)
 
     def predict(self, model: Path | str, output: str, *switches: str, **options: object) -> Path:
@@ -185,7 +185,7 @@ def estimators(work: Workplace) -> dict[str, Any]:
     """The scikit-learn estimators, saved and loaded again as well."""
     counts, new = (counts_of(work.folder / "study" / name) for name in ("table.tsv", "new_table.tsv"))
     sheet = pd.read_csv(work.folder / SHEET, sep="\t", index_col=0).loc[counts.index]
-    options = {**TRAINING, "interval_level": 0.5}
+    options = {**TRAINING, "learners": "network", "interval_level": 0.5}
     regressor = AAMRegressor(**options, loss_type="quantile").fit(counts, sheet[["gradient", "ph"]])
     regressor.save(work.folder / "regressor")
     classifier = AAMClassifier(**options).fit(counts, sheet["group"], groups=sheet["subject"])

@@ -16,5 +16,5 @@ SIZES = {name.removeprefix("--").replace("-", "_"): value for name, value in SMA
 def prepare_small(study: Path, **options: Any) -> Prepared:
     """A run on ``gradient`` of a simulated study; ``options`` are fields of its configuration, as in a file."""
     inputs = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    given = {**inputs, "metadata_column": "gradient", "progress": False, **SIZES, **options}
+    given = {**inputs, "metadata_column": "gradient", "learners": "network", "progress": False, **SIZES, **options}
     return prepare_training(from_flat(TrainConfig, given))

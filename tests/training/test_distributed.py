@@ -17,10 +17,19 @@ from tests.program import SMALL
 BATCHES = {"--batch-size": 10, "--dropout": 0, "--epochs": 2}
 INPUTS = ("--table", "table.biom"), ("--tree", "tree.nwk"), ("--metadata", "metadata.tsv")
 PRETRAINING = ["pretrain", "--encoder-type", "combined"]
-TRAINING = ["train", "--metadata-column", "gradient", "--encoder-type", "unifrac"]
+TRAINING = ["train", "--learners", "network", "--metadata-column", "gradient", "--encoder-type", "unifrac"]
 TRAINING += ["--nuc-penalty", "0.5", "--no-forest-baseline", "--no-report"]
 COUNTS = ["--count-penalty", "0.5"]
-CLASSES = ["train", "--metadata-column", "group", "--classifier", "--categorical-columns", "subject"]
+CLASSES = [
+    "train",
+    "--learners",
+    "network",
+    "--metadata-column",
+    "group",
+    "--classifier",
+    "--categorical-columns",
+    "subject",
+]
 CLASSES += ["--unknown-level-rate", "0.3", "--class-weights", "balanced", "--no-forest-baseline", "--no-report"]
 ACCUMULATED = ["--gradient-accumulation-steps", "2", "--batch-size", "6", "--num-workers", "1"]
 

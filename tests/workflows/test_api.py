@@ -47,6 +47,7 @@ def inputs(study: Path) -> dict[str, Any]:
         "table": study / "table.biom",
         "metadata": study / "metadata.tsv",
         "metadata_column": "gradient",
+        "learners": "network",
         "forest_baseline": False,
         "progress": False,
     }

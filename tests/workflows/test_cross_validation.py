@@ -26,7 +26,9 @@ VALUES = np.arange(12.0)
 
 def config(folder: Path, **options: object) -> TrainConfig:
     given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": ["y"], "output_dir": str(folder)}
-    return from_flat(TrainConfig, {**given, "cv": 3, "cv_repeats": 2, "overwrite": True, **options})
+    return from_flat(
+        TrainConfig, {**given, "learners": "network", "cv": 3, "cv_repeats": 2, "overwrite": True, **options}
+    )
 
 
 @pytest.mark.parametrize(("seed", "second"), [(7, 11), (LARGEST_SEED, 3)])

@@ -21,7 +21,8 @@ def prospect(folder: Path, **options: Any) -> PlannedRun:
     (folder / "taxa.tsv").write_text("Feature ID\tTaxon\n" + "".join(f"{s}\td__{s[0]}\n" for s in files.sequences))
     flat = {"table": [folder / "table.tsv"], "metadata": folder / "metadata.tsv", "tree": folder / "tree.nwk"}
     small = {"embedding_dim": 16, "attention_layers": 1, "num_soft_clades": 8}
-    return plan_run(from_flat(CheckConfig, {**flat, **small, **options}))
+    network = {"learners": "network"} if "metadata_column" in options else {}
+    return plan_run(from_flat(CheckConfig, {**flat, **small, **network, **options}))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ DATA = "data.json"
 
 def config(**options: Any) -> TrainConfig:
     needed = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run"}
-    return from_flat(TrainConfig, {**needed, **options})
+    return from_flat(TrainConfig, {**needed, "learners": "network", **options})
 
 
 def test_the_commit_is_that_of_git() -> None:

@@ -27,7 +27,7 @@ def config(study: Path, tmp_path: Path) -> TrainConfig:
     paths = {"--table": "table.biom", "--metadata": "metadata.tsv", "--output-dir": "run"}
     words = [word for name, file in paths.items() for word in (name, str(tmp_path / file))]
     more = [word for pair in {**SMALL, "--epochs": "1"}.items() for word in pair]
-    column = ["--metadata-column", "gradient", "--no-forest-baseline", "--no-report"]
+    column = ["--metadata-column", "gradient", "--learners", "network", "--no-forest-baseline", "--no-report"]
     found: TrainConfig = parse("train", [*words, *column, *more]).config
     return found
 

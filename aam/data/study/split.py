@@ -88,6 +88,11 @@ class Split:
         parts = zip(PARTS, (self.train, self.validation, self.test), strict=True)
         return {name: rows for name, rows in parts if len(rows)}
 
+    def joined(self) -> Split:
+        """Training and validation part as one, for a model that learns from both."""
+        learned = np.union1d(self.train, self.validation)
+        return Split(learned, learned[:0], self.test, self.notes)
+
 
 def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None, seed: int) -> Split:
     """Split a study's samples.

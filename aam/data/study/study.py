@@ -124,6 +124,13 @@ class Study:
         """The values of the first column to predict, by which parts are balanced."""
         return next(iter(self.targets.values()), None)
 
+    def made_column(self, name: str) -> str | None:
+        """The column that was made of the names of merged tables; None where there is none, or the metadata had it."""
+        tables = self.table.studies
+        if self.metadata is None or len(set(tables)) < 2:
+            return None
+        return name if np.array_equal(self.metadata.columns[name], tables) else None
+
     @property
     def longest_sequence(self) -> int:
         """Bases of the longest ASV."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from aam.data.targets.intervals import Calibration, groups_needed
 from aam.evaluation.baseline_comparison import HELD_OUT
 from aam.evaluation.catalogue import interval_of, number, percent
-from aam.evaluation.coverage import Coverage
+from aam.evaluation.coverage import Coverage, levels_off
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.style import HALF, MODEL, MUTED, grid_of_axes, styled
 from aam.text import plural
@@ -20,6 +20,7 @@ from aam.text import plural
 SMALL_DENOMINATOR = 20
 # with fewer, drawing groups anew says too little of how much groups differ
 LEAST_GROUPS = 6
+CALIBRATED = ("validation", "out_of_fold")
 
 
 def coverage_curve(found: Sequence[Coverage]) -> Figure:
@@ -54,7 +55,7 @@ def coverage_section(
     level
         The level that the user chose.
     part
-        The samples that were judged: ``test``, or ``validation``, which also calibrated.
+        The samples that were judged: ``test`` or ``folds``, or those that also calibrated (``CALIBRATED``).
     group_column
         What a group is called; None where each sample stands for itself.
     """
@@ -63,7 +64,7 @@ def coverage_section(
     text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets)]
     if not calibration.is_guaranteed(level):
         text.append(_few_words(calibration, level, group_column))
-    text.append(_no_test_words(sets) if part == "validation" else _verdict(chosen, sets, group_column))
+    text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
     caption = (
         "Dots are the observed coverage of held-out samples at several nominal levels, bars its 95 % intervals. "
         "Below the dashed line, intervals are too narrow; above it, too wide."
@@ -106,9 +107,9 @@ def _few_words(calibration: Calibration, level: float, group_column: str | None)
     name = group_column or "sample"
     if calibration.has_groups_for(level):
         beyond = percent(calibration.beyond)
-        return f"Coverage is not guaranteed: {beyond} of the validation values lie outside all possible predictions."
+        return f"Coverage is not guaranteed: {beyond} of the calibration values lie outside all possible predictions."
     return (
-        f"Coverage is not guaranteed: there are too few validation {name}s ({calibration.num_groups:,}; "
+        f"Coverage is not guaranteed: there are too few calibration {name}s ({calibration.num_groups:,}; "
         f"{groups_needed(level):,} needed for {_exact_percent(level)})."
     )
 
@@ -118,16 +119,35 @@ def _no_test_words(sets: bool) -> str:
     return f"This is not a test: the same samples calibrated the {what}. A test set (--test-size) would be one."
 
 
-def _verdict(chosen: Coverage, sets: bool, group_column: str | None) -> str:
-    what = "sets" if sets else "intervals"
+def _verdict(found: Sequence[Coverage], chosen: Coverage, sets: bool, group_column: str | None) -> str:
+    """Whether the drawn levels agree with the nominal ones, and what follows for the level that the user chose."""
     if chosen.num_groups is not None and chosen.num_groups < LEAST_GROUPS:
         few = plural(chosen.num_groups, group_column or "group")
         return f"Held-out samples of only {few} cannot tell whether the coverage is right."
-    if chosen.share.high < chosen.level:
-        return f"That is clearly below the nominal coverage: do not rely on the {what}."
-    if chosen.share.low > chosen.level:
-        return f"That is clearly above the nominal coverage: the {what} are conservative."
-    return "Given the number of held-out samples, this agrees with the nominal coverage."
+    below, above = levels_off(found)
+    held = len(found) - len(below) - len(above)
+    lines = [
+        f"At {held} of {plural(len(found), 'level')}, the 95 % interval of the observed coverage contains the nominal "
+        "coverage."
+    ]
+    lines += [f"Coverage is clearly too low at {_observed_words(below)}."] if below else []
+    lines += [f"Coverage is clearly too high at {_observed_words(above)}."] if above else []
+    return " ".join([*lines, *_advice(chosen, below, above, "sets" if sets else "intervals")])
+
+
+def _observed_words(levels: Sequence[Coverage]) -> str:
+    return ", ".join(f"{_exact_percent(one.level)} (observed {percent(one.share.value)})" for one in levels)
+
+
+def _advice(chosen: Coverage, below: Sequence[Coverage], above: Sequence[Coverage], what: str) -> Iterator[str]:
+    """What levels that are off mean for who uses the chosen level; nothing where none is."""
+    at = _exact_percent(chosen.level)
+    if chosen in below:
+        yield f"Do not rely on the {what} at {at}, the chosen level."
+    elif chosen in above:
+        yield f"At {at}, the chosen level, the {what} are conservative."
+    elif below:
+        yield f"Rely on the {what} at {at}, the chosen level, but not at levels where coverage is too low."
 
 
 def _coverage_table(found: Sequence[Coverage], sets: bool, part: str) -> Table:

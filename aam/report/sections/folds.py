@@ -40,7 +40,9 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
         f"{target.kind.guessed} of the training samples of each fold."
     )
-    if "forest" in found.judgement.results:
+    if "forest" in found.judgement.results and found.blend is not None:
+        caption += " The random forest was fitted on relative abundances of the same training samples of each fold."
+    elif "forest" in found.judgement.results:
         caption += (
             " The random forest was fitted on relative abundances of the training and validation samples of each fold, "
             "since it needs no samples to choose an epoch."
@@ -109,8 +111,9 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"
     what = "Sets" if record.calibration.kind == "classes" else "Intervals"
+    source = "validation samples" if found.blend is None else "out-of-fold predictions of the training samples"
     text = [
-        f"{what} are calibrated on the validation samples of each fold, "
+        f"{what} are calibrated on the {source} of each fold, "
         f"{plural(record.calibration.num_groups, unit)} or more. Coverage in single folds is {percent(min(shares))} to "
         f"{percent(max(shares))}."
     ]
@@ -139,13 +142,15 @@ def _spread_table(found: CrossValidation) -> Table:
 def _fold_table(found: CrossValidation) -> Table:
     main = found.judgement.main
     names = [PREDICTORS[who] for who in found.fold_scores]
-    header = ("fold", "train", "validation", "test", "best epoch", *names, "time")
+    parts = [part for part in PARTS if part in found.folds[0].samples]
+    epochs = ["best epoch"] if found.blend is None else []
+    header = ("fold", *parts, *epochs, *names, "time")
     rows = []
     for place, fold in enumerate(found.folds):
         values = [Cell(value_of(main, scores[place][main])) for scores in found.fold_scores.values()]
-        counts = [Cell(f"{fold.samples[part]:,}") for part in PARTS]
-        best = ", ".join(map(best_epoch_words, fold.best_epochs))
-        rows.append([Cell(_fold_name(fold, found)), *counts, Cell(best), *values, Cell(format_duration(fold.seconds))])
+        counts = [Cell(f"{fold.samples[part]:,}") for part in parts]
+        best = [Cell(", ".join(map(best_epoch_words, fold.best_epochs))) for _ in epochs]
+        rows.append([Cell(_fold_name(fold, found)), *counts, *best, *values, Cell(format_duration(fold.seconds))])
     caption = f"Samples of each part, and {metric(main).label} on the test part"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
@@ -154,20 +159,20 @@ def _fold_name(fold: FoldResult, found: CrossValidation) -> str:
     return str(fold.number) if found.num_repeats == 1 else f"repeat {fold.repeat}, fold {fold.number}"
 
 
-def how_section(config: Mapping[str, Any], targets: Targets, repeats: int) -> Section:
-    """How the folds were made, and what the metrics pool."""
-    return Section("how", "Cross-validation design", list(_how(config, targets, repeats)))
+def how_section(config: Mapping[str, Any], targets: Targets, found: CrossValidation) -> Section:
+    """How the folds were made, and what the metrics pool; ``found`` is what they found for one of the targets."""
+    return Section("how", "Cross-validation design", list(_how(config, targets, found)))
 
 
-def _how(config: Mapping[str, Any], targets: Targets, repeats: int) -> Iterator[str]:
-    group, number = config.get("group_column"), int(config["cv"])
+def _how(config: Mapping[str, Any], targets: Targets, found: CrossValidation) -> Iterator[str]:
+    group, number, repeats = config.get("group_column"), int(config["cv"]), found.num_repeats
     name = "the target" if len(targets) == 1 else targets.columns[0]
     whole = f" Samples of one {group} are never split." if group else ""
     balance = f", stratified by {targets.kind.strata_words(name)}" if config.get("stratify", True) else ""
     yield (
         f"The samples were divided into {number} folds{balance}.{whole} A model was trained on all other folds and "
-        f"predicted the held-out one. Of the samples not held out, {percent(float(config['validation_size']))} chose "
-        "the best epoch and did not train. Scaling and classes were fitted on the training samples alone."
+        f"predicted the held-out one. {_choice_words(config, found)} Scaling and classes were fitted on the training "
+        "samples alone."
     )
     if repeats > 1:
         yield (
@@ -180,4 +185,17 @@ def _how(config: Mapping[str, Any], targets: Targets, repeats: int) -> Iterator[
     yield (
         f"These results are for the {judged} of the folds. A model trained on all samples should be about as good or "
         "better."
+    )
+
+
+def _choice_words(config: Mapping[str, Any], found: CrossValidation) -> str:
+    """What the models of the folds were chosen by."""
+    if found.blend is None:
+        return (
+            f"Of the samples not held out, {percent(float(config['validation_size']))} chose the best epoch and did "
+            "not train."
+        )
+    return (
+        "The model is a blend of learners; their weights come from out-of-fold predictions of "
+        f"{found.blend.num_folds} folds within the samples not held out."
     )

@@ -70,6 +70,7 @@ MOST_WORST = 10
 USE = {
     "test": "used for evaluation only",
     "validation": "also used to choose the best epoch",
+    "out_of_fold": "each predicted by members not trained on its group",
     "folds": "each predicted by a model not trained on it",
 }
 
@@ -82,7 +83,8 @@ def tiles(judgement: Judgement) -> list[Tile]:
         Tile(value_of(name, found[name].value), metric(name).label, interval_of(name, found[name]))
         for name in model.kind.tiles
     ]
-    return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], USE[judgement.part])]
+    use = USE[judgement.part] if model.groups is not None else USE[judgement.part].replace("its group", "it")
+    return [*shown, Tile(f"{len(model):,}", HELD_OUT[judgement.part], use)]
 
 
 def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
@@ -90,11 +92,9 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     figure = interval_chart(judgement.results, target.kind.charted)
     answer = target.kind.guess_of(target)
     guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
-    forest = (
-        " The random forest was fitted on relative abundances of ASVs of the same training samples."
-        if "forest" in judgement.results
-        else ""
-    )
+    learned = "in the same folds" if judgement.part == "out_of_fold" else "of the same training samples"
+    has_forest = "forest" in judgement.results
+    forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
     caption = (
         f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}, the "
         f"{target.kind.guessed} of the training samples."

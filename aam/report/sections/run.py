@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aam.config.option import flag
+from aam.evaluation.blend_record import BlendRecord
 from aam.evaluation.catalogue import ELLIPSIS, NONE, metric, number, value_of
 from aam.evaluation.run_results import Embeddings, RunRecord
 from aam.report.figures.run import histograms, learning_curves, ordination
@@ -40,7 +41,7 @@ def data_section(record: RunRecord) -> Section:
     shares = [Share(f"{count:,} {part}", count / used, part) for part, count in samples.items() if part != "folds"]
     parts = ", ".join(f"{count:,} {PART_WORDS.get(part, part)}" for part, count in samples.items())
     story = [f"{plural(used, 'sample')} are used: {parts}. They have {plural(data['num_asvs'], 'ASV')}."]
-    story.extend(_facts(data))
+    story.extend(_facts(data, record.blend))
     pictures = []
     if data.get("reads_per_sample") and data.get("asvs_per_sample"):
         caption = "Reads and distinct ASVs per sample."
@@ -59,14 +60,16 @@ def _dropped(step: Mapping[str, Any]) -> str:
     )
 
 
-def _facts(data: Mapping[str, Any]) -> Iterator[str]:
+def _facts(data: Mapping[str, Any], blend: BlendRecord | None) -> Iterator[str]:
     depth, lengths = data.get("rarefy_depth"), data.get("sequence_lengths")
     if lengths:
         low, middle, high = (lengths[name] for name in ("min", "median", "max"))
         size = f"{number(low)}" if low == high else f"{number(low)} to {number(high)} (median {number(middle)})"
         yield f"ASVs are {size} bases long."
-    if depth is not None:
-        yield (f"Each sample was rarefied to {depth:,} reads, drawn anew in every epoch of training.")
+    if depth is not None and blend is None:
+        yield f"Each sample was rarefied to {depth:,} reads, drawn anew in every epoch of training."
+    elif depth is not None:
+        yield f"For the network, each sample was rarefied to {depth:,} reads."
     else:
         yield "All reads were used (no rarefaction)."
 

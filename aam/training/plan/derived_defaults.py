@@ -50,7 +50,7 @@ def derive_heads(config: TrainConfig, fill: Fill) -> None:
     fill("skip_nuc_predictions", not learns, f"--nuc-penalty is {'above ' if learns else ''}0")
     if config.transfer.skip_nuc_predictions is not False or learns:
         return
-    if config.transfer.pretrained_encoder is None:
+    if not config.transfer.names_encoder:
         raise ConfigError(
             "--keep-nuc-predictions needs --pretrained-encoder, or --nuc-penalty above 0: nothing else trains them"
         )

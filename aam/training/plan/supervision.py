@@ -58,7 +58,7 @@ def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fo
 
 def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
     try:
-        fit_inputs(config, study, fold.split)
+        fit_inputs(config, study, learned_split(config, fold.split))
     except InputError as error:
         raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
 
@@ -149,10 +149,17 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
         For whatever is wrong with the files or the options.
     """
     request = target_request(config) if isinstance(config, TrainConfig) else None
-    study = load_study(config.table, config.study, config.sampling, request)
+    drawing = config.drawing if isinstance(config, TrainConfig) else config.sampling
+    study = load_study(config.table, config.study, drawing, request)
     kind = None if request is None else request.kind
     split = make_split(config.split, study, study.target, kind, config.run.seed)
-    return fit_and_log_inputs(config, study, split)
+    return fit_and_log_inputs(config, study, learned_split(config, split))
+
+
+def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
+    """The parts as a run takes them: a blend learns from the validation samples too."""
+    is_blend = isinstance(config, TrainConfig) and config.is_blend
+    return split.joined() if is_blend else split
 
 
 def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
@@ -203,7 +210,8 @@ def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadat
     levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
     targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
     attempt(lambda: _check_activation(config, targets, study, sheet.source))
-    attempt(lambda: check_measurable(config, targets, study, split.validation))
+    if not config.is_blend:
+        attempt(lambda: check_measurable(config, targets, study, split.validation))
     attempt.raise_if_any()
     return targets
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-import numpy as np
 
 from aam.config import TrainConfig
 from aam.errors import NonFiniteError, PreemptedError, ReportedByAnotherRank, RunError
@@ -151,19 +150,10 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
             "rarefy_depth": prepared.study.rarefy_depth,
             "token_limit": config.sampling.token_limit,
             "asv_sampling": config.sampling.asv_sampling,
-            "study_column": _made_column(prepared),
+            "study_column": prepared.study.made_column(config.study.study_column),
         },
         record=record,
     )
-
-
-def _made_column(prepared: Prepared) -> str | None:
-    """The column that was made of the names of merged tables; None where there is none, or the metadata had its own."""
-    name, study = prepared.plan.config.study.study_column, prepared.study
-    tables = study.table.studies
-    if study.metadata is None or len(set(tables)) < 2:
-        return None
-    return name if np.array_equal(study.metadata.columns[name], tables) else None
 
 
 def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: int, value: float) -> None:

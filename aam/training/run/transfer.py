@@ -51,10 +51,9 @@ def with_encoder(config: TrainConfig) -> tuple[TrainConfig, Pretrained | None]:
     CheckpointError, ConfigError
         As :func:`read_encoder` and :func:`adopt_sizes`.
     """
-    path = config.transfer.pretrained_encoder
-    if path is None:
+    if not config.transfer.names_encoder:
         return config, None
-    pretrained = read_encoder(path)
+    pretrained = read_encoder(Path(str(config.transfer.pretrained_encoder)))
     return adopt_sizes(config, pretrained), pretrained
 
 

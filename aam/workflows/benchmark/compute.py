@@ -130,7 +130,7 @@ def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarr
         start = time.perf_counter()
         learned[METADATA] = _from_metadata(fold)
         seconds[METADATA] = time.perf_counter() - start
-    learned[BLEND], seconds[BLEND] = combine(of_members_M, blend.weights_MT), total
+    learned[BLEND], seconds[BLEND] = blend.combined(of_members_M), total
     for place, name in enumerate(names if len(names) > 1 else ()):
         others = np.arange(len(names)) != place
         weights_MT = blend_weights(blend.out_of_fold_M[others], fold.train, fold.learning.targets)

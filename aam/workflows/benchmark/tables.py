@@ -97,7 +97,7 @@ def _cell(value: float | None) -> str:
 def _page(results: Sequence[TaskResult], about: Sequence[str]) -> Iterator[str]:
     yield from ("# Benchmark", "", *about, "")
     held = f"{percent(LEVEL)} intervals hold"
-    header = ["task", "metric", "random forest", "blend", "difference", held, "seconds", "verdict"]
+    header = ["task", "metric", "random forest", "blend", "difference", held, "seconds: forest, blend", "verdict"]
     yield from _table(header, [_overview(one) for one in results])
     yield from ("", *(f"- {line}" for line in summary(results)), "", f"![Blend and random forest]({FIGURE})")
     for one in results:
@@ -115,7 +115,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 def _overview(one: TaskResult) -> list[str]:
     found = {who: one.standings[who] for who in (FOREST, BLEND)}
     values = [_with_interval(one.main, standing.metrics[one.main]) for standing in found.values()]
-    seconds = " to ".join(_seconds(standing.seconds) for standing in found.values())
+    seconds = ", ".join(_seconds(standing.seconds) for standing in found.values())
     held = NONE if one.coverage is None else f"{one.coverage.share.value:.2f}"
     verdict = VERDICTS[is_better(one)]
     if one.options.is_control:

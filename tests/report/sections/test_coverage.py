@@ -95,7 +95,7 @@ def test_the_result_is_said_in_plain_words() -> None:
         "from 83 % to 94 % (95 %)."
     )
     assert size == "The mean width of an interval is 4, the median 4 (in the units of the target)."
-    assert "agrees with the nominal coverage" in verdict
+    assert verdict == "At 1 of 1 level, the 95 % interval of the observed coverage contains the nominal coverage."
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,34 @@ def test_any_level_reads_well(level: float, said: str) -> None:
 
 
 def test_a_broken_promise_is_said_and_so_is_too_much() -> None:
-    assert "clearly below the nominal coverage" in words([intervals(held_of(80, 120))])[-1]
-    assert "clearly above the nominal coverage" in words([intervals(held_of(500, 500))])[-1]
+    less, more = words([intervals(held_of(80, 120))])[-1], words([intervals(held_of(500, 500))])[-1]
+    assert "too low at 90 % (observed 67 %). Do not rely on the intervals at 90 %, the chosen level." in less
+    assert "too high at 90 % (observed 100 %). At 90 %, the chosen level, the intervals are conservative." in more
 
 
-def test_samples_that_calibrated_are_no_test() -> None:
-    *_, last = words([intervals(held_of(80, 120))], part="validation")
+def test_the_verdict_counts_every_drawn_level() -> None:
+    held = {0.5: 30, 0.6: 45, 0.7: 60, 0.8: 96, 0.9: 108, 0.95: 114}
+    found = [intervals(held_of(number, 120), level) for level, number in held.items()]
+    off = [level for level, number in held.items() if not wilson(number, 120)[0] <= level <= wilson(number, 120)[1]]
+    assert off == [0.5, 0.6, 0.7]
+    assert words(found)[-1] == (
+        "At 3 of 6 levels, the 95 % interval of the observed coverage contains the nominal coverage. Coverage is "
+        "clearly too low at 50 % (observed 25 %), 60 % (observed 38 %), 70 % (observed 50 %). Rely on the intervals at "
+        "90 %, the chosen level, but not at levels where coverage is too low."
+    )
+    assert words(found, 0.6)[-1].endswith("Do not rely on the intervals at 60 %, the chosen level.")
+
+
+def test_the_verdict_names_levels_on_both_sides() -> None:
+    found = [intervals(held_of(number, 120), level) for level, number in {0.5: 90, 0.8: 60, 0.9: 108}.items()]
+    said = words(found)[-1]
+    assert said.startswith("At 1 of 3 levels")
+    assert "too low at 80 % (observed 50 %). Coverage is clearly too high at 50 % (observed 75 %)." in said
+
+
+@pytest.mark.parametrize("part", ["validation", "out_of_fold"])
+def test_samples_that_calibrated_are_no_test(part: str) -> None:
+    *_, last = words([intervals(held_of(80, 120))], part=part)
     assert last.startswith("This is not a test")
     assert "--test-size" in last
 
@@ -123,7 +145,7 @@ def test_groups_are_named() -> None:
     first, *_, last = words([intervals(held, groups=groups)], group_column="subject")
     assert "Intervals should cover 9 of 10 samples of a new subject" in first
     assert "107 (89 %) are covered; with equal weight for each subject (12 subjects) 89 %, from 8" in first
-    assert "agrees with the nominal coverage" in last
+    assert last.startswith("At 1 of 1 level, ")
 
 
 @pytest.mark.parametrize(("num_groups", "who"), [(1, "1 subject"), (5, "5 subjects")])
@@ -138,7 +160,7 @@ def test_too_few_groups_to_calibrate_are_no_guarantee() -> None:
     calibration = calibrate_numbers(np.arange(40.0), np.zeros(40), np.arange(40) % 5)
     found = [intervals(held_of(38, 40))]
     text = coverage_section(found, calibration, 0.9, part="test", group_column="subject").text
-    assert text[2] == ("Coverage is not guaranteed: there are too few validation subjects (5; 9 needed for 90 %).")
+    assert text[2] == ("Coverage is not guaranteed: there are too few calibration subjects (5; 9 needed for 90 %).")
     assert not [line for line in words(found) if "not guaranteed" in line]
 
 
@@ -146,7 +168,7 @@ def test_too_many_truths_out_of_reach_are_no_guarantee() -> None:
     errors = np.append(np.arange(15.0), np.full(5, np.inf))
     calibration = calibrate_numbers(errors, np.zeros(20), None, 0.9)
     section = coverage_section([intervals(held_of(18, 20))], calibration, 0.9, part="test")
-    said = "Coverage is not guaranteed: 25 % of the validation values lie outside all possible predictions."
+    said = "Coverage is not guaranteed: 25 % of the calibration values lie outside all possible predictions."
     assert said in section.text
 
 

@@ -28,7 +28,7 @@ ROWS = np.arange(60)
 def asked(kind: type = TrainConfig, **options: Any) -> Any:
     given = {"table": ["t.biom"], "output_dir": "run", "embedding_dim": 64, **options}
     if kind is TrainConfig:
-        given |= {"metadata": "m.tsv", "metadata_column": "age"}
+        given |= {"metadata": "m.tsv", "metadata_column": "age", "learners": "network"}
     return from_flat(kind, given)
 
 

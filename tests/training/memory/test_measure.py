@@ -32,7 +32,8 @@ def pretraining(study: Path, **options: object) -> Prepared:
 
 def training(study: Path, **options: object) -> Prepared:
     given = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    return prepare_training(from_flat(TrainConfig, {**given, "metadata_column": "gradient", **SIZES, **options}))
+    given |= {"metadata_column": "gradient", "learners": "network"}
+    return prepare_training(from_flat(TrainConfig, {**given, **SIZES, **options}))
 
 
 @pytest.mark.parametrize("prepare", [pretraining, training])

@@ -20,8 +20,8 @@ FACTS = StudyFacts(
 
 
 def train(facts: StudyFacts = FACTS, **options: Any) -> Plan[TrainConfig]:
-    given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run", **options}
-    return derive(from_flat(TrainConfig, given), facts)
+    given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run"}
+    return derive(from_flat(TrainConfig, {**given, "learners": "network", **options}), facts)
 
 
 def pretrain(facts: StudyFacts = FACTS, **options: Any) -> Plan[PretrainConfig]:

@@ -17,7 +17,7 @@ AGE = np.arange(float(NUM_SAMPLES))
 
 def config(**options: Any) -> TrainConfig:
     flat = {"table": ["t"], "metadata": "m.tsv", "metadata_column": ["age"], "output_dir": "run", "cv": 3}
-    return from_flat(TrainConfig, {**flat, **options})
+    return from_flat(TrainConfig, {**flat, "learners": "network", **options})
 
 
 def study(**columns: list[str]) -> Study:

@@ -31,7 +31,8 @@ def check(metric: str | None, **validation: list[Any]) -> Targets:
     values = {column: np.append(training, np.array(few, training.dtype)) for column, few in validation.items()}
     size = len(next(iter(values.values())))
     given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": list(values), "output_dir": "run"}
-    config = from_flat(TrainConfig, {**given, "best_metric": metric, "classifier": classifier})
+    network = {"learners": "network", "classifier": classifier}
+    config = from_flat(TrainConfig, {**given, **network, "best_metric": metric})
     study = make_study(random_counts(size, 6), columns={"site": ["gut"] * size}, targets=values)
     targets = fit_targets(target_rules(config), values, TRAIN, "m.tsv")
     check_measurable(config, targets, study, np.arange(6, size))

@@ -23,8 +23,8 @@ ENCODER = {"pretrained_encoder": "encoder"}
 
 
 def train(**options: Any) -> Plan[TrainConfig]:
-    given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run", **options}
-    return derive(from_flat(TrainConfig, given), FACTS)
+    given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run"}
+    return derive(from_flat(TrainConfig, {**given, "learners": "network", **options}), FACTS)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def inputs(weights: np.ndarray | None = None, metadata_column: tuple[str, ...] =
             "table": ["t.biom"],
             "metadata": "m.tsv",
             "metadata_column": list(metadata_column),
+            "learners": "network",
             "output_dir": "run",
             **options,
         },

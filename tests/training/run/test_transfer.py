@@ -41,7 +41,7 @@ def pretrained(folder: Path, supervision: SelfSupervision = PRETRAINING, **chang
 
 def config(**options: Any) -> TrainConfig:
     given = {"table": ["t.biom"], "metadata": "m.tsv", "metadata_column": "age", "output_dir": "run"}
-    return from_flat(TrainConfig, {**given, "pretrained_encoder": "encoder", **options})
+    return from_flat(TrainConfig, {**given, "learners": "network", "pretrained_encoder": "encoder", **options})
 
 
 SMALL: dict[str, Any] = {"nucleotide_patch": 3, "count_embedding_method": "add", "asv_layers": 2, "sample_layers": 0}

@@ -58,7 +58,12 @@ def every_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def train(study: Path, encoder: Path, folder: Path, **options: object) -> tuple[Fitted, RunDirectory]:
     given = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    given |= {"metadata_column": "gradient", "pretrained_encoder": str(encoder), "gradual_unfreezing": 1}
+    given |= {
+        "metadata_column": "gradient",
+        "learners": "network",
+        "pretrained_encoder": str(encoder),
+        "gradual_unfreezing": 1,
+    }
     given |= {"batch_size": 24, "progress": False, "count_penalty": 0.5, "dropout": 0.2, "warmup_steps": 0, "lr": 1e-2}
     prepared = prepare_training(from_flat(TrainConfig, {**given, **SIZES, "epochs": 5, **options}))
     run = RunDirectory(folder)

@@ -124,7 +124,14 @@ class Steps(L.Callback):
 
 def prepare(study: Path, **options: object) -> Prepared:
     given = {"table": [str(study / "table.biom")], "metadata": str(study / "metadata.tsv"), "output_dir": "run"}
-    given |= {"metadata_column": "gradient", "epochs": 2, "batch_size": 12, "progress": False, "token_limit": 5}
+    given |= {
+        "metadata_column": "gradient",
+        "learners": "network",
+        "epochs": 2,
+        "batch_size": 12,
+        "progress": False,
+        "token_limit": 5,
+    }
     return prepare_training(from_flat(TrainConfig, {**given, **SIZES, **options}))
 
 

@@ -35,6 +35,15 @@ class Samples:
     level_B: np.ndarray
     groups: np.ndarray | None = None
 
+    def take(self, chosen: np.ndarray) -> Samples:
+        """Some of them: places, or a mask."""
+        return Samples(
+            sample_ids=self.sample_ids[chosen],
+            observed={column: values[chosen] for column, values in self.observed.items()},
+            level_B=self.level_B[chosen],
+            groups=None if self.groups is None else self.groups[chosen],
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalSettings:

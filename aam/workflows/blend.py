@@ -1,0 +1,150 @@
+"""`aam train` of a blend: one run in its run directory, from reading the inputs to the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from aam.config import TrainConfig
+from aam.data.targets.kinds import Predictions
+from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
+from aam.evaluation.blend_record import blend_lines
+from aam.evaluation.coverage import evaluate_coverage, evaluate_fold_coverage
+from aam.evaluation.metrics import score
+from aam.evaluation.prediction_table import write_part, write_predictions
+from aam.evaluation.run_results import read_run
+from aam.learners.catalogue import LABELS
+from aam.learners.held_out import samples_of
+from aam.learners.novelty import novelty_lines
+from aam.learners.predictor import Combination, save_predictor
+from aam.log import progress_console, say, warn
+from aam.report.build import build_report, judge_run
+from aam.runs.directory import RunDirectory
+from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
+from aam.training.plan.supervision import Inputs, read_inputs
+from aam.workflows.blend_model import BlendModel, finished_words, fit_blend_model, say_plan
+from aam.workflows.results import TrainResult
+from aam.workflows.run_manifest import data_record, write_lists
+from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
+
+OUT_OF_FOLD, TEST = "out_of_fold", "test"
+
+
+def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
+    """Fit a blend of learners, and write its model, its predictions and the report.
+
+    Parameters
+    ----------
+    config
+        What was asked for.
+    command_line
+        The command line that repeats the run.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If a file, an option or a combination of them cannot be used.
+    """
+    with taken_directory(config, command_line) as (run, before):
+        inputs = read_inputs(config)
+        record = data_record(config, inputs, before, command_line)
+        say_plan(config, inputs)
+        make_room(run, config)
+        run.write_config("train", options_to_repeat(config))
+        run.write_json(DATA, record)
+        write_lists(inputs, run)
+        started = time.monotonic()
+        with _progress(config) as advance:
+            model = fit_blend_model(config, inputs, advance)
+        say(finished_words(time.monotonic() - started, len(model.blend.names)))
+        judgements = _write_results(config, inputs, model, run, record)
+        run.finish({"learners": list(model.blend.names)})
+        say(f"model: {run.model}")
+    return TrainResult(run=run.path, config=config, judgements=judgements)
+
+
+def save_blend(model: BlendModel, run: RunDirectory, inputs: Inputs) -> None:
+    """Write the model folder, and that of the random forest alone."""
+    record = {"trained on": f"{len(model.rows)} samples"}
+    save_predictor(run.model, model.blend.learners, dataclasses.replace(model.combination, record=record))
+    if model.forest is None:
+        return
+    alone = model.decoder_of(()).calibrate(model.blend.out_of_fold_M[model.forest], model.samples)
+    combination = Combination(
+        head=model.combination.head,
+        record=record,
+        calibrations=alone,
+        interval_level=model.combination.interval_level,
+    )
+    forest = model.blend.learners[model.forest]
+    forest.task = dataclasses.replace(forest.task, reference=None)
+    save_predictor(run.baseline, [forest], combination)
+
+
+def _write_results(
+    config: TrainConfig, inputs: Inputs, model: BlendModel, run: RunDirectory, record: dict[str, Any]
+) -> dict[str, Judgement]:
+    """Write everything that follows from the fitted members; what is found is said."""
+    targets, blend = inputs.targets, model.blend
+    assert targets is not None
+    together = model.out_of_fold(blend.blended)
+    made = model.record
+    scores = {column: score(table.known()) for column, table in zip(targets.columns, together, strict=True)}
+    say("", *blend_lines(made, targets, scores))
+    main = targets.kind.main_metric
+    run.write_json(DATA, {**record, "model": {"parameters": 0, "best_metric": main}, **made.to_dict()})
+    write_part(run.path / PREDICTIONS[OUT_OF_FOLD], together, targets.columns)
+    for line in model.decoder.coverage_warnings():
+        warn(line)
+    covered = evaluate_fold_coverage(model.decoder, blend.blended, model.samples, blend.fold_B)
+    forests = {} if model.forest is None else {OUT_OF_FOLD: _forest_tables(model, blend.out_of_fold_M[model.forest])}
+    if len(inputs.split.test):
+        covered, tested = _write_test(inputs, model, run)
+        forests |= tested
+    run.write_json(COVERAGE, {column: found.to_dict() for column, found in covered.items()})
+    if forests and config.evaluation.forest_baseline:
+        write_predictions(run.path / FOREST_PREDICTIONS, forests, targets.columns)
+    save_blend(model, run, inputs)
+    found = read_run(run.path)
+    judgements = {}
+    for spec in targets.specs:
+        for judgement in judge_run(found, spec)[:1]:
+            judgements[spec.column] = judgement
+            say("", headline(judgement, spec), *verdicts(judgement))
+    if config.evaluation.report:
+        say(f"report: {build_report(run.path)}")
+    return judgements
+
+
+def _forest_tables(model: BlendModel, learned: np.ndarray) -> list[Predictions]:
+    return model.decoder_of(()).predictions(learned[None], model.samples)
+
+
+def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Predict the test samples; their coverage, and the predictions of the forest."""
+    targets, rows, decoder = inputs.targets, inputs.split.test, model.decoder
+    assert targets is not None
+    say(*novelty_lines(model.blend.learners[0].task.reference, inputs.study, rows))
+    found = [learner.predict(inputs.study, rows) for learner in model.blend.learners]
+    samples = samples_of(targets, inputs.study, rows, inputs.groups)
+    learned = model.blend.combined(np.stack(found))
+    write_part(run.path / PREDICTIONS[TEST], decoder.predictions(learned[None], samples), targets.columns)
+    covered = evaluate_coverage(decoder, learned[None], samples, TEST)
+    if model.forest is None:
+        return covered, {}
+    return covered, {TEST: model.decoder_of(()).predictions(found[model.forest][None], samples)}
+
+
+@contextmanager
+def _progress(config: TrainConfig) -> Iterator[Any]:
+    """A bar that advances with each member."""
+    console, hidden = progress_console(config.run.progress)
+    with Progress(console=console, disable=hidden, transient=True) as bar:
+        task = bar.add_task("fitting", total=None)
+        yield lambda name: bar.update(task, description=f"fitting {LABELS[name]}")

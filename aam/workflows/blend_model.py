@@ -1,0 +1,202 @@
+"""From the inputs of a run to a blend that predicts: members, weights, and intervals from out-of-fold errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aam.config import TrainConfig
+from aam.data.targets.kinds import Predictions, Samples
+from aam.errors import ConfigError, Problems
+from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
+from aam.evaluation.decode_predictions import PredictionDecoder
+from aam.evaluation.metrics import score
+from aam.learners.blend import FittedBlend, fit_blend
+from aam.learners.catalogue import FOREST, LABELS, NETWORK
+from aam.learners.folds import deal_folds
+from aam.learners.held_out import samples_of
+from aam.learners.members import new_member, possible_members
+from aam.learners.predictor import Combination
+from aam.learners.protocol import Labelled, Task
+from aam.learners.reference import Reference
+from aam.log import say
+from aam.text import format_duration, listed, plural, shorten
+from aam.training.plan.supervision import Inputs
+
+MIN_FOLDS = 2
+MIN_KNOWN = 2
+"""Values of a target to learn from, in each fold."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BlendModel:
+    """A fitted blend and what is known of it.
+
+    Attributes
+    ----------
+    blend
+        The members and their weights.
+    rows
+        The training samples, in the order of their ids: the order of all out-of-fold predictions.
+    samples
+        The same with their truths.
+    combination
+        How the members are combined, with the intervals.
+    left_out
+        Learners that were asked for and cannot be members.
+    """
+
+    blend: FittedBlend
+    rows: np.ndarray
+    samples: Samples
+    combination: Combination
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def decoder(self) -> PredictionDecoder:
+        """Makes predictions of what the members compute, with intervals."""
+        return self.decoder_of(self.combination.calibrations)
+
+    def decoder_of(self, calibrations: Any) -> PredictionDecoder:
+        """The same with other intervals."""
+        own, targets = self.combination, self.blend.learners[0].targets
+        return PredictionDecoder(targets=targets, calibrations=calibrations, level=own.interval_level, head=own.head)
+
+    def out_of_fold(self, learned: np.ndarray) -> list[Predictions]:
+        """Out-of-fold predictions of the training samples, for each target."""
+        return self.decoder.predictions(learned[None], self.samples)
+
+    @property
+    def record(self) -> BlendRecord:
+        """Its members with their weights, and metrics of their own out-of-fold predictions."""
+        targets, blend = self.blend.learners[0].targets, self.blend
+        decoder = self.decoder_of(())
+        members = []
+        for place, name in enumerate(blend.names):
+            tables = decoder.predictions(blend.out_of_fold_M[place][None], self.samples)
+            weights = np.broadcast_to(blend.weights_MT[place], len(targets))
+            members.append(
+                MemberRecord(
+                    name=name,
+                    label=LABELS[name],
+                    seconds=round(blend.seconds[place], 3),
+                    weights=dict(zip(targets.columns, map(float, weights), strict=True)),
+                    figures={c: score(t.known()) for c, t in zip(targets.columns, tables, strict=True)},
+                )
+            )
+        groups = self.samples.groups
+        return BlendRecord(
+            members=tuple(members),
+            left_out=self.left_out,
+            num_folds=len(np.unique(blend.fold_B)),
+            num_groups=len(self.rows) if groups is None else len(np.unique(groups.astype(str))),
+        )
+
+    @property
+    def forest(self) -> int | None:
+        """Place of the random forest among the members."""
+        return self.blend.names.index(FOREST) if FOREST in self.blend.names else None
+
+
+def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[str], object]) -> BlendModel:
+    """Fit the members of a blend, weigh them, and calibrate its intervals.
+
+    Parameters
+    ----------
+    config
+        What was asked for.
+    inputs
+        The data; its training part is learned from.
+    on_member
+        Called with the name of each member before it is fitted.
+
+    Raises
+    ------
+    ConfigError
+        If none of the learners that were asked for can be a member.
+    """
+    study, targets = inputs.study, inputs.targets
+    assert targets is not None
+    names, unable = possible_members(config.learners.members, study, has_encoder=False)
+    if not names:
+        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
+        raise ConfigError(f"--learners: no learner is left ({reasons})")
+    rows = inputs.split.train
+    rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
+    samples = labelled(inputs, rows)
+    _check_learnable(config, inputs, samples)
+    task = _task(config, inputs, names, rows)
+    members = [new_member(name, task, config.run.seed) for name in names]
+    blend = fit_blend(members, names, study, samples, config.run.seed, on_member)
+    known = samples_of(targets, study, rows, inputs.groups)
+    head, level = config.head, config.evaluation.interval_level
+    calibrations = PredictionDecoder(targets=targets, level=level, head=head).calibrate(blend.blended, known)
+    combination = Combination(
+        weights=tuple(tuple(map(float, row)) for row in blend.weights_MT),
+        head=head,
+        calibrations=calibrations,
+        interval_level=level,
+    )
+    left_out = tuple(LeftOut(name=one.name, reason=one.reason) for one in unable)
+    return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out)
+
+
+def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> None:
+    """Refuse samples that leave a fold without truths to learn a target from."""
+    targets, sheet = inputs.targets, inputs.study.metadata
+    assert targets is not None
+    source = "" if sheet is None else sheet.source
+    fold_B, problems = deal_folds(targets.kind, samples, config.run.seed), Problems(source)
+    number = len(np.unique(fold_B))
+    if number < MIN_FOLDS:
+        column = shorten(config.split.group_column or "")
+        problem = f"column '{column}' has one group; a blend needs {MIN_FOLDS} to weigh its learners by"
+        problems.add(problem, "leave out --group-column, or take --learners forest")
+    for place, column in enumerate(targets.columns if number >= MIN_FOLDS else ()):
+        known = ~np.isnan(samples.targets[:, place])
+        least = min(int((known & (fold_B != fold)).sum()) for fold in range(number))
+        if least < MIN_KNOWN:
+            problem = f"column '{shorten(column)}' has {plural(int(known.sum()), 'value')}, too few for {number} folds"
+            problems.add(problem, "more samples, or another column")
+    problems.raise_if_any()
+
+
+def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
+    """Samples with their truths in the learned space, groups and weights."""
+    learned, weights = inputs.target_NT, inputs.weight_N
+    assert learned is not None
+    return Labelled(
+        rows=rows,
+        targets=np.asarray(learned[rows], dtype=np.float64),
+        groups=None if inputs.groups is None else inputs.groups[rows],
+        weights=None if weights is None else weights[rows],
+    )
+
+
+def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarray) -> Task:
+    """What the members have in common."""
+    study, targets = inputs.study, inputs.targets
+    assert targets is not None
+    made = study.made_column(config.study.study_column)
+    needs_reference = bool(set(names) - {FOREST, NETWORK})
+    return Task(
+        targets=targets,
+        covariate_spec=inputs.covariate_spec,
+        data={"trim_length": config.table.trim_length, "rarefy_depth": None, "study_column": made},
+        reference=Reference.fit(study, rows, config.run.seed) if needs_reference else None,
+    )
+
+
+def say_plan(config: TrainConfig, inputs: Inputs) -> None:
+    """Say which learners are to be fitted, on what."""
+    names, _ = possible_members(config.learners.members, inputs.study, has_encoder=False)
+    number = len(inputs.split.train)
+    say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
+
+
+def finished_words(seconds: float, number: int) -> str:
+    """How long the members took."""
+    return f"fitted {plural(number, 'learner')} in {format_duration(seconds)}"
