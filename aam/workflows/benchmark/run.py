@@ -60,6 +60,7 @@ class TaskRun:
 
     def missing(self) -> int:
         """How many folds are to be computed; reads the files of the others, and refuses those of other settings."""
+        remove_leftovers(self.folder)
         paths = [self.path(repeat, number) for repeat, number in self._folds()]
         there = [path for path in paths if path.exists()]
         for path in there:
