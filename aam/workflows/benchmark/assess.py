@@ -67,6 +67,8 @@ class TaskResult:
         Competitor -> how good it is.
     coverage
         How often the blend's intervals, or sets, held the truth; None where it has none.
+    new_reads
+        Mean share of a test sample's reads that are of ASVs which the training samples lack.
     left_out
         Learner -> why it is not a member.
     peak_bytes
@@ -82,6 +84,7 @@ class TaskResult:
     repeats: int
     standings: Mapping[str, Standing]
     coverage: Coverage | None
+    new_reads: float
     left_out: Mapping[str, str]
     peak_bytes: int
 
@@ -129,6 +132,7 @@ def assess(name: str, options: TaskOptions, records: Sequence[FoldRecord]) -> Ta
         repeats=len(repeats),
         standings={who: _standing(who, pooled, records) for who in names},
         coverage=_coverage(pooled[BLEND]),
+        new_reads=1 - float(np.concatenate([record.familiar for record in records]).mean()),
         left_out={who: why for record in records for who, why in record.left_out.items()},
         peak_bytes=max(record.peak_bytes for record in records),
     )

@@ -24,6 +24,7 @@ from aam.learners.blend import FittedBlend, blend_weights, combine, fit_blend
 from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
 from aam.learners.members import new_member, possible_members
+from aam.learners.novelty import familiar_reads
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
 from aam.training.hardware.host_memory import peak_bytes, reset_peak
@@ -40,18 +41,19 @@ class FoldTask:
 
     Attributes
     ----------
-    task, learning
-        The task, and what is to be learned.
+    task, learning, reference
+        The task, what is to be learned, and what the members share.
     train, test
         The training samples in the order of their ids, and the rows of the test samples.
     seed
         Seed of the learners.
     shared
-        Seconds for what the members share.
+        Seconds that the latter took.
     """
 
     task: OpenTask
     learning: Task
+    reference: Reference
     train: Labelled
     test: np.ndarray
     seed: int
@@ -92,6 +94,7 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
         sample_ids=task.study.sample_ids[test],
         observed=task.study.target[test],
         groups=None if task.groups is None else task.groups[test],
+        familiar=familiar_reads(prepared.reference, task.study, test),
         learned=learned,
         seconds=seconds,
         weights=dict(zip(blend.names, blend.weights_MT[:, 0].tolist(), strict=True)),
@@ -116,7 +119,15 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
     learning = Task(targets=targets, covariate_spec=covariates, reference=reference)
     groups = None if task.groups is None else task.groups[train]
     samples = Labelled(rows=train, targets=true_values(study, train, targets), groups=groups)
-    return FoldTask(task=task, learning=learning, train=samples, test=fold.split.test, seed=seed, shared=shared)
+    return FoldTask(
+        task=task,
+        learning=learning,
+        reference=reference,
+        train=samples,
+        test=fold.split.test,
+        seed=seed,
+        shared=shared,
+    )
 
 
 def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarray], dict[str, float]]:

@@ -36,6 +36,8 @@ class FoldRecord:
         As fitted on the training samples.
     sample_ids, observed, groups
         The test samples, with their truths and groups (None where each stands for itself).
+    familiar
+        Share of each test sample's reads that are of ASVs of the training samples.
     learned
         Competitor -> its predictions of them where they are learned: ``B x 1`` numbers, ``B x C`` shares of classes.
     seconds
@@ -56,6 +58,7 @@ class FoldRecord:
     sample_ids: np.ndarray
     observed: np.ndarray
     groups: np.ndarray | None
+    familiar: np.ndarray
     learned: Mapping[str, np.ndarray]
     seconds: Mapping[str, float]
     weights: Mapping[str, float]
@@ -90,6 +93,7 @@ class FoldRecord:
             "sample_ids": self.sample_ids.tolist(),
             "observed": self.observed.tolist(),
             "groups": None if self.groups is None else self.groups.tolist(),
+            "familiar": self.familiar.tolist(),
             "learned": {name: values.tolist() for name, values in self.learned.items()},
             "seconds": dict(self.seconds),
             "weights": dict(self.weights),
@@ -139,7 +143,8 @@ def _record(content: Mapping[str, Any]) -> FoldRecord:
     observed = np.array(content["observed"], dtype=object if target.classes else np.float64)
     learned = {name: np.array(values, dtype=np.float64) for name, values in content["learned"].items()}
     shape = (len(ids), *target.kind.output_shape((target,)))
-    need(len(ids) > 0 and len(observed) == len(ids), "samples and truths do not fit")
+    familiar = np.array(content["familiar"], dtype=np.float64)
+    need(len(ids) > 0 and len(observed) == len(ids) == len(familiar), "samples and truths do not fit")
     need(bool(learned) and all(values.shape == shape for values in learned.values()), "predictions do not fit")
     need(all(bool(np.isfinite(values).all()) for values in learned.values()), "a prediction is not finite")
     need(groups is None or len(groups) == len(ids), "groups do not fit")
@@ -151,6 +156,7 @@ def _record(content: Mapping[str, Any]) -> FoldRecord:
         sample_ids=ids,
         observed=observed,
         groups=None if groups is None else np.array(groups, dtype=object),
+        familiar=familiar,
         learned=learned,
         seconds={name: float(value) for name, value in content["seconds"].items()},
         weights={name: float(value) for name, value in content["weights"].items()},

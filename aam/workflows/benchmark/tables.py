@@ -83,6 +83,7 @@ def _rows(result: TaskResult) -> Iterator[list[str]]:
         level = f"{100 * LEVEL:g}"
         yield [result.name, BLEND, f"coverage_{level}", *_cells(result.coverage.share), *[""] * 4]
         yield [result.name, BLEND, f"width_{level}", _cell(_width(result)), *[""] * 6]
+    yield [result.name, BLEND, "new_reads", _cell(result.new_reads), *[""] * 6]
     yield [result.name, BLEND, "peak_bytes", str(result.peak_bytes), *[""] * 6]
 
 
@@ -139,6 +140,7 @@ def _words(one: TaskResult) -> Iterator[str]:
         held = _with_interval("auroc", one.coverage.share)
         what = "intervals" if one.kind.shown_as == "numbers" else "prediction sets"
         yield f"{percent(LEVEL)} {what} hold {held} of the truths; mean {size} {number(_width(one))}."
+    yield f"ASVs that the training samples lack have {one.new_reads:.1%} of a test sample's reads on average."
     if one.left_out:
         yield f"No members: {', '.join(f'{who} ({why})' if why else who for who, why in one.left_out.items())}."
     yield f"Most memory: {format_bytes(one.peak_bytes)}."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biom import load_table
 from sklearn.metrics import r2_score, roc_auc_score
 
 from aam.cli.main import main
@@ -119,6 +120,20 @@ def test_all_competitors_are_judged(finished: Path) -> None:
     assert float(rows["blend", "width_90"]["value"]) > 0
     assert float(rows["blend", "r2"]["seconds"]) > float(rows["forest", "r2"]["seconds"]) > 0
     assert float(rows["blend", "peak_bytes"]["value"]) > 1e7
+
+
+def test_new_reads_are_those_of_new_asvs(suite: Path, finished: Path) -> None:
+    """Counted in the table itself."""
+    table = load_table(suite.parent / "table.biom")
+    counts = dict(zip(table.ids(), table.matrix_data.toarray().T, strict=True))
+    shares = []
+    for folds in records_of(finished, "number").values():
+        for fold in folds:
+            rest = [values for name, values in counts.items() if name not in fold["sample_ids"]]
+            is_new = np.sum(rest, axis=0) == 0
+            shares += [counts[name][is_new].sum() / counts[name].sum() for name in fold["sample_ids"]]
+    assert np.mean(shares) > 0
+    assert float(rows_of(finished, "number")["blend", "new_reads"]["value"]) == pytest.approx(np.mean(shares), abs=1e-6)
 
 
 def test_every_sample_is_tested_once_a_repeat(finished: Path) -> None:
