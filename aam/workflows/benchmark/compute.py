@@ -66,7 +66,7 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
     Parameters
     ----------
     task, fold
-        The task, and the fold; who learns here needs no validation part, so that it is learned from as well.
+        The task, and the fold.
     names
         Learners of the blend.
     seed
@@ -108,8 +108,7 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
     study, column = task.study, task.options.metadata_column
     assert study.metadata is not None
     assert study.target is not None
-    train = np.concatenate([fold.split.train, fold.split.validation])
-    train = train[np.argsort(study.sample_ids[train].astype(str), kind="stable")]
+    train = task.training_rows(fold)
     rules = TargetRules(columns=(column,), kind=task.kind, transform="none")
     targets = Targets(specs=(fit_target(rules, study.target, train, study.metadata.source),))
     covariates = CovariateSpec.fit(task.covariates, study.metadata, train) if task.covariates.columns else None

@@ -47,6 +47,11 @@ class OpenTask:
     groups: np.ndarray | None
     folds: list[Fold]
 
+    def training_rows(self, fold: Fold) -> np.ndarray:
+        """Rows that a fold trains on, in the order of their ids; who learns here needs no validation part."""
+        rows = np.concatenate([fold.split.train, fold.split.validation])
+        return rows[np.argsort(self.study.sample_ids[rows].astype(str), kind="stable")]
+
     @property
     def covariates(self) -> CovariateOptions:
         """Its covariates."""
