@@ -20,7 +20,7 @@ from aam.data.targets.fitting import fit_target
 from aam.data.targets.kinds import TargetRules
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
-from aam.learners.blend import FittedBlend, blend_weights, combine, fit_blend
+from aam.learners.blend import FittedBlend, blend_weights, combine, even_weights, fit_blend
 from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
 from aam.learners.members import new_member, possible_members
@@ -143,7 +143,12 @@ def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarr
     learned[BLEND], seconds[BLEND] = blend.combined(of_members_M), total
     for place, name in enumerate(names if len(names) > 1 else ()):
         others = np.arange(len(names)) != place
-        weights_MT = blend_weights(blend.out_of_fold_M[others], fold.train, fold.learning.targets)
+        weights_MT = blend_weights(
+            blend.out_of_fold_M[others],
+            fold.train,
+            fold.learning.targets,
+            even_weights(np.array(names)[others].tolist()),
+        )
         learned[f"{WITHOUT}{name}"] = combine(of_members_M[others], weights_MT)
         seconds[f"{WITHOUT}{name}"] = total - blend.seconds[place]
     return learned, seconds
