@@ -128,7 +128,7 @@ def copy_part(path: Path, source: Path, part: str) -> None:
         If the table cannot be read, or has no sample of that part.
     """
     table = read_columns(source)
-    rows = np.flatnonzero(table["part"] == part) if "part" in table else []
+    rows = np.flatnonzero(table["part"] == part) if "part" in table else np.empty(0, dtype=np.int64)
     if not len(rows):
         raise InputError(source, f"has no sample of the part '{part}'", "run the fold anew")
     write_table(path, [{name: list(column[rows]) for name, column in table.items()}])

@@ -17,9 +17,10 @@ import numpy as np
 from aam.config.json_dataclass import need
 from aam.data.study.covariates import features
 from aam.learners.features import read_places
-from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import log_clades, prevalent_clades
+from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees import Trees, read_trees_of_target
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from aam.learners.clades import (
     scale_rows,
     sequence_keys,
 )
-from aam.learners.protocol import PerStudyCache, Stored
+from aam.learners.stored import PerStudyCache, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study

@@ -21,7 +21,8 @@ from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
 from aam.learners.features import FeatureKind, Features, fit_features, read_features
 from aam.learners.held_out import in_own_units, true_values
-from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
+from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees import Trees, read_trees_of_target
 
 if TYPE_CHECKING:

@@ -25,8 +25,9 @@ from scipy.linalg import eigh
 from aam.config.json_dataclass import need
 from aam.data.study.covariates import features
 from aam.learners.folds import deal_folds
-from aam.learners.protocol import Computing, Labelled, Learner, PerStudyCache, Stored, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
+from aam.learners.stored import PerStudyCache, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study

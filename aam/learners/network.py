@@ -15,7 +15,8 @@ from aam.config import TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.learners.protocol import Computing, Learner, PerStudyCache, Stored, Task
+from aam.learners.protocol import Computing, Learner, Task
+from aam.learners.stored import PerStudyCache, Stored
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
 from aam.models.inference import BatchPredictor

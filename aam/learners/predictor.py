@@ -21,9 +21,10 @@ from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
 from aam.learners.blend import combine
-from aam.learners.protocol import Computing, Learner, Stored, Task
+from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.reference import Reference
 from aam.learners.registry import LEARNERS
+from aam.learners.stored import Stored
 from aam.models.folder.container import State, WeightMismatch, contents_checked, read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest, Member, Weights
 from aam.models.inference import Draws, read_preprocessed

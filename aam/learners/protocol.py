@@ -9,23 +9,18 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from aam.config.json_dataclass import need
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.text import shorten
-
-if TYPE_CHECKING:
-    from aam.learners.reference import Reference
-
-ResultT = TypeVar("ResultT")
+from aam.learners.reference import Reference
+from aam.learners.stored import Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,43 +70,6 @@ class Computing:
     batch_size: int = 64
     seed: int = 42
     cache: bool = False
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A learner as it lies in a model folder.
-
-    Attributes
-    ----------
-    arrays
-        Arrays by name.
-    facts
-        Whatever else it needs, in JSON types.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    facts: Mapping[str, Any]
-
-    def array(self, name: str, dtype: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-        """An array of this type and shape; None stands for any length.
-
-        Raises
-        ------
-        ValueError
-            If it is lacking, or is another.
-        """
-        need(name in self.arrays, f"'{shorten(name)}' is lacking")
-        found = self.arrays[name]
-        fits = len(found.shape) == len(shape) and all(
-            size in (None, given) for size, given in zip(shape, found.shape, strict=True)
-        )
-        need(found.dtype == np.dtype(dtype) and fits, f"'{name}' cannot be {found.dtype} {list(found.shape)}")
-        return found
-
-    def part(self, prefix: str) -> Stored:
-        """The arrays whose names begin with a prefix, under the rest of their names; the facts stay."""
-        arrays = {n.removeprefix(prefix): array for n, array in self.arrays.items() if n.startswith(prefix)}
-        return Stored(arrays, self.facts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -262,23 +220,3 @@ class Learner(ABC):
         ValueError
             Saying in a few words what cannot be right.
         """
-
-
-class PerStudyCache(Generic[ResultT]):
-    """Keeps what is made of a whole study while its rows are asked for block by block.
-
-    Parameters
-    ----------
-    make
-        Makes it.
-    """
-
-    def __init__(self, make: Callable[[Study], ResultT]) -> None:
-        self._make = make
-        self._last: tuple[Study, ResultT] | None = None
-
-    def __call__(self, study: Study) -> ResultT:
-        """What belongs to a study; made anew where another was asked for last."""
-        if self._last is None or self._last[0] is not study:
-            self._last = study, self._make(study)
-        return self._last[1]

@@ -25,7 +25,7 @@ from aam.learners.clades import (
     sequence_keys,
 )
 from aam.learners.features import read_places, read_tokens
-from aam.learners.protocol import PerStudyCache, Stored
+from aam.learners.stored import PerStudyCache, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study

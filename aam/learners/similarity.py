@@ -25,8 +25,8 @@ from scipy.sparse import csr_array
 from aam.config.json_dataclass import need
 from aam.learners.clades import clade_counts, scale_rows
 from aam.learners.features import FLOOR, read_places
-from aam.learners.protocol import Stored
 from aam.learners.reference import Reads, Reference
+from aam.learners.stored import Stored
 
 MIN_ASV_PREVALENCE = 0.01
 MIN_CLADE_PREVALENCE = 0.02

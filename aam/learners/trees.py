@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from aam.config.json_dataclass import need
-from aam.learners.protocol import Stored
+from aam.learners.stored import Stored
 
 LEAF = -1
 """scikit-learn's child of a node that has none."""

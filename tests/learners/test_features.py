@@ -11,7 +11,7 @@ from aam.alphabet import encode
 from aam.data.study.study import Study
 from aam.learners.clades import clades_of_sequences
 from aam.learners.features import FLOOR, KINDS, CladeFeatures, fit_features, read_features
-from aam.learners.protocol import Stored
+from aam.learners.stored import Stored
 from aam.phylogeny.tree import read_tree
 from aam.phylogeny.unifrac import Phylogeny
 from tests.data.study_files import caterpillar, make_study, random_counts

@@ -20,7 +20,8 @@ from aam.learners import forest as module
 from aam.learners.features import fit_features
 from aam.learners.forest import ForestLearner, ForestSettings, fit_forest, new_forest
 from aam.learners.held_out import held_out_predictions
-from aam.learners.protocol import Computing, Stored
+from aam.learners.protocol import Computing
+from aam.learners.stored import Stored
 from tests.data.study_files import make_study
 
 SIZE, TRAIN, HELD_OUT = 120, np.arange(80), np.arange(80, 120)
@@ -162,9 +163,9 @@ CODES = np.array([0, 1], dtype=np.int32)
 @pytest.mark.parametrize(
     ("name", "values", "problem"),
     [
-        ("0.codes", CODES[:0], "classes of a forest"),
-        ("0.codes", CODES[::-1].copy(), "classes of a forest"),
-        ("0.codes", CODES + 2, "classes of a forest"),
+        ("0.codes", CODES[:0], "classes of trees"),
+        ("0.codes", CODES[::-1].copy(), "classes of trees"),
+        ("0.codes", CODES + 2, "classes of trees"),
         ("0.codes", CODES[:1], "cannot be"),
         ("0.trees.value", np.ones((1, 2)), "leads nowhere"),
         ("0.trees.root", CODES[:0], "no trees"),

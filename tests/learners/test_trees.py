@@ -12,7 +12,7 @@ from sklearn.ensemble import (
 )
 
 from aam.learners import trees as module
-from aam.learners.protocol import Stored
+from aam.learners.stored import Stored
 from aam.learners.trees import Trees
 
 RNG = np.random.default_rng(0)
