@@ -15,7 +15,7 @@ from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.workflows.trained_model import NetworkModel, load_networks
+from aam.workflows.trained_model import TrainedModel, load_model
 
 ConfigT = TypeVar("ConfigT")
 OWN = {"sequences"}
@@ -33,7 +33,7 @@ class Estimator(BaseEstimator):
         Columns of the table that was given in fit.
     """
 
-    trained_: NetworkModel
+    trained_: TrainedModel
     sequences: Any
     seed: int
     device: str
@@ -68,14 +68,14 @@ class Estimator(BaseEstimator):
         CheckpointError
             If there is no such model, it is damaged, or not one of this kind.
         """
-        trained = load_networks(path)
+        trained = load_model(path)
         if "val_prediction_passes" in cls._get_param_names():
-            parameters = {"val_prediction_passes": trained.description.prediction_passes, **parameters}
+            parameters = {"val_prediction_passes": trained.manifest.prediction_passes, **parameters}
         estimator = cls(**parameters)
         estimator._take(trained, str(path))
         return estimator
 
-    def _take(self, trained: NetworkModel, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
         """Be fitted with models of a folder."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class Estimator(BaseEstimator):
     def _study_to_predict(self, X: Any) -> Study:
         """The study of X, its sequences cut as those of the training samples were."""
         check_is_fitted(self)
-        trim_length = self.trained_.description.data["trim_length"]
+        trim_length = self.trained_.manifest.data["trim_length"]
         return self._study(X, TableOptions(table=(Path(NAME),), trim_length=trim_length), reset=False)
 
     def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:

@@ -20,7 +20,7 @@ from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
 from aam.workflows.in_memory import fit_encoder, preserved_torch_state
-from aam.workflows.trained_model import NetworkModel, load_networks
+from aam.workflows.trained_model import NetworkModel, TrainedModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 
@@ -44,6 +44,8 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     X is as in :class:`AAMRegressor`. A study with a tree is what UniFrac can be learned from; of a table, the encoder
     learns Bray-Curtis distances.
     """
+
+    trained_: NetworkModel
 
     __doc__ = documented(__doc__, ENCODER)
     __init__ = constructor(ENCODER)
@@ -104,7 +106,9 @@ class AAMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self._study_to_predict(X)
         return self
 
-    def _take(self, trained: NetworkModel, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
+        if not isinstance(trained, NetworkModel):
+            raise CheckpointError(f"{source}: holds other learners than a network; an encoder is needed")
         if len(trained.models) > 1:
             raise CheckpointError(f"{source}: holds an ensemble of {len(trained.models)} models; one is needed")
         description = dataclasses.replace(trained.description, predictor=None, calibrations=())

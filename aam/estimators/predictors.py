@@ -31,7 +31,7 @@ from aam.estimators.targets import (
     weights_of,
 )
 from aam.workflows.in_memory import fit_predictor, preserved_torch_state
-from aam.workflows.trained_model import NetworkModel
+from aam.workflows.trained_model import TrainedModel
 
 
 class Predictor(Estimator):
@@ -67,19 +67,19 @@ class Predictor(Estimator):
             return list(self.trained_.predict(study, prediction_passes=passes, **given).values())
 
     def _check_guarantee(self, level: float | None) -> None:
-        description = self.trained_.description
-        if not any(description.calibrations):
+        manifest = self.trained_.manifest
+        if not any(manifest.calibrations):
             raise DataError("intervals", "the model has none: no target had a value in the validation samples")
-        for line in description.decoder(level).coverage_warnings():
+        for line in manifest.decoder(level).coverage_warnings():
             warnings.warn(line, stacklevel=3)
 
-    def _check_kind(self, trained: NetworkModel, kind: Kind, source: str) -> None:
+    def _check_kind(self, trained: TrainedModel, kind: Kind, source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
-        targets = trained.description.targets
+        targets = trained.manifest.targets
         if targets is None or targets.kind.saved_name != kind.saved_name:
             found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
             raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_name}")
-        if trained.description.needed_columns:
+        if trained.manifest.needed_columns:
             raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")
 
 
@@ -186,11 +186,11 @@ class AAMRegressor(RegressorMixin, Predictor):
         quantiles = np.stack([np.column_stack(list(table.quantiles.values())) for table in tables], axis=1)
         return quantiles[:, 0] if self._is_flat else quantiles
 
-    def _take(self, trained: NetworkModel, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
         self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
-        assert trained.description.targets is not None
-        self._is_flat = len(trained.description.targets) == 1
+        assert trained.manifest.targets is not None
+        self._is_flat = len(trained.manifest.targets) == 1
 
     def __sklearn_tags__(self) -> Tags:
         """Several targets at once."""
@@ -258,8 +258,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
         answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=groups_of(groups))
         weights = self._weights_by_text(labels.texts_C)
         self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
-        assert self.trained_.description.targets is not None
-        learned = np.isin(labels.texts_C, self.trained_.description.targets.specs[0].classes)
+        assert self.trained_.manifest.targets is not None
+        learned = np.isin(labels.texts_C, self.trained_.manifest.targets.specs[0].classes)
         self.classes_, self._texts_C = labels.classes_C[learned], labels.texts_C[learned]
         return self
 
@@ -310,9 +310,9 @@ class AAMClassifier(ClassifierMixin, Predictor):
             return weights
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
-    def _take(self, trained: NetworkModel, source: str) -> None:
+    def _take(self, trained: TrainedModel, source: str) -> None:
         self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
-        assert trained.description.targets is not None
-        self._texts_C = np.array(trained.description.targets.specs[0].classes, dtype=object)
+        assert trained.manifest.targets is not None
+        self._texts_C = np.array(trained.manifest.targets.specs[0].classes, dtype=object)
         self.classes_ = self._texts_C.astype(str)

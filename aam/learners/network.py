@@ -6,6 +6,7 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 from __future__ import annotations
 
 import dataclasses
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -84,6 +85,13 @@ class NetworkLearner(Learner):
         outputs = self._interpreter(study).run(rows, draw)
         found = [output.learned for output in outputs if output.learned is not None]
         return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
+
+    def computed_by(self, computing: Computing) -> Learner:
+        """Another learner with the same network."""
+        learner = copy(self)
+        learner.computing = computing
+        learner._interpreter = PerStudyCache(learner._batch_predictor_of)
+        return learner
 
     def to_arrays(self) -> Stored:
         """The weights, and what describes the network."""

@@ -23,6 +23,16 @@ def familiar_reads(reference: Reference, study: Study, rows: np.ndarray) -> np.n
     return known
 
 
+def novelty(reference: Reference, study: Study, rows: np.ndarray) -> np.ndarray:
+    """Distance of each sample's reads from the nearest known ASV, on average (``B``).
+
+    A read of a known ASV is at 0, one that shares no word of six bases with any at 1.
+    """
+    counts, distance = study.table.counts[rows], reference.placement(study).distance
+    found: np.ndarray = np.asarray(counts @ distance).ravel() / np.asarray(counts.sum(axis=1)).ravel()
+    return found
+
+
 def novelty_lines(reference: Reference | None, study: Study, rows: np.ndarray) -> list[str]:
     """What the log says of the ASVs of some samples; nothing where all are known.
 

@@ -77,6 +77,11 @@ class Predictor:
         """What is predicted."""
         return self.learners[0].targets
 
+    @property
+    def reference(self) -> Reference | None:
+        """What the learners compare samples with; None where they compare nothing."""
+        return self.learners[0].task.reference
+
     def read(self, table: TableOptions) -> Study:
         """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_preprocessed`."""
         return read_preprocessed(table, self.manifest.data)
@@ -121,13 +126,26 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
     combination
         How they are combined; their plain mean where left out.
     """
-    task, stored = learners[0].task, [learner.to_arrays() for learner in learners]
-    reference = None if task.reference is None else task.reference.to_arrays()
-    combination = combination or Combination()
-    manifest = Manifest(
+    stored = [learner.to_arrays() for learner in learners]
+    shared = learners[0].task.reference
+    manifest = _manifest(learners, stored, combination or Combination())
+    states = [_tensors(some) for some in stored]
+    write_model_folder(folder, manifest, list(states), {} if shared is None else _tensors(shared.to_arrays()))
+
+
+def predictor_of(learners: Sequence[Learner], combination: Combination) -> Predictor:
+    """Fitted learners of the same task as a model in memory; as :func:`save_predictor`."""
+    stored = [learner.to_arrays() for learner in learners]
+    return Predictor(manifest=_manifest(learners, stored, combination), learners=tuple(learners))
+
+
+def _manifest(learners: Sequence[Learner], stored: Sequence[Stored], combination: Combination) -> Manifest:
+    """Everything about a model but its arrays."""
+    task = learners[0].task
+    return Manifest(
         members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
         weights=combination.weights,
-        reference=None if reference is None else reference.facts,
+        reference=None if task.reference is None else task.reference.facts,
         targets=learners[0].targets,
         covariate_spec=task.covariate_spec,
         head=combination.head,
@@ -137,8 +155,6 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
         interval_level=combination.interval_level,
         prediction_passes=combination.prediction_passes,
     )
-    shared = {} if reference is None else _tensors(reference)
-    write_model_folder(folder, manifest, [_tensors(some) for some in stored], shared)
 
 
 def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:

@@ -12,15 +12,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.learners.reference import Reference
 from aam.learners.stored import Stored
+
+if TYPE_CHECKING:
+    from aam.learners.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +207,10 @@ class Learner(ABC):
         numpy.ndarray
             float64: numbers ``B x T`` in the learned space (quantiles ``B x T x Q``), or class probabilities ``B x C``.
         """
+
+    def computed_by(self, computing: Computing) -> Learner:
+        """The same learner, which predicts where and how it is told; itself where that makes no difference."""
+        return self
 
     @abstractmethod
     def to_arrays(self) -> Stored:

@@ -166,6 +166,11 @@ class Reference:
             distance[new] = _words_lacking(study.tokens[new], self.tokens[nearest[new]])
         return Placement(known, nearest, distance)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is stored beside the arrays."""
+        return {"trees": list(self.trees), "num_samples": self.num_samples}
+
     def to_arrays(self) -> Stored:
         """Arrays by name."""
         arrays = {
@@ -180,7 +185,7 @@ class Reference:
             arrays[f"{name}.parent"] = clades.parent.astype(np.int32)
             arrays[f"{name}.node_of_asv"] = clades.node_of_asv.astype(np.int32)
             arrays[f"{name}.length"] = clades.length.astype(np.float64)
-        return Stored(arrays, {"trees": list(self.trees), "num_samples": self.num_samples})
+        return Stored(arrays, self.facts)
 
     @classmethod
     def from_arrays(cls, stored: Stored) -> Reference:

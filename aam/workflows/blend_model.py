@@ -10,22 +10,25 @@ import numpy as np
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions, Samples
-from aam.errors import ConfigError
+from aam.errors import ConfigError, Problems
 from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS, NETWORK
+from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import new_member, possible_members
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
 from aam.log import say
-from aam.text import format_duration, listed, plural
+from aam.text import format_duration, listed, plural, shorten
 from aam.training.plan.supervision import Inputs
 
-MIN_SAMPLES = 4
+MIN_FOLDS = 2
+MIN_KNOWN = 2
+"""Values of a target to learn from, in each fold."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,6 +127,7 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     rows = inputs.split.train
     rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
     samples = labelled(inputs, rows)
+    _check_learnable(config, inputs, samples)
     task = _task(config, inputs, names, rows)
     members = [new_member(name, task, config.run.seed) for name in names]
     blend = fit_blend(members, names, study, samples, config.run.seed, on_member)
@@ -138,6 +142,26 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     )
     left_out = tuple(LeftOut(name=one.name, reason=one.reason) for one in unable)
     return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out)
+
+
+def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> None:
+    """Refuse samples that leave a fold without truths to learn a target from."""
+    targets, sheet = inputs.targets, inputs.study.metadata
+    assert targets is not None
+    source = "" if sheet is None else sheet.source
+    fold_B, problems = deal_folds(targets.kind, samples, config.run.seed), Problems(source)
+    number = len(np.unique(fold_B))
+    if number < MIN_FOLDS:
+        column = shorten(config.split.group_column or "")
+        problem = f"column '{column}' has one group; a blend needs {MIN_FOLDS} to weigh its learners by"
+        problems.add(problem, "leave out --group-column, or take --learners forest")
+    for place, column in enumerate(targets.columns if number >= MIN_FOLDS else ()):
+        known = ~np.isnan(samples.targets[:, place])
+        least = min(int((known & (fold_B != fold)).sum()) for fold in range(number))
+        if least < MIN_KNOWN:
+            problem = f"column '{shorten(column)}' has {plural(int(known.sum()), 'value')}, too few for {number} folds"
+            problems.add(problem, "more samples, or another column")
+    problems.raise_if_any()
 
 
 def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
@@ -168,10 +192,9 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
 
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     """Say which learners are to be fitted, on what."""
-    names, unable = possible_members(config.learners.members, inputs.study, has_encoder=False)
+    names, _ = possible_members(config.learners.members, inputs.study, has_encoder=False)
     number = len(inputs.split.train)
     say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
-    say(*(f"left out: {one.name} ({one.reason})" for one in unable))
 
 
 def finished_words(seconds: float, number: int) -> str:

@@ -6,24 +6,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from aam.config import PretrainConfig, TrainConfig, replace
-from aam.data.study.split import make_split
+from aam.data.study.split import Split, make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds import chosen_kind
 from aam.errors import RunError
 from aam.learners.held_out import samples_of
 from aam.learners.network_training import train_prepared
+from aam.learners.predictor import predictor_of
 from aam.training.plan.supervision import fit_and_log_inputs
 from aam.training.run.build_run import prepare_encoder, prepare_predictor
 from aam.training.run.transfer import with_encoder
+from aam.workflows.blend_model import fit_blend_model
 from aam.workflows.calibration import calibrated
-from aam.workflows.trained_model import Network, NetworkModel, predict_learned
+from aam.workflows.trained_model import CombinedModel, Network, NetworkModel, TrainedModel, predict_learned
 
 
-def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
-    """Train a predictor, or an ensemble on one split, and calibrate its intervals on the validation samples.
+def fit_predictor(config: TrainConfig, study: Study) -> TrainedModel:
+    """Train a predictor with calibrated intervals: a blend of learners, or the network.
 
     Parameters
     ----------
@@ -37,6 +40,19 @@ def fit_predictor(config: TrainConfig, study: Study) -> NetworkModel:
     InputError, ConfigError, CheckpointError
         If the data, the options or the pre-trained encoder cannot be used.
     """
+    return fit_blended(config, study) if config.is_blend else fit_network(config, study)
+
+
+def fit_blended(config: TrainConfig, study: Study) -> CombinedModel:
+    """Fit a blend on all samples; see :func:`fit_predictor`."""
+    rows = np.arange(len(study))
+    inputs = fit_and_log_inputs(config, study, Split(rows, rows[:0], rows[:0]))
+    model = fit_blend_model(config, inputs, lambda name: None)
+    return CombinedModel(predictor_of(model.blend.learners, model.combination))
+
+
+def fit_network(config: TrainConfig, study: Study) -> NetworkModel:
+    """Train the network, or an ensemble on one split, with intervals of the validation samples."""
     config, pretrained = with_encoder(config)
     kind = chosen_kind(config.target, config.loss)
     split = make_split(config.split, study, study.target, kind, config.run.seed)

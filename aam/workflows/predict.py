@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aam.data.targets.kinds import Predictions
     from aam.evaluation.decode_predictions import PredictionDecoder
     from aam.learners.predictor import Predictor
+    from aam.learners.reference import Reference
     from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
 
@@ -49,12 +50,15 @@ class PredictionRun:
         Turns what the model computes into predictions of each target.
     blocks
         The predictions of all samples, computed while they are read.
+    reference
+        What the model compares samples with; None where it compares nothing.
     """
 
     study: Study
     sheet: Metadata
     decoder: PredictionDecoder
     blocks: Iterator[Block]
+    reference: Reference | None = None
 
 
 def predict(config: PredictConfig) -> Path:
@@ -142,6 +146,7 @@ def _check_output(options: PredictionTableOptions) -> None:
 @contextmanager
 def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
     """Read the model, the table and the metadata; log what follows from them."""
+    from aam.learners.novelty import novelty_lines
     from aam.learners.predictor import load_predictor
     from aam.learners.protocol import Computing
 
@@ -150,6 +155,7 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
     study = predictor.read(table)
     sheet = _sheet(options.metadata, manifest, study)
+    say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes
     if options.output_variance and passes == 1:
@@ -163,7 +169,8 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     study = dataclasses.replace(study, metadata=sheet)
     with _draws(options, predictor, study, passes) as draws:
         blocks = _decoded(study, sheet, decoder, draws, with_deviation=options.output_variance)
-        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks)
+        reference = predictor.reference
+        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks, reference=reference)
 
 
 @contextmanager
@@ -260,6 +267,19 @@ def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}
     blocks = (
         new_columns(tables, columns, {name: cells[rows].tolist() for name, cells in copied.items()})
+        | _novelty_columns(run, rows)
         for rows, tables in run.blocks
     )
     write_table(options.output, blocks, safe=options.spreadsheet_safe)
+
+
+def _novelty_columns(run: PredictionRun, rows: np.ndarray) -> dict[str, list[str]]:
+    """How much of each sample the model knows; nothing for a model that does not say."""
+    if run.reference is None:
+        return {}
+    from aam.learners.novelty import familiar_reads, novelty
+
+    found = {"familiar_reads": familiar_reads, "novelty": novelty}
+    return {
+        name: [f"{value:.4g}" for value in measure(run.reference, run.study, rows)] for name, measure in found.items()
+    }

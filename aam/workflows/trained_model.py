@@ -228,8 +228,9 @@ class CombinedModel(TrainedModel):
 
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         computing = Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed)
-        learners = [type(one).from_arrays(one.to_arrays(), one.task, computing) for one in self.predictor.learners]
-        own = dataclasses.replace(self.predictor, learners=tuple(learners))
+        own = dataclasses.replace(
+            self.predictor, learners=tuple(one.computed_by(computing) for one in self.predictor.learners)
+        )
         return next(own.predict_in_draws(study, np.arange(len(study)), passes, len(study))).learned
 
 
