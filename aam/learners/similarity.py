@@ -33,6 +33,8 @@ MIN_CLADE_PREVALENCE = 0.02
 """Share of the training samples that must have an ASV, or a clade."""
 PSEUDOCOUNT = 0.5
 """Reads that every ASV gets before logarithms are taken."""
+LARGEST_WIDTH = 1e100
+"""Of a stored kernel, so that its square is a number."""
 
 
 class Similarity(ABC):
@@ -192,7 +194,8 @@ class FeatureSimilarity(Similarity):
         """Checked features."""
         columns = read_places(stored, "columns", cls.num_choices(reference))
         width = float(stored.array("width", np.float64, (1,))[0])
-        need(width > 0 if name.endswith("-radial") else width == 0, "a kernel has another width")
+        fits = 1 / LARGEST_WIDTH < width < LARGEST_WIDTH if name.endswith("-radial") else width == 0
+        need(fits, "a kernel has another width")
         return cls(reference, columns, width)
 
     @classmethod
