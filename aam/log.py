@@ -57,6 +57,17 @@ def silent() -> Iterator[None]:
 
 
 @contextmanager
+def only_notes() -> Iterator[None]:
+    """Say nothing but what the user should look at: of a training that is one of many."""
+    before = LOGGER.level
+    LOGGER.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(before)
+
+
+@contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
     """Append what is said to a file, with the time; a link in its place goes, and not what it leads to."""
     if path.is_symlink():

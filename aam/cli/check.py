@@ -17,8 +17,10 @@ from aam.data.study.study import Study
 from aam.data.study.summary import describe
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
+from aam.learners.catalogue import LABELS
 from aam.models.size_estimate import BatchSizes
-from aam.workflows.dry_run import PlannedRun, plan_run, read_files
+from aam.text import format_bytes, plural
+from aam.workflows.dry_run import PlannedBlend, PlannedRun, plan_run, read_files
 
 
 def run(config: CheckConfig) -> None:
@@ -68,7 +70,10 @@ def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _plan(planned: PlannedRun) -> Iterator[str]:
+def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
+    if isinstance(planned, PlannedBlend):
+        yield from _blend(planned)
+        return
     plan, config = planned.plan, planned.plan.config
     targets = planned.inputs.targets
     if targets is None:
@@ -81,6 +86,26 @@ def _plan(planned: PlannedRun) -> Iterator[str]:
     yield from (f"set {line}" for line in plan.lines)
     yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
     yield planned.memory.line
+
+
+def _blend(planned: PlannedBlend) -> Iterator[str]:
+    samples, targets = len(planned.inputs.split.train), planned.inputs.targets
+    assert targets is not None
+    yield from map(_target_words, targets.specs)
+    yield from _evaluation_words(planned.config)
+    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield f"blend {plural(len(planned.members), 'learner')}:"
+    yield from (f"  {LABELS[name]}{_condition(name, planned.config)}" for name in planned.members)
+    yield from (f"leave out the {LABELS[one.name]}: {one.reason}" for one in planned.left_out)
+    whole = "" if planned.groups is None else f", whole groups together ({planned.groups:,} groups)"
+    yield f"weigh them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
+    yield f"need about {format_bytes(planned.peak_bytes)} of memory"
+
+
+def _condition(name: str, config: TrainConfig) -> str:
+    """What a member depends on that is known only once the run has begun."""
+    is_open = name.startswith("encoder-") and config.transfer.pretrained_encoder is None
+    return ", where the shipped encoder knows the study's sequences" if is_open else ""
 
 
 def _target_words(target: TargetSpec) -> str:

@@ -71,11 +71,11 @@ COMMANDS = {
         "--numeric-columns ph,depth --categorical-hierarchy 'city>state>country'",
     ),
     "ASVs that matter in some seasons only": (
-        "--output-dir runs/attention --categorical-columns season",
+        "--output-dir runs/attention --learners network --categorical-columns season",
         "--categorical-fusion cross-attention",
     ),
     "Laboratories that measure differently": (
-        "--output-dir runs/labs --categorical-columns season,lab",
+        "--output-dir runs/labs --learners network --categorical-columns season,lab",
         "--conditional-output-scaling lab",
     ),
     "Without covariates, for comparison": ("--output-dir runs/without",),

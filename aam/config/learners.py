@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Annotated, Any
 
 from aam.config.option import Section, fields, flag, option
@@ -39,7 +38,7 @@ class LearnerOptions(Section):
     @property
     def members(self) -> tuple[str, ...]:
         """The single learners that are asked for; whether each can take part also depends on the study."""
-        catalogue = import_module(LEARNERS.registry)
+        catalogue = LEARNERS.load()
         wanted = (*self.learners, catalogue.NETWORK) if self.fine_tune else self.learners
         found: tuple[str, ...] = catalogue.expand(wanted)
         return found
@@ -47,17 +46,17 @@ class LearnerOptions(Section):
     @property
     def is_network_alone(self) -> bool:
         """Whether the model is the network and no blend."""
-        return self.members == (import_module(LEARNERS.registry).NETWORK,)
+        return bool(self.members == (LEARNERS.load().NETWORK,))
 
     @property
     def with_network(self) -> bool:
         """Whether the network is trained, alone or as a member of the blend."""
-        return import_module(LEARNERS.registry).NETWORK in self.members
+        return bool(LEARNERS.load().NETWORK in self.members)
 
     @property
     def with_forest(self) -> bool:
         """Whether the random forest is a member."""
-        return import_module(LEARNERS.registry).FOREST in self.members
+        return bool(LEARNERS.load().FOREST in self.members)
 
 
 SECTIONS = ("head", "loss", "transfer", "model", "objective", "optim", "memory", "distributed")

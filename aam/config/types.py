@@ -24,14 +24,18 @@ class OneOf:
 
     registry: str
 
+    def load(self) -> Any:
+        """The registry."""
+        return import_module(self.registry)
+
     def names(self) -> tuple[str, ...]:
         """All choices, those that were registered from outside too."""
-        found: tuple[str, ...] = import_module(self.registry).names()
+        found: tuple[str, ...] = self.load().names()
         return found
 
     def users(self, option: str) -> tuple[str, ...]:
         """The choices that use an option."""
-        registry = import_module(self.registry)
+        registry = self.load()
         return tuple(name for name in registry.names() if option in registry.options(name))
 
 

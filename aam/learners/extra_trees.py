@@ -10,6 +10,7 @@ Geurts, Ernst, Wehenkel (2006), Extremely randomized trees, Machine Learning 63.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,21 +20,21 @@ from aam.data.study.covariates import features
 from aam.learners.features import read_places
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
-from aam.learners.similarity import log_clades, prevalent_clades
+from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees import Trees, read_trees_of_target
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
 
-NUM_TREES = 300
-NUM_TREES_OF_FOLD = 100
+NUM_TREES = 200
+NUM_TREES_OF_FOLD = 60
 """Fewer out of fold, where their predictions serve weights and intervals alone."""
 MAX_FEATURES = 0.1
 MIN_LEAF = 2
 ROWS_AT_ONCE = 1_024
 MAX_GROWN = 20_000
-"""Samples that a tree is grown on at most, a random choice for each tree."""
+"""Samples that trees are grown on at most."""
 
 
 class CladeTreesLearner(Learner):
@@ -73,9 +74,12 @@ class CladeTreesLearner(Learner):
     ) -> Self:
         """Grow the trees; groups do not matter to them."""
         assert self.task.reference is not None
-        self.nodes = prevalent_clades(self.task.reference, self.tree)
-        table = self._read(study, rows)
-        samples = Labelled(rows=np.arange(len(rows)), targets=targets, weights=weights)
+        is_class = bool(self.task.targets.specs[0].classes)
+        choose = prevalent_clades if is_class else distinct_clades
+        self.nodes = choose(self.task.reference, self.tree)
+        samples = Labelled(rows=rows, targets=targets, weights=weights).at_most(MAX_GROWN, self.seed)
+        table = self._read(study, samples.rows)
+        samples = replace(samples, rows=np.arange(len(samples)))
         self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]
         return self
 
@@ -124,12 +128,9 @@ class CladeTreesLearner(Learner):
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        if len(known) > MAX_GROWN:
-            options |= {"bootstrap": True, "max_samples": MAX_GROWN}
         is_class = bool(self.task.targets.specs[0].classes)
         if is_class:
-            balance = "balanced_subsample" if len(known) > MAX_GROWN else "balanced"
-            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight=balance, **options)
+            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight="balanced", **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
         estimator.fit(table[known.rows], known.targets[:, place], sample_weight=known.weights)

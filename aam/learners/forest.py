@@ -34,7 +34,7 @@ MaxFeatures = float | Literal["sqrt", "log2"]
 
 MANY_FEATURES = 3_000
 # trees out of fold, where their predictions serve weights, intervals and the figure beside the blend
-NUM_TREES_OF_FOLD = 200
+NUM_TREES_OF_FOLD = 100
 # numbers that are held dense at most (1 GB of float32); a sparse matrix takes less, and far longer to fit
 MAX_DENSE = 250_000_000
 # the same where predictions are made, block by block
@@ -58,6 +58,8 @@ class ForestSettings:
         Seed; the trees do not depend on ``n_jobs``.
     n_jobs
         Cores to use; -1 for all.
+    max_grown
+        Samples that it is grown on at most, drawn at random; None for all.
     """
 
     features: FeatureKind = "asv"
@@ -65,6 +67,7 @@ class ForestSettings:
     max_features: MaxFeatures | None = None
     seed: int = 42
     n_jobs: int = -1
+    max_grown: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_features, int | float) and not 0 < self.max_features <= 1:
@@ -121,6 +124,8 @@ class ForestLearner(Learner):
     ) -> Self:
         """Grow the forests; groups do not matter to them."""
         samples = Labelled(rows=rows, targets=targets, weights=weights)
+        if self.settings.max_grown is not None:
+            samples = samples.at_most(self.settings.max_grown, self.settings.seed)
         self.forests = [self._grow(study, samples, place) for place in range(len(self.task.targets))]
         return self
 

@@ -6,6 +6,8 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 from __future__ import annotations
 
 import dataclasses
+import time
+from contextlib import nullcontext
 from copy import copy
 from typing import Self
 
@@ -18,11 +20,13 @@ from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
 from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
+from aam.log import only_notes, say
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
 from aam.models.inference import BatchPredictor
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.text import format_duration
 from aam.training.hardware.device import choose_device
 
 
@@ -45,6 +49,7 @@ class NetworkLearner(Learner):
         super().__init__(task)
         self.computing = computing
         self.config = config
+        self.is_one_of_many = False
         self._network: SequenceEncoder | SequencePredictor | None = None
         self._description: ModelDescription | None = None
         self._interpreter = PerStudyCache(self._batch_predictor_of)
@@ -76,9 +81,20 @@ class NetworkLearner(Learner):
 
         assert self.config is not None
         own = study.take(rows)
-        self._network, self._description = train_network(self.config, self.task, own, targets, groups)
+        started = time.monotonic()
+        with only_notes() if self.is_one_of_many else nullcontext():
+            self._network, self._description = train_network(self.config, self.task, own, targets, groups)
+        if self.is_one_of_many:
+            say(f"network: trained on {len(rows):,} samples in {format_duration(time.monotonic() - started)}")
+        self._interpreter = PerStudyCache(self._batch_predictor_of)
         self.task = dataclasses.replace(self.task, data={**self.description.data, **self.task.data})
         return self
+
+    def without_fold(self) -> Self:
+        """Another one, of which little is said."""
+        learner = copy(self)
+        learner.is_one_of_many = True
+        return learner
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Outputs of the network for a rarefied draw of each sample."""

@@ -98,6 +98,12 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def at_most(self, number: int, seed: int) -> Labelled:
+        """All of them, or so many that are drawn at random."""
+        if len(self) <= number:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False)))
+
     def take(self, chosen: np.ndarray) -> Labelled:
         """Some of them: places, or a mask."""
         groups = None if self.groups is None else self.groups[chosen]

@@ -31,6 +31,9 @@ from aam.learners.stored import Stored
 MIN_ASV_PREVALENCE = 0.01
 MIN_CLADE_PREVALENCE = 0.02
 """Share of the training samples that must have an ASV, or a clade."""
+MAX_CORRELATION = 0.9
+"""Of a clade with a larger one that it is kept beside."""
+TINY = 1e-12
 PSEUDOCOUNT = 0.5
 """Reads that every ASV gets before logarithms are taken."""
 LARGEST_WIDTH = 1e100
@@ -251,6 +254,27 @@ def prevalent_clades(reference: Reference, tree: str) -> np.ndarray:
     counts = clade_counts(reference.reads.placed, reference.trees[tree])
     least = max(1, np.ceil(MIN_CLADE_PREVALENCE * counts.shape[0]))
     return np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least)
+
+
+def distinct_clades(reference: Reference, tree: str) -> np.ndarray:
+    """Prevalent clades whose log abundances differ from those of the nearest larger clade that is one of them.
+
+    Trees that try a share of all features take half the time, and predict no worse.
+    """
+    nodes = prevalent_clades(reference, tree)
+    logs = log_clades(reference.reads, reference, tree, nodes).toarray()
+    centred = logs - logs.mean(axis=0)
+    standard = centred / np.maximum(np.sqrt((centred**2).sum(axis=0)), TINY)
+    parent, place_of = reference.trees[tree].parent, {node: place for place, node in enumerate(nodes.tolist())}
+    chosen, above = [], np.full(len(parent), -1)
+    for node in range(len(parent) - 1, -1, -1):
+        nearest = above[parent[node]] if parent[node] >= 0 else -1
+        place = place_of.get(node)
+        if place is not None and (nearest < 0 or standard[:, place] @ standard[:, nearest] < MAX_CORRELATION):
+            chosen.append(node)
+            nearest = place
+        above[node] = nearest
+    return np.sort(np.array(chosen, dtype=np.int64))
 
 
 def log_clades(reads: Reads, reference: Reference, tree: str, nodes: np.ndarray) -> csr_array:

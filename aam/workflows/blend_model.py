@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from aam.config import TrainConfig
+from aam.config import TrainConfig, replace
+from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import ConfigError, Problems
 from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
@@ -19,8 +22,9 @@ from aam.learners.catalogue import FOREST, LABELS, NETWORK
 from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import new_member, possible_members
+from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
-from aam.learners.protocol import Labelled, Task
+from aam.learners.protocol import Computing, Labelled, Task
 from aam.learners.reference import Reference
 from aam.log import say
 from aam.text import format_duration, listed, plural, shorten
@@ -129,7 +133,9 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     samples = labelled(inputs, rows)
     _check_learnable(config, inputs, samples)
     task = _task(config, inputs, names, rows)
-    members = [new_member(name, task, config.run.seed) for name in names]
+    members = [new_member(name, task, config.run.seed, partial(_network, config)) for name in names]
+    if NETWORK in names:
+        _say_estimate(config, task, study, samples)
     blend = fit_blend(members, names, study, samples, config.run.seed, on_member)
     known = samples_of(targets, study, rows, inputs.groups)
     head, level = config.head, config.evaluation.interval_level
@@ -176,6 +182,25 @@ def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
     )
 
 
+def _network(config: TrainConfig, task: Task) -> NetworkLearner:
+    """The network as a member, which is trained within the run."""
+    alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
+    own = replace(config, **alone, forest_baseline=False, report=False)
+    return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
+
+
+def _say_estimate(config: TrainConfig, task: Task, study: Study, samples: Labelled) -> None:
+    """Say how long the network takes at most, from an epoch of it."""
+    started = time.monotonic()
+    once = replace(config, epochs=1, gradual_unfreezing=0)
+    _network(once, task).without_fold().fit(study, samples.rows, samples.targets, samples.groups)
+    each, fits = time.monotonic() - started, len(np.unique(deal_folds(task.targets.kind, samples, config.run.seed))) + 1
+    say(
+        f"network: at most {format_duration(each * config.optim.epochs * fits)} ({plural(fits, 'training')} of up to "
+        f"{plural(config.optim.epochs, 'epoch')}; the first took {format_duration(each)}); most stop earlier"
+    )
+
+
 def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarray) -> Task:
     """What the members have in common."""
     study, targets = inputs.study, inputs.targets
@@ -185,7 +210,7 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
-        data={"trim_length": config.table.trim_length, "rarefy_depth": None, "study_column": made},
+        data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
         reference=Reference.fit(study, rows, config.run.seed) if needs_reference else None,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig
+from aam.config import CheckConfig, HeadOptions, PretrainConfig, TrainConfig, replace
 from aam.config.option import input_paths
 from aam.data.readers.metadata import Metadata
 from aam.data.study.assemble import read_each
@@ -22,6 +22,9 @@ from aam.data.targets.fitting import fit_targets
 from aam.data.targets.kinds import chosen_kind
 from aam.data.targets.targets import Targets
 from aam.errors import Attempts
+from aam.learners.clades import MAX_CLUSTERED
+from aam.learners.folds import FOLDS
+from aam.learners.members import Unable, possible_members
 from aam.models.size_estimate import (
     PROCESS_BYTES,
     BatchSizes,
@@ -38,7 +41,14 @@ from aam.training.memory.layout import MemoryPlan
 from aam.training.memory.worst_case import WorstCase
 from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
 from aam.training.plan.objectives import objectives_of_run, truths_of
-from aam.training.plan.supervision import Inputs, fit_inputs, learnable_folds, target_request, target_rules
+from aam.training.plan.supervision import (
+    Inputs,
+    fit_inputs,
+    learnable_folds,
+    learned_split,
+    target_request,
+    target_rules,
+)
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
@@ -56,7 +66,34 @@ class PlannedRun(NamedTuple):
     memory: MemoryPlan
 
 
-def plan_run(config: CheckConfig) -> PlannedRun:
+class PlannedBlend(NamedTuple):
+    """What a blend would be: its data, its covariates in words, and who would be in it.
+
+    Attributes
+    ----------
+    inputs, covariate_lines
+        As of a :class:`PlannedRun`.
+    config
+        The options.
+    members, left_out
+        Learners of the catalogue that the study can have, and those that it cannot, with the reason.
+    folds, groups
+        Folds within the training samples, and groups that they keep whole; None where samples stand alone.
+    peak_bytes
+        Memory of the largest member, by a formula.
+    """
+
+    inputs: Inputs
+    covariate_lines: tuple[str, ...]
+    config: TrainConfig
+    members: tuple[str, ...]
+    left_out: tuple[Unable, ...]
+    folds: int
+    groups: int | None
+    peak_bytes: float
+
+
+def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
     """Do what a run does before it makes its model.
 
     Raises
@@ -71,7 +108,8 @@ def plan_run(config: CheckConfig) -> PlannedRun:
     wanted = attempt(config.as_run)
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))
-    study, sheet = inspect_study(config.table, config.study, config.sampling, _request(config, wanted), attempt)
+    drawing = config.drawing if config.target.metadata_column else config.sampling
+    study, sheet = inspect_study(config.table, config.study, drawing, _request(config, wanted), attempt)
     _check_columns(config, sheet, attempt)
     if study is None:
         attempt(lambda: read_lists(config.split))
@@ -79,6 +117,12 @@ def plan_run(config: CheckConfig) -> PlannedRun:
         attempt.raise_if_any()
         raise AssertionError("what is not there has a reason")
     split, inputs = _fit(wanted, study, attempt)
+    if isinstance(wanted, TrainConfig) and wanted.is_blend:
+        if wanted.learners.with_network:
+            attempt(partial(_derived, replace(wanted, learners=["network"], fine_tune=False), study, split))
+        attempt.raise_if_any()
+        assert inputs is not None
+        return _planned_blend(wanted, inputs)
     plan = attempt(partial(_derived, wanted, study, split))
     if not attempt.lines and plan is not None:
         attempt(lambda: truths_of(plan.config, study))
@@ -104,12 +148,16 @@ def read_files(config: CheckConfig, attempt: Attempts) -> None:
 
 
 def _with_encoder(wanted: RunConfig) -> RunConfig:
-    """The configuration with the sizes of a pre-trained encoder, if one is given."""
+    """The configuration with the sizes of a pre-trained encoder, if one is given and the network is trained."""
     if isinstance(wanted, PretrainConfig) or not wanted.transfer.names_encoder:
         return wanted
-    from aam.training.run.transfer import with_encoder
+    from aam.training.run.transfer import read_encoder, with_encoder
 
-    return with_encoder(wanted)[0]
+    if wanted.learners.with_network:
+        return with_encoder(wanted)[0]
+    if isinstance(wanted.transfer.pretrained_encoder, Path):
+        read_encoder(wanted.transfer.pretrained_encoder)
+    return wanted
 
 
 def _request(config: CheckConfig, wanted: RunConfig | None) -> TargetRequest | None:
@@ -162,7 +210,8 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
     else:
         kind = chosen_kind(config.target, config.loss)
         parts = attempt(lambda: make_split(config.split, study, study.target, kind, config.run.seed)) or undivided
-    return parts, attempt(lambda: fit_inputs(config, study, parts))
+    learned = learned_split(config, parts)
+    return learned, attempt(lambda: fit_inputs(config, study, learned))
 
 
 def _fit_usable(config: TrainConfig, study: Study, rows: np.ndarray, attempt: Attempts) -> None:
@@ -191,6 +240,36 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     return derive(wanted, facts)
 
 
+def _planned_blend(config: TrainConfig, inputs: Inputs) -> PlannedBlend:
+    study, rows = inputs.study, inputs.split.train
+    has_encoder = config.transfer.pretrained_encoder != "none"
+    members, left_out = possible_members(config.learners.members, study, has_encoder=has_encoder)
+    groups = None if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
+    return PlannedBlend(
+        inputs=inputs,
+        covariate_lines=_covariate_lines(inputs),
+        config=config,
+        members=tuple(members),
+        left_out=tuple(left_out),
+        folds=min(FOLDS, len(rows) if groups is None else groups),
+        groups=groups,
+        peak_bytes=PROCESS_BYTES + _largest_member(len(rows), study.shape[1]),
+    )
+
+
+def _largest_member(samples: int, asvs: int) -> float:
+    """Bytes of what a blend holds at once: features of ASVs and clades, the distances of the clades' tree, a kernel."""
+    clustered = min(asvs, MAX_CLUSTERED)
+    features = samples * (asvs + 2 * clustered) * np.dtype(np.float32).itemsize
+    distances = clustered * (clustered - 1) / 2 * np.dtype(np.float64).itemsize
+    return float(features + distances + samples**2 * np.dtype(np.float64).itemsize)
+
+
+def _covariate_lines(inputs: Inputs) -> tuple[str, ...]:
+    spec, sheet = inputs.covariate_spec, inputs.study.metadata
+    return () if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet))
+
+
 def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     study, config = inputs.study, plan.config
     limit, device = _limit(wanted)
@@ -200,10 +279,9 @@ def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
     in_use = PROCESS_BYTES if device == "cpu" else 0
     estimate = Estimate.of_plan(plan, worst, device, sharded_units(config.model, weights), in_use, processes)
     memory = plan_memory(wanted, plan, estimate, limit / local if device == "cpu" else limit)
-    spec, sheet = inputs.covariate_spec, study.metadata
     return PlannedRun(
         inputs=inputs,
-        covariate_lines=() if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet)),
+        covariate_lines=_covariate_lines(inputs),
         plan=plan,
         weights=f"{'' if exact else 'about '}{weights:,}",
         sizes=worst.sizes(memory.layout.batch_size),

@@ -13,7 +13,8 @@ export OMP_NUM_THREADS=4
 if [ -f "$run/config.yaml" ]; then
     words=(train --resume-from "$run" --distributed)
 else
-    words=(train --table table.biom --metadata samples.tsv --metadata-column age --output-dir "$run" --distributed)
+    words=(train --table table.biom --metadata samples.tsv --metadata-column age
+        --learners network --output-dir "$run" --distributed)
 fi
 
 # exec: a signal to this script reaches torchrun, which ends its processes in order.

@@ -46,16 +46,14 @@ def _(folder: Path) -> Read:
 
 @odd("K5 numbers and words that YAML would take for something else")
 def _(folder: Path) -> Read:
-    content = (
-        "lr: 1e-3\nreport: no\nforest_baseline: off\nmetadata_column: 0012\nmissing: [no, 'null', 1e5]\nbatch-size: ~\n"
-    )
+    content = "learners: network\nlr: 1e-3\nreport: no\nforest_baseline: off\nmetadata_column: 0012\nmissing: [no, 'null', 1e5]\nbatch-size: ~\n"
     flags = {"lr": 0.001, "report": False, "forest_baseline": False, "batch_size": None}
     return with_values(folder, content, **flags, missing=["no", "null", "1e5"])
 
 
 @odd("K5 BOM, CRLF, comments and a list over lines")
 def _(folder: Path) -> Read:
-    content = "\ufeff# mine\r\nquantiles:  # three\r\n- 0.1\r\n- 0.5\r\nloss_type: quantile\r\n"
+    content = "\ufeff# mine\r\nlearners: network\r\nquantiles:  # three\r\n- 0.1\r\n- 0.5\r\nloss_type: quantile\r\n"
     return with_values(folder, content, quantiles=[0.1, 0.5])
 
 

@@ -127,7 +127,7 @@ def test_eight_files_and_options_that_are_wrong_are_eight_lines(
         "a.txt": ("--train-samples", "s1\ns1\n"),
         "b.txt": ("--val-samples", "s2\n"),
     }
-    words = ["--metadata-column", "age", "--momentum", "0.5"]
+    words = ["--learners", "network", "--metadata-column", "age", "--momentum", "0.5"]
     for name, (option, content) in files.items():
         (tmp_path / name).write_text(content)
         words += [option, name]
@@ -158,7 +158,16 @@ def test_sound_files_that_do_not_go_together(
     (tmp_path / "x.tsv").write_text("Feature ID\tTaxon\nb\td__Bacteria\n")
     files = ["--table", "table.tsv", "--metadata", "metadata.tsv", "--tree", "tree.nwk", "--distances", "u.tsv"]
     more = ["--taxonomy", "x.tsv", "--train-samples", "a.txt", "--val-samples", "b.txt", "--rarefy-depth", "100000"]
-    columns = ["--metadata-column", "age", "--metadata-column", "site", "--categorical-columns", "weight,gone"]
+    columns = [
+        "--learners",
+        "network",
+        "--metadata-column",
+        "age",
+        "--metadata-column",
+        "site",
+        "--categorical-columns",
+        "weight,gone",
+    ]
     found = problems([*files, *more, *columns, "--scheduler-eta-min", "1", "--numeric-columns", "subject"], capsys)
     expected = [
         "column 'site' is not numeric",
@@ -251,6 +260,40 @@ def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixtur
     assert config.covariates.categorical_columns == ("group",)
 
 
+def blend(study: Path, *more: str) -> list[str]:
+    files = ["--metadata", str(study / "metadata.tsv"), "--metadata-column", "gradient", "--group-column", "subject"]
+    return words(study, *files, *more)
+
+
+def test_the_members_of_a_blend(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(blend(study, "--test-size", "0.2", "--pretrained-encoder", "none")) == 0
+    said = capsys.readouterr().out
+    for expected in (
+        "split: 32 train, 8 test",
+        "rarefaction: all reads are used",
+        "blend 8 learners:",
+        "    random forest on ASVs\n",
+        "leave out the extra trees on clades of the phylogeny: needs --tree",
+        "leave out the linear ridge on the encoder's sample vectors: needs --pretrained-encoder",
+        "weigh them by predictions of 32 samples in 5 folds, whole groups together (8 groups)",
+        "need about 600 MB of memory",
+    ):
+        assert expected in said
+    assert not {"batch", "weights", "epoch"} & set(said.split())
+    assert main(blend(study, "--tree", str(study / "tree.nwk"), "--learners", "trees", "--cv", "4")) == 0
+    said = capsys.readouterr().out
+    assert "blend 2 learners:" in said
+    assert "cross-validate in 4 folds" in said
+    assert "leave out" not in said
+
+
+def test_a_network_in_a_blend_is_checked_too(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(blend(study, "--fine-tune", "--epochs", "3")) == 0
+    assert "    network\n" in capsys.readouterr().out
+    assert problems(blend(study, "--fine-tune", "--best-metric", "auroc")[1:], capsys)[0].startswith("--best-metric")
+    assert problems(blend(study, "--pretrained-encoder", "gone")[1:], capsys)[0].startswith("gone: no model found")
+
+
 @pytest.mark.parametrize("command", ["train", "pretrain"])
 def test_the_configuration_of_a_run(
     study: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
@@ -268,9 +311,9 @@ def words_of_table(study: Path) -> list[str]:
     return words(study)[1:]
 
 
-def test_a_pretrained_encoder_that_is_none(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = problems([*with_target(study)[1:], "--pretrained-encoder", "none", "--numeric-columns", "ph"], capsys)
-    assert found[0].startswith("none: no model found")
+def test_a_pretrained_encoder_that_is_not_there(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = problems([*with_target(study)[1:], "--pretrained-encoder", "gone", "--numeric-columns", "ph"], capsys)
+    assert found[0].startswith("gone: no model found")
     assert "no column 'ph'" in found[1]
     assert len(found) == 2
 
@@ -307,7 +350,14 @@ def test_a_target_needs_a_sample_sheet(study: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "error: --metadata is required: the metadata holds the column to predict\n"
 
 
-@pytest.mark.parametrize("more", [[], ["--categorical-columns", "group", "--cv", "3", "--group-column", "subject"]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["--categorical-columns", "group", "--cv", "3", "--group-column", "subject"],
+        ["--learners", "auto"],
+    ],
+)
 def test_it_starts_without_torch(study: Path, more: list[str]) -> None:
     heavy = ("torch", "lightning", "sklearn", "pandas", "skbio", "biom", "matplotlib")
     code = (

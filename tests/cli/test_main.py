@@ -175,7 +175,19 @@ def test_a_terminal_without_unicode(encoding: dict[str, str], tmp_path: Path) ->
 
 
 def test_printed_configuration_is_complete_and_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [*TRAIN, "--lr", "3e-5", "--missing", "unknown,no", "--rarefy-depth", "none", "--where", "a == 'b: c'"]
+    words = [
+        *TRAIN,
+        "--learners",
+        "network",
+        "--lr",
+        "3e-5",
+        "--missing",
+        "unknown,no",
+        "--rarefy-depth",
+        "none",
+        "--where",
+        "a == 'b: c'",
+    ]
     assert main([*words, "--print-config"]) == 0
     printed = capsys.readouterr().out
     assert yaml.safe_load(printed)["command"] == "train"

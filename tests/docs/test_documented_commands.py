@@ -29,7 +29,7 @@ SMALL_TRAINING = {
     "--num-soft-clades": "8",
     "--rarefy-depth": "200",
 }
-SMALL = {"pretrain": SMALL_TRAINING, "train": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
+SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
 ALONE = {"train": ("--no-forest-baseline", "--no-report")}
 PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
 
@@ -72,7 +72,9 @@ def run_all(
     for command in COMMANDS:
         if command.document != document or not command.is_run:
             continue
-        small = {name: value for name, value in SMALL.get(command.words[0], {}).items() if name not in command.words}
+        is_network = "--learners" in command.words
+        sizes = SMALL_TRAINING if is_network else SMALL.get(command.words[0], {})
+        small = {name: value for name, value in sizes.items() if name not in command.words}
         added = [*(word for pair in small.items() for word in pair), *further.get(command.words[0], ())]
         code = exit_code([*command.words, *added])
         output = capsys.readouterr()
@@ -103,6 +105,7 @@ def make_run_configuration(path: Path) -> None:
     file = path if path.suffix else path / "config.yaml"
     file.parent.mkdir(parents=True)
     lines = ("command: train", "table: [t.biom]", "metadata: m.tsv", "metadata_column: age", "output_dir: runs/age")
+    lines += ("learners: network",)
     file.write_text("\n".join(lines) + "\n")
 
 
@@ -174,7 +177,7 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.chdir(tmp_path)
     for document in CHAPTERS:
         run_all(document, capsys, ALONE)
-    assert header_of(tmp_path / "runs/age-bmi/val_predictions.tsv") == [
+    assert header_of(tmp_path / "runs/age-bmi/out_of_fold_predictions.tsv") == [
         "sample_id",
         *(f"{name}_{column}" for column in ("age", "bmi") for name in PREDICTED),
         "group",
@@ -184,7 +187,7 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         *PREDICTED,
         *("quantile_0.05", "quantile_0.5", "quantile_0.95"),
     ]
-    assert header_of(tmp_path / "runs/site/val_predictions.tsv")[-1] == "prediction_set"
+    assert header_of(tmp_path / "runs/site/out_of_fold_predictions.tsv")[-1] == "prediction_set"
     assert header_of(tmp_path / "age.tsv") == ["sample_id", *PREDICTED[1:], "observed"]
     assert (tmp_path / "runs/age/coverage.json").is_file()
     widths = [mean_width(tmp_path / name) for name in ("runs/age/test_predictions.tsv", "age-intervals.tsv")]

@@ -26,6 +26,7 @@ SUPERVISED = (
     TargetOptions,
     HeadOptions,
     LossOptions,
+    config.LearnerOptions,
     config.CovariateOptions,
     TransferOptions,
     EvaluationOptions,

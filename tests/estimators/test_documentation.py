@@ -16,7 +16,7 @@ from tests.factories import write_biom
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
 RUNS, _, ESTIMATORS = PAGE.read_text().partition("## scikit-learn estimators")
-FUNCTIONS = re.compile(r"(aam\.(?:pretrain|train|cross_validate)|AAMRegressor|AAMEncoder)\(")
+NETWORKS = re.compile(r'(aam\.pretrain\(|AAMEncoder\(|AAMRegressor\((?=learners="network"))')
 
 
 def blocks(text: str) -> list[str]:
@@ -24,8 +24,8 @@ def blocks(text: str) -> list[str]:
 
 
 def execute(code: list[str], names: dict[str, Any]) -> None:
-    """Run code of the page, each model with few weights."""
-    exec(compile(FUNCTIONS.sub(r"\1(**TINY, ", "\n".join(code)), str(PAGE), "exec"), names)
+    """Run code of the page, each network with few weights."""
+    exec(compile(NETWORKS.sub(r"\1**TINY, ", "\n".join(code)), str(PAGE), "exec"), names)
 
 
 @pytest.fixture
