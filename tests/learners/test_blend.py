@@ -190,6 +190,26 @@ def test_a_forest_out_of_fold_has_fewer_trees(monkeypatch: pytest.MonkeyPatch) -
     assert one_tree.without_fold().settings.n_estimators == 1
 
 
+@pytest.mark.usefixtures("_few_trees")
+@pytest.mark.parametrize("name", ["forest", "trees-dna"])
+def test_weights_of_classes_take_the_place_of_balance(name: str) -> None:
+    """A forest balances the classes itself; with weights that say how much each counts it leaves that to them."""
+    study, _ = tiny_study()
+    weighted = replace(SITE, class_weights=(1.0, 1.0, 1.0))
+    equal = np.ones(len(TRAIN))
+    found = []
+    for spec, weights in ((SITE, None), (SITE, equal), (weighted, None), (weighted, equal)):
+        samples = labelled(study, SITE, weights=weights)
+        task = task_of(study, spec)
+        few = ForestSettings(n_estimators=10, n_jobs=1)
+        learner = ForestLearner(task, few) if name == "forest" else new_member(name, task, 1)
+        learner.fit(study, samples.rows, samples.targets, None, samples.weights)
+        found.append(learner.predict(study, NEW))
+    balanced, also, without, given = found
+    assert (balanced == without).all()
+    assert np.abs(also - given).max() > 0.01
+
+
 def test_members_need_what_they_compare(tmp_path: Any) -> None:
     names = ["forest", "unifrac-phylogeny", "trees-phylogeny", "encoder-linear"]
     bare, with_tree = tiny_study()[0], tiny_study(tmp_path)[0]

@@ -17,6 +17,9 @@ from aam.learners.similarity import (
     FeatureSimilarity,
     JaccardSimilarity,
     UnifracSimilarity,
+    distinct_clades,
+    log_clades,
+    prevalent_clades,
 )
 from aam.learners.stored import Stored
 from tests.learners.blend_studies import NEW, TRAIN, tiny_study
@@ -151,3 +154,19 @@ def test_a_kernel_of_a_tree_that_is_not_there_is_refused() -> None:
     reference = Reference.fit(study, TRAIN)
     with pytest.raises(ValueError, match="a tree is lacking"):
         SIMILARITIES["unifrac-phylogeny"].from_arrays("unifrac-phylogeny", Stored({}, {}), reference)
+
+
+def test_distinct_clades_differ_from_the_larger_ones() -> None:
+    """Each prevalent node correlates with the nearest chosen node above it: 0.9 and more is left out."""
+    study, _ = tiny_study()
+    reference = Reference.fit(study, TRAIN)
+    prevalent, chosen = prevalent_clades(reference, "dna"), distinct_clades(reference, "dna").tolist()
+    assert 0 < len(chosen) < len(prevalent)
+    logs = log_clades(reference.reads, reference, "dna", np.arange(len(reference.trees["dna"].parent))).toarray()
+    parent = reference.trees["dna"].parent
+    for node in prevalent.tolist():
+        above = int(parent[node])
+        while above >= 0 and above not in chosen:
+            above = int(parent[above])
+        is_alike = above >= 0 and logs[:, above].std() > 0 and np.corrcoef(logs[:, [node, above]].T)[0, 1] >= 0.9
+        assert (node in chosen) != is_alike
