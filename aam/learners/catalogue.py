@@ -31,6 +31,8 @@ FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Family -> its learners. Those of the phylogeny need a tree, those of the encoder a pre-trained encoder."""
 
+TREE_ENSEMBLES = (*FAMILIES[FOREST], *FAMILIES["trees"])
+
 LABELS: Mapping[str, str] = MappingProxyType(
     {
         FOREST: "random forest on ASVs",
