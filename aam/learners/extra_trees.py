@@ -130,7 +130,8 @@ class CladeTreesLearner(Learner):
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
         is_class = bool(self.task.targets.specs[0].classes)
         if is_class:
-            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight="balanced", **options)
+            balance = None if known.hold_class_weights(self.task.targets) else "balanced"
+            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight=balance, **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
         estimator.fit(table[known.rows], known.targets[:, place], sample_weight=known.weights)

@@ -181,6 +181,8 @@ class ForestLearner(Learner):
         found = fit_features(study, self.settings.features, known.rows)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
+        if known.hold_class_weights(self.task.targets):
+            estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
         estimator.fit(table, known.targets[:, place], sample_weight=known.weights)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)

@@ -36,6 +36,8 @@ PENALTIES = np.geomspace(1e-3, 30, 10)
 """Beside a kernel whose mean diagonal is 1."""
 SMALLEST = 1e-7
 """Share of the largest eigenvalue below which a coordinate is noise."""
+LARGEST = 1e100
+"""Of a stored coefficient, so that predictions are numbers."""
 ROWS_AT_ONCE = 512
 SUMMED_AT_ONCE = 4_096
 MOST_IN_DOUBLE = 5_000
@@ -150,12 +152,14 @@ class KernelLearner(Learner):
         learner._similarity = SIMILARITIES[str(name)].from_arrays(str(name), stored.part("similarity."), task.reference)
         size, outputs = task.reference.counts.shape[0], learner._num_outputs
         scale = float(stored.array("scale", np.float64, (1,))[0])
-        need(scale > 0, "a kernel has no scale")
+        need(1 / LARGEST < scale < LARGEST, "a kernel has no scale")
         learner._centre = stored.array("centre", np.float64, (size,)), scale
         learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
         spec = task.covariate_spec
         learner._slope_FO = stored.array("slope", np.float64, (0 if spec is None else spec.num_features, outputs))
         learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
+        for array in (learner._centre[0], learner._dual_NO, learner._slope_FO, learner._intercept_O):
+            need(bool((np.abs(array) < LARGEST).all()), "a coefficient of a kernel is too large")
         return learner
 
     @property

@@ -143,6 +143,7 @@ class Reference:
         if encode is not None:
             trees[ENCODER] = clades_of_vectors(encode(study.tokens[asvs]), prevalence[asvs])
         own = csr_array(counts[kept][:, asvs])
+        own.sort_indices()
         return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees)
 
     @cached_property
@@ -205,7 +206,7 @@ class Reference:
             Saying in a few words what cannot be right.
         """
         tokens, trees, number = read_tokens(stored), stored.facts.get("trees"), stored.facts.get("num_samples")
-        need(isinstance(trees, list) and set(trees) <= set(TREES) and DNA in trees, "unknown tree")
+        need(isinstance(trees, list) and all(name in TREES for name in trees) and DNA in trees, "unknown tree")
         prevalence = stored.array("prevalence", np.int32, (len(tokens),)).astype(np.int64)
         need(len(tokens) > 0, "no ASV is known")
         need(isinstance(number, int) and bool((prevalence > 0).all() and (prevalence <= number).all()), "prevalence")

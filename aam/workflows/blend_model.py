@@ -22,7 +22,7 @@ from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS, NETWORK
 from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
-from aam.learners.members import new_member, possible_members
+from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Computing, Labelled, Task
@@ -129,10 +129,7 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     """
     study, targets = inputs.study, inputs.targets
     assert targets is not None
-    names, unable = possible_members(config.learners.members, study, has_encoder=config.transfer.names_encoder)
-    if not names:
-        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
-        raise ConfigError(f"--learners: no learner is left ({reasons})")
+    names, unable = _members(config, study)
     rows = inputs.split.train
     rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
     samples = labelled(inputs, rows)
@@ -175,15 +172,30 @@ def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> 
     problems.raise_if_any()
 
 
+def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]]:
+    """The learners that take part, at least one, and those that cannot."""
+    names, unable = possible_members(config.learners.members, study, has_encoder=config.transfer.names_encoder)
+    if not names:
+        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
+        raise ConfigError(f"--learners: no learner is left ({reasons})")
+    return names, unable
+
+
 def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
-    """Samples with their truths in the learned space, groups and weights."""
-    learned, weights = inputs.target_NT, inputs.weight_N
+    """Samples with their truths in the learned space, groups, and weights, in which those of the classes are."""
+    learned, targets = inputs.target_NT, inputs.targets
     assert learned is not None
+    assert targets is not None
+    weights = None if inputs.weight_N is None else inputs.weight_N[rows]
+    if targets.specs[0].class_weights:
+        of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
+        weights = of_class if weights is None else weights * of_class
+        weights = weights / weights.mean()
     return Labelled(
         rows=rows,
         targets=np.asarray(learned[rows], dtype=np.float64),
         groups=None if inputs.groups is None else inputs.groups[rows],
-        weights=None if weights is None else weights[rows],
+        weights=weights,
     )
 
 
@@ -231,9 +243,8 @@ def _encoding(config: TrainConfig) -> Encode | None:
 
 
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
-    """Say which learners are to be fitted, on what."""
-    has_encoder = config.transfer.names_encoder
-    names, _ = possible_members(config.learners.members, inputs.study, has_encoder=has_encoder)
+    """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
+    names, _ = _members(config, inputs.study)
     number = len(inputs.split.train)
     say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
 
