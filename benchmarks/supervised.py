@@ -19,9 +19,9 @@ import numpy as np
 
 from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.files.atomic import write_text
-from benchmarks.accuracy import Fold, held_out
-from benchmarks.accuracy_folds import STUDIES, make_folds, read_samples, write_folds
-from benchmarks.accuracy_table import Result, pooled, summarise
+from benchmarks.accuracy.folds import STUDIES, make_folds, read_samples, write_folds
+from benchmarks.accuracy.network import Fold, held_out
+from benchmarks.accuracy.table import Result, pooled, summarise
 from benchmarks.machine import conditions
 
 FOREST = "forest-asv"

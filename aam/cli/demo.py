@@ -10,14 +10,13 @@ from pathlib import Path
 from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
 from aam.runs.layout import REPORT
+from aam.text import format_duration
 
-# Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and five minutes.
-SIMULATION = {"samples": 160, "asvs": 240, "asvs-per-sample": 50, "reads": 4000}
-MODEL = {"embedding-dim": 64, "attention-layers": 1}
-PRETRAINING = {**MODEL, "epochs": 15}
-TRAINING = {**MODEL, "epochs": 40, "test-size": 0.2}
+# Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and a minute.
+SIMULATION = {"samples": 240, "asvs": 400, "asvs-per-sample": 60, "reads": 4000}
+TRAINING = {"test-size": 0.25}
 
-SAY_THEIR_COMMAND = ("pretrain", "train")  # so that it stands in their log as well
+SAY_THEIR_COMMAND = ("train",)  # so that it stands in its log as well
 
 
 def run(config: DemoConfig) -> None:
@@ -32,28 +31,24 @@ def run(config: DemoConfig) -> None:
         if words[0] not in SAY_THEIR_COMMAND:
             console.print(f"$ {shlex.join(['aam', *words])}")
         run_command(words[0], words[1:])
-    minutes = (time.monotonic() - started) / 60
-    console.print("\n".join(["", *_farewell(options.output_dir, minutes)]))
+    took = format_duration(time.monotonic() - started)
+    console.print("\n".join(["", *_farewell(options.output_dir, took)]))
 
 
 def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list[str]]]:
     """What each step is for, and its command."""
-    study, encoder, model = folder / "study", folder / "encoder", folder / "model"
+    study, model = folder / "study", folder / "model"
     common = {"seed": seed, **({"overwrite": True} if overwrite else {})}
     table, tree = {"table": study / "table.biom"}, {"tree": study / "tree.nwk"}
     target = {"metadata": study / "metadata.tsv", "metadata-column": "gradient", "group-column": "subject"}
     yield "1. Simulate a study with known truth", _words("simulate", {"output-dir": study, **SIMULATION, **common})
     yield "2. Check the inputs", _words("check", {**table, **tree, **target})
     yield (
-        "3. Learn from the samples without labels",
-        _words("pretrain", {**table, **tree, "output-dir": encoder, **PRETRAINING, **common}),
+        "3. Train a model to predict a column, with whole subjects held out and a random forest as baseline",
+        _words("train", {**table, **tree, **target, "output-dir": model, **TRAINING, **common}),
     )
     yield (
-        "4. Train a model to predict a column, with whole subjects held out and a random forest as baseline",
-        _words("train", {**table, **target, "pretrained-encoder": encoder, "output-dir": model, **TRAINING, **common}),
-    )
-    yield (
-        "5. Predict from the model and a table alone",
+        "4. Predict from the model and a table alone",
         _words("predict", {"model": model, **table, "output": folder / "predictions.tsv", **common}),
     )
 
@@ -65,17 +60,13 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
     return words
 
 
-def _farewell(folder: Path, minutes: float) -> Iterator[str]:
-    yield f"The demo took {minutes:.1f} minutes. Open the report in a browser:"
+def _farewell(folder: Path, took: str) -> Iterator[str]:
+    yield f"The demo took {took}. Open the report in a browser:"
     yield f"  {(folder / 'model' / REPORT).absolute()}"
     yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
     yield ""
     yield "With your own data (if aam is not found: source .venv/bin/activate):"
     yield "  aam check --table table.biom --tree tree.nwk --metadata samples.tsv --metadata-column COLUMN"
-    yield "  aam pretrain --table table.biom --tree tree.nwk --output-dir runs/encoder"
-    yield (
-        "  aam train --table table.biom --metadata samples.tsv --metadata-column COLUMN "
-        "--pretrained-encoder runs/encoder --output-dir runs/model"
-    )
+    yield "  aam train --table table.biom --metadata samples.tsv --metadata-column COLUMN --output-dir runs/model"
     yield "  aam predict --model runs/model --table new-samples.biom --output predictions.tsv"
     yield "Where several samples come from one subject or plot, add --group-column. For classes, add --classifier."

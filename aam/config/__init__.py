@@ -1,5 +1,6 @@
 """The typed configuration: the one source of the command line, the YAML file, the saved run and the reference page."""
 
+from aam.config.benchmark import BenchmarkConfig
 from aam.config.check import CheckConfig
 from aam.config.commands import (
     DemoConfig,
@@ -29,6 +30,7 @@ from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.train import EvaluationOptions, TrainConfig, TransferOptions
 
 __all__ = [
+    "BenchmarkConfig",
     "CheckConfig",
     "CovariateOptions",
     "DemoConfig",

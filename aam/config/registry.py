@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from aam.config.benchmark import BenchmarkConfig
 from aam.config.check import CheckConfig
 from aam.config.commands import (
     DemoConfig,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report."),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split."),
+    "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),
     "simulate": Command(SimulateConfig, "Simulate a study with known truth."),

@@ -263,7 +263,7 @@ def evaluate_coverage(
             continue
         tables = {at: found[place].known() for at, found in at_level.items()}
         if len(tables[decoder.level]):
-            found = tuple(_coverage(tables))
+            found = tuple(coverage_of(tables))
             records[spec.column] = CoverageRecord(part=part, level=decoder.level, calibration=calibration, found=found)
     return records
 
@@ -339,7 +339,19 @@ def pool_coverage(records: Sequence[CoverageRecord], groups: np.ndarray | None) 
     return CoverageRecord(part="folds", level=first.level, calibration=weakest, found=found)
 
 
-def _coverage(tables: Mapping[float, Predictions]) -> list[Coverage]:
+def coverage_of(tables: Mapping[float, Predictions]) -> list[Coverage]:
+    """Judge predictions that have intervals or sets.
+
+    Parameters
+    ----------
+    tables
+        Level -> predictions of the same samples, whose truths are known.
+
+    Returns
+    -------
+    list
+        In the order of the levels.
+    """
     first = next(iter(tables.values()))
     if first.sets is not None:
         code_of = {name: code for code, name in enumerate(first.classes)}

@@ -13,7 +13,7 @@ Efron, Tibshirani (1993), An Introduction to the Bootstrap, chapter 13 (percenti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -65,8 +65,7 @@ def evaluate(predictions: Predictions, *, draws: int = DRAWS, seed: int = 0) -> 
     seed
         Seed of the draws.
     """
-    drawn = _draw(predictions, draws, seed)
-    return {name: _interval(value, drawn[name]) for name, value in score(predictions).items()}
+    return evaluate_repeats([predictions], draws=draws, seed=seed)
 
 
 def compare(first: Predictions, second: Predictions, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
@@ -79,18 +78,61 @@ def compare(first: Predictions, second: Predictions, *, draws: int = DRAWS, seed
     draws, seed
         As in :func:`evaluate`.
     """
-    assert (first.sample_ids == second.sample_ids).all()
-    other = score(second)
-    values = {name: value - other[name] for name, value in score(first).items()}
-    drawn, against = _draw(first, draws, seed), _draw(second, draws, seed, groups=first.groups)
+    return compare_repeats([first], [second], draws=draws, seed=seed)
+
+
+def evaluate_repeats(repeats: Sequence[Predictions], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
+    """The means of the metrics over several predictions of the same samples, with their bootstrap intervals.
+
+    Parameters
+    ----------
+    repeats
+        Of the same samples in the same order, at least one. Every draw takes the same samples, or groups, of each.
+    draws, seed
+        As in :func:`evaluate`.
+    """
+    _check_alike(repeats)
+    drawn = _mean([_draw(one, draws, seed, repeats[0].groups) for one in repeats])
+    return {name: _interval(float(value), drawn[name]) for name, value in _mean_scores(repeats).items()}
+
+
+def compare_repeats(
+    first: Sequence[Predictions], second: Sequence[Predictions], *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Interval]:
+    """How much larger the means of the first predictor's metrics over repeats are than the second's (paired bootstrap).
+
+    Parameters
+    ----------
+    first, second
+        As in :func:`evaluate_repeats`, of the same samples; the first one's groups count.
+    draws, seed
+        As in :func:`evaluate`.
+    """
+    groups, other = first[0].groups, _mean_scores(second)
+    values = {name: float(value - other[name]) for name, value in _mean_scores(first).items()}
+    _check_alike([*first, *second])
+    drawn, against = (_mean([_draw(one, draws, seed, groups) for one in repeats]) for repeats in (first, second))
     return {name: _interval(value, drawn[name] - against[name]) for name, value in values.items()}
 
 
-def _draw(predictions: Predictions, draws: int, seed: int, groups: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def _check_alike(repeats: Sequence[Predictions]) -> None:
+    """All predictions must be of the same samples in the same order."""
+    assert all((one.sample_ids == repeats[0].sample_ids).all() for one in repeats)
+
+
+def _mean_scores(repeats: Sequence[Predictions]) -> dict[str, np.ndarray]:
+    return _mean([{name: np.array(value) for name, value in score(one).items()} for one in repeats])
+
+
+def _mean(found: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Mean of each metric; not defined where it is not in one of them."""
+    return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
+
+
+def _draw(predictions: Predictions, draws: int, seed: int, groups: np.ndarray | None) -> dict[str, np.ndarray]:
     """Every metric in every bootstrap draw."""
     size = len(predictions) * max(1, len(predictions.classes))
     draws = int(np.clip(MOST_NUMBERS // size, min(LEAST_DRAWS, draws), draws))
-    groups = predictions.groups if groups is None else groups
     blocks = [measure(predictions, weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize
 
+from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.folds import deal_folds
 from aam.learners.protocol import Labelled, Learner
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.targets import Targets
 
-PULL = 0.2
-"""Weight of the squared distance from equal weights, beside a loss that is 1 for the best constant prediction."""
+PULL = 0.1
+"""Weight of the squared distance from even weights, beside a loss that is 1 for the best constant prediction."""
 SMALLEST_SHARE = 1e-6
 """Of a class, so that its logarithm is finite."""
 
@@ -102,13 +103,13 @@ def fit_blend(
         started = time.monotonic()
         found.append(learner.cross_fit(study, samples, fold_B))
         seconds.append(time.monotonic() - started)
-    out_of_fold_M = np.stack(found)
+    out_of_fold_M, towards_M = np.stack(found), even_weights(names)
     return FittedBlend(
         learners=tuple(learners),
         names=tuple(names),
-        weights_MT=blend_weights(out_of_fold_M, samples, targets),
+        weights_MT=blend_weights(out_of_fold_M, samples, targets, towards_M),
         out_of_fold_M=out_of_fold_M,
-        blended=cross_blend(out_of_fold_M, samples, targets, fold_B),
+        blended=cross_blend(out_of_fold_M, samples, targets, fold_B, towards_M),
         fold_B=fold_B,
         seconds=tuple(seconds),
     )
@@ -119,8 +120,24 @@ def combine(predictions_M: np.ndarray, weights_MT: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("mbt,mt->bt", predictions_M, np.broadcast_to(weights_MT, _per_output(predictions_M))))
 
 
-def blend_weights(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets, pull: float = PULL) -> np.ndarray:
-    """Weights that minimise the loss of out-of-fold predictions plus ``pull`` times the distance from equal weights.
+def even_weights(names: Sequence[str]) -> np.ndarray:
+    """What weights are pulled towards (``M``): tree ensembles together count as much as all others together.
+
+    Kernels are many and resemble each other, so that equal weights for all would leave little to the trees.
+    """
+    is_tree = np.isin(names, TREE_ENSEMBLES)
+    sides = [side for side in (is_tree, ~is_tree) if side.any()]
+    return np.asarray(sum(side / side.sum() for side in sides) / len(sides))
+
+
+def blend_weights(
+    out_of_fold_M: np.ndarray,
+    samples: Labelled,
+    targets: Targets,
+    towards_M: np.ndarray | None = None,
+    pull: float = PULL,
+) -> np.ndarray:
+    """Weights that minimise the loss of out-of-fold predictions plus ``pull`` times the distance from given weights.
 
     Parameters
     ----------
@@ -131,8 +148,10 @@ def blend_weights(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets
     targets
         What is predicted: numbers by their squared error in units of their variance, classes by their log loss in
         units of that of the shares of classes.
+    towards_M
+        The weights that they are pulled towards; equal ones where left out.
     pull
-        0 for the least loss alone.
+        How hard; 0 for the least loss alone.
 
     Returns
     -------
@@ -140,15 +159,23 @@ def blend_weights(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets
         ``M x T`` (``M x 1`` for classes), not negative; columns sum to 1.
     """
     problems = _problems(out_of_fold_M, samples, targets)
-    return np.column_stack([_least(loss, len(out_of_fold_M), pull) for loss in problems])
+    number = len(out_of_fold_M)
+    goal_M = np.full(number, 1 / number) if towards_M is None else towards_M
+    return np.column_stack([_least(loss, goal_M, pull) for loss in problems])
 
 
-def cross_blend(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets, fold_B: np.ndarray) -> np.ndarray:
+def cross_blend(
+    out_of_fold_M: np.ndarray,
+    samples: Labelled,
+    targets: Targets,
+    fold_B: np.ndarray,
+    towards_M: np.ndarray | None = None,
+) -> np.ndarray:
     """Blended out-of-fold predictions, for each fold by the weights that the other folds ask for."""
     found = np.empty(out_of_fold_M.shape[1:])
     for fold in np.unique(fold_B):
         others, own = fold_B != fold, fold_B == fold
-        weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets)
+        weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets, towards_M)
         found[own] = combine(out_of_fold_M[:, own], weights_MT)
     return found
 
@@ -194,19 +221,19 @@ def _log_loss(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarr
     return loss
 
 
-def _least(loss: Loss, number: int, pull: float) -> np.ndarray:
+def _least(loss: Loss, goal_M: np.ndarray, pull: float) -> np.ndarray:
     """Weights of the least loss with its pull, on the simplex."""
-    equal = np.full(number, 1 / number)
+    number = len(goal_M)
 
     def pulled(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = loss(weights_M)
-        apart = weights_M - equal
+        apart = weights_M - goal_M
         return value + pull * float(apart @ apart), gradient + 2 * pull * apart
 
     sums_to_1 = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(number)}
     found = minimize(
         pulled,
-        equal,
+        goal_M,
         jac=True,
         method="SLSQP",
         bounds=[(0, 1)] * number,

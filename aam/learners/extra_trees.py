@@ -10,6 +10,7 @@ Geurts, Ernst, Wehenkel (2006), Extremely randomized trees, Machine Learning 63.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -30,10 +31,11 @@ NUM_TREES = 200
 NUM_TREES_OF_FOLD = 60
 """Fewer out of fold, where their predictions serve weights and intervals alone."""
 MAX_FEATURES = 0.1
-MIN_LEAF = 2
+MIN_LEAF, MIN_LEAF_OF_CLASSES = 2, 3
+"""Samples of a leaf, of numbers and of classes: with one, trees know the groups that they have seen by heart."""
 ROWS_AT_ONCE = 1_024
 MAX_GROWN = 20_000
-"""Samples that a tree is grown on at most, a random choice for each tree."""
+"""Samples that trees are grown on at most."""
 
 
 class CladeTreesLearner(Learner):
@@ -76,8 +78,9 @@ class CladeTreesLearner(Learner):
         is_class = bool(self.task.targets.specs[0].classes)
         choose = prevalent_clades if is_class else distinct_clades
         self.nodes = choose(self.task.reference, self.tree)
-        table = self._read(study, rows)
-        samples = Labelled(rows=np.arange(len(rows)), targets=targets, weights=weights)
+        samples = Labelled(rows=rows, targets=targets, weights=weights).at_most(MAX_GROWN, self.seed)
+        table = self._read(study, samples.rows)
+        samples = replace(samples, rows=np.arange(len(samples)))
         self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]
         return self
 
@@ -126,12 +129,11 @@ class CladeTreesLearner(Learner):
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        if len(known) > MAX_GROWN:
-            options |= {"bootstrap": True, "max_samples": MAX_GROWN}
         is_class = bool(self.task.targets.specs[0].classes)
         if is_class:
-            balance = "balanced_subsample" if len(known) > MAX_GROWN else "balanced"
-            estimator = ExtraTreesClassifier(max_features="sqrt", class_weight=balance, **options)
+            balance = None if known.hold_class_weights(self.task.targets) else "balanced"
+            options |= {"class_weight": balance, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
+            estimator = ExtraTreesClassifier(max_features="sqrt", **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
         estimator.fit(table[known.rows], known.targets[:, place], sample_weight=known.weights)

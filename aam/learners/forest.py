@@ -58,6 +58,8 @@ class ForestSettings:
         Seed; the trees do not depend on ``n_jobs``.
     n_jobs
         Cores to use; -1 for all.
+    max_grown
+        Samples that it is grown on at most, drawn at random; None for all.
     """
 
     features: FeatureKind = "asv"
@@ -65,6 +67,7 @@ class ForestSettings:
     max_features: MaxFeatures | None = None
     seed: int = 42
     n_jobs: int = -1
+    max_grown: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_features, int | float) and not 0 < self.max_features <= 1:
@@ -121,6 +124,8 @@ class ForestLearner(Learner):
     ) -> Self:
         """Grow the forests; groups do not matter to them."""
         samples = Labelled(rows=rows, targets=targets, weights=weights)
+        if self.settings.max_grown is not None:
+            samples = samples.at_most(self.settings.max_grown, self.settings.seed)
         self.forests = [self._grow(study, samples, place) for place in range(len(self.task.targets))]
         return self
 
@@ -176,6 +181,8 @@ class ForestLearner(Learner):
         found = fit_features(study, self.settings.features, known.rows)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
+        if known.hold_class_weights(self.task.targets):
+            estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
         estimator.fit(table, known.targets[:, place], sample_weight=known.weights)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)

@@ -36,7 +36,12 @@ PENALTIES = np.geomspace(1e-3, 30, 10)
 """Beside a kernel whose mean diagonal is 1."""
 SMALLEST = 1e-7
 """Share of the largest eigenvalue below which a coordinate is noise."""
+LARGEST = 1e100
+"""Of a stored coefficient, so that predictions are numbers."""
 ROWS_AT_ONCE = 512
+SUMMED_AT_ONCE = 4_096
+MOST_IN_DOUBLE = 5_000
+"""Samples whose coordinates are held in double precision; sums over samples always are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +102,8 @@ class KernelLearner(Learner):
         assert self.task.reference is not None
         self._similarity = SIMILARITIES[self.name].fit(self.name, self.task.reference)
         map_NP = self._fit_map()
-        coordinates = np.concatenate([block @ map_NP for block in self._similarities(study, samples.rows)])
         covariates = self._covariates(study)[samples.rows]
-        points_BP = np.concatenate([coordinates, covariates], axis=1)
+        points_BP = self._points(study, samples.rows, map_NP, covariates)
         weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
         wanted_BO = self._wanted(samples.targets)
         self._dual_NO = np.empty((len(map_NP), wanted_BO.shape[1]))
@@ -148,12 +152,14 @@ class KernelLearner(Learner):
         learner._similarity = SIMILARITIES[str(name)].from_arrays(str(name), stored.part("similarity."), task.reference)
         size, outputs = task.reference.counts.shape[0], learner._num_outputs
         scale = float(stored.array("scale", np.float64, (1,))[0])
-        need(scale > 0, "a kernel has no scale")
+        need(1 / LARGEST < scale < LARGEST, "a kernel has no scale")
         learner._centre = stored.array("centre", np.float64, (size,)), scale
         learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
         spec = task.covariate_spec
         learner._slope_FO = stored.array("slope", np.float64, (0 if spec is None else spec.num_features, outputs))
         learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
+        for array in (learner._centre[0], learner._dual_NO, learner._slope_FO, learner._intercept_O):
+            need(bool((np.abs(array) < LARGEST).all()), "a coefficient of a kernel is too large")
         return learner
 
     @property
@@ -179,6 +185,16 @@ class KernelLearner(Learner):
         positive = np.maximum(found_BO, SMALLEST)
         shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
         return shares
+
+    def _points(self, study: Study, rows: np.ndarray, map_NP: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+        """Coordinates and covariates of some samples; of many in single precision, for their memory."""
+        width = map_NP.shape[1]
+        dtype = np.float64 if len(rows) <= MOST_IN_DOUBLE else np.float32
+        points_BP = np.empty((len(rows), width + covariates.shape[1]), dtype=dtype)
+        for place, block in enumerate(self._similarities(study, rows)):
+            points_BP[place * ROWS_AT_ONCE : (place + 1) * ROWS_AT_ONCE, :width] = block @ map_NP
+        points_BP[:, width:] = covariates
+        return points_BP
 
     def _fit_map(self) -> np.ndarray:
         """Centre and scale the kernel; from centred similarities to principal coordinates, ``N x P``."""
@@ -247,9 +263,23 @@ class _Sums:
 
     @classmethod
     def of(cls, points_BP: np.ndarray, wanted_BO: np.ndarray, weight_B: np.ndarray, chosen: np.ndarray) -> _Sums:
-        points, wanted, weight = points_BP[chosen], wanted_BO[chosen], weight_B[chosen]
-        weighted = points * weight[:, None]
-        return cls(weight.sum(), weighted.sum(axis=0), weight @ wanted, weighted.T @ points, weighted.T @ wanted)
+        """Sums over the chosen samples, block by block."""
+        width, outputs = points_BP.shape[1], wanted_BO.shape[1]
+        total = cls(0.0, np.zeros(width), np.zeros(outputs), np.zeros((width, width)), np.zeros((width, outputs)))
+        places = np.flatnonzero(chosen)
+        for start in range(0, len(places), SUMMED_AT_ONCE):
+            some = places[start : start + SUMMED_AT_ONCE]
+            points, wanted, weight = points_BP[some].astype(np.float64), wanted_BO[some], weight_B[some]
+            weighted = points * weight[:, None]
+            sums = (
+                float(weight.sum()),
+                weighted.sum(axis=0),
+                weight @ wanted,
+                weighted.T @ points,
+                weighted.T @ wanted,
+            )
+            total = total + cls(*sums)
+        return total
 
     def __add__(self, other: _Sums) -> _Sums:
         return self._with(other, 1)

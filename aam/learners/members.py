@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aam.learners.catalogue import FOREST, LABELS, NETWORK
-from aam.learners.extra_trees import CladeTreesLearner
+from aam.learners.extra_trees import MAX_GROWN, CladeTreesLearner
 from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.kernel import KernelLearner
 from aam.learners.protocol import Learner, Task
@@ -75,7 +75,7 @@ def new_member(name: str, task: Task, seed: int, network: Callable[[Task], Learn
     """
     assert name in LABELS
     if name == FOREST:
-        return ForestLearner(task, ForestSettings(seed=seed))
+        return ForestLearner(task, ForestSettings(seed=seed, max_grown=MAX_GROWN))
     if name == NETWORK:
         assert network is not None
         return network(task)

@@ -87,7 +87,7 @@ class Labelled:
     groups
         Group of each, where samples of one group are alike.
     weights
-        Weight of each, with a mean of 1; None for equal weights.
+        Weight of each, with a mean of 1; None for equal weights. Weights of classes, where some were given, are in it.
     """
 
     rows: np.ndarray
@@ -97,6 +97,16 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def hold_class_weights(self, targets: Targets) -> bool:
+        """Whether the weights say how much each class counts, so that nobody else is to balance them."""
+        return self.weights is not None and bool(targets.specs[0].class_weights)
+
+    def at_most(self, number: int, seed: int) -> Labelled:
+        """All of them, or so many that are drawn at random."""
+        if len(self) <= number:
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False)))
 
     def take(self, chosen: np.ndarray) -> Labelled:
         """Some of them: places, or a mask."""

@@ -25,7 +25,7 @@ from scipy.sparse import csr_array
 from aam.config.json_dataclass import need
 from aam.learners.clades import clade_counts, scale_rows
 from aam.learners.features import FLOOR, read_places
-from aam.learners.reference import Reads, Reference
+from aam.learners.reference import DNA, ENCODER, Reads, Reference
 from aam.learners.stored import Stored
 
 MIN_ASV_PREVALENCE = 0.01
@@ -36,6 +36,9 @@ MAX_CORRELATION = 0.9
 TINY = 1e-12
 PSEUDOCOUNT = 0.5
 """Reads that every ASV gets before logarithms are taken."""
+COLUMNS_AT_ONCE = 2_048
+LARGEST_WIDTH = 1e100
+"""Of a stored kernel, so that its square is a number."""
 
 
 class Similarity(ABC):
@@ -139,7 +142,7 @@ class UnifracSimilarity(Similarity):
 
     def between(self, first: Any, second: Any) -> np.ndarray:
         """Half the negative squared UniFrac distance."""
-        return _of_shared((first[0] @ second[0].T).astype(np.float64), first[1], second[1])
+        return _of_shared(_products(first[0], second[0]), first[1], second[1])
 
     @classmethod
     def from_arrays(cls, name: str, stored: Stored, reference: Reference) -> Self:
@@ -183,7 +186,7 @@ class FeatureSimilarity(Similarity):
     def between(self, first: Any, second: Any) -> np.ndarray:
         """Inner products, or Gaussian similarities."""
         if not self.width:
-            return np.asarray(first @ second.T, dtype=np.float64)
+            return _products(first, second)
         return np.exp(-_squared_distances(first, second) / (2 * self.width**2))
 
     def to_arrays(self) -> Stored:
@@ -195,7 +198,8 @@ class FeatureSimilarity(Similarity):
         """Checked features."""
         columns = read_places(stored, "columns", cls.num_choices(reference))
         width = float(stored.array("width", np.float64, (1,))[0])
-        need(width > 0 if name.endswith("-radial") else width == 0, "a kernel has another width")
+        fits = 1 / LARGEST_WIDTH < width < LARGEST_WIDTH if name.endswith("-radial") else width == 0
+        need(fits, "a kernel has another width")
         return cls(reference, columns, width)
 
     @classmethod
@@ -230,20 +234,29 @@ class CladeSimilarity(FeatureSimilarity):
     """Log relative abundances of clades of the DNA tree."""
 
     names = ("clades-linear", "clades-radial")
+    tree: ClassVar[str] = DNA
 
     @classmethod
     def choose(cls, name: str, reference: Reference) -> np.ndarray:
         """Clades that enough training samples have."""
-        return prevalent_clades(reference, "dna")
+        return prevalent_clades(reference, cls.tree)
 
     @classmethod
     def num_choices(cls, reference: Reference) -> int:
         """Nodes."""
-        return len(reference.trees["dna"].parent)
+        need(cls.tree in reference.trees, "a tree is lacking")
+        return len(reference.trees[cls.tree].parent)
 
     def embed(self, reads: Reads) -> Any:
         """The logs, dense (float32)."""
-        return log_clades(reads, self.reference, "dna", self.columns).toarray().astype(np.float32)
+        return log_clades(reads, self.reference, self.tree, self.columns).toarray().astype(np.float32)
+
+
+class EncoderCladeSimilarity(CladeSimilarity):
+    """The same of the tree of an encoder's vectors."""
+
+    names = ("encoder-linear", "encoder-radial")
+    tree = ENCODER
 
 
 def prevalent_clades(reference: Reference, tree: str) -> np.ndarray:
@@ -295,11 +308,18 @@ def _of_shared(shared: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.
 
 def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     sums = [np.einsum("ij,ij->i", some, some, dtype=np.float64) for some in (first, second)]
-    products = np.asarray(first @ second.T, dtype=np.float64)
-    return np.maximum(sums[0][:, None] + sums[1][None, :] - 2 * products, 0)
+    return np.maximum(sums[0][:, None] + sums[1][None, :] - 2 * _products(first, second), 0)
 
 
-SIMILARITIES: dict[str, type[Similarity]] = {
-    name: cls for cls in (JaccardSimilarity, UnifracSimilarity, ClrSimilarity, CladeSimilarity) for name in cls.names
-}
+def _products(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Inner products of rows, ``B x N``, in double precision: what is written must not depend on who else is asked."""
+    found = np.zeros((len(first), len(second)))
+    for start in range(0, first.shape[1], COLUMNS_AT_ONCE):
+        some = slice(start, start + COLUMNS_AT_ONCE)
+        found += first[:, some].astype(np.float64) @ second[:, some].astype(np.float64).T
+    return found
+
+
+KINDS = (JaccardSimilarity, UnifracSimilarity, ClrSimilarity, CladeSimilarity, EncoderCladeSimilarity)
+SIMILARITIES: dict[str, type[Similarity]] = {name: kind for kind in KINDS for name in kind.names}
 """Name of the catalogue -> what compares."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,17 @@ from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS, NETWORK
 from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
-from aam.learners.members import new_member, possible_members
+from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Computing, Labelled, Task
-from aam.learners.reference import Reference
+from aam.learners.reference import Encode, Reference
 from aam.log import say
+from aam.models.folder.weights import load_model
+from aam.models.sequence_predictor import encoder_of
+from aam.models.vector_cache import encode_asvs
 from aam.text import format_duration, listed, plural, shorten
+from aam.training.hardware.device import choose_device
 from aam.training.plan.supervision import Inputs
 
 MIN_FOLDS = 2
@@ -124,10 +129,7 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     """
     study, targets = inputs.study, inputs.targets
     assert targets is not None
-    names, unable = possible_members(config.learners.members, study, has_encoder=False)
-    if not names:
-        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
-        raise ConfigError(f"--learners: no learner is left ({reasons})")
+    names, unable = _members(config, study)
     rows = inputs.split.train
     rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
     samples = labelled(inputs, rows)
@@ -170,15 +172,30 @@ def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> 
     problems.raise_if_any()
 
 
+def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]]:
+    """The learners that take part, at least one, and those that cannot."""
+    names, unable = possible_members(config.learners.members, study, has_encoder=config.transfer.names_encoder)
+    if not names:
+        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
+        raise ConfigError(f"--learners: no learner is left ({reasons})")
+    return names, unable
+
+
 def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
-    """Samples with their truths in the learned space, groups and weights."""
-    learned, weights = inputs.target_NT, inputs.weight_N
+    """Samples with their truths in the learned space, groups, and weights, in which those of the classes are."""
+    learned, targets = inputs.target_NT, inputs.targets
     assert learned is not None
+    assert targets is not None
+    weights = None if inputs.weight_N is None else inputs.weight_N[rows]
+    if targets.specs[0].class_weights:
+        of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
+        weights = of_class if weights is None else weights * of_class
+        weights = weights / weights.mean()
     return Labelled(
         rows=rows,
         targets=np.asarray(learned[rows], dtype=np.float64),
         groups=None if inputs.groups is None else inputs.groups[rows],
-        weights=None if weights is None else weights[rows],
+        weights=weights,
     )
 
 
@@ -211,13 +228,23 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
         targets=targets,
         covariate_spec=inputs.covariate_spec,
         data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
-        reference=Reference.fit(study, rows, config.run.seed) if needs_reference else None,
+        reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
     )
 
 
+def _encoding(config: TrainConfig) -> Encode | None:
+    """What makes vectors of ASVs, where there is a pre-trained encoder."""
+    if not config.transfer.names_encoder:
+        return None
+    model, _ = load_model(Path(str(config.transfer.pretrained_encoder)))
+    device = choose_device(config.run.device)
+    encoder = encoder_of(model).asv_encoder.to(device)
+    return lambda tokens: encode_asvs(encoder, tokens, device).float().cpu().numpy()
+
+
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
-    """Say which learners are to be fitted, on what."""
-    names, _ = possible_members(config.learners.members, inputs.study, has_encoder=False)
+    """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
+    names, _ = _members(config, inputs.study)
     number = len(inputs.split.train)
     say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
 

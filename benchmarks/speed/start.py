@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.accuracy_folds import STUDIES
+from benchmarks.accuracy.folds import STUDIES
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number
 from benchmarks.speed.large_study import load_in_child, write_large_study

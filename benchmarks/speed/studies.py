@@ -15,7 +15,7 @@ from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.simulation.study import simulate_study
-from benchmarks.accuracy_folds import STUDIES
+from benchmarks.accuracy.folds import STUDIES
 
 SAMPLES, ASVS, ASVS_PER_SAMPLE = 300, 1000, 120.0
 Files = dict[str, Any]

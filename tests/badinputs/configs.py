@@ -46,7 +46,10 @@ def _(folder: Path) -> Read:
 
 @odd("K5 numbers and words that YAML would take for something else")
 def _(folder: Path) -> Read:
-    content = "learners: network\nlr: 1e-3\nreport: no\nforest_baseline: off\nmetadata_column: 0012\nmissing: [no, 'null', 1e5]\nbatch-size: ~\n"
+    content = (
+        "learners: network\nlr: 1e-3\nreport: no\nforest_baseline: off\nmetadata_column: 0012\n"
+        "missing: [no, 'null', 1e5]\nbatch-size: ~\n"
+    )
     flags = {"lr": 0.001, "report": False, "forest_baseline": False, "batch_size": None}
     return with_values(folder, content, **flags, missing=["no", "null", "1e5"])
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from aam.data.targets.kinds import NUMBERS, Predictions
-from benchmarks import accuracy, accuracy_folds
 from benchmarks.__main__ import benchmarks
-from benchmarks.accuracy_folds import Benchmark, Samples, make_folds, write_folds
-from benchmarks.accuracy_table import Result, summarise
+from benchmarks.accuracy import folds as accuracy_folds
+from benchmarks.accuracy import network as accuracy
+from benchmarks.accuracy.folds import Benchmark, Samples, make_folds, write_folds
+from benchmarks.accuracy.table import Result, summarise
 from tests.data.study_files import caterpillar, write_sheet, write_table
 from tests.factories import random_sequences
 
@@ -137,4 +138,4 @@ def test_an_unknown_model_is_refused(study: list[str], capsys: pytest.CaptureFix
 
 
 def test_benchmarks_are_listed() -> None:
-    assert "accuracy" in dict(benchmarks())
+    assert "accuracy.network" in dict(benchmarks())

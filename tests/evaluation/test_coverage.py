@@ -12,7 +12,14 @@ from aam.config import LossOptions
 from aam.data.targets.intervals import calibrate_numbers
 from aam.data.targets.kinds import NUMBERS, Samples, TargetSpec
 from aam.data.targets.targets import Targets
-from aam.evaluation.coverage import CoverageRecord, evaluate_coverage, levels_to_judge, pool_coverage
+from aam.evaluation.coverage import (
+    OUT_OF_FOLD,
+    CoverageRecord,
+    evaluate_coverage,
+    evaluate_fold_coverage,
+    levels_to_judge,
+    pool_coverage,
+)
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.files.atomic import read_json, write_json
 from tests.evaluation.test_decode_predictions import SITE, SIZE, TWO, case, quantile_case, samples
@@ -116,3 +123,46 @@ def test_targets_of_one_kind_of_number_alone() -> None:
     learned_BT, whose = case(targets=Targets(specs=(spec,)))
     forecast = calibrated(learned_BT, whose, targets=Targets(specs=(spec,)))
     assert list(evaluate_coverage(forecast, learned_BT[None], whose, "test")) == ["x"]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_each_fold_is_judged_by_the_errors_of_the_others(grouped: bool) -> None:
+    learned_BT, whose = case()
+    observed = {column: values.copy() for column, values in whose.observed.items()}
+    observed["age"][::7] = np.nan
+    fold_B = np.arange(SIZE) // 2 % 4
+    groups = np.array([f"g{row // 2}" for row in range(SIZE)], dtype=object) if grouped else None
+    whose = dataclasses.replace(whose, observed=observed, groups=groups)
+    forecast = calibrated(learned_BT, whose)
+    records = evaluate_fold_coverage(forecast, learned_BT, whose, fold_B)
+    assert list(records) == ["age", "mass"]
+    for place, (column, record) in enumerate(records.items()):
+        assert (record.part, record.calibration) == (OUT_OF_FOLD, forecast.calibrations[place])
+        held: dict[str, bool] = {}
+        for fold in range(4):
+            own, others = fold_B == fold, fold_B != fold
+            judge = calibrated(learned_BT[others], whose.take(others))
+            table = judge.predictions(learned_BT[own][None], whose.take(own))[place].known()
+            assert table.low is not None
+            assert table.high is not None
+            inside = (table.low <= table.observed) & (table.observed <= table.high)
+            held |= dict(zip(table.sample_ids, inside.tolist(), strict=True))
+        known = ~np.isnan(observed[column])
+        assert set(held) == set(whose.sample_ids[known])
+        found = next(one for one in record.found if one.level == forecast.level)
+        assert found.held_N.sum() == sum(held.values())
+        if groups is None:
+            assert found.share.value == pytest.approx(np.mean(list(held.values())))
+        else:
+            of_sample = np.array([held.get(name, False) for name in whose.sample_ids])
+            shares = [of_sample[known & (groups == name)].mean() for name in set(groups[known])]
+            assert found.share.value == pytest.approx(np.mean(shares))
+            assert found.num_groups == len(shares)
+
+
+def test_a_target_that_one_fold_alone_has_is_not_judged() -> None:
+    learned_BT, whose = case()
+    observed = {**whose.observed, "age": np.where(np.arange(SIZE) < 5, whose.observed["age"], np.nan)}
+    whose, fold_B = samples(observed), np.arange(SIZE) // 5
+    records = evaluate_fold_coverage(calibrated(learned_BT, whose), learned_BT, whose, fold_B)
+    assert list(records) == ["mass"]

@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from aam.data.targets import kinds
 from aam.data.targets.kinds import NUMBERS, Predictions
-from aam.evaluation.metrics import compare, evaluate, measure, score
+from aam.evaluation.metrics import compare, compare_repeats, evaluate, evaluate_repeats, measure, score
 
 CLASSES = ("a", "b", "c", "d")
 
@@ -172,3 +172,24 @@ def test_many_samples_take_fewer_draws_in_blocks() -> None:
     interval = evaluate(p, draws=150)["spearman"]
     assert interval.low < interval.value < interval.high
     assert interval.high - interval.low < 0.02
+
+
+def test_repeats_are_averaged() -> None:
+    first, second = labels(seed=1), labels(seed=1, strength=2.0)
+    second = dataclasses.replace(second, observed=first.observed)
+    found = evaluate_repeats([first, second])
+    for name, value in score(first).items():
+        assert found[name].value == pytest.approx((value + score(second)[name]) / 2)
+
+
+def test_repeats_are_drawn_together() -> None:
+    """The mean of a repeat with itself varies as it does; independent draws of two would vary less."""
+    one = dataclasses.replace(numbers(), groups=np.array([f"g{i // 4}" for i in range(40)], dtype=object))
+    assert evaluate_repeats([one, one]) == evaluate(one)
+    other = dataclasses.replace(one, predicted=one.predicted + 0.5)
+    assert compare_repeats([one, one], [other, other]) == compare(one, other)
+
+
+def test_repeats_are_of_the_same_samples() -> None:
+    with pytest.raises(AssertionError):
+        evaluate_repeats([numbers(), numbers().select(np.arange(40)[::-1])])

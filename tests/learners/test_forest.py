@@ -163,9 +163,9 @@ CODES = np.array([0, 1], dtype=np.int32)
 @pytest.mark.parametrize(
     ("name", "values", "problem"),
     [
-        ("0.codes", CODES[:0], "classes of a forest"),
-        ("0.codes", CODES[::-1].copy(), "classes of a forest"),
-        ("0.codes", CODES + 2, "classes of a forest"),
+        ("0.codes", CODES[:0], "classes of trees"),
+        ("0.codes", CODES[::-1].copy(), "classes of trees"),
+        ("0.codes", CODES + 2, "classes of trees"),
         ("0.codes", CODES[:1], "cannot be"),
         ("0.trees.value", np.ones((1, 2)), "leads nowhere"),
         ("0.trees.root", CODES[:0], "no trees"),

@@ -44,7 +44,7 @@ class NearestNeighbour(Learner):
 
     kind = "nearest"
 
-    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> Self:
+    def fit(self, study: Study, rows: np.ndarray, targets: np.ndarray, groups: Any = None, weights: Any = None) -> Self:
         self.reads, self.truths = study.table.counts[rows].toarray(), targets
         return self
 
@@ -120,9 +120,9 @@ def test_every_kind_comes_back_from_its_folder(kind: str, study: Study, truths: 
     assert f"It consists of 1 {kind}." in (tmp_path / "README.md").read_text() or kind == "network"
 
 
-@pytest.mark.parametrize("weights", [(), (0.5, 0.2, 0.3)])
+@pytest.mark.parametrize("weights", [(), ((0.5,), (0.2,), (0.3,)), ((0.5, 0.0), (0.2, 0.25), (0.3, 0.75))])
 def test_members_of_several_kinds_are_combined(
-    weights: tuple[float, ...], study: Study, truths: np.ndarray, tmp_path: Path
+    weights: tuple[tuple[float, ...], ...], study: Study, truths: np.ndarray, tmp_path: Path
 ) -> None:
     learners = [fitted(kind, study, truths) for kind in KINDS]
     calibrations = (calibrate_numbers(np.arange(9.0), np.zeros(9), None), None)
@@ -136,7 +136,7 @@ def test_members_of_several_kinds_are_combined(
     assert found.manifest.record == record
     assert found.manifest.prediction_passes == 3
     assert (found.manifest.decoder().calibrations, found.manifest.decoder().level) == (calibrations, 0.8)
-    shares = weights or (1 / 3,) * 3
+    shares = np.array(weights or [[1 / 3]] * 3)
     for draw in range(2):
         expected = sum(w * one.predict(study, NEW, draw) for w, one in zip(shares, learners, strict=True))
         assert found.predict(study, NEW, draw) == pytest.approx(expected, rel=1e-12)
@@ -204,7 +204,7 @@ def test_folders_that_are_no_predictor(study: Study, truths: np.ndarray, tmp_pat
 def rewritten(folder: Path, study: Study, truths: np.ndarray, kind: str, member: Member | None, **changes: Any) -> None:
     """A sound folder whose member or tensors someone changed who can make the checksum right."""
     save_predictor(folder, [fitted(kind, study, truths)])
-    _, manifest, states = read_model_folder(folder)
+    _, manifest, states, _ = read_model_folder(folder)
     members = manifest.members if member is None else (member,)
     write_model_folder(folder, replace(manifest, members=members), [{**states[0], **changes}])
 
@@ -232,7 +232,7 @@ def test_a_member_of_other_quantiles_is_refused(study: Study, truths: np.ndarray
     description, model = network(loss=LossOptions(loss_type="quantile"), head=HeadOptions())
     save_models(tmp_path, [dict(model.state_dict())], description)
     assert load_predictor(tmp_path, CPU).predict(study, NEW).shape == (15, 2, 3)
-    _, manifest, states = read_model_folder(tmp_path)
+    _, manifest, states, _ = read_model_folder(tmp_path)
     write_model_folder(tmp_path, replace(manifest, targets=TASK.targets), list(states))
     with pytest.raises(CheckpointError, match="a member predicts another kind of target"):
         load_predictor(tmp_path)
@@ -242,7 +242,7 @@ def test_a_forest_of_classes_in_a_folder(study: Study, tmp_path: Path) -> None:
     task = Task(targets=Targets(specs=(CLASSES,)), data=DATA)
     codes = (np.arange(SIZE) % 3)[:, None]
     learner = ForestLearner(task, ForestSettings(n_estimators=10, n_jobs=1)).fit(study, TRAIN, codes[TRAIN])
-    save_predictor(tmp_path, [learner, learner], Combination(weights=(0.25, 0.75)))
+    save_predictor(tmp_path, [learner, learner], Combination(weights=((0.25,), (0.75,))))
     found = load_predictor(tmp_path).predict(study, NEW)
     assert found == pytest.approx(learner.predict(study, NEW), abs=1e-15)
     assert found.sum(axis=1) == pytest.approx(1)

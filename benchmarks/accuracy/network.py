@@ -22,8 +22,8 @@ from aam.cli.main import main as aam
 from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions, TargetSpec
 from aam.evaluation.prediction_table import read_predictions
 from aam.files.atomic import write_text
-from benchmarks.accuracy_folds import STUDIES, Benchmark, Samples, make_folds, read_samples, write_folds
-from benchmarks.accuracy_table import Result, markdown, summarise
+from benchmarks.accuracy.folds import STUDIES, Benchmark, Samples, make_folds, read_samples, write_folds
+from benchmarks.accuracy.table import Result, markdown, summarise
 from benchmarks.machine import conditions
 
 FOREST, ALL = "forest-", "-all"
@@ -210,7 +210,7 @@ def _extra(options: argparse.Namespace) -> dict[str, str]:
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accuracy", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.accuracy.network", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--study", choices=STUDIES, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with a folder for each study")

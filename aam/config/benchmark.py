@@ -1,0 +1,107 @@
+"""Options of `aam benchmark`, and of a task of its suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aam.config.learners import AUTO, LearnerName
+from aam.config.option import REQUIRED, Section, option
+from aam.config.sections import LARGEST_SEED
+from aam.config.types import Column
+from aam.errors import ConfigError
+
+MOST_FOLDS, MOST_REPEATS = 50, 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions(Section):
+    """Benchmark: suite of tasks, competitors and output."""
+
+    suite: Path = option(REQUIRED, "YAML file of tasks; see docs/benchmark.md.")
+    output_dir: Path = option(
+        REQUIRED, "Folder of the results. What it holds of an interrupted benchmark is not computed again."
+    )
+    data: Path | None = option(
+        None, "Folder from which relative paths of the suite start.", derived="the folder of the suite"
+    )
+    tasks: tuple[str, ...] = option((), "Run these tasks of the suite alone, by name.")
+    learners: tuple[LearnerName, ...] = option(
+        (AUTO,),
+        "Learners of the blend, by name or family. Each also competes alone, and the blend without it.",
+    )
+    folds: int | None = option(
+        None, "Folds of each repeat.", at_least=2, at_most=MOST_FOLDS, derived="those of the suite"
+    )
+    repeats: int | None = option(
+        None,
+        "Repeats, each with folds of its own.",
+        at_least=1,
+        at_most=MOST_REPEATS,
+        derived="those of the suite",
+    )
+    seed: int = option(42, "Seed of the folds and learners.", at_least=0, at_most=LARGEST_SEED)
+
+    def check(self) -> None:
+        """Refuse a blend of nothing."""
+        if not self.learners:
+            raise ConfigError(f"--learners names no learner: take {AUTO}, or leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """All options of `aam benchmark`."""
+
+    benchmark: BenchmarkOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteOptions(Section):
+    """Suite: how all tasks are repeated."""
+
+    folds: int = option(5, "Folds of each repeat.", at_least=2, at_most=MOST_FOLDS)
+    repeats: int = option(3, "Repeats, each with folds of its own.", at_least=1, at_most=MOST_REPEATS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions(Section):
+    """Task: a column of a study to predict, and which samples belong together."""
+
+    table: Path = option(REQUIRED, "Feature table.")
+    metadata: Path = option(REQUIRED, "Sample metadata.")
+    tree: Path | None = option(None, "Rooted phylogeny of the ASVs.")
+    metadata_column: str = option(REQUIRED, "Column to predict.")
+    classifier: bool = option(False, "Predict classes instead of a number.")
+    missing: tuple[str, ...] = option((), "Further words for a missing value of the column.")
+    where: str | None = option(None, "Use only samples that match this SQL condition on the metadata.")
+    group_column: str | None = option(None, "Column of groups that folds and bootstrap draws keep whole.")
+    categorical_columns: tuple[Column, ...] = option((), "Categorical covariates.")
+    numeric_columns: tuple[Column, ...] = option((), "Numeric covariates.")
+    shuffle: int | None = option(
+        None, "Seed that permutes the target, so that nothing can be found.", at_least=0, at_most=LARGEST_SEED
+    )
+    control: bool | None = option(None, "Nothing may be found.", derived="true with shuffle")
+
+    def check(self) -> None:
+        """Refuse a shuffled target in which something may be found."""
+        if self.shuffle is not None and self.control is False:
+            raise ConfigError("a shuffled target is a control: leave out `control: false`")
+
+    @property
+    def is_control(self) -> bool:
+        """Whether nothing may be found."""
+        return self.shuffle is not None or bool(self.control)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteFile:
+    """What stands at the top of a suite, without its tasks."""
+
+    suite: SuiteOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFile:
+    """What stands below the name of a task."""
+
+    task: TaskOptions

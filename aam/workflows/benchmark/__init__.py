@@ -1,0 +1,1 @@
+"""`aam benchmark`: competitors on a suite of studies, in repeated folds that keep groups whole."""
