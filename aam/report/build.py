@@ -175,7 +175,14 @@ def _coverage(record: RunRecord, target: TargetSpec, judgement: Judgement) -> Se
         return None
     grouped = judgement.predictions["model"].groups is not None
     column = record.config.get("group_column") if grouped else None
-    return coverage_section(found.found, found.calibration, found.level, part=found.part, group_column=column)
+    return coverage_section(
+        found.found,
+        found.calibration,
+        found.level,
+        part=found.part,
+        group_column=column,
+        source="validation" if record.blend is None else "out_of_fold",
+    )
 
 
 def labelled(sections: list[Section | None], targets: Targets, place: int) -> list[Section | None]:

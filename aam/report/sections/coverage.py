@@ -21,6 +21,10 @@ SMALL_DENOMINATOR = 20
 # with fewer, drawing groups anew says too little of how much groups differ
 LEAST_GROUPS = 6
 CALIBRATED = ("validation", "out_of_fold")
+SOURCES = {
+    "validation": "the errors of {} validation samples",
+    "out_of_fold": "the out-of-fold errors of {} training samples",
+}
 
 
 def coverage_curve(found: Sequence[Coverage]) -> Figure:
@@ -42,7 +46,13 @@ def coverage_curve(found: Sequence[Coverage]) -> Figure:
 
 
 def coverage_section(
-    found: Sequence[Coverage], calibration: Calibration, level: float, *, part: str, group_column: str | None = None
+    found: Sequence[Coverage],
+    calibration: Calibration,
+    level: float,
+    *,
+    part: str,
+    group_column: str | None = None,
+    source: str = "",
 ) -> Section:
     """Coverage of the intervals or sets in sentences, a curve and a table.
 
@@ -58,10 +68,14 @@ def coverage_section(
         The samples that were judged: ``test`` or ``folds``, or those that also calibrated (``CALIBRATED``).
     group_column
         What a group is called; None where each sample stands for itself.
+    source
+        Which samples calibrated: a part of ``SOURCES``. Left out where something else says so.
     """
     chosen = next(one for one in found if one.level == level)
     sets = calibration.kind == "classes"
     text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets)]
+    if source:
+        text.append(_source_words(calibration, source, group_column))
     if not calibration.is_guaranteed(level):
         text.append(_few_words(calibration, level, group_column))
     text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
@@ -100,6 +114,15 @@ def _size_words(chosen: Coverage, sets: bool) -> str:
         f"The mean width of an interval is {mean}, the median {number(np.median(chosen.size_N))} (in the units of the "
         "target)."
     )
+
+
+def _source_words(calibration: Calibration, source: str, group_column: str | None) -> str:
+    """What calibrated, and how much that is worth."""
+    said = f"Calibrated on {SOURCES[source].format(f'{calibration.num_samples:,}')}"
+    if calibration.num_groups == calibration.num_samples:
+        return f"{said}."
+    worth = f", worth {calibration.num_effective:,.0f} independent samples" if calibration.num_effective else ""
+    return f"{said} from {plural(calibration.num_groups, group_column or 'group')}{worth}."
 
 
 def _few_words(calibration: Calibration, level: float, group_column: str | None) -> str:

@@ -34,6 +34,20 @@ def words(found: list[Coverage], level: float = 0.9, part: str = "test", **more:
     return list(coverage_section(found, calibration, level, part=part, **more).text)
 
 
+def test_it_says_what_calibrated_and_what_that_is_worth() -> None:
+    held, scores = [intervals(held_of(9, 10))], np.arange(100.0)
+    calibration = calibrate_numbers(scores, np.zeros(100), None)
+    text = coverage_section(held, calibration, 0.9, part="test", source="validation").text
+    assert "Calibrated on the errors of 100 validation samples." in text
+    # the samples of a group are all alike: they say as much as one
+    of_groups = calibrate_numbers(scores // 5, np.zeros(100), scores // 5)
+    text = coverage_section(held, of_groups, 0.9, part="test", source="out_of_fold", group_column="child").text
+    expected = (
+        "Calibrated on the out-of-fold errors of 100 training samples from 20 childs, worth 20 independent samples."
+    )
+    assert expected in text
+
+
 def test_intervals_are_closed_with_widths_in_user_units() -> None:
     observed = np.array([1.0, 2, 3, 4])
     low, high = np.array([1.0, 0, 3.1, 0]), np.array([3.0, 2, 8, 3.9])
