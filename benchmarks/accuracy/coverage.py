@@ -63,12 +63,11 @@ class Judged:
 
 def measure(options: argparse.Namespace) -> None:
     """Simulate, fit and judge all studies; write the table and the record."""
-    began, found = time.monotonic(), []
+    about, began, found = conditions(), time.monotonic(), []
     for number in range(options.studies):
         with tempfile.TemporaryDirectory() as folder:
             found += judge_study(Path(folder) / "study", number, DESIGNS[number % len(DESIGNS)])
         print(f"study {number + 1} of {options.studies}: {time.monotonic() - began:.0f} s", flush=True)
-    about = conditions()
     record = {"conditions": about, "studies": options.studies, "judged": [vars(one) for one in found]}
     write_text(options.output.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     write_text(options.output, page(found, options.studies, about))
