@@ -181,7 +181,7 @@ def _cells(some: Sequence[Judged]) -> str:
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=60, help="simulated studies")
+    parser.add_argument("--studies", type=int, default=30, help="simulated studies")
     default = Path(__file__).parents[1] / "results" / "coverage.md"
     parser.add_argument("--output", type=Path, default=default, help="page of results; a .json is put beside it")
     measure(parser.parse_args())
