@@ -18,11 +18,13 @@ from aam.models.folder.description import build_model
 from aam.models.folder.weights import load_model, save_model
 from benchmarks.encoder.features import encoder_features, plain_features, read_encoder
 from benchmarks.encoder.judge import kept, predictions, read_kept, scores
-from benchmarks.encoder.recipes import pretrained
+from benchmarks.encoder.recipes import name_of, pretrained
 from benchmarks.encoder.studies import EVALUATIONS, POOL, Judged, read_judged, read_tables
 from benchmarks.encoder.table import tables
 from benchmarks.machine import conditions
 
+SECONDS_OF_A_RUN = 10
+"""What took less was there already."""
 UNTRAINED, ALONE = "untrained", "alone: "
 HEAD = """\
 # What an encoder adds to studies that it never saw
@@ -47,12 +49,14 @@ def compare(options: argparse.Namespace) -> None:
         stored = json.loads(record.read_text(encoding="utf-8"))
         table, seconds = stored["scores"], stored["seconds"]
     for recipe in options.recipes:
-        name = f"{recipe}, {options.epochs} epochs" if options.epochs > 1 else recipe
-        started = time.monotonic()
+        name = name_of(recipe, options.epochs)
+        started = time.process_time()
         folders = {study: _encoder(recipe, name, study, others, options) for study in judged}
-        seconds.setdefault(name, time.monotonic() - started)
+        took = time.process_time() - started
+        if took > SECONDS_OF_A_RUN:
+            seconds[name] = took
         table[name] = {
-            study: judge(one, name, folders[study], options.work / "held", options.dealings)
+            study: judge(one, name, folders[study], options.work / "predictions", options.dealings)
             for study, one in judged.items()
         }
         write_record(options, table, seconds)

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array
-from sklearn.metrics import pairwise_distances_argmin
+from scipy.special import softmax
+from sklearn.cluster import KMeans
+from sklearn.metrics import euclidean_distances, pairwise_distances_argmin
 
 from aam.config import SamplingOptions
 from aam.data.batches.loaders import LoaderOptions
@@ -24,14 +26,16 @@ from benchmarks.encoder.dna_tree import word_vectors
 
 PREVALENCE = {"asvs": 0.01, "clades": 0.02}
 MOST_CLUSTERED = 5_000
+NUM_SOFT = 256
 BATCH = 32
 Features = dict[str, np.ndarray]
 """Features ``N x F`` by a letter."""
 
 
 def plain_features(study: Study) -> Features:
-    """Centred log-ratios of ASVs (``C``), and log abundances of clades made from the DNA (``D``)."""
-    return {"C": _log_ratios(study), "D": log_clades(study, word_vectors(study.tokens))}
+    """Log-ratios of ASVs (``C``), and log abundances of clades of 6-mers: Ward's (``D``) and soft ones (``K``)."""
+    words = word_vectors(study.tokens)
+    return {"C": _log_ratios(study), "D": log_clades(study, words), "K": soft_clades(study, words)}
 
 
 def _log_ratios(study: Study) -> np.ndarray:
@@ -52,6 +56,23 @@ def log_clades(study: Study, vectors: np.ndarray) -> np.ndarray:
     common = np.asarray((reads > 0).sum(axis=0)).ravel() >= PREVALENCE["clades"] * len(study)
     shares = scale_rows(csr_array(reads[:, np.flatnonzero(common)].astype(np.float64)), 1e4 / _depths(study))
     return np.log1p(shares.toarray())
+
+
+def soft_clades(study: Study, vectors: np.ndarray) -> np.ndarray:
+    """Log abundances of soft clades about the k-means centres of ASV vectors.
+
+    Each ASV shares its abundance out among the centres by a Gaussian of its distance, whose width is half of the
+    centre's distance to the nearest other.
+    """
+    number = min(NUM_SOFT, len(vectors))
+    weights = np.asarray((study.table.counts > 0).sum(axis=0)).ravel()
+    kmeans = KMeans(number, n_init=1, random_state=0, max_iter=30).fit(vectors, sample_weight=weights)
+    centres = kmeans.cluster_centers_
+    between = euclidean_distances(centres, squared=True)
+    np.fill_diagonal(between, np.inf)
+    logits = -euclidean_distances(vectors, centres, squared=True) / np.maximum(between.min(axis=1) / 4, 1e-12)
+    shares = scale_rows(study.table.counts.astype(np.float64), 1e4 / _depths(study))
+    return np.log1p(np.asarray(shares @ softmax(logits, axis=1)))
 
 
 def _ward(points: np.ndarray) -> np.ndarray:
@@ -76,30 +97,26 @@ def read_encoder(folder: Path) -> SequenceEncoder:
 def encoder_features(encoder: SequenceEncoder, study: Study) -> Features:
     """What an encoder says of a study, from all reads.
 
-    ``E`` is its sample vector, ``P`` the profile of its soft clades, ``M`` the mean ASV vector by reads and by
-    presence, and ``T`` the clades of Ward's tree in its space of ASV vectors.
+    ``E`` is its sample vector, ``P`` the profile of its soft clades, ``T`` the clades of Ward's tree in its space of
+    ASV vectors, and ``S`` soft clades that are placed anew on the study's ASVs in that space.
     """
     sampling = SamplingOptions(rarefy_depth="none")
     predictor = BatchPredictor([encoder], study, sampling, LoaderOptions(batch_size=BATCH), torch.device("cpu"))
     rows = np.arange(len(study))
     samples = np.concatenate([output.vectors_BD for output in predictor.run(rows)])
     asvs = predictor.vectors_AD[0].numpy().astype(np.float64)
-    counts = study.table.counts.astype(np.float64)
-    shares = scale_rows(counts, 1 / _depths(study))
-    present = csr_array((counts > 0).astype(np.float64))
-    present = scale_rows(present, 1 / np.asarray(present.sum(axis=1)).ravel())
-    means = np.hstack([shares @ asvs, present @ asvs])
-    found = {"E": standardised(samples), "M": standardised(means), "T": log_clades(study, asvs)}
+    found = {"E": standardised(samples), "T": log_clades(study, asvs), "S": soft_clades(study, asvs)}
     if encoder.sample_encoder.soft_clades is not None:
-        found["P"] = _profiles(encoder, asvs, shares)
+        found["P"] = _profiles(encoder, asvs, study)
     return found
 
 
 @torch.no_grad()
-def _profiles(encoder: SequenceEncoder, asvs: np.ndarray, shares: csr_array) -> np.ndarray:
+def _profiles(encoder: SequenceEncoder, asvs: np.ndarray, study: Study) -> np.ndarray:
     assert encoder.sample_encoder.soft_clades is not None
     divided = encoder.sample_encoder.soft_clades.shares(torch.from_numpy(asvs).float()).numpy()
-    return np.log1p(1e4 * (shares @ divided))
+    shares = scale_rows(study.table.counts.astype(np.float64), 1e4 / _depths(study))
+    return np.log1p(np.asarray(shares @ divided))
 
 
 def standardised(features: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from benchmarks.encoder.ridge import (
 from benchmarks.encoder.studies import Judged
 
 KERNELS = {"lin": linear_kernel, "rbf": radial_kernel}
-PLAIN = ("C", "D")
+PLAIN, SOFT = ("C", "D"), "K"
 Predictions = dict[str, Held]
 """Predictions by kernel and features, such as ``rbfD``."""
 
@@ -56,11 +56,12 @@ def scores(judged: Judged, seed: int, plain: Predictions, learned: Mapping[str, 
 
     A letter is the mean of the two kernels of its features; ``CD`` the mean of the four kernels without an encoder;
     with a plus an encoder's two are joined; ``CT`` has the encoder's clades in place of those of the DNA. ``stack`` has
-    weights from inner folds, and ``weight`` is what they give to the encoder's kernels in all.
+    weights from inner folds, and ``weight`` is what they give to the encoder's two kernels in all.
     """
     fold_of = folds_of(judged, seed)
     base = _of(plain, PLAIN)
-    found = {letter: score(mean_of(_of(plain, letter)), judged) for letter in PLAIN}
+    found = {letter: score(mean_of(_of(plain, letter)), judged) for letter in (*PLAIN, SOFT)}
+    found["CD+K"] = score(mean_of([*base, *_of(plain, SOFT)]), judged)
     found["CD"] = score(mean_of(base), judged)
     found["stack CD"] = score(stack_of(base, judged, fold_of)[0], judged)
     letters = sorted({name[3:] for name in learned})
@@ -68,11 +69,12 @@ def scores(judged: Judged, seed: int, plain: Predictions, learned: Mapping[str, 
         mine = _of(learned, letter)
         found[letter] = score(mean_of(mine), judged)
         found[f"CD+{letter}"] = score(mean_of([*base, *mine]), judged)
-    if "T" in letters:
-        found["CT"] = score(mean_of([*_of(plain, "C"), *_of(learned, "T")]), judged)
-    if "E" in letters:
-        predicted, weights = stack_of([*base, *_of(learned, "E")], judged, fold_of)
-        found |= {"stack CD+E": score(predicted, judged), "weight E": float(weights[len(base) :].sum())}
+    found["CT"] = score(mean_of([*_of(plain, "C"), *_of(learned, "T")]), judged)
+    found["CD+TS"] = score(mean_of([*base, *_of(learned, "TS")]), judged)
+    for letter in ("E", "S"):
+        predicted, weights = stack_of([*base, *_of(learned, letter)], judged, fold_of)
+        found[f"stack CD+{letter}"] = score(predicted, judged)
+        found[f"weight {letter}"] = float(weights[len(base) :].sum())
     return found
 
 

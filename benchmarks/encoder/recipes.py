@@ -31,6 +31,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "jaccard": {"encoder_type": "jaccard"},
     "nucleotides": {"encoder_type": None, "penalty": 0, "count_penalty": 0},
     "counts": {"encoder_type": None, "penalty": 0, "nuc_penalty": 0},
+    "counts, patch 5": {"encoder_type": None, "penalty": 0, "nuc_penalty": 0, "nucleotide_patch": 5},
+    "counts, width 128": {"encoder_type": None, "penalty": 0, "nuc_penalty": 0, "embedding_dim": 128},
+    "counts, 2 layers": {"encoder_type": None, "penalty": 0, "nuc_penalty": 0, "attention_layers": 2},
+    "counts, half masked": {"encoder_type": None, "penalty": 0, "nuc_penalty": 0, "count_mask_ratio": 0.5},
     "nucleotides, counts": {"encoder_type": None, "penalty": 0},
     "unifrac alone": {"encoder_type": "unifrac", "nuc_penalty": 0, "count_penalty": 0},
     "unifrac, patch 5": {"encoder_type": "unifrac", "nucleotide_patch": 5},
@@ -40,6 +44,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "unifrac, depth 5,000": {"encoder_type": "unifrac", "rarefy_depth": 5000},
 }
 """Options of `aam pretrain` by the name of the recipe; they change those of ``BASE``."""
+
+
+def name_of(recipe: str, epochs: int) -> str:
+    """How an encoder is named in tables."""
+    return f"{recipe}, {epochs} epochs" if epochs > EPOCHS else recipe
 
 
 def needs_tree(recipe: str) -> bool:

@@ -19,21 +19,26 @@ SHORT = {
 PLAIN = {
     "C": "ASVs (`C`)",
     "D": "clades of 6-mers (`D`)",
-    "CD": "mean of the four kernels (`CD`)",
-    "stack CD": "the four, weighted by inner folds",
+    "K": "soft clades of 6-mers (`K`)",
+    "CD": "mean of the four kernels of `C` and `D` (`CD`)",
+    "CD+K": "`CD` and `K`",
+    "stack CD": "`CD`, weighted by inner folds",
 }
 READINGS = {
     "E": "sample vector (`E`)",
-    "M": "mean ASV vector (`M`)",
-    "P": "soft clades (`P`)",
-    "T": "clades in its space (`T`)",
+    "P": "its soft clades (`P`)",
+    "S": "soft clades placed anew (`S`)",
+    "T": "Ward's clades in its space (`T`)",
 }
 SUMS = {
     "CD+E": "`CD` and `E`",
     "CD+P": "`CD` and `P`",
+    "CD+S": "`CD` and `S`",
     "CD+T": "`CD` and `T`",
     "CT": "`C` and `T`",
+    "CD+TS": "`CD`, `T` and `S`",
     "stack CD+E": "`CD` and `E`, weighted",
+    "stack CD+S": "`CD` and `S`, weighted",
 }
 
 
@@ -47,13 +52,13 @@ def tables(scores: Scores, seconds: Mapping[str, float]) -> str:
             "",
             "## What an encoder knows by itself",
             "",
-            "Mean of the linear and the radial kernel on one reading. Seconds are those of pre-training.",
+            "Mean of the linear and the radial kernel on one reading. Seconds of one core are those of pre-training.",
             "",
             *_rows(scores, seconds, READINGS),
             "",
             "## What an encoder adds",
             "",
-            "Difference to `CD`, in thousandths; the last column is the mean over the studies.",
+            "Difference to `CD`, in thousandths; then their mean, and the weight of the encoder.",
             "",
             *_differences(scores),
         ]
@@ -73,20 +78,20 @@ def _rows(scores: Scores, seconds: Mapping[str, float], readings: Mapping[str, s
     for name, by_study in scores.items():
         for key, words in readings.items():
             values = [_value(by_study, study, key) for study in EVALUATIONS]
-            lines.append(_line([name, words, *values, f"{seconds[name]:.0f}"]))
+            lines.append(_line([name, words, *values, f"{seconds[name]:.0f}" if name in seconds else ""]))
     return lines
 
 
 def _differences(scores: Scores) -> list[str]:
-    lines = _head(["encoder", "kernels", *(SHORT[study] for study in EVALUATIONS), "mean", "weight of `E`"])
+    lines = _head(["encoder", "kernels", *(SHORT[study] for study in EVALUATIONS), "mean", "weight"])
     for name, by_study in scores.items():
-        weight = float(np.mean([found["weight E"] for found in by_study.values()]))
         for key, words in SUMS.items():
             base = "stack CD" if key.startswith("stack") else "CD"
             gains = {study: 1000 * (found[key] - found[base]) for study, found in by_study.items()}
             cells = [f"{gains[study]:+.0f}" if study in gains else "" for study in EVALUATIONS]
             cells.append(f"**{np.mean(list(gains.values())):+.1f}**")
-            lines.append(_line([name, words, *cells, f"{weight:.2f}" if key.startswith("stack") else ""]))
+            weights = [found[f"weight {key[-1]}"] for found in by_study.values()] if base == "stack CD" else []
+            lines.append(_line([name, words, *cells, f"{np.mean(weights):.2f}" if weights else ""]))
     return lines
 
 
