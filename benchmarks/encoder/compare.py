@@ -18,7 +18,7 @@ from aam.models.folder.description import build_model
 from aam.models.folder.weights import load_model, save_model
 from benchmarks.encoder.features import encoder_features, plain_features, read_encoder
 from benchmarks.encoder.judge import kept, predictions, read_kept, scores
-from benchmarks.encoder.recipes import name_of, pretrained
+from benchmarks.encoder.recipes import name_of, pretrained, run_folder
 from benchmarks.encoder.studies import EVALUATIONS, POOL, Judged, read_judged, read_tables
 from benchmarks.encoder.table import tables
 from benchmarks.machine import conditions
@@ -64,19 +64,16 @@ def compare(options: argparse.Namespace) -> None:
 
 def _encoder(recipe: str, name: str, study: str, others: Sequence[str], options: argparse.Namespace) -> Path:
     """The folder of the encoder that a recipe makes without a study; ``alone: RECIPE`` sees nothing but the study."""
-    runs = options.work / "runs"
+    work = options.work
     if recipe == UNTRAINED:
-        return _untrained(pretrained("bray_curtis", others, options.data, runs / "bray-curtis"), runs / recipe)
+        like = pretrained("bray_curtis", others, options.data, run_folder(work, "bray_curtis"))
+        return _untrained(like, run_folder(work, recipe))
     if recipe.startswith(ALONE):
         pool, alone = len(read_tables(others, options.data)), len(read_tables([study], options.data))
         epochs = max(1, round(options.epochs * pool / alone))
-        folder = runs / f"{_file_name(name)}-{study}"
+        folder = run_folder(work, f"{name} {study}")
         return pretrained(recipe.removeprefix(ALONE), [study], options.data, folder, epochs=epochs, patience=epochs)
-    return pretrained(recipe, others, options.data, runs / _file_name(name), epochs=options.epochs)
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name)
+    return pretrained(recipe, others, options.data, run_folder(work, name), epochs=options.epochs)
 
 
 def _untrained(like: Path, folder: Path) -> Path:
@@ -92,7 +89,7 @@ def judge(judged: Judged, name: str, folder: Path, held: Path, dealings: int) ->
     """Mean scores over dealings, of an encoder beside what needs none."""
     found: list[dict[str, float]] = []
     for seed in range(dealings):
-        paths = [held / f"{judged.name}-{_file_name(part)}-{seed}.npz" for part in ("plain", name)]
+        paths = [held / f"{judged.name}-{run_folder(held, part).name}-{seed}.npz" for part in ("plain", name)]
         if not paths[0].is_file():
             kept(paths[0], predictions(plain_features(judged.study), judged, seed))
         if not paths[1].is_file():

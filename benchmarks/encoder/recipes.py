@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def name_of(recipe: str, epochs: int) -> str:
     return f"{recipe}, {epochs} epochs" if epochs > EPOCHS else recipe
 
 
+def run_folder(work: Path, name: str) -> Path:
+    """Folder of the run of an encoder on the pool without the studies that it is judged on."""
+    return work / "runs" / "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
 def needs_tree(recipe: str) -> bool:
     """Whether the recipe learns a distance on a tree."""
     options = BASE | RECIPES[recipe]
@@ -77,7 +83,8 @@ def pretrained(recipe: str, studies: Sequence[str], data: Path, folder: Path, **
         return folder
     options = {"epochs": EPOCHS, "seed": 42} | BASE | RECIPES[recipe] | changes
     if needs_tree(recipe):
-        options["tree"] = tree_of(studies, data, folder.parent / f"tree_{len(studies)}_{studies[0]}.nwk")
+        name = hashlib.sha256(" ".join(studies).encode()).hexdigest()[:8]
+        options["tree"] = tree_of(studies, data, folder.parent / f"tree_{name}.nwk")
     aam.pretrain(
         table=tables_of(studies, data),
         trim_length=BASES,
