@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.targets import Targets
 
-PULL = 0.2
+PULL = 0.1
 """Weight of the squared distance from even weights, beside a loss that is 1 for the best constant prediction."""
 SMALLEST_SHARE = 1e-6
 """Of a class, so that its logarithm is finite."""

@@ -45,8 +45,8 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "clr-radial": "radial kernel ridge on log-ratios of ASVs",
         "clades-linear": "linear ridge on DNA clades",
         "clades-radial": "radial kernel ridge on DNA clades",
-        "encoder-linear": "linear ridge on the encoder's sample vectors",
-        "encoder-radial": "radial kernel ridge on the encoder's sample vectors",
+        "encoder-linear": "linear ridge on clades of the encoder's vectors",
+        "encoder-radial": "radial kernel ridge on clades of the encoder's vectors",
         NETWORK: "network",
     }
 )

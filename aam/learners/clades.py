@@ -96,12 +96,20 @@ def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
     Ward (1963), Hierarchical grouping to optimize an objective function, Journal of the American Statistical
     Association 58. Vinga, Almeida (2003), Alignment-free sequence comparison, Bioinformatics 19.
     """
-    profiles = kmer_frequencies(tokens)
+    return _clades_of(kmer_frequencies(tokens), prevalence)
+
+
+def clades_of_vectors(vectors: np.ndarray, prevalence: np.ndarray) -> Clades:
+    """The same of an encoder's vectors of the ASVs, ``A x D``."""
+    return _clades_of(csr_array(vectors), prevalence)
+
+
+def _clades_of(profiles: csr_array, prevalence: np.ndarray) -> Clades:
     chosen = most_prevalent(prevalence)
     centres = profiles[chosen].toarray()
-    node_of_asv = np.empty(len(tokens), dtype=np.int64)
+    node_of_asv = np.empty(len(prevalence), dtype=np.int64)
     node_of_asv[chosen] = np.arange(len(chosen))
-    others = np.setdiff1d(np.arange(len(tokens)), chosen)
+    others = np.setdiff1d(np.arange(len(prevalence)), chosen)
     node_of_asv[others] = _nearest(profiles[others], centres)
     parent, length = _ward(centres)
     return Clades(parent, node_of_asv, length)

@@ -7,7 +7,7 @@ Legend: ``N`` training samples that are kept, ``B`` rows that are asked for, ``A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from aam.config.json_dataclass import need
 from aam.learners.clades import (
     Clades,
     clades_of_sequences,
+    clades_of_vectors,
     kmer_frequencies,
     most_prevalent,
     nearest_sequences,
@@ -30,11 +31,13 @@ from aam.learners.stored import PerStudyCache, Stored
 if TYPE_CHECKING:
     from aam.data.study.study import Study
 
-DNA, PHYLOGENY = "dna", "phylogeny"
-TREES = (DNA, PHYLOGENY)
+DNA, PHYLOGENY, ENCODER = "dna", "phylogeny", "encoder"
+TREES = (DNA, PHYLOGENY, ENCODER)
 MAX_SAMPLES = 1_500
 """Training samples that are kept. More than these are learned from, and compared with a random choice of so many."""
 MAX_READS = 2**31 - 1
+Encode = Callable[[np.ndarray], np.ndarray]
+"""From the bases of ASVs, ``A x L``, to their vectors, ``A x D``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,8 @@ class Reference:
     counts
         ``N x A`` reads of those that are kept.
     trees
-        ``dna``: made from the sequences; ``phylogeny``: the tree that was given, where one was.
+        ``dna``: made from the sequences; ``phylogeny``: the tree that was given, where one was; ``encoder``: made from
+        a pre-trained encoder's vectors of the ASVs, where there is one.
     """
 
     def __init__(
@@ -114,7 +118,7 @@ class Reference:
         self._placement = PerStudyCache(self.place)
 
     @classmethod
-    def fit(cls, study: Study, rows: np.ndarray, seed: int = 42) -> Reference:
+    def fit(cls, study: Study, rows: np.ndarray, seed: int = 42, encode: Encode | None = None) -> Reference:
         """The ASVs of a study's training samples, and its samples, or a random choice of them.
 
         Parameters
@@ -125,6 +129,8 @@ class Reference:
             The training samples.
         seed
             Seed of the choice.
+        encode
+            Makes an encoder's vectors of ASVs from their bases.
         """
         counts = study.table.counts[rows]
         prevalence = np.bincount(counts.indices, minlength=counts.shape[1])
@@ -134,6 +140,8 @@ class Reference:
         if study.tree is not None and study.phylogeny is not None:
             nodes = study.tree.tips[study.phylogeny.tip_A[asvs]]
             trees[PHYLOGENY] = Clades(study.tree.parent, nodes, study.tree.length)
+        if encode is not None:
+            trees[ENCODER] = clades_of_vectors(encode(study.tokens[asvs]), prevalence[asvs])
         own = csr_array(counts[kept][:, asvs])
         own.sort_indices()
         return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees)

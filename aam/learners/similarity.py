@@ -25,7 +25,7 @@ from scipy.sparse import csr_array
 from aam.config.json_dataclass import need
 from aam.learners.clades import clade_counts, scale_rows
 from aam.learners.features import FLOOR, read_places
-from aam.learners.reference import Reads, Reference
+from aam.learners.reference import DNA, ENCODER, Reads, Reference
 from aam.learners.stored import Stored
 
 MIN_ASV_PREVALENCE = 0.01
@@ -234,20 +234,29 @@ class CladeSimilarity(FeatureSimilarity):
     """Log relative abundances of clades of the DNA tree."""
 
     names = ("clades-linear", "clades-radial")
+    tree: ClassVar[str] = DNA
 
     @classmethod
     def choose(cls, name: str, reference: Reference) -> np.ndarray:
         """Clades that enough training samples have."""
-        return prevalent_clades(reference, "dna")
+        return prevalent_clades(reference, cls.tree)
 
     @classmethod
     def num_choices(cls, reference: Reference) -> int:
         """Nodes."""
-        return len(reference.trees["dna"].parent)
+        need(cls.tree in reference.trees, "a tree is lacking")
+        return len(reference.trees[cls.tree].parent)
 
     def embed(self, reads: Reads) -> Any:
         """The logs, dense (float32)."""
-        return log_clades(reads, self.reference, "dna", self.columns).toarray().astype(np.float32)
+        return log_clades(reads, self.reference, self.tree, self.columns).toarray().astype(np.float32)
+
+
+class EncoderCladeSimilarity(CladeSimilarity):
+    """The same of the tree of an encoder's vectors."""
+
+    names = ("encoder-linear", "encoder-radial")
+    tree = ENCODER
 
 
 def prevalent_clades(reference: Reference, tree: str) -> np.ndarray:
@@ -311,7 +320,6 @@ def _products(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return found
 
 
-SIMILARITIES: dict[str, type[Similarity]] = {
-    name: cls for cls in (JaccardSimilarity, UnifracSimilarity, ClrSimilarity, CladeSimilarity) for name in cls.names
-}
+KINDS = (JaccardSimilarity, UnifracSimilarity, ClrSimilarity, CladeSimilarity, EncoderCladeSimilarity)
+SIMILARITIES: dict[str, type[Similarity]] = {name: kind for kind in KINDS for name in kind.names}
 """Name of the catalogue -> what compares."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,13 @@ from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Computing, Labelled, Task
-from aam.learners.reference import Reference
+from aam.learners.reference import Encode, Reference
 from aam.log import say
+from aam.models.folder.weights import load_model
+from aam.models.sequence_predictor import encoder_of
+from aam.models.vector_cache import encode_asvs
 from aam.text import format_duration, listed, plural, shorten
+from aam.training.hardware.device import choose_device
 from aam.training.plan.supervision import Inputs
 
 MIN_FOLDS = 2
@@ -169,7 +174,7 @@ def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> 
 
 def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]]:
     """The learners that take part, at least one, and those that cannot."""
-    names, unable = possible_members(config.learners.members, study, has_encoder=False)
+    names, unable = possible_members(config.learners.members, study, has_encoder=config.transfer.names_encoder)
     if not names:
         reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
         raise ConfigError(f"--learners: no learner is left ({reasons})")
@@ -223,8 +228,18 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
         targets=targets,
         covariate_spec=inputs.covariate_spec,
         data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
-        reference=Reference.fit(study, rows, config.run.seed) if needs_reference else None,
+        reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
     )
+
+
+def _encoding(config: TrainConfig) -> Encode | None:
+    """What makes vectors of ASVs, where there is a pre-trained encoder."""
+    if not config.transfer.names_encoder:
+        return None
+    model, _ = load_model(Path(str(config.transfer.pretrained_encoder)))
+    device = choose_device(config.run.device)
+    encoder = encoder_of(model).asv_encoder.to(device)
+    return lambda tokens: encode_asvs(encoder, tokens, device).float().cpu().numpy()
 
 
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
