@@ -119,7 +119,7 @@ def test_two_members_are_weighed_as_a_plain_search_does(
         assert blend_weights(found[pair], samples(weights), targets)[0, 0] == pytest.approx(least.x, abs=1e-3)
 
 
-def test_each_number_has_its_own_weights_from_those_that_have_it() -> None:
+def test_each_number_has_weights_of_its_own() -> None:
     mass = np.where(np.arange(SIZE) % 3 == 0, np.nan, AGES)
     two = Labelled(rows=np.arange(SIZE), targets=np.column_stack([AGES, mass]))
     predicted = np.concatenate([NUMBERS_MBT, NUMBERS_MBT[::-1]], axis=2)
