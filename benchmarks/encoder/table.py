@@ -69,7 +69,7 @@ def _plain(scores: Scores) -> list[str]:
     first = next(iter(scores.values()))
     lines = _head(["", *(SHORT[study] for study in EVALUATIONS)])
     for key, words in PLAIN.items():
-        lines.append(_line([words, *(f"{first[study][key]:.3f}" for study in EVALUATIONS)]))
+        lines.append(_line([words, *(_value(first, study, key) for study in EVALUATIONS)]))
     return lines
 
 
