@@ -147,6 +147,8 @@ class TrainConfig:
         attempt(self._check_target)
         attempt(self._check_covariates)
         attempt(self._check_transfer)
+        if not self.is_blend:
+            attempt(self.split.check_validation)
         attempt(self._check_folds)
         attempt(self._check_processes)
         attempt.raise_if_any()
