@@ -121,6 +121,7 @@ class PretrainConfig:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
+        attempt(self.split.check_validation)
         attempt.raise_if_any()
 
 
@@ -237,6 +238,7 @@ class ForestConfig:
     def __post_init__(self) -> None:
         if self.study.metadata is None:
             raise ConfigError("--metadata is required: the metadata holds the column to predict")
+        self.split.check_validation()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,14 +108,19 @@ class SplitOptions(Section):
         if self.validation_size + self.test_size >= 1:
             raise ConfigError("--validation-size and --test-size together must be below 1")
         lists = self.train_samples is not None or self.val_samples is not None
-        if lists and (self.train_samples is None or self.val_samples is None):
-            raise ConfigError("--train-samples and --val-samples go together")
-        if self.test_samples is not None and not lists:
-            raise ConfigError("--test-samples needs --train-samples and --val-samples")
+        others = {"--val-samples": self.val_samples, "--test-samples": self.test_samples}
+        alone = [name for name, path in others.items() if path is not None and self.train_samples is None]
+        if alone:
+            raise ConfigError(f"{alone[0]} needs --train-samples")
         if lists and (self.split_column or self.test_size > 0):
             raise ConfigError("lists of samples cannot be combined with --split-column or --test-size")
         if self.split_column and self.test_size > 0:
             raise ConfigError("--split-column cannot be combined with --test-size")
+
+    def check_validation(self) -> None:
+        """Refuse lists of samples without one for validation, where that part has a use."""
+        if self.train_samples is not None and self.val_samples is None:
+            raise ConfigError("--train-samples and --val-samples go together")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class TransferOptions(Section):
     pretrained_encoder: Literal["small", "none"] | Path | None = option(
         None,
         "Pre-trained encoder: a model folder or run of `aam pretrain`; 'small' is shipped with AAM; 'none' uses none.",
-        derived="'none' with --learners network alone; else 'small' if it knows the study's sequences",
+        derived="none",
     )
     refit_clades: bool = option(True, "Re-centre the soft clades of a pre-trained encoder on the ASVs of this study.")
     freeze_base: bool = option(False, "Freeze the encoder and train only the head.")
@@ -147,6 +147,8 @@ class TrainConfig:
         attempt(self._check_target)
         attempt(self._check_covariates)
         attempt(self._check_transfer)
+        if not self.is_blend:
+            attempt(self.split.check_validation)
         attempt(self._check_folds)
         attempt(self._check_processes)
         attempt.raise_if_any()

@@ -22,7 +22,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees import Trees, read_trees_of_target
+from aam.learners.trees import Trees, grow, read_trees_of_target
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -136,7 +136,7 @@ class CladeTreesLearner(Learner):
             estimator = ExtraTreesClassifier(max_features="sqrt", **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
-        estimator.fit(table[known.rows], known.targets[:, place], sample_weight=known.weights)
+        grow(estimator, table[known.rows], known.targets[:, place], known.weights)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
         return Trees.of_estimators(estimator.estimators_), codes
 

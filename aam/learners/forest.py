@@ -23,7 +23,7 @@ from aam.learners.features import FeatureKind, Features, fit_features, read_feat
 from aam.learners.held_out import in_own_units, true_values
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees import Trees, read_trees_of_target
+from aam.learners.trees import Trees, grow, read_trees_of_target
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -184,7 +184,7 @@ class ForestLearner(Learner):
         if known.hold_class_weights(self.task.targets):
             estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
-        estimator.fit(table, known.targets[:, place], sample_weight=known.weights)
+        grow(estimator, table, known.targets[:, place], known.weights)
         codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
         return TargetForest(found, Trees.of_estimators(estimator.estimators_), codes)
 

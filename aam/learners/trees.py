@@ -9,6 +9,7 @@ Legend: ``M`` trees, ``S`` splits, ``E`` leaves, ``B`` samples, ``F`` features, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +127,16 @@ class Trees:
             at[walking] = child
             walking = walking[child >= 0]
         return ~at.reshape(len(roots), size)
+
+
+def grow(estimator: Any, table: Any, values: np.ndarray, weights: np.ndarray | None = None) -> None:
+    """Fit an ensemble of scikit-learn in threads, and leave Python's filters of warnings as they were.
+
+    Each of its threads sets the filters for a while. They are the process's, so that one thread may keep what another
+    set: an empty list, which makes every later fit warn of itself.
+    """
+    with warnings.catch_warnings():
+        estimator.fit(table, values, sample_weight=weights)
 
 
 def read_trees_of_target(stored: Stored, num_features: int, num_classes: int) -> tuple[Trees, np.ndarray]:

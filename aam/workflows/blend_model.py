@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,18 @@ from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Computing, Labelled, Task
 from aam.learners.reference import Encode, Reference
-from aam.log import say
+from aam.log import say, warn
 from aam.models.folder.weights import load_model
 from aam.models.sequence_predictor import encoder_of
+from aam.models.shipped import NAMES, familiar_reads
 from aam.models.vector_cache import encode_asvs
 from aam.text import format_duration, listed, plural, shorten
 from aam.training.hardware.device import choose_device
 from aam.training.plan.supervision import Inputs
+from aam.training.run.transfer import encoder_folder
 
+LEAST_FAMILIAR = 0.05
+"""Share of reads below which an encoder's sequences are others altogether."""
 MIN_FOLDS = 2
 MIN_KNOWN = 2
 """Values of a target to learn from, in each fold."""
@@ -234,17 +237,30 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
 
 def _encoding(config: TrainConfig) -> Encode | None:
     """What makes vectors of ASVs, where there is a pre-trained encoder."""
-    if not config.transfer.names_encoder:
+    path = encoder_folder(config.transfer)
+    if path is None:
         return None
-    model, _ = load_model(Path(str(config.transfer.pretrained_encoder)))
-    device = choose_device(config.run.device)
+    model, description = load_model(path)
+    device, longest = choose_device(config.run.device), description.data["max_bp"]
     encoder = encoder_of(model).asv_encoder.to(device)
-    return lambda tokens: encode_asvs(encoder, tokens, device).float().cpu().numpy()
+    return lambda tokens: encode_asvs(encoder, tokens[:, :longest], device).float().cpu().numpy()
+
+
+def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
+    """Say how well an encoder of the package knows the study."""
+    name = config.transfer.pretrained_encoder
+    if not isinstance(name, str) or name not in NAMES:
+        return
+    share = float(familiar_reads(name, inputs.study)[inputs.split.train].mean())
+    say(f"encoder {name}: trained on {share:.0%} of a sample's reads, on average")
+    if share < LEAST_FAMILIAR:
+        warn(f"encoder {name} was trained on V4 reads from primer 515F: these are of another region, start or strand")
 
 
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
     names, _ = _members(config, inputs.study)
+    _say_familiar(config, inputs)
     number = len(inputs.split.train)
     say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
 

@@ -46,6 +46,7 @@ from aam.training.plan.supervision import (
     fit_inputs,
     learnable_folds,
     learned_split,
+    needs_validation,
     target_request,
     target_rules,
 )
@@ -209,7 +210,9 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
         parts = folds[1][0].split
     else:
         kind = chosen_kind(config.target, config.loss)
-        parts = attempt(lambda: make_split(config.split, study, study.target, kind, config.run.seed)) or undivided
+        validated, seed = needs_validation(config), config.run.seed
+        found = attempt(lambda: make_split(config.split, study, study.target, kind, seed, validated=validated))
+        parts = found or undivided
     learned = learned_split(config, parts)
     return learned, attempt(lambda: fit_inputs(config, study, learned))
 
@@ -220,7 +223,8 @@ def _fit_usable(config: TrainConfig, study: Study, rows: np.ndarray, attempt: At
     assert sheet is not None
     attempt(lambda: sample_groups(config.split, study))
     if config.evaluation.cv is None:
-        attempt(lambda: make_split(config.split, study, None, None, config.run.seed))
+        validated = needs_validation(config)
+        attempt(lambda: make_split(config.split, study, None, None, config.run.seed, validated=validated))
     rules = dataclasses.replace(target_rules(config), columns=tuple(study.targets), normalize_by=())
     if study.targets:
         attempt(lambda: fit_targets(rules, study.targets, rows, sheet.source))
@@ -242,7 +246,7 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
 
 def _planned_blend(config: TrainConfig, inputs: Inputs) -> PlannedBlend:
     study, rows = inputs.study, inputs.split.train
-    has_encoder = config.transfer.pretrained_encoder != "none"
+    has_encoder = config.transfer.names_encoder
     members, left_out = possible_members(config.learners.members, study, has_encoder=has_encoder)
     groups = None if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
     return PlannedBlend(

@@ -25,6 +25,7 @@ from aam.runs.record_schema import SAME, differences, parts_of, read_record
 from aam.text import plural
 from aam.training.distributed.collectives import world_size
 from aam.training.hardware.device import choose_device
+from aam.training.run.transfer import encoder_folder
 
 NOT_THE_SAME = "Repeated or resumed, this run gives nearly the same numbers, but not the same bytes: "
 LOCATION = ("output_dir", "overwrite", "resume_from")
@@ -94,9 +95,9 @@ def promise(
 
 def parent_model(config: PretrainConfig | TrainConfig) -> dict[str, str] | None:
     """The encoder that a run started from, by the checksum of its weights; None for a fresh one."""
-    if not isinstance(config, TrainConfig) or not config.transfer.names_encoder:
+    path = encoder_folder(config.transfer) if isinstance(config, TrainConfig) else None
+    if path is None:
         return None
-    path = Path(str(config.transfer.pretrained_encoder))
     return {"path": str(path), "sha256": sha256_file(find_weights(path))}
 
 

@@ -163,3 +163,9 @@ def test_the_lists_name_options_that_exist() -> None:
     assert {known[name] for name in SHARED} <= set(SECTIONS)
     assert not {known[name] for name in (*SINGLE, *ALONE)} & set(SECTIONS)
     assert {field.name for field in dataclasses.fields(LearnerOptions)} <= set(known)
+
+
+def test_only_a_network_needs_a_validation_list() -> None:
+    assert config(train_samples="a.txt", test_samples="b.txt").is_blend
+    assert "go together" in refused(train_samples="a.txt", learners="network")[0]
+    assert refused(val_samples="a.txt") == ("--val-samples needs --train-samples",)

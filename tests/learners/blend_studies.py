@@ -73,7 +73,15 @@ def truths_of(study: Study, rows: np.ndarray, *specs: TargetSpec) -> np.ndarray:
     return np.column_stack([age, mass])[rows][:, : len(specs)]
 
 
-def task_of(study: Study, *specs: TargetSpec, covariates: bool = False, reference: bool = True) -> Task:
+def vectors_of(tokens: np.ndarray) -> np.ndarray:
+    """Vectors of ASVs as an encoder might make them: projections of their bases."""
+    bases = (tokens[:, :, None] == np.arange(1, 5)).reshape(len(tokens), -1)
+    return (bases @ np.random.default_rng(3).normal(size=(bases.shape[1], 8))).astype(np.float32)
+
+
+def task_of(
+    study: Study, *specs: TargetSpec, covariates: bool = False, reference: bool = True, encoder: bool = False
+) -> Task:
     """The task of some targets; the covariate is the column ``season``."""
     spec = None
     if covariates:
@@ -83,7 +91,7 @@ def task_of(study: Study, *specs: TargetSpec, covariates: bool = False, referenc
         targets=Targets(specs=specs),
         covariate_spec=spec,
         data={"trim_length": None, "rarefy_depth": None},
-        reference=Reference.fit(study, TRAIN) if reference else None,
+        reference=Reference.fit(study, TRAIN, encode=vectors_of if encoder else None) if reference else None,
     )
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from aam.data.targets.targets import Targets
 from aam.learners import extra_trees as extra_trees_module
 from aam.learners import forest as forest_module
-from aam.learners.blend import PULL, blend_weights, combine, cross_blend, fit_blend
+from aam.learners.blend import PULL, blend_weights, combine, cross_blend, even_weights, fit_blend
 from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled
@@ -53,7 +53,7 @@ both = pytest.mark.parametrize(("found", "samples", "targets"), CASES, ids=["num
 @both
 @pytest.mark.parametrize("pull", [0.0, PULL, 10.0])
 def test_weights_are_shares(found: np.ndarray, samples: Any, targets: Targets, pull: float) -> None:
-    weights = blend_weights(found, samples(), targets, pull)
+    weights = blend_weights(found, samples(), targets, pull=pull)
     assert weights.shape == (3, 1)
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1)
@@ -62,16 +62,34 @@ def test_weights_are_shares(found: np.ndarray, samples: Any, targets: Targets, p
 
 @both
 def test_a_strong_pull_makes_weights_equal(found: np.ndarray, samples: Any, targets: Targets) -> None:
-    assert blend_weights(found, samples(), targets, 1e6) == pytest.approx(1 / 3, abs=1e-4)
-    free, pulled = (np.ptp(blend_weights(found, samples(), targets, pull)) for pull in (0.0, PULL))
+    assert blend_weights(found, samples(), targets, pull=1e6) == pytest.approx(1 / 3, abs=1e-4)
+    free, pulled = (np.ptp(blend_weights(found, samples(), targets, pull=pull)) for pull in (0.0, PULL))
     assert pulled < free
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["forest", "trees-dna", "jaccard", "clr-linear"], [1 / 4] * 4),
+        (["forest", "jaccard", "clr-linear", "clr-radial"], [1 / 2, *[1 / 6] * 3]),
+        (["trees-phylogeny", "forest", "network"], [1 / 4, 1 / 4, 1 / 2]),
+        (["jaccard", "clr-linear"], [1 / 2] * 2),
+        (["forest"], [1]),
+    ],
+    ids=len,
+)
+def test_trees_together_are_pulled_to_a_half(names: list[str], expected: list[float]) -> None:
+    goal = even_weights(names)
+    assert goal == pytest.approx(expected)
+    found = np.stack([AGES + number for number in range(len(names))])[:, :, None]
+    assert blend_weights(found, numbers(), ONE, goal, pull=1e6)[:, 0] == pytest.approx(goal, abs=1e-3)
 
 
 def test_the_best_member_alone_wins_without_a_pull() -> None:
     worse = np.stack([AGES, AGES + 3 * ERRORS[1] + 1])[:, :, None]
-    assert blend_weights(worse, numbers(), ONE, 0.0)[:, 0] == pytest.approx([1, 0], abs=1e-4)
+    assert blend_weights(worse, numbers(), ONE, pull=0.0)[:, 0] == pytest.approx([1, 0], abs=1e-4)
     sure = 0.98 * (CODES[:, None] == np.arange(3)) + 0.02 / 3
-    assert blend_weights(np.stack([sure, shares(0.0, 4)]), classes(), CLASSES, 0.0)[0, 0] > 0.99
+    assert blend_weights(np.stack([sure, shares(0.0, 4)]), classes(), CLASSES, pull=0.0)[0, 0] > 0.99
 
 
 def loss_by_hand(found: np.ndarray, weight: float, sample_weights: np.ndarray | None, is_class: bool) -> float:
@@ -101,7 +119,7 @@ def test_two_members_are_weighed_as_a_plain_search_does(
         assert blend_weights(found[pair], samples(weights), targets)[0, 0] == pytest.approx(least.x, abs=1e-3)
 
 
-def test_each_number_has_its_own_weights_from_those_that_have_it() -> None:
+def test_each_number_has_weights_of_its_own() -> None:
     mass = np.where(np.arange(SIZE) % 3 == 0, np.nan, AGES)
     two = Labelled(rows=np.arange(SIZE), targets=np.column_stack([AGES, mass]))
     predicted = np.concatenate([NUMBERS_MBT, NUMBERS_MBT[::-1]], axis=2)
@@ -116,7 +134,8 @@ def test_each_number_has_its_own_weights_from_those_that_have_it() -> None:
 def test_a_constant_truth_is_no_obstacle() -> None:
     same = Labelled(rows=np.arange(SIZE), targets=np.ones((SIZE, 1)))
     right_and_wrong = np.stack([np.ones((SIZE, 1)), np.zeros((SIZE, 1))])
-    assert blend_weights(right_and_wrong, same, ONE)[0, 0] == pytest.approx(2.4 / 2.8, abs=1e-4)  # by hand, pull 0.2
+    expected = (1 + PULL) / (1 + 2 * PULL)  # where (1 - w)^2 + 2 PULL (w - 1/2)^2 is least
+    assert blend_weights(right_and_wrong, same, ONE)[0, 0] == pytest.approx(expected, abs=1e-4)
     one_class = Labelled(rows=np.arange(SIZE), targets=np.zeros((SIZE, 1)))
     assert blend_weights(SHARES_MBC, one_class, CLASSES).sum() == pytest.approx(1)
 
@@ -156,23 +175,24 @@ def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_blend_is_fitted_weighed_and_predicts(specs: Any) -> None:
     study, _ = tiny_study()
     task, samples = task_of(study, *specs), labelled(study, *specs, groups=GROUPS)
-    names = ["forest", "trees-dna", "jaccard", "clr-linear"]
+    names = ["forest", "trees-dna", "jaccard", "clr-linear", "clr-radial"]
     members = [new_member(name, task, 1) for name in names]
     members[0] = ForestLearner(task, ForestSettings(n_estimators=8, n_jobs=1, seed=1))
     begun: list[str] = []
     found = fit_blend(members, names, study, samples, seed=1, on_member=begun.append)
     assert begun == names == list(found.names)
     shape = (len(TRAIN), *task.output_shape)
-    assert found.out_of_fold_M.shape == (4, *shape)
+    assert found.out_of_fold_M.shape == (5, *shape)
     assert found.blended.shape == shape
-    assert found.weights_MT.shape == (4, len(specs) if specs[0] is AGE else 1)
-    assert (found.weights_MT == blend_weights(found.out_of_fold_M, samples, task.targets)).all()
-    assert (found.blended == cross_blend(found.out_of_fold_M, samples, task.targets, found.fold_B)).all()
+    assert found.weights_MT.shape == (5, len(specs) if specs[0] is AGE else 1)
+    goal = even_weights(names)
+    assert (found.weights_MT == blend_weights(found.out_of_fold_M, samples, task.targets, goal)).all()
+    assert (found.blended == cross_blend(found.out_of_fold_M, samples, task.targets, found.fold_B, goal)).all()
     for group in set(GROUPS):
         assert len(set(found.fold_B[group == GROUPS])) == 1
     expected = combine(np.stack([one.predict(study, NEW) for one in members]), found.weights_MT)
     assert (found.predict(study, NEW) == expected).all()
-    assert len(found.seconds) == 4
+    assert len(found.seconds) == 5
     assert min(found.seconds) > 0
 
 

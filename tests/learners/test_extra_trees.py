@@ -72,7 +72,8 @@ def test_classes_are_balanced_and_read_covariates(tmp_path: Path) -> None:
     assert study.metadata is not None
     besides = features(spec, *spec.encode(study.metadata))
     both = [np.hstack([read_by_hand(study, learner, rows), besides[rows]]) for rows in (TRAIN, NEW)]
-    direct = ExtraTreesClassifier(12, max_features="sqrt", class_weight="balanced", random_state=42)
+    options = {"min_samples_leaf": 3, "class_weight": "balanced", "random_state": 42}
+    direct = ExtraTreesClassifier(12, max_features="sqrt", **options)
     direct.fit(both[0], truths_of(study, TRAIN, SITE)[:, 0])
     found = learner.predict(study, NEW)
     assert found == pytest.approx(direct.predict_proba(both[1]), abs=1e-12)

@@ -64,7 +64,7 @@ def ridge_with_intercept(kernel: np.ndarray, truths: np.ndarray, penalty: float)
 def test_it_is_scikit_learns_kernel_ridge(name: str, tmp_path: Path) -> None:
     """Out of fold, on all samples, and for new ones; the penalty by a plain loop."""
     study, _ = tiny_study(tmp_path)
-    task, samples = task_of(study, AGE), labelled(study, AGE)
+    task, samples = task_of(study, AGE, encoder=True), labelled(study, AGE)
     kernel, others = positive_kernels(name, study, task.reference)
     truths = samples.targets[:, 0]
     found = np.empty((len(PENALTIES), len(TRAIN)))

@@ -22,8 +22,9 @@ from aam.learners.similarity import (
     prevalent_clades,
 )
 from aam.learners.stored import Stored
-from tests.learners.blend_studies import NEW, TRAIN, tiny_study
+from tests.learners.blend_studies import NEW, TRAIN, tiny_study, vectors_of
 from tests.learners.test_reference import put
+from tests.learners.trees_of_asvs import members
 
 
 def compared(similarity: Any, study: Any, rows: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ def test_clades_are_logs_of_shares() -> None:
 @pytest.mark.parametrize("name", SIMILARITIES)
 def test_it_comes_back_from_its_arrays(name: str, tmp_path: Path) -> None:
     study, _ = tiny_study(tmp_path)
-    reference = Reference.fit(study, TRAIN)
+    reference = Reference.fit(study, TRAIN, encode=vectors_of)
     similarity = SIMILARITIES[name].fit(name, reference)
     again = SIMILARITIES[name].from_arrays(name, similarity.to_arrays(), Reference.from_arrays(reference.to_arrays()))
     assert (compared(again, study, NEW) == compared(similarity, study, NEW)).all()
@@ -149,11 +150,25 @@ def test_what_is_no_kernel_is_refused(name: str, array: str, value: Any, problem
         SIMILARITIES[name].from_arrays(name, Stored(arrays, stored.facts), reference)
 
 
-def test_a_kernel_of_a_tree_that_is_not_there_is_refused() -> None:
+@pytest.mark.parametrize("name", ["unifrac-phylogeny", "encoder-linear", "encoder-radial"])
+def test_a_kernel_of_a_tree_that_is_not_there_is_refused(name: str) -> None:
     study, _ = tiny_study()
-    reference = Reference.fit(study, TRAIN)
+    with_tree, without = (Reference.fit(study, TRAIN, encode=encode) for encode in (vectors_of, None))
+    kind = SIMILARITIES[name]
+    stored = kind.fit(name, with_tree).to_arrays() if name.startswith("encoder") else Stored({}, {})
     with pytest.raises(ValueError, match="a tree is lacking"):
-        SIMILARITIES["unifrac-phylogeny"].from_arrays("unifrac-phylogeny", Stored({}, {}), reference)
+        kind.from_arrays(name, stored, without)
+
+
+def test_clades_of_an_encoder_are_wards_over_its_vectors() -> None:
+    from scipy.cluster.hierarchy import linkage, to_tree
+
+    study, _ = tiny_study()
+    reference = Reference.fit(study, TRAIN, encode=vectors_of)
+    found = {frozenset(np.flatnonzero(column).tolist()) for column in members(reference.trees["encoder"]).T}
+    _, nodes = to_tree(linkage(vectors_of(reference.tokens).astype(float), "ward"), rd=True)
+    assert found == {frozenset(node.pre_order()) for node in nodes}
+    assert list(Reference.from_arrays(reference.to_arrays()).trees) == ["dna", "encoder"]
 
 
 def test_distinct_clades_differ_from_the_larger_ones() -> None:

@@ -6,7 +6,7 @@
     writes only these sections, after a change that was meant: ``two_targets/report``, or ``regression`` for all of one
     case.
 ``python -m tests.reference.make models``
-    writes ``format3/`` anew: for a program that writes model folders of format 3 alone.
+    writes the stored model folders of the format that this program writes, such as ``format4/``, anew.
 
 Every digit of the numbers is that of the processor and the libraries that ``numbers.json`` names.
 """
@@ -26,8 +26,9 @@ import scipy
 import sklearn
 import torch
 
+from aam.models.folder.migrations import FORMAT
 from tests.reference.cases import CASES, HERE, Workplace
-from tests.reference.stored_models import FORMAT, MODELS, STORED, write_predictions
+from tests.reference.stored_models import MODELS, write_predictions
 
 NUMBERS = HERE / "numbers.json"
 
@@ -76,17 +77,18 @@ def _as_text(stored: dict[str, Any]) -> str:
 
 
 def write_models() -> None:
-    """Train the stored models, and write what they predict."""
+    """Train the stored models of the present format, and write what they predict."""
+    names = [name for name in MODELS if name.startswith(f"format{FORMAT}/")]
+    if not names:
+        raise SystemExit(f"no models of format {FORMAT} are to be stored")
     with tempfile.TemporaryDirectory() as folder:
         work = Workplace(Path(folder) / "work")
-        for name, train in MODELS.items():
-            train(work, name)
-            made = work.folder / name / "model"
-            if json.loads((made / "config.json").read_text())["format"] != FORMAT:
-                raise SystemExit(f"{name}: this program does not write format {FORMAT}")
-            shutil.rmtree(STORED / name, ignore_errors=True)
-            shutil.copytree(made, STORED / name)
-        write_predictions(work, STORED / "predictions")
+        for name in names:
+            made = work.folder / Path(name).name
+            MODELS[name](work, made.name)
+            shutil.rmtree(HERE / name, ignore_errors=True)
+            shutil.copytree(made / "model" if (made / "model").exists() else made, HERE / name)
+            write_predictions(work, name)
 
 
 if __name__ == "__main__":

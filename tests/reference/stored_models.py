@@ -1,4 +1,4 @@
-"""Model folders of format 3 in ``format3/``: how each was trained, and what is predicted with it.
+"""Model folders of older formats in ``format3/``, ``format4/``: how each was made, and what is predicted with it.
 
 They were written once, and stay as they are when the format changes: whatever reads models must go on reading these.
 """
@@ -6,16 +6,18 @@ They were written once, and stay as they are when the format changes: whatever r
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aam import AAMEncoder
-from tests.reference.cases import COVARIATES, HERE, TREE, Workplace, counts_of
+from aam.models.folder.container import read_model_folder, write_model_folder
+from tests.reference.cases import COVARIATES, HERE, TABLE, TREE, Workplace, counts_of
+from tests.reference.cases import SHEET as METADATA
 
-FORMAT = 3
-STORED = HERE / "format3"
+ENCODER = "format3/encoder"
 SHEET = {"metadata": "study/new_metadata.tsv"}
 
 
@@ -43,40 +45,70 @@ def _ensemble(work: Workplace, name: str) -> None:
     work.train(name, "--no-forest-baseline", **options, interval_level=0.5)
 
 
+def _forest(work: Workplace, name: str) -> None:
+    work.run(
+        "rf-baseline",
+        **{"table": TABLE, "metadata": METADATA, "group_column": "subject", "metadata_column": "gradient"},
+        **{"n_estimators": 12, "output": "forest_scores.tsv", "output_dir": name},
+    )
+
+
+def _weighted(work: Workplace, name: str) -> None:
+    """Two networks of which one counts three times as much: no command made such a model."""
+    options = {"metadata_column": "gradient", "ensemble": 2}
+    work.train(name, "--no-forest-baseline", **options, interval_level=0.5)
+    folder = work.folder / name
+    _, manifest, states = read_model_folder(folder)
+    write_model_folder(folder / "model", replace(manifest, weights=(0.25, 0.75)), states)
+
+
 MODELS: dict[str, Callable[[Workplace, str], None]] = {
-    "encoder": _encoder,
-    "regressor": _regressor,
-    "quantiles": _quantiles,
-    "classifier": _classifier,
-    "ensemble": _ensemble,
+    ENCODER: _encoder,
+    "format3/regressor": _regressor,
+    "format3/quantiles": _quantiles,
+    "format3/classifier": _classifier,
+    "format3/ensemble": _ensemble,
+    "format4/regressor": _regressor,
+    "format4/forest": _forest,
+    "format4/weighted": _weighted,
 }
+"""Each by its folder. The code that made one is that of a program of its format."""
 PREDICTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "regressor": (("--output-variance",), {**SHEET, "prediction_passes": 3, "seed": 7}),
-    "quantiles": ((), {"interval_level": 0.6}),
-    "classifier": ((), SHEET),
-    "ensemble": ((), {}),
+    "format3/regressor": (("--output-variance",), {**SHEET, "prediction_passes": 3, "seed": 7}),
+    "format3/quantiles": ((), {"interval_level": 0.6}),
+    "format3/classifier": ((), SHEET),
+    "format3/ensemble": ((), {}),
+    "format4/regressor": (("--output-variance",), {**SHEET, "prediction_passes": 3, "seed": 7}),
+    "format4/forest": ((), {}),
+    "format4/weighted": ((), {}),
 }
 """Switches and options of `aam predict` for each stored predictor."""
 
 
+def predictions_of(name: str) -> Path:
+    """Where it is stored what a model predicted when it was made."""
+    folder = HERE / name
+    return folder.with_name("predictions") / f"{folder.name}.tsv"
+
+
 def predict(work: Workplace, name: str) -> Path:
     """Predict the new samples with a stored model; of the encoder, their vectors."""
-    if name == "encoder":
+    if name == ENCODER:
         return _vectors(work)
     switches, options = PREDICTED[name]
-    return work.predict(STORED / name, f"{name}.tsv", *switches, **options)
+    return work.predict(HERE / name, f"{name.replace('/', '-')}.tsv", *switches, **options)
 
 
-def write_predictions(work: Workplace, folder: Path) -> None:
-    """Store what the models say."""
-    folder.mkdir(exist_ok=True)
-    for name in MODELS:
-        (folder / f"{name}.tsv").write_bytes(predict(work, name).read_bytes())
+def write_predictions(work: Workplace, name: str) -> None:
+    """Store what a model says."""
+    stored = predictions_of(name)
+    stored.parent.mkdir(exist_ok=True)
+    stored.write_bytes(predict(work, name).read_bytes())
 
 
 def _vectors(work: Workplace) -> Path:
     counts = counts_of(work.folder / "study" / "new_table.tsv")
-    vectors = np.asarray(AAMEncoder.load(STORED / "encoder", device="cpu").transform(counts))
+    vectors = np.asarray(AAMEncoder.load(HERE / ENCODER, device="cpu").transform(counts))
     header = "\t".join(["sample_id", *map(str, range(vectors.shape[1]))])
     rows = ["\t".join([name, *map(repr, row)]) for name, row in zip(counts.index, vectors.tolist(), strict=True)]
     path = work.folder / "encoder.tsv"

@@ -1,4 +1,4 @@
-"""Model folders of format 3 predict what they predicted when they were written.
+"""Model folders of older formats predict what they predicted when they were written.
 
 With ``AAM_REFERENCE_EXACT=1`` to the last digit, as in :mod:`tests.reference.test_reference`.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.cases import Workplace
+from tests.reference.cases import HERE, Workplace
 from tests.reference.collect import table
 from tests.reference.compare import differences
-from tests.reference.stored_models import FORMAT, MODELS, STORED, predict
+from tests.reference.stored_models import ENCODER, MODELS, predict, predictions_of
 from tests.reference.test_reference import EXACT
 
 
@@ -24,13 +24,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stored_model_predicts_what_it_did(name: str, work: Workplace) -> None:
-    expected = {"predictions": table(STORED / "predictions" / f"{name}.tsv")}
+    expected = {"predictions": table(predictions_of(name))}
     found = differences(name, expected, {"predictions": table(predict(work, name))}, EXACT)
     assert not found, "\n".join(found[:40])
 
 
 def test_a_stored_encoder_is_a_start_for_training(work: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
-    options = {"metadata_column": "gradient", "pretrained_encoder": STORED / "encoder", "epochs": 1}
+    options = {"metadata_column": "gradient", "pretrained_encoder": HERE / ENCODER, "epochs": 1}
     run = work.train("run", "--no-forest-baseline", **options)
     assert len(run["metrics.csv"]["val_loss"]) == 1
     assert "tensors of" in capsys.readouterr().out
@@ -38,6 +38,6 @@ def test_a_stored_encoder_is_a_start_for_training(work: Workplace, capsys: pytes
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_folders_are_still_those_of_the_format(name: str) -> None:
-    folder: Path = STORED / name
-    assert json.loads((folder / "config.json").read_text())["format"] == FORMAT
+    folder: Path = HERE / name
+    assert f"format{json.loads((folder / 'config.json').read_text())['format']}" == folder.parent.name
     assert sum(path.stat().st_size for path in folder.iterdir()) < 150_000

@@ -94,7 +94,15 @@ class Split:
         return Split(learned, learned[:0], self.test, self.notes)
 
 
-def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None, seed: int) -> Split:
+def make_split(
+    options: SplitOptions,
+    study: Study,
+    values: np.ndarray | None,
+    kind: Kind | None,
+    seed: int,
+    *,
+    validated: bool = True,
+) -> Split:
     """Split a study's samples.
 
     Parameters
@@ -107,6 +115,8 @@ def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, k
         The target's values and kind, to balance the parts by; None where there is no target.
     seed
         Seed of a random split.
+    validated
+        Whether a given split must have a validation part.
 
     Raises
     ------
@@ -121,7 +131,7 @@ def make_split(options: SplitOptions, study: Study, values: np.ndarray | None, k
         split = _at_random(options, study, values, kind, seed)
     _check_groups_stay_whole(split, options, study)
     for name, rows in (("training", split.train), ("validation", split.validation)):
-        if not len(rows):
+        if not len(rows) and (validated or name == "training"):
             problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
             raise InputError("split", problem, "choose another split")
     return split
@@ -187,6 +197,7 @@ def _by_column(column: str, study: Study) -> Split:
 def _by_lists(options: SplitOptions, study: Study) -> Split:
     lists = read_lists(options)
     check_lists(lists, set(study.table_ids))
+    given = (options.train_samples, options.val_samples, options.test_samples)
     row_of = {sample_id: row for row, sample_id in enumerate(study.sample_ids)}
     rows = [np.array(sorted(row_of[i] for i in ids if i in row_of), dtype=np.int64) for _, ids in lists]
     used = sum(map(len, rows))
@@ -196,7 +207,8 @@ def _by_lists(options: SplitOptions, study: Study) -> Split:
         notes.append(f"{plural(left_out, 'listed sample')} dropped from the study for the reasons above")
     if used < len(study):
         notes.append(f"not used (in no list): {plural(len(study) - used, 'sample')}")
-    train, validation, test = rows if len(rows) == len(PARTS) else (*rows, np.empty(0, dtype=np.int64))
+    of_list, none = iter(rows), np.empty(0, dtype=np.int64)
+    train, validation, test = (none if path is None else next(of_list) for path in given)
     return Split(train, validation, test, tuple(notes))
 
 

@@ -152,14 +152,19 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     drawing = config.drawing if isinstance(config, TrainConfig) else config.sampling
     study = load_study(config.table, config.study, drawing, request)
     kind = None if request is None else request.kind
-    split = make_split(config.split, study, study.target, kind, config.run.seed)
+    validated = needs_validation(config)
+    split = make_split(config.split, study, study.target, kind, config.run.seed, validated=validated)
     return fit_and_log_inputs(config, study, learned_split(config, split))
+
+
+def needs_validation(config: PretrainConfig | TrainConfig) -> bool:
+    """Whether a part of the samples chooses the best model."""
+    return not (isinstance(config, TrainConfig) and config.is_blend)
 
 
 def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
     """The parts as a run takes them: a blend learns from the validation samples too."""
-    is_blend = isinstance(config, TrainConfig) and config.is_blend
-    return split.joined() if is_blend else split
+    return split if needs_validation(config) else split.joined()
 
 
 def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:

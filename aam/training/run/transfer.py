@@ -8,13 +8,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from aam.config import ModelOptions, TrainConfig
+from aam.config import ModelOptions, TrainConfig, TransferOptions
 from aam.config.option import flag
 from aam.errors import ConfigError
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
+from aam.models.shipped import folder_of
 from aam.text import listed, plural
 
 # Options that are no part of the weights' shape: each run chooses them anew.
@@ -43,6 +44,14 @@ def read_encoder(path: Path) -> Pretrained:
     return Pretrained(path, description, dict(encoder.state_dict()))
 
 
+def encoder_folder(options: TransferOptions) -> Path | None:
+    """Where the pre-trained encoder lies, in the package or elsewhere; None where none is asked for."""
+    if not options.names_encoder:
+        return None
+    name = options.pretrained_encoder
+    return name if isinstance(name, Path) else folder_of(str(name))
+
+
 def with_encoder(config: TrainConfig) -> tuple[TrainConfig, Pretrained | None]:
     """The configuration with the sizes of its pre-trained encoder, and the encoder; None where it names none.
 
@@ -51,9 +60,10 @@ def with_encoder(config: TrainConfig) -> tuple[TrainConfig, Pretrained | None]:
     CheckpointError, ConfigError
         As :func:`read_encoder` and :func:`adopt_sizes`.
     """
-    if not config.transfer.names_encoder:
+    path = encoder_folder(config.transfer)
+    if path is None:
         return config, None
-    pretrained = read_encoder(Path(str(config.transfer.pretrained_encoder)))
+    pretrained = read_encoder(path)
     return adopt_sizes(config, pretrained), pretrained
 
 

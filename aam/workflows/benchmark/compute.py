@@ -27,6 +27,7 @@ from aam.learners.members import new_member, possible_members
 from aam.learners.novelty import familiar_reads
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
+from aam.learners.trees import grow
 from aam.training.hardware.host_memory import peak_bytes, reset_peak
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL, FoldRecord
 from aam.workflows.benchmark.study import OpenTask
@@ -162,7 +163,7 @@ def _from_metadata(fold: FoldTask) -> np.ndarray:
     read = features(spec, *spec.encode(study.metadata))
     is_class = bool(fold.learning.targets.specs[0].classes)
     forest = new_forest(ForestSettings(seed=fold.seed), read.shape[1], is_class)
-    forest.fit(read[fold.train.rows], fold.train.targets[:, 0])
+    grow(forest, read[fold.train.rows], fold.train.targets[:, 0])
     if not is_class:
         return np.asarray(forest.predict(read[fold.test]))[:, None]
     found = np.zeros((len(fold.test), *fold.learning.output_shape))

@@ -183,3 +183,12 @@ def test_columns_need_a_sheet_and_parts_need_samples() -> None:
         make_split(SplitOptions(), study(1), None, None, 0)
     with pytest.raises(InputError, match="no sample is left for training"):
         make_split(SplitOptions(split_column="p"), study(2, {"p": ["val", "test"]}), None, None, 0)
+
+
+def test_a_blend_needs_no_validation_part(tmp_path: Path) -> None:
+    given = lists(tmp_path, train="s000\ns002\n", test="s001\n")
+    split = make_split(given, study(3), None, None, 0, validated=False)
+    assert [rows.tolist() for rows in (split.train, split.validation, split.test)] == [[0, 2], [], [1]]
+    columns = SplitOptions(split_column="p")
+    split = make_split(columns, study(2, {"p": ["train", "test"]}), None, None, 0, validated=False)
+    assert [rows.tolist() for rows in (split.train, split.validation, split.test)] == [[0], [], [1]]

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from aam.models.folder.description import ModelDescription
+from aam.models.folder.manifest import Manifest
 from aam.models.folder.migrations import FORMAT, MIGRATIONS, OLDEST, to_present
 from aam.models.folder.paths import CONFIG, WEIGHTS
 from aam.models.folder.weights import load_models
@@ -87,3 +88,31 @@ def test_what_is_no_description_is_refused(part: str, value: Any) -> None:
         inner[last] = value
     with pytest.raises(ValueError, match=r"lacking|is no|out of range"):
         to_present(content)
+
+
+STORED_4 = STORED.with_name("format4")
+
+
+@pytest.mark.parametrize("name", ["regressor", "forest", "weighted"])
+def test_a_weight_becomes_one_for_all_targets(name: str) -> None:
+    old = json.loads((STORED_4 / name / CONFIG).read_text())
+    before = copy.deepcopy(old)
+    content, rename = to_present(old)
+    assert old == before
+    assert (content["format"], content["reference"]) == (FORMAT, None)
+    assert content["weights"] == ([[0.25], [0.75]] if name == "weighted" else [])
+    assert content["members"] == old["members"]
+    names = list(load_file(STORED_4 / name / WEIGHTS))
+    assert list(map(rename, names)) == names
+    assert Manifest.from_dict(content).weights == (((0.25,), (0.75,)) if name == "weighted" else ())
+
+
+@pytest.mark.parametrize("weights", [None, {}, "1", ...])
+def test_weights_that_are_no_list_are_refused(weights: Any) -> None:
+    old = json.loads((STORED_4 / "weighted" / CONFIG).read_text())
+    if weights is ...:
+        del old["weights"]
+    else:
+        old["weights"] = weights
+    with pytest.raises(ValueError, match="'weights' is no list"):
+        to_present(old)
