@@ -77,7 +77,8 @@ def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[st
     kinds = [member["kind"] for member in members]
     number = sum(math.prod(tensor["shape"]) for tensor in header.values())
     facts = [("version", f"aam {content['aam']}"), ("parameters", f"{number:,} in {len(header):,} arrays")]
-    facts += [("members", members_in_words(kinds, content["weights"]))] if kinds != ["network"] else []
+    named = [str(member.get("name", member["kind"])) for member in members]
+    facts += [("members", members_in_words(named, content["weights"]))] if kinds != ["network"] else []
     if targets is not None:
         facts.append(("predicts", _predicted(targets["specs"])))
     sizes = [member["model"] for member in members if member["kind"] == "network"][:1]

@@ -12,7 +12,7 @@ import numpy as np
 from aam.config import StudyOptions, TableOptions
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.targets.kinds import CLASSES, NUMBERS, Kind
-from benchmarks.accuracy_folds import Benchmark
+from benchmarks.accuracy.folds import Benchmark
 
 BASES = 150
 """Longest read that the encoder is trained on; longer ones are trimmed to it."""

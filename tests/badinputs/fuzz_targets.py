@@ -58,6 +58,7 @@ metadata: 'metadata.tsv'
 metadata_column: age
 output_dir: run
 lr: 1e-3
+learners: network
 batch_size: 16
 where: "site == 'gut'"
 rarefy_depth: auto

@@ -18,29 +18,24 @@ def commands(said: str) -> list[list[str]]:
 
 def test_every_step_is_a_command_that_is_accepted(tmp_path: Path) -> None:
     steps = [words for _, words in demo._steps(tmp_path / "my demo", overwrite=True, seed=3)]
-    assert [words[0] for words in steps] == ["simulate", "check", "pretrain", "train", "predict"]
+    assert [words[0] for words in steps] == ["simulate", "check", "train", "predict"]
     for words in steps:
         parse(words[0], words[1:])
-    train = parse("train", steps[3][1:]).config
+    train = parse("train", steps[2][1:]).config
     assert train.split.group_column == "subject"
     assert train.split.test_size > 0
     assert train.evaluation.forest_baseline
     assert train.run.seed == 3
 
 
-@pytest.mark.slow
 def test_the_demo_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(demo, "SIMULATION", {"samples": 48, "asvs": 60, "asvs-per-sample": 20, "reads": 600})
-    monkeypatch.setattr(demo, "MODEL", {})
-    small = {"embedding-dim": 16, "attention-layers": 1, "num-soft-clades": 8, "epochs": 2}
-    monkeypatch.setattr(demo, "PRETRAINING", small)
-    monkeypatch.setattr(demo, "TRAINING", {**small, "test-size": 0.2})
     typed = list(sys.argv)
     folder = tmp_path / "my demo"
     for _ in range(2):
         assert main(["demo", "--output-dir", str(folder)]) == 0
     said = capsys.readouterr().out
-    assert [words[0] for words in commands(said)] == ["simulate", "check", "pretrain", "train", "predict"] * 2
+    assert [words[0] for words in commands(said)] == ["simulate", "check", "train", "predict"] * 2
     assert str(folder / "model" / "report.html") in said
     assert (folder / "model" / "report.html").stat().st_size > 10_000
     assert (folder / "predictions.tsv").is_file()

@@ -204,11 +204,15 @@ def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["forest"], [], "1 forest"),
         (["network", "network", "forest"], [], "2 networks, 1 forest: the mean of their predictions"),
-        (["network", "forest"], [0.25, 0.75], "network (0.25), forest (0.75): the weighted mean of their predictions"),
+        (
+            ["network", "forest"],
+            [[0.25], [0.75]],
+            "network (0.25), forest (0.75): the weighted mean of their predictions",
+        ),
     ],
 )
 def test_members_of_several_kinds(
-    kinds: list[str], weights: list[float], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kinds: list[str], weights: list[list[float]], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = {**DESCRIPTION, "members": [{**NETWORK, "kind": kind} for kind in kinds], "weights": weights}
     title, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": json.dumps(content)}), capsys)

@@ -16,6 +16,7 @@ from aam.errors import Attempts, ConfigError, InputError
 from aam.files.atomic import remove_leftovers, sha256_file
 from aam.learners.catalogue import FOREST, NETWORK, expand
 from aam.log import logging_to_file, say
+from aam.runs.layout import LOG
 from aam.text import format_duration, plural
 from aam.version import __version__
 from aam.workflows.benchmark.assess import TaskResult, assess
@@ -25,7 +26,7 @@ from aam.workflows.benchmark.study import OpenTask, open_task
 from aam.workflows.benchmark.suite import Suite, read_suite
 from aam.workflows.benchmark.tables import summary, write_results
 
-FOLDS, LOG = "folds", "log.txt"
+FOLDS = "folds"
 FILES = ("table", "metadata", "tree")
 
 
