@@ -95,17 +95,11 @@ def _blend(planned: PlannedBlend) -> Iterator[str]:
     yield from _evaluation_words(planned.config)
     yield from (f"use as input {line}" for line in planned.covariate_lines)
     yield f"blend {plural(len(planned.members), 'learner')}:"
-    yield from (f"  {LABELS[name]}{_condition(name, planned.config)}" for name in planned.members)
+    yield from (f"  {LABELS[name]}" for name in planned.members)
     yield from (f"leave out the {LABELS[one.name]}: {one.reason}" for one in planned.left_out)
     whole = "" if planned.groups is None else f", whole groups together ({planned.groups:,} groups)"
     yield f"weigh them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
     yield f"need about {format_bytes(planned.peak_bytes)} of memory"
-
-
-def _condition(name: str, config: TrainConfig) -> str:
-    """What a member depends on that is known only once the run has begun."""
-    is_open = name.startswith("encoder-") and config.transfer.pretrained_encoder is None
-    return ", where the shipped encoder knows the study's sequences" if is_open else ""
 
 
 def _target_words(target: TargetSpec) -> str:

@@ -21,8 +21,8 @@ class LearnerOptions(Section):
 
     learners: tuple[LearnerName, ...] = option(
         (AUTO,),
-        "Learners whose predictions are blended; `auto` is every learner but the network. `network` alone trains the "
-        "network without a blend.",
+        "Learners whose predictions are blended; `auto` is every learner but the network, and those of an encoder only "
+        "where one is named. `network` alone trains the network without a blend.",
     )
     fine_tune: bool = option(False, "Train the network end to end as a member of the blend.")
 
@@ -41,6 +41,18 @@ class LearnerOptions(Section):
         catalogue = LEARNERS.load()
         wanted = (*self.learners, catalogue.NETWORK) if self.fine_tune else self.learners
         found: tuple[str, ...] = catalogue.expand(wanted)
+        return found
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Those of them that are asked for by name, and not as a part of `auto`."""
+        found: tuple[str, ...] = LEARNERS.load().expand(name for name in self.learners if name != AUTO)
+        return found
+
+    @property
+    def of_encoder(self) -> tuple[str, ...]:
+        """All learners that need a pre-trained encoder."""
+        found: tuple[str, ...] = LEARNERS.load().FAMILIES["encoder"]
         return found
 
     @property

@@ -167,6 +167,14 @@ class TrainConfig:
         return not self.learners.is_network_alone
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The single learners that are asked for; `auto` asks for those of an encoder only where one is named."""
+        learners = self.learners
+        if self.transfer.names_encoder:
+            return learners.members
+        return tuple(name for name in learners.members if name not in learners.of_encoder or name in learners.named)
+
+    @property
     def drawing(self) -> SamplingOptions | None:
         """How the reads of a sample are drawn; None where all are used."""
         return self.sampling if self.learners.with_network else None

@@ -177,7 +177,7 @@ def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> 
 
 def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]]:
     """The learners that take part, at least one, and those that cannot."""
-    names, unable = possible_members(config.learners.members, study, has_encoder=config.transfer.names_encoder)
+    names, unable = possible_members(config.members, study, has_encoder=config.transfer.names_encoder)
     if not names:
         reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
         raise ConfigError(f"--learners: no learner is left ({reasons})")

@@ -247,7 +247,7 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
 def _planned_blend(config: TrainConfig, inputs: Inputs) -> PlannedBlend:
     study, rows = inputs.study, inputs.split.train
     has_encoder = config.transfer.names_encoder
-    members, left_out = possible_members(config.learners.members, study, has_encoder=has_encoder)
+    members, left_out = possible_members(config.members, study, has_encoder=has_encoder)
     groups = None if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
     return PlannedBlend(
         inputs=inputs,

@@ -169,3 +169,10 @@ def test_only_a_network_needs_a_validation_list() -> None:
     assert config(train_samples="a.txt", test_samples="b.txt").is_blend
     assert "go together" in refused(train_samples="a.txt", learners="network")[0]
     assert refused(val_samples="a.txt") == ("--val-samples needs --train-samples",)
+
+
+def test_auto_asks_for_an_encoder_only_where_one_is_named() -> None:
+    of_encoder = {"encoder-linear", "encoder-radial"}
+    assert not of_encoder & set(config().members)
+    for options in ({"pretrained_encoder": "small"}, {"learners": "auto,encoder"}):
+        assert of_encoder <= set(config(**options).members)

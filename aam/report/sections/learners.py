@@ -77,7 +77,7 @@ def _members_words(blend: BlendRecord, target: TargetSpec, own: Mapping[str, flo
         )
     yield (
         "A weight is a share of the prediction, not a measure of how good a member is: members that predict alike "
-        "share theirs, and all are pulled towards the same weight."
+        "share theirs, and trees together are pulled towards as much as all others together."
     )
 
 
@@ -129,7 +129,8 @@ def _how(blend: BlendRecord, group: str | None) -> Iterator[str]:
     if len(blend.members) > 1:
         yield (
             "The weights minimise the loss of these out-of-fold predictions; none is negative, they sum to 1, and they "
-            "are pulled towards equal weights. The blend predicts each fold with the weights of the other folds."
+            "are pulled towards even weights: half for trees, half for all others. The blend predicts each fold with "
+            "the weights of the other folds."
         )
     yield "Then all members were fitted anew on all training samples."
 

@@ -76,7 +76,7 @@ def test_members_stand_beside_the_blends_own_figures(run: Path) -> None:
 def test_how_a_blend_is_made_is_said(run: Path) -> None:
     words = Page(run / "report.html").words
     assert "dealt into 5 folds, with all samples of one baby in the same fold (42 groups)" in words
-    assert "pulled towards equal weights" in words
+    assert "pulled towards even weights" in words
     assert "Then all members were fitted anew on all training samples." in words
 
 
