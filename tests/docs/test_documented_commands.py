@@ -188,7 +188,7 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         *("quantile_0.05", "quantile_0.5", "quantile_0.95"),
     ]
     assert header_of(tmp_path / "runs/site/out_of_fold_predictions.tsv")[-1] == "prediction_set"
-    assert header_of(tmp_path / "age.tsv") == ["sample_id", *PREDICTED[1:], "observed"]
+    assert header_of(tmp_path / "age.tsv") == ["sample_id", *PREDICTED[1:], "observed", "familiar_reads", "novelty"]
     assert (tmp_path / "runs/age/coverage.json").is_file()
     widths = [mean_width(tmp_path / name) for name in ("runs/age/test_predictions.tsv", "age-intervals.tsv")]
     assert widths[0] > widths[1] > 0
@@ -201,5 +201,5 @@ def mean_width(path: Path) -> float:
 
 
 def test_commands_are_found() -> None:
-    assert {"check", "pretrain", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
+    assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
     assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md", *CHAPTERS}
