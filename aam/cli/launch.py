@@ -129,10 +129,12 @@ class LocalProcesses:
             aborted = f", and {self._name(min(own))} died (SIGABRT)" if own else ""
             raise RunError(f"{self._name(min(self.unresponsive))} did not answer{aborted}; {remedy()}")
         killed = {rank: -code for rank, code in own.items() if code < 0}
-        for rank, number in killed.items():
-            if number not in self.forwarded:
-                raise RunError(f"{self._name(rank)} died ({signal.Signals(number).name}); {remedy()}")
+        died = {rank: number for rank, number in killed.items() if number not in self.forwarded}
         failed = min(own.keys() - killed.keys(), default=None)
+        # A process may abort because another one left with an error, which is what counts.
+        if died and (failed is None or set(died.values()) != {signal.SIGABRT}):
+            rank, number = next(iter(died.items()))
+            raise RunError(f"{self._name(rank)} died ({signal.Signals(number).name}); {remedy()}")
         if failed is not None:
             sys.stderr.write(self.errors[failed].read_text(errors="replace"))
             raise ReportedByAnotherRank(own[failed])
