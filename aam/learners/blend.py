@@ -24,7 +24,6 @@ import numpy as np
 from scipy.optimize import minimize
 
 from aam.learners.catalogue import TREE_ENSEMBLES
-from aam.learners.folds import deal_folds
 from aam.learners.protocol import Labelled, Learner
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def fit_blend(
     names: Sequence[str],
     study: Study,
     samples: Labelled,
-    seed: int = 42,
+    fold_B: np.ndarray,
     on_member: Callable[[str], object] = lambda name: None,
 ) -> FittedBlend:
     """Fit every member on all samples and without each fold, and weigh them.
@@ -90,13 +89,12 @@ def fit_blend(
         Members of one task, not fitted, and their names.
     study, samples
         The study, and its training samples in the order of their ids.
-    seed
-        Seed of the folds.
+    fold_B
+        Fold of each sample; see :func:`~aam.learners.folds.deal_folds`.
     on_member
         Called with the name of each member before it is fitted.
     """
     targets = learners[0].targets
-    fold_B = deal_folds(targets.kind, samples, seed)
     found, seconds = [], []
     for learner, name in zip(learners, names, strict=True):
         on_member(name)

@@ -16,6 +16,8 @@ from aam import alphabet
 from aam.alphabet import NUM_BASES
 
 WORD = 6
+# relative abundance below which clades look alike: one read in ten thousand
+FLOOR = 1e-4
 # ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
 MAX_CLUSTERED = 6_000
 ASVS_PER_BLOCK = 1_000
@@ -70,6 +72,18 @@ def clade_counts(counts: csr_array, clades: Clades, nodes: np.ndarray | None = N
         np.cumsum(on_nodes.toarray(), axis=1, out=total[:, 1:])
         blocks.append(csr_array(total[:, ends] - total[:, starts]))
     return vstack(blocks, format="csr") if blocks else csr_array((0, len(wanted)), dtype=np.int64)
+
+
+def totals(counts: csr_array) -> np.ndarray:
+    """Reads of each sample (float64)."""
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def log_abundances(counts: csr_array, total: np.ndarray) -> csr_array:
+    """``log(1 + share / FLOOR)`` of reads among all reads of a sample, which is 0 where there are none."""
+    shares = scale_rows(counts, 1 / total)
+    shares.data = np.log1p(shares.data / FLOOR)
+    return shares
 
 
 def asvs_per_clade(clades: Clades) -> np.ndarray:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from aam.config.json_dataclass import need
-from aam.data.study.covariates import features
 from aam.learners.features import read_places
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees import Trees, grow, read_trees_of_target
+from aam.learners.trees import Trees, grow, read_trees_of_target, trees_of_target
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -63,7 +62,7 @@ class CladeTreesLearner(Learner):
         self.nodes = np.empty(0, dtype=np.int64)
         self.num_trees = NUM_TREES
         self.ensembles: list[tuple[Trees, np.ndarray]] = []
-        self._covariates = PerStudyCache(self._covariates_of)
+        self._covariates = PerStudyCache(task.covariates)
 
     def fit(
         self,
@@ -116,8 +115,7 @@ class CladeTreesLearner(Learner):
         assert task.reference is not None
         learner = cls(task, tree)
         learner.nodes = read_places(stored, "nodes", len(task.reference.trees[tree].parent))
-        spec = task.covariate_spec
-        width = len(learner.nodes) + (0 if spec is None else spec.num_features)
+        width = len(learner.nodes) + task.num_covariates
         learner.ensembles = [
             read_trees_of_target(stored.part(f"{place}."), width, len(target.classes))
             for place, target in enumerate(task.targets.specs)
@@ -137,8 +135,7 @@ class CladeTreesLearner(Learner):
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
         grow(estimator, table[known.rows], known.targets[:, place], known.weights)
-        codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
-        return Trees.of_estimators(estimator.estimators_), codes
+        return trees_of_target(estimator)
 
     def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:
         """Clades and covariates of some samples, ``B x F`` (float32)."""
@@ -147,10 +144,3 @@ class CladeTreesLearner(Learner):
         clades = log_clades(reference.reads_of(study, rows), reference, self.tree, self.nodes)
         covariates = self._covariates(study)[rows]
         return np.concatenate([clades.astype(np.float32).toarray(), covariates], axis=1, dtype=np.float32)
-
-    def _covariates_of(self, study: Study) -> np.ndarray:
-        spec = self.task.covariate_spec
-        if spec is None:
-            return np.empty((len(study), 0))
-        assert study.metadata is not None
-        return features(spec, *spec.encode(study.metadata))

@@ -23,10 +23,12 @@ from aam.learners.clades import (
     asvs_per_clade,
     clade_counts,
     clades_of_sequences,
+    log_abundances,
     most_prevalent,
     nearest_sequences,
     scale_rows,
     sequence_keys,
+    totals,
 )
 from aam.learners.stored import PerStudyCache, Stored
 
@@ -39,8 +41,6 @@ FeatureKind = Literal["asv", "clr", "clades"]
 MIN_PREVALENCE = 0.01
 # reads that every ASV gets before logarithms are taken
 PSEUDOCOUNT = 1.0
-# relative abundance below which clades look alike: one read in ten thousand
-FLOOR = 1e-4
 
 
 class Features(ABC):
@@ -117,7 +117,7 @@ class AsvFeatures(Features):
     def transform(self, study: Study, rows: np.ndarray) -> Any:
         """Their shares of a sample's reads, sparse."""
         counts = study.table.counts[rows]
-        return scale_rows(self._reads(study, counts), 1 / _totals(counts))
+        return scale_rows(self._reads(study, counts), 1 / totals(counts))
 
     def to_arrays(self) -> Stored:
         """The sequences."""
@@ -204,9 +204,7 @@ class CladeFeatures(Features):
     def transform(self, study: Study, rows: np.ndarray) -> Any:
         """The logs, sparse."""
         counts = study.table.counts[rows]
-        shares = scale_rows(clade_counts(counts, self._on_tree(study), self.nodes), 1 / _totals(counts))
-        shares.data = np.log1p(shares.data / FLOOR)
-        return shares
+        return log_abundances(clade_counts(counts, self._on_tree(study), self.nodes), totals(counts))
 
     def place(self, tokens: np.ndarray) -> np.ndarray:
         """Node of each sequence, ``A``: its own where it is known, else that of the one it resembles most.
@@ -236,11 +234,8 @@ class CladeFeatures(Features):
     def from_arrays(cls, stored: Stored) -> Self:
         """The features of this tree."""
         tokens = read_tokens(stored)
-        parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
+        parent = read_parents(stored)
         number = len(parent)
-        need(number > 0 and parent[-1] == -1, "the tree of clades has no root")
-        above = parent[:-1]
-        need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the clades do not form a tree")
         node_of_asv = read_places(stored, "node_of_asv", number, len(tokens))
         compared = read_places(stored, "compared", len(tokens))
         need(len(compared) > 0, "there is no sequence to compare new ones with")
@@ -276,6 +271,16 @@ def read_tokens(stored: Stored) -> np.ndarray:
     return tokens
 
 
+def read_parents(stored: Stored) -> np.ndarray:
+    """Parent of each node of a tree (int64), which comes after it; -1 for the root, which is the last."""
+    parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
+    number = len(parent)
+    need(number > 0 and parent[-1] == -1, "the tree of clades has no root")
+    above = parent[:-1]
+    need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the clades do not form a tree")
+    return parent
+
+
 def read_places(stored: Stored, name: str, number: int, length: int | None = None) -> np.ndarray:
     """Places from 0 to ``number - 1`` (int64)."""
     places = stored.array(name, np.int32, (length,)).astype(np.int64)
@@ -302,8 +307,3 @@ def _prevalent(counts: csr_array) -> np.ndarray:
     """The columns that enough of the training samples have."""
     least = max(1, np.ceil(MIN_PREVALENCE * counts.shape[0]))
     return np.flatnonzero(_prevalence(counts) >= least)
-
-
-def _totals(counts: csr_array) -> np.ndarray:
-    """Reads of each sample."""
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from scipy.sparse import csr_array, hstack, issparse
 
-from aam.data.study.covariates import CovariateSpec, features
+from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.targets import Targets
 from aam.errors import ConfigError
 from aam.learners.features import FeatureKind, Features, fit_features, read_features
 from aam.learners.held_out import in_own_units, true_values
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees import Trees, grow, read_trees_of_target
+from aam.learners.trees import Trees, grow, read_trees_of_target, trees_of_target
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -112,7 +112,7 @@ class ForestLearner(Learner):
         super().__init__(task)
         self.settings = settings or ForestSettings()
         self.forests: list[TargetForest] = []
-        self._covariates = PerStudyCache(self._covariates_of)
+        self._covariates = PerStudyCache(task.covariates)
 
     def fit(
         self,
@@ -185,26 +185,17 @@ class ForestLearner(Learner):
             estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
         grow(estimator, table, known.targets[:, place], known.weights)
-        codes = estimator.classes_.astype(np.int64) if is_class else np.empty(0, dtype=np.int64)
-        return TargetForest(found, Trees.of_estimators(estimator.estimators_), codes)
+        return TargetForest(found, *trees_of_target(estimator))
 
     def _read(self, found: Features, study: Study, rows: np.ndarray) -> Any:
         """What a forest reads of some samples."""
-        covariates = self._covariates(study)
         table = found.transform(study, rows)
-        return table if covariates is None else hstack([csr_array(table), csr_array(covariates[rows])], format="csr")
+        if not self.task.num_covariates:
+            return table
+        return hstack([csr_array(table), csr_array(self._covariates(study)[rows])], format="csr")
 
     def _num_features(self, found: Features) -> int:
-        spec = self.task.covariate_spec
-        return found.number + (0 if spec is None else spec.num_features)
-
-    def _covariates_of(self, study: Study) -> np.ndarray | None:
-        """Covariates of all samples as columns of numbers."""
-        spec = self.task.covariate_spec
-        if spec is None:
-            return None
-        assert study.metadata is not None
-        return features(spec, *spec.encode(study.metadata))
+        return found.number + self.task.num_covariates
 
 
 def new_forest(

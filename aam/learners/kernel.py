@@ -23,7 +23,6 @@ import numpy as np
 from scipy.linalg import eigh
 
 from aam.config.json_dataclass import need
-from aam.data.study.covariates import features
 from aam.learners.folds import deal_folds
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
@@ -155,8 +154,7 @@ class KernelLearner(Learner):
         need(1 / LARGEST < scale < LARGEST, "a kernel has no scale")
         learner._centre = stored.array("centre", np.float64, (size,)), scale
         learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
-        spec = task.covariate_spec
-        learner._slope_FO = stored.array("slope", np.float64, (0 if spec is None else spec.num_features, outputs))
+        learner._slope_FO = stored.array("slope", np.float64, (task.num_covariates, outputs))
         learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
         for array in (learner._centre[0], learner._dual_NO, learner._slope_FO, learner._intercept_O):
             need(bool((np.abs(array) < LARGEST).all()), "a coefficient of a kernel is too large")
@@ -202,7 +200,7 @@ class KernelLearner(Learner):
         assert similarity is not None
         kernel = similarity.between(similarity.embedded, similarity.embedded)
         centre = kernel.mean(axis=0)
-        kernel = kernel - kernel.mean(axis=1, keepdims=True) - centre + centre.mean()
+        kernel = _centred(kernel, centre)
         scale = float(np.trace(kernel)) / len(kernel)
         self._centre = centre, scale if scale > 0 else 1.0
         value, vector = eigh((kernel + kernel.T) / 2 / self._centre[1])
@@ -216,15 +214,16 @@ class KernelLearner(Learner):
         for start in range(0, len(rows), ROWS_AT_ONCE):
             reads = similarity.reference.reads_of(study, rows[start : start + ROWS_AT_ONCE])
             block = similarity.between(similarity.embed(reads), similarity.embedded)
-            yield (block - block.mean(axis=1, keepdims=True) - centre + centre.mean()) / scale
+            yield _centred(block, centre) / scale
 
     def _covariates_of(self, study: Study) -> np.ndarray:
         """Covariates of all samples, which weigh as much as the kernel together."""
-        spec = self.task.covariate_spec
-        if spec is None:
-            return np.empty((len(study), 0))
-        assert study.metadata is not None
-        return np.asarray(features(spec, *spec.encode(study.metadata)) / np.sqrt(spec.num_features), dtype=np.float64)
+        return np.asarray(self.task.covariates(study) / np.sqrt(max(1, self.task.num_covariates)), dtype=np.float64)
+
+
+def _centred(similarities: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Similarities to the training samples as inner products about the training samples' mean."""
+    return similarities - similarities.mean(axis=1, keepdims=True) - centre + centre.mean()
 
 
 def fit_ridge(points_BP: np.ndarray, wanted_BO: np.ndarray, folds: np.ndarray, weight_B: np.ndarray) -> Ridge:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from aam.data.study.covariates import CovariateSpec
+from aam.data.study.covariates import CovariateSpec, features
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
 from aam.learners.stored import Stored
@@ -45,6 +45,18 @@ class Task:
     covariate_spec: CovariateSpec | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
+
+    @property
+    def num_covariates(self) -> int:
+        """Columns of :meth:`covariates`."""
+        return 0 if self.covariate_spec is None else self.covariate_spec.num_features
+
+    def covariates(self, study: Study) -> np.ndarray:
+        """Covariates of all samples of a study as columns of numbers, ``N x F``; none where there are no covariates."""
+        if self.covariate_spec is None:
+            return np.empty((len(study), 0))
+        assert study.metadata is not None
+        return features(self.covariate_spec, *self.covariate_spec.encode(study.metadata))
 
     @property
     def output_shape(self) -> tuple[int, ...]:

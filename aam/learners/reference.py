@@ -24,8 +24,9 @@ from aam.learners.clades import (
     most_prevalent,
     nearest_sequences,
     sequence_keys,
+    totals,
 )
-from aam.learners.features import read_places, read_tokens
+from aam.learners.features import read_parents, read_places, read_tokens
 from aam.learners.stored import PerStudyCache, Stored
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Reference:
     @cached_property
     def reads(self) -> Reads:
         """Reads of the kept training samples."""
-        return Reads(self.counts, self.counts, _totals(self.counts), np.diff(self.counts.indptr))
+        return Reads(self.counts, self.counts, totals(self.counts), np.diff(self.counts.indptr))
 
     def reads_of(self, study: Study, rows: np.ndarray) -> Reads:
         """Reads of some samples of any study."""
@@ -157,7 +158,7 @@ class Reference:
         known = placement.known >= 0
         exact = _moved(counts, np.flatnonzero(known), placement.known[known], len(self.tokens))
         placed = exact if known.all() else _moved(counts, np.arange(len(known)), placement.nearest, len(self.tokens))
-        return Reads(exact, placed, _totals(counts), np.diff(counts.indptr))
+        return Reads(exact, placed, totals(counts), np.diff(counts.indptr))
 
     def placement(self, study: Study) -> Placement:
         """Where the ASVs of a study belong."""
@@ -238,10 +239,6 @@ def _moved(counts: csr_array, asvs: np.ndarray, places: np.ndarray, number: int)
     return moved
 
 
-def _totals(counts: csr_array) -> np.ndarray:
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-
-
 def _words_lacking(tokens: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Bray-Curtis dissimilarity of the words of six bases of each sequence and its counterpart."""
     first, second = kmer_frequencies(tokens), kmer_frequencies(others)
@@ -264,11 +261,8 @@ def _read_counts(stored: Stored, num_asvs: int) -> csr_array:
 
 def _read_tree(stored: Stored, num_asvs: int) -> Clades:
     """A tree whose nodes come before their parents."""
-    parent = stored.array("parent", np.int32, (None,)).astype(np.int64)
+    parent = read_parents(stored)
     number = len(parent)
-    need(number > 0 and parent[-1] == -1, "a tree has no root")
-    above = parent[:-1]
-    need(bool((above > np.arange(number - 1)).all() and (above < number).all()), "the nodes do not form a tree")
     length = stored.array("length", np.float64, (number,))
     need(bool((length >= 0).all() and np.isfinite(length.sum())), "a branch has no length")
     return Clades(parent, read_places(stored, "node_of_asv", number, num_asvs), length)

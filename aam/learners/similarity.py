@@ -23,8 +23,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
-from aam.learners.clades import clade_counts, scale_rows
-from aam.learners.features import FLOOR, read_places
+from aam.learners.clades import clade_counts, log_abundances
+from aam.learners.features import read_places
 from aam.learners.reference import DNA, ENCODER, Reads, Reference
 from aam.learners.stored import Stored
 
@@ -288,10 +288,8 @@ def distinct_clades(reference: Reference, tree: str) -> np.ndarray:
 
 
 def log_clades(reads: Reads, reference: Reference, tree: str, nodes: np.ndarray) -> csr_array:
-    """``log(1 + share / FLOOR)`` of the reads in clades, ``B x F``; 0 where one is absent."""
-    shares = scale_rows(clade_counts(reads.placed, reference.trees[tree], nodes), 1 / reads.total)
-    shares.data = np.log1p(shares.data / FLOOR)
-    return shares
+    """Log abundances of clades, ``B x F``; 0 where one is absent."""
+    return log_abundances(clade_counts(reads.placed, reference.trees[tree], nodes), reads.total)
 
 
 def _presence(counts: csr_array) -> csr_array:

@@ -139,6 +139,12 @@ def grow(estimator: Any, table: Any, values: np.ndarray, weights: np.ndarray | N
         estimator.fit(table, values, sample_weight=weights)
 
 
+def trees_of_target(estimator: Any) -> tuple[Trees, np.ndarray]:
+    """The trees of a fitted ensemble of scikit-learn, and the class of each of their outputs; none for a number."""
+    codes = np.asarray(getattr(estimator, "classes_", ()), dtype=np.int64)
+    return Trees.of_estimators(estimator.estimators_), codes
+
+
 def read_trees_of_target(stored: Stored, num_features: int, num_classes: int) -> tuple[Trees, np.ndarray]:
     """Trees and the class of each of their outputs (none for a number), from an untrusted source.
 

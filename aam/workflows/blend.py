@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,27 +14,26 @@ from rich.progress import Progress
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions
-from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
+from aam.evaluation.baseline_comparison import Judgement
 from aam.evaluation.blend_record import blend_lines
-from aam.evaluation.coverage import evaluate_coverage, evaluate_fold_coverage
+from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fold_coverage
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
-from aam.evaluation.run_results import read_run
 from aam.learners.catalogue import LABELS
 from aam.learners.held_out import samples_of
 from aam.learners.novelty import novelty_lines
 from aam.learners.predictor import Combination, save_predictor
 from aam.log import progress_console, say, warn
-from aam.report.build import build_report, judge_run
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.workflows.blend_model import BlendModel, finished_words, fit_blend_model, say_plan
+from aam.workflows.finalize import say_verdicts
 from aam.workflows.results import TrainResult
 from aam.workflows.run_manifest import data_record, write_lists
 from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
 
-OUT_OF_FOLD, TEST = "out_of_fold", "test"
+TEST = "test"
 
 
 def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
@@ -69,7 +69,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
     return TrainResult(run=run.path, config=config, judgements=judgements)
 
 
-def save_blend(model: BlendModel, run: RunDirectory, inputs: Inputs) -> None:
+def save_blend(model: BlendModel, run: RunDirectory) -> None:
     """Write the model folder, and that of the random forest alone."""
     record = {"trained on": f"{len(model.rows)} samples"}
     save_predictor(run.model, model.blend.learners, dataclasses.replace(model.combination, record=record))
@@ -82,7 +82,7 @@ def save_blend(model: BlendModel, run: RunDirectory, inputs: Inputs) -> None:
         calibrations=alone,
         interval_level=model.combination.interval_level,
     )
-    forest = model.blend.learners[model.forest]
+    forest = copy(model.blend.learners[model.forest])
     forest.task = dataclasses.replace(forest.task, reference=None)
     save_predictor(run.baseline, [forest], combination)
 
@@ -110,16 +110,8 @@ def _write_results(
     run.write_json(COVERAGE, {column: found.to_dict() for column, found in covered.items()})
     if forests and config.evaluation.forest_baseline:
         write_predictions(run.path / FOREST_PREDICTIONS, forests, targets.columns)
-    save_blend(model, run, inputs)
-    found = read_run(run.path)
-    judgements = {}
-    for spec in targets.specs:
-        for judgement in judge_run(found, spec)[:1]:
-            judgements[spec.column] = judgement
-            say("", headline(judgement, spec), *verdicts(judgement))
-    if config.evaluation.report:
-        say(f"report: {build_report(run.path)}")
-    return judgements
+    save_blend(model, run)
+    return say_verdicts(config, targets, run)
 
 
 def _forest_tables(model: BlendModel, learned: np.ndarray) -> list[Predictions]:

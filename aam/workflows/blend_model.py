@@ -136,12 +136,13 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     rows = inputs.split.train
     rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
     samples = labelled(inputs, rows)
-    _check_learnable(config, inputs, samples)
+    fold_B = deal_folds(targets.kind, samples, config.run.seed)
+    _check_learnable(config, inputs, samples, fold_B)
     task = _task(config, inputs, names, rows)
     members = [new_member(name, task, config.run.seed, partial(_network, config)) for name in names]
     if NETWORK in names:
-        _say_estimate(config, task, study, samples)
-    blend = fit_blend(members, names, study, samples, config.run.seed, on_member)
+        _say_estimate(config, task, study, samples, len(np.unique(fold_B)) + 1)
+    blend = fit_blend(members, names, study, samples, fold_B, on_member)
     known = samples_of(targets, study, rows, inputs.groups)
     head, level = config.head, config.evaluation.interval_level
     calibrations = PredictionDecoder(targets=targets, level=level, head=head).calibrate(blend.blended, known)
@@ -155,12 +156,11 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out)
 
 
-def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled) -> None:
+def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:
     """Refuse samples that leave a fold without truths to learn a target from."""
     targets, sheet = inputs.targets, inputs.study.metadata
     assert targets is not None
-    source = "" if sheet is None else sheet.source
-    fold_B, problems = deal_folds(targets.kind, samples, config.run.seed), Problems(source)
+    problems = Problems("" if sheet is None else sheet.source)
     number = len(np.unique(fold_B))
     if number < MIN_FOLDS:
         column = shorten(config.split.group_column or "")
@@ -209,12 +209,12 @@ def _network(config: TrainConfig, task: Task) -> NetworkLearner:
     return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
 
 
-def _say_estimate(config: TrainConfig, task: Task, study: Study, samples: Labelled) -> None:
-    """Say how long the network takes at most, from an epoch of it."""
+def _say_estimate(config: TrainConfig, task: Task, study: Study, samples: Labelled, fits: int) -> None:
+    """Say how long so many trainings of the network take at most, from an epoch of it."""
     started = time.monotonic()
     once = replace(config, epochs=1, gradual_unfreezing=0)
     _network(once, task).without_fold().fit(study, samples.rows, samples.targets, samples.groups)
-    each, fits = time.monotonic() - started, len(np.unique(deal_folds(task.targets.kind, samples, config.run.seed))) + 1
+    each = time.monotonic() - started
     say(
         f"network: at most {format_duration(each * config.optim.epochs * fits)} ({plural(fits, 'training')} of up to "
         f"{plural(config.optim.epochs, 'epoch')}; the first took {format_duration(each)}); most stop earlier"

@@ -96,6 +96,11 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
         _write_forest(run, trained.inputs, targets, config, description.data)
+    return say_verdicts(config, targets, run)
+
+
+def say_verdicts(config: TrainConfig, targets: Targets, run: RunDirectory) -> dict[str, Judgement]:
+    """Judge each target by the files of a run, say how good the model is beside its baselines, and write the report."""
     found = read_run(run.path)
     judgements = {}
     for spec in targets.specs:

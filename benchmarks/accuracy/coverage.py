@@ -31,6 +31,7 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.files.atomic import write_text
 from aam.learners.blend import fit_blend
 from aam.learners.catalogue import FOREST, expand
+from aam.learners.folds import deal_folds
 from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.held_out import samples_of
 from aam.learners.members import new_member
@@ -118,7 +119,7 @@ def _judge(study: Study, column: str, seed: int, per_subject: int) -> Iterator[J
         for name in expand(MEMBERS)
     ]
     labelled = Labelled(rows=rows, targets=learned, groups=groups[rows])
-    blend = fit_blend(members, expand(MEMBERS), study, labelled, seed)
+    blend = fit_blend(members, expand(MEMBERS), study, labelled, deal_folds(kind, labelled, seed))
     decoder = PredictionDecoder(targets=targets)
     (calibration,) = decoder.calibrate(blend.blended, samples_of(targets, study, rows, groups))
     assert calibration is not None

@@ -12,6 +12,7 @@ from aam.data.targets.targets import Targets
 from aam.learners import extra_trees as extra_trees_module
 from aam.learners import forest as forest_module
 from aam.learners.blend import PULL, blend_weights, combine, cross_blend, even_weights, fit_blend
+from aam.learners.folds import deal_folds
 from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled
@@ -179,7 +180,8 @@ def test_a_blend_is_fitted_weighed_and_predicts(specs: Any) -> None:
     members = [new_member(name, task, 1) for name in names]
     members[0] = ForestLearner(task, ForestSettings(n_estimators=8, n_jobs=1, seed=1))
     begun: list[str] = []
-    found = fit_blend(members, names, study, samples, seed=1, on_member=begun.append)
+    folds = deal_folds(task.targets.kind, samples, seed=1)
+    found = fit_blend(members, names, study, samples, folds, on_member=begun.append)
     assert begun == names == list(found.names)
     shape = (len(TRAIN), *task.output_shape)
     assert found.out_of_fold_M.shape == (5, *shape)

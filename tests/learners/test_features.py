@@ -9,8 +9,8 @@ from scipy.sparse import issparse
 
 from aam.alphabet import encode
 from aam.data.study.study import Study
-from aam.learners.clades import clades_of_sequences
-from aam.learners.features import FLOOR, KINDS, CladeFeatures, fit_features, read_features
+from aam.learners.clades import FLOOR, clades_of_sequences
+from aam.learners.features import KINDS, CladeFeatures, fit_features, read_features
 from aam.learners.stored import Stored
 from aam.phylogeny.tree import read_tree
 from aam.phylogeny.unifrac import Phylogeny

@@ -21,6 +21,7 @@ from aam.data.targets.kinds import TargetRules
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.learners.blend import FittedBlend, blend_weights, combine, even_weights, fit_blend
+from aam.learners.folds import deal_folds
 from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
 from aam.learners.members import new_member, possible_members
@@ -82,7 +83,8 @@ def compute_fold(task: OpenTask, fold: Fold, names: Sequence[str], seed: int) ->
     prepared = _prepare(task, fold, seed)
     members, left_out = possible_members(names, task.study, has_encoder=False)
     learners = [new_member(name, prepared.learning, seed) for name in members]
-    blend = fit_blend(learners, members, task.study, prepared.train, seed)
+    fold_B = deal_folds(task.kind, prepared.train, seed)
+    blend = fit_blend(learners, members, task.study, prepared.train, fold_B)
     learned, seconds = _competitors(prepared, blend)
     targets, test = prepared.learning.targets, prepared.test
     samples = samples_of(targets, task.study, prepared.train.rows, task.groups)
