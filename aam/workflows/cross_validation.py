@@ -172,10 +172,11 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         runs = [fold.child for fold in folds]
         for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
-        say(*describe(study), _folds_line(config, folds))
+        notes = folds[0].fold.split.notes
+        say(*describe(study), *notes, _folds_line(config, folds))
         record = {
             **run_record(config, before, command_line),
-            **study_record(study, np.arange(len(study))),
+            **study_record(study, np.arange(len(study)), notes),
             "samples": {"folds": len(study)},
             "targets": targets.to_dict(),
         }

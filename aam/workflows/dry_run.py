@@ -235,8 +235,9 @@ def _fit_usable(config: TrainConfig, study: Study, rows: np.ndarray, attempt: At
 def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     """The plan, where tree, distances and taxonomy that are given are also as they should be."""
     given = wanted.study
+    kind = chosen_kind(wanted.target, wanted.loss) if isinstance(wanted, TrainConfig) else None
     facts = dataclasses.replace(
-        StudyFacts.of(study, split),
+        StudyFacts.of(study, split, kind),
         has_tree=given.tree is not None,
         has_distances=given.distances is not None,
         has_taxonomy=given.taxonomy is not None,
