@@ -72,7 +72,7 @@ def _how_held_out(judgement: Judgement) -> str:
     if judgement.part == "validation":
         return ", which also chose the model"
     groups = judgement.predictions["model"].groups
-    return "" if groups is None else f" of {plural(len(np.unique(groups.astype(str))), 'held-out group')}"
+    return "" if groups is None else f" ({plural(len(np.unique(groups.astype(str))), 'group')}, held out whole)"
 
 
 def verdicts(judgement: Judgement) -> list[str]:
