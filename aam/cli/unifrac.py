@@ -33,8 +33,9 @@ def _next_command(config: UnifracConfig) -> list[str]:
         ("--encoder-type", options.metric),
         ("--rarefy-depth", None if options.rarefy_depth == "none" else options.rarefy_depth),
     ]
+    plain = [] if options.unifrac_normalized else ["--no-unifrac-normalized"]
     if options.missing_tips == "drop":
         given += [("--tree", options.tree), ("--root", options.root), ("--missing-tips", "drop")]
+        plain += ["--clip-negative-branches"] if options.clip_negative_branches else []
     words = [str(word) for pair in given if pair[1] is not None for word in pair]
-    plain = [] if options.unifrac_normalized else ["--no-unifrac-normalized"]
     return ["aam", "pretrain", *words, *plain, "--output-dir", str(Path("runs") / "encoder")]

@@ -17,6 +17,7 @@ from aam.config.sections import (
     DistanceKind,
     ModelOptions,
     ObjectiveOptions,
+    Root,
     RunOptions,
     SamplingOptions,
     SplitOptions,
@@ -28,7 +29,8 @@ from aam.config.types import Column
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
-OF_SOME_DISTANCES = ("tree", "root", "missing_tips", "unifrac_normalized", "unifrac_alpha")
+OF_TREES = ("tree", "root", "clip_negative_branches", "missing_tips")
+OF_SOME_DISTANCES = (*OF_TREES, "unifrac_normalized", "unifrac_alpha")
 # The same options as in training, without the others of their groups.
 SHARED: dict[str, Any] = {
     field.name: dataclasses.field(default=field.default, metadata=field.metadata)
@@ -44,7 +46,8 @@ class DistanceOptions(Section):
 
     metric: DistanceKind = option("unifrac", "Distance between samples; the last three need no tree.")
     tree: Path | None = SHARED["tree"]
-    root: Literal["given", "midpoint"] = SHARED["root"]
+    root: Root = SHARED["root"]
+    clip_negative_branches: bool = SHARED["clip_negative_branches"]
     missing_tips: Literal["error", "drop"] = SHARED["missing_tips"]
     unifrac_normalized: bool = SHARED["unifrac_normalized"]
     unifrac_alpha: float = SHARED["unifrac_alpha"]
@@ -67,7 +70,7 @@ class DistanceOptions(Section):
     @property
     def study(self) -> StudyOptions:
         """What of this describes a study."""
-        return StudyOptions(tree=self.tree, root=self.root, missing_tips=self.missing_tips)
+        return StudyOptions(**{name: getattr(self, name) for name in OF_TREES})
 
     @property
     def sampling(self) -> SamplingOptions:

@@ -196,7 +196,23 @@ def test_missing_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert unifrac("d.tsv", "--missing-tips", "drop") == 0
     said = capsys.readouterr().out
     assert "3 of 40 ASVs dropped" in said
-    assert "--tree tree.nwk --root given --missing-tips drop" in said
+    assert "--tree tree.nwk --root auto --missing-tips drop" in said
+
+
+def test_a_tree_as_neighbour_joining_writes_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (folder / "tree.nwk").read_text()
+    first = text.index(":") + 1
+    text = f"{text[:first]}-1e-7{text[text.index(',', first) :]}"
+    (folder / "tree.nwk").write_text(f"(X:1,Y:1,{text.strip()[:-1]}:1);")
+    assert unifrac("d.tsv") == 2
+    assert "1 branch is negative (largest -1e-07); --clip-negative-branches sets" in capsys.readouterr().err
+    words = ["--root", "given", "--clip-negative-branches"]
+    found = matrix("d.npy", *words)
+    said = capsys.readouterr().out
+    assert "tree.nwk: 1 negative branch is set to 0 (largest -1e-07" in said
+    assert "tree.nwk: 3 branches meet at its root, which is used as it is (--root given)" in said
+    (folder / "tree.nwk").write_text((folder / "tree.nwk").read_text().replace("-1e-7", "0"))
+    np.testing.assert_array_equal(matrix("e.npy", "--root", "given"), found)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +234,7 @@ def test_refusals(output: str, words: list[str], said: str, folder: Path, capsys
     assert sorted(path.name for path in folder.iterdir()) == ["table.biom", "tree.nwk"]
 
 
-@pytest.mark.parametrize("words", [["--tree", "tree.nwk"], ["--missing-tips", "drop"], ["--root", "midpoint"]])
+@pytest.mark.parametrize("words", [["--tree", "tree.nwk"], ["--clip-negative-branches"], ["--root", "given"]])
 def test_a_tree_is_for_unifrac(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert unifrac("d.npy", *words, metric="jaccard") == 2
     assert f"{words[0]} is for unifrac, weighted_unifrac, generalized_unifrac" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[],
         readers["metadata"] = lambda: read_metadata(metadata)
     if tree is not None:
         read = read_cached_tree if table.cache else read_tree
-        readers["tree"] = lambda: read(tree, study.root)
+        readers["tree"] = lambda: read(tree, study.root, study.clip_negative_branches)
     if distances is not None:
         readers["distances"] = lambda: read_distances(distances, study.distance_ids)
     if taxonomy is not None:
