@@ -103,9 +103,9 @@ def _(folder: Path) -> Read:
     return with_asvs(folder, HASHES, sequences=(one, other))
 
 
-def with_fasta(folder: Path, content: str) -> Read:
+def with_fasta(folder: Path, content: str, asvs: list[str] = HASHES) -> Read:
     (folder / "s.fasta").write_text(content)
-    return with_asvs(folder, HASHES, sequences=(folder / "s.fasta",))
+    return with_asvs(folder, asvs, sequences=(folder / "s.fasta",))
 
 
 def noted(note: str, make: Callable[..., Read], folder: Path, *arguments: Any, **options: Any) -> Read:
@@ -220,6 +220,13 @@ bad_rows(
      "give the sequences with --sequences", with_asvs, HASHES),
     ("B13 names", "t.biom: 1 of 2 ASV ids are not DNA (first: Escherichia coli); give the sequences with --sequences",
      with_asvs, ["Escherichia coli", ASVS[0]]),
+    ("B13 taxa",
+     "t.biom: 2 of 2 ASV ids are names of taxa (first: k__Bacteria;p__Firmic...); "
+     "give the table before it was collapsed; aam rf-baseline and --learners no-dna need no DNA",
+     with_asvs, ["k__Bacteria;p__Firmicutes", "k__Bacteria;p__Tenericutes"]),
+    ("B13 reference",
+     "t.biom: 2 of 2 ASV ids are not DNA (first: 4479946, looks like an OTU of a reference); "
+     "give the sequences with --sequences", with_asvs, ["4479946", "228054"]),
     ("B14 case",
      "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts",
      with_asvs, ["acgtacgtacgu", *ASVS]),
@@ -248,7 +255,12 @@ bad_rows(
      with_asvs, ["A" * 1_000_000, *ASVS]),
     ("B21 transposed",
      "t.biom: sample ids look like DNA (first: ACGTACGTACGT): the table seems transposed; "
-     "ASVs must be the rows, samples the columns", lambda folder: table(folder, COUNTS.T, samples=ASVS, asvs=SAMPLES)),
+     "ASVs must be the rows, samples the columns (in R: t(x))",
+     lambda folder: table(folder, COUNTS.T, samples=ASVS, asvs=SAMPLES)),
+    ("B21 transposed hashes",
+     "t.biom: sample ids look like md5 (first: d41d8cd98f00b204e9800...): the table seems transposed; "
+     "ASVs must be the rows, samples the columns (in R: t(x))",
+     lambda folder: table(folder, COUNTS.T[:2], samples=HASHES, asvs=SAMPLES)),
     ("B23 external link", "t.biom: 'sample/matrix/data' is a link: external and soft links are not allowed",
      changed, "sample/matrix/data", h5py.ExternalLink("t.biom", "/sample/matrix/indices")),
     ("B23 soft link loop", "t.biom: 'observation/ids' is a link: external and soft links are not allowed",
@@ -267,6 +279,10 @@ bad_rows(
     ("S2 missing",
      "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); "
      "the files of --sequences must have all of them", with_fasta, f">{HASHES[0]}\n{ASVS[0]}\n"),
+    ("S2 others",
+     "t.biom: 1 of 2 ASV ids are DNA, but other sequences in --sequences (first: 'ACGTACGTACGT' is CCGTACGTACGT); "
+     "leave out --sequences, or give those of this table",
+     lambda folder: with_fasta(folder, f">{ASVS[0]}\n{ASVS[1]}\n", ASVS[:2])),
     ("S3 gaps",
      "s.fasta: 1 sequence with gaps: aligned sequences are not accepted (first: 'x' has '-'); give unaligned DNA",
      with_fasta, ">x\nACG-T\n"),

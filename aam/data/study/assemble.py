@@ -48,18 +48,20 @@ def read_and_align(
     sampling: SamplingOptions | None,
     target: TargetRequest | None,
     attempt: Attempt,
+    *,
+    needs_dna: bool = True,
 ) -> AlignedInputs:
     """Read all inputs of a study and align them.
 
     Parameters
     ----------
-    table, study, sampling, target
+    table, study, sampling, target, needs_dna
         As for :func:`aam.data.study.study.load_study`.
     attempt
         What happens where something is wrong: it is raised, or noted.
     """
     attempt(lambda: _check_options(study, target))
-    sources = read_each(table, study, attempt)
+    sources = read_each(table, study, attempt, needs_dna=needs_dna)
     sheet: Metadata | None = sources.get("metadata")
     if "table" not in sources:
         return AlignedInputs(None, sheet, None)
@@ -73,15 +75,15 @@ def read_and_align(
     return AlignedInputs(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
 
 
-def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
+def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt, *, needs_dna: bool = True) -> dict[str, Any]:
     """Each input by name, read on its own; inputs that cannot be read are missing.
 
     Parameters
     ----------
-    table, study, attempt
+    table, study, attempt, needs_dna
         As for :func:`read_and_align`.
     """
-    read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
+    read = {name: attempt(reader) for name, reader in _readers(table, study, needs_dna=needs_dna).items()}
     return {name: source for name, source in read.items() if source is not None}
 
 
@@ -97,9 +99,9 @@ def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
         raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
 
-def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
+def _readers(table: TableOptions, study: StudyOptions, *, needs_dna: bool) -> dict[str, Callable[[], Any]]:
     """How to read each input that is given."""
-    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table)}
+    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table, needs_dna=needs_dna)}
     metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
     if metadata is not None:
         readers["metadata"] = lambda: read_metadata(metadata)
