@@ -13,8 +13,11 @@ from aam.workflows.distance_matrix import compute_distances
 def run(config: UnifracConfig) -> None:
     """Compute the distances of every pair of samples, and write them."""
     with logging_to_terminal():
-        compute_distances(config)
-        say("Next, learn them:", f"  {shlex.join(_next_command(config))}")
+        made = compute_distances(config)
+        if made.has_dna:
+            say("Next, learn them:", f"  {shlex.join(_next_command(config))}")
+        else:
+            say("aam pretrain could learn them from the sequences of the ASVs (--sequences)")
 
 
 def _next_command(config: UnifracConfig) -> list[str]:
