@@ -13,7 +13,7 @@ from aam.config import TableOptions, from_flat
 from aam.config.option import fields
 from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
-from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
+from aam.estimators.tables import NAME, check_frame, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import TrainedModel, load_model
 
@@ -108,6 +108,8 @@ class Estimator(BaseEstimator):
         if getattr(X, "columns", None) is None:
             counts_NA = validate_data(self, X, reset=reset, **checks)
         else:
+            with as_value_errors():
+                check_frame(X)
             # The columns of a frame are not compared with those of fit: another table has other ASVs.
             counts_NA = check_array(X, estimator=self, input_name=NAME, **checks)
             self._note_columns(counts_NA.shape[1], reset=reset)

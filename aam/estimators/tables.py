@@ -85,6 +85,19 @@ def study_of_array(counts_NA: Any, sequences: Sequences, options: TableOptions) 
     return _study(counts_NA, None, _in_order(sequences, counts_NA.shape[1]), {}, options)
 
 
+def check_frame(frame: Any) -> None:
+    """Refuse a data frame without columns, of which scikit-learn only says that there is no array.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    if len(frame.columns) == 0:
+        problem = f"a data frame of {plural(len(frame), 'row')} without columns"
+        raise InputError(NAME, problem, "its columns must be the ASVs, its rows the samples")
+
+
 def check_study(study: Study, options: TableOptions) -> None:
     """Refuse a study whose sequences are longer than an estimator takes: they are cut when tables are read."""
     for name in ("trim_length", "max_bp"):
@@ -104,7 +117,7 @@ def _study(
     counts_NA: Any, ids: list[str] | None, columns: list[str], known: Mapping[str, str], options: TableOptions
 ) -> Study:
     """The study of counts; samples without a name get one by their counts, and like ones draw their reads alike."""
-    counts = csr_array(counts_NA, copy=True)  # what follows sorts it in place, and closes it
+    counts = _summed(counts_NA)
     contents = _contents(counts) if ids is None else ids
     raw = make_raw_table(Path(NAME), _told_apart(contents) if ids is None else ids, columns, counts)
     empty = np.flatnonzero(np.diff(raw.counts.indptr) == 0)
@@ -113,6 +126,15 @@ def _study(
         raise InputError(NAME, f"{problem}row {empty[0]})", "leave them out")
     study = study_of_table(table_of_counts(raw, known, options), NAME)
     return dataclasses.replace(study, keys=np.array([sample_key(name) for name in contents], dtype=np.uint64))
+
+
+def _summed(counts_NA: Any) -> csr_array:
+    """A copy, since what follows sorts it in place and closes it; entries of the same place are summed, as in SciPy."""
+    counts = csr_array(counts_NA, copy=True)
+    if not counts.has_canonical_format:
+        counts = counts.astype(np.float64 if counts.dtype.kind == "f" else np.int64)  # small types would overflow
+        counts.sum_duplicates()
+    return counts
 
 
 def _contents(counts: csr_array) -> list[str]:

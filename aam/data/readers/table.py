@@ -16,13 +16,15 @@ from aam.config import TableOptions
 from aam.data.readers.feature_ids import are_sequences, resolve, transposed
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import finish, read_sequences
-from aam.data.readers.table_formats import read_hdf5_table, read_json_table, read_tsv_table
+from aam.data.readers.table_formats import read_hdf5_table, read_json_table
+from aam.data.readers.text_table import read_text_table
 from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_member
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.files.hdf5 import SIGNATURE
-from aam.text import decode_text, first_bytes, listed, plural, read_bytes, shorten
+from aam.files.packed import read_unpacked
+from aam.text import decode_text, first_bytes, listed, plural, read_stored, shorten
 
 COUNTS = ("data", "indices", "indptr")
 TEXTS = ("sample_ids", "asv_ids", "sequences")
@@ -172,7 +174,7 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
 
 
 def read_raw_table(path: Path) -> RawTable:
-    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, or a QIIME 2 archive with one of the first two.
+    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), text, any gzipped, or a QIIME 2 archive with BIOM.
 
     Raises
     ------
@@ -181,21 +183,21 @@ def read_raw_table(path: Path) -> RawTable:
     """
     if is_archive(path):
         content = read_member(path, TABLE_TYPES, (".biom",))
-    elif read_bytes(path, len(SIGNATURE)) == SIGNATURE:
+    elif read_stored(path, len(SIGNATURE)) == SIGNATURE:
         return read_hdf5_table(path)
     else:
-        content = read_bytes(path)
+        content = read_unpacked(path)
     if content.startswith(SIGNATURE):
         return read_hdf5_table(path, content)
     text = _as_text(path, content)
-    return read_json_table(path, text) if text.lstrip().startswith("{") else read_tsv_table(path, text)
+    return read_json_table(path, text) if text.lstrip().startswith("{") else read_text_table(path, text)
 
 
 def study_names(paths: Sequence[Path]) -> list[str]:
     """A name for each table: its file's without the ending; with its folder's where two files have the same."""
-    names = [path.stem for path in paths]
+    names = [path.name.removesuffix(".gz").rpartition(".")[0] or path.stem for path in paths]
     if len(set(names)) < len(names):
-        names = [f"{path.absolute().parent.name}/{path.stem}" for path in paths]
+        names = [f"{path.absolute().parent.name}/{name}" for path, name in zip(paths, names, strict=True)]
     repeated = Counter(names)
     return [name if repeated[name] == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
@@ -217,7 +219,7 @@ def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, 
     sequences, read_notes = resolve(raw.source, raw.asv_ids, known)
     sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, sequences, [*read_notes, *final_notes, *sample_notes])
+    return _Part(raw, sequences, [*raw.notes, *read_notes, *final_notes, *sample_notes])
 
 
 def _named(raw: RawTable, options: TableOptions) -> _Part:
@@ -228,7 +230,7 @@ def _named(raw: RawTable, options: TableOptions) -> _Part:
             raise InputError(raw.source, problem, f"leave out --{option.replace('_', '-')}, or give --sequences")
     note = f"the ASV ids are not DNA and are taken as names (first: {shorten(raw.asv_ids[0])})"
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, raw.asv_ids, [note, *sample_notes], has_dna=False)
+    return _Part(raw, raw.asv_ids, [*raw.notes, note, *sample_notes], has_dna=False)
 
 
 def _check_ids_agree(parts: Sequence[_Part]) -> None:
