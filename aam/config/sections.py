@@ -216,10 +216,11 @@ class ObjectiveOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(Section):
-    """Run: output, device and resuming."""
+    """Run: output, report, device and resuming."""
 
     output_dir: Path = option(REQUIRED, "Run directory to create.")
     overwrite: bool = option(False, "Replace a finished run in the output directory.")
+    report: bool = option(True, "Write report.html.")
     seed: int = option(42, "Random seed.", at_least=0, at_most=LARGEST_SEED)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; 'auto' uses a GPU if there is one.")
     num_workers: int | None = option(

@@ -252,6 +252,6 @@ def _finish(
         judged = found[spec.column]
         won = wins(judged)
         say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
-    if config.evaluation.report:
+    if config.run.report:
         say(f"report: {build_folds_report(run.path, found, targets)}")
     return found
