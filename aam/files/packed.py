@@ -41,12 +41,10 @@ def read_unpacked(path: str | os.PathLike[str], limit: int | None = None) -> byt
 def _unpack(path: str | os.PathLike[str], packed: bytes, limit: int | None) -> bytes:
     most = limits()
     largest = min(most.archive_bytes, max(most.archive_small_bytes, most.archive_ratio * len(packed)))
-    content = bytearray()
+    content, wanted = bytearray(), largest + 1 if limit is None else min(limit, largest + 1)
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            while len(content) <= largest and (limit is None or len(content) < limit):
-                if not (block := file.read(BLOCK_BYTES)):
-                    break
+            while len(content) < wanted and (block := file.read(BLOCK_BYTES)):
                 content += block
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(path, f"damaged gzip file ({error})", "copy it again") from None

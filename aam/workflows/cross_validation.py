@@ -166,7 +166,9 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
-        study = load_study(config.table, config.study, config.drawing, target_request(config))
+        study = load_study(
+            config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
+        )
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
         runs = [fold.child for fold in folds]

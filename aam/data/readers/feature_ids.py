@@ -6,17 +6,52 @@ Models that read DNA need it of every ASV. What looks at counts alone takes any 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aam.data.readers.sequences import FEWEST_BASES, IS_GAP, is_dna, upper_case
 from aam.data.readers.taxonomy import PREFIX
 from aam.errors import InputError
 from aam.text import plural, shorten
 
+if TYPE_CHECKING:
+    import numpy as np
+
 HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
-WITHOUT_DNA = "aam rf-baseline and --learners no-dna need no DNA"
+IDS = "asv_ids"
+"""How tables of a model must be treated (beside trimming and rarefaction) if it knows ASVs by names and not by DNA."""
+NAMES = "names"
+NO_DNA = "aam rf-baseline (asv, clr) and --learners no-dna need none"
+
+
+def of_ids(*, has_dna: bool) -> dict[str, str]:
+    """What a model keeps of the ids of its training tables."""
+    return {} if has_dna else {IDS: NAMES}
+
+
+def takes_names(data: Mapping[str, Any]) -> bool:
+    """Whether a model knows ASVs by their names, by what it keeps of its training tables."""
+    return data.get(IDS) == NAMES
+
+
+def check_ids(
+    data: Mapping[str, Any], asv_ids: Sequence[str] | np.ndarray, *, has_dna: bool, source: str | Path
+) -> None:
+    """Refuse a table whose ASVs have DNA for a model that knows names, or the other way round.
+
+    Parameters
+    ----------
+    data
+        What the model keeps of its training tables.
+    asv_ids, has_dna, source
+        Of the table.
+    """
+    if takes_names(data) == has_dna:
+        first, known = shorten(str(asv_ids[0])), "names of ASVs" if has_dna else "the DNA of ASVs"
+        problem = f"the ASV ids {'have' if has_dna else 'have no'} DNA (first: {first}), and the model knows {known}"
+        raise InputError(source, problem, "give a table with ids as in training")
 
 
 def are_sequences(ids: Sequence[str]) -> bool:
@@ -35,11 +70,11 @@ def is_taxon(name: str) -> bool:
 
 
 def looks_like_features(ids: Sequence[str]) -> bool:
-    """Whether names are those of ASVs whatever else is known: all DNA, hashes of one kind, or taxa."""
+    """Whether names are those of ASVs whatever else is known: all DNA, hashes of one kind, or most of them taxa."""
     if are_sequences(ids):
         return True
     kind = hash_name(ids[0])
-    return all(hash_name(name) == kind for name in ids) if kind else all(map(is_taxon, ids))
+    return all(hash_name(name) == kind for name in ids) if kind else 2 * sum(map(is_taxon, ids)) > len(ids)
 
 
 def transposed(
@@ -56,11 +91,12 @@ def transposed(
     asvs
         Names that are known to be those of ASVs: of a FASTA, of a tree.
     """
-    if asvs:
-        inverted = _are_among(sample_ids, asvs) and not _are_among(asv_ids, asvs)
-    else:
-        inverted = looks_like_features(sample_ids) and not looks_like_features(asv_ids)
-    return transposed_error(source, sample_ids[0]) if inverted else None
+    if asvs and are_among(asv_ids, asvs):
+        return None
+    inverted = looks_like_features(sample_ids) and not looks_like_features(asv_ids)
+    if inverted or (asvs and are_among(sample_ids, asvs)):
+        return transposed_error(source, sample_ids[0])
+    return None
 
 
 def transposed_error(source: str | Path, first: str, samples: str = "") -> InputError:
@@ -71,7 +107,9 @@ def transposed_error(source: str | Path, first: str, samples: str = "") -> Input
     return InputError(source, problem, "ASVs must be the rows, samples the columns (in R: t(x))")
 
 
-def _are_among(ids: Sequence[str], known: Collection[str]) -> bool:
+def are_among(ids: Iterable[str], known: Collection[str]) -> bool:
+    """Whether more than half of some ids are known."""
+    ids = list(ids)
     return 2 * sum(name in known for name in ids) > len(ids)
 
 
@@ -139,7 +177,7 @@ def _not_dna_error(
     number = f"{len(wrong):,} of {len(asv_ids):,}"
     if is_taxon(first):
         problem = f"{number} ASV ids are names of taxa (first: {shorten(first)})"
-        return InputError(source, problem, f"give the table before it was collapsed; {WITHOUT_DNA}")
+        return InputError(source, problem, f"give the table before it was collapsed; {NO_DNA}")
     if known:
         theirs = "" if len(wrong) < len(asv_ids) else f", first of --sequences: {shorten(next(iter(known)))}"
         problem = f"{number} ASVs have no sequence (first: {shorten(first)}{theirs})"
@@ -147,4 +185,5 @@ def _not_dna_error(
     kind = hash_name(first) or ("an OTU of a reference" if first.isdecimal() else "")
     looks = f", looks like {kind}" if kind else ""
     problem = f"{number} ASV ids are not DNA (first: {shorten(first)}{looks})"
-    return InputError(source, problem, "give the sequences with --sequences")
+    only = "" if hash_name(first) or len(wrong) < len(asv_ids) else f"; {NO_DNA}"
+    return InputError(source, problem, f"give the sequences with --sequences{only}")

@@ -153,7 +153,7 @@ def read_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
     return _merge(parts, study_names(options.table))
 
 
-def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> Table:
+def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, needs_dna: bool = True) -> Table:
     """The table of counts that are in memory.
 
     Parameters
@@ -164,13 +164,15 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
         DNA of ASV ids that are no DNA themselves; may be empty.
     options
         What is done with the sequences; its files are not read.
+    needs_dna
+        As for :func:`read_table`.
 
     Raises
     ------
     InputError
         If an ASV has no usable sequence.
     """
-    return _merge([_prepare(raw, known, options)], [raw.source.name])
+    return _merge([_prepare(raw, known, options, needs_dna=needs_dna)], [raw.source.name])
 
 
 def read_raw_table(path: Path) -> RawTable:

@@ -155,12 +155,12 @@ def _cells(line: str, separator: str) -> list[str]:
     return cells if separator == TAB else [cell.strip() for cell in cells]
 
 
-def _without_end(cells: list[str], width: int) -> list[str]:
+def _without_end(cells: Sequence[str], width: int) -> list[str]:
     """The cells without blank ones at the end that the header does not have."""
     end = len(cells)
     while end > width and not cells[end - 1].strip():
         end -= 1
-    return cells[:end]
+    return list(cells[:end])
 
 
 def _not_a_table(source: Path, text: str, header: str) -> InputError:

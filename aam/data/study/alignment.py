@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.readers.distance_matrix import Distances
+from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.rarefaction import resolve_depth
@@ -40,6 +41,8 @@ SPELLINGS = (
 
 def nothing_in_common(table: Table, table_name: str, metadata: Metadata) -> InputError:
     """The error of metadata without any sample of the table: ids of both, and a likely cause."""
+    if are_among(table.asv_ids, set(metadata.sample_ids)):
+        return transposed_error(table_name, str(table.asv_ids[0]), file_name(metadata.source))
     ours, theirs, question = str(table.sample_ids[0]), str(metadata.sample_ids[0]), ""
     for simplify, explanation in SPELLINGS:
         sheet = {simplify(str(sample_id)): str(sample_id) for sample_id in metadata.sample_ids}
@@ -238,6 +241,8 @@ class Alignment:
         self._drop_absent_asvs()
         tips, note = tips_of(self.table, tree)
         found = np.array([tip is not None for tip in tips])
+        if not found.any() and are_among(self.table.sample_ids, set(tree.names)):
+            raise transposed_error(self.table_name, str(self.table.sample_ids[0]))
         if not found.any() or (missing_tips == "error" and not found.all()):
             raise missing_tips_error(self.table, found, tree)
         self.tree, self.tips = tree, tips
