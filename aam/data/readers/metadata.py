@@ -21,7 +21,8 @@ from aam.data.readers.metadata_query import rows_where
 from aam.data.readers.metadata_values import is_missing, missing_words, to_numbers
 from aam.errors import InputError, Problems
 from aam.files.archive import is_archive
-from aam.text import CONTROL, ONCE, decode_text, plural, read_bytes, shorten
+from aam.files.packed import read_unpacked
+from aam.text import CONTROL, ONCE, decode_text, plural, shorten
 
 # Names of the first column, in any case; and those that QIIME 1, Qiita and R use, as they are written there.
 ID_HEADERS = {"id", "sampleid", "sample id", "sample-id", "featureid", "feature id", "feature-id"}
@@ -129,7 +130,7 @@ def read_metadata(path: Path) -> Metadata:
     """
     if is_archive(path):
         raise InputError(path, "is a zip or Excel file", "save it as tab-separated text")
-    rows = _rows(path, decode_text(read_bytes(path), path))
+    rows = _rows(path, decode_text(read_unpacked(path), path))
     header = _read_header(path, rows)
     problems = Problems(path)
     _check_names(problems, header)

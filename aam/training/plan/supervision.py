@@ -156,11 +156,16 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     """
     request = target_request(config) if isinstance(config, TrainConfig) else None
     drawing = config.drawing if isinstance(config, TrainConfig) else config.sampling
-    study = load_study(config.table, config.study, drawing, request)
+    study = load_study(config.table, config.study, drawing, request, needs_dna=needs_dna(config))
     kind = None if request is None else request.kind
     validated = needs_validation(config)
     split = make_split(config.split, study, study.target, kind, config.run.seed, validated=validated)
     return fit_and_log_inputs(config, study, learned_split(config, split))
+
+
+def needs_dna(config: PretrainConfig | TrainConfig) -> bool:
+    """Whether the DNA of the ASVs is read."""
+    return not isinstance(config, TrainConfig) or config.learners.needs_dna
 
 
 def needs_validation(config: PretrainConfig | TrainConfig) -> bool:
