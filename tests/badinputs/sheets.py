@@ -119,8 +119,8 @@ bad_rows(
      "--missing 'unknown' leaves them out, --classifier takes words", ages, "1", "unknown", "NA", "unknown"),
     ("T13 several words",
      "m.tsv: column 'age' is not numeric: 4 of 5 values (3 different: 'tbd', 'None', 'unknown'; first: s1); "
-     "--missing 'None,tbd,unknown' leaves them out, --classifier takes words", ages, "None", "tbd", "1", "tbd", "
-     ""unknown"),
+     "--missing 'None,tbd,unknown' leaves them out, --classifier takes words", ages, "None", "tbd", "1", "tbd",
+     "unknown"),
     ("T13 many words",
      "m.tsv: column 'age' is not numeric: 11 of 12 values (11 different: 'a0', 'a1', 'a2', 'a3', 'a4' and 6 more; "
      "first: s1); "
@@ -175,7 +175,8 @@ bad_rows(
      "site = 'gut' OR site = 'skin'", where, "site = 'skin' OR 'gut'"),
     ("W3 writes", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); DROP TABLE sheet; --"),
     ("W3 attaches", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); ATTACH '/tmp/x' AS x; --"),
-    ("W3 loads", "m.tsv: --where cannot be used (no function load_extension); there are abs, coalesce, <any>", where, "load_extension('x')"),
+    ("W3 loads", "m.tsv: --where cannot be used (no function load_extension); there are abs, coalesce, <any>",
+     where, "load_extension('x')"),
     ("W3 other tables", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}",
      where, "age IN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)"),
     ("W3 leaves its parentheses",
