@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aam.config.learners import AUTO, LearnerName
 from aam.config.option import REQUIRED, Section, option
-from aam.config.sections import LARGEST_SEED
+from aam.config.sections import LARGEST_SEED, MatchIds
 from aam.config.types import Column
 from aam.errors import ConfigError
 
@@ -73,6 +73,8 @@ class TaskOptions(Section):
     metadata_column: str = option(REQUIRED, "Column to predict.")
     classifier: bool = option(False, "Predict classes instead of a number.")
     missing: tuple[str, ...] = option((), "Further words for a missing value of the column.")
+    not_missing: tuple[str, ...] = option((), "Words that are values in columns of text, not missing ones.")
+    match_ids: MatchIds = option("exact", "How ids of table and metadata match, as for `aam train`.")
     where: str | None = option(None, "Use only samples that match this SQL condition on the metadata.")
     group_column: str | None = option(None, "Column of groups that folds and bootstrap draws keep whole.")
     categorical_columns: tuple[Column, ...] = option((), "Categorical covariates.")

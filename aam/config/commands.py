@@ -15,6 +15,7 @@ from aam.config.sections import (
     DISTANCES,
     LARGEST_SEED,
     DistanceKind,
+    MatchIds,
     ModelOptions,
     ObjectiveOptions,
     Root,
@@ -36,7 +37,7 @@ SHARED: dict[str, Any] = {
     field.name: dataclasses.field(default=field.default, metadata=field.metadata)
     for section in (StudyOptions, ObjectiveOptions)
     for field in dataclasses.fields(section)
-    if field.name in OF_SOME_DISTANCES
+    if field.name in (*OF_SOME_DISTANCES, "match_ids")
 }
 
 
@@ -137,6 +138,7 @@ class PredictOptions(Section):
         None,
         "Sample metadata: required for covariates; observed values of the target are copied to the output.",
     )
+    match_ids: MatchIds = SHARED["match_ids"]
     interval_level: float | None = option(
         None,
         "Nominal coverage of intervals (or prediction sets).",

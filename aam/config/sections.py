@@ -15,6 +15,7 @@ OBJECTIVES = OneOf("aam.models.objectives")
 DistanceKind = Annotated[str, DISTANCES]
 EncoderType = Annotated[str, OBJECTIVES]
 Root = Literal["auto", "given", "midpoint"]
+MatchIds = Literal["exact", "loose"]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
 
 
@@ -66,9 +67,17 @@ class StudyOptions(Section):
         at_least=1,
         at_most=8,
     )
-    metadata: Path | None = option(None, "Sample metadata: tab-separated, in QIIME 2 format.")
+    metadata: Path | None = option(None, "Sample metadata: tab-separated, in QIIME 2 format, or a QIIME 2 .qza.")
     where: str | None = option(
         None, "Use only samples that match this SQL condition on the metadata: \"site == 'skin'\"."
+    )
+    not_missing: tuple[str, ...] = option(
+        (), "Words that are values in columns of text, though they usually mean a missing one: NA, say, for sodium."
+    )
+    match_ids: MatchIds = option(
+        "exact",
+        "How ids of table and metadata match: as written, or also where they differ in ways that R and spreadsheets "
+        "change ids (case, leading zeros, X before a digit, dots for dashes); each such match is logged.",
     )
     study_column: str = option(
         "study", "Name of the column, made from the file names, that identifies the table when several are merged."

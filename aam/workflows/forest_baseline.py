@@ -119,7 +119,8 @@ def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Metrics:
 def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     options = config.forest
     kind = chosen_kind(options)
-    request = TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing)
+    groups = tuple(filter(None, [config.split.group_column]))
+    request = TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing, groups=groups)
     needs_dna = options.features == "clades" and config.study.tree is None
     study = load_study(config.table, config.study, None, request, needs_dna=needs_dna)
     assert study.metadata is not None

@@ -21,6 +21,7 @@ from aam.log import progress_console, say
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
+    from aam.config.sections import MatchIds
     from aam.data.readers.metadata import Metadata
     from aam.data.study.study import Study
     from aam.data.targets.kinds import Predictions
@@ -154,7 +155,7 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     predictor = load_predictor(options.model, computing)
     manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
     study = predictor.read(table)
-    sheet = _sheet(options.metadata, manifest, study)
+    sheet = _sheet(options, manifest, study)
     say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes
@@ -198,7 +199,7 @@ def _decoded(
         yield some.rows_B, tables
 
 
-def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
+def _sheet(options: PredictOptions, manifest: Manifest, study: Study) -> Metadata:
     """The metadata in the order of the table's samples; cells of samples that are not in it are empty.
 
     A column that training made of the names of merged tables is made here too, where several tables are given.
@@ -214,13 +215,15 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     from aam.data.study.alignment import with_study_column
     from aam.models.folder.manifest import metadata_needed
 
-    needed = manifest.needed_columns
+    path, needed = options.metadata, manifest.needed_columns
     of_tables = manifest.data.get("study_column")
     made = of_tables in needed and len(set(study.table.studies)) > 1
     in_sheet = [column for column in needed if not (made and column == of_tables)]
     if path is None and in_sheet:
         raise ConfigError(f"{metadata_needed(in_sheet)}{_about_tables(of_tables, in_sheet)}")
-    sheet = Metadata("", study.sample_ids, {}, ()) if path is None else _in_order(read_metadata(path), study)
+    sheet = Metadata("", study.sample_ids, {}, ())
+    if path is not None:
+        sheet = _in_order(read_metadata(path), study, options.match_ids)
     if made:
         with_tables, note = with_study_column(sheet, study.table, str(of_tables))
         assert with_tables is not None
@@ -233,12 +236,23 @@ def _sheet(path: Path | None, manifest: Manifest, study: Study) -> Metadata:
     return sheet
 
 
-def _in_order(sheet: Metadata, study: Study) -> Metadata:
-    """The metadata rows of the study's samples; empty for samples without metadata."""
+def _in_order(sheet: Metadata, study: Study, match_ids: MatchIds) -> Metadata:
+    """The metadata rows of the study's samples; empty for samples without metadata, which are noted."""
+    from aam.data.study.alignment import file_name, table_names
+    from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
+
+    sheet = matched(study.sample_ids, sheet, match_ids)
     row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
     rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
+    absent, notes = int((rows < 0).sum()), sheet.notes
+    if absent == len(rows):
+        raise nothing_in_common(study.sample_ids, table_names(study.table), sheet)
+    if absent:
+        first = shorten(str(study.sample_ids[rows < 0][0]))
+        words = f"{plural(absent, 'sample')} of the table not in {file_name(sheet.source)} (first: {first})"
+        notes = (*notes, words, *filter(None, [other_spelling_note(study.sample_ids, sheet)]))
     columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
-    return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns)
+    return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns, notes=notes)
 
 
 def _about_tables(column: str | None, needed: Sequence[str]) -> str:

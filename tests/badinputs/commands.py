@@ -37,7 +37,8 @@ def _(folder: Path) -> Words:
 
 @bad_command(
     "T9 leading zeros",
-    "metadata.tsv: no sample of table.tsv is in it (table: '00012', metadata: '12'); did a program drop leading zeros?",
+    "metadata.tsv: no sample of table.tsv is in it (table: '00012', metadata: '12'); did a program drop leading zeros? "
+    "--match-ids loose takes them for the same",
 )
 def _(folder: Path) -> Words:
     words = with_column(folder, "age", [str(i) for i in range(12)], ids=[str(i + 12) for i in range(12)])
@@ -139,7 +140,7 @@ bad_command_rows(
      train, "--rarefy-depth", "100000"),
     ("T9 case",
      "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'S00'); does the case of the letters "
-     "differ?",
+     "differ? --match-ids loose takes them for the same",
      lambda folder: with_column(folder, "age", [str(i) for i in range(12)], ids=[name.upper() for name in IDS])),
     ("T9 others", "metadata.tsv: no sample of table.tsv is in it (table: 's00', metadata: 'x0')",
      lambda folder: with_column(folder, "age", [str(i) for i in range(12)], ids=[f"x{i}" for i in range(12)])),
@@ -153,15 +154,15 @@ bad_command_rows(
      "metadata.tsv: no column 'seson'; columns: age, site, subject, weight (and 1 more: `aam check` lists them)",
      train, "--categorical-columns", "seson", "--numeric-columns", "dpth"),
     ("T13 a column of words",
-     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (3 different: 'a', 'b', 'c'; first: s00); "
      "--classifier takes words", lambda folder: train(folder, column="site")),
     ("T13 several columns",
-     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); --missing 'a' leaves them out, "
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (3 different: 'a', 'b', 'c'; first: s00); "
      "--classifier takes words (and 1 more: `aam check` lists them)",
      lambda folder: train(folder, "--metadata-column", "subject", column="site")),
     ("T13 covariate",
-     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (s00: 'a'); empty these cells, or name it in "
-     "--categorical-columns", train, "--numeric-columns", "site"),
+     "metadata.tsv: column 'site' is not numeric: 12 of 12 values (3 different: 'a', 'b', 'c'; first: s00); empty "
+     "these cells, or name it in --categorical-columns", train, "--numeric-columns", "site"),
     ("T15 constant", "metadata.tsv: column 'weight' has one value (1.5) in the training samples: nothing to learn",
      lambda folder: train(folder, column="weight")),
     ("T15 constant covariate",

@@ -87,8 +87,6 @@ bad_rows(
     ("T1 first column",
      "m.tsv: the first column is named 'age' (line 1); name the column of the sample ids 'sample-id'",
      sheet, "age\tsite\n1\tskin\n"),
-    ("T1 R's row names", "m.tsv: the first column is named '' (line 1); name the column of the sample ids 'sample-id'",
-     sheet, "\tage\ns1\t3\n"),
     ("T3 UTF-16", "m.tsv: not UTF-8 (byte 0xff at 0: looks like UTF-16); save it as UTF-8",
      sheet, SHEET.encode("utf-16")),
     ("T3 latin-1", "m.tsv: not UTF-8 (byte 0xfc at 19); save it as UTF-8",
@@ -119,6 +117,32 @@ bad_rows(
     ("T13 words",
      "m.tsv: column 'age' is not numeric: 2 of 3 values (s2: 'unknown'); "
      "--missing 'unknown' leaves them out, --classifier takes words", ages, "1", "unknown", "NA", "unknown"),
+    ("T13 several words",
+     "m.tsv: column 'age' is not numeric: 4 of 5 values (3 different: 'tbd', 'None', 'unknown'; first: s1); "
+     "--missing 'None,tbd,unknown' leaves them out, --classifier takes words", ages, "None", "tbd", "1", "tbd",
+     "unknown"),
+    ("T13 many words",
+     "m.tsv: column 'age' is not numeric: 11 of 12 values (11 different: 'a0', 'a1', 'a2', 'a3', 'a4' and 6 more; "
+     "first: s1); "
+     "empty these cells", ages, *(f"a{number}" for number in range(11)), "1"),
+    ("T13 all different",
+     "m.tsv: column 'age' is not numeric: 3 of 3 values (3 different: 'x', 'y', 'z'; first: s1); is it the column "
+     "that is "
+     "meant?", ages, "x", "y", "z"),
+    ("T13 dates",
+     "m.tsv: column 'age' is not numeric: 3 of 3 values (2 different: '1/1/2017', '2/1/2017'; first: s1); dates are no "
+     "numbers: count days or years from one of them in a new column", ages, "1/1/2017", "2/1/2017", "1/1/2017"),
+    ("T13 units",
+     "m.tsv: column 'age' is not numeric: 2 of 3 values (2 different: '5 cm', '<2'; first: s1); write numbers alone, "
+     "without "
+     "units or signs", ages, "5 cm", "<2", "3"),
+    ("T13 a word with a quote",
+     "m.tsv: column 'age' is not numeric: 1 of 2 values (s1: 'don't know'); --missing \"don't know\" leaves them out, "
+     "--classifier takes words", ages, "don't know", "3"),
+    ("T13 words and commas",
+     "m.tsv: column 'age' is not numeric: 1 of 4 values (s1: 'tbd'); --missing 'tbd' leaves them out, --classifier "
+     "takes "
+     "words (and 2 more: `aam check` lists them)", ages, "tbd", "2,5", "inf", "1"),
     ("T16 infinite", "m.tsv: column 'age': value 'inf' (s2) is not finite; --missing 'inf' leaves it out",
      ages, "1", "inf"),
     ("T16 too large", "m.tsv: column 'age': value '1e400' (s1) is not finite; --missing '1e400' leaves it out",
@@ -134,16 +158,48 @@ bad_rows(
     ("T20 empty", "m.tsv: the file is empty", sheet, ""),
     ("T20 comments", "m.tsv: no samples: the file has only blank lines and comments", sheet, "# nothing\n\n"),
     ("T20 header only", "m.tsv: no samples after the header; every sample needs a row", sheet, SHEET.split("\n")[0]),
-    ("W1 unknown column", f"m.tsv: --where cannot be used (no such column: sitee); {WHERE_REMEDY}",
+    ("W1 unknown column",
+     "m.tsv: --where cannot be used (no such column: sitee); did you mean 'site'? columns: age, site",
      where, "sitee == 'skin'"),
-    ("W2 no SQL", f'm.tsv: --where cannot be used (near "where": syntax error); {WHERE_REMEDY}', where, "where age is"),
+    ("W1 unknown column in quotes",
+     "m.tsv: --where cannot be used (no such column: agee); did you mean 'age'? columns: age, site. Texts stand in "
+     "single "
+     "quotes: 'agee'", where, '"agee" > 0.9'),
+    ("W1 brackets", "m.tsv: --where cannot be used (no such column: body); write [body-site]",
+     where, "body-site = 'gut'", "id\tbody-site\ns1\tgut\n"),
+    ("W1 a word of SQL", "m.tsv: --where cannot be used (near 'group': a word of SQL); write [group]",
+     where, "group = 'a'", "id\tgroup\ns1\ta\n"),
+    ("W2 no SQL", f"m.tsv: --where cannot be used (near 'where': syntax error); {WHERE_REMEDY}", where, "where age is"),
+    ("W2 a text alone",
+     "m.tsv: --where cannot be used (the text 'gut' stands where a condition is needed); compare a column each time: "
+     "site = 'gut' OR site = 'skin'", where, "site = 'skin' OR 'gut'"),
     ("W3 writes", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); DROP TABLE sheet; --"),
     ("W3 attaches", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); ATTACH '/tmp/x' AS x; --"),
-    ("W3 loads", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "load_extension('x')"),
+    ("W3 loads", "m.tsv: --where cannot be used (no function load_extension); there are abs, coalesce, <any>",
+     where, "load_extension('x')"),
     ("W3 other tables", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}",
      where, "age IN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)"),
+    ("W3 leaves its parentheses",
+     f"m.tsv: --where cannot be used (near ')' after 0: syntax error); {WHERE_REMEDY}",
+     where, "0) UNION SELECT 99999 WHERE (1"),
+    ("W3 queries",
+     f"m.tsv: --where cannot be used (near 'SELECT': a condition cannot hold a query or another statement); "
+     f"{WHERE_REMEDY}",
+     where, "age IN (SELECT 1)"),
+    ("W6 words among numbers",
+     "m.tsv: --where cannot be used (1 of 2 values of 'age' are no numbers, s2: 'unknown'); CAST(age AS REAL) leaves "
+     "them "
+     "out, quotes around the number compare texts", where, "age > 5", "id\tage\ns1\t7\ns2\tunknown\n"),
+    ("W6 a number in quotes",
+     "m.tsv: --where cannot be used ('5' is a text, and the numbers in 'age' have another order as texts); write age "
+     "> 5",
+     where, "age > '5'", "id\tage\ns1\t7\ns2\t10\n"),
+    ("W6 no numbers",
+     "m.tsv: --where cannot be used (2 of 2 values of 'site' are no numbers, s1: 'skin'); numbers stand without "
+     "quotes, "
+     "texts in single quotes", where, "site = 3"),
     ("W4 empty", "m.tsv: the condition of --where is empty; give one, or leave out --where", where, " "),
-    ("W5 case", "m.tsv: columns 'pH' and 'ph' are the same for --where; rename one of them",
+    ("W5 case", "m.tsv: --where cannot be used (columns 'pH' and 'ph' are the same in it); rename one of them",
      where, "ph > 1", "sample-id\tpH\tph\ns1\t1\t2\n"),
 )
 odd_rows(
@@ -153,6 +209,7 @@ odd_rows(
     ("T11 comments, types and blank rows",
      sheet, "# a\n\n#SampleID\tage\n#q2:types\tnumeric\n#q2:missing\tblank\n\t\n# b\ns1\t1\n"),
     ("T19 formulas and quotes", sheet, 'sample-id\tnote\n=cmd()\t"a ""b""\nc"\ns2\t5" pipe\n'),
+    ("T1 R's row names", sheet, "\tage\ns1\t3\n"),
     ("T5 no columns but the ids", sheet, "id\ns1\n"),
     ("W6 a comment at the end of a condition", where, "age > 1 -- and more"),
 )

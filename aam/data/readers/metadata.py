@@ -7,31 +7,27 @@ https://docs.qiime2.org/2024.10/tutorials/metadata/
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import difflib
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from aam.data.readers.metadata_query import rows_where
-from aam.data.readers.metadata_values import is_missing, missing_words, to_numbers
+from aam.data.readers.column_names import suggestion
+from aam.data.readers.metadata_layout import (
+    DIRECTIVE,
+    HAS_CONTROL,
+    Layout,
+    is_id_header,
+    metadata_text,
+    read_layout,
+)
+from aam.data.readers.metadata_query import Selection, rows_where
+from aam.data.readers.metadata_values import folded, is_missing, missing_words, to_numbers
 from aam.errors import InputError, Problems
-from aam.files.archive import is_archive
-from aam.files.packed import read_unpacked
-from aam.text import CONTROL, ONCE, decode_text, plural, shorten
-
-# Names of the first column, in any case; and those that QIIME 1, Qiita and R use, as they are written there.
-ID_HEADERS = {"id", "sampleid", "sample id", "sample-id", "featureid", "feature id", "feature-id"}
-EXACT_ID_HEADERS = {"#SampleID", "#Sample ID", "#OTUID", "#OTU ID", "sample_name", "sample_id"}
-DIRECTIVE = "#q2:"
-MOST_SHOWN = 70
-HAS_CONTROL = "has a tab, line break or other control character"
-
-Row = tuple[int, list[str]]
+from aam.text import CONTROL, ONCE, plural, shorten
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +44,15 @@ class Metadata:
         Name of each column -> its cells as text (``N``); an empty cell is ``""``.
     notes
         What is worth saying of the file.
+    kept
+        Words that are values in columns of text, although they usually mean a missing one (``--not-missing``).
     """
 
     source: str
     sample_ids: np.ndarray
     columns: dict[str, np.ndarray]
     notes: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
     def select(self, sample_ids: Iterable[str]) -> Metadata:
         """These samples, in this order; all of them must be there."""
@@ -72,7 +71,7 @@ class Metadata:
         """
         if name in self.columns:
             return self.columns[name]
-        raise InputError(self.source, f"no column '{shorten(name)}'", self._suggestion(name))
+        raise InputError(self.source, f"no column '{shorten(name)}'", suggestion(name, self.columns))
 
     def numeric(self, name: str, missing: Sequence[str] = (), remedy: str | None = None) -> np.ndarray:
         """A column as float64, NaN where the cell is missing.
@@ -93,94 +92,81 @@ class Metadata:
         """
         return to_numbers(self.source, name, self.sample_ids, self.column(name), missing_words(missing), remedy)
 
-    def labels(self, name: str, missing: Sequence[str] = ()) -> np.ndarray:
-        """A column as text, ``""`` where the cell is missing (see :meth:`numeric`)."""
-        cells, words = self.column(name), missing_words(missing)
-        return np.array(["" if is_missing(cell, words) else cell for cell in cells], dtype=object)
+    def labels(self, name: str, missing: Sequence[str] = (), known: Iterable[str] = ()) -> np.ndarray:
+        """A column as text, ``""`` where the cell is missing.
 
-    def where(self, condition: str) -> np.ndarray:
-        """For each sample whether an SQL condition on the columns holds, as in QIIME 2's ``--p-where``.
-
-        Columns whose cells are all numbers, or missing, compare as numbers. In others the empty cell alone is NULL.
-        The ids are the column ``sample_id``, or ``"sample-id"``.
+        Parameters
+        ----------
+        name
+            The column.
+        missing
+            As of :meth:`numeric`.
+        known
+            Texts that are values whatever they usually mean: the levels that a model knows.
 
         Raises
         ------
         InputError
-            If it is not such a condition, or does more than read the metadata.
+            If there is no such column.
         """
-        return rows_where(self.source, self.sample_ids, self.columns, condition)
+        values, words, kept = set(known), missing_words(missing, self.kept), folded(self.kept)
+        cells = self.column(name)
+        is_value = [cell in values or not is_missing(cell, words, kept) for cell in cells]
+        return np.where(is_value, cells, "").astype(object)
 
-    def _suggestion(self, name: str) -> str:
-        names = list(self.columns)
-        folded = {n.casefold(): n for n in names}
-        near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-        shown = ", ".join(names)
-        listing = f"columns: {shown if len(shown) <= MOST_SHOWN else shown[: MOST_SHOWN - 3] + '...'}"
-        return f"did you mean '{shorten(folded[near[0]])}'? {listing}" if near else listing
+    def where(self, condition: str, missing: Mapping[str, Sequence[str]] | None = None) -> Selection:
+        """For each sample whether a condition holds, as in QIIME 2's ``--p-where``, and notes.
+
+        A column that is compared with a text is one of texts as they are written; compared with a number, it is one of
+        numbers. Words for a missing value are NULL in both. The ids are the column ``[sample-id]``.
+
+        Parameters
+        ----------
+        condition
+            One expression of SQL.
+        missing
+            Column -> further words for a missing value in it.
+
+        Raises
+        ------
+        InputError
+            If it is not such a condition, or a column has other cells than it needs.
+        """
+        kept = folded(self.kept)
+        words: dict[str | None, frozenset[str]] = {None: missing_words((), self.kept)}
+        words |= {name: missing_words(further, self.kept) for name, further in (missing or {}).items()}
+        tests: dict[str | None, Callable[[str], bool]] = {
+            name: partial(is_missing, words=of_name, kept=kept) for name, of_name in words.items()
+        }
+        return rows_where(self.source, self.sample_ids, self.columns, condition, tests)
 
 
-def read_metadata(path: Path) -> Metadata:
-    """Read a metadata file.
+def read_metadata(path: Path, kept: tuple[str, ...] = ()) -> Metadata:
+    """Read a metadata file: tab-separated text, or a QIIME 2 artifact that is metadata.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kept
+        See :class:`Metadata`.
 
     Raises
     ------
     InputError
         With everything that is wrong with its header and rows.
     """
-    if is_archive(path):
-        raise InputError(path, "is a zip or Excel file", "save it as tab-separated text")
-    rows = _rows(path, decode_text(read_unpacked(path), path))
-    header = _read_header(path, rows)
+    layout = read_layout(path, metadata_text(path))
     problems = Problems(path)
-    _check_names(problems, header)
-    lines, table = _read_samples(problems, rows, header)
+    _check_names(problems, layout.header)
+    lines, table = _read_samples(problems, layout)
     _check_ids(problems, lines, [cells[0] for cells in table])
     problems.raise_if_any()
     if not table:
         raise InputError(path, "no samples after the header", "every sample needs a row")
     cells = np.array(table, dtype=object)
-    columns = {name: cells[:, i].copy() for i, name in enumerate(header) if i > 0}
-    return Metadata(str(path), cells[:, 0].copy(), columns, ())
-
-
-def _rows(path: Path, text: str) -> Iterator[Row]:
-    """Line number and stripped cells of each row that is neither blank nor a comment."""
-    reader = csv.reader(io.StringIO(text, newline=""), dialect="excel-tab", strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = [cell.strip() for cell in next(reader)]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            problem = f"line {line:,} cannot be read ({shorten(str(error), 60)})"
-            raise InputError(path, problem, 'is a quote (") not closed, or a cell too long?') from None
-        if any(cells) and not _is_comment(cells[0]):
-            yield line, cells
-
-
-def _is_comment(cell: str) -> bool:
-    return cell.startswith("#") and not cell.startswith(DIRECTIVE) and cell not in EXACT_ID_HEADERS
-
-
-def _is_id_header(cell: str) -> bool:
-    return cell in EXACT_ID_HEADERS or cell.lower() in ID_HEADERS
-
-
-def _read_header(path: Path, rows: Iterator[Row]) -> list[str]:
-    line, header = next(rows, (0, []))
-    if not header:
-        raise InputError(path, "no samples: the file has only blank lines and comments")
-    while header[-1] == "":
-        header.pop()
-    if _is_id_header(header[0]):
-        return header
-    for separator, name in ((",", "comma"), (";", "semicolon")):
-        if len(header) == 1 and separator in header[0]:
-            raise InputError(path, f"one column found; the file seems {name}-separated", "tabs are needed")
-    problem = f"the first column is named '{shorten(header[0])}' (line {line})"
-    raise InputError(path, problem, "name the column of the sample ids 'sample-id'")
+    columns = {name: cells[:, i].copy() for i, name in enumerate(layout.header) if i > 0}
+    return Metadata(str(path), cells[:, 0].copy(), columns, layout.notes, kept)
 
 
 def _check_names(problems: Problems, header: Sequence[str]) -> None:
@@ -193,12 +179,13 @@ def _check_names(problems: Problems, header: Sequence[str]) -> None:
             problems.add(f"column '{shorten(name)}' occurs {header.count(name)} times", "give each column its own name")
 
 
-def _read_samples(problems: Problems, rows: Iterator[Row], header: Sequence[str]) -> tuple[list[int], list[list[str]]]:
+def _read_samples(problems: Problems, layout: Layout) -> tuple[list[int], list[list[str]]]:
     """Line numbers and cells of the samples; short rows are filled up, rows that are too long are noted."""
+    header = layout.header
     lines: list[int] = []
     table: list[list[str]] = []
     too_long: list[tuple[int, int]] = []
-    for line, cells in rows:
+    for line, cells in layout.rows:
         if cells[0].startswith(DIRECTIVE) and not table:
             continue
         if any(cells[len(header) :]):
@@ -225,7 +212,7 @@ def _check_ids(problems: Problems, lines: Sequence[int], sample_ids: Sequence[st
     if empty:
         problem = f"{plural(len(empty), 'row')} without a sample id (first: line {empty[0]:,})"
         problems.add(problem, "every row needs one")
-    reserved = [pair for pair in pairs if pair[1].startswith(DIRECTIVE) or _is_id_header(pair[1])]
+    reserved = [pair for pair in pairs if pair[1].startswith(DIRECTIVE) or is_id_header(pair[1])]
     if reserved:
         line, name = reserved[0]
         problems.add(f"line {line:,}: '{shorten(name)}' cannot be a sample id", "is it a second header?")

@@ -1,25 +1,46 @@
-"""SQL conditions on metadata, run in memory with read-only access."""
+"""SQL conditions on metadata, run in memory with read-only access.
+
+The condition is not run as it was written: it is read as one expression, and written anew
+(:mod:`aam.data.readers.conditions`), so that nothing but the columns can be reached from it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from aam.data.readers.metadata_values import as_numbers_or_none
+from aam.data.readers.conditions.facts import IsMissing, Sheet
+from aam.data.readers.conditions.functions import FUNCTIONS
+from aam.data.readers.conditions.sql import Writer
+from aam.data.readers.conditions.syntax import parse
+from aam.data.readers.conditions.tokens import ConditionError
 from aam.errors import InputError
 from aam.files.limits import limits
 from aam.text import shorten
 
-ID_NAMES = ("sample_id", "sample-id")
 READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
-ROW = "aam_row_number"
-FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "zeroblob", "randomblob"}
+CALLED = {*FUNCTIONS, "like", "glob"}
+EXAMPLE = "it is an SQL condition such as \"site == 'skin'\""
 
 
-def rows_where(source: str, sample_ids: np.ndarray, columns: Mapping[str, np.ndarray], condition: str) -> np.ndarray:
-    """For each sample whether the condition holds (bool).
+class Selection(NamedTuple):
+    """The samples for which a condition holds (``N``, bool), and what is worth saying of it."""
+
+    holds: np.ndarray
+    notes: tuple[str, ...]
+
+
+def rows_where(
+    source: str,
+    sample_ids: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    condition: str,
+    missing: Mapping[str | None, IsMissing],
+) -> Selection:
+    """For each sample whether the condition holds.
 
     Parameters
     ----------
@@ -29,6 +50,8 @@ def rows_where(source: str, sample_ids: np.ndarray, columns: Mapping[str, np.nda
         Its content.
     condition
         What would follow ``WHERE`` in SQL.
+    missing
+        Column -> whether a cell means a missing value; ``None`` -> the same of all other columns.
 
     Raises
     ------
@@ -37,56 +60,44 @@ def rows_where(source: str, sample_ids: np.ndarray, columns: Mapping[str, np.nda
     """
     if not condition.strip():
         raise InputError(source, "the condition of --where is empty", "give one, or leave out --where")
-    named = _mentioned(source, sample_ids, columns, condition)
+    sheet = Sheet(condition, sample_ids, columns, missing)
+    writer = Writer(sheet)
+    try:
+        expression, named = parse(condition)
+        for column in named:
+            sheet.column(column.name, quoted=column.quoted)
+        found = _run(sheet, writer.condition(expression))
+    except ConditionError as error:
+        remedy = sheet.remedy() or error.remedy or EXAMPLE
+        raise InputError(source, f"--where cannot be used ({error.reason})", remedy) from None
+    except (sqlite3.Error, sqlite3.Warning, ValueError, RecursionError) as error:
+        raise InputError(source, f"--where cannot be used ({shorten(str(error), 60)})", EXAMPLE) from None
+    holds = np.zeros(len(sample_ids), dtype=bool)
+    holds[found] = True
+    return Selection(holds, tuple(dict.fromkeys(writer.notes)))
+
+
+def _run(sheet: Sheet, sql: str) -> list[int]:
+    """Rows for which a condition of :class:`Writer` holds."""
     connection = sqlite3.connect(":memory:")
     try:
-        _fill(connection, len(sample_ids), named)
+        names: list[str] = ["number INTEGER"]
+        cells: list[Sequence[object]] = [range(len(sheet.sample_ids))]
+        for facts in sheet.found.values():
+            names += [f"t{facts.place}", f"n{facts.place}"]
+            cells += [facts.texts, facts.numbers]
+        connection.execute(f"CREATE TABLE sheet ({', '.join(names)})")
+        places = ", ".join("?" * len(names))
+        connection.executemany(f"INSERT INTO sheet VALUES ({places})", zip(*cells, strict=True))
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(_stop, limits().condition_steps)
-        # The line break ends a comment in the condition.
-        found = connection.execute(f"SELECT {ROW} FROM sheet WHERE ({condition}\n)").fetchall()
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        problem = f"--where cannot be used ({shorten(str(error), 60)})"
-        raise InputError(source, problem, "it is an SQL condition such as \"site == 'skin'\"") from None
+        return [row for (row,) in connection.execute(f"SELECT number FROM sheet WHERE {sql}")]
     finally:
         connection.close()
-    holds = np.zeros(len(sample_ids), dtype=bool)
-    holds[[row for (row,) in found]] = True
-    return holds
-
-
-def _mentioned(
-    source: str, sample_ids: np.ndarray, columns: Mapping[str, np.ndarray], condition: str
-) -> dict[str, np.ndarray]:
-    """The columns whose names occur in the condition; others need not be looked at."""
-    folded = condition.casefold()
-    named = {name: cells for name, cells in columns.items() if name.casefold() in folded}
-    taken: dict[str, str] = {}
-    for name in named:
-        other = taken.setdefault(name.casefold(), name)
-        if other != name:
-            problem = f"columns '{shorten(other)}' and '{shorten(name)}' are the same for --where"
-            raise InputError(source, problem, "rename one of them")
-    ids = {name: sample_ids for name in ID_NAMES if name not in taken}
-    return {**ids, **named}
-
-
-def _fill(connection: sqlite3.Connection, num_rows: int, columns: Mapping[str, np.ndarray]) -> None:
-    kinds: list[str] = [f"{ROW} INTEGER"]
-    values: list[Sequence[object]] = [range(num_rows)]
-    for name, cells in columns.items():
-        numbers = None if name in ID_NAMES else as_numbers_or_none(cells)
-        kind = "TEXT" if numbers is None else "REAL"
-        quoted = name.replace('"', '""')
-        kinds.append(f'"{quoted}" {kind}')
-        values.append([cell or None for cell in cells] if numbers is None else numbers)
-    connection.execute(f"CREATE TABLE sheet ({', '.join(kinds)})")
-    places = ", ".join("?" * len(kinds))
-    connection.executemany(f"INSERT INTO sheet VALUES ({places})", zip(*values, strict=True))
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
-    is_forbidden = action == sqlite3.SQLITE_FUNCTION and second in FORBIDDEN_FUNCTIONS
+    is_forbidden = action == sqlite3.SQLITE_FUNCTION and second not in CALLED
     return sqlite3.SQLITE_OK if action in READING and not is_forbidden else sqlite3.SQLITE_DENY
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from aam.errors import InputError
-from aam.text import shorten
+from aam.data.readers.odd_cells import not_numbers
 
 # In any case. 'none' and 'unknown' are not among them: they are classes as often.
 MISSING_WORDS = frozenset(
@@ -31,19 +30,32 @@ MISSING_WORDS = frozenset(
 MISSING_START = "missing:"  # the INSDC's terms, such as 'missing: lab stock'
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
 
-def missing_words(further: Iterable[str] = ()) -> frozenset[str]:
-    """The usual words for a missing value, and further ones."""
-    return MISSING_WORDS | {word.strip().casefold() for word in further}
+def missing_words(further: Iterable[str] = (), kept: Iterable[str] = ()) -> frozenset[str]:
+    """The usual words for a missing value, and further ones, without those that are kept as values."""
+    return (MISSING_WORDS - folded(kept)) | folded(further)
 
 
-def is_missing(cell: str, words: frozenset[str]) -> bool:
-    """Whether a cell means that its value is missing."""
-    folded = cell.casefold()
-    return folded in words or folded.startswith(MISSING_START)
+def folded(words: Iterable[str]) -> frozenset[str]:
+    """Words as they are compared: in any case, without blanks around them."""
+    return frozenset(word.strip().casefold() for word in words)
+
+
+def is_missing(cell: str, words: frozenset[str], kept: frozenset[str] = frozenset()) -> bool:
+    """Whether a cell means that its value is missing.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    words
+        As of :func:`missing_words`.
+    kept
+        Terms of the INSDC that are values, :func:`folded`.
+    """
+    word = cell.casefold()
+    return word in words or (word.startswith(MISSING_START) and word not in kept)
 
 
 def to_numbers(
@@ -74,14 +86,13 @@ def to_numbers(
     """
     present = [row for row, cell in enumerate(cells) if not is_missing(cell, words)]
     wrong = [row for row in present if NUMBER.fullmatch(cells[row]) is None]
-    if wrong:
-        first = (str(sample_ids[wrong[0]]), cells[wrong[0]])
-        raise _not_numeric(source, name, first, (len(wrong), len(present)), remedy)
     numbers = np.full(len(cells), np.nan)
-    numbers[present] = [float(cells[row]) for row in present]
-    too_large = np.flatnonzero(np.isinf(numbers))
-    if len(too_large):
-        raise _not_finite(source, name, (str(sample_ids[too_large[0]]), cells[too_large[0]]), remedy)
+    if not wrong:
+        numbers[present] = [float(cells[row]) for row in present]
+        wrong = np.flatnonzero(np.isinf(numbers)).tolist()
+    if wrong:
+        odd = [(str(sample_ids[row]), str(cells[row])) for row in wrong]
+        raise not_numbers(source, name, odd, len(present), remedy)
     return numbers
 
 
@@ -96,23 +107,3 @@ def as_numbers_or_none(cells: Iterable[str]) -> list[float | None] | None:
         else:
             return None
     return numbers if any(number is not None for number in numbers) else None
-
-
-def _not_numeric(
-    source: str, name: str, first: tuple[str, str], number: tuple[int, int], remedy: str | None
-) -> InputError:
-    sample_id, cell = first
-    column, word = f"column '{shorten(name)}'", shorten(cell, 16)
-    if DECIMAL_COMMA.fullmatch(cell):
-        problem = f"{column}: '{word}' ({shorten(sample_id)}) looks like a decimal comma"
-        return InputError(source, problem, "write numbers with a point")
-    if NOT_FINITE.fullmatch(cell):
-        return _not_finite(source, name, first, remedy)
-    problem = f"{column} is not numeric: {number[0]:,} of {number[1]:,} values ({shorten(sample_id)}: '{word}')"
-    return InputError(source, problem, remedy or f"--missing '{word}' leaves them out, --classifier takes words")
-
-
-def _not_finite(source: str, name: str, first: tuple[str, str], remedy: str | None) -> InputError:
-    sample_id, cell = first
-    problem = f"column '{shorten(name)}': value '{shorten(cell)}' ({shorten(sample_id)}) is not finite"
-    return InputError(source, problem, remedy or f"--missing '{shorten(cell)}' leaves it out")

@@ -10,11 +10,14 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.config.sections import MatchIds
+from aam.data.readers.alike import kept_word_note, label_notes
 from aam.data.readers.distance_matrix import Distances
 from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.rarefaction import resolve_depth
+from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
 from aam.data.study.tips import tips_of
 from aam.data.targets.kinds import NUMBERS, Kind
 from aam.errors import Attempts, InputError
@@ -26,32 +29,6 @@ COMPARED_SAMPLES = 24
 FEWEST_PAIRS = 3
 LEAST_CORRELATION = 0.2
 LARGEST_DIFFERENCE = 0.2
-
-
-def _without_zeros(sample_id: str) -> str:
-    return sample_id.strip().lstrip("0")
-
-
-SPELLINGS = (
-    (str.strip, "are there spaces around the ids?"),
-    (str.casefold, "does the case of the letters differ?"),
-    (_without_zeros, "did a program drop leading zeros?"),
-)
-
-
-def nothing_in_common(table: Table, table_name: str, metadata: Metadata) -> InputError:
-    """The error of metadata without any sample of the table: ids of both, and a likely cause."""
-    if are_among(table.asv_ids, set(metadata.sample_ids)):
-        return transposed_error(table_name, str(table.asv_ids[0]), file_name(metadata.source))
-    ours, theirs, question = str(table.sample_ids[0]), str(metadata.sample_ids[0]), ""
-    for simplify, explanation in SPELLINGS:
-        sheet = {simplify(str(sample_id)): str(sample_id) for sample_id in metadata.sample_ids}
-        matching = [str(sample_id) for sample_id in table.sample_ids if simplify(str(sample_id)) in sheet]
-        if matching:
-            ours, theirs, question = matching[0], sheet[simplify(matching[0])], explanation
-            break
-    ids = f"(table: '{shorten(ours)}', metadata: '{shorten(theirs)}')"
-    return InputError(metadata.source, f"no sample of {table_name} is in it {ids}", question)
 
 
 def sample_weights(metadata: Metadata, column: str) -> np.ndarray:
@@ -164,12 +141,15 @@ class TargetRequest:
         Further words that mean a missing value.
     weight_column
         Column with a weight for each sample.
+    groups
+        Other columns whose texts tell samples apart: of groups, and of covariates.
     """
 
     columns: tuple[str, ...]
     kind: Kind = NUMBERS
     missing: tuple[str, ...] = ()
     weight_column: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class Alignment:
@@ -191,6 +171,7 @@ class Alignment:
         self.table_name = table_name
         self.table_ids = table.sample_ids
         self.metadata: Metadata | None = None
+        self.sheet: Metadata | None = None
         self.targets: dict[str, np.ndarray] = {}
         self.weights: np.ndarray | None = None
         self.tree: Tree | None = None
@@ -200,20 +181,29 @@ class Alignment:
         self.flow = [FlowStep("Table", len(table.sample_ids), 0, "", ())]
         self.notes: list[str] = list(table.notes)
 
-    def match_metadata(self, metadata: Metadata) -> None:
+    def match_metadata(self, metadata: Metadata, how: MatchIds) -> None:
         """Keep the samples that are in the metadata."""
+        metadata = matched(self.table.sample_ids, metadata, how)
         in_sheet = self._is_among(metadata.sample_ids)
         if not in_sheet.any():
-            raise nothing_in_common(self.table, self.table_name, metadata)
+            if are_among(self.table.asv_ids, set(metadata.sample_ids)):
+                raise transposed_error(self.table_name, str(self.table.asv_ids[0]), file_name(metadata.source))
+            raise nothing_in_common(self.table.sample_ids, self.table_name, metadata)
+        note = "" if in_sheet.all() else other_spelling_note(self.table.sample_ids, metadata)
+        self.notes += [*metadata.notes, *([note] if note else [])]
         self._keep("Metadata", in_sheet, f"not in {file_name(metadata.source)}")
         if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
             raise InputError(metadata.source, problem, f"at least {MIN_SAMPLES} are needed")
-        self.metadata = metadata.select(self.table.sample_ids)
+        self.sheet, self.metadata = metadata, metadata.select(self.table.sample_ids)
 
-    def match_condition(self, metadata: Metadata, where: str) -> None:
+    def match_condition(self, metadata: Metadata, where: str, request: TargetRequest | None) -> None:
         """Keep the samples that meet a condition on the whole metadata table."""
-        holds = self._is_among(metadata.sample_ids[metadata.where(where)])
+        sheet = self.sheet or metadata
+        further = {} if request is None else dict.fromkeys(request.columns, request.missing)
+        selection = sheet.where(where, further)
+        self.notes += selection.notes
+        holds = self._is_among(sheet.sample_ids[selection.holds])
         self._keep("Condition", holds, f"{shorten(where, 60)} does not hold", metadata.source)
 
     def take_target(self, request: TargetRequest) -> None:
@@ -230,10 +220,13 @@ class Alignment:
         self._keep("Target", present, f"{names} {verb} missing", self.metadata.source)
         if request.weight_column is not None:
             self.weights = sample_weights(self.metadata, request.weight_column)
+        self.notes += label_notes(self.metadata, self.targets, request.groups)
 
     def _take_column(self, metadata: Metadata, column: str, request: TargetRequest, present: np.ndarray) -> None:
         """Take the values of one column, and note in ``present`` which samples have one."""
-        self.targets[column] = request.kind.read(metadata, column, request.missing)
+        self.targets[column] = values = request.kind.read(metadata, column, request.missing)
+        if values.dtype == object and (note := kept_word_note(metadata, column, values, request.missing)):
+            self.notes.append(note)
         present |= request.kind.is_present(self.targets[column])
 
     def match_tree(self, tree: Tree, missing_tips: Literal["error", "drop"]) -> None:

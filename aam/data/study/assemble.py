@@ -11,6 +11,7 @@ from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.readers.distance_matrix import read_distances
 from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata, read_metadata
+from aam.data.readers.metadata_values import folded
 from aam.data.readers.table import Table, read_cached_table, read_raw_table
 from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
 from aam.data.study.alignment import Alignment, TargetRequest, with_study_column
@@ -68,7 +69,7 @@ def read_and_align(
     if "table" not in sources:
         return AlignedInputs(None, sheet, None)
     alignment = Alignment(sources["table"], _table_name(table))
-    done = [attempt(partial(_true, step)) for step in _sheet_steps(alignment, sheet, study)]
+    done = [attempt(partial(_true, step)) for step in _sheet_steps(alignment, sheet, study, target)]
     if target is not None and sheet is not None and alignment.metadata is not None:
         attempt(lambda: alignment.take_target(target))
     for step in _further_steps(alignment, sources, study, sampling):
@@ -97,6 +98,8 @@ def _true(step: Callable[[], None]) -> bool:
 def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
     if study.metadata is None and study.where is not None:
         raise ConfigError("--where needs --metadata: it is a condition on the metadata")
+    if target is not None and (both := folded(study.not_missing) & folded(target.missing)):
+        raise ConfigError(f"--missing and --not-missing both name '{min(both)}': leave one out")
     if study.metadata is None and target is not None:
         raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
@@ -106,7 +109,7 @@ def _readers(table: TableOptions, study: StudyOptions, *, needs_dna: bool) -> di
     readers: dict[str, Callable[[], Any]] = {"table": lambda: _read_table(table, study, needs_dna=needs_dna)}
     metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
     if metadata is not None:
-        readers["metadata"] = lambda: read_metadata(metadata)
+        readers["metadata"] = lambda: read_metadata(metadata, study.not_missing)
     if tree is not None:
         read = read_cached_tree if table.cache else read_tree
         readers["tree"] = lambda: read(tree, study.root, study.clip_negative_branches)
@@ -136,17 +139,19 @@ def _check_rows_are_no_samples(tables: Sequence[Path], metadata: Path) -> None:
             raise transposed_error(path, found.asv_ids[0], metadata.name) from None
 
 
-def _sheet_steps(alignment: Alignment, sheet: Metadata | None, study: StudyOptions) -> Iterator[Callable[[], None]]:
+def _sheet_steps(
+    alignment: Alignment, sheet: Metadata | None, study: StudyOptions, target: TargetRequest | None
+) -> Iterator[Callable[[], None]]:
     """The steps that take the samples from the metadata."""
     metadata, note = with_study_column(sheet, alignment.table, study.study_column)
     alignment.notes.extend([note] if note else [])
     if metadata is None or sheet is None:
         alignment.metadata = metadata
         return
-    yield lambda: alignment.match_metadata(metadata)
+    yield lambda: alignment.match_metadata(metadata, study.match_ids)
     where = study.where
     if where is not None:
-        yield lambda: alignment.match_condition(metadata, where)
+        yield lambda: alignment.match_condition(metadata, where, target)
 
 
 def _further_steps(

@@ -227,7 +227,7 @@ class CovariateSpec:
         category_NC = np.zeros((len(metadata.sample_ids), len(self.categorical)), dtype=np.int64)
         for place, column in enumerate(self.categorical):
             code_of = {level: code for code, level in enumerate(column.levels, start=1)}
-            category_NC[:, place] = [code_of.get(label, 0) for label in metadata.labels(column.name)]
+            category_NC[:, place] = [code_of.get(label, 0) for label in metadata.labels(column.name, known=code_of)]
         number_NM = np.zeros((len(metadata.sample_ids), FEATURES_PER_NUMBER * len(self.numeric)), dtype=np.float32)
         for place, number in enumerate(self.numeric):
             value_N = (metadata.numeric(number.name, remedy=EMPTY_CELLS) - number.mean) / number.spread
@@ -254,7 +254,7 @@ class CovariateSpec:
         """
         notes = []
         for column in self.categorical:
-            labels, known = metadata.labels(column.name), set(column.levels)
+            labels, known = metadata.labels(column.name, known=column.levels), set(column.levels)
             unknown = [label for label in labels if label and label not in known]
             if unknown:
                 notes.append(

@@ -62,7 +62,10 @@ class Targets:
         """
         if not self.normalize_by:
             return np.zeros(len(metadata.sample_ids), dtype=np.int64)
-        return level_codes(joint_levels(metadata, self.normalize_by), self.levels)
+        joint, known = joint_levels(metadata, self.normalize_by), set(self.levels)
+        as_written = _joined([metadata.column(column) for column in self.normalize_by], self.normalize_by)
+        # A word that usually means a missing value is a level where the model has it as one.
+        return level_codes(np.where([level in known for level in as_written], as_written, joint), self.levels)
 
     def encode(self, values: Mapping[str, np.ndarray], level_N: np.ndarray | None = None) -> np.ndarray:
         """What the model learns: numbers (``N x T``, float32, NaN where missing) or classes (``N x 1``, int64).
@@ -123,7 +126,11 @@ def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:
     InputError
         If there is no such column.
     """
-    labels = [metadata.labels(column) for column in columns]
+    return _joined([metadata.labels(column) for column in columns], columns)
+
+
+def _joined(labels: Sequence[np.ndarray], columns: tuple[str, ...]) -> np.ndarray:
+    """Labels of several columns as one; empty where one of them is."""
     rows = zip(*labels, strict=True)
     joint = [", ".join(map("=".join, zip(columns, row, strict=True))) if all(row) else "" for row in rows]
     return np.array(joint, dtype=object)

@@ -246,12 +246,14 @@ def _check_activation(config: TrainConfig, targets: Targets, study: Study, sourc
 
 def target_request(config: TrainConfig) -> TargetRequest:
     """What to read from the metadata."""
-    target = config.target
+    target, covariates = config.target, config.covariates
+    named = (config.split.group_column, *covariates.columns, *target.normalize_by)
     return TargetRequest(
         columns=target.metadata_column,
         kind=chosen_kind(target, config.loss),
         missing=target.missing,
         weight_column=config.loss.sample_weight_column,
+        groups=tuple(name for name in dict.fromkeys(named) if name and name not in covariates.numeric_columns),
     )
 
 

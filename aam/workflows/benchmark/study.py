@@ -90,9 +90,20 @@ def _open(name: str, options: TaskOptions, wanted: FoldOptions) -> OpenTask:
     kind = chosen_kind(columns)
     study = load_study(
         TableOptions(table=(options.table,)),
-        StudyOptions(metadata=options.metadata, tree=options.tree, where=options.where),
+        StudyOptions(
+            metadata=options.metadata,
+            tree=options.tree,
+            where=options.where,
+            not_missing=options.not_missing,
+            match_ids=options.match_ids,
+        ),
         None,
-        TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing),
+        TargetRequest(
+            columns=(options.metadata_column,),
+            kind=kind,
+            missing=options.missing,
+            groups=tuple(filter(None, [options.group_column, *options.categorical_columns])),
+        ),
     )
     split = SplitOptions(group_column=options.group_column)
     groups = sample_groups(split, study)

@@ -46,4 +46,4 @@ def test_samples_are_selected_in_the_order_asked(sheet: Metadata) -> None:
     ],
 )
 def test_a_condition_selects_rows_as_sql_does(sheet: Metadata, condition: str, expected: list[bool]) -> None:
-    assert sheet.where(condition).tolist() == expected
+    assert sheet.where(condition).holds.tolist() == expected

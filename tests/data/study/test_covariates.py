@@ -171,8 +171,8 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
         ),
         (
             {"numeric_columns": ("season",)},
-            "m.tsv: column 'season' is not numeric: 7 of 7 values (s0: 'summer'); "
-            "empty these cells, or name it in --categorical-columns",
+            "m.tsv: column 'season' is not numeric: 7 of 7 values (3 different: 'summer', "
+            "'winter', 'spring'; first: s0); empty these cells, or name it in --categorical-columns",
         ),
         ({"numeric_columns": ("tiny",)}, "have no computable standard deviation; give it in other units"),
     ],
