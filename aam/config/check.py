@@ -24,6 +24,7 @@ class CheckTargetOptions(TargetOptions):
     metadata_column: tuple[Column, ...] = option(
         (),
         "Metadata column to predict; without one, pre-training is checked.",
+        usual="Column to predict; without one, for pretrain",
     )
 
 
@@ -31,7 +32,7 @@ class CheckTargetOptions(TargetOptions):
 class CheckRunOptions(RunOptions):
     """Run: output, device and resuming."""
 
-    output_dir: Path | None = option(None, "Run directory to check; nothing is written.")  # type: ignore[assignment]
+    output_dir: Path | None = option(None, "Run directory to check; nothing is written.", usual=True)  # type: ignore[assignment]
 
     def check(self) -> None:
         """Refuse a run that has begun."""

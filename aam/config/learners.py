@@ -23,6 +23,7 @@ class LearnerOptions(Section):
         (AUTO,),
         "Learners whose predictions are blended; `auto` is every learner but the network, and those of an encoder only "
         "where one is named. `network` alone trains the network without a blend.",
+        usual="forest, kernels, network or several",
     )
     fine_tune: bool = option(False, "Train the network end to end as a member of the blend.")
 
