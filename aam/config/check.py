@@ -34,6 +34,8 @@ class CheckRunOptions(RunOptions):
 
     output_dir: Path | None = option(None, "Run directory to check; nothing is written.", usual=True)  # type: ignore[assignment]
 
+    estimate_time: bool = option(True, "Measure first steps of the run to say how long all of it would take.")
+
     def check(self) -> None:
         """Refuse a run that has begun."""
         if self.resume_from is not None:

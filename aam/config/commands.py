@@ -89,7 +89,7 @@ class MatrixOptions(Section):
     )
     overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     n_jobs: int = option(-1, "Threads; -1 uses all available cores. The result does not depend on it.", at_least=-1)
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse no thread at all."""
@@ -157,7 +157,7 @@ class PredictOptions(Section):
     output_variance: bool = option(False, "Add the standard deviation over the draws as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device.")
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse the spread of a single pass."""
@@ -289,7 +289,7 @@ class SimulateOptions(Section):
         0.5, "Standard deviation of the log subject effect over ASVs.", at_least=0, at_most=10
     )
     seed: int = option(42, "Seed.", at_least=0, usual=True)
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse samples with more ASVs than the study has."""

@@ -265,7 +265,12 @@ class RunOptions(Section):
         "Minutes between checkpoints within an epoch; 0 saves only at the start of each epoch.",
         at_least=0,
     )
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
+    verbose: bool = option(
+        False,
+        "Also show derived values and other details, which the log file of a run always has.",
+        usual="Show all details",
+    )
 
     def later_seed(self, steps: int) -> int:
         """The seed so many further on; after the largest comes 0."""
