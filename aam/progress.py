@@ -21,9 +21,8 @@ EVERY_SECONDS = 30.0
 REFRESHES_PER_SECOND = 4
 NARROW, WIDE = 60, 100
 """Columns of a terminal below which no bar is drawn, and from which there is room for more than how far it is."""
-BAR = 20
-COUNT_AND_TIME = 40
-"""Columns of both together, at most."""
+BAR, LEFT, LEAST_WORDS = 20, 16, 8
+"""Columns of the bar itself, of the time left, and of what is done, at least."""
 PRIOR = 0.1
 """Share of the whole that a measured duration counts beside what the computation really took."""
 
@@ -169,13 +168,15 @@ class Bar:
         return float(self.total) if self.seconds is None else max(self.seconds, 1e-9)
 
     def _columns(self, width: int) -> list[ProgressColumn]:
-        """What there is room for."""
+        """What there is room for, with a space between columns."""
+        count = len(f"{self.total:,}/{self.total:,} {self.unit}")
+        fixed = [_Shown(self, "count", count), _Shown(self, "left", LEFT)]
+        room = width - count - LEFT - len(fixed)
         if width < NARROW:
-            return [_Shown(self, "what", max(8, width - 29)), _Shown(self, "count", 12), _Shown(self, "left", 14)]
-        room = width - BAR - COUNT_AND_TIME - 4
-        more = [_Shown(self, "extra", room // 2)] if width >= WIDE else []
-        words = _Shown(self, "what", room - len(more) * (room // 2))
-        return [words, BarColumn(BAR), _Shown(self, "count", 22), _Shown(self, "left", 17), *more]
+            return [_Shown(self, "what", max(LEAST_WORDS, room)), *fixed]
+        room = max(LEAST_WORDS, room - BAR - 1)
+        losses = [_Shown(self, "extra", room // 2)] if width >= WIDE else []
+        return [_Shown(self, "what", room // 2 if losses else room), BarColumn(BAR), *fixed, *losses]
 
 
 class _Shown(ProgressColumn):

@@ -15,6 +15,8 @@ from aam.config.types import Column
 from aam.errors import ConfigError
 
 ANYWHERE = Path("run")
+OF_CHECK = ("estimate_time",)
+"""Options that no run has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class CheckConfig(TrainConfig):
 
     def _refuse_others(self, taken: set[str]) -> None:
         """Refuse what pre-training has no use for."""
-        others = [(section, field) for section, field, _ in fields(CheckConfig) if field.name not in taken]
+        others = [(part, field) for part, field, _ in fields(CheckConfig) if field.name not in {*taken, *OF_CHECK}]
         wrong = [flag(field.name) for section, field in others if _is_given(getattr(self, section), field.name)]
         if wrong:
             verb = "needs" if len(wrong) == 1 else "need"

@@ -75,7 +75,7 @@ class BlendBar(Bar):
         """A member is next; those before it are done."""
         self._complete()
         self._before.append(name)
-        self.say(LABELS.get(name, name))
+        self.say(f"fitting {name}")
 
     def next_fold(self) -> None:
         """The member has learned without a fold."""
