@@ -86,8 +86,11 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     if config.run.verbose:
         yield from (f"set {line}" for line in plan.lines)
-    yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
-    yield planned.memory.line
+        yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
+    if config.run.verbose or planned.memory.is_tight:
+        yield planned.memory.line
+    else:
+        yield f"need about {format_bytes(planned.memory.expected)} of {format_bytes(planned.memory.limit)} memory"
     if planned.epoch_seconds is not None:
         yield from _network_duration(planned.epoch_seconds, config)
 

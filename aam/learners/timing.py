@@ -16,6 +16,8 @@ from aam.learners.protocol import Labelled
 
 FEWEST, MOST = 20, 400
 """Samples of a first step: all, or so many; where fewer than the least have all targets, all as well."""
+SHORT = 0.3
+"""Seconds of what is tried twice."""
 
 
 class Trial(NamedTuple):
@@ -34,10 +36,15 @@ def few(samples: Labelled, seed: int = 42) -> Labelled:
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Seconds that an action takes."""
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+    """Seconds that an action takes: the less of two tries where these are short, and something else may get between."""
+    found = math.inf
+    for _ in range(2):
+        started = time.perf_counter()
+        action()
+        found = min(found, time.perf_counter() - started)
+        if found > SHORT:
+            break
+    return found
 
 
 def extrapolated(half: Trial, whole: Trial, samples: int, steepest: float) -> float:

@@ -84,5 +84,12 @@ def test_no_more_than_the_most_are_grown(monkeypatch: pytest.MonkeyPatch) -> Non
     assert large == pytest.approx(4 * small, rel=0.1)
 
 
-def test_the_clock_runs() -> None:
-    assert timing.timed(lambda: None) >= 0
+@pytest.mark.parametrize(("took", "calls", "expected"), [((5.0, 1.0), 1, 5.0), ((0.2, 0.1), 2, 0.1)])
+def test_what_is_short_is_tried_twice(
+    took: tuple[float, float], calls: int, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([0.0, took[0], 10.0, 10.0 + took[1]])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
+    made: list[int] = []
+    assert timing.timed(lambda: made.append(1)) == pytest.approx(expected)
+    assert len(made) == calls
