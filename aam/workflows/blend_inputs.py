@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from aam.config import TrainConfig
+from aam.config import TrainConfig, replace
 from aam.learners.catalogue import FOREST, NETWORK
-from aam.learners.protocol import Labelled, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference
 from aam.training.plan.supervision import Inputs
 
@@ -59,3 +60,30 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
         data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
         reference=Reference.fit(study, ordered_rows(inputs), config.run.seed, encode) if needs_reference else None,
     )
+
+
+def network_member(config: TrainConfig, task: Task) -> Learner:
+    """The network as a member, which is trained within the run."""
+    from aam.learners.network import NetworkLearner
+
+    alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
+    own = replace(config, **alone, forest_baseline=False, report=False)
+    return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
+
+
+def encoding(config: TrainConfig) -> Encode | None:
+    """What makes vectors of ASVs, where there is a pre-trained encoder."""
+    if not config.transfer.names_encoder:
+        return None
+    from aam.models.folder.weights import load_model
+    from aam.models.sequence_predictor import encoder_of
+    from aam.models.vector_cache import encode_asvs
+    from aam.training.hardware.device import choose_device
+    from aam.training.run.transfer import encoder_folder
+
+    path = encoder_folder(config.transfer)
+    assert path is not None
+    model, description = load_model(path)
+    device, longest = choose_device(config.run.device), description.data["max_bp"]
+    encoder = encoder_of(model).asv_encoder.to(device)
+    return lambda tokens: encode_asvs(encoder, tokens[:, :longest], device).float().cpu().numpy()

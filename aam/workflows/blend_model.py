@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.config import TrainConfig, replace
+from aam.config import TrainConfig
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import ConfigError, Problems
@@ -16,24 +16,17 @@ from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
-from aam.learners.catalogue import FOREST, LABELS, NETWORK
+from aam.learners.catalogue import FOREST, LABELS
 from aam.learners.folds import FOLDS, deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
-from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
-from aam.learners.protocol import Computing, Labelled, Learner, Task
-from aam.learners.reference import Encode
+from aam.learners.protocol import Labelled, Learner
 from aam.log import say, say_detail, warn
-from aam.models.folder.weights import load_model
-from aam.models.sequence_predictor import encoder_of
 from aam.models.shipped import NAMES, familiar_reads
-from aam.models.vector_cache import encode_asvs
 from aam.text import format_duration, plural, shorten
-from aam.training.hardware.device import choose_device
 from aam.training.plan.supervision import Inputs
-from aam.training.run.transfer import encoder_folder
-from aam.workflows.blend_inputs import labelled, ordered_rows, shared_task
+from aam.workflows.blend_inputs import encoding, labelled, network_member, ordered_rows, shared_task
 from aam.workflows.blend_time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
 LEAST_FAMILIAR = 0.05
@@ -183,13 +176,6 @@ def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]
     return names, unable
 
 
-def network_member(config: TrainConfig, task: Task) -> NetworkLearner:
-    """The network as a member, which is trained within the run."""
-    alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
-    own = replace(config, **alone, forest_baseline=False, report=False)
-    return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
-
-
 def _expected(
     members: list[Learner], names: list[str], study: Study, samples: Labelled, fold_B: np.ndarray
 ) -> Durations:
@@ -199,17 +185,6 @@ def _expected(
         say(f"time: {duration_words(found)}")
         say_detail(*duration_details(found))
     return found
-
-
-def encoding(config: TrainConfig) -> Encode | None:
-    """What makes vectors of ASVs, where there is a pre-trained encoder."""
-    path = encoder_folder(config.transfer)
-    if path is None:
-        return None
-    model, description = load_model(path)
-    device, longest = choose_device(config.run.device), description.data["max_bp"]
-    encoder = encoder_of(model).asv_encoder.to(device)
-    return lambda tokens: encode_asvs(encoder, tokens[:, :longest], device).float().cpu().numpy()
 
 
 def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,12 +13,11 @@ from aam.data.study.study import Study
 from aam.learners.catalogue import FAMILIES, LABELS, NETWORK
 from aam.learners.folds import deal_folds
 from aam.learners.members import new_member
-from aam.learners.protocol import Labelled, Learner, Task
-from aam.learners.reference import Encode
+from aam.learners.protocol import Labelled, Learner
 from aam.progress import Bar
 from aam.text import format_duration
 from aam.training.plan.supervision import Inputs
-from aam.workflows.blend_inputs import labelled, ordered_rows, shared_task
+from aam.workflows.blend_inputs import encoding, labelled, network_member, ordered_rows, shared_task
 
 FEWEST_SAMPLES = 20
 """Fewer are learned from as fast as a first step could be measured."""
@@ -100,15 +99,9 @@ def expected_durations(config: TrainConfig, inputs: Inputs, names: Sequence[str]
         return {}
     samples = labelled(inputs, ordered_rows(inputs))
     started = time.monotonic()
-    encode: Encode | None = None
-    network: Callable[[Task], Learner] | None = None
-    if config.transfer.names_encoder or NETWORK in names:
-        from aam.workflows.blend_model import encoding, network_member
-
-        encode, network = encoding(config), partial(network_member, config)
-    task = shared_task(config, inputs, names, encode)
+    task = shared_task(config, inputs, names, encoding(config))
     prepared = time.monotonic() - started
-    members = [new_member(name, task, config.run.seed, network) for name in names]
+    members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
     folds = deal_folds(targets.kind, samples, config.run.seed)
     return {PREPARING: prepared, **measured_durations(members, names, inputs.study, samples, folds)}
 
