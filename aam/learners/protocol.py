@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aam.learners.reference import Reference
 
 
-FEW = 400
+FEW = 200
 """Samples that a duration is measured with."""
 
 

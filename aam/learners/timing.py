@@ -14,9 +14,9 @@ import numpy as np
 
 from aam.learners.protocol import Labelled
 
-FEWEST, MOST = 20, 400
+FEWEST, MOST = 20, 200
 """Samples of a first step: all, or so many; where fewer than the least have all targets, all as well."""
-SHORT = 0.3
+SHORT = 0.1
 """Seconds of what is tried twice."""
 
 
