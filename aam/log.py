@@ -7,14 +7,10 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from aam.text import printable
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 LOGGER = logging.getLogger("aam")
 
@@ -25,27 +21,22 @@ def say(*lines: str) -> None:
         LOGGER.info("%s", printable(line))
 
 
+def say_detail(*lines: str) -> None:
+    """Tell what few will want to know: the log file has it, the terminal where ``--verbose`` asks for it."""
+    for line in lines:
+        LOGGER.debug("%s", printable(line))
+
+
 def warn(line: str) -> None:
     """Tell the user something that they should look at."""
     LOGGER.warning("note: %s", printable(line))
 
 
-def progress_console(wanted: bool) -> tuple[Console, bool]:
-    """Where progress bars are drawn, and whether to hide them.
-
-    Bars are shown on the error stream of a terminal, and in a notebook, where rich draws them as a widget.
-    """
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    can_draw = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
-    return console, not (wanted and can_draw)
-
-
 @contextmanager
-def logging_to_terminal() -> Iterator[None]:
-    """Show what is said on the standard output."""
-    with _handled_by(_Lines(sys.stdout, "the standard output"), "%(message)s"):
+def logging_to_terminal(*, verbose: bool = False) -> Iterator[None]:
+    """Show what is said on the standard output, with all details or without."""
+    level = logging.DEBUG if verbose else logging.INFO
+    with _handled_by(_Lines(sys.stdout, "the standard output"), "%(message)s", level):
         yield
 
 
@@ -69,7 +60,7 @@ def only_notes() -> Iterator[None]:
 
 @contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
-    """Append what is said to a file, with the time; a link in its place goes, and not what it leads to."""
+    """Append what is said to a file, all details too, with the time; a link in its place goes, not its goal."""
     if path.is_symlink():
         path.unlink()
     stream = path.open("a", encoding="utf-8")
@@ -109,11 +100,12 @@ class _Lines(logging.StreamHandler[TextIO]):
 
 
 @contextmanager
-def _handled_by(handler: logging.Handler, form: str) -> Iterator[None]:
+def _handled_by(handler: logging.Handler, form: str, level: int = logging.DEBUG) -> Iterator[None]:
     handler.setFormatter(logging.Formatter(form, datefmt="%Y-%m-%d %H:%M:%S"))
+    handler.setLevel(level)
     before = LOGGER.level
     LOGGER.addHandler(handler)
-    LOGGER.setLevel(logging.INFO)
+    LOGGER.setLevel(logging.DEBUG)
     try:
         yield
     finally:

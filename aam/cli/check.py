@@ -19,7 +19,8 @@ from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.learners.catalogue import LABELS
 from aam.models.size_estimate import BatchSizes
-from aam.text import format_bytes, plural
+from aam.text import format_bytes, format_duration, plural
+from aam.workflows.blend_time import duration_details, duration_words
 from aam.workflows.dry_run import PlannedBlend, PlannedRun, plan_run, read_files
 
 
@@ -83,9 +84,15 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield from _evaluation_words(config)
     yield from (f"use as input {line}" for line in planned.covariate_lines)
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
-    yield from (f"set {line}" for line in plan.lines)
-    yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
-    yield planned.memory.line
+    if config.run.verbose:
+        yield from (f"set {line}" for line in plan.lines)
+        yield f"have {planned.weights} weights, and {_size_words(planned.sizes)}"
+    if config.run.verbose or planned.memory.is_tight:
+        yield planned.memory.line
+    else:
+        yield f"need about {format_bytes(planned.memory.expected)} of {format_bytes(planned.memory.limit)} memory"
+    if planned.epoch_seconds is not None:
+        yield from _network_duration(planned.epoch_seconds, config)
 
 
 def _blend(planned: PlannedBlend) -> Iterator[str]:
@@ -100,6 +107,28 @@ def _blend(planned: PlannedBlend) -> Iterator[str]:
     whole = "" if planned.groups is None else f", whole groups together ({planned.groups:,} groups)"
     yield f"weigh them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
     yield f"need about {format_bytes(planned.peak_bytes)} of memory"
+    if planned.durations:
+        yield f"take {duration_words(planned.durations, _times(planned.config))}"
+        if planned.config.run.verbose:
+            yield from (f"  {line}" for line in duration_details(planned.durations))
+
+
+def _network_duration(epoch: float, config: TrainConfig | PretrainConfig) -> Iterator[str]:
+    times = _times(config)
+    whole = format_duration(times * config.optim.epochs * epoch)
+    models = f"{times} models, each of " if times > 1 else ""
+    yield (
+        f"take at most {whole} on this machine ({models}{plural(config.optim.epochs, 'epoch')} of "
+        f"{format_duration(epoch)}, measured on first steps); most runs stop earlier"
+    )
+
+
+def _times(config: TrainConfig | PretrainConfig) -> int:
+    """Models that are fitted one after the other."""
+    if isinstance(config, PretrainConfig):
+        return 1
+    evaluation = config.evaluation
+    return (evaluation.cv or 1) * evaluation.cv_repeats * evaluation.ensemble
 
 
 def _target_words(target: TargetSpec) -> str:

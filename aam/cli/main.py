@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from cyclopts import App
-
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
+from aam.cli.help_text import COMPLETION_FLAG, HELP_ALL_FLAG, HELP_FLAGS, print_help, print_overview, print_start
 from aam.cli.launch import launched
-from aam.cli.options import HELP_FLAGS, parse, print_help
+from aam.cli.options import parse
 from aam.cli.system_errors import system_error_reason
 from aam.config.distributed import FOLLOWED, LAUNCHED
 from aam.config.option import suggest
@@ -27,7 +26,6 @@ from aam.text import printable
 from aam.version import __version__
 from aam.workflows.signals import ignore_further_signals, stopped_in_order
 
-ABOUT = "Attention All Microbes: predict sample metadata from 16S amplicon data."
 INTERRUPTED = 130
 STOPPED = (75, INTERRUPTED)
 """Exit codes of a run stopped by a signal."""
@@ -83,14 +81,21 @@ def _exit_code(words: list[str]) -> int:
 
 
 def _dispatch(words: Sequence[str]) -> None:
-    first, rest = (words[0], words[1:]) if words else ("--help", ())
+    if not words:
+        print_start()
+        return
+    first, rest = words[0], words[1:]
     if first in HELP_FLAGS:
-        _print_overview()
+        print_overview()
     elif first == "--version":
         print(f"aam {__version__}")
+    elif first == COMPLETION_FLAG:
+        importlib.import_module("aam.cli.completion").install(rest)
     elif first not in COMMANDS:
         what = "option" if first.startswith("-") else "command"
         raise ConfigError(f"unknown {what} {first}{suggest(first, list(COMMANDS))}; `aam --help` lists the commands")
+    elif HELP_ALL_FLAG in rest:
+        print_help(first, all_options=True)
     elif any(word in HELP_FLAGS for word in rest):
         print_help(first)
     elif first == "train" and COVARIATE_HELP_FLAG in rest:
@@ -117,14 +122,6 @@ def run_command(command: str, words: Sequence[str]) -> None:
     with stopped_in_order(partial(resume_hint, command, request.config.run.output_dir)):
         if not launched(command, words, request.config):
             importlib.import_module(module).run(request.config, shlex.join(["aam", command, *words]))
-
-
-def _print_overview() -> None:
-    app = App(name="aam", help=ABOUT, help_format="plaintext", usage="Usage: aam COMMAND OPTIONS", version=__version__)
-    app["--help"].group = app["--version"].group = "General"
-    for place, (name, command) in enumerate(COMMANDS.items()):
-        app.command(App(name=name, help=command.summary, sort_key=place))
-    app.help_print([])
 
 
 def _fail(code: int, *lines: str) -> int:

@@ -9,29 +9,22 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import MissingArgumentError, RepeatArgumentError, UnknownOptionError, UnusedCliTokensError
 
+from aam.cli.help_text import GENERAL, HELP
 from aam.config import from_flat
 from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
-from aam.config.reference import AND_MORE, default_words, limit_words, off_names, title, value_words
+from aam.config.reference import off_names
 from aam.config.registry import COMMANDS
-from aam.config.types import UNDIVIDED
+from aam.config.types import UNDIVIDED, choices, names_of
 from aam.errors import Attempts, ConfigError
 from aam.runs.saved_options import complete_config, options_of_file, read_written, written_options
-
-HELP_FLAGS = ("--help", "-h")
-LONGEST_VALUE = 22  # of what is shown beside a flag; longer lists of choices stand in the text
-GENERAL = (
-    ("config", str, "FILE", "YAML file of options, one `name: value` per line; the command line takes precedence."),
-    ("print_config", bool, "", "Print the complete configuration as YAML and exit."),
-    ("help", bool, "", "Show this help."),
-)
 
 
 class Request(NamedTuple):
@@ -97,15 +90,10 @@ def parse_readable(command: str, tokens: Sequence[str], attempt: Attempts) -> An
     return silent(partial(from_flat, kind, found))
 
 
-def print_help(command: str) -> None:
-    """Print the options of a command, in their groups."""
-    _app(command).help_print([])
-
-
 def _given(command: str, tokens: Sequence[str]) -> dict[str, Any]:
     """Text, list or switch by field name, of the flags that are given."""
     try:
-        bound = _app(command).parse_args(list(tokens), print_error=False, exit_on_error=False, help_on_error=False)[1]
+        bound = parser(command).parse_args(list(tokens), print_error=False, exit_on_error=False, help_on_error=False)[1]
     except CycloptsError as error:
         raise ConfigError(_words_of(error, command)) from None
     return _texts(command, bound)
@@ -114,7 +102,7 @@ def _given(command: str, tokens: Sequence[str]) -> dict[str, Any]:
 def _known(command: str, tokens: Sequence[str], attempt: Attempts) -> dict[str, Any]:
     """What :func:`_given` gives, also where there are unknown flags, each of which is noted."""
     try:
-        _, bound, unused, _ = _app(command).parse_known_args(list(tokens))
+        _, bound, unused, _ = parser(command).parse_known_args(list(tokens))
     except CycloptsError as error:
         raise ConfigError(_words_of(error, command)) from None
     for word in unused:
@@ -161,48 +149,36 @@ def _parameter_names(command: str) -> Iterator[str]:
     for _, field, hint in fields(COMMANDS[command].config):
         yield from (name for name in (field.name, field.metadata["alias"]) if name)
         yield from off_names(field) if is_switch(hint) else []
-    yield from (name for name, *_ in GENERAL)
+    yield from (name for name, *_ in (*GENERAL, *HELP))
 
 
-def _app(command: str) -> App:
-    """The parser of a command: a function with one parameter for each option, none with a default."""
+def parser(command: str, *, with_choices: bool = False) -> App:
+    """The parser of a command: a function with one parameter for each option, none with a default.
+
+    What it reads is text, which :mod:`aam.config` interprets; a shell that completes words needs paths and choices.
+    """
 
     def collect(**given: Any) -> None:
         """Take the flags; they are read from the bound arguments."""
 
-    parameters = [*_parameters(command)]
+    parameters = [*_parameters(command, _completed_type if with_choices else _text_type)]
     collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    summary = COMMANDS[command].summary
-    positional = COMMANDS[command].positional.upper()
-    usage = f"Usage: aam {command} {positional or 'OPTIONS'}"
-    app = App(
-        name=f"aam {command}", help=summary, usage=usage, help_flags=(), version_flags=(), help_format="plaintext"
-    )
+    app = App(name=command, help=COMMANDS[command].summary, help_flags=(), version_flags=(), help_format="plaintext")
     app.default(collect)
     return app
 
 
-def _parameters(command: str) -> Iterator[inspect.Parameter]:
+def _parameters(command: str, type_of: Callable[[Any], Any]) -> Iterator[inspect.Parameter]:
     described = COMMANDS[command]
-    groups = {}
-    for name, section in sections(described.config).items():
-        group, about = title(section)
-        groups[name] = Group.create_ordered(group, help=about[:1].upper() + about[1:])
-    for name, field, hint in fields(described.config):
+    for _, field, hint in fields(described.config):
         names = [flag(name) for name in (field.name, field.metadata["alias"]) if name]
-        value, choices = value_words(hint), ""
-        if len(value) > LONGEST_VALUE:
-            several = AND_MORE if value.endswith(AND_MORE) else ""
-            value, choices = f"CHOICE{several}", value.removesuffix(AND_MORE).replace("|", ", ")
-        shown = [words for words in (choices, limit_words(field), default_words(field)) if words]
-        help = field.metadata["help"] + (f" [{'; '.join(shown)}]" if shown else "")
         is_positional = field.name == described.positional
         off = [flag(name) for name in off_names(field)] if is_switch(hint) else []
-        yield _parameter(field.name, names, _text_type(hint), groups[name], help, value, off, is_positional)
-    general = Group.create_ordered("General")
-    for name, kind, metavar, help in GENERAL:
-        names = list(HELP_FLAGS) if name == "help" else [flag(name)]
-        yield _parameter(name, names, kind, general, help, metavar, [])
+        yield _parameter(field.name, names, type_of(hint), field.metadata["help"], off, is_positional)
+    for name, kind, _, help in GENERAL:
+        yield _parameter(name, [flag(name)], kind, help, [])
+    for name, flags, help in HELP:
+        yield _parameter(name, list(flags), bool, help, [])
 
 
 def _text_type(hint: Any) -> Any:
@@ -212,22 +188,28 @@ def _text_type(hint: Any) -> Any:
     return list[str] if typing.get_origin(hint) is tuple else str
 
 
+def _completed_type(hint: Any) -> Any:
+    """The same with paths, and with the choices where there are some."""
+    if is_switch(hint):
+        return bool
+    several = typing.get_origin(hint) is tuple
+    parts = choices(typing.get_args(hint)[0] if several else hint)
+    named = [name for part in parts for name in names_of(part) or ()]
+    kind = Literal[tuple(named)] if named else Path if Path in parts else str
+    return list[kind] if several else kind  # type: ignore[valid-type]
+
+
 def _parameter(
     name: str,
     flags: list[str],
     kind: Any,
-    group: Group,
     help: str,
-    metavar: str,
     off: list[str],
     is_positional: bool = False,
 ) -> inspect.Parameter:
     described = Parameter(
         name=flags,
-        group=group,
         help=help,
-        metavar=metavar or None,
-        show_default=False,
         negative=off,
         consume_multiple=False,
         allow_leading_hyphen=False,

@@ -15,7 +15,7 @@ from aam.training.distributed.rank_info import find_rank_info
 @contextmanager
 def run_log(config: PretrainConfig | TrainConfig) -> Iterator[None]:
     """Show what is said, unless another process of the run does."""
-    with logging_to_terminal() if _speaks(config) else silent():
+    with logging_to_terminal(verbose=config.run.verbose) if _speaks(config) else silent():
         yield
 
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from aam.cli.terminal import Terminal
 from aam.config.commands import SimulateConfig, SimulateOptions
-from aam.log import progress_console
+from aam.progress import Bar
 from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH
 from aam.simulation.study import Progress as Report
 from aam.simulation.study import Simulation, simulate_study
@@ -57,15 +47,14 @@ def _num_subjects(options: SimulateOptions) -> int:
 @contextmanager
 def _progress(shown: bool) -> Iterator[Report]:
     """Give a function that shows the stages of the simulation as bars, on the terminal's error stream."""
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console, hidden = progress_console(shown)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bars:
-        tasks: dict[str, TaskID] = {}
+    with ExitStack() as stack:
+        bars: dict[str, Bar] = {}
 
         def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
+            if stage not in bars:
+                stack.close()
+                bars[stage] = stack.enter_context(Bar(stage, "done", total, wanted=shown))
+            bars[stage].advance(done - bars[stage].done)
 
         yield report
 

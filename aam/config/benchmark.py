@@ -18,17 +18,22 @@ MOST_FOLDS, MOST_REPEATS = 50, 100
 class BenchmarkOptions(Section):
     """Benchmark: suite of tasks, competitors and output."""
 
-    suite: Path = option(REQUIRED, "YAML file of tasks; see docs/benchmark.md.")
+    suite: Path = option(REQUIRED, "YAML file of tasks; see docs/benchmark.md.", usual="YAML file of tasks")
     output_dir: Path = option(
-        REQUIRED, "Folder of the results. What it holds of an interrupted benchmark is not computed again."
+        REQUIRED,
+        "Folder of the results. What it holds of an interrupted benchmark is not computed again.",
+        usual="Folder of the results; kept ones are not redone",
     )
     data: Path | None = option(
         None, "Folder from which relative paths of the suite start.", derived="the folder of the suite"
     )
-    tasks: tuple[str, ...] = option((), "Run these tasks of the suite alone, by name.")
+    tasks: tuple[str, ...] = option(
+        (), "Run these tasks of the suite alone, by name.", usual="Only these tasks, by name"
+    )
     learners: tuple[LearnerName, ...] = option(
         (AUTO,),
         "Learners of the blend, by name or family. Each also competes alone, and the blend without it.",
+        usual="forest, kernels, network or several",
     )
     folds: int | None = option(
         None, "Folds of each repeat.", at_least=2, at_most=MOST_FOLDS, derived="those of the suite"

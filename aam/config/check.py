@@ -15,6 +15,8 @@ from aam.config.types import Column
 from aam.errors import ConfigError
 
 ANYWHERE = Path("run")
+OF_CHECK = ("estimate_time",)
+"""Options that no run has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class CheckTargetOptions(TargetOptions):
     metadata_column: tuple[Column, ...] = option(
         (),
         "Metadata column to predict; without one, pre-training is checked.",
+        usual="Column to predict; without one, for pretrain",
     )
 
 
@@ -31,7 +34,9 @@ class CheckTargetOptions(TargetOptions):
 class CheckRunOptions(RunOptions):
     """Run: output, device and resuming."""
 
-    output_dir: Path | None = option(None, "Run directory to check; nothing is written.")  # type: ignore[assignment]
+    output_dir: Path | None = option(None, "Run directory to check; nothing is written.", usual=True)  # type: ignore[assignment]
+
+    estimate_time: bool = option(True, "Measure first steps of the run to say how long all of it would take.")
 
     def check(self) -> None:
         """Refuse a run that has begun."""
@@ -66,7 +71,7 @@ class CheckConfig(TrainConfig):
 
     def _refuse_others(self, taken: set[str]) -> None:
         """Refuse what pre-training has no use for."""
-        others = [(section, field) for section, field, _ in fields(CheckConfig) if field.name not in taken]
+        others = [(part, field) for part, field, _ in fields(CheckConfig) if field.name not in {*taken, *OF_CHECK}]
         wrong = [flag(field.name) for section, field in others if _is_given(getattr(self, section), field.name)]
         if wrong:
             verb = "needs" if len(wrong) == 1 else "need"

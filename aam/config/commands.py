@@ -45,7 +45,9 @@ SHARED: dict[str, Any] = {
 class DistanceOptions(Section):
     """Distances: metric, tree and rarefaction."""
 
-    metric: DistanceKind = option("unifrac", "Distance between samples; the last three need no tree.")
+    metric: DistanceKind = option(
+        "unifrac", "Distance between samples; the last three need no tree.", usual="Distance between samples"
+    )
     tree: Path | None = SHARED["tree"]
     root: Root = SHARED["root"]
     clip_negative_branches: bool = SHARED["clip_negative_branches"]
@@ -56,6 +58,7 @@ class DistanceOptions(Section):
         "none",
         "Reads drawn once per sample without replacement (samples with fewer are dropped); 'none' uses all.",
         at_least=1,
+        usual="Reads drawn once per sample",
     )
     seed: int = option(42, "Seed of the rarefaction.", at_least=0, at_most=LARGEST_SEED)
 
@@ -86,10 +89,11 @@ class MatrixOptions(Section):
     output: Path = option(
         REQUIRED,
         "File to write: .tsv (full precision, imported by QIIME 2), .npy (float32, with an id file) or .h5 (float32).",
+        usual="File to write: .tsv, .npy or .h5",
     )
-    overwrite: bool = option(False, "Replace an existing output file.")
+    overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     n_jobs: int = option(-1, "Threads; -1 uses all available cores. The result does not depend on it.", at_least=-1)
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse no thread at all."""
@@ -133,10 +137,11 @@ class PretrainConfig:
 class PredictOptions(Section):
     """Prediction: the model, and what it predicts from."""
 
-    model: Path = option(REQUIRED, "Model folder or run directory.")
+    model: Path = option(REQUIRED, "Model folder or run directory.", usual=True)
     metadata: Path | None = option(
         None,
         "Sample metadata: required for covariates; observed values of the target are copied to the output.",
+        usual="Sample metadata, where the model reads columns",
     )
     match_ids: MatchIds = SHARED["match_ids"]
     interval_level: float | None = option(
@@ -145,6 +150,7 @@ class PredictOptions(Section):
         above=0,
         below=1,
         derived="that of the training run",
+        usual="Coverage of intervals, as in training unless given",
     )
     batch_size: int = option(32, "Samples per batch; does not change the predictions.", at_least=1)
     prediction_passes: int | None = option(
@@ -156,7 +162,7 @@ class PredictOptions(Section):
     output_variance: bool = option(False, "Add the standard deviation over the draws as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device.")
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse the spread of a single pass."""
@@ -168,8 +174,8 @@ class PredictOptions(Section):
 class PredictionTableOptions(Section):
     """Output: the table of predictions."""
 
-    output: Path = option(REQUIRED, "TSV to write.")
-    overwrite: bool = option(False, "Replace an existing output file.")
+    output: Path = option(REQUIRED, "TSV to write.", usual="Table of predictions to write")
+    overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     spreadsheet_safe: bool = option(
         False,
         "Prefix cells that a spreadsheet would run as formulas (= + - or @ first) with '; this changes such ids.",
@@ -213,15 +219,21 @@ class StudyConfig:
 class ForestOptions(ColumnOptions):
     """Random forest: features, size and output."""
 
-    output: Path = option(REQUIRED, "TSV of predictions to write; metrics are written beside it.")
-    output_dir: Path | None = option(None, "Model folder to write for the fitted forest, for aam predict.")
-    overwrite: bool = option(False, "Replace an existing output file.")
+    output: Path = option(
+        REQUIRED, "TSV of predictions to write; metrics are written beside it.", usual="Table of predictions to write"
+    )
+    output_dir: Path | None = option(
+        None,
+        "Model folder to write for the fitted forest, for aam predict.",
+        usual="Model folder to write, for aam predict",
+    )
+    overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     features: Literal["asv", "clr", "clades"] = option(
         "asv",
         "Relative abundances of ASVs, centred log-ratios, or log abundances of clades "
         "(of --tree, or of a tree inferred from the sequences).",
     )
-    n_estimators: int = option(500, "Trees.", at_least=1)
+    n_estimators: int = option(500, "Trees.", at_least=1, usual=True)
     max_features: float | Literal["sqrt", "log2"] | None = option(
         None,
         "Features tried at each split: a fraction, sqrt or log2.",
@@ -250,16 +262,20 @@ class ForestConfig:
 class SimulateOptions(Section):
     """Simulation: size and signal of the study."""
 
-    output_dir: Path = option(REQUIRED, "Folder to create.")
-    overwrite: bool = option(False, "Replace the files of an earlier simulation.")
-    samples: int = option(200, "Samples.", at_least=2, at_most=10_000_000)
-    asvs: int = option(500, "ASVs (tips of a birth-death tree).", at_least=8, at_most=2_000_000)
+    output_dir: Path = option(REQUIRED, "Folder to create.", usual=True)
+    overwrite: bool = option(False, "Replace the files of an earlier simulation.", usual=True)
+    samples: int = option(200, "Samples.", at_least=2, at_most=10_000_000, usual=True)
+    asvs: int = option(500, "ASVs (tips of a birth-death tree).", at_least=8, at_most=2_000_000, usual="ASVs")
     sequence_length: int = option(150, "Bases per ASV.", at_least=20, at_most=2_000)
     divergence: float = option(0.25, "Mean root-to-tip distance in substitutions per site.", above=0, at_most=5)
     asvs_per_sample: float | None = option(
-        None, "Mean number of ASVs per sample.", at_least=2, derived="80, or a quarter of --asvs if that is less"
+        None,
+        "Mean number of ASVs per sample.",
+        at_least=2,
+        derived="80, or a quarter of --asvs if that is less",
+        usual="ASVs per sample",
     )
-    reads: int = option(10_000, "Mean reads per sample.", at_least=10, at_most=100_000_000)
+    reads: int = option(10_000, "Mean reads per sample.", at_least=10, at_most=100_000_000, usual=True)
     read_dispersion: float = option(0.5, "Standard deviation of ln(reads).", at_least=0, at_most=3)
     overdispersion: float = option(
         0.02,
@@ -273,9 +289,10 @@ class SimulateOptions(Section):
         "Effect size: ln of the rise in abundance at the optimum.",
         at_least=0,
         at_most=20,
+        usual="Effect size; 0 for nothing to be found",
     )
     noise: float = option(0.05, "Noise of the target as a fraction of the gradient.", at_least=0)
-    classes: int = option(3, "Number of classes (column `group`).", at_least=2)
+    classes: int = option(3, "Number of classes (column `group`).", at_least=2, usual="Classes of the column `group`")
     batches: int = option(1, "Number of batches (column `batch`).", at_least=1, at_most=1_000)
     batch_effect: float = option(0.5, "Standard deviation of the log batch effect over ASVs.", at_least=0, at_most=10)
     samples_per_subject: int | None = option(
@@ -287,8 +304,8 @@ class SimulateOptions(Section):
     subject_effect: float = option(
         0.5, "Standard deviation of the log subject effect over ASVs.", at_least=0, at_most=10
     )
-    seed: int = option(42, "Seed.", at_least=0)
-    progress: bool = option(True, "Show a progress bar.")
+    seed: int = option(42, "Seed.", at_least=0, usual=True)
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
         """Refuse samples with more ASVs than the study has."""
@@ -317,9 +334,9 @@ class SimulateConfig:
 class DemoOptions(Section):
     """Demo: the whole workflow on a simulated study."""
 
-    output_dir: Path = option(Path("aam-demo"), "Folder to create.")
+    output_dir: Path = option(Path("aam-demo"), "Folder to create.", usual=True)
     overwrite: bool = option(True, "Replace an earlier demo.")
-    seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
+    seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED, usual=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,7 +350,11 @@ class DemoConfig:
 class InfoOptions(Section):
     """Info: describe a file or folder."""
 
-    path: Path = option(REQUIRED, "A table, tree, distance matrix, metadata file, model folder or run directory.")
+    path: Path = option(
+        REQUIRED,
+        "A table, tree, distance matrix, metadata file, model folder or run directory.",
+        usual="Table, tree, distances, metadata, model or run",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

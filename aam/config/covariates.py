@@ -16,8 +16,12 @@ READS_ASVS = ("cross-attention", "perceiver")
 class CovariateOptions(Section):
     """Covariates: metadata columns used as inputs. `aam train --categorical-help` helps to choose."""
 
-    categorical_columns: tuple[str, ...] = option((), "Categorical covariates, such as season,site.")
-    numeric_columns: tuple[str, ...] = option((), "Numeric covariates; standardised.")
+    categorical_columns: tuple[str, ...] = option(
+        (), "Categorical covariates, such as season,site.", usual="Columns of classes as further inputs"
+    )
+    numeric_columns: tuple[str, ...] = option(
+        (), "Numeric covariates; standardised.", usual="Columns of numbers as further inputs"
+    )
     categorical_hierarchy: tuple[str, ...] = option(
         (),
         "Nested categorical covariates, finest first, such as city>state>country: a level starts as its parent, and an "

@@ -24,6 +24,7 @@ class LearnerOptions(Section):
         "Learners whose predictions are blended; `auto` is every learner but the network, and those of an encoder only "
         "where one is named. `no-dna` is those that take any ids for ASVs, as of a table collapsed to genera. "
         "`network` alone trains the network without a blend.",
+        usual="forest, kernels, network or several",
     )
     fine_tune: bool = option(False, "Train the network end to end as a member of the blend.")
 

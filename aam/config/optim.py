@@ -12,7 +12,7 @@ from aam.config.option import Section, option
 class OptimOptions(Section):
     """Optimisation: optimiser, learning rate and schedule."""
 
-    epochs: int = option(100, "Maximum number of epochs.", at_least=1)
+    epochs: int = option(100, "Maximum number of epochs.", at_least=1, usual="Most epochs of the network")
     batch_size: int | None = option(
         None,
         "Samples per batch.",

@@ -42,6 +42,7 @@ def option(
     alias: str = "",
     derived: str = "",
     negative: str = "",
+    usual: str | bool = False,
 ) -> Any:
     """Declare a field as an option of the program.
 
@@ -59,10 +60,14 @@ def option(
         From what the value is derived when it is left out (the field's default is then ``None``, or an empty list).
     negative
         A further name of a switch's off form, beside ``no-NAME``, without the dashes.
+    usual
+        A few words for ``--help``, which lists the options that have them (True: the words of ``help``);
+        ``--help-all`` lists all options.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     metadata = {"help": help, "limits": limits, "alias": alias}
     metadata |= {"derived": derived, "negative": negative}
+    metadata |= {"usual": help.removesuffix(".") if usual is True else usual or ""}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -18,11 +18,11 @@ WORDS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", Column: "COLUMN
 INTRODUCTION = """\
 # Reference
 
-Every command and option, generated from the program's configuration by `make docs`. `aam COMMAND --help` shows the
-same.
+Every command and option, generated from the program's configuration by `make docs`. `aam COMMAND --help-all`
+shows the same, `--help` the usual options.
 
-Every command takes `--help`, `--print-config` (print the complete configuration and exit) and `--config FILE` (read
-options from a YAML file, one `name: value` per line; the command line takes precedence).
+Every command takes `--help`, `--help-all`, `--print-config` (print the complete configuration and exit) and
+`--config FILE` (read options from a YAML file, one `name: value` per line; the command line takes precedence).
 
 Repeat an option that takes several values (`--table a.biom --table b.biom`); lists of words or numbers may also be
 comma-separated (`--class-weights 1,2.5`). Switches take no value; their `--no-*` form turns them off.

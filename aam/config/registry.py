@@ -17,17 +17,25 @@ from aam.config.commands import (
 )
 from aam.config.train import TrainConfig
 
+FIRST_COMMANDS = ("check", "train", "predict")
+"""What a newcomer types, in this order."""
+
+
+SHEET = ("metadata",)
+
 
 class Command(NamedTuple):
     """One command. Its code is ``run(config)`` in the module of ``aam/cli`` that has its name.
 
     ``config`` is the type of its configuration; ``summary`` a line for ``--help`` and the reference page;
-    ``positional`` the option that may be given without its flag.
+    ``positional`` the option that may be given without its flag; ``needs`` options that this command requires and
+    others with the same group of options do not.
     """
 
     config: type[Any]
     summary: str
     positional: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def can_resume(self) -> bool:
@@ -39,9 +47,9 @@ COMMANDS: dict[str, Command] = {
     "demo": Command(DemoConfig, "Run the whole workflow on a simulated study."),
     "check": Command(CheckConfig, "Check the inputs and options of a run (a dry run) and list every problem."),
     "pretrain": Command(PretrainConfig, "Pre-train an encoder on unlabelled samples."),
-    "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report."),
+    "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report.", needs=SHEET),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
-    "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split."),
+    "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),

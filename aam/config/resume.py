@@ -15,6 +15,7 @@ FREE = (
     *STARTED_BY,
     "distributed_timeout",
     "progress",
+    "verbose",
     "cache",
     "num_workers",
     "gradient_checkpointing",

@@ -27,12 +27,18 @@ class TableOptions(Section):
         REQUIRED,
         "Feature table: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV or a QIIME 2 .qza. "
         "Repeat it to merge studies by sequence.",
+        usual="BIOM, TSV or .qza; repeat it to merge tables",
     )
     sequences: tuple[Path, ...] = option(
-        (), "ASV sequences as FASTA or .qza, if the table's ASV ids are not sequences."
+        (),
+        "ASV sequences as FASTA or .qza, if the table's ASV ids are not sequences.",
+        usual="FASTA of the ASVs, if their ids are not DNA",
     )
     trim_length: int | None = option(
-        None, "Trim every sequence to this many bases; ASVs that become identical are summed.", at_least=10
+        None,
+        "Trim every sequence to this many bases; ASVs that become identical are summed.",
+        at_least=10,
+        usual="Trim every sequence to this many bases",
     )
     max_bp: int | None = option(
         None, "Longest sequence accepted, in bases.", at_least=10, derived="the longest sequence of the table"
@@ -44,7 +50,9 @@ class TableOptions(Section):
 class StudyOptions(Section):
     """Study: tree, distances, taxonomy and metadata of the table."""
 
-    tree: Path | None = option(None, "Rooted phylogeny of the ASVs: Newick or .qza.")
+    tree: Path | None = option(
+        None, "Rooted phylogeny of the ASVs: Newick or .qza.", usual="Phylogeny of the ASVs: Newick or .qza"
+    )
     root: Root = option(
         "auto",
         "Root of the tree: 'given' believes it, 'midpoint' makes one, 'auto' takes it if the file shows one.",
@@ -67,9 +75,15 @@ class StudyOptions(Section):
         at_least=1,
         at_most=8,
     )
-    metadata: Path | None = option(None, "Sample metadata: tab-separated, in QIIME 2 format, or a QIIME 2 .qza.")
+    metadata: Path | None = option(
+        None,
+        "Sample metadata: tab-separated, in QIIME 2 format, or a QIIME 2 .qza.",
+        usual="Sample metadata, tab-separated; has the target",
+    )
     where: str | None = option(
-        None, "Use only samples that match this SQL condition on the metadata: \"site == 'skin'\"."
+        None,
+        "Use only samples that match this SQL condition on the metadata: \"site == 'skin'\".",
+        usual="Use only samples that match this SQL condition",
     )
     not_missing: tuple[str, ...] = option(
         (), "Words that are values in columns of text, though they usually mean a missing one: NA, say, for sodium."
@@ -107,10 +121,18 @@ class SplitOptions(Section):
     validation_size: float = option(
         0.2, "Fraction of samples used to choose the best epoch.", above=0, below=1, alias="val-size"
     )
-    test_size: float = option(0.0, "Fraction of samples held out for the final evaluation.", at_least=0, below=1)
+    test_size: float = option(
+        0.0,
+        "Fraction of samples held out for the final evaluation.",
+        at_least=0,
+        below=1,
+        usual="Share of samples held out as a test",
+    )
     stratify: bool = option(True, "Stratify the split by class, or by quantile of the target (not for a given split).")
     group_column: str | None = option(
-        None, "Column of groups (subjects, plots) that are never split; a given split is checked for it."
+        None,
+        "Column of groups (subjects, plots) that are never split; a given split is checked for it.",
+        usual="Column of subjects or plots: kept whole",
     )
     split_column: str | None = option(None, "Column that assigns each sample to train, validation or test.")
     train_samples: Path | None = option(None, "File of training sample ids, one per line.")
@@ -227,11 +249,15 @@ class ObjectiveOptions(Section):
 class RunOptions(Section):
     """Run: output, report, device and resuming."""
 
-    output_dir: Path = option(REQUIRED, "Run directory to create.")
-    overwrite: bool = option(False, "Replace a finished run in the output directory.")
+    output_dir: Path = option(REQUIRED, "Run directory to create.", usual=True)
+    overwrite: bool = option(
+        False, "Replace a finished run in the output directory.", usual="Replace a finished run in it"
+    )
     report: bool = option(True, "Write report.html.")
-    seed: int = option(42, "Random seed.", at_least=0, at_most=LARGEST_SEED)
-    device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; 'auto' uses a GPU if there is one.")
+    seed: int = option(42, "Random seed.", at_least=0, at_most=LARGEST_SEED, usual=True)
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "auto", "Device; 'auto' uses a GPU if there is one.", usual="Where the network computes"
+    )
     num_workers: int | None = option(
         None, "Worker processes that prepare batches.", at_least=0, derived="0 on a CPU, up to 4 with a GPU"
     )
@@ -244,13 +270,22 @@ class RunOptions(Section):
     compile_model: bool = option(
         False, "Compile the transformer layers with torch.compile: takes about a minute, faster steps on a GPU."
     )
-    resume_from: Path | None = option(None, "Run directory to resume exactly where it stopped; --epochs may differ.")
+    resume_from: Path | None = option(
+        None,
+        "Run directory to resume exactly where it stopped; --epochs may differ.",
+        usual="Continue a run that was stopped",
+    )
     checkpoint_minutes: float = option(
         15.0,
         "Minutes between checkpoints within an epoch; 0 saves only at the start of each epoch.",
         at_least=0,
     )
-    progress: bool = option(True, "Show a progress bar.")
+    progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
+    verbose: bool = option(
+        False,
+        "Also show derived values and other details, which the log file of a run always has.",
+        usual="Show all details",
+    )
 
     def later_seed(self, steps: int) -> int:
         """The seed so many further on; after the largest comes 0."""

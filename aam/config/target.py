@@ -20,8 +20,8 @@ MEDIAN = 0.5
 class ColumnOptions(Section):
     """Column: the metadata column to predict."""
 
-    metadata_column: str = option(REQUIRED, "Metadata column to predict.")
-    classifier: bool = option(False, "Predict classes instead of a number.")
+    metadata_column: str = option(REQUIRED, "Metadata column to predict.", usual=True)
+    classifier: bool = option(False, "Predict classes instead of a number.", usual=True)
     missing: tuple[str, ...] = option((), "Further words for a missing value in the target column.")
 
 
@@ -32,6 +32,7 @@ class TargetOptions(ColumnOptions):
     metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
         REQUIRED,
         "Metadata column to predict. Repeat it to predict several numbers at once; samples may lack some of them.",
+        usual="Column to predict; repeat it for several",
     )
     target_transform: Transform | None = option(
         None,

@@ -37,6 +37,7 @@ class TransferOptions(Section):
         None,
         "Pre-trained encoder: a model folder or run of `aam pretrain`; 'small' is shipped with AAM; 'none' uses none.",
         derived="none",
+        usual="Encoder to start from: 'small' or a run",
     )
     refit_clades: bool = option(True, "Re-centre the soft clades of a pre-trained encoder on the ASVs of this study.")
     freeze_base: bool = option(False, "Freeze the encoder and train only the head.")
@@ -97,6 +98,7 @@ class EvaluationOptions(Section):
         None,
         "Number of cross-validation folds; they keep groups whole and are stratified by the target.",
         at_least=2,
+        usual="Cross-validate in so many folds",
     )
     cv_repeats: int = option(1, "Repeats of the cross-validation with different folds.", at_least=1)
     ensemble: int = option(1, "Number of models, trained with different seeds, to average.", at_least=1)

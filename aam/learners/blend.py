@@ -80,6 +80,7 @@ def fit_blend(
     samples: Labelled,
     fold_B: np.ndarray,
     on_member: Callable[[str], object] = lambda name: None,
+    on_fold: Callable[[], object] | None = None,
 ) -> FittedBlend:
     """Fit every member on all samples and without each fold, and weigh them.
 
@@ -93,13 +94,17 @@ def fit_blend(
         Fold of each sample; see :func:`~aam.learners.folds.deal_folds`.
     on_member
         Called with the name of each member before it is fitted.
+    on_fold
+        Called whenever a member that learns fold by fold has learned without one.
     """
     targets = learners[0].targets
     found, seconds = [], []
     for learner, name in zip(learners, names, strict=True):
         on_member(name)
         started = time.monotonic()
+        learner.on_fold = on_fold
         found.append(learner.cross_fit(study, samples, fold_B))
+        learner.on_fold = None
         seconds.append(time.monotonic() - started)
     out_of_fold_M, towards_M = np.stack(found), even_weights(names)
     return FittedBlend(

@@ -21,6 +21,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.tree_timing import TreePlan, expected_seconds_of_trees
 from aam.learners.trees import Trees, grow, read_trees_of_target, trees_of_target
 
 if TYPE_CHECKING:
@@ -88,6 +89,17 @@ class CladeTreesLearner(Learner):
         learner = copy(self)
         learner.num_trees = NUM_TREES_OF_FOLD
         return learner
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """Measured by few trees of few samples."""
+
+        def with_trees(trees: int) -> Learner:
+            learner = copy(self)
+            learner.num_trees = trees
+            return learner
+
+        plan = TreePlan(self.num_trees, NUM_TREES_OF_FOLD, len(np.unique(folds)), MAX_GROWN)
+        return expected_seconds_of_trees(with_trees, study, samples, plan)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""

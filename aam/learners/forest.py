@@ -23,6 +23,7 @@ from aam.learners.features import FeatureKind, Features, fit_features, read_feat
 from aam.learners.held_out import in_own_units, true_values
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.tree_timing import TreePlan, expected_seconds_of_trees
 from aam.learners.trees import Trees, grow, read_trees_of_target, trees_of_target
 
 if TYPE_CHECKING:
@@ -135,6 +136,22 @@ class ForestLearner(Learner):
         trees = min(self.settings.n_estimators, NUM_TREES_OF_FOLD)
         learner.settings = dataclasses.replace(self.settings, n_estimators=trees)
         return learner
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """Measured by few trees of few samples."""
+
+        def with_trees(trees: int) -> Learner:
+            learner = copy(self)
+            learner.settings = dataclasses.replace(self.settings, n_estimators=trees)
+            return learner
+
+        plan = TreePlan(
+            self.settings.n_estimators,
+            self.without_fold().settings.n_estimators,
+            len(np.unique(folds)),
+            self.settings.max_grown,
+        )
+        return expected_seconds_of_trees(with_trees, study, samples, plan)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""

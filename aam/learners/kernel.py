@@ -16,7 +16,8 @@ Using the Nystroem method to speed up kernel machines, NIPS 13. Gower (1966), Bi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ from aam.learners.folds import deal_folds
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
 from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.timing import Trial, extrapolated, few, folds_of, half, timed
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -38,6 +40,8 @@ SMALLEST = 1e-7
 LARGEST = 1e100
 """Of a stored coefficient, so that predictions are numbers."""
 ROWS_AT_ONCE = 512
+CUBIC = 3.0
+"""How steeply the time of an eigendecomposition can grow with its size."""
 SUMMED_AT_ONCE = 4_096
 MOST_IN_DOUBLE = 5_000
 """Samples whose coordinates are held in double precision; sums over samples always are."""
@@ -124,6 +128,23 @@ class KernelLearner(Learner):
                 others = int(error_LB[:, folds != fold].sum(axis=1).argmin())
                 found_BO[np.ix_(folds == fold, outputs)] = ridge.out_of_fold_LBO[others][folds == fold]
         return self._as_predictions(found_BO)
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """Measured with few samples on both sides of the kernel, whose cost grows with up to the cube of their number.
+
+        Beyond the samples that are compared with, it grows with the number of samples.
+        """
+        reference = self.task.reference
+        assert reference is not None
+        kept, number = reference.counts.shape[0], len(np.unique(folds))
+
+        def trial(some: Labelled) -> Trial:
+            own = KernelLearner(replace(self.task, reference=reference.first(len(some))), self.name)
+            return Trial(len(some), timed(partial(own.cross_fit, study, some, folds_of(some, number))))
+
+        some = few(samples)
+        smaller, whole = trial(half(some)), trial(some)
+        return extrapolated(smaller, whole, max(kept, len(some)), CUBIC) * max(1.0, len(samples) / kept)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Numbers, or shares of classes; all reads are used, so that every draw is the same."""

@@ -18,7 +18,7 @@ from aam.config import TrainConfig
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
-from aam.learners.protocol import Computing, Learner, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
 from aam.log import only_notes, say
 from aam.models.folder.description import ModelDescription, read_network
@@ -89,6 +89,15 @@ class NetworkLearner(Learner):
         self._interpreter = PerStudyCache(self._batch_predictor_of)
         self.task = dataclasses.replace(self.task, data={**self.description.data, **self.task.data})
         return self
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """At most: all epochs of all trainings, by the first steps of one."""
+        from aam.learners.network_training import seconds_of_network_epoch
+
+        assert self.config is not None
+        own = study.take(samples.rows)
+        epoch = seconds_of_network_epoch(self.config, self.task, own, samples.targets, samples.groups)
+        return epoch * self.config.optim.epochs * len(np.unique(folds))
 
     def without_fold(self) -> Self:
         """Another one, of which little is said."""

@@ -49,6 +49,16 @@ def train_network(
     return train_prepared(prepare_predictor(config, inputs, pretrained), "train")
 
 
+def seconds_of_network_epoch(
+    config: TrainConfig, task: Task, study: Study, targets: np.ndarray, groups: np.ndarray | None
+) -> float:
+    """About how long an epoch of such a training takes, by its first steps; parameters as of :func:`train_network`."""
+    from aam.training.run.first_steps import seconds_of_epoch
+
+    config, _ = with_encoder(config)
+    return seconds_of_epoch(config, _inputs(config, task, study, targets, groups))
+
+
 def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, groups: np.ndarray | None) -> Inputs:
     """The samples, of which some are set aside for validation."""
     sheet = study.metadata

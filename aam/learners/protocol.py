@@ -8,8 +8,9 @@ Legend of shapes: ``B`` rows that are asked for, ``T`` targets, ``C`` classes, `
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -23,6 +24,10 @@ from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
     from aam.learners.reference import Reference
+
+
+FEW = 200
+"""Samples that a duration is measured with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +147,8 @@ class Learner(ABC):
     """
 
     kind: ClassVar[str]
+    on_fold: Callable[[], object] | None = None
+    """Called whenever :meth:`cross_fit` has learned without a fold."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -201,8 +208,20 @@ class Learner(ABC):
         for fold in np.unique(folds):
             rest, held_out = samples.take(folds != fold), samples.rows[folds == fold]
             found[folds == fold] = self.without_fold()._fit(study, rest).predict(study, held_out)
+            if self.on_fold is not None:
+                self.on_fold()
         self._fit(study, samples)
         return found
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """How long :meth:`cross_fit` would take about, measured by learning from few of the samples.
+
+        What grows faster than the number of samples says so by a method of its own.
+        """
+        some = samples.at_most(FEW, seed=0)
+        started = time.perf_counter()
+        self.without_fold()._fit(study, some)
+        return (time.perf_counter() - started) / len(some) * len(samples) * len(np.unique(folds))
 
     def without_fold(self) -> Self:
         """Another one, not fitted, to learn without a fold; it may be cheaper."""

@@ -153,6 +153,12 @@ class Reference:
         own.sort_indices()
         return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees, has_dna=study.has_dna)
 
+    def first(self, number: int) -> Reference:
+        """The same with fewer samples to compare with."""
+        found = Reference(self.tokens, self.prevalence, self.num_samples, csr_array(self.counts[:number]), self.trees)
+        found._placement = self._placement
+        return found
+
     @cached_property
     def reads(self) -> Reads:
         """Reads of the kept training samples."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
 import numpy as np
-from rich.progress import Progress
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions
@@ -19,11 +16,10 @@ from aam.evaluation.blend_record import blend_lines
 from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fold_coverage
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
-from aam.learners.catalogue import LABELS
 from aam.learners.held_out import samples_of
 from aam.learners.novelty import novelty_lines
 from aam.learners.predictor import Combination, save_predictor
-from aam.log import progress_console, say, warn
+from aam.log import say, warn
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
 from aam.training.plan.supervision import Inputs, read_inputs
@@ -60,8 +56,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         run.write_json(DATA, record)
         write_lists(inputs, run)
         started = time.monotonic()
-        with _progress(config) as advance:
-            model = fit_blend_model(config, inputs, advance)
+        model = fit_blend_model(config, inputs)
         say(finished_words(time.monotonic() - started, len(model.blend.names)))
         judgements = _write_results(config, inputs, model, run, record)
         run.finish({"learners": list(model.blend.names)})
@@ -131,12 +126,3 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     if model.forest is None:
         return covered, {}
     return covered, {TEST: model.decoder_of(()).predictions(found[model.forest][None], samples)}
-
-
-@contextmanager
-def _progress(config: TrainConfig) -> Iterator[Any]:
-    """A bar that advances with each member."""
-    console, hidden = progress_console(config.run.progress)
-    with Progress(console=console, disable=hidden, transient=True) as bar:
-        task = bar.add_task("fitting", total=None)
-        yield lambda name: bar.update(task, description=f"fitting {LABELS[name]}")

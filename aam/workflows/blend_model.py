@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from aam.config import TrainConfig, replace
-from aam.data.readers.feature_ids import of_ids
+from aam.config import TrainConfig
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import ConfigError, Problems
@@ -19,23 +16,18 @@ from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
-from aam.learners.catalogue import FOREST, LABELS, NETWORK
-from aam.learners.folds import deal_folds
+from aam.learners.catalogue import FOREST, LABELS
+from aam.learners.folds import FOLDS, deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
-from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
-from aam.learners.protocol import Computing, Labelled, Task
-from aam.learners.reference import Encode, Reference
-from aam.log import say, warn
-from aam.models.folder.weights import load_model
-from aam.models.sequence_predictor import encoder_of
+from aam.learners.protocol import Labelled, Learner
+from aam.log import say, say_detail, warn
 from aam.models.shipped import NAMES, familiar_reads
-from aam.models.vector_cache import encode_asvs
-from aam.text import format_duration, listed, plural, shorten
-from aam.training.hardware.device import choose_device
+from aam.text import format_duration, plural, shorten
 from aam.training.plan.supervision import Inputs
-from aam.training.run.transfer import encoder_folder
+from aam.workflows.blend_inputs import encoding, labelled, network_member, ordered_rows, shared_task
+from aam.workflows.blend_time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
 LEAST_FAMILIAR = 0.05
 """Share of reads below which an encoder's sequences are others altogether."""
@@ -114,7 +106,7 @@ class BlendModel:
         return self.blend.names.index(FOREST) if FOREST in self.blend.names else None
 
 
-def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[str], object]) -> BlendModel:
+def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = True) -> BlendModel:
     """Fit the members of a blend, weigh them, and calibrate its intervals.
 
     Parameters
@@ -123,8 +115,8 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
         What was asked for.
     inputs
         The data; its training part is learned from.
-    on_member
-        Called with the name of each member before it is fitted.
+    announced
+        Whether to measure and say how long it will take.
 
     Raises
     ------
@@ -134,16 +126,15 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
     study, targets = inputs.study, inputs.targets
     assert targets is not None
     names, unable = _members(config, study)
-    rows = inputs.split.train
-    rows = rows[np.argsort(study.sample_ids[rows].astype(str), kind="stable")]
+    rows = ordered_rows(inputs)
     samples = labelled(inputs, rows)
     fold_B = deal_folds(targets.kind, samples, config.run.seed)
     _check_learnable(config, inputs, samples, fold_B)
-    task = _task(config, inputs, names, rows)
-    members = [new_member(name, task, config.run.seed, partial(_network, config)) for name in names]
-    if NETWORK in names:
-        _say_estimate(config, task, study, samples, len(np.unique(fold_B)) + 1)
-    blend = fit_blend(members, names, study, samples, fold_B, on_member)
+    task = shared_task(config, inputs, names, encoding(config))
+    members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
+    expected = _expected(members, names, study, samples, fold_B) if announced else {}
+    with BlendBar(names, len(np.unique(fold_B)), expected, wanted=config.run.progress) as bar:
+        blend = fit_blend(members, names, study, samples, fold_B, bar.begin, bar.next_fold)
     known = samples_of(targets, study, rows, inputs.groups)
     head, level = config.head, config.evaluation.interval_level
     calibrations = PredictionDecoder(targets=targets, level=level, head=head).calibrate(blend.blended, known)
@@ -185,71 +176,15 @@ def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]
     return names, unable
 
 
-def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
-    """Samples with their truths in the learned space, groups, and weights, in which those of the classes are."""
-    learned, targets = inputs.target_NT, inputs.targets
-    assert learned is not None
-    assert targets is not None
-    weights = None if inputs.weight_N is None else inputs.weight_N[rows]
-    if targets.specs[0].class_weights:
-        of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
-        weights = of_class if weights is None else weights * of_class
-        weights = weights / weights.mean()
-    return Labelled(
-        rows=rows,
-        targets=np.asarray(learned[rows], dtype=np.float64),
-        groups=None if inputs.groups is None else inputs.groups[rows],
-        weights=weights,
-    )
-
-
-def _network(config: TrainConfig, task: Task) -> NetworkLearner:
-    """The network as a member, which is trained within the run."""
-    alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
-    own = replace(config, **alone, forest_baseline=False, report=False)
-    return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
-
-
-def _say_estimate(config: TrainConfig, task: Task, study: Study, samples: Labelled, fits: int) -> None:
-    """Say how long so many trainings of the network take at most, from an epoch of it."""
-    started = time.monotonic()
-    once = replace(config, epochs=1, gradual_unfreezing=0)
-    _network(once, task).without_fold().fit(study, samples.rows, samples.targets, samples.groups)
-    each = time.monotonic() - started
-    say(
-        f"network: at most {format_duration(each * config.optim.epochs * fits)} ({plural(fits, 'training')} of up to "
-        f"{plural(config.optim.epochs, 'epoch')}; the first took {format_duration(each)}); most stop earlier"
-    )
-
-
-def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarray) -> Task:
-    """What the members have in common."""
-    study, targets = inputs.study, inputs.targets
-    assert targets is not None
-    made = study.made_column(config.study.study_column)
-    needs_reference = bool(set(names) - {FOREST, NETWORK})
-    return Task(
-        targets=targets,
-        covariate_spec=inputs.covariate_spec,
-        data={
-            "trim_length": config.table.trim_length,
-            "rarefy_depth": study.rarefy_depth,
-            "study_column": made,
-            **of_ids(has_dna=study.has_dna),
-        },
-        reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
-    )
-
-
-def _encoding(config: TrainConfig) -> Encode | None:
-    """What makes vectors of ASVs, where there is a pre-trained encoder."""
-    path = encoder_folder(config.transfer)
-    if path is None:
-        return None
-    model, description = load_model(path)
-    device, longest = choose_device(config.run.device), description.data["max_bp"]
-    encoder = encoder_of(model).asv_encoder.to(device)
-    return lambda tokens: encode_asvs(encoder, tokens[:, :longest], device).float().cpu().numpy()
+def _expected(
+    members: list[Learner], names: list[str], study: Study, samples: Labelled, fold_B: np.ndarray
+) -> Durations:
+    """About how long each member takes, which is said; nothing where that is not worth measuring."""
+    found = measured_durations(members, names, study, samples, fold_B)
+    if found:
+        say(f"time: {duration_words(found)}")
+        say_detail(*duration_details(found))
+    return found
 
 
 def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
@@ -267,8 +202,14 @@ def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
     names, _ = _members(config, inputs.study)
     _say_familiar(config, inputs)
-    number = len(inputs.split.train)
-    say(f"blend: {plural(len(names), 'learner')} on {plural(number, 'sample')}: {listed(names, len(names))}")
+    rows, whole = inputs.split.train, ""
+    folds = min(FOLDS, len(rows))
+    if inputs.groups is not None:
+        number = len(np.unique(inputs.groups[rows].astype(str)))
+        whole = f", {plural(number, 'group')} of '{shorten(config.split.group_column or '')}' kept whole"
+        folds = min(FOLDS, number)
+    say(f"blend: {plural(len(names), 'learner')}, weighed by {plural(len(rows), 'sample')} in {folds} folds{whole}")
+    say_detail(f"learners: {', '.join(names)}")
 
 
 def finished_words(seconds: float, number: int) -> str:

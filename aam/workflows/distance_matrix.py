@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from aam.config.commands import DistanceOptions, UnifracConfig
 from aam.errors import ConfigError, InputError, RunError
 from aam.files.atomic import check_output
-from aam.log import progress_console, say
+from aam.log import say
+from aam.progress import Bar
 from aam.text import format_bytes, plural
 
 if TYPE_CHECKING:
@@ -24,13 +22,6 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
 
 MIN_SAMPLES = 2
-
-
-class _Rate(ProgressColumn):
-    """Pairs of samples a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f} pairs/s")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,11 +120,8 @@ def _num_pairs(num_samples: int) -> int:
 
 def _shown(blocks: Iterable[Block], num_samples: int, shown: bool) -> Iterator[Block]:
     """The blocks, with a progress bar on the terminal's error stream."""
-    console, hidden = progress_console(shown)
-    columns = (TextColumn("distances"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=hidden, transient=True) as bars:
-        task = bars.add_task("", total=_num_pairs(num_samples))
+    with Bar("distances", "pairs", _num_pairs(num_samples), wanted=shown) as bar:
         for block in blocks:
             yield block
             height, width = block.values.shape
-            bars.advance(task, height * width if block.rows != block.columns else _num_pairs(height))
+            bar.advance(height * width if block.rows != block.columns else _num_pairs(height))

@@ -51,6 +51,7 @@ from aam.training.plan.supervision import (
     target_request,
     target_rules,
 )
+from aam.workflows.blend_time import Durations, expected_durations
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
@@ -58,7 +59,10 @@ RunConfig = TrainConfig | PretrainConfig
 
 
 class PlannedRun(NamedTuple):
-    """What a run would be: its data, the covariates that its model would read in words, and how it would be trained."""
+    """What a run would be: its data, the covariates that its model would read in words, and how it would be trained.
+
+    ``epoch_seconds`` is about how long an epoch takes, measured on first steps; None where nobody asked.
+    """
 
     inputs: Inputs
     covariate_lines: tuple[str, ...]
@@ -66,6 +70,7 @@ class PlannedRun(NamedTuple):
     weights: str
     sizes: BatchSizes
     memory: MemoryPlan
+    epoch_seconds: float | None
 
 
 class PlannedBlend(NamedTuple):
@@ -83,6 +88,8 @@ class PlannedBlend(NamedTuple):
         Folds within the training samples, and groups that they keep whole; None where samples stand alone.
     peak_bytes
         Memory of the largest member, by a formula.
+    durations
+        About how long each member takes, measured on first steps; empty where nobody asked, or for few samples.
     """
 
     inputs: Inputs
@@ -93,6 +100,7 @@ class PlannedBlend(NamedTuple):
     folds: int
     groups: int | None
     peak_bytes: float
+    durations: Durations
 
 
 def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
@@ -125,14 +133,14 @@ def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
             attempt(partial(_derived, replace(wanted, learners=["network"], fine_tune=False), study, split))
         attempt.raise_if_any()
         assert inputs is not None
-        return _planned_blend(wanted, inputs)
+        return _planned_blend(wanted, inputs, timed=config.run.estimate_time)
     plan = attempt(partial(_derived, wanted, study, split))
     if not attempt.lines and plan is not None:
         attempt(lambda: truths_of(plan.config, study))
     attempt.raise_if_any()
     assert plan is not None
     assert inputs is not None
-    return _planned(wanted, plan, inputs)
+    return _planned(wanted, plan, inputs, timed=config.run.estimate_time)
 
 
 def read_files(config: CheckConfig, attempt: Attempts) -> None:
@@ -247,7 +255,7 @@ def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     return derive(wanted, facts)
 
 
-def _planned_blend(config: TrainConfig, inputs: Inputs) -> PlannedBlend:
+def _planned_blend(config: TrainConfig, inputs: Inputs, *, timed: bool) -> PlannedBlend:
     study, rows = inputs.study, inputs.split.train
     has_encoder = config.transfer.names_encoder
     members, left_out = possible_members(config.members, study, has_encoder=has_encoder)
@@ -261,6 +269,7 @@ def _planned_blend(config: TrainConfig, inputs: Inputs) -> PlannedBlend:
         folds=min(FOLDS, len(rows) if groups is None else groups),
         groups=groups,
         peak_bytes=PROCESS_BYTES + _largest_member(len(rows), study.shape[1]),
+        durations=expected_durations(config, inputs, members) if timed else {},
     )
 
 
@@ -277,7 +286,7 @@ def _covariate_lines(inputs: Inputs) -> tuple[str, ...]:
     return () if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet))
 
 
-def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
+def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs, *, timed: bool) -> PlannedRun:
     study, config = inputs.study, plan.config
     limit, device = _limit(wanted)
     local, processes = _num_processes(wanted, device)
@@ -293,7 +302,15 @@ def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs) -> PlannedRun:
         weights=f"{'' if exact else 'about '}{weights:,}",
         sizes=worst.sizes(memory.layout.batch_size),
         memory=memory,
+        epoch_seconds=_epoch_seconds(wanted, inputs) if timed else None,
     )
+
+
+def _epoch_seconds(wanted: RunConfig, inputs: Inputs) -> float:
+    """About how long an epoch takes, by its first steps; of several processes, by those of one."""
+    from aam.training.run.first_steps import seconds_of_epoch
+
+    return seconds_of_epoch(wanted, inputs)
 
 
 def _num_weights(config: RunConfig, study: Study, targets: Targets | None) -> tuple[int, bool]:

@@ -47,7 +47,7 @@ def fit_blended(config: TrainConfig, study: Study) -> CombinedModel:
     """Fit a blend on all samples; see :func:`fit_predictor`."""
     rows = np.arange(len(study))
     inputs = fit_and_log_inputs(config, study, Split(rows, rows[:0], rows[:0]))
-    model = fit_blend_model(config, inputs, lambda name: None)
+    model = fit_blend_model(config, inputs, announced=config.run.progress)
     return CombinedModel(predictor_of(model.blend.learners, model.combination))
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.progress import track
 
 from aam.config import PredictConfig, TableOptions
 from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
 from aam.errors import ConfigError, InputError
 from aam.files.atomic import check_output
-from aam.log import progress_console, say
+from aam.log import say
+from aam.progress import Bar
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
@@ -178,9 +178,14 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
 def _draws(options: PredictOptions, predictor: Predictor, study: Study, passes: int) -> Iterator[Iterator[Draws]]:
     """The predictions, made while they are taken, with a progress bar."""
     draws = predictor.predict_in_draws(study, np.arange(len(study)), passes, SAMPLES_PER_BLOCK)
-    total = -(-len(study) // SAMPLES_PER_BLOCK)
-    console, hidden = progress_console(options.progress)
-    yield iter(track(draws, "predicting", total=total, console=console, disable=hidden, transient=True))
+    with Bar("predicting", "samples", len(study), wanted=options.progress) as bar:
+
+        def counted() -> Iterator[Draws]:
+            for some in draws:
+                yield some
+                bar.advance(len(some.rows_B))
+
+        yield counted()
 
 
 def _decoded(

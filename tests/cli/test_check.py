@@ -23,6 +23,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+UNTIMED = "--no-estimate-time"
+
+
 def words(study: Path, *more: str) -> list[str]:
     return ["check", "--table", str(study / "table.biom"), *more]
 
@@ -33,7 +36,8 @@ def with_target(study: Path, *more: str) -> list[str]:
 
 
 def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(with_target(study, "--group-column", "subject", "--test-size", "0.2", "--rarefy-depth", "500")) == 0
+    sized = ["--group-column", "subject", "--test-size", "0.2", "--rarefy-depth", "500"]
+    assert main(with_target(study, *sized, "--verbose")) == 0
     said = capsys.readouterr().out
     for expected in (
         "fewer than 500 reads",
@@ -42,6 +46,8 @@ def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "--batch-size 8",
         "weights, and batches of 8 samples with up to ",
         "memory: batch 8 x accumulate 1 = 8; expected ",
+        "take at most ",
+        "100 epochs of ",
         "No problem found. Next:",
     ):
         assert expected in said
@@ -51,7 +57,7 @@ def test_a_sound_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_next_command_is_one_that_train_accepts(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = ["--metadata-column", "group", "--classifier", "--no-stratify", "--missing", "a,b c", "--batch-size", "4"]
-    assert main([*with_target(study)[:-2], *more]) == 0
+    assert main([*with_target(study)[:-2], *more, UNTIMED]) == 0
     command = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert command[:2] == ["aam", "train"]
     config = parse("train", command[2:]).config
@@ -65,7 +71,7 @@ def test_the_next_command_is_one_that_train_accepts(study: Path, capsys: pytest.
 
 
 def test_without_a_target_it_is_pretraining(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words(study)) == 0
+    assert main(words(study, "--verbose", UNTIMED)) == 0
     said = capsys.readouterr().out
     assert "pre-train an encoder" in said
     assert "--encoder-type bray_curtis (no tree is given)" in said
@@ -243,7 +249,7 @@ def test_options_that_leave_nothing_to_read(more: list[str], said: str, capsys: 
 
 def test_it_takes_all_that_a_run_takes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = ["--categorical-columns", "group", "--metadata-column", "gradient_true", "--ensemble", "2", "--cv", "3"]
-    assert main(with_target(study, *told, "--group-column", "subject")) == 0
+    assert main(with_target(study, *told, "--group-column", "subject", UNTIMED)) == 0
     said = capsys.readouterr().out
     for expected in (
         "learn 'gradient', a number",
@@ -286,8 +292,24 @@ def test_the_members_of_a_blend(study: Path, capsys: pytest.CaptureFixture[str])
     assert "leave out" not in said
 
 
+def test_a_check_says_how_long_a_blend_takes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(blend(study, "--cv", "3")) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  take about ")]
+    assert line.endswith(" on this machine, measured by a few trees and kernels")
+    assert main(blend(study, "--verbose", "--learners", "forest,jaccard", "--cv", "2")) == 0
+    said = capsys.readouterr().out
+    assert "random forest on ASVs: about " in said
+    assert main(blend(study, UNTIMED)) == 0
+    assert "on this machine" not in capsys.readouterr().out
+
+
+def test_derived_values_are_for_those_who_ask(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(with_target(study, UNTIMED)) == 0
+    assert "set --" not in capsys.readouterr().out
+
+
 def test_a_network_in_a_blend_is_checked_too(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(blend(study, "--fine-tune", "--epochs", "3")) == 0
+    assert main(blend(study, "--fine-tune", "--epochs", "3", UNTIMED)) == 0
     assert "    network\n" in capsys.readouterr().out
     assert problems(blend(study, "--fine-tune", "--best-metric", "auroc")[1:], capsys)[0].startswith("--best-metric")
     assert problems(blend(study, "--pretrained-encoder", "gone")[1:], capsys)[0].startswith("gone: no model found")
@@ -360,7 +382,7 @@ def test_a_target_needs_a_sample_sheet(study: Path, capsys: pytest.CaptureFixtur
 def test_it_starts_without_torch(study: Path, more: list[str]) -> None:
     heavy = ("torch", "lightning", "sklearn", "pandas", "skbio", "biom", "matplotlib")
     code = (
-        f"import sys\nfrom aam.cli.main import main\nassert main({with_target(study, *more)!r}) == 0\n"
+        f"import sys\nfrom aam.cli.main import main\nassert main({with_target(study, UNTIMED, *more)!r}) == 0\n"
         f"print([m for m in {heavy!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -28,7 +28,7 @@ def aam(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False, **options)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["check", "-h"], []])
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["check", "-h"], ["train", "--help-all"], []])
 def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys\nfrom aam.cli.main import main\n"

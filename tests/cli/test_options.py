@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aam.cli.options import parse, print_help
+from aam.cli.help_text import print_help
+from aam.cli.options import parse
 from aam.config import TrainConfig, to_flat
 from aam.config.option import fields, flag, is_switch
 from aam.config.reference import default_words, value_words
@@ -56,7 +57,7 @@ def test_help_shows_every_option(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    print_help(command)
+    print_help(command, all_options=True)
     said = capsys.readouterr().out
     for _, field, hint in fields(COMMANDS[command].config):
         assert flag(field.name) in said
@@ -72,11 +73,10 @@ def test_help_shows_groups_defaults_choices_and_limits(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "240")
-    print_help("train")
+    print_help("train", all_options=True)
     said = " ".join(capsys.readouterr().out.split())
     for words in (
-        "Optimisation",
-        "Optimiser, learning rate and schedule.",
+        "Optimisation: optimiser, learning rate and schedule.",
         "--weight-decay NUMBER Weight decay (not of biases, norms and scales). [>= 0; default: 0.01]",
         "[>= 0; derived: 5% of all steps, at most 1,000]",
         "--device auto|cpu|cuda",

@@ -21,7 +21,15 @@ PLACE = re.compile(r"\]\(([^)#]*)#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-]*\*)")
 SCRIPT = re.compile(r"^```bash\n.*?^```", re.MULTILINE | re.DOTALL)
-GENERAL_FLAGS = {"--help", "--version", "--config", "--print-config", COVARIATE_HELP_FLAG}
+GENERAL_FLAGS = {
+    "--help-all",
+    "--install-completion",
+    "--help",
+    "--version",
+    "--config",
+    "--print-config",
+    COVARIATE_HELP_FLAG,
+}
 SUPERVISED = (
     TargetOptions,
     HeadOptions,

@@ -15,7 +15,7 @@ from aam.errors import ConfigError
 from aam.log import say, warn
 from aam.text import format_bytes, plural
 from aam.training.memory.estimate import Estimate
-from aam.training.memory.layout import Layout, MemoryPlan, divisors, layout_of
+from aam.training.memory.layout import ESTIMATED, MEASURED, Layout, MemoryPlan, divisors, layout_of
 from aam.training.plan.derived_defaults import Plan
 
 MARGIN = {"cpu": 1.15, "cuda": 1.3}
@@ -86,7 +86,7 @@ def possible_layouts(asked: Any, plan: Plan[Any], estimate: Estimate) -> Iterato
 
 
 def _expected_plan(layout: Layout, estimate: Estimate, limit: float) -> MemoryPlan:
-    return MemoryPlan(layout, estimate.expected(layout), limit, "estimated", estimate.worst.sizes(1).asvs)
+    return MemoryPlan(layout, estimate.expected(layout), limit, ESTIMATED, estimate.worst.sizes(1).asvs)
 
 
 def _fitting_plan(layouts: Sequence[Layout], estimate: Estimate, limit: float) -> MemoryPlan | None:
@@ -108,7 +108,7 @@ def _measured_plan(layouts: Sequence[Layout], estimate: Estimate, limit: float, 
         say(f"measuring memory{how}: one step of the {plural(number, 'richest sample')} ...")
         peak = measure(layout, number)
         if peak <= limit:
-            return MemoryPlan(layout, peak, limit, "measured", estimate.worst.sizes(1).asvs)
+            return MemoryPlan(layout, peak, limit, MEASURED, estimate.worst.sizes(1).asvs)
     return None
 
 

@@ -12,6 +12,8 @@ from aam.runs.directory import resume_command
 from aam.text import format_bytes
 from aam.training.plan.derived_defaults import Plan
 
+ESTIMATED, MEASURED = "estimated", "measured"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -40,6 +42,12 @@ class MemoryPlan:
     limit: float
     source: str
     richest: int
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether a step had to be divided or made slower to fit, or was measured because somebody asked."""
+        layout = self.layout
+        return layout.accumulation > 1 or layout.checkpointing or bool(layout.chunk) or self.source != ESTIMATED
 
     @property
     def line(self) -> str:

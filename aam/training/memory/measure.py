@@ -64,7 +64,7 @@ def choose_layout(
     if plan.is_frozen and device.type == "cpu":
         kept = kept_in_memory(plan.config, data, plan.config.covariates.read_asvs)
     limit = memory_limit(device, asked.memory) / (local_size(distributed) if device.type == "cpu" else 1)
-    with _same_random_numbers(device), torch.device("meta"):  # a model of shapes alone
+    with same_random_numbers(device), torch.device("meta"):  # a model of shapes alone
         units = units_of(build(plan.config))
     estimate = Estimate.of_plan(plan, worst, device.type, units, bytes_in_use(device), world_size())
     memory = plan_memory(asked, plan, estimate, limit - kept, None if distributed.fsdp else measure)
@@ -82,7 +82,7 @@ def measure_step(plan: Plan[Any], data: StudyDataModule, build: Build, device: t
     _tidy()
     meter = PeakMeter(device)
     try:
-        with _same_random_numbers(device):
+        with same_random_numbers(device):
             _step(plan, data, build, device, rows)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -118,7 +118,7 @@ def _step(plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.de
     optimizer.step()
 
 
-def _same_random_numbers(device: torch.device) -> Any:
+def same_random_numbers(device: torch.device) -> Any:
     """Whatever is drawn inside, the random numbers after it are those that would have come without it."""
     return torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else [])
 

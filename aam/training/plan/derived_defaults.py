@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aam.config import PretrainConfig, TrainConfig, replace, to_flat
 from aam.config.option import flag
+from aam.config.reference import plain_number
 from aam.data.batches.batching import num_batches, num_steps
 from aam.data.distances.measure import ON_A_TREE, WITHOUT_A_TREE
+from aam.data.study.rarefaction import MAX_AUTO_DEPTH
 from aam.errors import ConfigError
 from aam.evaluation.catalogue import metric
 from aam.models.objectives import Given, each_part, find_objective, with_own_weight
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from aam.data.targets.kinds import Kind
 
 Fill = Callable[[str, Any, str], None]
+LEAST_IN_BATCH, MOST_IN_BATCH = 8, 32
+MOST_WARMUP = 1_000
+PATIENCE = (5, 20)
+"""Epochs, at least and at most."""
+RESTARTS = "cosine_restarts"
+LEAST, MOST = "the least that is derived", "the most that is derived"
+"""Reasons of a value at its limit."""
 
 
 def derive_heads(config: TrainConfig, fill: Fill) -> None:
@@ -205,21 +214,31 @@ def derive(config: ConfigT, facts: StudyFacts, machine: Machine = CPU) -> Plan[C
     batches = accumulation if steps > 1 else min(num_batches(facts.num_train, batch_size), accumulation)
     _check_processes(facts.num_train // steps // batches, batch_size, machine.processes)
     total = steps * given["epochs"]
-    fill("warmup_steps", min(1000, math.ceil(0.05 * total)), f"5% of {total:,} steps")
-    fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
-    fill("patience", min(20, max(5, given["epochs"] // 5)), f"a fifth of {given['epochs']} epochs")
+    _derive_schedule(given["epochs"], total, fill)
     fill("num_workers", machine.num_workers, "batches are prepared in parallel only with a GPU")
-    fill("mixed_precision", machine.mixed_precision, "what suits the device")
+    fill("mixed_precision", machine.mixed_precision, "suits the device")
     fill("max_bp", facts.longest_sequence, "the longest sequence")
     values["rarefy_depth"] = facts.rarefy_depth or "none"
     if given["rarefy_depth"] == "auto":
-        reasons["rarefy_depth"] = "keeps 95% of the samples, 5,000 at most"
+        reasons["rarefy_depth"] = MOST if facts.rarefy_depth == MAX_AUTO_DEPTH else "keeps 95% of the samples"
     resolved = replace(config, **values)
     _check_objective(resolved, facts)
     check_metric(resolved, has_taxonomy=facts.has_taxonomy)
     shown = {name: reason for name, reason in reasons.items() if not isinstance(values[name], bool)}
-    lines = tuple(f"{flag(name)} {values[name]} ({reason})" for name, reason in shown.items())
+    if resolved.optim.scheduler != RESTARTS:
+        shown.pop("scheduler_t0", None)
+    lines = tuple(f"{flag(name)} {plain_number(values[name])} ({reason})" for name, reason in shown.items())
     return Plan(resolved, facts.num_train, steps, total, lines, machine.processes)
+
+
+def _derive_schedule(epochs: int, total: int, fill: Fill) -> None:
+    """What is a share of the whole training, within limits; the reason is the share or the limit that holds."""
+    warmup = math.ceil(0.05 * total)
+    fill("warmup_steps", min(MOST_WARMUP, warmup), f"5% of {total:,} steps" if warmup <= MOST_WARMUP else MOST)
+    fill("scheduler_t0", max(1, total // 4), f"a quarter of {total:,} steps")
+    patience, (least, most) = epochs // 5, PATIENCE
+    reason = LEAST if patience < least else MOST if patience > most else f"a fifth of {epochs} epochs"
+    fill("patience", min(most, max(least, patience)), reason)
 
 
 def _check_accumulation(fewest: int, batch_size: int, accumulation: int) -> None:
@@ -258,8 +277,10 @@ def _derive_step(given: dict[str, Any], facts: StudyFacts, fill: Any) -> dict[st
     batch, accumulation = given["batch_size"], given["gradient_accumulation_steps"]
     of_step = given["target_effective_batch_size"]
     if batch is None and of_step is None:
-        batch = min(32, max(8, 2 ** round(math.log2(facts.num_train / 20))))
-        fill("batch_size", batch, f"{facts.num_train} samples")
+        suits = 2 ** round(math.log2(facts.num_train / 20))
+        batch = min(MOST_IN_BATCH, max(LEAST_IN_BATCH, suits))
+        of_all = f"about 20 batches of {facts.num_train:,} samples"
+        fill("batch_size", batch, LEAST if suits < batch else MOST if suits > batch else of_all)
     elif batch is None:
         batch = of_step
         fill("batch_size", batch, "--target-effective-batch-size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
 from aam.data.study.split import Split
 from aam.data.study.study import Study
-from aam.log import say, warn
+from aam.log import say, say_detail, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
 from aam.text import plural
@@ -97,8 +98,8 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
 def prepare_encoder(config: PretrainConfig, inputs: Inputs) -> Prepared:
     """Make the model of a pre-training run whose data is read."""
     study = inputs.study
-    device, plan, data = _begin(config, inputs)
-    plan, memory = _settle(config, plan, data, lambda c: _new_encoder(c, study), device)
+    device, plan, data = begin(config, inputs)
+    plan, memory = settle(config, plan, data, lambda c: _new_encoder(c, study), device)
     encoder = _new_encoder(plan.config, study).to(device)
     start = calibration_set(encoder.asv_encoder, data, device, cache=config.table.cache, whole=False)
     calibrate_encoder(encoder, start.vectors_AD, start.batches, plan.config.run.seed)
@@ -134,13 +135,9 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
     pretrained
         The encoder.
     """
-    study = inputs.study
-    device, plan, data = _begin(config, inputs)
-
-    def build(wanted: TrainConfig) -> SequencePredictor:
-        return SequencePredictor(_new_encoder(wanted, study), _predictor_plan(wanted, inputs))
-
-    plan, memory = _settle(config, plan, data, build, device)
+    device, plan, data = begin(config, inputs)
+    build = _builder_of_predictors(inputs)
+    plan, memory = settle(config, plan, data, build, device)
     predictor = build(plan.config).to(device)
     encoder = predictor.base
     loaded: set[str] = set()
@@ -165,7 +162,18 @@ def prepare_predictor(config: TrainConfig, inputs: Inputs, pretrained: Pretraine
     )
 
 
-def _begin(config: Any, inputs: Inputs) -> tuple[torch.device, Plan[Any], StudyDataModule]:
+def builder(inputs: Inputs) -> Build:
+    """What makes a fresh model for a configuration: a predictor, or an encoder where there is no target."""
+    if inputs.targets is not None:
+        return _builder_of_predictors(inputs)
+    return lambda wanted: _new_encoder(wanted, inputs.study)
+
+
+def _builder_of_predictors(inputs: Inputs) -> Callable[[TrainConfig], SequencePredictor]:
+    return lambda wanted: SequencePredictor(_new_encoder(wanted, inputs.study), _predictor_plan(wanted, inputs))
+
+
+def begin(config: Any, inputs: Inputs) -> tuple[torch.device, Plan[Any], StudyDataModule]:
     """The device, the plan and the batches of a run; what is wrong with the options is said once."""
     with all_or_none():
         device = prepare_device(config.run)
@@ -201,7 +209,7 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
     return StudyDataModule(study, inputs.split, collate, config.sampling, options)
 
 
-def _settle(
+def settle(
     config: Any, plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device
 ) -> tuple[Plan[Any], MemoryPlan]:
     """The plan with batches that fit, which the loaders then follow."""
@@ -248,15 +256,15 @@ def _calibrate(
 
 def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
     config = plan.config
-    say(*plan.lines)
+    say_detail(*plan.lines)
     trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
+    layout = memory.layout
     say(
-        f"model: {num_parameters(model):,} parameters{trainable}",
-        f"plan: up to {plural(config.optim.epochs, 'epoch')} of {plural(plan.steps_per_epoch, 'step')}, "
-        f"{memory.layout.batch_size * memory.layout.accumulation} samples per step{_by_whom()}; "
-        f"the best model by {config.optim.best_metric}",
-        memory.line,
+        f"network: {num_parameters(model):,} parameters{trainable}; up to {plural(config.optim.epochs, 'epoch')} of "
+        f"{plural(plan.steps_per_epoch, 'step')} of {layout.batch_size * layout.accumulation} samples{_by_whom()}; "
+        f"the best epoch by {config.optim.best_metric}"
     )
+    (say if memory.is_tight else say_detail)(memory.line)
 
 
 def _by_whom() -> str:

@@ -15,13 +15,13 @@ import lightning as L
 
 from aam.config import TrainConfig
 from aam.errors import NonFiniteError, PreemptedError, ReportedByAnotherRank, RunError
-from aam.log import say
+from aam.log import say, say_detail
 from aam.models.attention import compile_layers
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.runs.directory import RunDirectory, resume_hint
-from aam.text import plural
+from aam.text import format_duration, plural
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, SaveCheckpoints, latest_checkpoint, restore_best
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
@@ -30,7 +30,7 @@ from aam.training.memory.layout import out_of_memory
 from aam.training.run import frozen_draws as frozen
 from aam.training.run.build_run import Prepared
 from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, restored_signal_handlers
-from aam.training.run.progress import ProgressBar
+from aam.training.run.progress import ProgressBar, SayDuration
 from aam.training.run.strategy import quiet, strategy_options
 from aam.training.run.unfreezing import GradualUnfreezing, PatienceAfter
 from aam.training.step.metrics import Truths
@@ -118,6 +118,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
     seconds = time.monotonic() - started
     peak, skipped = meter.stop(), tuple(guard.skipped)
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, peak, signals.received, skipped)
+    say_detail(prepared.memory.compared(fitted.peak_bytes))
     say(*_outcome(fitted, prepared))
     return fitted
 
@@ -179,7 +180,7 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     remedy = partial(resume_hint, signals.command, run.path)
     keeper = SaveCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
-    return [stop, *parts, keeper, signals, *bar]
+    return [stop, *parts, keeper, signals, *bar, SayDuration(*bar)]
 
 
 def _add_to_curves(run: RunDirectory) -> AddPoints | None:
@@ -187,7 +188,9 @@ def _add_to_curves(run: RunDirectory) -> AddPoints | None:
     if not is_first():
         return None
     if find_spec("tensorboard") is None:
-        say("TensorBoard is not installed (pip install 'aam[tensorboard]'); learning curves are in the report only")
+        say_detail(
+            "TensorBoard is not installed (pip install 'aam[tensorboard]'); learning curves are in the report only"
+        )
         return None
     from aam.training.run.tensorboard import EventFile
 
@@ -242,7 +245,6 @@ def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:
     name = prepared.plan.config.optim.best_metric
     stopped = "" if fitted.epochs >= prepared.plan.config.optim.epochs else " (early stopping)"
-    yield f"trained {plural(fitted.epochs, 'epoch')} in {fitted.seconds:.0f} s{stopped}"
-    yield prepared.memory.compared(fitted.peak_bytes)
+    yield f"trained {plural(fitted.epochs, 'epoch')} in {format_duration(fitted.seconds)}{stopped}"
     which = f"epoch: {fitted.best_epoch + 1}" if fitted.best_epoch >= 0 else "model: the initial fit, before training"
     yield f"best {which} ({name} {fitted.best_value:.4g})"

@@ -1,79 +1,122 @@
-"""The progress bar of a run: one bar for all epochs, with named losses, the rate and the time left."""
+"""The progress bar of a run: one bar for all epochs, with the time left; and at the start, the time of all."""
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from aam.log import progress_console
+from aam.log import say, say_detail
+from aam.progress import Bar
+from aam.text import format_duration, plural
+from aam.training.distributed.collectives import is_first
 from aam.training.step.module import TrainingModule
 
-REFRESHES_PER_SECOND = 4
+LOSSES_EVERY = 10
+"""Steps between readings of the losses, which wait for the device."""
+LEAST_STEPS, LEAST_SECONDS = 3, 3.0
+"""Steps, after the first, and seconds that are measured before it is said how long a run takes."""
+WORTH_SAYING = 10.0
+"""Seconds of a run below which nobody waits long enough to read it."""
 
 
 class ProgressBar(Callback):
-    """Shows where the run is, on the error stream of a terminal or in a notebook."""
+    """Shows where the run is, on a terminal or in a notebook; elsewhere in a line now and then."""
 
     def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[losses]}"),
-        )
-        console, hidden = progress_console(wanted=True)
-        self.bars = Progress(
-            *columns,
-            console=console,
-            disable=hidden,
-            transient=not console.is_jupyter,
-            refresh_per_second=REFRESHES_PER_SECOND,
-        )
-        self.task: TaskID | None = None
+        self.bar = Bar("epoch", "steps", 0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count what is to be done."""
         batches = int(trainer.num_training_batches)
         total = batches * (trainer.max_epochs or 1)
-        done = batches * trainer.current_epoch
-        self.task = self.bars.add_task("epoch", total=total, completed=done, rate="", losses="")
+        self.bar = Bar("epoch", "steps", total, done=batches * trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
-        self.bars.start()
+        self.bar.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar; losses are read only when they are shown, since reading them waits for the device."""
         assert isinstance(pl_module, TrainingModule)
-        if self.task is None or self.bars.disable:
-            return
-        task = self.bars.tasks[self.task]
-        fields: dict[str, Any] = {}
-        if batch_idx % 10 == 0 or batch_idx + 1 == trainer.num_training_batches:
+        losses = ""
+        is_shown = not self.bar.bars.disable
+        if is_shown and (batch_idx % LOSSES_EVERY == 0 or batch_idx + 1 == trainer.num_training_batches):
             short = {"": "loss"} | {one.head_name: one.short_label for one in pl_module.objectives if one.short_label}
-            losses = {short.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
-            fields["losses"] = "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
-            fields["rate"] = f"{task.speed * len(batch):,.0f} samples/s" if task.speed else ""
-        description = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self.bars.update(self.task, advance=1, description=description, **fields)
+            found = {short.get(name, name): float(loss) for name, loss in pl_module.step_losses.items()}
+            losses = "  ".join(f"{name} {loss:.3f}" for name, loss in found.items())
+        self.bar.say(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", losses)
+        self.bar.advance()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the bar away before the epoch's line is written, which would run into it; not in a notebook."""
-        if not self.bars.console.is_jupyter:
-            self.bars.stop()
+        self.bar.hide()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the bar away; in a notebook it stays, at its end."""
-        self.bars.stop()
+        self.bar.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Take the bar away, and let the terminal show its cursor again."""
-        self.bars.stop()
+        self.bar.stop()
+
+
+class SayDuration(Callback):
+    """Says once, after some steps, how long the run takes at most: all epochs, from those steps and the validation.
+
+    Parameters
+    ----------
+    bar
+        What is drawn meanwhile.
+    """
+
+    def __init__(self, bar: ProgressBar | None = None) -> None:
+        self.bar = bar
+        self.validation = self._began = self._clock = 0.0
+        self.is_said = False
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._began = time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note how long it took; that of the start is the first."""
+        self.validation = time.monotonic() - self._began
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of the steps."""
+        self._clock = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Say it after enough steps, or at the end of the first epoch; the first step is slower, and not counted."""
+        if self.is_said:
+            return
+        now, batches = time.monotonic(), int(trainer.num_training_batches)
+        if batch_idx == 0 and batches > 1:
+            self._clock = now
+            return
+        steps, seconds = max(1, batch_idx), now - self._clock
+        if batch_idx + 1 < batches and (steps < LEAST_STEPS or seconds < LEAST_SECONDS):
+            return
+        self.is_said = True
+        if not is_first():
+            return
+        epochs = max(1, (trainer.max_epochs or 1) - trainer.current_epoch)
+        epoch = batches * seconds / steps + self.validation
+        with self.bar.bar.aside() if self.bar is not None else nullcontext():
+            tell = say if epoch * epochs > WORTH_SAYING else say_detail
+            tell(duration_words(epoch, epochs, plural(steps, "step")))
+
+
+def duration_words(epoch: float, epochs: int, measured: str) -> str:
+    """How long a training of the network takes, and what would make it shorter."""
+    return (
+        f"time: at most {format_duration(epoch * epochs)} on this machine ({plural(epochs, 'epoch')} of "
+        f"{format_duration(epoch)}, measured on {measured}); most runs stop earlier. Shorter: --epochs, --token-limit"
+    )

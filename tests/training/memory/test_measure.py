@@ -81,7 +81,16 @@ def test_a_measured_run_ends_with_the_same_weights(
     digests = []
     for name in ("--auto-batch-size", "--no-auto-batch-size"):
         folder = tmp_path / name
-        words = ["--table", study / "table.biom", "--tree", study / "tree.nwk", "--output-dir", folder, name]
+        words = [
+            "--table",
+            study / "table.biom",
+            "--tree",
+            study / "tree.nwk",
+            "--output-dir",
+            folder,
+            name,
+            "--verbose",
+        ]
         assert run_command("pretrain", *words, epochs=1) == 0
         digests.append(digest(folder))
     said = capsys.readouterr().out

@@ -183,13 +183,39 @@ def test_workers_and_precision_are_those_that_suit_the_device() -> None:
 
 def test_every_derived_value_is_told_with_its_reason() -> None:
     lines = train().lines
-    assert "--batch-size 8 (200 samples)" in lines
+    assert "--batch-size 8 (about 20 batches of 200 samples)" in lines
     assert "--warmup-steps 125 (5% of 2,500 steps)" in lines
     assert "--best-metric mae (the target's own)" in lines
-    assert "--rarefy-depth 1234 (keeps 95% of the samples, 5,000 at most)" in lines
+    assert "--rarefy-depth 1234 (keeps 95% of the samples)" in lines
     assert not any(line.startswith("--batch-size") for line in train(batch_size=4).lines)
     assert "--encoder-type unifrac (a tree is given)" in pretrain().lines
     assert "--encoder-type bray_curtis (no tree is given)" in pretrain(NEITHER).lines
+
+
+@pytest.mark.parametrize(
+    ("options", "num_train", "expected"),
+    [
+        ({"epochs": 3}, 200, "--patience 5 (the least that is derived)"),
+        ({"epochs": 40}, 200, "--patience 8 (a fifth of 40 epochs)"),
+        ({"epochs": 100}, 200, "--patience 20 (a fifth of 100 epochs)"),
+        ({"epochs": 200}, 200, "--patience 20 (the most that is derived)"),
+        ({}, 90, "--batch-size 8 (the least that is derived)"),
+        ({}, 300, "--batch-size 16 (about 20 batches of 300 samples)"),
+        ({}, 5_000, "--batch-size 32 (the most that is derived)"),
+        ({"epochs": 1_000}, 5_000, "--warmup-steps 1000 (the most that is derived)"),
+        ({"scheduler": "cosine_restarts", "epochs": 4}, 160, "--scheduler-t0 20 (a quarter of 80 steps)"),
+    ],
+)
+def test_a_reason_is_the_one_that_holds(options: dict[str, Any], num_train: int, expected: str) -> None:
+    assert expected in train(replace(FACTS, num_train=num_train), **options).lines
+
+
+def test_the_limit_of_the_depth_is_told_where_it_holds() -> None:
+    assert "--rarefy-depth 5000 (the most that is derived)" in train(replace(FACTS, rarefy_depth=5_000)).lines
+
+
+def test_what_no_schedule_reads_is_not_told() -> None:
+    assert not any("--scheduler-t0" in line for line in train().lines)
 
 
 @pytest.mark.parametrize(

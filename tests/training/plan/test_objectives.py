@@ -70,7 +70,7 @@ def test_nucleotides_are_predicted_if_learned_or_kept(options: dict[str, Any], s
 
 
 def test_the_reasons_are_told() -> None:
-    assert "--count-penalty 1.0 (--count-prediction)" in train(count_prediction=True).lines
+    assert "--count-penalty 1 (--count-prediction)" in train(count_prediction=True).lines
     for plan in (train(), train(count_penalty=2)):
         told = {line.split()[0] for line in plan.lines}
         assert not told & {"--skip-nuc-predictions", "--count-prediction"}, "switches say nothing that is not said"
