@@ -10,6 +10,7 @@ import numpy as np
 
 from aam.data.readers.distance_matrix import NUMPY_START, read_distances
 from aam.data.readers.metadata import read_metadata
+from aam.data.readers.metadata_layout import is_metadata_type
 from aam.data.readers.metadata_values import as_numbers_or_none
 from aam.data.readers.sequences import is_dna, read_sequences, upper_case
 from aam.data.readers.table import read_raw_table
@@ -38,6 +39,8 @@ def describe_file(path: Path) -> tuple[str, Facts]:
     """
     if is_archive(path):
         kind = archive_type(path)
+        if is_metadata_type(kind):
+            return f"sample metadata in a QIIME 2 archive ({kind})", _sheet(path)[1]
         if kind not in OF_TYPE:
             return f"a QIIME 2 archive of {kind}, which AAM does not read", []
         title, facts = OF_TYPE[kind](path)

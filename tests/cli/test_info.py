@@ -145,6 +145,14 @@ def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert facts["bits"] == "2 classes (0, 1)"
 
 
+def test_an_artifact_that_is_metadata(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = "SampleData[AlphaDiversity]"
+    write_qza(tmp_path / "a.qza", kind, b"\tshannon\ns1\t3.5\ns2\t2\ns3\t4\n", "alpha-diversity.tsv")
+    title, facts = info(tmp_path / "a.qza", capsys)
+    assert title == f"sample metadata in a QIIME 2 archive ({kind})"
+    assert facts["shannon"] == "numbers from 2 to 4"
+
+
 def test_an_archive_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_qza(tmp_path / "v.qzv", "Visualization", b"<html>", "index.html")
     title, facts = info(tmp_path / "v.qzv", capsys)

@@ -19,8 +19,8 @@ DATE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 WITH_UNIT = re.compile(rf"[<>~\u2264\u2265]?=? ?{NUMBER_START} ?\S{{0,12}}", re.ASCII)
-MOST_WORDS = 5
-MOST_SUGGESTED = 10
+MOST_WORDS = 4
+LONGEST_OPTION = 60
 
 Odd = Sequence[tuple[str, str]]  # sample ids and cells
 
@@ -74,9 +74,10 @@ def _remedy(words: Odd, present: int) -> str:
     if len(words) == present:
         is_like_ids = len(different) == present > 2
         return "is it the column that is meant?" if is_like_ids else "--classifier takes words"
-    if len(different) > MOST_SUGGESTED or any("," in cell for cell in different):
+    option = _as_option(different)
+    if len(option) > LONGEST_OPTION or any("," in cell for cell in different):
         return "empty these cells"
-    return f"--missing {_as_option(different)} leaves them out, --classifier takes words"
+    return f"--missing {option} leaves them out, --classifier takes words"
 
 
 def _as_option(words: Sequence[str]) -> str:

@@ -116,8 +116,11 @@ class Sheet:
             return f"write {in_brackets(max(torn, key=len))}"
         if not name:
             return ""
-        hint, texts = suggestion(name, self.columns), f"Texts stand in single quotes: '{shorten(name)}'"
-        return hint if not quoted and hint.startswith("did you mean") else f"{hint}. {texts}"
+        hint, texts = suggestion(name, self.columns), "Texts stand in single quotes"
+        near, _, listing = hint.rpartition("? ")
+        if not quoted and near:
+            return hint
+        return f"{near}? {texts}" if near else f"{listing}. {texts}: '{shorten(name)}'"
 
     def _facts(self, name: str) -> Facts:
         place = len(self.found)
