@@ -71,9 +71,10 @@ def _remedy(words: Odd, present: int) -> str:
         return "dates are no numbers: count days or years from one of them in a new column"
     if sum(WITH_UNIT.fullmatch(cell) is not None for _, cell in words) > len(words) / 2:
         return "write numbers alone, without units or signs"
+    if len(different) == len(words) > max(2, present / 2):
+        return "is it the column that is meant?"
     if len(words) == present:
-        is_like_ids = len(different) == present > 2
-        return "is it the column that is meant?" if is_like_ids else "--classifier takes words"
+        return "--classifier takes words"
     option = _as_option(different)
     if len(option) > LONGEST_OPTION or any("," in cell for cell in different):
         return "empty these cells"
