@@ -39,9 +39,8 @@ def not_numbers(source: str, name: str, odd: Odd, present: int, remedy: str | No
     remedy
         The remedy for words; None for that of a target, to which options apply.
     """
-    commas = [pair for pair in odd if DECIMAL_COMMA.fullmatch(pair[1])]
-    infinite = [pair for pair in odd if NOT_FINITE.fullmatch(pair[1])]
-    words = [pair for pair in odd if pair not in commas and pair not in infinite]
+    sorts = ("comma", "infinite", "word")
+    commas, infinite, words = ([pair for pair in odd if _sort(pair[1]) == sort] for sort in sorts)
     problems, column = Problems(source), f"column '{shorten(name)}'"
     if words:
         problem = f"{column} is not numeric: {len(words):,} of {present:,} values ({_listed(words)})"
@@ -52,6 +51,12 @@ def not_numbers(source: str, name: str, odd: Odd, present: int, remedy: str | No
         leaves = f"--missing {_as_option([cell for _, cell in infinite])} leaves {_them(infinite)} out"
         problems.add(f"{column}: value {_first(infinite, 'is not finite')}", remedy or leaves)
     return InputError.of(tuple(problems.lines))
+
+
+def _sort(cell: str) -> str:
+    if DECIMAL_COMMA.fullmatch(cell):
+        return "comma"
+    return "infinite" if NOT_FINITE.fullmatch(cell) else "word"
 
 
 def _listed(words: Odd) -> str:

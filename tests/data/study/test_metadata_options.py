@@ -70,6 +70,13 @@ def test_ids_match_loosely_if_asked(files: Files) -> None:
     assert loose.notes[0] == "--match-ids loose: 1 id of the metadata taken for ids of the table: 'S10' is 's10'"
 
 
+def test_a_single_match_says_what_else_may_match(files: Files) -> None:
+    ids = [files.sample_ids[0], *(name.upper() for name in files.sample_ids[1:])]
+    sheet(files, "age", [str(number) for number in range(NUM_SAMPLES)], ids)
+    with pytest.raises(InputError, match="only 1 of 12 samples .* is in it; 11 samples are in the metadata under"):
+        load(files, AGE)
+
+
 def test_labels_that_differ_in_writing_are_noted(files: Files) -> None:
     sheet(files, "cation", ["Na+", "na+"] * 6)
     (note,) = load(files, CATION).notes

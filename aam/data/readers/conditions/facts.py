@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -111,7 +112,11 @@ class Sheet:
     def remedy(self, name: str = "", *, quoted: bool = False) -> str:
         """What to say of a name that is no column's, or of a condition that cannot be read."""
         outside = outside_quotes(self.condition).casefold()
-        torn = [column for column in self.columns if needs_brackets(column) and column.casefold() in outside]
+        torn = [
+            column
+            for column in self.columns
+            if needs_brackets(column) and re.search(rf"(?<![\w$]){re.escape(column.casefold())}(?![\w$])", outside)
+        ]
         if torn and not quoted:
             return f"write {in_brackets(max(torn, key=len))}"
         if not name:

@@ -150,6 +150,7 @@ def test_what_a_condition_keeps(sheet: Metadata, condition: str, expected: str) 
         ("age > 5x", "a number runs into a word"),
         ("site = 'gut", "(' is not closed, near 'gut)"),
         ("site = ?", "(near '?')"),
+        ("site = \u2018gut\u2019", "; write straight quotes: '"),
         ("sheet.age > 5", "(near '.' after sheet: syntax error)"),
         ("age AS x", "(near 'AS' after age: syntax error)"),
         ("CASE age END", "(CASE without WHEN)"),
