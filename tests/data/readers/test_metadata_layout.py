@@ -57,3 +57,4 @@ def test_artifacts_are_metadata(tmp_path: Path, kind: str, member: str, content:
     found = read_metadata(write_qza(tmp_path / "m.qza", kind, content.encode(), member))
     assert found.sample_ids.tolist() == ["s1", "s2"]
     assert found.numeric("shannon").tolist() == [3.5, 2.25]
+    assert found.notes == ()

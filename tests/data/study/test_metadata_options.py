@@ -73,7 +73,7 @@ def test_ids_match_loosely_if_asked(files: Files) -> None:
 def test_a_single_match_says_what_else_may_match(files: Files) -> None:
     ids = [files.sample_ids[0], *(name.upper() for name in files.sample_ids[1:])]
     sheet(files, "age", [str(number) for number in range(NUM_SAMPLES)], ids)
-    with pytest.raises(InputError, match="only 1 of 12 samples .* is in it; 11 samples are in the metadata under"):
+    with pytest.raises(InputError, match=r"only 1 of 12 samples .* is in it; 11 samples are in the metadata under"):
         load(files, AGE)
 
 
