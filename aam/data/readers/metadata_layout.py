@@ -85,9 +85,8 @@ def read_layout(path: Path, text: str) -> Layout:
     if is_id_header(name):
         return Layout(header, rows)
     if name == "":
-        return Layout(
-            ["sample-id", *header[1:]], rows, ("the first column has no name: it is taken as the sample ids",)
-        )
+        note = "the first column has no name: it is taken as the sample ids"
+        return Layout(["sample-id", *header[1:]], rows, () if is_archive(path) else (note,))
     first = list(islice(rows, LOOKED_AT))
     samples = [cells for _, cells in first if not cells[0].startswith(DIRECTIVE)]
     if all(len(cells) == width + 1 for cells in samples) and any(cells[-1] for cells in samples):
