@@ -129,7 +129,8 @@ bad_rows(
      "unknown"),
     ("T13 many words",
      "m.tsv: column 'age' is not numeric: 11 of 31 values (11 different: 'answer 0', 'answer 1', 'answer 2', "
-     "'answer 3' and 7 more; first: s1); empty these cells", ages, *(f"answer {number}" for number in range(11)), *"12345678901234567890"),
+     "'answer 3' and 7 more; first: s1); empty these cells",
+     ages, *(f"answer {number}" for number in range(11)), *"12345678901234567890"),
     ("T13 all different",
      "m.tsv: column 'age' is not numeric: 3 of 3 values (3 different: 'x', 'y', 'z'; first: s1); is it the column "
      "that is "
