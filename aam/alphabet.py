@@ -54,6 +54,14 @@ def encode(sequences: Sequence[str]) -> np.ndarray:
     return codes
 
 
+def encode_names(names: Sequence[str]) -> np.ndarray:
+    """The bytes of names (UTF-8, without NUL) in the form of :func:`encode`: uint8, padded at the end with PAD."""
+    import numpy as np
+
+    letters = np.array([name.encode() for name in names])
+    return letters.view(np.uint8).reshape(len(names), -1)
+
+
 def decode(codes: np.ndarray) -> str:
     """The sequence of one row of codes, without its padding."""
     import numpy as np

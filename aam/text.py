@@ -63,6 +63,13 @@ def read_bytes(path: str | os.PathLike[str], limit: int | None = None) -> bytes:
     InputError
         If there is no such file, it is a folder, may not be read, is empty, or is packed.
     """
+    content = read_stored(path, limit)
+    check_not_packed(path, content)
+    return content
+
+
+def read_stored(path: str | os.PathLike[str], limit: int | None = None) -> bytes:
+    """The same as they are stored, packed or not."""
     check_is_file(path)
     try:
         with Path(path).open("rb") as file:
@@ -71,10 +78,14 @@ def read_bytes(path: str | os.PathLike[str], limit: int | None = None) -> bytes:
         raise InputError(path, f"cannot be read ({error.strerror})") from None
     if not content:
         raise InputError(path, "the file is empty")
+    return content
+
+
+def check_not_packed(path: str | os.PathLike[str], content: bytes) -> None:
+    """Refuse content that is packed."""
     for start, name in PACKED.items():
         if content.startswith(start):
             raise InputError(path, f"is packed with {name}", "unpack it first")
-    return content
 
 
 def check_is_file(path: str | os.PathLike[str]) -> None:

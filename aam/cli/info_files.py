@@ -108,17 +108,18 @@ def _sequences(path: Path) -> tuple[str, Facts]:
 
 def _tree(path: Path) -> tuple[str, Facts]:
     try:
-        tree, rooted = read_tree(path), "yes"
+        tree, rooted = read_tree(path, clip_negative=True), "yes"
     except InputError as error:
-        if "--root midpoint" not in str(error) and "Unrooted" not in str(error):
+        if not any("not rooted" in problem for problem in error.problems):
             raise
-        tree, rooted = read_tree(path, "midpoint"), "no; use --root midpoint"
+        tree, rooted = read_tree(path, "midpoint", clip_negative=True), "no; use --root midpoint, or given if it is"
     depths = tree.root_distances()[tree.tips]
     return "a tree", [
         ("tips", f"{len(tree.names):,} ({listed(tree.names)})"),
         ("rooted", rooted),
         ("branches", f"{len(tree.parent) - 1:,}, {tree.length.sum():.6g} long in all"),
         ("root to tip", f"{depths.min():.4g} to {depths.max():.4g}, mean {depths.mean():.4g}"),
+        *(("note", note) for note in tree.notes),
     ]
 
 

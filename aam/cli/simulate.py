@@ -39,8 +39,8 @@ def run(config: SimulateConfig) -> None:
 def _plan(options: SimulateOptions) -> Iterator[str]:
     yield f"Simulating a study (seed {options.seed})"
     yield (
-        f"  samples  {options.samples:,} of {-(-options.samples // options.samples_per_subject):,} subjects, "
-        f"about {options.reads:,} reads and {options.asvs_per_sample:g} ASVs each"
+        f"  samples  {options.samples:,} of {_num_subjects(options):,} subjects, "
+        f"about {options.reads:,} reads and {options.richness:g} ASVs each"
     )
     yield f"  ASVs     {options.asvs:,} of {options.sequence_length} bases, on a birth-death tree"
     share = f"{options.informative:.0%} of the ASVs, in whole clades,"
@@ -48,6 +48,10 @@ def _plan(options: SimulateOptions) -> Iterator[str]:
     yield f"  target   the gradient with noise ({options.noise:g}), and {options.classes} classes cut from it"
     if options.batches > 1:
         yield f"  batches  {options.batches} (effect {options.batch_effect:g})"
+
+
+def _num_subjects(options: SimulateOptions) -> int:
+    return -(-options.samples // options.subject_size)
 
 
 @contextmanager
@@ -87,6 +91,7 @@ def _next_commands(options: SimulateOptions) -> Iterator[str]:
     folder = options.output_dir
     paths = {"table": folder / TABLE, "tree": folder / TREE, "metadata": folder / METADATA}
     inputs = " ".join(f"--{name} {shlex.quote(str(path))}" for name, path in paths.items())
-    target = "--metadata-column gradient --group-column subject"
+    target = "--metadata-column gradient"
+    target += " --group-column subject" if _num_subjects(options) > 1 else ""
     yield "Next, train a model on it:"
     yield f"  aam train {inputs} {target} --output-dir {shlex.quote(str(folder / 'run'))}"

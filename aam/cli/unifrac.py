@@ -13,8 +13,11 @@ from aam.workflows.distance_matrix import compute_distances
 def run(config: UnifracConfig) -> None:
     """Compute the distances of every pair of samples, and write them."""
     with logging_to_terminal():
-        compute_distances(config)
-        say("Next, learn them:", f"  {shlex.join(_next_command(config))}")
+        made = compute_distances(config)
+        if made.has_dna:
+            say("Next, learn them:", f"  {shlex.join(_next_command(config))}")
+        else:
+            say("aam pretrain could learn them from the sequences of the ASVs (--sequences)")
 
 
 def _next_command(config: UnifracConfig) -> list[str]:
@@ -33,8 +36,9 @@ def _next_command(config: UnifracConfig) -> list[str]:
         ("--encoder-type", options.metric),
         ("--rarefy-depth", None if options.rarefy_depth == "none" else options.rarefy_depth),
     ]
+    plain = [] if options.unifrac_normalized else ["--no-unifrac-normalized"]
     if options.missing_tips == "drop":
         given += [("--tree", options.tree), ("--root", options.root), ("--missing-tips", "drop")]
+        plain += ["--clip-negative-branches"] if options.clip_negative_branches else []
     words = [str(word) for pair in given if pair[1] is not None for word in pair]
-    plain = [] if options.unifrac_normalized else ["--no-unifrac-normalized"]
     return ["aam", "pretrain", *words, *plain, "--output-dir", str(Path("runs") / "encoder")]

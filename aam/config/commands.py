@@ -18,6 +18,7 @@ from aam.config.sections import (
     MatchIds,
     ModelOptions,
     ObjectiveOptions,
+    Root,
     RunOptions,
     SamplingOptions,
     SplitOptions,
@@ -29,7 +30,8 @@ from aam.config.types import Column
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
-OF_SOME_DISTANCES = ("tree", "root", "missing_tips", "unifrac_normalized", "unifrac_alpha")
+OF_TREES = ("tree", "root", "clip_negative_branches", "missing_tips")
+OF_SOME_DISTANCES = (*OF_TREES, "unifrac_normalized", "unifrac_alpha")
 # The same options as in training, without the others of their groups.
 SHARED: dict[str, Any] = {
     field.name: dataclasses.field(default=field.default, metadata=field.metadata)
@@ -45,7 +47,8 @@ class DistanceOptions(Section):
 
     metric: DistanceKind = option("unifrac", "Distance between samples; the last three need no tree.")
     tree: Path | None = SHARED["tree"]
-    root: Literal["given", "midpoint"] = SHARED["root"]
+    root: Root = SHARED["root"]
+    clip_negative_branches: bool = SHARED["clip_negative_branches"]
     missing_tips: Literal["error", "drop"] = SHARED["missing_tips"]
     unifrac_normalized: bool = SHARED["unifrac_normalized"]
     unifrac_alpha: float = SHARED["unifrac_alpha"]
@@ -68,7 +71,7 @@ class DistanceOptions(Section):
     @property
     def study(self) -> StudyOptions:
         """What of this describes a study."""
-        return StudyOptions(tree=self.tree, root=self.root, missing_tips=self.missing_tips)
+        return StudyOptions(**{name: getattr(self, name) for name in OF_TREES})
 
     @property
     def sampling(self) -> SamplingOptions:
@@ -255,7 +258,9 @@ class SimulateOptions(Section):
     asvs: int = option(500, "ASVs (tips of a birth-death tree).", at_least=8, at_most=2_000_000)
     sequence_length: int = option(150, "Bases per ASV.", at_least=20, at_most=2_000)
     divergence: float = option(0.25, "Mean root-to-tip distance in substitutions per site.", above=0, at_most=5)
-    asvs_per_sample: float = option(80.0, "Mean number of ASVs per sample.", at_least=2)
+    asvs_per_sample: float | None = option(
+        None, "Mean number of ASVs per sample.", at_least=2, derived="80, or a quarter of --asvs if that is less"
+    )
     reads: int = option(10_000, "Mean reads per sample.", at_least=10, at_most=100_000_000)
     read_dispersion: float = option(0.5, "Standard deviation of ln(reads).", at_least=0, at_most=3)
     overdispersion: float = option(
@@ -275,7 +280,12 @@ class SimulateOptions(Section):
     classes: int = option(3, "Number of classes (column `group`).", at_least=2)
     batches: int = option(1, "Number of batches (column `batch`).", at_least=1, at_most=1_000)
     batch_effect: float = option(0.5, "Standard deviation of the log batch effect over ASVs.", at_least=0, at_most=10)
-    samples_per_subject: int = option(4, "Samples per subject (column `subject`).", at_least=1)
+    samples_per_subject: int | None = option(
+        None,
+        "Samples per subject (column `subject`).",
+        at_least=1,
+        derived="4, or half of --samples if that is less",
+    )
     subject_effect: float = option(
         0.5, "Standard deviation of the log subject effect over ASVs.", at_least=0, at_most=10
     )
@@ -284,8 +294,18 @@ class SimulateOptions(Section):
 
     def check(self) -> None:
         """Refuse samples with more ASVs than the study has."""
-        if self.asvs_per_sample > self.asvs:
+        if self.asvs_per_sample is not None and self.asvs_per_sample > self.asvs:
             raise ConfigError(f"--asvs-per-sample {self.asvs_per_sample:g} is more than --asvs {self.asvs}")
+
+    @property
+    def subject_size(self) -> int:
+        """Samples per subject, as given or derived."""
+        return min(4, self.samples // 2) if self.samples_per_subject is None else self.samples_per_subject
+
+    @property
+    def richness(self) -> float:
+        """Mean number of ASVs per sample, as given or derived."""
+        return min(80.0, self.asvs / 4) if self.asvs_per_sample is None else self.asvs_per_sample
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,8 @@ class LearnerOptions(Section):
     learners: tuple[LearnerName, ...] = option(
         (AUTO,),
         "Learners whose predictions are blended; `auto` is every learner but the network, and those of an encoder only "
-        "where one is named. `network` alone trains the network without a blend.",
+        "where one is named. `no-dna` is those that take any ids for ASVs, as of a table collapsed to genera. "
+        "`network` alone trains the network without a blend.",
     )
     fine_tune: bool = option(False, "Train the network end to end as a member of the blend.")
 
@@ -54,6 +55,11 @@ class LearnerOptions(Section):
         """All learners that need a pre-trained encoder."""
         found: tuple[str, ...] = LEARNERS.load().FAMILIES["encoder"]
         return found
+
+    @property
+    def needs_dna(self) -> bool:
+        """Whether one of them reads the DNA of ASVs, and not their counts alone."""
+        return not set(self.members) <= set(LEARNERS.load().WITHOUT_DNA)
 
     @property
     def is_network_alone(self) -> bool:

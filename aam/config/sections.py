@@ -14,6 +14,7 @@ DISTANCES = OneOf("aam.data.distances.measure")
 OBJECTIVES = OneOf("aam.models.objectives")
 DistanceKind = Annotated[str, DISTANCES]
 EncoderType = Annotated[str, OBJECTIVES]
+Root = Literal["auto", "given", "midpoint"]
 MatchIds = Literal["exact", "loose"]
 LARGEST_SEED = 2**32 - 1  # of scikit-learn
 
@@ -44,7 +45,11 @@ class StudyOptions(Section):
     """Study: tree, distances, taxonomy and metadata of the table."""
 
     tree: Path | None = option(None, "Rooted phylogeny of the ASVs: Newick or .qza.")
-    root: Literal["given", "midpoint"] = option("given", "Use the root of the tree, or root it at its midpoint.")
+    root: Root = option(
+        "auto",
+        "Root of the tree: 'given' believes it, 'midpoint' makes one, 'auto' takes it if the file shows one.",
+    )
+    clip_negative_branches: bool = option(False, "Set negative branch lengths of the tree to 0.")
     missing_tips: Literal["error", "drop"] = option(
         "error",
         "ASVs that are not tips of the tree: stop, or drop them (and report the reads lost).",
@@ -220,10 +225,11 @@ class ObjectiveOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(Section):
-    """Run: output, device and resuming."""
+    """Run: output, report, device and resuming."""
 
     output_dir: Path = option(REQUIRED, "Run directory to create.")
     overwrite: bool = option(False, "Replace a finished run in the output directory.")
+    report: bool = option(True, "Write report.html.")
     seed: int = option(42, "Random seed.", at_least=0, at_most=LARGEST_SEED)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device; 'auto' uses a GPU if there is one.")
     num_workers: int | None = option(

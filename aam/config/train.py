@@ -91,7 +91,7 @@ class TransferOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions(Section):
-    """Evaluation: cross-validation, ensembles, intervals and report."""
+    """Evaluation: cross-validation, ensembles, intervals and baseline."""
 
     cv: int | None = option(
         None,
@@ -108,7 +108,6 @@ class EvaluationOptions(Section):
         below=1,
     )
     forest_baseline: bool = option(True, "Fit a random forest on the same split as a baseline.")
-    report: bool = option(True, "Write report.html.")
 
     def check(self) -> None:
         """Refuse repeats of nothing."""

@@ -24,6 +24,7 @@ def check_used(study: StudyOptions, objective: ObjectiveOptions, optim: OptimOpt
     cosines = f"--scheduler {', '.join(COSINES[:-1])} or {COSINES[-1]}"
     uses: list[tuple[Section, str, bool, str]] = [
         (study, "root", study.tree is not None, "--tree"),
+        (study, "clip_negative_branches", study.tree is not None, "--tree"),
         (study, "missing_tips", study.tree is not None, "--tree"),
         (study, "not_missing", study.metadata is not None, "--metadata"),
         (study, "match_ids", study.metadata is not None, "--metadata"),

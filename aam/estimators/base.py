@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aam.config import TableOptions, from_flat
 from aam.config.option import fields
+from aam.data.readers.feature_ids import takes_names
 from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
-from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
+from aam.estimators.tables import NAME, check_frame, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import TrainedModel, load_model
 
@@ -86,7 +88,7 @@ class Estimator(BaseEstimator):
         with as_value_errors():
             return from_flat(config, {"table": [NAME], "output_dir": ".", "cache": False, **given, **fixed})
 
-    def _study(self, X: Any, options: TableOptions, *, reset: bool) -> Study:
+    def _study(self, X: Any, options: TableOptions, *, reset: bool, needs_dna: bool = True) -> Study:
         """The study of X.
 
         Parameters
@@ -97,10 +99,12 @@ class Estimator(BaseEstimator):
             What is done with its sequences.
         reset
             Whether it is that of fit.
+        needs_dna
+            Whether the ids of ASVs may not be any names.
         """
         if isinstance(X, Study):
             with as_value_errors():
-                check_study(X, options)
+                check_study(X, options, needs_dna=needs_dna)
             self._note_columns(X.shape[1], reset=reset)
             return X
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": "numeric", "ensure_non_negative": True}
@@ -108,23 +112,22 @@ class Estimator(BaseEstimator):
         if getattr(X, "columns", None) is None:
             counts_NA = validate_data(self, X, reset=reset, **checks)
         else:
+            with as_value_errors():
+                check_frame(X)
             # The columns of a frame are not compared with those of fit: another table has other ASVs.
             counts_NA = check_array(X, estimator=self, input_name=NAME, **checks)
             self._note_columns(counts_NA.shape[1], reset=reset)
         with as_value_errors():
-            return self._study_of_counts(X, counts_NA, options)
+            make = study_of_array if getattr(X, "columns", None) is None else partial(study_of_frame, X)
+            return make(counts_NA, self.sequences, options, needs_dna=needs_dna)
 
     def _study_to_predict(self, X: Any) -> Study:
         """The study of X, its sequences cut as those of the training samples were."""
         check_is_fitted(self)
-        trim_length = self.trained_.manifest.data["trim_length"]
-        return self._study(X, TableOptions(table=(Path(NAME),), trim_length=trim_length), reset=False)
-
-    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:
-        """The study of a table whose counts have been checked."""
-        if getattr(X, "columns", None) is None:
-            return study_of_array(counts_NA, self.sequences, options)
-        return study_of_frame(X, counts_NA, self.sequences, options)
+        data = self.trained_.manifest.data
+        trim_length = data["trim_length"]
+        options, needs_dna = TableOptions(table=(Path(NAME),), trim_length=trim_length), not takes_names(data)
+        return self._study(X, options, reset=False, needs_dna=needs_dna)
 
     def _note_columns(self, number: int, *, reset: bool) -> None:
         if reset:

@@ -41,7 +41,7 @@ class Predictor(Estimator):
 
     def _train(self, X: Any, answers: Answers, config: TrainConfig) -> None:
         """Learn the answers, which are those of X's samples."""
-        study = self._study(X, config.table, reset=True)
+        study = self._study(X, config.table, reset=True, needs_dna=config.learners.needs_dna)
         with as_value_errors(), preserved_torch_state():
             depth = "none" if config.drawing is None else config.drawing.rarefy_depth
             self.trained_ = fit_predictor(config, training_study(study, answers, depth))

@@ -27,7 +27,9 @@ NAME = "X"
 Sequences = Sequence[str] | Mapping[str, str] | None
 
 
-def study_of_frame(frame: Any, counts_NA: Any, sequences: Sequences, options: TableOptions) -> Study:
+def study_of_frame(
+    frame: Any, counts_NA: Any, sequences: Sequences, options: TableOptions, *, needs_dna: bool = True
+) -> Study:
     """The study of a data frame, whose index are the sample ids and whose columns are the ASVs.
 
     A frame without an index (polars) gives its samples names by their counts, as an array does.
@@ -42,6 +44,8 @@ def study_of_frame(frame: Any, counts_NA: Any, sequences: Sequences, options: Ta
         DNA of the columns; None where their names are DNA.
     options
         What is done with the sequences.
+    needs_dna
+        Whether the columns may not be any names.
 
     Raises
     ------
@@ -56,10 +60,10 @@ def study_of_frame(frame: Any, counts_NA: Any, sequences: Sequences, options: Ta
         columns = _in_order(sequences, len(columns))
     index = getattr(frame, "index", None)
     ids = None if index is None else [str(name) for name in index]
-    return _study(counts_NA, ids, columns, known, options)
+    return _study(counts_NA, ids, columns, known, options, needs_dna=needs_dna)
 
 
-def study_of_array(counts_NA: Any, sequences: Sequences, options: TableOptions) -> Study:
+def study_of_array(counts_NA: Any, sequences: Sequences, options: TableOptions, *, needs_dna: bool = True) -> Study:
     """The study of an array or a sparse matrix; a sample is named by its counts, so that its order says nothing.
 
     Parameters
@@ -70,6 +74,8 @@ def study_of_array(counts_NA: Any, sequences: Sequences, options: TableOptions) 
         DNA of the columns, in order.
     options
         What is done with the sequences.
+    needs_dna
+        As for :func:`study_of_frame`.
 
     Raises
     ------
@@ -82,11 +88,34 @@ def study_of_array(counts_NA: Any, sequences: Sequences, options: TableOptions) 
             f"an array of {counts_NA.shape[1]:,} columns does not say which ASVs they are",
             "give the parameter sequences, one for each column, or a data frame whose columns are DNA",
         )
-    return _study(counts_NA, None, _in_order(sequences, counts_NA.shape[1]), {}, options)
+    return _study(counts_NA, None, _in_order(sequences, counts_NA.shape[1]), {}, options, needs_dna=needs_dna)
 
 
-def check_study(study: Study, options: TableOptions) -> None:
-    """Refuse a study whose sequences are longer than an estimator takes: they are cut when tables are read."""
+def check_frame(frame: Any) -> None:
+    """Refuse a data frame without columns, of which scikit-learn only says that there is no array.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    if len(frame.columns) == 0:
+        problem = f"a data frame of {plural(len(frame), 'row')} without columns"
+        raise InputError(NAME, problem, "its columns must be the ASVs, its rows the samples")
+
+
+def check_study(study: Study, options: TableOptions, *, needs_dna: bool = True) -> None:
+    """Refuse a study without DNA, or with longer sequences than an estimator takes: they are cut when tables are read.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    if not study.has_dna:
+        if needs_dna:
+            raise InputError(NAME, "the ASVs of the study are names without DNA", "take learners='no-dna'")
+        return
     for name in ("trim_length", "max_bp"):
         limit = getattr(options, name)
         if limit is not None and study.longest_sequence > limit:
@@ -101,18 +130,33 @@ def _in_order(sequences: Sequence[str], num_columns: int) -> list[str]:
 
 
 def _study(
-    counts_NA: Any, ids: list[str] | None, columns: list[str], known: Mapping[str, str], options: TableOptions
+    counts_NA: Any,
+    ids: list[str] | None,
+    columns: list[str],
+    known: Mapping[str, str],
+    options: TableOptions,
+    *,
+    needs_dna: bool,
 ) -> Study:
     """The study of counts; samples without a name get one by their counts, and like ones draw their reads alike."""
-    counts = csr_array(counts_NA, copy=True)  # what follows sorts it in place, and closes it
+    counts = _summed(counts_NA)
     contents = _contents(counts) if ids is None else ids
     raw = make_raw_table(Path(NAME), _told_apart(contents) if ids is None else ids, columns, counts)
     empty = np.flatnonzero(np.diff(raw.counts.indptr) == 0)
     if len(empty):
         problem = f"{plural(len(empty), 'sample')} without reads (first: {shorten(raw.sample_ids[empty[0]])}, "
         raise InputError(NAME, f"{problem}row {empty[0]})", "leave them out")
-    study = study_of_table(table_of_counts(raw, known, options), NAME)
+    study = study_of_table(table_of_counts(raw, known, options, needs_dna=needs_dna), NAME)
     return dataclasses.replace(study, keys=np.array([sample_key(name) for name in contents], dtype=np.uint64))
+
+
+def _summed(counts_NA: Any) -> csr_array:
+    """A copy, since what follows sorts it in place and closes it; entries of the same place are summed, as in SciPy."""
+    counts = csr_array(counts_NA, copy=True)
+    if not counts.has_canonical_format:
+        counts = counts.astype(np.float64 if counts.dtype.kind == "f" else np.int64)  # small types would overflow
+        counts.sum_duplicates()
+    return counts
 
 
 def _contents(counts: csr_array) -> list[str]:

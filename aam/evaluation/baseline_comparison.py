@@ -63,8 +63,16 @@ def headline(judgement: Judgement, target: TargetSpec) -> str:
     """The held-out result in one sentence, in the units of the target."""
     main = judgement.main
     said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
-    samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}"
+    samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}{_how_held_out(judgement)}"
     return f"On {samples}, {target.kind.headline(target.column, said)}"
+
+
+def _how_held_out(judgement: Judgement) -> str:
+    """What keeps the samples apart from those that were learned from, or does not."""
+    if judgement.part == "validation":
+        return ", which also chose the model"
+    groups = judgement.predictions["model"].groups
+    return "" if groups is None else f" ({plural(len(np.unique(groups.astype(str))), 'group')}, held out whole)"
 
 
 def verdicts(judgement: Judgement) -> list[str]:

@@ -118,6 +118,7 @@ METRICS: dict[str, Metric] = {
         is_share=True,
         source="Brodersen et al. (2010), doi:10.1109/ICPR.2010.764",
         formula=_formula("balanced_accuracy"),
+        min_values=2,
     ),
     "accuracy": Metric("Accuracy", "fraction of correct predictions", is_share=True, formula=_formula("accuracy")),
     "f1": Metric(
@@ -126,6 +127,7 @@ METRICS: dict[str, Metric] = {
         has_scale=True,
         source="Opitz, Burst (2019), the mean of F1, arXiv:1911.03347",
         formula=_formula("f1"),
+        min_values=2,
     ),
     "auroc": Metric(
         "AUROC (mean of the classes)",

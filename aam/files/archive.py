@@ -19,7 +19,8 @@ from pathlib import PurePosixPath
 
 from aam.errors import InputError
 from aam.files.limits import limits
-from aam.text import listed, read_bytes, shorten
+from aam.files.packed import read_unpacked
+from aam.text import listed, read_stored, shorten
 
 BLOCK_BYTES = 1 << 20
 
@@ -47,12 +48,12 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     InputError
         If the file cannot be read or is empty.
     """
-    return read_bytes(path, 4).startswith(ZIP_STARTS)
+    return read_stored(path, 4).startswith(ZIP_STARTS)
 
 
 def read_content(path: str | os.PathLike[str], types: Sequence[str], suffixes: Sequence[str]) -> bytes:
-    """The bytes of a plain file, or of the member of an archive (see :func:`read_member`)."""
-    return read_member(path, types, suffixes) if is_archive(path) else read_bytes(path)
+    """The bytes of a plain file (which may be gzipped), or of the member of an archive (see :func:`read_member`)."""
+    return read_member(path, types, suffixes) if is_archive(path) else read_unpacked(path)
 
 
 def read_member(path: str | os.PathLike[str], types: Sequence[str], suffixes: Sequence[str]) -> bytes:

@@ -77,6 +77,8 @@ class Hdf5File:
     def texts(self, name: str) -> list[str]:
         """All values of a dataset of texts, in UTF-8."""
         dataset = self._dataset(name, 1)
+        if dataset.size == 0:
+            return []
         if h5py.check_string_dtype(dataset.dtype) is None:
             raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, texts are needed")
         try:

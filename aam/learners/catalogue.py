@@ -31,6 +31,10 @@ FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Family -> its learners. Those of the phylogeny need a tree, those of the encoder a pre-trained encoder."""
 
+NO_DNA = "no-dna"
+WITHOUT_DNA = (FOREST, "trees-phylogeny", "jaccard", "unifrac-phylogeny", "clr-linear", "clr-radial")
+"""Learners that know ASVs by their ids, whatever these are: those of a collapsed or a closed-reference table."""
+
 TREE_ENSEMBLES = (*FAMILIES[FOREST], *FAMILIES["trees"])
 
 LABELS: Mapping[str, str] = MappingProxyType(
@@ -55,7 +59,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
 
 def names() -> tuple[str, ...]:
     """Everything that `--learners` takes."""
-    return tuple(dict.fromkeys([AUTO, *FAMILIES, *LABELS]))
+    return tuple(dict.fromkeys([AUTO, NO_DNA, *FAMILIES, *LABELS]))
 
 
 def options(name: str) -> tuple[str, ...]:
@@ -69,12 +73,15 @@ def expand(wanted: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     wanted
-        Names of :func:`names`. ``auto`` is every family but the network, which is trained only where asked for.
+        Names of :func:`names`. ``auto`` is every family but the network, which is trained only where asked for;
+        ``no-dna`` is those that need no DNA of the ASVs.
     """
     found: set[str] = set()
     for name in wanted:
         if name == AUTO:
             found |= {learner for family in FAMILIES if family != NETWORK for learner in FAMILIES[family]}
+        elif name == NO_DNA:
+            found |= set(WITHOUT_DNA)
         else:
             found |= set(FAMILIES.get(name, (name,)))
     return tuple(name for name in LABELS if name in found)

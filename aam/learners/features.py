@@ -18,6 +18,7 @@ from scipy.sparse import csc_array, csr_array
 
 from aam import alphabet
 from aam.config.json_dataclass import need
+from aam.data.readers.feature_ids import takes_names
 from aam.learners.clades import (
     Clades,
     asvs_per_clade,
@@ -167,15 +168,20 @@ class CladeFeatures(Features):
         Places of the known ASVs that new ones are compared with.
     nodes
         Top nodes of the ``F`` clades.
+    has_dna
+        Whether ASVs have DNA. New ones without it belong to the root alone.
     """
 
     kind = "clades"
 
-    def __init__(self, clades: Clades, tokens: np.ndarray, compared: np.ndarray, nodes: np.ndarray) -> None:
+    def __init__(
+        self, clades: Clades, tokens: np.ndarray, compared: np.ndarray, nodes: np.ndarray, *, has_dna: bool = True
+    ) -> None:
         self.clades = clades
         self.tokens = tokens
         self.compared = compared
         self.nodes = nodes
+        self.has_dna = has_dna
         self._on_tree = PerStudyCache(self._placed)
 
     @classmethod
@@ -194,7 +200,7 @@ class CladeFeatures(Features):
         found = clade_counts(counts, clades, largest_first)
         kept = _prevalent(found)
         nodes = largest_first[kept][_distinct(csc_array(found[:, kept]))]
-        return cls(clades, study.tokens, most_prevalent(prevalence), nodes)
+        return cls(clades, study.tokens, most_prevalent(prevalence), nodes, has_dna=study.has_dna)
 
     @property
     def number(self) -> int:
@@ -215,6 +221,9 @@ class CladeFeatures(Features):
         node_of = dict(zip(sequence_keys(self.tokens), self.clades.node_of_asv.tolist(), strict=True))
         node_A = np.array([node_of.get(key, -1) for key in sequence_keys(tokens)], dtype=np.int64)
         new = np.flatnonzero(node_A < 0)
+        if not self.has_dna:
+            node_A[new] = len(self.clades.parent) - 1
+            return node_A
         nearest = nearest_sequences(tokens[new], self.tokens[self.compared])
         node_A[new] = self.clades.node_of_asv[self.compared[nearest]]
         return node_A
@@ -239,7 +248,8 @@ class CladeFeatures(Features):
         node_of_asv = read_places(stored, "node_of_asv", number, len(tokens))
         compared = read_places(stored, "compared", len(tokens))
         need(len(compared) > 0, "there is no sequence to compare new ones with")
-        return cls(Clades(parent, node_of_asv), tokens, compared, read_places(stored, "nodes", number))
+        nodes = read_places(stored, "nodes", number)
+        return cls(Clades(parent, node_of_asv), tokens, compared, nodes, has_dna=not takes_names(stored.facts))
 
     def _placed(self, study: Study) -> Clades:
         return Clades(self.clades.parent, self.place(study.tokens))
@@ -262,9 +272,9 @@ def read_features(stored: Stored) -> Features:
 
 
 def read_tokens(stored: Stored) -> np.ndarray:
-    """Sequences over ACGTN, padded at their ends."""
+    """Sequences over ACGTN, or names where the facts say so, padded at their ends."""
     tokens = stored.array("tokens", np.uint8, (None, None))
-    need(bool((tokens <= alphabet.N).all()), "a sequence has letters other than bases")
+    need(takes_names(stored.facts) or bool((tokens <= alphabet.N).all()), "a sequence has letters other than bases")
     is_pad = tokens == alphabet.PAD
     need(not bool((is_pad[:, :-1] & ~is_pad[:, 1:]).any()), "a sequence has a gap")
     need(len(set(sequence_keys(tokens))) == len(tokens), "duplicate sequence")

@@ -32,4 +32,4 @@ def deal_folds(kind: Kind, samples: Labelled, seed: int = 42, number: int = FOLD
     if known.any():
         strata[known] = kind.strata(first[known])
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(samples)]))
-    return deal(strata, samples.groups, min(number, units), rng)
+    return deal(strata, samples.groups, min(number, units), rng, cover=kind.covers_strata)

@@ -169,7 +169,7 @@ class ForestLearner(Learner):
         kind: Any = stored.facts.get("features")
         for place in range(len(task.targets)):
             own = stored.part(f"{place}.")
-            found = read_features(Stored(own.part("features.").arrays, {"kind": kind}))
+            found = read_features(Stored(own.part("features.").arrays, {**task.data, "kind": kind}))
             num_classes = len(task.targets.specs[place].classes)
             trees, codes = read_trees_of_target(own, learner._num_features(found), num_classes)
             learner.forests.append(TargetForest(found, trees, codes))

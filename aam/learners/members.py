@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aam.learners.catalogue import FOREST, LABELS, NETWORK
+from aam.learners.catalogue import FOREST, LABELS, NETWORK, WITHOUT_DNA
 from aam.learners.extra_trees import MAX_GROWN, CladeTreesLearner
 from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.kernel import KernelLearner
@@ -52,6 +52,8 @@ def possible_members(names: Sequence[str], study: Study, *, has_encoder: bool) -
     for name in names:
         if name.endswith(PHYLOGENY) and study.tree is None:
             unable.append(Unable(name, "needs --tree"))
+        elif name not in WITHOUT_DNA and not study.has_dna:
+            unable.append(Unable(name, "needs DNA"))
         elif name.startswith("encoder-") and not has_encoder:
             unable.append(Unable(name, "needs --pretrained-encoder"))
         else:

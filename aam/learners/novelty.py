@@ -55,7 +55,8 @@ def novelty_lines(reference: Reference | None, study: Study, rows: np.ndarray) -
     share = 1 - float(familiar_reads(reference, study, rows).mean())
     far = int((distance > FAR).sum())
     told = f", {far:,} of them far from all known ones" if far else ""
+    nearest = f"; each counts with its nearest known ASV (median distance {np.median(distance[is_new]):.2f}){told}"
     return [
         f"new to the model: {plural(int(is_new.sum()), 'ASV')} of {len(present):,}, {share:.1%} of a sample's reads on "
-        f"average; each counts with its nearest known ASV (median distance {np.median(distance[is_new]):.2f}){told}"
+        f"average{nearest if reference.has_dna else ''}"
     ]

@@ -179,7 +179,7 @@ def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
     task = Task(targets=manifest.targets, covariate_spec=manifest.covariate_spec, data=manifest.data)
     with contents_checked(weights):
         if manifest.reference is not None:
-            reference = Reference.from_arrays(Stored(_arrays(shared), manifest.reference))
+            reference = Reference.from_arrays(Stored(_arrays(shared), {**manifest.data, **manifest.reference}))
             task = dataclasses.replace(task, reference=reference)
         learners = tuple(
             _learner(member, state, task, computing or Computing())

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
+from aam.data.readers.feature_ids import takes_names
 from aam.learners.clades import (
     Clades,
     clades_of_sequences,
@@ -75,7 +76,7 @@ class Placement:
     known
         Place of the equal known ASV, -1 where there is none.
     nearest
-        Place of the most similar known ASV, which is the equal one where there is one.
+        Place of the most similar known ASV, which is the equal one where there is one; 0 for new ones without DNA.
     distance
         Share of its words of six bases that the nearest known ASV lacks: 0 where it is known, 1 for a stranger.
     """
@@ -101,6 +102,8 @@ class Reference:
     trees
         ``dna``: made from the sequences; ``phylogeny``: the tree that was given, where one was; ``encoder``: made from
         a pre-trained encoder's vectors of the ASVs, where there is one.
+    has_dna
+        Whether ASVs are known by their DNA, and not by their names alone; without it new ones resemble none.
     """
 
     def __init__(
@@ -110,12 +113,15 @@ class Reference:
         num_samples: int,
         counts: csr_array,
         trees: Mapping[str, Clades],
+        *,
+        has_dna: bool = True,
     ) -> None:
         self.tokens = tokens
         self.prevalence = prevalence
         self.num_samples = num_samples
         self.counts = counts
         self.trees = dict(trees)
+        self.has_dna = has_dna
         self._placement = PerStudyCache(self.place)
 
     @classmethod
@@ -137,7 +143,7 @@ class Reference:
         prevalence = np.bincount(counts.indices, minlength=counts.shape[1])
         asvs = np.flatnonzero(prevalence)
         kept = kept_samples(len(rows), seed)
-        trees = {DNA: clades_of_sequences(study.tokens[asvs], prevalence[asvs])}
+        trees = {DNA: clades_of_sequences(study.tokens[asvs], prevalence[asvs])} if study.has_dna else {}
         if study.tree is not None and study.phylogeny is not None:
             nodes = study.tree.tips[study.phylogeny.tip_A[asvs]]
             trees[PHYLOGENY] = Clades(study.tree.parent, nodes, study.tree.length)
@@ -145,7 +151,7 @@ class Reference:
             trees[ENCODER] = clades_of_vectors(encode(study.tokens[asvs]), prevalence[asvs])
         own = csr_array(counts[kept][:, asvs])
         own.sort_indices()
-        return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees)
+        return cls(study.tokens[asvs], prevalence[asvs], len(rows), own, trees, has_dna=study.has_dna)
 
     @cached_property
     def reads(self) -> Reads:
@@ -157,7 +163,8 @@ class Reference:
         counts, placement = study.table.counts[rows], self._placement(study)
         known = placement.known >= 0
         exact = _moved(counts, np.flatnonzero(known), placement.known[known], len(self.tokens))
-        placed = exact if known.all() else _moved(counts, np.arange(len(known)), placement.nearest, len(self.tokens))
+        is_placed = known.all() or not self.has_dna
+        placed = exact if is_placed else _moved(counts, np.arange(len(known)), placement.nearest, len(self.tokens))
         return Reads(exact, placed, totals(counts), np.diff(counts.indptr))
 
     def placement(self, study: Study) -> Placement:
@@ -170,7 +177,9 @@ class Reference:
         known = np.array([place_of.get(key, -1) for key in sequence_keys(study.tokens)], dtype=np.int64)
         nearest, distance = known.copy(), np.zeros(len(known))
         new = np.flatnonzero(known < 0)
-        if len(new):
+        if not self.has_dna:
+            nearest[new], distance[new] = 0, 1
+        elif len(new):
             compared = most_prevalent(self.prevalence)
             nearest[new] = compared[nearest_sequences(study.tokens[new], self.tokens[compared])]
             distance[new] = _words_lacking(study.tokens[new], self.tokens[nearest[new]])
@@ -207,12 +216,14 @@ class Reference:
             Saying in a few words what cannot be right.
         """
         tokens, trees, number = read_tokens(stored), stored.facts.get("trees"), stored.facts.get("num_samples")
-        need(isinstance(trees, list) and all(name in TREES for name in trees) and DNA in trees, "unknown tree")
+        has_dna = not takes_names(stored.facts)
+        need(isinstance(trees, list) and all(name in TREES for name in trees), "unknown tree")
+        assert isinstance(trees, list)
+        need((DNA in trees) == has_dna, "a tree is lacking, or one too many")
         prevalence = stored.array("prevalence", np.int32, (len(tokens),)).astype(np.int64)
         need(len(tokens) > 0, "no ASV is known")
         need(isinstance(number, int) and bool((prevalence > 0).all() and (prevalence <= number).all()), "prevalence")
         counts = _read_counts(stored.part("counts."), len(tokens))
-        assert isinstance(trees, list)
         assert isinstance(number, int)
         need(counts.shape[0] <= number, "more samples than there were")
         return cls(
@@ -221,6 +232,7 @@ class Reference:
             number,
             counts,
             {name: _read_tree(stored.part(f"{name}."), len(tokens)) for name in trees},
+            has_dna=has_dna,
         )
 
 

@@ -16,6 +16,7 @@ import torch
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
+from aam.data.readers.feature_ids import check_ids, takes_names
 from aam.data.study.covariates import Covariates
 from aam.data.study.split import Split
 from aam.data.study.study import Study, load_study
@@ -162,5 +163,7 @@ def read_preprocessed(table: TableOptions, data: Mapping[str, Any]) -> Study:
         If the table cannot be used.
     """
     trim = table.trim_length if table.trim_length is not None else data["trim_length"]
-    study = load_study(dataclasses.replace(table, trim_length=trim), StudyOptions(), None, None)
+    needs_dna, options = not takes_names(data), dataclasses.replace(table, trim_length=trim)
+    study = load_study(options, StudyOptions(), None, None, needs_dna=needs_dna)
+    check_ids(data, study.table.asv_ids, has_dna=study.has_dna, source=table.table[0])
     return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"])

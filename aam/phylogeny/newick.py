@@ -1,7 +1,8 @@
 """Newick text as arrays: one pass, no recursion, every mistake with its line and column.
 
-Comments in square brackets may be nested, names may be quoted (``'it''s'``), underscores are kept, and what is written
-at inner nodes (names, support values) is ignored. http://phylipweb.github.io/phylip/newicktree.html
+Comments in square brackets may be nested, names may be quoted (``'it''s'``, also ``"a b"``), underscores are kept, and
+what is written at inner nodes (names, support values) is ignored. Of comments, only the mark of a rooted (``[&R]``) or
+unrooted (``[&U]``) tree before its first parenthesis is heeded. http://phylipweb.github.io/phylip/newicktree.html
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ UNFINISHED_NODE = re.compile(BODY)
 QUOTED_OR_COMMENT = re.compile(r"'(?:[^']++|'')*+'|\[")
 BRACKET = re.compile(r"[\[\]]")
 NOT_LINE_END = re.compile(r"[^\n]")
+ROOT_MARK = re.compile(r"[^(]*?\[&([RU])\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +45,14 @@ class Nodes:
         float64 (M,): length of the branch above each node; NaN where none is written.
     names
         Names of the tips, from left to right.
+    is_rooted
+        What the text says of its root: ``[&R]`` or ``[&U]``; None where it says nothing.
     """
 
     parent: np.ndarray
     length: np.ndarray
     names: tuple[str, ...]
+    is_rooted: bool | None = None
 
 
 def parse_newick(text: str, source: str) -> Nodes:
@@ -86,12 +91,14 @@ class _Parser:
         start = len(self.text) - len(self.text.lstrip())
         if start == len(self.text):
             raise InputError(self.source, "no tree in it: the file is blank")
+        mark = ROOT_MARK.match(self.text)
+        is_rooted = mark and mark[1].upper() == "R"
         self.text = self._without_comments()
         if not self.text.lstrip().startswith("("):
             shown = shorten(self.text[start : start + SHOWN + 1].strip(), SHOWN)
             self._fail(start, f"starts with '{shown}', not with '('")
         self._check_rest(self._read_nodes())
-        return Nodes(_parents(self.depths), np.frombuffer(self.lengths), tuple(self.names))
+        return Nodes(_parents(self.depths), np.frombuffer(self.lengths), tuple(self.names), is_rooted)
 
     def _read_nodes(self) -> int:
         """Read all nodes; returns where the tree ends."""
@@ -194,7 +201,10 @@ class _Parser:
 
 
 def _unquoted(name: str) -> str:
-    return name[1:-1].replace("''", "'") if name.startswith("'") else name.strip()
+    if name.startswith("'"):
+        return name[1:-1].replace("''", "'")
+    name = name.strip()
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == '"' else name
 
 
 def _parents(depths: array[int]) -> np.ndarray:

@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from aam.errors import InputError, Problems
+from aam.config.sections import Root
+from aam.errors import InputError
 from aam.files.archive import archive_type, is_archive, read_content
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.phylogeny.newick import Nodes, parse_newick
-from aam.text import ONCE, decode_text, duplicates, plural, shorten
+from aam.phylogeny.tree_checks import BELIEVE, make_usable
+from aam.text import decode_text
 
 
 def keep_tips(parent: np.ndarray, length: np.ndarray, is_kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,22 +133,24 @@ def _postorder(above: list[int]) -> np.ndarray:
     return np.array(order[::-1])
 
 
-def read_cached_tree(path: Path, root: Literal["given", "midpoint"] = "given") -> Tree:
+def read_cached_tree(path: Path, root: Root = "auto", clip_negative: bool = False) -> Tree:
     """Read a tree as :func:`~aam.phylogeny.tree.read_tree` does, from the cache where it was read before."""
 
     def unpack(parsed: Parsed) -> Tree:
-        arrays = parsed.arrays
-        return Tree(os.fspath(path), arrays["parent"], arrays["length"], tuple(unpack_texts(arrays["names"])))
+        arrays, names = parsed.arrays, tuple(unpack_texts(parsed.arrays["names"]))
+        return Tree(os.fspath(path), arrays["parent"], arrays["length"], names, tuple(parsed.facts["notes"]))
 
-    return read_through_cache(CacheCodec("tree", _pack, unpack), (path,), {"root": root}, lambda: read_tree(path, root))
+    result_depends_on = {"root": root, "clip_negative": clip_negative}
+    codec = CacheCodec("tree", _pack, unpack)
+    return read_through_cache(codec, (path,), result_depends_on, lambda: read_tree(path, root, clip_negative))
 
 
 def _pack(tree: Tree) -> Parsed:
-    return Parsed({"parent": tree.parent, "length": tree.length, "names": pack_texts(tree.names)}, {})
+    arrays = {"parent": tree.parent, "length": tree.length, "names": pack_texts(tree.names)}
+    return Parsed(arrays, {"notes": list(tree.notes)})
 
 
 ROOTED, UNROOTED = "Phylogeny[Rooted]", "Phylogeny[Unrooted]"
-MOST_ROOT_BRANCHES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +167,15 @@ class Tree:
         float64 (M,): length of the branch above each node; 0 for the root.
     names
         Names of the tips, from left to right: in the order of their nodes.
+    notes
+        What was changed or believed in reading.
     """
 
     source: str
     parent: np.ndarray
     length: np.ndarray
     names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def tips(self) -> np.ndarray:
@@ -195,14 +201,14 @@ class Tree:
         if is_kept.sum() == len(self.names) and not self._has_single_children():
             return self
         parent, length = keep_tips(self.parent, self.length, is_kept)
-        return Tree(self.source, parent, length, tuple(name for name in self.names if name in wanted))
+        return Tree(self.source, parent, length, tuple(name for name in self.names if name in wanted), self.notes)
 
     def _has_single_children(self) -> bool:
         """Whether a node other than the root has one child."""
         return bool((np.bincount(self.parent[:-1])[:-1] == 1).any())
 
 
-def read_tree(path: str | os.PathLike[str], root: Literal["given", "midpoint"] = "given") -> Tree:
+def read_tree(path: str | os.PathLike[str], root: Root = "auto", clip_negative: bool = False) -> Tree:
     """Read a tree from Newick text or a QIIME 2 archive.
 
     Parameters
@@ -210,49 +216,34 @@ def read_tree(path: str | os.PathLike[str], root: Literal["given", "midpoint"] =
     path
         The file.
     root
-        Use the tree's own root, or root it at the midpoint of its longest path.
+        ``given`` believes that the tree is rooted where it is written to be; ``midpoint`` roots it at the midpoint of
+        its longest path; ``auto`` believes a root with two branches, and any other that the file says to be one
+        (``Phylogeny[Rooted]``, or ``[&R]`` before the tree).
+    clip_negative
+        Set negative lengths to 0, and note it.
 
     Raises
     ------
     InputError
         If it is no tree that phylogenetic distances can be computed with.
     """
-    types = (ROOTED,) if root == "given" else (ROOTED, UNROOTED)
     source = os.fspath(path)
-    if root == "given" and is_archive(path) and archive_type(path) == UNROOTED:
-        raise InputError(source, f"holds {UNROOTED}: the tree is not rooted", "--root midpoint roots it")
+    kind = archive_type(path) if is_archive(path) else ""
+    if root == "auto" and kind == UNROOTED:
+        raise InputError(source, f"holds {UNROOTED}: the tree is not rooted", BELIEVE)
+    types = (ROOTED,) if root == "auto" else (ROOTED, UNROOTED)
     nodes = parse_newick(decode_text(read_content(path, types, (".nwk",)), path), source)
-    # What is above the root lies between no two tips.
-    nodes.length[-1] = 0.0
-    _check(source, nodes, root)
-    if root == "given":
-        return Tree(source, nodes.parent, nodes.length, nodes.names)
+    notes = make_usable(source, nodes, root, clip_negative, _rooted_by(root, kind, nodes))
+    if root != "midpoint":
+        return Tree(source, nodes.parent, nodes.length, nodes.names, notes)
     parent, length, places = root_at_midpoint(nodes.parent, nodes.length)
-    return Tree(source, parent, length, tuple(nodes.names[place] for place in places))
+    return Tree(source, parent, length, tuple(nodes.names[place] for place in places), notes)
 
 
-def _check(source: str, nodes: Nodes, root: Literal["given", "midpoint"]) -> None:
-    """Refuse what distances cannot be computed with; all of it at once."""
-    problems = Problems(source)
-    if len(nodes.names) == 1:
-        problems.add(f"has a single tip ('{shorten(nodes.names[0])}')", "distances need a tree of all ASVs")
-    if problem := duplicates("tip", nodes.names):
-        problems.add(problem, ONCE)
-    _check_lengths(problems, nodes.length)
-    num_branches = int((nodes.parent == len(nodes.parent) - 1).sum())
-    if root == "given" and num_branches > MOST_ROOT_BRANCHES:
-        problems.add(f"the tree is not rooted ({num_branches:,} branches meet at its root)", "--root midpoint roots it")
-    problems.raise_if_any()
-
-
-def _check_lengths(problems: Problems, length: np.ndarray) -> None:
-    absent, negative = int(np.isnan(length).sum()), length[length < 0]
-    if absent:
-        has = "has" if absent == 1 else "have"
-        problems.add(f"{plural(absent, 'branch', 'es')} {has} no length", "make the tree again with branch lengths")
-    if len(negative):
-        are = "is" if len(negative) == 1 else "are"
-        problem = f"{plural(len(negative), 'branch', 'es')} {are} negative (smallest {negative.min():.4g})"
-        problems.add(problem, "set them to 0, or make the tree with a method that has none")
-    if not absent and not length.any():
-        problems.add("all branch lengths are 0: UniFrac is undefined", "make the tree again with branch lengths")
+def _rooted_by(root: Root, kind: str, nodes: Nodes) -> str:
+    """What says that a tree is rooted."""
+    if root == "given":
+        return "--root given"
+    if kind == ROOTED:
+        return f"the file holds {ROOTED}"
+    return "the file says [&R]" if nodes.is_rooted else ""

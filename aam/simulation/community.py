@@ -134,7 +134,7 @@ class Community:
     def sample(self, index: int) -> Sample:
         """Draw the sample of a number."""
         options = self._options
-        subject = index // options.samples_per_subject
+        subject = index // options.subject_size
         of_subject = stream(options.seed, Stream.SUBJECT, subject)
         centre, window = of_subject.random(), int(of_subject.integers(len(self._normals)))
         rng = stream(options.seed, Stream.SAMPLE, index)
@@ -186,7 +186,7 @@ class Community:
 
     def _calibrate(self) -> float:
         """Find the richness at which samples have the ASVs asked for, after those whose count is 0 are lost."""
-        target = min(self._options.asvs_per_sample, LARGEST_PRESENT_SHARE * len(self.base))
+        target = min(self._options.richness, LARGEST_PRESENT_SHARE * len(self.base))
         aim = target
         for _ in range(PILOT_ROUNDS):
             self._richness = self._richness_for(aim)

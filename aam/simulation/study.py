@@ -120,7 +120,7 @@ def simulate_study(
 
 def expected_bytes(options: SimulateOptions) -> int:
     """Roughly the size of a study's files."""
-    of_samples = options.samples * (BYTES_OF_AN_ENTRY * options.asvs_per_sample + BYTES_OF_A_SAMPLE)
+    of_samples = options.samples * (BYTES_OF_AN_ENTRY * options.richness + BYTES_OF_A_SAMPLE)
     return int(of_samples + 3 * options.asvs * (options.sequence_length + 50))
 
 
@@ -139,7 +139,7 @@ def _write_samples(
     progress: Progress,
     blocks: Blocks,
 ) -> _Totals:
-    step = blocks.samples or max(1, int(ENTRIES_IN_A_BLOCK / options.asvs_per_sample))
+    step = blocks.samples or max(1, int(ENTRIES_IN_A_BLOCK / options.richness))
     reads = 0
     with ExitStack() as stack:
         sheet = stack.enter_context((folder / METADATA).open("w"))
@@ -159,7 +159,7 @@ def _write_samples(
 
 def _most_entries(options: SimulateOptions) -> int:
     """Upper bound of the counts of a study: samples rarely have twice the mean number of ASVs."""
-    likely = max(4 * options.samples * options.asvs_per_sample, 1_000_000)
+    likely = max(4 * options.samples * options.richness, 1_000_000)
     return int(min(likely, options.samples * options.asvs))
 
 
@@ -193,9 +193,9 @@ def _row(cells: Iterable[str]) -> str:
 def _summary(options: SimulateOptions, niches: Niches, totals: _Totals) -> Simulation:
     mean = totals.entries / options.samples
     notes = []
-    if mean < NEARLY_ALL * options.asvs_per_sample:
+    if mean < NEARLY_ALL * options.richness:
         notes.append(
-            f"samples have {mean:.1f} ASVs on average and not {options.asvs_per_sample:g}: "
+            f"samples have {mean:.1f} ASVs on average and not {options.richness:g}: "
             "the rest get no reads; a lower --overdispersion or more --reads would give more"
         )
     if totals.asvs_without_reads:
@@ -216,8 +216,9 @@ def _summary(options: SimulateOptions, niches: Niches, totals: _Totals) -> Simul
 
 
 def _readme(options: SimulateOptions) -> str:
-    names = [field.name for field in dataclasses.fields(options) if field.name not in NOT_OF_THE_STUDY]
-    flags = " ".join(f"{flag(name)} {getattr(options, name)}" for name in names)
+    values = {**dataclasses.asdict(options), "asvs_per_sample": options.richness}
+    values["samples_per_subject"] = options.subject_size
+    flags = " ".join(f"{flag(name)} {value}" for name, value in values.items() if name not in NOT_OF_THE_STUDY)
     return f"""A simulated study. The same command gives the same files:
 
 aam simulate --output-dir FOLDER {flags}

@@ -28,11 +28,13 @@ CONFIG = {
 
 
 @takes_options(parameters_of(StudyConfig))
-def load_study(**options: Any) -> Study:
+def load_study(*, needs_dna: bool = True, **options: Any) -> Study:
     """Read a feature table with its metadata, tree, distances and taxonomy, and align them.
 
     Parameters
     ----------
+    needs_dna : default=True
+        Whether ASVs whose DNA is not known are refused. If not, their ids may be any names, as of taxa.
     {parameters}
 
     Returns
@@ -52,7 +54,8 @@ def load_study(**options: Any) -> Study:
         request = TargetRequest(
             columns=target.metadata_column, kind=chosen_kind(target), missing=target.missing, weight_column=None
         )
-        return read_study(config.table, config.study, None, request if target.metadata_column else None)
+        wanted = request if target.metadata_column else None
+        return read_study(config.table, config.study, None, wanted, needs_dna=needs_dna)
 
 
 @takes_options({**CONFIG, **parameters_of(PretrainConfig)})

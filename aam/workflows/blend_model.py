@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.data.readers.feature_ids import of_ids
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import ConfigError, Problems
@@ -230,7 +231,12 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
-        data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
+        data={
+            "trim_length": config.table.trim_length,
+            "rarefy_depth": study.rarefy_depth,
+            "study_column": made,
+            **of_ids(has_dna=study.has_dna),
+        },
         reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
     )
 
@@ -249,7 +255,7 @@ def _encoding(config: TrainConfig) -> Encode | None:
 def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
     """Say how well an encoder of the package knows the study."""
     name = config.transfer.pretrained_encoder
-    if not isinstance(name, str) or name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES or not inputs.study.has_dna:
         return
     share = float(familiar_reads(name, inputs.study)[inputs.split.train].mean())
     say(f"encoder {name}: trained on {share:.0%} of a sample's reads, on average")

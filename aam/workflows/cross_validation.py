@@ -166,16 +166,19 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
-        study = load_study(config.table, config.study, config.drawing, target_request(config))
+        study = load_study(
+            config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
+        )
         targets, of_samples = learnable_folds(config, study)
         folds = fold_runs(of_samples, study, run, config)
         runs = [fold.child for fold in folds]
         for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
-        say(*describe(study), _folds_line(config, folds))
+        notes = folds[0].fold.split.notes
+        say(*describe(study), *notes, _folds_line(config, folds))
         record = {
             **run_record(config, before, command_line),
-            **study_record(study, np.arange(len(study))),
+            **study_record(study, np.arange(len(study)), notes),
             "samples": {"folds": len(study)},
             "targets": targets.to_dict(),
         }
@@ -252,6 +255,6 @@ def _finish(
         judged = found[spec.column]
         won = wins(judged)
         say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
-    if config.evaluation.report:
+    if config.run.report:
         say(f"report: {build_folds_report(run.path, found, targets)}")
     return found

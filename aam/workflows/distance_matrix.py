@@ -35,11 +35,15 @@ class _Rate(ProgressColumn):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatrixResult:
-    """A matrix of distances that was written: its file, the samples in its order, and what was measured."""
+    """A matrix of distances that was written: its file, the samples in its order, and what was measured.
+
+    ``has_dna`` says whether the DNA of the ASVs is known, without which no encoder can learn the distances.
+    """
 
     output: Path
     sample_ids: tuple[str, ...]
     metric: str
+    has_dna: bool = True
 
 
 def compute_distances(config: UnifracConfig) -> MatrixResult:
@@ -60,7 +64,7 @@ def compute_distances(config: UnifracConfig) -> MatrixResult:
 
     options, output = config.distance, config.matrix.output
     _check(config)
-    study = load_study(config.table, options.study, options.sampling, None)
+    study = load_study(config.table, options.study, options.sampling, None, needs_dna=False)
     if len(study) < MIN_SAMPLES:
         raise InputError(config.table.table[0], "has a single sample left", "distances need two or more")
     sample_ids = [str(name) for name in study.sample_ids]
@@ -74,7 +78,7 @@ def compute_distances(config: UnifracConfig) -> MatrixResult:
     write_distances(output, sample_ids, _shown(blocks, len(study), config.matrix.progress))
     took = time.monotonic() - started
     say(f"wrote {plural(_num_pairs(len(study)), 'distance')} in {took:.1f} s: {output}")
-    return MatrixResult(output=output, sample_ids=tuple(sample_ids), metric=options.metric)
+    return MatrixResult(output=output, sample_ids=tuple(sample_ids), metric=options.metric, has_dna=study.has_dna)
 
 
 def _check(config: UnifracConfig) -> None:

@@ -46,6 +46,7 @@ from aam.training.plan.supervision import (
     fit_inputs,
     learnable_folds,
     learned_split,
+    needs_dna,
     needs_validation,
     target_request,
     target_rules,
@@ -110,7 +111,8 @@ def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))
     drawing = config.drawing if config.target.metadata_column else config.sampling
-    study, sheet = inspect_study(config.table, config.study, drawing, _request(config, wanted), attempt)
+    request, dna = _request(config, wanted), wanted is None or needs_dna(wanted)
+    study, sheet = inspect_study(config.table, config.study, drawing, request, attempt, needs_dna=dna)
     _check_columns(config, sheet, attempt)
     if study is None:
         attempt(lambda: read_lists(config.split))
@@ -235,8 +237,9 @@ def _fit_usable(config: TrainConfig, study: Study, rows: np.ndarray, attempt: At
 def _derived(wanted: RunConfig, study: Study, split: Split) -> Plan[Any]:
     """The plan, where tree, distances and taxonomy that are given are also as they should be."""
     given = wanted.study
+    kind = chosen_kind(wanted.target, wanted.loss) if isinstance(wanted, TrainConfig) else None
     facts = dataclasses.replace(
-        StudyFacts.of(study, split),
+        StudyFacts.of(study, split, kind),
         has_tree=given.tree is not None,
         has_distances=given.distances is not None,
         has_taxonomy=given.taxonomy is not None,

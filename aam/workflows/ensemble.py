@@ -134,7 +134,8 @@ def _finish(
 def _settled(config: TrainConfig, first: ChildRun) -> TrainConfig:
     """The options of the whole run, with what was derived from the data as the first member has it."""
     own = training_config(first.directory.config)
-    options = dataclasses.replace(own.run, seed=config.run.seed, output_dir=config.run.output_dir)
+    whole = config.run
+    options = dataclasses.replace(own.run, seed=whole.seed, output_dir=whole.output_dir, report=whole.report)
     return dataclasses.replace(own, split=config.split, evaluation=config.evaluation, run=options)
 
 

@@ -32,7 +32,7 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.build import build_report, judge_run
 from aam.runs.directory import RunDirectory
-from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PREDICTIONS, REPORT
+from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PREDICTIONS
 from aam.training.plan.supervision import Inputs
 from aam.training.run.build_run import Prepared
 from aam.training.run.fit import Fitted
@@ -83,8 +83,8 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     run.write_json(DATA, record)
     config, targets = trained.config, trained.inputs.targets
     if not isinstance(config, TrainConfig) or targets is None:
-        build_report(run.path)
-        say(f"report: {run.path / REPORT}")
+        if config.run.report:
+            say(f"report: {build_report(run.path)}")
         return {}
     learned = results["validation"][1]
     assert learned is not None
@@ -107,7 +107,7 @@ def say_verdicts(config: TrainConfig, targets: Targets, run: RunDirectory) -> di
         for judgement in judge_run(found, spec)[:1]:
             judgements[spec.column] = judgement
             say("", headline(judgement, spec), *verdicts(judgement))
-    if config.evaluation.report:
+    if config.run.report:
         say(f"report: {build_report(run.path)}")
     return judgements
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aam.config import ForestConfig
+from aam.data.readers.feature_ids import of_ids
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
@@ -97,7 +98,7 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
         n_jobs=options.n_jobs,
     )
     groups = sample_groups(config.split, study)
-    data = {"trim_length": config.table.trim_length, "rarefy_depth": None}
+    data = {"trim_length": config.table.trim_length, "rarefy_depth": None, **of_ids(has_dna=study.has_dna)}
     forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
     if options.output_dir is not None:
         record = {"trained on": f"{len(split.train)} samples", **forest.record}
@@ -120,7 +121,8 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     kind = chosen_kind(options)
     groups = tuple(filter(None, [config.split.group_column]))
     request = TargetRequest(columns=(options.metadata_column,), kind=kind, missing=options.missing, groups=groups)
-    study = load_study(config.table, config.study, None, request)
+    needs_dna = options.features == "clades" and config.study.tree is None
+    study = load_study(config.table, config.study, None, request, needs_dna=needs_dna)
     assert study.metadata is not None
     assert study.target is not None
     split = make_split(config.split, study, study.target, kind, options.random_seed)

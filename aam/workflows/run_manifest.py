@@ -114,12 +114,12 @@ def study_record(study: Study, used: np.ndarray, notes: tuple[str, ...] = ()) ->
         "rarefy_depth": study.rarefy_depth,
         "reads_per_sample": np.sort(np.asarray(counts.sum(axis=1)).ravel()[used]).tolist(),
         "asvs_per_sample": np.sort(np.diff(counts.indptr)[used]).tolist(),
-        "sequence_lengths": {
-            "min": int(lengths.min()),
-            "median": int(np.median(lengths)),
-            "max": int(lengths.max()),
-        },
+        "sequence_lengths": _spread_of(lengths) if study.has_dna else None,
     }
+
+
+def _spread_of(lengths: np.ndarray) -> dict[str, int]:
+    return {"min": int(lengths.min()), "median": int(np.median(lengths)), "max": int(lengths.max())}
 
 
 def inputs_before_reading(config: PretrainConfig | TrainConfig) -> InputStates:

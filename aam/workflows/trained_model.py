@@ -17,6 +17,7 @@ import numpy as np
 
 from aam.config.commands import PredictOptions
 from aam.data.batches.loaders import LoaderOptions
+from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
@@ -129,6 +130,7 @@ class TrainedModel(ABC):
 
     def _treated(self, study: Study) -> Study:
         """A study, rarefied as the training samples were, with metadata: an empty table where none is needed."""
+        check_ids(self.manifest.data, study.table.asv_ids, has_dna=study.has_dna, source="study")
         limit = self.manifest.data["trim_length"]
         if limit is not None and study.longest_sequence > limit:
             problem = f"has sequences of {study.longest_sequence} bases; the model was trained on the first {limit}"

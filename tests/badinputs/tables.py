@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import functools
 import gzip
 import json
@@ -40,6 +41,16 @@ def with_asvs(folder: Path, asvs: list[str], **options: Any) -> Read:
 def text(folder: Path, content: str | bytes, name: str = "t.biom") -> Read:
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return reading(folder / name)
+
+
+def empty_hdf5(folder: Path) -> Read:
+    """What the library of the format writes of a table without samples."""
+    with h5py.File(folder / "t.biom", "w") as file:
+        file.attrs["shape"] = (0, 0)
+        for name in ("sample/ids", "observation/ids", *(f"sample/matrix/{part}" for part in ("data", "indices"))):
+            file[name] = np.array([], dtype=float if name.endswith("ids") else int)
+        file["sample/matrix/indptr"] = [0]
+    return reading(folder / "t.biom")
 
 
 def changed(folder: Path, name: str, values: Any) -> Read:
@@ -103,9 +114,9 @@ def _(folder: Path) -> Read:
     return with_asvs(folder, HASHES, sequences=(one, other))
 
 
-def with_fasta(folder: Path, content: str) -> Read:
+def with_fasta(folder: Path, content: str, asvs: list[str] = HASHES) -> Read:
     (folder / "s.fasta").write_text(content)
-    return with_asvs(folder, HASHES, sequences=(folder / "s.fasta",))
+    return with_asvs(folder, asvs, sequences=(folder / "s.fasta",))
 
 
 def noted(note: str, make: Callable[..., Read], folder: Path, *arguments: Any, **options: Any) -> Read:
@@ -163,9 +174,16 @@ bad_rows(
     ("B2 random bytes", "t.biom: not a BIOM table (expected HDF5, JSON or TSV in UTF-8; starts with '????????????')",
      text, b"\xff\xd8\xe0" + bytes([0, 1]) * 20),
     ("B2 blank", "t.biom: not a BIOM table (expected HDF5, JSON or TSV; starts with '???')", text, "\n\n\n"),
-    ("B2 packed", "t.biom: is packed with gzip; unpack it first", text, gzip.compress(b"#OTU ID\ts1\n")),
-    ("B2 commas", "t.csv: one column found; the file seems comma-separated; tabs are needed",
-     text, "#OTU ID,s1\nACGTACGTACGT,3\n", "t.csv"),
+    ("B2 packed", "t.biom: is packed with bzip2; unpack it first", text, bz2.compress(b"#OTU ID\ts1\n")),
+    ("B2 damaged gzip", "t.biom: damaged gzip file (<any>); copy it again", text, gzip.compress(b"#OTU ID\ts1\n")[:-9]),
+    ("B2 hostile gzip", "t.biom: expands to more than 16,777,216 bytes from <any>; it is not read",
+     text, gzip.compress(bytes(17_000_000))),
+    ("B2 commas", "t.csv: seems comma-separated, but its first ASV has not a number for each sample; "
+     "every line needs an ASV id and a count for each sample", text, "#OTU ID,s1\nACGTACGTACGT,3,4\n", "t.csv"),
+    ("B2 mothur", "t.tsv: a shared file of mothur, with OTUs as columns; mothur's make.biom converts it",
+     text, "label\tGroup\tnumOtus\tOtu1\n0.03\ts1\t1\t5\n", "t.tsv"),
+    ("B2 distances", "t.tsv: rows and columns are the same: distances, not counts; give it to --distances",
+     text, "\ts1\ts2\ns1\t0\t1\ns2\t1\t0\n", "t.tsv"),
     ("B3 nested JSON", "t.biom: not JSON (<any>); copy it again", text, '{"rows":' + "[" * 100_000),
     ("B4 no BIOM groups", "t.biom: HDF5 file without BIOM groups (missing 'observation/ids'); is it a BIOM 2.1 table?",
      changed, "observation/ids", None),
@@ -196,6 +214,10 @@ bad_rows(
      "t.tsv: count 'many' (ASV ACGTACGTACGT, sample s2) is not a number; leave out columns that are not samples",
      text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\tmany\n", "t.tsv"),
     ("B6 no samples", "t.biom: the table has 0 samples", lambda folder: table(folder, np.zeros((0, 3)), samples=[])),
+    ("B5 TSV header",
+     "t.tsv: line 2 has 4 cells, the header has 3; every line needs an ASV id and a count for each sample",
+     text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t2\t3\n", "t.tsv"),
+    ("B6 empty HDF5", "t.biom: the table has 0 samples", empty_hdf5),
     ("B6 no ASVs", "t.biom: the table has 0 ASVs", text, "# Constructed from biom file\n#OTU ID\ts1\ts2\n"),
     ("B7 all zero", "t.biom: every count is 0", table, np.zeros((2, 3))),
     ("B8 negative", "t.biom: 1 count is negative (sample s1, ASV ACGTACGTACGT: -1); reads cannot be negative",
@@ -220,6 +242,14 @@ bad_rows(
      "give the sequences with --sequences", with_asvs, HASHES),
     ("B13 names", "t.biom: 1 of 2 ASV ids are not DNA (first: Escherichia coli); give the sequences with --sequences",
      with_asvs, ["Escherichia coli", ASVS[0]]),
+    ("B13 taxa",
+     "t.biom: 2 of 2 ASV ids are names of taxa (first: k__Bacteria;p__Firmic...); "
+     "give the table before it was collapsed; aam rf-baseline (asv, clr) and --learners no-dna need none",
+     with_asvs, ["k__Bacteria;p__Firmicutes", "k__Bacteria;p__Tenericutes"]),
+    ("B13 reference",
+     "t.biom: 2 of 2 ASV ids are not DNA (first: 4479946, looks like an OTU of a reference); "
+     "give the sequences with --sequences; aam rf-baseline (asv, clr) and --learners no-dna need none",
+     with_asvs, ["4479946", "228054"]),
     ("B14 case",
      "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts",
      with_asvs, ["acgtacgtacgu", *ASVS]),
@@ -248,7 +278,12 @@ bad_rows(
      with_asvs, ["A" * 1_000_000, *ASVS]),
     ("B21 transposed",
      "t.biom: sample ids look like DNA (first: ACGTACGTACGT): the table seems transposed; "
-     "ASVs must be the rows, samples the columns", lambda folder: table(folder, COUNTS.T, samples=ASVS, asvs=SAMPLES)),
+     "ASVs must be the rows, samples the columns (in R: t(x))",
+     lambda folder: table(folder, COUNTS.T, samples=ASVS, asvs=SAMPLES)),
+    ("B21 transposed hashes",
+     "t.biom: sample ids look like md5 (first: d41d8cd98f00b204e9800...): the table seems transposed; "
+     "ASVs must be the rows, samples the columns (in R: t(x))",
+     lambda folder: table(folder, COUNTS.T[:2], samples=HASHES, asvs=SAMPLES)),
     ("B23 external link", "t.biom: 'sample/matrix/data' is a link: external and soft links are not allowed",
      changed, "sample/matrix/data", h5py.ExternalLink("t.biom", "/sample/matrix/indices")),
     ("B23 soft link loop", "t.biom: 'observation/ids' is a link: external and soft links are not allowed",
@@ -267,6 +302,10 @@ bad_rows(
     ("S2 missing",
      "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); "
      "the files of --sequences must have all of them", with_fasta, f">{HASHES[0]}\n{ASVS[0]}\n"),
+    ("S2 others",
+     "t.biom: 1 of 2 ASV ids are DNA, but other sequences in --sequences (first: 'ACGTACGTACGT' is CCGTACGTACGT); "
+     "leave out --sequences, or give those of this table",
+     lambda folder: with_fasta(folder, f">{ASVS[0]}\n{ASVS[1]}\n", ASVS[:2])),
     ("S3 gaps",
      "s.fasta: 1 sequence with gaps: aligned sequences are not accepted (first: 'x' has '-'); give unaligned DNA",
      with_fasta, ">x\nACG-T\n"),

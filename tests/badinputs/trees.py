@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from aam.config import StudyOptions, TableOptions
+from aam.config.sections import Root
 from aam.data.study.study import load_study
 from aam.phylogeny.tree import Tree, read_tree
 from tests.badinputs.cases import Read, bad, bad_rows, odd, odd_rows
@@ -14,9 +15,10 @@ from tests.phylogeny.random_trees import ladder
 
 FORMAT = "give one tree in Newick format"
 LENGTHS = "make the tree again with branch lengths"
+ROOTED = "--root midpoint roots it, --root given believes its root"
 
 
-def tree(folder: Path, content: str | bytes, root: Literal["given", "midpoint"] = "given") -> Read:
+def tree(folder: Path, content: str | bytes, root: Root = "auto") -> Read:
     path = folder / "t.nwk"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return lambda: read_tree(path, root)
@@ -31,7 +33,7 @@ def study(folder: Path, tips: list[str], missing_tips: Literal["error", "drop"] 
     return lambda: load_study(TableOptions(table=(folder / "t.tsv",)), options, None, None)
 
 
-@bad("P7 unrooted archive", "t.qza: holds Phylogeny[Unrooted]: the tree is not rooted; --root midpoint roots it")
+@bad("P7 unrooted archive", f"t.qza: holds Phylogeny[Unrooted]: the tree is not rooted; {ROOTED}")
 def _(folder: Path) -> Read:
     write_qza(folder / "t.qza", "Phylogeny[Unrooted]", b"(A:1,B:1,C:1);", "tree.nwk")
     return lambda: read_tree(folder / "t.qza")
@@ -94,7 +96,7 @@ bad_rows(
     ("P4 duplicates", "t.nwk: duplicate tip 'A' (3 times; 2 such tips); each may occur only once",
      tree, "((A:1,A:1,A:1):1,(B:1,B:1):1);"),
     ("P5 negative",
-     "t.nwk: 3 branches are negative (smallest -0.01); set them to 0, or make the tree with a method that has none",
+     "t.nwk: 3 branches are negative (largest -0.01); --clip-negative-branches sets them to 0",
      tree, "((A:-0.01,B:1):-1e-9,(C:-0.001,D:1):1);"),
     ("P6 NaN", "t.nwk: branch of 'A' has length 'nan' (line 1, column 4); every branch needs a finite length",
      tree, "(A:nan,B:1);"),
@@ -103,9 +105,13 @@ bad_rows(
      tree, "((A:1,B:1):1e999,C:1);"),
     ("P6 decimal comma", f"t.nwk: not a newick tree (line 1, column 4: '0.1.2' is not a branch length); {FORMAT}",
      tree, "(A:0.1.2,B:1);"),
-    ("P6 absent", f"t.nwk: 2 branches have no length; {LENGTHS}", tree, "((A:1,B):1,C:);"),
-    ("P6 all absent", f"t.nwk: 4 branches have no length; {LENGTHS}", tree, "((A,B),C);"),
-    ("P7 unrooted", "t.nwk: the tree is not rooted (3 branches meet at its root); --root midpoint roots it",
+    ("P6 absent", f"t.nwk: 2 branches have no length (first: that of 'B'); {LENGTHS}", tree, "((A:1,B):1,C:);"),
+    ("P6 all absent", f"t.nwk: 4 branches have no length (first: that of 'A'); {LENGTHS}", tree, "((A,B),C);"),
+    ("P6 absent at inner nodes", f"t.nwk: 1 branch has no length; {LENGTHS}",
+     tree, "(((A:1,B:1),C:1):1,D:1);"),
+    ("P6 absent at a polytomy", f"t.nwk: 2 branches have no length (first: that of 'E'); {LENGTHS}",
+     tree, "[&R](A:1,B:1,(C:1,D:1),E);"),
+    ("P7 unrooted", f"t.nwk: the tree is not rooted (3 branches meet at its root); {ROOTED}",
      tree, "(A:1,B:1,(C:1,D:1):1);"),
     ("P8 all 0", f"t.nwk: all branch lengths are 0: UniFrac is undefined; {LENGTHS}", tree, "((A:0,B:0):0.0,C:-0):5;"),
     ("P8 single tip", "t.nwk: has a single tip ('A'); distances need a tree of all ASVs",
@@ -117,7 +123,12 @@ bad_rows(
 odd_rows(
     ("P7 an unrooted tree, to be rooted",
      lambda folder: named(tree(folder, "(A:1,B:1,(C:1,D:1):1);", "midpoint"), {"A", "B", "C", "D"})),
+    ("P7 a rooted polytomy, believed",
+     lambda folder: named(tree(folder, "(A:1,B:1,(C:1,D:1):1);", "given"), {"A", "B", "C", "D"})),
+    ("P6 a branch at the root without a length",
+     lambda folder: named(tree(folder, "((A:1,B:1)x,(C:1,D:1):1);"), {"A", "B", "C", "D"})),
     ("P9 a deep tree", tree, ladder(50_000)),
+    ("P9 a deep tree of single children", tree, "(" * 50_000 + "A:1,B:1" + ")" * 50_000 + ";"),
     ("P9 nested comments",
      lambda folder: named(tree(folder, "[" * 5_000 + "]" * 5_000 + "(A[x[y]z'(]:1[;],B:1);"), {"A", "B"})),
 )

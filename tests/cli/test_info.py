@@ -117,7 +117,7 @@ def test_what_goes_with_a_table(
 
 def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.nwk").write_text("(a:0.1,b:0.2,c:0.3);")
-    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint"
+    assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint, or given if it is"
 
 
 def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

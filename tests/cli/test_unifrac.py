@@ -196,7 +196,23 @@ def test_missing_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert unifrac("d.tsv", "--missing-tips", "drop") == 0
     said = capsys.readouterr().out
     assert "3 of 40 ASVs dropped" in said
-    assert "--tree tree.nwk --root given --missing-tips drop" in said
+    assert "--tree tree.nwk --root auto --missing-tips drop" in said
+
+
+def test_a_tree_as_neighbour_joining_writes_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (folder / "tree.nwk").read_text()
+    first = text.index(":") + 1
+    text = f"{text[:first]}-1e-7{text[text.index(',', first) :]}"
+    (folder / "tree.nwk").write_text(f"(X:1,Y:1,{text.strip()[:-1]}:1);")
+    assert unifrac("d.tsv") == 2
+    assert "1 branch is negative (largest -1e-07); --clip-negative-branches sets" in capsys.readouterr().err
+    words = ["--root", "given", "--clip-negative-branches"]
+    found = matrix("d.npy", *words)
+    said = capsys.readouterr().out
+    assert "tree.nwk: 1 negative branch is set to 0 (largest -1e-07" in said
+    assert "tree.nwk: 3 branches meet at its root, which is used as it is (--root given)" in said
+    (folder / "tree.nwk").write_text((folder / "tree.nwk").read_text().replace("-1e-7", "0"))
+    np.testing.assert_array_equal(matrix("e.npy", "--root", "given"), found)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +234,52 @@ def test_refusals(output: str, words: list[str], said: str, folder: Path, capsys
     assert sorted(path.name for path in folder.iterdir()) == ["table.biom", "tree.nwk"]
 
 
-@pytest.mark.parametrize("words", [["--tree", "tree.nwk"], ["--missing-tips", "drop"], ["--root", "midpoint"]])
+def closed_reference(folder: Path) -> dict[str, str]:
+    """The same table and tree with numbers of a reference for the sequences; returns the number of each."""
+    sequences = sorted(random_sequences(ASVS))
+    number_of = {sequence: str(4_479_944 - 37 * place) for place, sequence in enumerate(sequences)}
+    write_biom(folder / "table.biom", random_counts(SAMPLES, ASVS), IDS, list(number_of.values()))
+    text = re.sub("[ACGT]{10,}", lambda found: number_of[found[0]], (folder / "tree.nwk").read_text())
+    (folder / "tree.nwk").write_text(text)
+    return number_of
+
+
+@pytest.mark.parametrize("metric", [*TREE_METRICS, *OTHER_METRICS])
+def test_no_distance_needs_dna(metric: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = matrix("a.h5", metric=metric)
+    capsys.readouterr()
+    number_of = closed_reference(folder)
+    np.testing.assert_allclose(matrix("b.h5", metric=metric), expected, atol=1e-6)
+    said = capsys.readouterr().out
+    assert "table.biom: the ASV ids are not DNA and are taken as names" in said
+    assert "aam pretrain could learn them from the sequences" in said
+    fasta = "".join(f">{name}\n{sequence}\n" for sequence, name in number_of.items())
+    (folder / "seqs.fasta").write_text(fasta)
+    found = matrix("c.h5", "--sequences", "seqs.fasta", metric=metric)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert "  aam pretrain --table table.biom --sequences seqs.fasta" in capsys.readouterr().out
+
+
+def test_names_without_tips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    number_of = closed_reference(folder)
+    text = (folder / "tree.nwk").read_text()
+    (folder / "tree.nwk").write_text(text.replace(list(number_of.values())[3], "absent"))
+    assert unifrac("d.tsv") == 2
+    assert "tree.nwk: 1 of 40 ASVs are not tips (first: 4479833)" in capsys.readouterr().err
+    assert unifrac("d.tsv", "--missing-tips", "drop", "--trim-length", "100") == 2
+    assert "leave out --trim-length, or give --sequences" in capsys.readouterr().err
+    assert unifrac("d.tsv", "--missing-tips", "drop") == 0
+
+
+def test_a_depth_of_a_billion(folder: Path) -> None:
+    counts = random_counts(SAMPLES, ASVS) * 10**9 + 1
+    write_biom(folder / "table.biom", counts, IDS, sorted(random_sequences(ASVS)))
+    whole = matrix("a.h5", metric="weighted_unifrac")
+    drawn = matrix("b.h5", "--rarefy-depth", str(10**9), metric="weighted_unifrac")
+    np.testing.assert_allclose(drawn, whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("words", [["--tree", "tree.nwk"], ["--clip-negative-branches"], ["--root", "given"]])
 def test_a_tree_is_for_unifrac(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert unifrac("d.npy", *words, metric="jaccard") == 2
     assert f"{words[0]} is for unifrac, weighted_unifrac, generalized_unifrac" in capsys.readouterr().err

@@ -243,6 +243,7 @@ def test_it_can_be_pickled(fitted: AAMRegressor) -> None:
         (lambda frame: frame * np.arange(NUM_SAMPLES)[:, None], r"1 sample without reads \(first: s0, row 0\)"),
         (lambda frame: frame.set_axis(["a"] * NUM_SAMPLES), "sample id 'a'"),
         (lambda frame: frame - 10_000, "Negative values"),
+        (lambda frame: frame.loc[:, []], "X: a data frame of 30 rows without columns; its columns must be the ASVs"),
     ],
 )
 def test_unusable_tables_are_value_errors(change: Any, words: str) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from skbio import TreeNode
 
+from aam.config.sections import Root
 from aam.errors import InputError
 from aam.files import cache as input_cache
 from aam.phylogeny import tree as tree_cache
@@ -123,6 +123,12 @@ def test_archives(tmp_path: Path) -> None:
     rooted = write_qza(tmp_path / "r.qza", "Phylogeny[Rooted]", text)
     unrooted = write_qza(tmp_path / "u.qza", "Phylogeny[Unrooted]", b"(A:1,B:2,C:4);", "tree.nwk")
     assert read_tree(rooted).names == ("A", "B", "C")
+    bushy = write_qza(tmp_path / "b.qza", "Phylogeny[Rooted]", b"(A:1,B:2,C:4);")
+    believed = read_tree(bushy)
+    assert root_distances(believed) == {"A": 1, "B": 2, "C": 4}
+    said = "3 branches meet at its root, which is used as it is (the file holds Phylogeny[Rooted])"
+    assert believed.notes == (said,)
+    assert root_distances(read_tree(unrooted, "given")) == {"A": 1, "B": 2, "C": 4}
     assert root_distances(read_tree(rooted, "midpoint")) == {"A": 3.5, "B": 4.5, "C": 4.5}
     assert root_distances(read_tree(unrooted, "midpoint")) == {"A": 2, "B": 3, "C": 3}
     with pytest.raises(
@@ -133,8 +139,58 @@ def test_archives(tmp_path: Path) -> None:
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(tmp_path, "(A:1,A:-1,B);")
+        read(tmp_path, "((A:1,A:-1,B):1,C:1,D:1);")
     assert len(caught.value.problems) == 4
+
+
+LENGTHLESS = "1 branch at the root has no length, read as 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "expected", "notes"),
+    [
+        ("((A:1,B:2)'k__B',(C:1,D:2)'k__A':3);", "auto", {"A": 1, "B": 2, "C": 4, "D": 5}, [LENGTHLESS]),
+        ("((A:1,B:2),(C:1,D:2):4);", "midpoint", {"A": 3, "B": 4, "C": 3, "D": 4}, [LENGTHLESS]),
+        ("(A,(B:1,C:2):3);", "auto", {"A": 0, "B": 4, "C": 5}, [LENGTHLESS]),
+        ("((A:1,B:2),(C:1,D:2):3,E:1);", "given", {"A": 1, "B": 2, "C": 4, "D": 5, "E": 1}, [LENGTHLESS, "--root"]),
+        ("(((A:1,B:2):4));", "auto", {"A": 5, "B": 6}, [LENGTHLESS]),
+        ("((A:1,B:2),(C:1,D:2));", "auto", {"A": 1, "B": 2, "C": 1, "D": 2}, ["2 branches at the root have no length"]),
+        ("[a] [&r] (A:1,B:2,C:3);", "auto", {"A": 1, "B": 2, "C": 3}, ["3 branches meet at its root", "[&R]"]),
+        ("[&U](A:1,B:2);", "auto", {"A": 1, "B": 2}, []),
+        ("(\"A b\":1,(B_c:2,'D''s e':1)97[x]:1);\r\n", "auto", {"A b": 1, "B_c": 3, "D's e": 2}, []),
+    ],
+)
+def test_trees_as_programs_write_them(
+    text: str, root: Root, expected: dict[str, float], notes: list[str], tmp_path: Path
+) -> None:
+    tree = read(tmp_path, text, root=root)
+    assert root_distances(tree) == expected
+    assert len(tree.notes) <= len(notes)
+    for words in notes:
+        assert words in " ".join(tree.notes)
+
+
+def test_negative_branches(tmp_path: Path) -> None:
+    text = "((A:-0.01,B:1):-1e-9,(C:-0.001,D:1):1.988999999);"
+    with pytest.raises(InputError, match=r"3 branches are negative \(largest -0\.01\); --clip-negative-branches sets"):
+        read(tmp_path, text)
+    tree = read_tree(tmp_path / "t.nwk", clip_negative=True)
+    assert root_distances(tree) == {"A": 0, "B": 1, "C": 1.988999999, "D": 2.988999999}
+    said = "3 negative branches are set to 0 (largest -0.01, 0.28% of all lengths; --clip-negative-branches)"
+    assert tree.notes == (said,)
+    assert read(tmp_path, "(A:1,B:1);").notes == ()
+    assert root_distances(read_tree(tmp_path / "t.nwk", "midpoint", clip_negative=True)) == {"A": 1, "B": 1}
+
+
+@PROPERTY
+@given(num_tips=st.integers(3, 30), seed=st.integers(0, 2**32))
+def test_one_branch_may_hold_the_length_of_both(num_tips: int, seed: int, tmp_path: Path) -> None:
+    text = random_newick(num_tips, seed)
+    written = TreeNode.read(io.StringIO(text))
+    one, other = written.children
+    one.length, other.length = None, one.length + other.length
+    expected = tip_distances(read(tmp_path, text))
+    np.testing.assert_allclose(tip_distances(read(tmp_path, str(written))), expected, atol=1e-12)
 
 
 def test_deep_trees(tmp_path: Path) -> None:
@@ -161,30 +217,31 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def assert_same(tree: Tree, expected: Tree) -> None:
-    assert (tree.source, tree.names) == (expected.source, expected.names)
+    assert (tree.source, tree.names, tree.notes) == (expected.source, expected.names, expected.notes)
     for name in ("parent", "length"):
         found, wanted = getattr(tree, name), getattr(expected, name)
         assert found.dtype == wanted.dtype
         assert found.tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("root", ["given", "midpoint"])
+@pytest.mark.parametrize("root", ["auto", "midpoint"])
 def test_a_tree_from_the_cache_is_the_same(
-    root: Literal["given", "midpoint"], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Root, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "tree.nwk"
-    path.write_text(random_newick(40, 1).replace("t3:", "'it''s (\N{GREEK SMALL LETTER BETA}, _new\nline_)':"))
-    expected = read_tree(path, root)
-    assert_same(read_cached_tree(path, root), expected)
+    path.write_text(random_newick(40, 1).replace("t3:", "'it''s (\N{GREEK SMALL LETTER BETA}, _new\nline_)':-"))
+    expected = read_tree(path, root, clip_negative=True)
+    assert_same(read_cached_tree(path, root, clip_negative=True), expected)
     monkeypatch.setattr(tree_cache, "read_tree", None)
-    warm = read_cached_tree(path, root)
+    warm = read_cached_tree(path, root, clip_negative=True)
+    assert len(warm.notes) == 1
     assert_same(warm, expected)
     assert isinstance(warm.parent, np.memmap)
     some = warm.names[::3]
     assert_same(warm.prune(some), expected.prune(some))
     assert_same(warm.prune(warm.names), expected.prune(expected.names))
     moved = path.rename(tmp_path / "other.nwk")
-    assert read_cached_tree(moved, root).source == str(moved)
+    assert read_cached_tree(moved, root, clip_negative=True).source == str(moved)
 
 
 def test_roots_are_cached_apart(cache: Path, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def check_against_scikit_bio(phylogeny: Phylogeny, counts: csr_array, tree: Tree
     np.testing.assert_allclose(phylogeny.weighted_unifrac(counts), np.nan_to_num(expected), atol=1e-6)
 
 
+def test_a_rooted_polytomy_is_that_of_scikit_bio(tmp_path: Path) -> None:
+    text = "(A:1,B:2,((C:4,D:5):1,E:1)g:3)root;"
+    (tmp_path / "t.nwk").write_text(text)
+    phylogeny = Phylogeny(read_tree(tmp_path / "t.nwk", "given"), list("ABCDE"))
+    tree = TreeNode.read(io.StringIO(text))
+    check_against_scikit_bio(phylogeny, random_table(6, 5, seed=2, share=0.6), tree, list("ABCDE"))
+
+
 def generalized(tree: Tree, table: np.ndarray, alpha: float) -> np.ndarray:
     """The formula of Chen et al. 2012 on every branch of the tree; the table's columns are the tree's tips in order."""
     below = np.zeros((len(tree.parent), len(table)))

@@ -40,7 +40,7 @@ def test_a_fold_is_told_its_lists_and_nothing_of_the_others(tmp_path: Path, seed
     check_lists([run.child for run in runs])
     own = [run.config(whole) for run in runs]
     assert [each.run.seed for each in own] == [seed] * 3 + [second] * 3
-    assert {(each.evaluation.cv, each.run.overwrite, each.evaluation.report) for each in own} == {(None, False, False)}
+    assert {(each.evaluation.cv, each.run.overwrite, each.run.report) for each in own} == {(None, False, False)}
     assert {each.evaluation.ensemble for each in own} == {4}
     assert own[3].run.output_dir == tmp_path / "folds" / "repeat2-fold1"
     for fold, each in zip(folds, own, strict=True):

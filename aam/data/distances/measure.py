@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ON_A_TREE, WITHOUT_A_TREE = "unifrac", "bray_curtis"
 """What is learned where nothing is asked for."""
-TREE_OPTIONS = ("tree", "root", "missing_tips")
+TREE_OPTIONS = ("tree", "root", "clip_negative_branches", "missing_tips")
 
 
 class Parameters(NamedTuple):

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from aam.errors import InputError, Problems
-from aam.files.archive import is_archive, read_member
+from aam.files.archive import read_content
 from aam.files.hdf5 import SIGNATURE, open_hdf5
 from aam.files.npy import map_npy
-from aam.text import ONCE, decode_text, duplicates, first_bytes, plural, read_bytes, read_ids, shorten
+from aam.text import ONCE, decode_text, duplicates, first_bytes, plural, read_ids, read_stored, shorten
 
 NUMPY_START = b"\x93NUMPY"
 DISTANCE_TYPES = ("DistanceMatrix",)
@@ -99,7 +99,7 @@ def read_distances(path: Path, ids_path: Path | None = None, *, bounded: bool = 
     InputError
         If the file cannot be used, or with everything that is wrong with its values.
     """
-    start = read_bytes(path, len(SIGNATURE))
+    start = read_stored(path, len(SIGNATURE))
     is_array = start.startswith(NUMPY_START)
     if ids_path is not None and not is_array:
         raise InputError(path, "holds its own sample ids", "leave out --distance-ids, which is for .npy files")
@@ -117,7 +117,7 @@ def read_distances(path: Path, ids_path: Path | None = None, *, bounded: bool = 
 def _text_bytes(path: Path) -> bytes:
     if path.suffix == ".npz":
         raise InputError(path, ".npz files are not read", "save the array as .npy, and its ids for --distance-ids")
-    return read_member(path, DISTANCE_TYPES, (".tsv",)) if is_archive(path) else read_bytes(path)
+    return read_content(path, DISTANCE_TYPES, (".tsv",))
 
 
 def _read_array(path: Path, ids_path: Path | None) -> tuple[list[str], np.ndarray]:

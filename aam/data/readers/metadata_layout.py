@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aam.errors import InputError
 from aam.files.archive import archive_type, is_archive, read_member
-from aam.text import decode_text, read_bytes, shorten
+from aam.files.packed import read_unpacked
+from aam.text import decode_text, shorten
 
 # Names of the first column, in any case; and those that QIIME 1, Qiita and R use, as they are written there.
 ID_HEADERS = {"id", "sampleid", "sample id", "sample-id", "featureid", "feature id", "feature-id"}
@@ -54,7 +55,7 @@ def metadata_text(path: Path) -> str:
         If it cannot be read, or the artifact is no metadata of samples.
     """
     if not is_archive(path):
-        return decode_text(read_bytes(path), path)
+        return decode_text(read_unpacked(path), path)
     try:
         found = archive_type(path)
     except InputError as error:

@@ -30,12 +30,15 @@ class RawTable:
         Ids in the order of the file, unique, not empty, without tabs and line breaks.
     counts
         int64, samples x ASVs, ASVs ascending in each sample, without zeros.
+    notes
+        What was guessed in reading.
     """
 
     source: Path
     sample_ids: list[str]
     asv_ids: list[str]
     counts: csr_array
+    notes: tuple[str, ...] = ()
 
 
 def make_raw_table(source: Path, sample_ids: list[str], asv_ids: list[str], matrix: csr_array) -> RawTable:

@@ -6,7 +6,7 @@ The checks run over all sequences joined to one text, so that a million of them 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aam.errors import InputError, Problems
@@ -22,8 +22,7 @@ AMBIGUOUS = b"RYSWKMBDHVN"
 _UPPER = bytes.maketrans(b"acgtuU" + AMBIGUOUS.lower(), b"ACGTTT" + AMBIGUOUS)
 _TO_N = bytes.maketrans(AMBIGUOUS, b"N" * len(AMBIGUOUS))
 _NOT_DNA = re.compile(rb"[^ACGTRYSWKMBDHVN\n]")
-_IS_GAP = re.compile(r"[-.\s>]")
-_HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
+IS_GAP = re.compile(r"[-.\s>]")
 
 
 def upper_case(texts: Sequence[str]) -> list[str]:
@@ -83,67 +82,12 @@ def _check_fasta(path: Path, names: Sequence[str], sequences: Sequence[str]) -> 
         problems.add(problem, ONCE)
     if not is_dna(sequences):
         wrong = [i for i, sequence in enumerate(sequences) if not is_dna([sequence])]
-        first, gap = sequences[wrong[0]], _IS_GAP.search(sequences[wrong[0]])
+        first, gap = sequences[wrong[0]], IS_GAP.search(sequences[wrong[0]])
         letter = gap[0] if gap else next(letter for letter in first if not is_dna([letter]))
         what = "gaps: aligned sequences are not accepted" if gap else "letters that are not DNA"
         where = f"first: '{shorten(names[wrong[0]])}' has '{shorten(letter)}'"
         problems.add(f"{plural(len(wrong), 'sequence')} with {what} ({where})", "give unaligned DNA")
     problems.raise_if_any()
-
-
-def resolve(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The DNA of each ASV: the sequence of its id in ``known``, or else the id itself.
-
-    Returns
-    -------
-    tuple
-        Sequences in upper case with T for U, and notes on what was changed.
-
-    Raises
-    ------
-    InputError
-        If ids are neither known nor DNA, or two of them are the same sequence in other letters.
-    """
-    own = [name for name in asv_ids if name not in known]
-    upper = upper_case(own)
-    if not is_dna(upper):
-        raise _not_dna_error(source, asv_ids, own, upper, bool(known))
-    if len(set(upper)) < len(upper):
-        first, second = _first_equal(own, upper)
-        remedy = "make them one ASV, with the sum of their counts"
-        raise InputError(source, f"'{shorten(first)}' and '{shorten(second)}' are the same sequence", remedy)
-    changed = sum(1 for before, after in zip(own, upper, strict=True) if before != after)
-    notes = [f"{plural(changed, 'ASV')} in lower case or with U, read as upper case and T"] if changed else []
-    sequence_of = {**dict(zip(own, upper, strict=True)), **known} if known else dict(zip(own, upper, strict=True))
-    return [sequence_of[name] for name in asv_ids], notes
-
-
-def _first_equal(ids: Sequence[str], upper: Sequence[str]) -> tuple[str, str]:
-    seen: dict[str, str] = {}
-    for name, sequence in zip(ids, upper, strict=True):
-        if sequence in seen:
-            return seen[sequence], name
-        seen[sequence] = name
-    raise AssertionError("there are equal sequences")
-
-
-def _not_dna_error(
-    source: Path, asv_ids: Sequence[str], own: Sequence[str], upper: Sequence[str], has_sequences: bool
-) -> InputError:
-    wrong = [name for name, sequence in zip(own, upper, strict=True) if not is_dna([sequence])]
-    first = wrong[0]
-    bare = _IS_GAP.sub("", first)
-    gap = _IS_GAP.search(first)
-    if gap is not None and len(bare) >= FEWEST_BASES and is_dna(upper_case([bare])):
-        problem = f"ASV id {asv_ids.index(first) + 1:,} has '{shorten(gap[0])}': aligned sequences are not accepted"
-        return InputError(source, problem, "give the ASVs without gaps")
-    if has_sequences:
-        problem = f"{len(wrong):,} of {len(asv_ids):,} ASVs have no sequence (first: {shorten(first)})"
-        return InputError(source, problem, "the files of --sequences must have all of them")
-    hash_name = _HASHES.get(len(first)) if re.fullmatch("[0-9a-f]+", first) else None
-    looks = f", looks like {hash_name}" if hash_name else ""
-    problem = f"{len(wrong):,} of {len(asv_ids):,} ASV ids are not DNA (first: {shorten(first)}{looks})"
-    return InputError(source, problem, "give the sequences with --sequences")
 
 
 def finish(

@@ -13,41 +13,45 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from aam.config import TableOptions
+from aam.data.readers.feature_ids import are_sequences, resolve, transposed
 from aam.data.readers.raw_table import RawTable
-from aam.data.readers.sequences import FEWEST_BASES, finish, is_dna, read_sequences, resolve, upper_case
-from aam.data.readers.table_formats import read_hdf5_table, read_json_table, read_tsv_table
+from aam.data.readers.sequences import finish, read_sequences
+from aam.data.readers.table_formats import read_hdf5_table, read_json_table
+from aam.data.readers.text_table import read_text_table
 from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_member
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.files.hdf5 import SIGNATURE
-from aam.text import decode_text, first_bytes, listed, plural, read_bytes, shorten
+from aam.files.packed import read_unpacked
+from aam.text import decode_text, first_bytes, listed, plural, read_stored, shorten
 
 COUNTS = ("data", "indices", "indptr")
 TEXTS = ("sample_ids", "asv_ids", "sequences")
 
 
-def read_cached_table(options: TableOptions) -> Table:
+def read_cached_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
     """Read the tables as :func:`read_table` does, from the cache where they were read before."""
     if not options.cache:
-        return read_table(options)
+        return read_table(options, needs_dna=needs_dna)
     result_depends_on = {
         "names": study_names(options.table),
         "files": [path.name for path in options.table],
         "trim_length": options.trim_length,
         "max_bp": options.max_bp,
+        "needs_dna": needs_dna,
     }
     sources = (*options.table, *options.sequences)
-    return read_through_cache(
-        CacheCodec("table", _pack, _unpack), sources, result_depends_on, lambda: read_table(options)
-    )
+    codec = CacheCodec("table", _pack, _unpack)
+    return read_through_cache(codec, sources, result_depends_on, lambda: read_table(options, needs_dna=needs_dna))
 
 
 def _pack(table: Table) -> Parsed:
     counts = {name: getattr(table.counts, name) for name in COUNTS}
     texts = {name: pack_texts(getattr(table, name)) for name in TEXTS}
     # The samples of a file follow each other.
-    return Parsed({**counts, **texts}, {"studies": list(Counter(table.studies).items()), "notes": list(table.notes)})
+    facts = {"studies": list(Counter(table.studies).items()), "notes": list(table.notes), "has_dna": table.has_dna}
+    return Parsed({**counts, **texts}, facts)
 
 
 def _unpack(parsed: Parsed) -> Table:
@@ -60,6 +64,7 @@ def _unpack(parsed: Parsed) -> Table:
         counts=counts,
         studies=np.repeat(np.array(names, dtype=object), sizes),
         notes=tuple(parsed.facts["notes"]),
+        has_dna=parsed.facts["has_dna"],
         **texts,
     )
 
@@ -82,11 +87,13 @@ class Table:
         Ids of the ASVs (``A``), as in the file; where several became one, that of the first.
     sequences
         Their DNA over ACGTN, each there once, in ascending order. That order does not depend on the files', and all
-        that is random is drawn in it.
+        that is random is drawn in it. The ids themselves where they are names without DNA.
     studies
         Name of the table that each sample came from.
     notes
         What was changed or left out in reading.
+    has_dna
+        Whether the DNA of the ASVs is known.
     """
 
     counts: csr_array
@@ -95,6 +102,7 @@ class Table:
     sequences: np.ndarray
     studies: np.ndarray
     notes: tuple[str, ...]
+    has_dna: bool = True
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Table:
         """These samples, in this order; all ASVs stay."""
@@ -105,39 +113,47 @@ class Table:
 
 @dataclass(frozen=True)
 class _Part:
-    """One file's table with the DNA of its ASVs; samples without reads are dropped."""
+    """One file's table with the DNA of its ASVs (or their names); samples without reads are dropped."""
 
     raw: RawTable
     sequences: list[str]
     notes: list[str]
+    has_dna: bool = True
 
 
-def read_table(options: TableOptions) -> Table:
+def read_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
     """Read the tables and make one of them: ASVs with the same DNA are one, samples stay apart.
 
     Parameters
     ----------
     options
         The files, and what is done with the sequences.
+    needs_dna
+        Whether ids that are neither DNA nor those of given sequences are refused. If not, they are names, by which
+        tables are merged.
 
     Raises
     ------
     InputError
-        With each file that cannot be used (the format is found by its content); or if a sample is in two of them.
+        With each file that cannot be used (the format is found by its content); if a sample is in two of them; or if
+        one has names and another DNA.
     """
     attempt = Attempts()
     known = attempt(lambda: read_sequences(options.sequences)) if options.sequences else {}
     raw = [attempt(partial(read_raw_table, path)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
-    prepared = [attempt(partial(_prepare, table, known, options)) for table in raw if table is not None]
+    prepared = [
+        attempt(partial(_prepare, table, known, options, needs_dna=needs_dna)) for table in raw if table is not None
+    ]
     attempt.raise_if_any()
     parts = [part for part in prepared if part is not None]
+    _check_ids_agree(parts)
     _check_samples_differ(parts)
     return _merge(parts, study_names(options.table))
 
 
-def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> Table:
+def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, needs_dna: bool = True) -> Table:
     """The table of counts that are in memory.
 
     Parameters
@@ -148,17 +164,19 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
         DNA of ASV ids that are no DNA themselves; may be empty.
     options
         What is done with the sequences; its files are not read.
+    needs_dna
+        As for :func:`read_table`.
 
     Raises
     ------
     InputError
         If an ASV has no usable sequence.
     """
-    return _merge([_prepare(raw, known, options)], [raw.source.name])
+    return _merge([_prepare(raw, known, options, needs_dna=needs_dna)], [raw.source.name])
 
 
 def read_raw_table(path: Path) -> RawTable:
-    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, or a QIIME 2 archive with one of the first two.
+    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), text, any gzipped, or a QIIME 2 archive with BIOM.
 
     Raises
     ------
@@ -167,21 +185,21 @@ def read_raw_table(path: Path) -> RawTable:
     """
     if is_archive(path):
         content = read_member(path, TABLE_TYPES, (".biom",))
-    elif read_bytes(path, len(SIGNATURE)) == SIGNATURE:
+    elif read_stored(path, len(SIGNATURE)) == SIGNATURE:
         return read_hdf5_table(path)
     else:
-        content = read_bytes(path)
+        content = read_unpacked(path)
     if content.startswith(SIGNATURE):
         return read_hdf5_table(path, content)
     text = _as_text(path, content)
-    return read_json_table(path, text) if text.lstrip().startswith("{") else read_tsv_table(path, text)
+    return read_json_table(path, text) if text.lstrip().startswith("{") else read_text_table(path, text)
 
 
 def study_names(paths: Sequence[Path]) -> list[str]:
     """A name for each table: its file's without the ending; with its folder's where two files have the same."""
-    names = [path.stem for path in paths]
+    names = [path.name.removesuffix(".gz").rpartition(".")[0] or path.stem for path in paths]
     if len(set(names)) < len(names):
-        names = [f"{path.absolute().parent.name}/{path.stem}" for path in paths]
+        names = [f"{path.absolute().parent.name}/{name}" for path, name in zip(paths, names, strict=True)]
     repeated = Counter(names)
     return [name if repeated[name] == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
@@ -195,20 +213,35 @@ def _as_text(path: Path, content: bytes) -> str:
         raise InputError(path, problem) from None
 
 
-def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> _Part:
-    if not known:
-        _check_not_transposed(raw)
+def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, needs_dna: bool = True) -> _Part:
+    if error := transposed(raw.source, raw.sample_ids, raw.asv_ids, known):
+        raise error
+    if not (needs_dna or known or are_sequences(raw.asv_ids)):
+        return _named(raw, options)
     sequences, read_notes = resolve(raw.source, raw.asv_ids, known)
     sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, sequences, [*read_notes, *final_notes, *sample_notes])
+    return _Part(raw, sequences, [*raw.notes, *read_notes, *final_notes, *sample_notes])
 
 
-def _check_not_transposed(raw: RawTable) -> None:
-    samples = upper_case(raw.sample_ids)
-    if min(map(len, samples)) >= FEWEST_BASES and is_dna(samples) and not is_dna(upper_case(raw.asv_ids)):
-        problem = f"sample ids look like DNA (first: {shorten(samples[0])}): the table seems transposed"
-        raise InputError(raw.source, problem, "ASVs must be the rows, samples the columns")
+def _named(raw: RawTable, options: TableOptions) -> _Part:
+    """A table whose ASVs are names without DNA."""
+    for option in ("trim_length", "max_bp"):
+        if getattr(options, option) is not None:
+            problem = f"the ASV ids are not DNA (first: {shorten(raw.asv_ids[0])})"
+            raise InputError(raw.source, problem, f"leave out --{option.replace('_', '-')}, or give --sequences")
+    note = f"the ASV ids are not DNA and are taken as names (first: {shorten(raw.asv_ids[0])})"
+    raw, sample_notes = _without_empty_samples(raw)
+    return _Part(raw, raw.asv_ids, [*raw.notes, note, *sample_notes], has_dna=False)
+
+
+def _check_ids_agree(parts: Sequence[_Part]) -> None:
+    """Refuse tables of names beside tables of DNA: no ASV of one is found in the other."""
+    named = [part.raw for part in parts if not part.has_dna]
+    if named and len(named) < len(parts):
+        other = next(part.raw.source.name for part in parts if part.has_dna)
+        problem = f"the ASV ids are not DNA (first: {shorten(named[0].asv_ids[0])}), those of {shorten(other)} are"
+        raise InputError(named[0].source, problem, "give the sequences with --sequences")
 
 
 def _without_empty_samples(raw: RawTable) -> tuple[RawTable, list[str]]:
@@ -246,6 +279,7 @@ def _merge(parts: Sequence[_Part], names: Sequence[str]) -> Table:
         sequences=np.array(sequences, dtype=object),
         studies=np.repeat(np.array(names, dtype=object), [len(part.raw.sample_ids) for part in parts]),
         notes=tuple(note for part, new in zip(parts, columns, strict=True) for note in _notes(part, new)),
+        has_dna=all(part.has_dna for part in parts),
     )
 
 

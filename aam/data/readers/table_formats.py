@@ -1,4 +1,4 @@
-"""Feature tables: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), and TSV with ASVs as rows, as ``biom convert --to-tsv`` writes it.
+"""Feature tables of the BIOM formats: 2.1 (HDF5) and 1.0 (JSON).
 
 Every pointer of a matrix in HDF5 is checked before it is used.
 
@@ -9,8 +9,8 @@ http://biom-format.org/documentation/format_versions/biom-2.1.html and biom-1.0.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from scipy.sparse import csr_array
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.errors import InputError
 from aam.files.hdf5 import Hdf5File, open_hdf5
-from aam.text import first_bytes, shorten
+from aam.text import shorten
 
 IDS = ("sample/ids", "observation/ids")
 PARTS = ("sample/matrix/data", "sample/matrix/indices", "sample/matrix/indptr")
+TRIPLE = 3
+"""Numbers of an entry of a sparse matrix in JSON: row, column, value."""
+EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
 LARGEST_INT32 = np.iinfo(np.int32).max
 
 
@@ -97,9 +100,7 @@ def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_asvs:
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 
 
-# Last columns of tables as text that hold no counts.
-TAXONOMY_COLUMNS = {"taxonomy", "consensus lineage", "consensuslineage", "taxon"}
-JSON_KEYS = ("rows", "columns", "data", "shape", "matrix_type")
+JSON_KEYS = ("rows", "columns", "data")
 
 
 def read_json_table(source: Path, text: str) -> RawTable:
@@ -119,33 +120,52 @@ def read_json_table(source: Path, text: str) -> RawTable:
             raise InputError(source, f"JSON file without BIOM's '{key}'", "is it a BIOM 1.0 table?")
     asv_ids, sample_ids = (_json_ids(source, content[key], key) for key in ("rows", "columns"))
     shape = (len(asv_ids), len(sample_ids))
-    if content["shape"] != list(shape):
+    if content.get("shape", list(shape)) != list(shape):
         declared = shorten(str(content["shape"]))
         problem = f"corrupt table: declared shape {declared}, but {shape[0]:,} rows and {shape[1]:,} columns"
         raise InputError(source, problem, "make the table again")
-    matrix = _json_matrix(source, content, shape)
-    return make_raw_table(source, sample_ids, asv_ids, matrix)
+    matrix, notes = _json_matrix(source, content, shape)
+    return dataclasses.replace(make_raw_table(source, sample_ids, asv_ids, matrix), notes=notes)
 
 
 def _json_ids(source: Path, entries: Any, key: str) -> list[str]:
-    if isinstance(entries, list) and all(isinstance(e, dict) and isinstance(e.get("id"), str) for e in entries):
-        return [entry["id"] for entry in entries]
+    ids = (
+        [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
+        if isinstance(entries, list)
+        else [None]
+    )
+    if all(isinstance(name, str | int) and not isinstance(name, bool) for name in ids):
+        return [str(name) for name in ids]
     raise InputError(source, f"corrupt table: not every one of its '{key}' has a text as 'id'", "make the table again")
 
 
-def _json_matrix(source: Path, content: dict[str, Any], shape: tuple[int, int]) -> csr_array:
-    """Samples x ASVs, from the format's ASVs x samples."""
-    values = _json_numbers(source, content["data"])
+def _json_matrix(source: Path, content: dict[str, Any], shape: tuple[int, int]) -> tuple[csr_array, tuple[str, ...]]:
+    """Samples x ASVs, from the format's ASVs x samples; and what had to be guessed."""
+    values, declared = _json_numbers(source, content["data"]), content.get("matrix_type")
     if values.size == 0:
-        return csr_array(shape[::-1])
-    if content["matrix_type"] == "dense":
+        return csr_array(shape[::-1]), ()
+    if _is_dense(declared, values, shape):
         if values.shape != shape:
             raise InputError(source, f"corrupt matrix: its dense values are {' x '.join(map(str, values.shape))}")
-        return csr_array(values.T)
-    if values.ndim != 2 or values.shape[1] != 3:
+        return csr_array(values.T), ()
+    notes = (EITHER,) if declared is None and values.shape == shape else ()
+    if values.ndim != 2 or values.shape[1] != TRIPLE:
         raise InputError(source, "corrupt matrix: not every value has a row and a column", "make the table again")
     asvs, samples = _positions(source, values[:, 0], shape[0]), _positions(source, values[:, 1], shape[1])
-    return _from_entries(values[:, 2], samples, asvs, shape[::-1])
+    return from_entries(values[:, 2], samples, asvs, shape[::-1]), notes
+
+
+def _is_dense(declared: Any, values: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether a matrix is dense; where the file does not say so, whether it can be nothing else.
+
+    The library of the format takes a matrix that is not said to be dense for a sparse one.
+    """
+    if isinstance(declared, str):
+        return declared.lower() == "dense"
+    if values.shape != shape or shape[1] != TRIPLE:
+        return values.shape == shape
+    places = values[:, :2]
+    return bool((places != np.floor(places)).any() or (places < 0).any() or (places >= shape).any())
 
 
 def _json_numbers(source: Path, data: Any) -> np.ndarray:
@@ -166,80 +186,8 @@ def _positions(source: Path, positions: np.ndarray, size: int) -> np.ndarray:
     return positions.astype(np.int64)
 
 
-def _from_entries(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> csr_array:
+def from_entries(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> csr_array:
     """A matrix of single entries; entries at the same place stay apart, to be found and refused later."""
     order = np.lexsort((columns, rows))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
     return csr_array((values[order], columns[order], indptr), shape=shape)
-
-
-def read_tsv_table(source: Path, text: str) -> RawTable:
-    """Read a table of text: a line of sample ids, then a line for each ASV; ``#`` lines before that are comments.
-
-    Raises
-    ------
-    InputError
-        If it is not such a table, or its values are not counts.
-    """
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    first = _header_line([line for _, line in lines])
-    header = lines[first][1].split("\t") if lines else []
-    if len(header) < 2:
-        raise _not_a_table(source, text, "".join(header))
-    width = len(header) - (header[-1].strip().lower() in TAXONOMY_COLUMNS)
-    asv_ids, entries = [], []
-    for number, line in lines[first + 1 :]:
-        asv_id, *cells = line.split("\t")
-        if len(cells) != len(header) - 1:
-            problem = f"line {number:,} has {len(cells) + 1:,} cells, the header has {len(header):,}"
-            raise InputError(source, problem, "every line needs an ASV id and a count for each sample")
-        asv_ids.append(asv_id)
-        entries.append(_counts_of_line(source, asv_id, cells[: width - 1], header))
-    return make_raw_table(source, header[1:width], asv_ids, _from_lines(entries, width - 1))
-
-
-def _header_line(lines: Sequence[str]) -> int:
-    """The last of the ``#`` lines at the start that has tabs, else the first line that is not a comment."""
-    comments = 0
-    while comments < len(lines) and lines[comments].startswith("#"):
-        comments += 1
-    is_header = comments > 0 and ("\t" in lines[comments - 1] or comments == len(lines))
-    return comments - 1 if is_header else comments
-
-
-def _not_a_table(source: Path, text: str, header: str) -> InputError:
-    if "," in header and text.lstrip()[:1] not in "<{[":
-        return InputError(source, "one column found; the file seems comma-separated", "tabs are needed")
-    start = first_bytes(text.encode())
-    return InputError(source, f"not a BIOM table (expected HDF5, JSON or TSV; starts with '{start}')")
-
-
-def _counts_of_line(
-    source: Path, asv_id: str, cells: Sequence[str], header: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Samples and values of a line's non-zeros."""
-    try:
-        values = np.array(cells, dtype=np.float64)
-    except ValueError:
-        sample, cell = next((s, c) for s, c in zip(header[1:], cells, strict=False) if not _is_number(c))
-        problem = f"count '{shorten(cell)}' (ASV {shorten(asv_id)}, sample {shorten(sample)}) is not a number"
-        raise InputError(source, problem, "leave out columns that are not samples") from None
-    samples = np.flatnonzero(values != 0)
-    return samples, values[samples]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _from_lines(lines: Sequence[tuple[np.ndarray, np.ndarray]], num_samples: int) -> csr_array:
-    """Samples x ASVs, from the non-zeros of each ASV."""
-    if not lines:
-        return csr_array((num_samples, 0))
-    samples, values = (np.concatenate(parts) for parts in zip(*lines, strict=True))
-    asvs = np.repeat(np.arange(len(lines)), [len(line[0]) for line in lines])
-    return _from_entries(values, samples, asvs, (num_samples, len(lines)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -14,10 +13,12 @@ from scipy.sparse import csr_array
 from aam.config.sections import MatchIds
 from aam.data.readers.alike import kept_word_note, label_notes
 from aam.data.readers.distance_matrix import Distances
+from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table
 from aam.data.study.rarefaction import resolve_depth
 from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
+from aam.data.study.tips import tips_of
 from aam.data.targets.kinds import NUMBERS, Kind
 from aam.errors import Attempts, InputError
 from aam.phylogeny.tree import Tree
@@ -185,6 +186,8 @@ class Alignment:
         metadata = matched(self.table.sample_ids, metadata, how)
         in_sheet = self._is_among(metadata.sample_ids)
         if not in_sheet.any():
+            if are_among(self.table.asv_ids, set(metadata.sample_ids)):
+                raise transposed_error(self.table_name, str(self.table.asv_ids[0]), file_name(metadata.source))
             raise nothing_in_common(self.table.sample_ids, self.table_name, metadata)
         note = "" if in_sheet.all() else other_spelling_note(self.table.sample_ids, metadata)
         self.notes += [*metadata.notes, *([note] if note else [])]
@@ -229,11 +232,14 @@ class Alignment:
     def match_tree(self, tree: Tree, missing_tips: Literal["error", "drop"]) -> None:
         """Find the tip of each ASV, named by the ASV's id or else by its sequence."""
         self._drop_absent_asvs()
-        tips = _tips_of(self.table, set(tree.names))
+        tips, note = tips_of(self.table, tree)
         found = np.array([tip is not None for tip in tips])
+        if not found.any() and are_among(self.table.sample_ids, set(tree.names)):
+            raise transposed_error(self.table_name, str(self.table.sample_ids[0]))
         if not found.any() or (missing_tips == "error" and not found.all()):
             raise missing_tips_error(self.table, found, tree)
         self.tree, self.tips = tree, tips
+        self.notes += [f"{file_name(tree.source)}: {words}" for words in (*tree.notes, *note)]
         if not found.all():
             self._leave_out_asvs(tree, found)
 
@@ -344,15 +350,3 @@ def _has_reads(counts: csr_array) -> np.ndarray:
     for start in range(0, counts.nnz, BLOCK_VALUES):
         present[counts.indices[start : start + BLOCK_VALUES]] = True
     return present
-
-
-def _tips_of(table: Table, names: set[str]) -> np.ndarray:
-    """Name of each ASV's tip, or None. An id that several ASVs have (in merged tables) names none of them."""
-    ambiguous = {asv_id for asv_id, times in Counter(table.asv_ids).items() if times > 1}
-    tips = np.empty(len(table.asv_ids), dtype=object)
-    for column, (asv_id, sequence) in enumerate(zip(table.asv_ids, table.sequences, strict=True)):
-        if asv_id in names and asv_id not in ambiguous:
-            tips[column] = asv_id
-        elif sequence in names:
-            tips[column] = sequence
-    return tips

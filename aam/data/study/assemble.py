@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.readers.distance_matrix import read_distances
+from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata, read_metadata
 from aam.data.readers.metadata_values import folded
-from aam.data.readers.table import read_cached_table
+from aam.data.readers.table import Table, read_cached_table, read_raw_table
 from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
 from aam.data.study.alignment import Alignment, TargetRequest, with_study_column
-from aam.errors import ConfigError
+from aam.errors import Attempts, ConfigError, InputError
 from aam.phylogeny.tree import read_cached_tree, read_tree
 
 T = TypeVar("T")
@@ -49,18 +51,20 @@ def read_and_align(
     sampling: SamplingOptions | None,
     target: TargetRequest | None,
     attempt: Attempt,
+    *,
+    needs_dna: bool = True,
 ) -> AlignedInputs:
     """Read all inputs of a study and align them.
 
     Parameters
     ----------
-    table, study, sampling, target
+    table, study, sampling, target, needs_dna
         As for :func:`aam.data.study.study.load_study`.
     attempt
         What happens where something is wrong: it is raised, or noted.
     """
     attempt(lambda: _check_options(study, target))
-    sources = read_each(table, study, attempt)
+    sources = read_each(table, study, attempt, needs_dna=needs_dna)
     sheet: Metadata | None = sources.get("metadata")
     if "table" not in sources:
         return AlignedInputs(None, sheet, None)
@@ -74,15 +78,15 @@ def read_and_align(
     return AlignedInputs(None if sheet_is_missing or not all(done) else alignment, sheet, sources.get("taxonomy"))
 
 
-def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt) -> dict[str, Any]:
+def read_each(table: TableOptions, study: StudyOptions, attempt: Attempt, *, needs_dna: bool = True) -> dict[str, Any]:
     """Each input by name, read on its own; inputs that cannot be read are missing.
 
     Parameters
     ----------
-    table, study, attempt
+    table, study, attempt, needs_dna
         As for :func:`read_and_align`.
     """
-    read = {name: attempt(reader) for name, reader in _readers(table, study).items()}
+    read = {name: attempt(reader) for name, reader in _readers(table, study, needs_dna=needs_dna).items()}
     return {name: source for name, source in read.items() if source is not None}
 
 
@@ -100,20 +104,39 @@ def _check_options(study: StudyOptions, target: TargetRequest | None) -> None:
         raise ConfigError("--metadata is required: the metadata holds the column to predict")
 
 
-def _readers(table: TableOptions, study: StudyOptions) -> dict[str, Callable[[], Any]]:
+def _readers(table: TableOptions, study: StudyOptions, *, needs_dna: bool) -> dict[str, Callable[[], Any]]:
     """How to read each input that is given."""
-    readers: dict[str, Callable[[], Any]] = {"table": lambda: read_cached_table(table)}
+    readers: dict[str, Callable[[], Any]] = {"table": lambda: _read_table(table, study, needs_dna=needs_dna)}
     metadata, tree, distances, taxonomy = study.metadata, study.tree, study.distances, study.taxonomy
     if metadata is not None:
         readers["metadata"] = lambda: read_metadata(metadata, study.not_missing)
     if tree is not None:
         read = read_cached_tree if table.cache else read_tree
-        readers["tree"] = lambda: read(tree, study.root)
+        readers["tree"] = lambda: read(tree, study.root, study.clip_negative_branches)
     if distances is not None:
         readers["distances"] = lambda: read_distances(distances, study.distance_ids)
     if taxonomy is not None:
         readers["taxonomy"] = lambda: read_taxonomy(taxonomy)
     return readers
+
+
+def _read_table(table: TableOptions, study: StudyOptions, *, needs_dna: bool) -> Table:
+    """The table; if it cannot be used, and its rows are the samples of the metadata, that is said instead."""
+    try:
+        return read_cached_table(table, needs_dna=needs_dna)
+    except InputError:
+        if study.metadata is not None:
+            _check_rows_are_no_samples(table.table, study.metadata)
+        raise
+
+
+def _check_rows_are_no_samples(tables: Sequence[Path], metadata: Path) -> None:
+    raw, sheet = Attempts(), Attempts()
+    samples = sheet(lambda: set(read_metadata(metadata).sample_ids))
+    for path in tables if samples else ():
+        found = raw(partial(read_raw_table, path))
+        if found is not None and samples and are_among(found.asv_ids, samples):
+            raise transposed_error(path, found.asv_ids[0], metadata.name) from None
 
 
 def _sheet_steps(

@@ -18,7 +18,13 @@ WHOLE = 2**38  # the weight of a whole stratum: precise, and sums fit 64 bits wi
 
 
 def hold_out(
-    strata: np.ndarray, groups: np.ndarray | None, share: float, leave: int, rng: np.random.Generator
+    strata: np.ndarray,
+    groups: np.ndarray | None,
+    share: float,
+    leave: int,
+    rng: np.random.Generator,
+    *,
+    cover: bool = False,
 ) -> np.ndarray:
     """Choose about a share of the samples, balanced by stratum.
 
@@ -34,6 +40,8 @@ def hold_out(
         Least number of groups that are not chosen.
     rng
         Draws.
+    cover
+        Choose of every stratum that has two samples (or groups) or more, even where that is above the share.
 
     Returns
     -------
@@ -43,11 +51,14 @@ def hold_out(
     if not share:
         return np.zeros(len(strata), dtype=bool)
     if groups is None:
-        return _choose_samples(strata, share, rng)
-    return _choose_groups(strata, groups, share, leave, rng)
+        chosen = _choose_samples(strata, share, rng)
+        return _with_every_stratum(strata, chosen, rng) if cover else chosen
+    return _choose_groups(strata, groups, share, leave, rng, cover=cover)
 
 
-def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.random.Generator) -> np.ndarray:
+def deal(
+    strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.random.Generator, *, cover: bool = False
+) -> np.ndarray:
     """Fold of each sample, from 0, so that folds are alike in size and strata.
 
     Parameters
@@ -61,28 +72,40 @@ def deal(strata: np.ndarray, groups: np.ndarray | None, number: int, rng: np.ran
         Number of folds.
     rng
         Draws.
+    cover
+        Of the random ways, prefer those by which every fold has each stratum of enough groups.
     """
     if groups is None:
         fold_of = np.empty(len(strata), dtype=np.int64)
         fold_of[_shuffled_by_stratum(strata, rng)] = np.arange(len(strata)) % number
         return fold_of
     group_of, counts_GK = _counts_of_groups(strata, groups)
+    in_all_K = (counts_GK > 0).sum(axis=0) >= number if cover else np.zeros(counts_GK.shape[1], dtype=bool)
     counts_GK = np.column_stack([counts_GK, counts_GK.sum(axis=1)])
     # Whole numbers, which no processor rounds: many ways are equally even, and rounding would choose between them.
     weight_K = WHOLE // counts_GK.sum(axis=0)
     drawn = (_draw(counts_GK, weight_K, number, rng) for _ in range(DEALS))
-    return min(drawn, key=lambda draw: draw[0])[1][group_of]
+    lacking = ((int((held_FK[:, :-1][:, in_all_K] == 0).sum()), uneven, fold_of) for held_FK, uneven, fold_of in drawn)
+    return min(lacking, key=lambda draw: draw[:2])[2][group_of]
 
 
-def _draw(counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
-    """Groups in random order, each put where it adds least to unevenness; how uneven that is, and each group's fold."""
+def _draw(
+    counts_GK: np.ndarray, weight_K: np.ndarray, number: int, rng: np.random.Generator
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """Groups in random order, each put where it adds least to unevenness.
+
+    Returns
+    -------
+    tuple
+        What each fold holds, how uneven that is, and each group's fold.
+    """
     held_FK = np.zeros((number, counts_GK.shape[1]), dtype=np.int64)
     fold_of = np.empty(len(counts_GK), dtype=np.int64)
     for group in rng.permutation(len(counts_GK)):
         fold = int((held_FK @ (counts_GK[group] * weight_K)).argmin())
         held_FK[fold] += counts_GK[group]
         fold_of[group] = fold
-    return int((held_FK**2 @ weight_K).sum()), fold_of
+    return held_FK, int((held_FK**2 @ weight_K).sum()), fold_of
 
 
 def deal_largest_first(groups: np.ndarray, number: int) -> np.ndarray:
@@ -114,15 +137,53 @@ def _choose_samples(strata: np.ndarray, share: float, rng: np.random.Generator) 
     return chosen
 
 
+def _with_every_stratum(strata: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The choice with one sample of each stratum of two or more that has none, in place of one of the fullest."""
+    chosen, sizes = chosen.copy(), np.bincount(strata)
+    for stratum in np.flatnonzero((sizes > 1) & (np.bincount(strata[chosen], minlength=len(sizes)) == 0)):
+        held = np.bincount(strata[chosen], minlength=len(sizes))
+        fullest = int(held.argmax())
+        if held[fullest] > 1:
+            chosen[rng.choice(np.flatnonzero(chosen & (strata == fullest)))] = False
+        chosen[rng.choice(np.flatnonzero(strata == stratum))] = True
+    return chosen
+
+
 def _choose_groups(
-    strata: np.ndarray, groups: np.ndarray, share: float, leave: int, rng: np.random.Generator
+    strata: np.ndarray, groups: np.ndarray, share: float, leave: int, rng: np.random.Generator, *, cover: bool
 ) -> np.ndarray:
     """Whole groups that together have about the share of each stratum; the best of several random choices."""
     group_of, counts_GK = _counts_of_groups(strata, groups)
     wanted_K = share * counts_GK.sum(axis=0)
     draws = max(1, min(CHOICES, MOST_GROUPS_DRAWN // len(counts_GK)))
-    best = min((_draw_groups(counts_GK, wanted_K, leave, rng) for _ in range(draws)), key=lambda draw: draw[0])
-    return best[1][group_of]
+    best = min((_draw_groups(counts_GK, wanted_K, leave, rng) for _ in range(draws)), key=lambda draw: draw[0])[1]
+    return (_cover(counts_GK, wanted_K, best, leave) if cover else best)[group_of]
+
+
+def _cover(counts_GK: np.ndarray, wanted_K: np.ndarray, chosen: np.ndarray, leave: int) -> np.ndarray:
+    """The choice with a group of each stratum that has none, and without groups that it then has too many of.
+
+    A stratum keeps a group that is not chosen, so that one in a single group stays out.
+    """
+    chosen = chosen.copy()
+
+    def held() -> np.ndarray:
+        found: np.ndarray = counts_GK[chosen].sum(axis=0)
+        return found
+
+    for stratum in np.argsort((counts_GK > 0).sum(axis=0), kind="stable"):
+        if held()[stratum] or len(chosen) - chosen.sum() <= leave:
+            continue
+        left = counts_GK.sum(axis=0) - held()
+        has_it = np.flatnonzero(~chosen & (counts_GK[:, stratum] > 0))
+        candidates = [group for group in has_it if ((left > counts_GK[group]) | (left == 0)).all()]
+        if candidates:
+            chosen[min(candidates, key=lambda group: _distance(held() + counts_GK[group], wanted_K))] = True
+    for group in np.flatnonzero(chosen):
+        without = held() - counts_GK[group]
+        if ((without > 0) | (held() == 0)).all() and _distance(without, wanted_K) < _distance(held(), wanted_K):
+            chosen[group] = False
+    return chosen
 
 
 def _draw_groups(

@@ -5,13 +5,13 @@ The folds are a function of the seed, the repeat and the samples' ids, not of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aam.config import SplitOptions
 from aam.data.study.dealing import deal, hold_out
-from aam.data.study.split import Split, sample_groups
+from aam.data.study.split import Split, grouping_notes, sample_groups
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Kind
 from aam.errors import InputError
@@ -37,11 +37,12 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True)
 class FoldOptions:
-    """Number of folds, number of repeats, and seed."""
+    """Number of folds, number of repeats, and seed; and whether a part of each fold's samples chooses its model."""
 
     number: int
     repeats: int
     seed: int
+    validated: bool = True
 
 
 def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values: np.ndarray, kind: Kind) -> list[Fold]:
@@ -67,7 +68,7 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
     _check_enough(options, wanted.number, study, groups)
     kind.check_folds(values, wanted.number)
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
-    strata = np.zeros(len(study), dtype=np.int64)
+    strata, cover = np.zeros(len(study), dtype=np.int64), options.stratify and kind.covers_strata
     if options.stratify:
         strata = kind.strata(values)
     folds = []
@@ -75,16 +76,29 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
         key = [wanted.seed, wanted.number, repeat]
         fold_of = np.empty(len(study), dtype=np.int64)
         of_sorted = None if groups is None else groups[order]
-        fold_of[order] = deal(strata[order], of_sorted, wanted.number, np.random.default_rng(key))
+        fold_of[order] = deal(strata[order], of_sorted, wanted.number, np.random.default_rng(key), cover=cover)
         for number in range(1, wanted.number + 1):
             rng = np.random.default_rng([*key, number])
             rest = order[fold_of[order] != number - 1]
             of_rest = None if groups is None else groups[rest]
-            chosen = hold_out(strata[rest], of_rest, options.validation_size, 1, rng)
+            chosen = hold_out(strata[rest], of_rest, options.validation_size, 1, rng, cover=cover)
             split = Split(np.sort(rest[~chosen]), np.sort(rest[chosen]), np.flatnonzero(fold_of == number - 1))
             folds.append(Fold(repeat, number, split))
     _check_parts(folds, values, kind)
-    return folds
+    notes = (*grouping_notes(options, study, kind), *_lacking_notes(folds, values, kind, validated=wanted.validated))
+    return [replace(fold, split=replace(fold.split, notes=notes)) for fold in folds]
+
+
+def _lacking_notes(folds: list[Fold], values: np.ndarray, kind: Kind, *, validated: bool) -> list[str]:
+    """In how many folds a class is lacking in the part that chooses the model, or in the one that judges it."""
+    notes = []
+    for part in ("validation", "test") if validated else ("test",):
+        lacking = [(fold, found) for fold in folds if (found := kind.unseen(values, getattr(fold.split, part)))]
+        if lacking:
+            fold, classes = lacking[0]
+            first = f"first: '{shorten(classes[0])}' in {fold.name}"
+            notes.append(f"the {part} part of {len(lacking)} of {plural(len(folds), 'fold')} lacks a class ({first})")
+    return notes
 
 
 def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.ndarray | None) -> None:

@@ -9,15 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from aam.data.study.hypergeometric import draw_without_replacement
 from aam.errors import InputError
 from aam.text import shorten
 
 AUTO_KEPT_FRACTION = 0.95
 MAX_AUTO_DEPTH = 5_000
-NUMPY_LIMIT = 1_000_000_000
-"""NumPy draws from fewer reads than this."""
-BLOCK = 10_000_000
-"""Reads that are drawn at once above NumPy's limit."""
 
 
 def sample_key(sample_id: str) -> int:
@@ -56,23 +53,9 @@ def rarefy(counts: np.ndarray, depth: int, rng: np.random.Generator) -> np.ndarr
     -------
     numpy.ndarray
         Drawn reads of each ASV (int64); their sum is ``depth``. They follow the multivariate hypergeometric
-        distribution.
+        distribution. The time does not depend on the depth.
     """
-    counts = np.asarray(counts, dtype=np.int64)
-    if counts.sum() < NUMPY_LIMIT:
-        return rng.multivariate_hypergeometric(counts, depth, method="marginals")
-    rest = int(counts.sum()) - depth
-    return _draw(counts, depth, rng) if depth <= rest else counts - _draw(counts, rest, rng)
-
-
-def _draw(counts: np.ndarray, depth: int, rng: np.random.Generator) -> np.ndarray:
-    """Number the reads and draw numbers, some at a time, so that the memory stays small."""
-    left = counts.copy()
-    for start in range(0, depth, BLOCK):
-        ends = np.cumsum(left)
-        reads = rng.choice(ends[-1], min(BLOCK, depth - start), replace=False, shuffle=False)
-        left -= np.bincount(np.searchsorted(ends, reads, side="right"), minlength=len(left))
-    return counts - left
+    return draw_without_replacement(np.asarray(counts, dtype=np.int64), depth, rng)
 
 
 def resolve_depth(
@@ -104,6 +87,7 @@ def resolve_depth(
         return int(min(np.sort(reads)[::-1][kept - 1], MAX_AUTO_DEPTH))
     largest = int(reads.argmax())
     if depth > reads[largest]:
-        problem = f"no sample has {depth:,} reads (largest: {shorten(str(sample_ids[largest]))}, {reads[largest]:,})"
+        most = f"largest: {shorten(str(sample_ids[largest]))}, {reads[largest]:,}; median {int(np.median(reads)):,}"
+        problem = f"no sample has {depth:,} reads ({most})"
         raise InputError("rarefaction", problem, "lower --rarefy-depth, or none for all reads")
     return depth

@@ -5,6 +5,7 @@ Every split is a function of the seed and the samples' ids, not of the table's o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ import numpy as np
 
 from aam.config import SplitOptions
 from aam.data.study.dealing import hold_out
+from aam.data.study.grouping import likely_grouping
 from aam.data.targets.kinds import Kind
 from aam.errors import Attempts, ConfigError, InputError, Problems
 from aam.text import listed, plural, read_ids, shorten
@@ -134,7 +136,34 @@ def make_split(
         if not len(rows) and (validated or name == "training"):
             problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
             raise InputError("split", problem, "choose another split")
-    return split
+    judged = split if validated else split.joined()
+    return dataclasses.replace(split, notes=(*split.notes, *class_notes(judged, options, study, values, kind)))
+
+
+def class_notes(
+    split: Split, options: SplitOptions, study: Study, values: np.ndarray | None, kind: Kind | None
+) -> list[str]:
+    """Which classes are lacking in the parts that judge a model or choose it."""
+    if values is None or kind is None:
+        return []
+    groups = sample_groups(options, study)
+    return [
+        f"the {part} part has no sample of {_of_classes(lacking, values, groups)}: its metrics are about the others"
+        for part, rows in split.parts().items()
+        if part != "train" and (lacking := kind.unseen(values, rows))
+    ]
+
+
+def _of_classes(lacking: Sequence[str], values: np.ndarray, groups: np.ndarray | None) -> str:
+    """Classes, and in how many samples or groups the first of them is."""
+    of_first = values.astype(str) == lacking[0]
+    if groups is None:
+        where = plural(int(of_first.sum()), "sample")
+    else:
+        where = plural(len(np.unique(groups[of_first].astype(str))), "group")
+    if len(lacking) == 1:
+        return f"class '{shorten(lacking[0])}' (in {where})"
+    return f"{len(lacking):,} classes (first: '{shorten(lacking[0])}', in {where})"
 
 
 def _check_groups_stay_whole(split: Split, options: SplitOptions, study: Study) -> None:
@@ -216,9 +245,9 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
     groups = sample_groups(options, study)
     if groups is not None and study.metadata is not None:
         _check_groups(groups, options, study.metadata.source)
-    strata = np.zeros(len(study), dtype=np.int64)
+    strata, cover = np.zeros(len(study), dtype=np.int64), False
     if options.stratify and values is not None and kind is not None:
-        strata = kind.strata(values)
+        strata, cover = kind.strata(values), kind.covers_strata
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(study)]))
     rest = order
@@ -226,10 +255,19 @@ def _at_random(options: SplitOptions, study: Study, values: np.ndarray | None, k
     for share in (options.test_size, options.validation_size):
         wanted = share * len(study) / len(rest) if share else 0.0
         leave = 1 if held_out else 2
-        chosen = hold_out(strata[rest], None if groups is None else groups[rest], wanted, leave, rng)
+        of_rest = None if groups is None else groups[rest]
+        chosen = hold_out(strata[rest], of_rest, wanted, leave, rng, cover=cover)
         held_out.append(np.sort(rest[chosen]))
         rest = rest[~chosen]
-    return Split(np.sort(rest), held_out[1], held_out[0])
+    return Split(np.sort(rest), held_out[1], held_out[0], tuple(grouping_notes(options, study, kind)))
+
+
+def grouping_notes(options: SplitOptions, study: Study, kind: Kind | None) -> list[str]:
+    """A column that looks like groups where none is named and a target is predicted, and what to type."""
+    if options.group_column is not None or study.metadata is None or kind is None:
+        return []
+    found = likely_grouping(study.metadata, study.targets)
+    return [] if found is None else [found.words]
 
 
 def _check_groups(groups: np.ndarray, options: SplitOptions, source: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.alphabet import PAD, encode
+from aam.alphabet import PAD, encode, encode_names
 from aam.config import SamplingOptions, StudyOptions, TableOptions
 from aam.data.readers.distance_matrix import Distances
 from aam.data.readers.metadata import Metadata
@@ -36,7 +36,8 @@ class Study:
         Counts, ids and sequences of the kept samples and of the ASVs that they have. A study that was taken from a
         larger one has all of that one's ASVs.
     tokens
-        Bases of the ASVs ``A x L`` as codes of :mod:`aam.alphabet` (uint8), padded at the end.
+        Bases of the ASVs ``A x L`` as codes of :mod:`aam.alphabet` (uint8), padded at the end. Without DNA the bytes
+        of their names, which say no more than whether two are equal.
     lengths
         Number of bases of each ASV.
     keys
@@ -115,6 +116,11 @@ class Study:
         return len(self), len(self.lengths)
 
     @property
+    def has_dna(self) -> bool:
+        """Whether the DNA of the ASVs is known; their ids are mere names otherwise."""
+        return self.table.has_dna
+
+    @property
     def sample_ids(self) -> np.ndarray:
         """Ids of the kept samples."""
         return self.table.sample_ids
@@ -138,7 +144,12 @@ class Study:
 
 
 def load_study(
-    table: TableOptions, study: StudyOptions, sampling: SamplingOptions | None, target: TargetRequest | None
+    table: TableOptions,
+    study: StudyOptions,
+    sampling: SamplingOptions | None,
+    target: TargetRequest | None,
+    *,
+    needs_dna: bool = True,
 ) -> Study:
     """Read all inputs and align them.
 
@@ -150,6 +161,8 @@ def load_study(
         Gives the rarefaction depth; None keeps every sample whatever its reads, and rarefies nothing.
     target
         The column to predict; samples without a value are left out.
+    needs_dna
+        Whether the DNA of the ASVs must be known, or their ids may be any names.
 
     Raises
     ------
@@ -158,7 +171,7 @@ def load_study(
     ConfigError
         For options that need metadata where none is given.
     """
-    found = read_and_align(table, study, sampling, target, at_once)
+    found = read_and_align(table, study, sampling, target, at_once, needs_dna=needs_dna)
     assert found.alignment is not None
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, at_once)
 
@@ -169,12 +182,14 @@ def inspect_study(
     sampling: SamplingOptions | None,
     target: TargetRequest | None,
     attempt: Attempts,
+    *,
+    needs_dna: bool = True,
 ) -> tuple[Study | None, Metadata | None]:
     """Read and align all inputs as :func:`load_study` does, but continue after errors.
 
     Parameters
     ----------
-    table, study, sampling, target
+    table, study, sampling, target, needs_dna
         As there.
     attempt
         Takes everything that is wrong.
@@ -185,7 +200,7 @@ def inspect_study(
         The study, without what could not be used of targets, tree, distances and taxonomy; None where the table cannot
         be used, or no sample of it is in the metadata. And the metadata as read, or None.
     """
-    found = read_and_align(table, study, sampling, target, attempt)
+    found = read_and_align(table, study, sampling, target, attempt, needs_dna=needs_dna)
     if found.alignment is None:
         return None, found.sheet
     return _make_study(found.alignment, found.taxonomy, study.taxonomy_level, attempt), found.sheet
@@ -208,7 +223,7 @@ def study_of_table(table: Table, name: str) -> Study:
 
 def _make_study(alignment: Alignment, taxonomy: Taxonomy | None, taxonomy_level: int, attempt: Attempt) -> Study:
     table, distances = alignment.table, alignment.distances
-    tokens = encode(list(table.sequences))
+    tokens = (encode if table.has_dna else encode_names)(list(table.sequences))
     tree, phylogeny = alignment.phylogeny()
     if distances is not None and phylogeny is not None:
         attempt(lambda: check_distances_fit(distances, table.counts, phylogeny))

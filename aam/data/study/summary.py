@@ -18,7 +18,7 @@ def describe(study: Study, split: Split | None = None) -> list[str]:
     lines.append(f"{len(study):,} samples of {len(study.table_ids):,} and {len(study.lengths):,} ASVs are kept")
     lines.append(f"reads per sample: {spread(reads)}")
     lines.append(f"ASVs per sample: {spread(richness)}")
-    lines.append(f"bases per ASV: {spread(study.lengths)}")
+    lines += [f"bases per ASV: {spread(study.lengths)}"] if study.has_dna else []
     depth = "all reads are used" if study.rarefy_depth is None else f"{study.rarefy_depth:,} reads are drawn from each"
     lines.append(f"rarefaction: {depth}")
     if split is not None:

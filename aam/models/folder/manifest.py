@@ -10,6 +10,7 @@ from aam.config import HeadOptions, LossOptions, SamplingOptions
 from aam.config.json_dataclass import need
 from aam.config.option import Section, type_hints
 from aam.config.types import convert, fits
+from aam.data.readers.feature_ids import IDS, NAMES
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.intervals import Calibration, read_calibration
 from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
@@ -71,6 +72,7 @@ OUTPUTS = {"quantiles": list, "bounded_targets": bool, "output_activation": str}
 INTERVALS = {"level": float, "passes": int, "calibrations": list}
 TREATMENT = {"trim_length": int | None, "rarefy_depth": int | None}
 OF_NETWORKS = {"max_bp": int | None, "token_limit": int, "asv_sampling": str, "study_column": str | None}
+OF_NAMES = {IDS: str}
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class Manifest:
         Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
     data
         How tables must be treated: ``trim_length``, ``rarefy_depth``; networks also need ``max_bp``, ``token_limit``,
-        ``asv_sampling``. ``study_column`` is the column that was made of the names of merged tables.
+        ``asv_sampling``. ``study_column`` is the column that was made of the names of merged tables; ``asv_ids`` is
+        ``names`` where ASVs are known by names and not by their DNA.
     record
         Human-readable provenance and results.
     calibrations
@@ -317,10 +320,11 @@ def _read_calibrations(found: list[Any], targets: Targets | None) -> tuple[Calib
 def _read_preprocessing(content: dict[str, Any]) -> dict[str, Any]:
     """How tables must be treated, with every value of the type that it must have."""
     parts = typed(content, TREATMENT)
-    for name, hint in OF_NETWORKS.items():
+    for name, hint in (OF_NETWORKS | OF_NAMES).items():
         if name in content:
             need(fits(content[name], hint), f"'{name}' cannot be {shorten(repr(content[name]))}")
             parts[name] = content[name]
+    need(parts.get(IDS, NAMES) == NAMES, "ids of ASVs of an unknown kind")
     numbers = [value for value in parts.values() if isinstance(value, int)]
     need(all(1 <= number < LARGEST_NUMBER for number in numbers), "a length, limit or depth is out of range")
     return content

@@ -15,11 +15,12 @@ from aam.data.distances.measure import ON_A_TREE, WITHOUT_A_TREE
 from aam.errors import ConfigError
 from aam.evaluation.catalogue import metric
 from aam.models.objectives import Given, each_part, find_objective, with_own_weight
-from aam.training.plan.objectives import check_metric, default_metric
+from aam.training.plan.objectives import check_metric, default_metric, lacks_class
 
 if TYPE_CHECKING:
     from aam.data.study.split import Split
     from aam.data.study.study import Study
+    from aam.data.targets.kinds import Kind
 
 Fill = Callable[[str, Any, str], None]
 
@@ -66,7 +67,7 @@ ConfigT = TypeVar("ConfigT", PretrainConfig, TrainConfig)
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFacts:
-    """What the plan needs to know of the study."""
+    """What the plan needs to know of the study; ``lacks_class`` of its validation part."""
 
     num_train: int
     longest_sequence: int
@@ -74,6 +75,7 @@ class StudyFacts:
     has_tree: bool
     has_distances: bool
     has_taxonomy: bool
+    lacks_class: bool = False
 
     @property
     def given(self) -> Given:
@@ -81,8 +83,8 @@ class StudyFacts:
         return Given(self.has_tree, self.has_distances, self.has_taxonomy)
 
     @classmethod
-    def of(cls, study: Study, split: Split) -> StudyFacts:
-        """The facts of a study that is split like this."""
+    def of(cls, study: Study, split: Split, kind: Kind | None = None) -> StudyFacts:
+        """The facts of a study that is split like this; ``kind`` is that of its targets."""
         return cls(
             num_train=len(split.train),
             longest_sequence=study.longest_sequence,
@@ -90,6 +92,7 @@ class StudyFacts:
             has_tree=study.tree is not None,
             has_distances=study.distances is not None,
             has_taxonomy=study.taxonomy_labels is not None,
+            lacks_class=kind is not None and lacks_class(kind, study, split.validation),
         )
 
 
@@ -286,16 +289,18 @@ def _derive_objective(config: PretrainConfig | TrainConfig, facts: StudyFacts, f
     fill("penalty", 1.0 if asked else 0.0, "--encoder-type is given" if asked else "fine-tuning")
     derive_heads(config, fill)
     fill("lr", 3e-4, "fine-tuning")
-    _derive_target(config, fill)
+    _derive_target(config, facts, fill)
 
 
-def _derive_target(config: TrainConfig, fill: Any) -> None:
+def _derive_target(config: TrainConfig, facts: StudyFacts, fill: Any) -> None:
     """How the targets are scaled and read, and what chooses the best model."""
     several = len(config.target.metadata_column) > 1
     reason = "the mean of the targets', which have no common unit" if several else "the target's own"
     if config.loss.loss_type == "asymmetric":
         reason = "what --loss-type asymmetric asks for"
-    fill("best_metric", default_metric(config), reason)
+    if facts.lacks_class:
+        reason = "the validation samples lack a class, of which the target's own metric then knows nothing"
+    fill("best_metric", default_metric(config, lacks_class=facts.lacks_class), reason)
     why = "--normalize-by" if config.target.normalize_by else "--bounded-targets" if config.head.bounded_targets else ""
     why = why or ("--classifier" if config.target.classifier else "suits most targets")
     fill("target_transform", config.target_transform, why)

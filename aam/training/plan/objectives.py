@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from aam.config import PretrainConfig, TrainConfig
 from aam.data.batches.truths import Truth
 from aam.data.study.study import Study
@@ -12,13 +14,19 @@ from aam.evaluation.catalogue import METRICS
 from aam.models.objectives import Objective, find_objective, with_own_weight
 
 
-def default_metric(config: TrainConfig) -> str:
+def lacks_class(kind: Kind, study: Study, validation_rows: np.ndarray) -> bool:
+    """Whether the validation samples have none of some class."""
+    return any(kind.unseen(values, validation_rows) for values in study.targets.values())
+
+
+def default_metric(config: TrainConfig, *, lacks_class: bool = False) -> str:
     """The metric that chooses the best model by default.
 
     It is the target's own metric, or the mean of several targets' that has no unit. A loss with a costly side asks for
-    predictions that no symmetric metric would choose: there it is the loss.
+    predictions that no symmetric metric would choose: there it is the loss; and also where the validation samples lack
+    a class, since who never predicts it would be the best.
     """
-    if config.loss.loss_type == "asymmetric":
+    if config.loss.loss_type == "asymmetric" or lacks_class:
         return "val_loss"
     kind = chosen_kind(config.target, config.loss)
     several = len(config.target.metadata_column) > 1

@@ -21,7 +21,7 @@ from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
 from aam.log import say
 from aam.text import listed, plural, shorten
-from aam.training.plan.objectives import default_metric
+from aam.training.plan.objectives import default_metric, lacks_class
 
 
 def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fold]]:
@@ -46,7 +46,12 @@ def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fo
     rules, sheet, rows = target_rules(config), study.metadata, np.arange(len(study))
     levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
     targets = fit_targets(rules, study.targets, rows, sheet.source, levels)
-    wanted = FoldOptions(number=config.evaluation.cv, repeats=config.evaluation.cv_repeats, seed=config.run.seed)
+    wanted = FoldOptions(
+        number=config.evaluation.cv,
+        repeats=config.evaluation.cv_repeats,
+        seed=config.run.seed,
+        validated=needs_validation(config),
+    )
     folds = make_folds(config.split, wanted, study, study.target, targets.kind)
     fit_inputs(config, study, Split(rows, rows, rows[:0]))  # what is wrong with all samples is not said of each fold
     attempt = Attempts()
@@ -83,7 +88,8 @@ def check_measurable(config: TrainConfig, targets: Targets, study: Study, valida
     InputError
         With each column that has too few values.
     """
-    metric = config.optim.best_metric or default_metric(config)
+    lacking = lacks_class(targets.kind, study, validation_rows)
+    metric = config.optim.best_metric or default_metric(config, lacks_class=lacking)
     problems = Problems(study.metadata.source if study.metadata is not None else "split")
     for column, ending in zip(targets.columns, metric_endings(targets.columns), strict=True):
         needed = _values_needed(metric, targets.kind, ending)
@@ -150,11 +156,16 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     """
     request = target_request(config) if isinstance(config, TrainConfig) else None
     drawing = config.drawing if isinstance(config, TrainConfig) else config.sampling
-    study = load_study(config.table, config.study, drawing, request)
+    study = load_study(config.table, config.study, drawing, request, needs_dna=needs_dna(config))
     kind = None if request is None else request.kind
     validated = needs_validation(config)
     split = make_split(config.split, study, study.target, kind, config.run.seed, validated=validated)
     return fit_and_log_inputs(config, study, learned_split(config, split))
+
+
+def needs_dna(config: PretrainConfig | TrainConfig) -> bool:
+    """Whether the DNA of the ASVs is read."""
+    return not isinstance(config, TrainConfig) or config.learners.needs_dna
 
 
 def needs_validation(config: PretrainConfig | TrainConfig) -> bool:

@@ -169,7 +169,8 @@ def _begin(config: Any, inputs: Inputs) -> tuple[torch.device, Plan[Any], StudyD
     """The device, the plan and the batches of a run; what is wrong with the options is said once."""
     with all_or_none():
         device = prepare_device(config.run)
-        plan = derive(config, StudyFacts.of(inputs.study, inputs.split), machine_of(device))
+        kind = None if inputs.targets is None else inputs.targets.kind
+        plan = derive(config, StudyFacts.of(inputs.study, inputs.split, kind), machine_of(device))
         return device, plan, _data_module(plan.config, inputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_layouts_of_other_programs(tmp_path: Path, content: str, notes: tuple[st
     assert found.sample_ids.tolist() == ["s1", "s2"]
     assert {name: list(cells) for name, cells in found.columns.items()} == {"age": ["3", "NA"], "site": ["gut", "skin"]}
     assert found.notes == notes
+
+
+def test_gzipped_metadata(tmp_path: Path) -> None:
+    found = read(tmp_path, gzip.compress(b"\xef\xbb\xbfsample-id\tage\ns1\t3\ns2\tNA\n"))
+    assert found.numeric("age").tolist() == pytest.approx([3, float("nan")], nan_ok=True)
 
 
 @pytest.mark.parametrize(

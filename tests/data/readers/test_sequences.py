@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.data.readers.sequences import finish, is_dna, read_sequences, resolve
+from aam.data.readers.sequences import finish, is_dna, read_sequences
 from aam.errors import InputError
 from tests.factories import write_qza
 
@@ -16,12 +16,6 @@ def test_fasta_is_read_over_lines_and_files(tmp_path: Path) -> None:
     plain.write_text(">a first\nacgu\nRYac\n\n>b\r\nTTTT\r\n")
     archive = write_qza(tmp_path / "b.qza", "FeatureData[Sequence]", b">b\nTTTT\n>c\nGGGG\n")
     assert read_sequences([plain, archive]) == {"a": "ACGTRYAC", "b": "TTTT", "c": "GGGG"}
-
-
-def test_ids_are_looked_up_or_are_the_sequences() -> None:
-    sequences, notes = resolve(TABLE, ["hash", "acgu", "GGGG"], {"hash": "TTTT"})
-    assert sequences == ["TTTT", "ACGT", "GGGG"]
-    assert notes == ["1 ASV in lower case or with U, read as upper case and T"]
 
 
 def test_sequences_are_cut_and_ambiguous_letters_are_n() -> None:

@@ -130,3 +130,25 @@ def test_a_class_that_lives_in_one_group_cannot_be_tested() -> None:
 def test_a_fold_that_leaves_one_group_is_refused() -> None:
     message = refused(VALUES[:12], NUMBERS, 2, ["large"] * 10 + ["b", "c"])
     assert "has no training or validation samples" in message
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_fold_has_each_class_that_enough_groups_have(seed: int) -> None:
+    names = np.array(["ctrl"] * 17 + ["case"] * 5, dtype=object)
+    groups, labels = [f"g{i}" for i in range(22) for _ in range(3)], np.repeat(names, 3)
+    options = SplitOptions(group_column="group")
+    wanted = FoldOptions(number=5, repeats=1, seed=seed)
+    for fold in make_folds(options, wanted, study(groups, size=len(labels)), labels, CLASSES):
+        assert all(set(labels[rows]) == {"case", "ctrl"} for rows in fold.split.parts().values())
+        assert fold.split.notes == ()
+
+
+def test_folds_that_lack_a_class_are_counted() -> None:
+    names = np.array(["ctrl"] * 8 + ["case"] * 2, dtype=object)
+    groups, labels = [f"g{i}" for i in range(10) for _ in range(3)], np.repeat(names, 3)
+    made = study(groups, size=len(labels))
+    wanted = FoldOptions(number=5, repeats=1, seed=1)
+    folds = make_folds(SplitOptions(group_column="group"), wanted, made, labels, CLASSES)
+    lacking = [fold for fold in folds if "case" not in labels[fold.split.test]]
+    assert len(lacking) == 3
+    assert f"the test part of 3 of 5 folds lacks a class (first: 'case' in {lacking[0].name})" in folds[0].split.notes

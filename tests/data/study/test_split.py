@@ -192,3 +192,51 @@ def test_a_blend_needs_no_validation_part(tmp_path: Path) -> None:
     columns = SplitOptions(split_column="p")
     split = make_split(columns, study(2, {"p": ["train", "test"]}), None, None, 0, validated=False)
     assert [rows.tolist() for rows in (split.train, split.validation, split.test)] == [[0], [], [1]]
+
+
+def grouped_classes(classes_of_groups: list[str], size: int) -> tuple[Study, np.ndarray]:
+    groups = np.repeat([f"g{i:02d}" for i in range(len(classes_of_groups))], size)
+    labels = np.repeat(np.array(classes_of_groups, dtype=object), size)
+    return study(len(groups), {"subject": groups.tolist()}), labels
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_part_has_each_class_that_enough_groups_have(seed: int) -> None:
+    made, labels = grouped_classes(["ctrl"] * 14 + ["case"] * 3, 3)
+    split = make_split(SplitOptions(test_size=0.15, group_column="subject"), made, labels, CLASSES, seed)
+    check_parts(split, len(labels))
+    for rows in split.parts().values():
+        assert set(labels[rows]) == {"case", "ctrl"}
+    assert split.notes == ()
+    assert len(split.validation) <= 0.35 * len(labels)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_part_has_each_class_of_enough_samples(seed: int) -> None:
+    labels = np.array(["common"] * 40 + ["rare"] * 3, dtype=object)
+    split = make_split(SplitOptions(test_size=0.1, validation_size=0.1), study(43), labels, CLASSES, seed)
+    check_parts(split, 43)
+    for rows in split.parts().values():
+        assert set(labels[rows]) == {"common", "rare"}
+    assert len(split.test) == len(split.validation) == 4
+
+
+def test_a_class_that_a_part_cannot_have_is_said() -> None:
+    made, labels = grouped_classes(["ctrl"] * 6 + ["case"], 2)
+    options = SplitOptions(group_column="subject")
+    split = make_split(options, made, labels, CLASSES, 1)
+    note = "the validation part has no sample of class 'case' (in 1 group): its metrics are about the others"
+    assert split.notes == (note,)
+    assert make_split(options, made, labels, CLASSES, 1, validated=False).notes == ()
+
+
+def test_a_given_part_without_a_class_is_said(tmp_path: Path) -> None:
+    made, labels = grouped_classes(["ctrl", "case"], 4)
+    lists = {"train": [0, 1, 4, 5], "val": [2, 6], "test": [3]}
+    for name, rows in lists.items():
+        (tmp_path / name).write_text("".join(f"{made.sample_ids[row]}\n" for row in rows), encoding="utf-8")
+    options = SplitOptions(
+        train_samples=tmp_path / "train", val_samples=tmp_path / "val", test_samples=tmp_path / "test"
+    )
+    notes = make_split(options, made, labels, CLASSES, 1).notes
+    assert notes[-1] == "the test part has no sample of class 'case' (in 4 samples): its metrics are about the others"

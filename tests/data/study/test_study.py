@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from aam.alphabet import decode
-from aam.config import SamplingOptions, SplitOptions, TableOptions
+from aam.config import SamplingOptions, SplitOptions, StudyOptions, TableOptions
 from aam.data.study.split import make_split
 from aam.data.study.study import Study, TargetRequest, inspect_study, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.kinds import CLASSES, NUMBERS
 from aam.errors import AamError, Attempts, ConfigError, InputError
 from tests.data.study_files import NUM_SAMPLES, Files, write_sheet, write_study, write_table
+from tests.factories import write_tsv
 
 AGE = TargetRequest(kind=NUMBERS, columns=("age",))
 
@@ -314,3 +315,20 @@ def test_describe(files: Files) -> None:
     assert "rarefaction: 20 reads are drawn from each" in lines
     assert "split: 6 train, 2 validation" in lines
     assert any(line.startswith("reads per sample: ") and "median" in line for line in lines)
+
+
+@pytest.mark.parametrize("needs_dna", [False, True])
+def test_rows_that_are_samples(tmp_path: Path, needs_dna: bool) -> None:
+    """A table whose columns are names of no known kind: only the metadata tells that it is transposed."""
+    options = TableOptions(table=(write_tsv(tmp_path / "t.tsv", np.ones((3, 2)), ["x", "y", "z"], ["s1", "s2"]),))
+    (tmp_path / "m.tsv").write_text("id\tage\ns1\t1\ns2\t2\n")
+    words = r"t.tsv: the rows are the samples of m.tsv \(first: s1\): the table seems transposed"
+    with pytest.raises(InputError, match=words):
+        load_study(options, StudyOptions(metadata=tmp_path / "m.tsv"), None, None, needs_dna=needs_dna)
+
+
+def test_columns_that_are_tips(tmp_path: Path) -> None:
+    options = TableOptions(table=(write_tsv(tmp_path / "t.tsv", np.ones((3, 2)), ["x", "y", "z"], ["s1", "s2"]),))
+    (tmp_path / "t.nwk").write_text("((x:1,y:1):1,z:2);")
+    with pytest.raises(InputError, match=r"t.tsv: sample ids look like ASVs \(first: x\): the table seems transposed"):
+        load_study(options, StudyOptions(tree=tmp_path / "t.nwk"), None, None, needs_dna=False)

@@ -106,7 +106,10 @@ def test_one_learner_has_no_weights_to_explain(tmp_path: Path) -> None:
 
 def test_classes_are_blended_too(tmp_path: Path) -> None:
     page = report(write_blend_of_classes(tmp_path, ["gill", "gut", "skin"]))
-    assert "On 80 out-of-fold training samples, the balanced accuracy of sample_type is" in page.words
+    assert (
+        "On 80 out-of-fold training samples (42 groups, held out whole), the balanced accuracy of sample_type is"
+        in page.words
+    )
     assert "the balanced accuracy of the blend is" in page.words
 
 

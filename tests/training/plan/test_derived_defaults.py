@@ -336,3 +336,12 @@ def test_an_asymmetric_loss_selects_the_best_model(columns: list[str]) -> None:
     assert (plan.config.optim.best_metric, plan.higher_is_better) == ("val_loss", False)
     assert any("asymmetric" in line for line in plan.lines)
     assert train(loss_type="asymmetric", over_penalty=3, best_metric="mae").config.optim.best_metric == "mae"
+
+
+def test_a_lacking_class_leaves_the_choice_to_the_loss() -> None:
+    facts = replace(FACTS, lacks_class=True)
+    plan = train(facts, classifier=True)
+    assert plan.monitor == "val_loss"
+    assert any("the validation samples lack a class" in line for line in plan.lines)
+    assert train(classifier=True).monitor == "val_balanced_accuracy"
+    assert train(facts, classifier=True, best_metric="accuracy").monitor == "val_accuracy"

@@ -41,6 +41,7 @@ class Classes(Kind):
     guess = "majority"
     guessed = "most frequent class"
     shown_as = "classes"
+    covers_strata = True
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """``--classifier``."""
@@ -71,9 +72,9 @@ class Classes(Kind):
             example = f"first: '{shorten(classes[rare[0]])}' with {plural(int(counts[rare[0]]), 'sample')}"
             raise InputError("--cv", f"{first} ({example})", "a smaller --cv, or leave them out with --where")
 
-    def unseen(self, values: np.ndarray, train_rows: np.ndarray) -> Sequence[str]:
-        """Classes without a training sample."""
-        return list(map(str, np.setdiff1d(values.astype(str), values[train_rows].astype(str))))
+    def unseen(self, values: np.ndarray, rows: np.ndarray) -> Sequence[str]:
+        """Classes without a sample."""
+        return list(map(str, np.setdiff1d(values.astype(str), values[rows].astype(str))))
 
     def fit(
         self, rules: TargetRules, column: str, values: np.ndarray, train_rows: np.ndarray, source: str

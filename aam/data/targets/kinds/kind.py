@@ -49,6 +49,8 @@ class Kind(ABC):
         The constant guess: its name among the predictors, and what of the training samples it answers.
     shown_as
         Which figures and tables the report shows.
+    covers_strata
+        Whether each part of a split needs samples of every stratum: metrics of classes need each class.
     """
 
     saved_name: ClassVar[str]
@@ -61,6 +63,7 @@ class Kind(ABC):
     guess: ClassVar[str]
     guessed: ClassVar[str]
     shown_as: ClassVar[Literal["numbers", "classes"]]
+    covers_strata: ClassVar[bool] = False
 
     @abstractmethod
     def matches_options(self, target: ColumnOptions) -> bool:
@@ -89,8 +92,8 @@ class Kind(ABC):
     def check_folds(self, values: np.ndarray, number: int) -> None:  # noqa: B027 (most kinds have nothing to refuse)
         """Refuse values that cannot be divided into a number of folds (:class:`~aam.errors.InputError`)."""
 
-    def unseen(self, values: np.ndarray, train_rows: np.ndarray) -> Sequence[str]:
-        """Values that cannot be predicted by who learns from these rows alone."""
+    def unseen(self, values: np.ndarray, rows: np.ndarray) -> Sequence[str]:
+        """Values of which these rows have no sample: who learns from them cannot predict these values."""
         return ()
 
     @abstractmethod
