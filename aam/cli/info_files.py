@@ -10,7 +10,8 @@ import numpy as np
 
 from aam.data.readers.distance_matrix import NUMPY_START, read_distances
 from aam.data.readers.metadata import read_metadata
-from aam.data.readers.metadata_values import as_numbers_or_none
+from aam.data.readers.metadata_layout import is_metadata_type
+from aam.data.readers.metadata_values import NUMBER
 from aam.data.readers.sequences import is_dna, read_sequences, upper_case
 from aam.data.readers.table import read_raw_table
 from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
@@ -38,6 +39,8 @@ def describe_file(path: Path) -> tuple[str, Facts]:
     """
     if is_archive(path):
         kind = archive_type(path)
+        if is_metadata_type(kind):
+            return f"sample metadata in a QIIME 2 archive ({kind})", _sheet(path)[1]
         if kind not in OF_TYPE:
             return f"a QIIME 2 archive of {kind}, which AAM does not read", []
         title, facts = OF_TYPE[kind](path)
@@ -165,10 +168,11 @@ def _column_words(labels: np.ndarray) -> str:
     missing = f", {len(labels) - len(present):,} missing" if len(present) < len(labels) else ""
     if not len(present):
         return "all missing"
-    numbers = as_numbers_or_none(present)
-    if numbers is not None and len(set(present)) > 2:
-        values = [number for number in numbers if number is not None]
-        return f"numbers from {min(values):g} to {max(values):g}{missing}"
+    values = [float(cell) for cell in present if NUMBER.fullmatch(cell)]
+    if len(set(values)) > 2 and len(values) > len(present) / 2:
+        words = [cell for cell in present if not NUMBER.fullmatch(cell)]
+        others = f", {plural(len(words), 'cell')} with words ({listed(dict.fromkeys(words))})" if words else ""
+        return f"numbers from {min(values):g} to {max(values):g}{others}{missing}"
     counts = Counter(present.tolist())
     return f"{plural(len(counts), 'class', 'es')} ({listed(name for name, _ in counts.most_common())}){missing}"
 

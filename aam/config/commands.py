@@ -165,7 +165,9 @@ class PredictOptions(Section):
     progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
-        """Refuse the spread of a single pass."""
+        """Refuse the spread of a single pass, and ids of no metadata."""
+        if self.match_ids != "exact" and self.metadata is None:
+            raise ConfigError("--match-ids needs --metadata: leave it out")
         if self.output_variance and self.prediction_passes == 1:
             raise ConfigError("--output-variance needs --prediction-passes of 2 or more")
 

@@ -26,6 +26,8 @@ def check_used(study: StudyOptions, objective: ObjectiveOptions, optim: OptimOpt
         (study, "root", study.tree is not None, "--tree"),
         (study, "clip_negative_branches", study.tree is not None, "--tree"),
         (study, "missing_tips", study.tree is not None, "--tree"),
+        (study, "not_missing", study.metadata is not None, "--metadata"),
+        (study, "match_ids", study.metadata is not None, "--metadata"),
         (study, "distance_ids", study.distances is not None, "--distances"),
         (study, "taxonomy_level", study.taxonomy is not None, "--taxonomy"),
         *(_use_of_objective(objective, name) for name in ("unifrac_alpha", "unifrac_normalized")),

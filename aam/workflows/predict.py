@@ -243,7 +243,7 @@ def _sheet(options: PredictOptions, manifest: Manifest, study: Study) -> Metadat
 
 def _in_order(sheet: Metadata, study: Study, match_ids: MatchIds) -> Metadata:
     """The metadata rows of the study's samples; empty for samples without metadata, which are noted."""
-    from aam.data.study.alignment import file_name, table_names
+    from aam.data.study.alignment import file_name
     from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
 
     sheet = matched(study.sample_ids, sheet, match_ids)
@@ -251,7 +251,7 @@ def _in_order(sheet: Metadata, study: Study, match_ids: MatchIds) -> Metadata:
     rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
     absent, notes = int((rows < 0).sum()), sheet.notes
     if absent == len(rows):
-        raise nothing_in_common(study.sample_ids, table_names(study.table), sheet)
+        raise nothing_in_common(study.sample_ids, "the table", sheet)
     if absent:
         first = shorten(str(study.sample_ids[rows < 0][0]))
         words = f"{plural(absent, 'sample')} of the table not in {file_name(sheet.source)} (first: {first})"

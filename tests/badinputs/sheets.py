@@ -10,6 +10,7 @@ import numpy as np
 
 from aam.data.readers.metadata import Metadata, read_metadata
 from tests.badinputs.cases import Read, bad, bad_rows, odd, odd_rows
+from tests.factories import write_qza
 
 SHEET = "sample-id\tage\tsite\ns1\t1\tskin\ns2\t2.5\tgut\ns3\tNA\t\n"
 
@@ -32,6 +33,11 @@ def _(folder: Path) -> Read:
     with zipfile.ZipFile(folder / "m.tsv", "w") as archive:
         archive.writestr("xl/workbook.xml", "")
     return read
+
+
+def artifact(folder: Path, kind: str, member: str) -> Read:
+    write_qza(folder / "m.tsv", kind, SHEET.encode(), member)
+    return lambda: read_metadata(folder / "m.tsv")
 
 
 WHERE_REMEDY = "it is an SQL condition such as \"site == 'skin'\""
@@ -122,9 +128,9 @@ bad_rows(
      "--missing 'None,tbd,unknown' leaves them out, --classifier takes words", ages, "None", "tbd", "1", "tbd",
      "unknown"),
     ("T13 many words",
-     "m.tsv: column 'age' is not numeric: 11 of 12 values (11 different: 'a0', 'a1', 'a2', 'a3', 'a4' and 6 more; "
-     "first: s1); "
-     "empty these cells", ages, *(f"a{number}" for number in range(11)), "1"),
+     "m.tsv: column 'age' is not numeric: 11 of 31 values (11 different: 'answer 0', 'answer 1', 'answer 2', "
+     "'answer 3' and 7 more; first: s1); empty these cells",
+     ages, *(f"answer {number}" for number in range(11)), *"12345678901234567890"),
     ("T13 all different",
      "m.tsv: column 'age' is not numeric: 3 of 3 values (3 different: 'x', 'y', 'z'; first: s1); is it the column "
      "that is "
@@ -162,9 +168,8 @@ bad_rows(
      "m.tsv: --where cannot be used (no such column: sitee); did you mean 'site'? columns: age, site",
      where, "sitee == 'skin'"),
     ("W1 unknown column in quotes",
-     "m.tsv: --where cannot be used (no such column: agee); did you mean 'age'? columns: age, site. Texts stand in "
-     "single "
-     "quotes: 'agee'", where, '"agee" > 0.9'),
+     "m.tsv: --where cannot be used (no such column: agee); did you mean 'age'? Texts stand in single quotes",
+     where, '"agee" > 0.9'),
     ("W1 brackets", "m.tsv: --where cannot be used (no such column: body); write [body-site]",
      where, "body-site = 'gut'", "id\tbody-site\ns1\tgut\n"),
     ("W1 a word of SQL", "m.tsv: --where cannot be used (near 'group': a word of SQL); write [group]",
@@ -175,7 +180,7 @@ bad_rows(
      "site = 'gut' OR site = 'skin'", where, "site = 'skin' OR 'gut'"),
     ("W3 writes", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); DROP TABLE sheet; --"),
     ("W3 attaches", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}", where, "1); ATTACH '/tmp/x' AS x; --"),
-    ("W3 loads", "m.tsv: --where cannot be used (no function load_extension); there are abs, coalesce, <any>",
+    ("W3 loads", "m.tsv: --where cannot be used (no function load_extension); known are abs, coalesce, <any>",
      where, "load_extension('x')"),
     ("W3 other tables", f"m.tsv: --where cannot be used (<any>); {WHERE_REMEDY}",
      where, "age IN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n)"),
@@ -202,7 +207,16 @@ bad_rows(
     ("W5 case", "m.tsv: --where cannot be used (columns 'pH' and 'ph' are the same in it); rename one of them",
      where, "ph > 1", "sample-id\tpH\tph\ns1\t1\t2\n"),
 )
+bad_rows(
+    ("T1 sequences in an archive",
+     "m.tsv: holds SampleData[SequencesWithQuality], no metadata of samples; ImmutableMetadata or "
+     "SampleData[...] is needed",
+     artifact, "SampleData[SequencesWithQuality]", "x.fastq.gz"),
+    ("T1 an archive without a table", "m.tsv: 0 data files .tsv in it, 1 is needed",
+     artifact, "SampleData[Other]", "x.txt"),
+)
 odd_rows(
+    ("T1 an artifact", artifact, "SampleData[AlphaDiversity]", "alpha-diversity.tsv"),
     ("T2 BOM and CRLF", sheet, b"\xef\xbb\xbf" + SHEET.replace("\n", "\r\n").encode()),
     ("T2 CR and no final line end", sheet, SHEET.strip().replace("\n", "\r")),
     ("T7 short rows and trailing tabs", sheet, "sample-id\tage\tsite\t\t\ns1\ns2\t3\ns3\t3\tgut\t\t\t\t\n"),

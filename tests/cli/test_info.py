@@ -130,11 +130,11 @@ def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        "sample-id\tage\tsite\tnone\tbits",
-        "s1\t3\tgut\t\t0",
-        "s2\t7.5\tgut\tNA\t1",
-        "s3\t\tskin\t\t0",
-        "s4\t9\t\t\t1",
+        "sample-id\tage\tsite\tnone\tbits\tph",
+        "s1\t3\tgut\t\t0\t5",
+        "s2\t7.5\tgut\tNA\t1\ttbd",
+        "s3\t\tskin\t\t0\t6.5",
+        "s4\t9\t\t\t1\t7",
     ]
     (tmp_path / "m.tsv").write_text("\n".join(rows) + "\n")
     title, facts = info(tmp_path / "m.tsv", capsys)
@@ -143,6 +143,15 @@ def test_a_sample_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert facts["site"] == "2 classes (gut, skin), 1 missing"
     assert facts["none"] == "all missing"
     assert facts["bits"] == "2 classes (0, 1)"
+    assert facts["ph"] == "numbers from 5 to 7, 1 cell with words (tbd)"
+
+
+def test_an_artifact_that_is_metadata(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = "SampleData[AlphaDiversity]"
+    write_qza(tmp_path / "a.qza", kind, b"\tshannon\ns1\t3.5\ns2\t2\ns3\t4\n", "alpha-diversity.tsv")
+    title, facts = info(tmp_path / "a.qza", capsys)
+    assert title == f"sample metadata in a QIIME 2 archive ({kind})"
+    assert facts["shannon"] == "numbers from 2 to 4"
 
 
 def test_an_archive_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

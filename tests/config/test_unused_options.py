@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aam.config import PretrainConfig, TrainConfig, from_flat, replace
+from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat, replace
 from aam.config.unused_options import check_used
 from aam.errors import ConfigError
 
@@ -48,3 +48,19 @@ def test_a_rate_that_is_settled_later_is_compared_then() -> None:
     config = from_flat(TrainConfig, {**TRAIN, "scheduler_eta_min": 0.01})
     with pytest.raises(ConfigError, match=r"--scheduler-eta-min 0\.01 is above --lr 0\.001"):
         replace(config, lr=0.001)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"not_missing": ["NA"]}, "not-missing"), ({"match_ids": "loose"}, "match-ids")]
+)
+def test_what_is_asked_of_metadata_needs_metadata(options: dict[str, Any], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^--{name} needs --metadata: leave it out$"):
+        from_flat(PretrainConfig, {**PRETRAIN, **options})
+    from_flat(PretrainConfig, {**PRETRAIN, **options, "metadata": "m.tsv"})
+
+
+def test_ids_of_predicted_samples_match_those_of_metadata() -> None:
+    flat = {"model": "m", "table": ["t"], "output": "o.tsv", "match_ids": "loose"}
+    with pytest.raises(ConfigError, match=r"^--match-ids needs --metadata: leave it out$"):
+        from_flat(PredictConfig, flat)
+    from_flat(PredictConfig, {**flat, "metadata": "m.tsv"})

@@ -62,7 +62,7 @@ def metadata_text(path: Path) -> str:
         if "not a QIIME 2 archive" not in str(error):
             raise
         raise InputError(path, "is a zip or Excel file", "save it as tab-separated text") from None
-    if not found.startswith(METADATA_TYPES):
+    if not is_metadata_type(found):
         needed = "ImmutableMetadata or SampleData[...] is needed"
         raise InputError(path, f"holds {shorten(found, 40)}, no metadata of samples", needed)
     return decode_text(read_member(path, [found], [".tsv"]), path)
@@ -86,15 +86,19 @@ def read_layout(path: Path, text: str) -> Layout:
     if is_id_header(name):
         return Layout(header, rows)
     if name == "":
-        return Layout(
-            ["sample-id", *header[1:]], rows, ("the first column has no name: it is taken as the sample ids",)
-        )
+        note = "the first column has no name: it is taken as the sample ids"
+        return Layout(["sample-id", *header[1:]], rows, () if is_archive(path) else (note,))
     first = list(islice(rows, LOOKED_AT))
     samples = [cells for _, cells in first if not cells[0].startswith(DIRECTIVE)]
     if all(len(cells) == width + 1 for cells in samples) and any(cells[-1] for cells in samples):
         note = "the header has one cell less than the rows, as R writes it: the first column is taken as the sample ids"
         return Layout(["sample-id", *header], chain(first, rows), (note,))
     raise _no_ids(path, line, header)
+
+
+def is_metadata_type(kind: str) -> bool:
+    """Whether QIIME 2 takes an artifact of this type as metadata of samples: one table of text."""
+    return kind.startswith(METADATA_TYPES) and "Sequences" not in kind
 
 
 def is_id_header(cell: str) -> bool:

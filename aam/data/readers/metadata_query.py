@@ -23,6 +23,7 @@ from aam.text import shorten
 
 READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 CALLED = {*FUNCTIONS, "like", "glob"}
+LONGEST_TEXT = 1 << 24
 EXAMPLE = "it is an SQL condition such as \"site == 'skin'\""
 
 
@@ -89,6 +90,7 @@ def _run(sheet: Sheet, sql: str) -> list[int]:
         connection.execute(f"CREATE TABLE sheet ({', '.join(names)})")
         places = ", ".join("?" * len(names))
         connection.executemany(f"INSERT INTO sheet VALUES ({places})", zip(*cells, strict=True))
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(_stop, limits().condition_steps)
         return [row for (row,) in connection.execute(f"SELECT number FROM sheet WHERE {sql}")]

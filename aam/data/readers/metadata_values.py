@@ -94,16 +94,3 @@ def to_numbers(
         odd = [(str(sample_ids[row]), str(cells[row])) for row in wrong]
         raise not_numbers(source, name, odd, len(present), remedy)
     return numbers
-
-
-def as_numbers_or_none(cells: Iterable[str]) -> list[float | None] | None:
-    """A column as numbers and None for missing ones; None where some cell is something else, or none is a number."""
-    numbers: list[float | None] = []
-    for cell in cells:
-        if NUMBER.fullmatch(cell):
-            numbers.append(float(cell))
-        elif is_missing(cell, MISSING_WORDS):
-            numbers.append(None)
-        else:
-            return None
-    return numbers if any(number is not None for number in numbers) else None

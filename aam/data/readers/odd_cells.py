@@ -19,8 +19,8 @@ DATE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 WITH_UNIT = re.compile(rf"[<>~\u2264\u2265]?=? ?{NUMBER_START} ?\S{{0,12}}", re.ASCII)
-MOST_WORDS = 5
-MOST_SUGGESTED = 10
+MOST_WORDS = 4
+LONGEST_OPTION = 60
 
 Odd = Sequence[tuple[str, str]]  # sample ids and cells
 
@@ -39,9 +39,8 @@ def not_numbers(source: str, name: str, odd: Odd, present: int, remedy: str | No
     remedy
         The remedy for words; None for that of a target, to which options apply.
     """
-    commas = [pair for pair in odd if DECIMAL_COMMA.fullmatch(pair[1])]
-    infinite = [pair for pair in odd if NOT_FINITE.fullmatch(pair[1])]
-    words = [pair for pair in odd if pair not in commas and pair not in infinite]
+    sorts = ("comma", "infinite", "word")
+    commas, infinite, words = ([pair for pair in odd if _sort(pair[1]) == sort] for sort in sorts)
     problems, column = Problems(source), f"column '{shorten(name)}'"
     if words:
         problem = f"{column} is not numeric: {len(words):,} of {present:,} values ({_listed(words)})"
@@ -52,6 +51,12 @@ def not_numbers(source: str, name: str, odd: Odd, present: int, remedy: str | No
         leaves = f"--missing {_as_option([cell for _, cell in infinite])} leaves {_them(infinite)} out"
         problems.add(f"{column}: value {_first(infinite, 'is not finite')}", remedy or leaves)
     return InputError.of(tuple(problems.lines))
+
+
+def _sort(cell: str) -> str:
+    if DECIMAL_COMMA.fullmatch(cell):
+        return "comma"
+    return "infinite" if NOT_FINITE.fullmatch(cell) else "word"
 
 
 def _listed(words: Odd) -> str:
@@ -71,12 +76,14 @@ def _remedy(words: Odd, present: int) -> str:
         return "dates are no numbers: count days or years from one of them in a new column"
     if sum(WITH_UNIT.fullmatch(cell) is not None for _, cell in words) > len(words) / 2:
         return "write numbers alone, without units or signs"
+    if len(different) == len(words) > max(2, present / 2):
+        return "is it the column that is meant?"
     if len(words) == present:
-        is_like_ids = len(different) == present > 2
-        return "is it the column that is meant?" if is_like_ids else "--classifier takes words"
-    if len(different) > MOST_SUGGESTED or any("," in cell for cell in different):
+        return "--classifier takes words"
+    option = _as_option(different)
+    if len(option) > LONGEST_OPTION or any("," in cell for cell in different):
         return "empty these cells"
-    return f"--missing {_as_option(different)} leaves them out, --classifier takes words"
+    return f"--missing {option} leaves them out, --classifier takes words"
 
 
 def _as_option(words: Sequence[str]) -> str:

@@ -194,7 +194,7 @@ class Alignment:
         self._keep("Metadata", in_sheet, f"not in {file_name(metadata.source)}")
         if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"
-            raise InputError(metadata.source, problem, f"at least {MIN_SAMPLES} are needed")
+            raise InputError(metadata.source, problem, note or f"at least {MIN_SAMPLES} are needed")
         self.sheet, self.metadata = metadata, metadata.select(self.table.sample_ids)
 
     def match_condition(self, metadata: Metadata, where: str, request: TargetRequest | None) -> None:

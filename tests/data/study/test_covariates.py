@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -206,3 +207,14 @@ def test_predicting_refuses_cells_that_are_not_numbers(cell: str, problem: str) 
             read(new)
         assert problem in str(error.value)
         assert str(error.value).endswith("; empty these cells")
+
+
+def test_a_level_called_na_stays_one_in_new_samples() -> None:
+    spec = fit(
+        dataclasses.replace(sheet(season="NA winter NA winter NA NA EU EU"), kept=("NA",)),
+        categorical_columns=("season",),
+    )
+    assert spec.categorical[0].levels == ("NA", "winter")
+    new = sheet(season="NA winter na EU NA NA EU EU")
+    assert spec.encode(new).category_NC[:4, 0].tolist() == [1, 2, 0, 0]
+    assert spec.unknown_notes(new)[0].startswith("3 samples have a season unknown to the model (first: 'EU')")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_level_codes_are_places_among_the_training_levels() -> None:
     assert targets.level_codes(sheet()).dtype == np.int64
     without = fit_targets(TargetRules(kind=NUMBERS, columns=("x",)), {"x": LEVELLED}, EIGHT, "m.tsv")
     assert without.level_codes(sheet()).tolist() == [0] * 10
+
+
+def test_a_level_called_na_stays_one_in_new_samples() -> None:
+    kept = dataclasses.replace(sheet([*SEASON[:-1], "NA"]), kept=("NA",))
+    rules = TargetRules(kind=NUMBERS, columns=("x",), transform="zscore-category", normalize_by=BY)
+    values = {"x": np.arange(10.0)}
+    targets = fit_targets(rules, values, np.arange(10), "m.tsv", joint_levels(kept, BY))
+    level = f"season=NA, site={SITE[-1]}"
+    assert level in targets.levels
+    new = sheet([*SEASON[:-1], "NA"])
+    assert targets.level_codes(new)[-1] == 1 + targets.levels.index(level)
 
 
 def test_zscore_category_by_hand() -> None:

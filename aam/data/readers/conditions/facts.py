@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -111,13 +112,20 @@ class Sheet:
     def remedy(self, name: str = "", *, quoted: bool = False) -> str:
         """What to say of a name that is no column's, or of a condition that cannot be read."""
         outside = outside_quotes(self.condition).casefold()
-        torn = [column for column in self.columns if needs_brackets(column) and column.casefold() in outside]
+        torn = [
+            column
+            for column in self.columns
+            if needs_brackets(column) and re.search(rf"(?<![\w$]){re.escape(column.casefold())}(?![\w$])", outside)
+        ]
         if torn and not quoted:
             return f"write {in_brackets(max(torn, key=len))}"
         if not name:
             return ""
-        hint, texts = suggestion(name, self.columns), f"Texts stand in single quotes: '{shorten(name)}'"
-        return hint if not quoted and hint.startswith("did you mean") else f"{hint}. {texts}"
+        hint, texts = suggestion(name, self.columns), "Texts stand in single quotes"
+        near, _, listing = hint.rpartition("? ")
+        if not quoted and near:
+            return hint
+        return f"{near}? {texts}" if near else f"{listing}. {texts}: '{shorten(name)}'"
 
     def _facts(self, name: str) -> Facts:
         place = len(self.found)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from aam.data.readers.conditions import syntax
 from aam.data.readers.conditions.tokens import ConditionError
-from aam.text import shorten
+from aam.text import listed, shorten
 
 MOST_ARGUMENTS = 100
 
@@ -66,7 +66,7 @@ def signature(call: syntax.Call) -> tuple[str, str]:
     """
     function = FUNCTIONS.get(call.name)
     if function is None:
-        raise ConditionError(f"no function {shorten(call.name)}", f"there are {', '.join(FUNCTIONS)}")
+        raise ConditionError(f"no function {shorten(call.name)}", f"known are {listed(FUNCTIONS, 8)}")
     number = len(call.arguments)
     if not function.least <= number <= function.most:
         raise ConditionError(f"{call.name} does not take {number:,} arguments")

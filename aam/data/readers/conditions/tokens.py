@@ -27,6 +27,7 @@ unique update using values when where
 """
 RESERVED = frozenset(KEYWORDS.split())
 """What SQLite takes for a keyword wherever it stands: a column of this name needs brackets."""
+CURLED = "\u2018\u2019\u201c\u201d\u201e\u201a\u00b4"
 PLAIN_NAME = re.compile(r"[^\W\d][\w$]*")
 
 
@@ -114,4 +115,4 @@ def _content(kind: str, shown: str) -> str:
 def _no_word(rest: str) -> ConditionError:
     if rest[0] in "'\"`[":
         return ConditionError(f"{rest[0]} is not closed, near {shorten(rest)}")
-    return ConditionError(f"near '{shorten(rest)}'")
+    return ConditionError(f"near '{shorten(rest)}'", "write straight quotes: '" if rest[0] in CURLED else "")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from aam.data.readers.conditions.functions import FUNCTIONS
 from aam.data.readers.conditions.tokens import KEYWORDS
 from aam.data.readers.metadata import Metadata, read_metadata
 from aam.errors import InputError
@@ -115,8 +117,8 @@ def test_what_a_condition_keeps(sheet: Metadata, condition: str, expected: str) 
 @pytest.mark.parametrize(
     ("condition", "said"),
     [
-        ("'x' = \"sitee\"", "(no such column: sitee); did you mean 'site'? columns: age, "),
-        ('"agee" > 0.9', "(no such column: agee); did you mean 'age'? columns: age, "),
+        ("'x' = \"sitee\"", "(no such column: sitee); did you mean 'site'? Texts stand in single quotes"),
+        ('"agee" > 0.9', "(no such column: agee); did you mean 'age'? Texts stand in single quotes"),
         ('site = "skin"', ". Texts stand in single quotes: 'skin'"),
         ("site = skin", ". Texts stand in single quotes: 'skin'"),
         ("sitee = 'gut'", "(no such column: sitee); did you mean 'site'? columns: "),
@@ -148,12 +150,13 @@ def test_what_a_condition_keeps(sheet: Metadata, condition: str, expected: str) 
         ("age > 5x", "a number runs into a word"),
         ("site = 'gut", "(' is not closed, near 'gut)"),
         ("site = ?", "(near '?')"),
+        ("site = \u2018gut\u2019", "; write straight quotes: '"),
         ("sheet.age > 5", "(near '.' after sheet: syntax error)"),
         ("age AS x", "(near 'AS' after age: syntax error)"),
         ("CASE age END", "(CASE without WHEN)"),
         ("site COLLATE german = 'x'", "(no order 'german' to COLLATE by)"),
         ("strftime('%Y', 'now') = '2026'", "('now') would select other samples each day"),
-        ("unicode(site) = 1", "(no function unicode); there are abs, coalesce"),
+        ("unicode(site) = 1", "(no function unicode); known are abs, coalesce"),
         ("lower() = 'x'", "(lower does not take 0 arguments)"),
         ("(" * 200 + "1" + ")" * 200, "(it is nested too deeply)"),
         ("+".join("1" * 5000), "--where cannot be used ("),
@@ -276,6 +279,12 @@ def _random_words(rng: random.Random) -> str:
         words += [*rng.choices(["", "-", "NOT", "~", "+"], [8, 1, 1, 1, 1]), rng.choice([*"abc", "1", "2", "0.5"])]
         words.append(rng.choices(["", "IS NULL", "NOT NULL", "NOTNULL", "IN (1, 3)"], [9, 1, 1, 1, 1])[0])
     return " ".join(filter(None, words))
+
+
+def test_the_documented_functions_are_those_there_are() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "formats.md").read_text(encoding="utf-8")
+    sentence = page.split("there are the functions ")[1].split(". ")[0]
+    assert re.findall(r"`(\w+)`", sentence) == list(FUNCTIONS)
 
 
 def test_keywords_are_those_of_sqlite() -> None:
