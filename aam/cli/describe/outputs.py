@@ -196,6 +196,6 @@ INSTEAD = ("instead", "aam info the folder of the run")
 RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] = (
     ({"command", "inputs", "environment"}, _run_record),
     ({"format", "aam", "members"}, _description),
-    ({"what", "gradient_norm", "batches"}, _not_finite),
-    ({"settings", "sample_ids", "learned"}, _fold),
+    ({"what", "step", "gradient_norm", "batches"}, _not_finite),
+    ({"settings", "repeat", "number", "learned"}, _fold),
 )
