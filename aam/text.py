@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -116,6 +118,15 @@ def decode_text(content: bytes, source: str | os.PathLike[str]) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(source, f"line {line:,} has a NUL character", "the file is damaged or is not text")
     return text
+
+
+def split_cells(line: str, separator: str) -> list[str]:
+    """The cells of a line, without the quotes around them; of other separators than tabs without spaces, too."""
+    cells = line.split(separator)
+    if '"' in line:
+        with suppress(csv.Error):  # of quotes that are part of a text
+            cells = next(csv.reader([line], delimiter=separator, strict=True))
+    return cells if separator == "\t" else [cell.strip() for cell in cells]
 
 
 def read_ids(path: str | os.PathLike[str]) -> list[str]:

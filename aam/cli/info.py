@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aam.cli.describe.folders import describe_folder
 from aam.cli.info_files import describe_file
 from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
@@ -217,4 +218,6 @@ def _describe(path: Path) -> tuple[str, Facts]:
         return describe_run(path)
     if (path / WEIGHTS).is_file():
         return describe_model(path / WEIGHTS)
+    if found := describe_folder(path):
+        return found
     raise InputError(path, f"holds neither a run ({CONFIG}) nor a model ({WEIGHTS})", "give a file or another folder")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from aam.cli.describe import foreign, outputs
+from aam.cli.describe.cells import SEPARATED, Cells, read_cells
 from aam.data.readers.distance_matrix import NUMPY_START, read_distances
+from aam.data.readers.feature_ids import NO_DNA, hash_name, is_taxon, transposed
 from aam.data.readers.metadata import read_metadata
-from aam.data.readers.metadata_layout import is_metadata_type
+from aam.data.readers.metadata_layout import EXACT_ID_HEADERS, is_metadata_type
 from aam.data.readers.metadata_values import NUMBER
 from aam.data.readers.sequences import is_dna, read_sequences, upper_case
 from aam.data.readers.table import read_raw_table
@@ -20,63 +26,104 @@ from aam.errors import InputError
 from aam.files.archive import archive_type, is_archive
 from aam.files.hdf5 import SIGNATURE, open_hdf5
 from aam.files.npy import map_npy
+from aam.files.packed import is_packed, read_unpacked
 from aam.phylogeny.tree import read_tree
-from aam.text import listed, plural, read_bytes, shorten
+from aam.text import decode_text, listed, plural, read_stored, shorten
 
 Facts = list[tuple[str, str]]
 START_BYTES = 1 << 16
 MOST_COLUMNS = 30
-TABLE_STARTS = ("#otu", "# constructed from biom")
+OF_SAMPLES = {"sampleid", "sample id", "sample-id", "sample_id", "sample_name", "#sampleid", "#sample id"}
+"""Names of a first column, in lower case, that only sample metadata have."""
 
 
 def describe_file(path: Path) -> tuple[str, Facts]:
-    """Title and facts of a file.
+    """Title and facts of a file, and what it is used with.
 
     Raises
     ------
     InputError
-        If it is none of what AAM reads, or is damaged.
+        If it is none of what AAM reads or writes, or is damaged.
     """
     if is_archive(path):
+        foreign.refuse_zip(path, read_stored(path))
         kind = archive_type(path)
         if is_metadata_type(kind):
             return f"sample metadata in a QIIME 2 archive ({kind})", _sheet(path)[1]
         if kind not in OF_TYPE:
-            return f"a QIIME 2 archive of {kind}, which AAM does not read", []
+            return f"a QIIME 2 archive of {kind}, which AAM does not read", foreign.of_artifact(kind)
         title, facts = OF_TYPE[kind](path)
         return f"{title} in a QIIME 2 archive ({kind})", facts
-    return _describer(path)(path)
-
-
-def _describer(path: Path) -> Callable[[Path], tuple[str, Facts]]:
-    """What reads a plain file, by how it starts."""
-    start = read_bytes(path, START_BYTES)
+    if found := outputs.of_name(path):
+        return found
+    start = read_unpacked(path, START_BYTES)
+    if found := outputs.of_page(start):
+        return found
+    if picture := foreign.of_picture(start):
+        return picture, []
+    foreign.refuse(path, start)
     if start.startswith(SIGNATURE):
-        with open_hdf5(path) as file:
-            return _distances if file.has("matrix", "order") else _table
+        return _of_hdf5(path)(path)
     if start.startswith(NUMPY_START):
-        return _array
-    text = start.decode("utf-8-sig", "replace").lstrip()
-    if text[:1] in (">", "(", "{", "["):
-        return {">": _sequences, "(": _tree, "[": _tree}.get(text[0], _table)
-    return _describer_of_cells(path, start.decode("utf-8-sig", "replace"))
+        return _array(path)
+    return _of_text(path, decode_text(read_unpacked(path), path))
 
 
-def _describer_of_cells(path: Path, text: str) -> Callable[[Path], tuple[str, Facts]]:
-    """What reads a table of text, by its header."""
-    if text.lower().startswith(TABLE_STARTS):
-        return _table
-    header = next((line for line in text.splitlines() if line.strip() and not line.startswith("# ")), "")
-    cells = [cell.strip().lower() for cell in header.split("\t" if "\t" in header else ",")]
-    if cells[0] in ID_NAMES and any(cell in TAXON_NAMES for cell in cells[1:]):
-        return _taxonomy
-    if not cells[0]:
-        return _distances
-    if ";" in header and header.rstrip().endswith(";"):
-        return _tree
-    if len(cells) < 2:
+def _of_hdf5(path: Path) -> Callable[[Path], tuple[str, Facts]]:
+    content = read_unpacked(path) if is_packed(path) else None
+    with open_hdf5(path, content) as file:
+        return _distances if file.has("matrix", "order") else _table
+
+
+def _of_text(path: Path, text: str) -> tuple[str, Facts]:
+    """Title and facts of a text, by how it starts."""
+    first = text.lstrip()[:1]
+    if first == ">":
+        return _sequences(path)
+    if first == "{":
+        return outputs.of_json(_json(text)) or _table(path)
+    if first in ("(", "["):
+        return _tree(path)
+    cells = read_cells(text)
+    if cells is None:
+        if ";" in text and text.rstrip().endswith(";"):
+            return _tree(path)
+        if found := outputs.of_yaml(path, text) or outputs.of_text(path, text):
+            return found
         raise InputError(path, "is not a format that AAM reads", "docs/formats.md lists them")
-    return _sheet
+    return outputs.of_cells(cells) or _of_cells(path, cells)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _of_cells(path: Path, cells: Cells) -> tuple[str, Facts]:
+    """Title and facts of a table of text, by its header and its first line."""
+    names = [name.lower() for name in cells.header]
+    if names[0] in ID_NAMES and any(name in TAXON_NAMES for name in names[1:]) and not _has_counts(cells):
+        return _taxonomy(path)
+    if not names[0] and cells.first[:1] == cells.header[1:2]:
+        return _distances(path)
+    if names[0] not in OF_SAMPLES and (_has_counts(cells) or names[0].startswith("#otu") or not cells.first):
+        return _table(path)
+    if names[0] in OF_SAMPLES | ID_NAMES or cells.header[0] in EXACT_ID_HEADERS:
+        return _sheet(path)
+    return f"a table of text, of no kind that AAM knows (with {SEPARATED[cells.separator]})", [
+        ("rows", f"{len(cells.rows):,}"),
+        ("columns", f"{len(names):,} ({listed(cells.header, 8)})"),
+        ("as metadata", "name its first column sample-id, with tabs between the columns"),
+        ("as a feature table", "ASVs as rows, their ids first, and a column of counts for each sample"),
+    ]
+
+
+def _has_counts(cells: Cells) -> bool:
+    """Whether the first line has an id, and whole numbers in most other cells."""
+    row = cells.first[1:]
+    return bool(row) and 2 * sum(cell.isdecimal() or cell.endswith(".0") for cell in row) > len(row)
 
 
 def _table(path: Path) -> tuple[str, Facts]:
@@ -87,13 +134,29 @@ def _table(path: Path) -> tuple[str, Facts]:
     return "a feature table", [
         ("samples", f"{len(raw.sample_ids):,} ({listed(raw.sample_ids)})"),
         ("ASVs", f"{len(raw.asv_ids):,} ({listed(raw.asv_ids)})"),
-        ("ASV ids", "DNA" if dna else "not DNA: give the sequences with --sequences"),
+        ("ASV ids", _ids_words(raw.asv_ids, dna=dna)),
+        *(
+            [("note", str(error).partition(": ")[2])]
+            if (error := transposed(path, raw.sample_ids, raw.asv_ids))
+            else []
+        ),
         *([("bases per ASV", spread(np.array([len(name) for name in raw.asv_ids])))] if dna else []),
         ("reads", f"{reads.sum():,}"),
         ("reads per sample", spread(reads)),
         ("ASVs per sample", spread(np.diff(raw.counts.indptr))),
         ("filled", f"{share:.2%} of the cells"),
+        ("used with", f"aam check --table {shlex.quote(str(path))}"),
     ]
+
+
+def _ids_words(asv_ids: list[str], *, dna: bool) -> str:
+    """What the ids of ASVs are, and what to do about it."""
+    if dna:
+        return "DNA"
+    if 2 * sum(map(is_taxon, asv_ids)) > len(asv_ids):
+        return f"names of taxa: the table is collapsed; {NO_DNA}"
+    kind = f" ({hash_name(asv_ids[0])})" if hash_name(asv_ids[0]) else ""
+    return f"not DNA{kind}: give the sequences with --sequences"
 
 
 def _sequences(path: Path) -> tuple[str, Facts]:
@@ -103,6 +166,7 @@ def _sequences(path: Path) -> tuple[str, Facts]:
         ("sequences", f"{len(found):,} ({listed(found)})"),
         ("different", f"{len(set(found.values())):,}"),
         ("bases", spread(lengths)),
+        ("used with", "--sequences"),
     ]
 
 
@@ -120,6 +184,7 @@ def _tree(path: Path) -> tuple[str, Facts]:
         ("branches", f"{len(tree.parent) - 1:,}, {tree.length.sum():.6g} long in all"),
         ("root to tip", f"{depths.min():.4g} to {depths.max():.4g}, mean {depths.mean():.4g}"),
         *(("note", note) for note in tree.notes),
+        ("used with", "--tree"),
     ]
 
 
@@ -130,7 +195,7 @@ def _distances(path: Path) -> tuple[str, Facts]:
     if len(values):
         low, middle, high = (float(v) for v in np.quantile(values, [0, 0.5, 1]))
         facts.append(("distances", f"{low:.4g} to {high:.4g}, median {middle:.4g}"))
-    return "distances between samples", facts
+    return "distances between samples", [*facts, ("used with", "--distances")]
 
 
 def _array(path: Path) -> tuple[str, Facts]:
@@ -150,6 +215,7 @@ def _taxonomy(path: Path) -> tuple[str, Facts]:
     return "a taxonomy", [
         ("ASVs", f"{len(lineages):,} ({listed(lineages)})"),
         *((f"level {level}", f"{number:,} ASVs known") for level, number in zip(levels, known, strict=True)),
+        ("used with", "--taxonomy"),
     ]
 
 
@@ -160,7 +226,8 @@ def _sheet(path: Path) -> tuple[str, Facts]:
     facts += [(f"  {shorten(name)}", _column_words(sheet.labels(name))) for name in names[:MOST_COLUMNS]]
     if len(names) > MOST_COLUMNS:
         facts.append(("  ...", f"and {len(names) - MOST_COLUMNS:,} more"))
-    return "sample metadata", facts
+    command = f"aam check --table TABLE --metadata {shlex.quote(str(path))} --metadata-column COLUMN"
+    return "sample metadata", [*facts, ("used with", command)]
 
 
 def _column_words(labels: np.ndarray) -> str:

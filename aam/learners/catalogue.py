@@ -59,7 +59,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
 
 def names() -> tuple[str, ...]:
     """Everything that `--learners` takes."""
-    return tuple(dict.fromkeys([AUTO, NO_DNA, *FAMILIES, *LABELS]))
+    return tuple(dict.fromkeys([AUTO, *FAMILIES, NO_DNA, *LABELS]))
 
 
 def options(name: str) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ class Reference:
         has_dna = not takes_names(stored.facts)
         need(isinstance(trees, list) and all(name in TREES for name in trees), "unknown tree")
         assert isinstance(trees, list)
-        need((DNA in trees) == has_dna, "a tree is lacking, or one too many")
+        need((DNA in trees) == has_dna, "unknown tree")
         prevalence = stored.array("prevalence", np.int32, (len(tokens),)).astype(np.int64)
         need(len(tokens) > 0, "no ASV is known")
         need(isinstance(number, int) and bool((prevalence > 0).all() and (prevalence <= number).all()), "prevalence")

@@ -21,6 +21,7 @@ from aam.text import shorten
 
 SHOWN = 12
 REMEDY = "give one tree in Newick format"
+OF_NEXUS = "save it as Newick (in R: ape::write.tree)"
 
 # A node: the parentheses that open before it, its name, its length, and what ends it. Nothing is ever tried twice
 # (possessive quantifiers), so that hostile text takes linear time too.
@@ -96,7 +97,8 @@ class _Parser:
         self.text = self._without_comments()
         if not self.text.lstrip().startswith("("):
             shown = shorten(self.text[start : start + SHOWN + 1].strip(), SHOWN)
-            self._fail(start, f"starts with '{shown}', not with '('")
+            is_nexus = self.text[start : start + 6].upper() == "#NEXUS"
+            self._fail(start, f"starts with '{shown}', not with '('", OF_NEXUS if is_nexus else REMEDY)
         self._check_rest(self._read_nodes())
         return Nodes(_parents(self.depths), np.frombuffer(self.lengths), tuple(self.names), is_rooted)
 
@@ -192,8 +194,8 @@ class _Parser:
             )
         self._fail(position, f"the text ends, but {opened:,} '(' are not closed" if opened else "';' is missing")
 
-    def _fail(self, position: int, why: str) -> NoReturn:
-        raise InputError(self.source, f"not a newick tree ({self._place(position)}: {why})", REMEDY)
+    def _fail(self, position: int, why: str, remedy: str = REMEDY) -> NoReturn:
+        raise InputError(self.source, f"not a newick tree ({self._place(position)}: {why})", remedy)
 
     def _place(self, position: int) -> str:
         line = self.text.count("\n", 0, position) + 1

@@ -75,6 +75,8 @@ bad_rows(
     ("P1 blank", "t.nwk: no tree in it: the file is blank", tree, " \n\t\n"),
     ("P1 HTML", f"t.nwk: not a newick tree (line 1, column 1: starts with '<html><he...', not with '('); {FORMAT}",
      tree, "<html><head><title>Not found; sorry</title></head></html>"),
+    ("P1 NEXUS", "t.nwk: not a newick tree (line 1, column 1: starts with '#NEXUS?begin', not with '('); "
+     "save it as Newick (in R: ape::write.tree)", tree, "#NEXUS\nbegin trees;\ntree a = (A:1,B:1);\nend;\n"),
     ("P1 binary", "t.nwk: not UTF-8 (byte 0xff at 1); save it as UTF-8", tree, b"(\xff\xfe\x00"),
     ("P1 no ;", f"t.nwk: not a newick tree (line 2, column 5: ';' is missing); {FORMAT}", tree, "(A:1,\nB:1)"),
     ("P1 cut", f"t.nwk: not a newick tree (line 1, column 11: the text ends, but 2 '(' are not closed); {FORMAT}",

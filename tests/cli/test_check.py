@@ -142,7 +142,7 @@ def test_eight_files_and_options_that_are_wrong_are_eight_lines(
         "s.fasta: not FASTA (starts with 'ACGT'); sequences start with a '>' line",
         "t.tsv: line 2 has 2 cells, the header has 3; every line needs an ASV id and a count for each sample",
         "m.tsv: duplicate sample id 's1' (lines 2 and 3); each may occur only once",
-        "t.nwk: 1 branch is negative (smallest -1); set them to 0, or make the tree with a method that has none",
+        "t.nwk: 1 branch is negative (largest -1); --clip-negative-branches sets them to 0",
         "u.tsv: not symmetric (s1,s2: 0.5 and 0.4); are these distances?",
         "x.tsv: not a taxonomy (no header with 'Feature ID' and 'Taxon'; starts with 'a?d__Bacteri'); "
         "tabs are needed between the columns",
@@ -218,7 +218,7 @@ def test_unreadable_options_do_not_hide_problems_of_files(
         "unknown option --embeding-dim; did you mean --embedding-dim?",
         "--epochs must be int, got 'ten'",
         "--rarefy-depth must be ",
-        "tree.nwk: 1 branch is negative (smallest -1)",
+        "tree.nwk: 1 branch is negative (largest -1)",
         "no column 'gradien'; did you mean 'gradient'?",
         "gone.txt: ",
     ]

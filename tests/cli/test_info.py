@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shlex
@@ -120,6 +121,16 @@ def test_an_unrooted_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert info(tmp_path / "t.nwk", capsys)[1]["rooted"] == "no; use --root midpoint, or given if it is"
 
 
+def test_a_tree_that_is_read_otherwise_than_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.nwk.gz"
+    path.write_bytes(gzip.compress(b"((a:0.1,b:-0.2)x,c:0.3);\r\n"))
+    title, facts = info(path, capsys)
+    assert title == "a tree"
+    assert facts["rooted"] == "yes"
+    assert facts["branches"] == "4, 0.4 long in all"
+    assert facts["note"].startswith("1 negative branch is set to 0 (largest -0.2, ")
+
+
 def test_an_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "d.npy", np.zeros((3, 3), dtype=np.float32))
     title, facts = info(tmp_path / "d.npy", capsys)
@@ -158,7 +169,7 @@ def test_an_archive_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixt
     write_qza(tmp_path / "v.qzv", "Visualization", b"<html>", "index.html")
     title, facts = info(tmp_path / "v.qzv", capsys)
     assert title == "a QIIME 2 archive of Visualization, which AAM does not read"
-    assert facts == {}
+    assert facts["instead"].startswith("look at it with qiime tools view")
 
 
 def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -362,7 +373,7 @@ def test_a_damaged_record(changes: dict[str, Any], folder: Path, capsys: pytest.
         (b"", "the file is empty"),
         (b"Dear all\nhello\n", "is not a format that AAM reads"),
         (b"\x89HDF\r\n\x1a\n" + bytes(20), "x.file: "),
-        (b"\x1f\x8b123", "is packed with gzip"),
+        (b"\x1f\x8b123", "damaged gzip file"),
         (b"PK\x03\x04", "damaged zip file"),
         (b"\xff\xfe\x00\x01", "x.file: "),
     ],

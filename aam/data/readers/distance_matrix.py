@@ -14,8 +14,9 @@ from aam.errors import InputError, Problems
 from aam.files.archive import read_content
 from aam.files.hdf5 import SIGNATURE, open_hdf5
 from aam.files.npy import map_npy
-from aam.text import ONCE, decode_text, duplicates, first_bytes, plural, read_ids, read_stored, shorten
+from aam.text import ONCE, decode_text, duplicates, first_bytes, plural, read_ids, read_stored, shorten, split_cells
 
+SEPARATORS = ("\t", ",", ";", " ")
 NUMPY_START = b"\x93NUMPY"
 DISTANCE_TYPES = ("DistanceMatrix",)
 TOLERANCE = 1e-6
@@ -147,10 +148,12 @@ def _read_hdf5(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _read_text(path: Path, content: bytes) -> tuple[list[str], np.ndarray]:
-    """A square of text whose first row and first column are the ids."""
+    """A square of text whose first row and first column are the ids; R may leave out the cell where they meet."""
     lines = [line for line in decode_text(content, path).split("\n") if line.strip() and not line.startswith("#")]
-    separator = "\t" if lines and "\t" in lines[0] else ","
-    header = [cell.strip() for cell in lines[0].split(separator)] if lines else []
+    separator = next((one for one in SEPARATORS if lines and one in lines[0]), ",")
+    header = [cell.strip() for cell in split_cells(lines[0], separator)] if lines else []
+    if header[:-1] and len(lines) == len(header) + 1 and split_cells(lines[1], separator)[0].strip() == header[0]:
+        header = ["", *header]
     if len(header) < 2:
         start = first_bytes(content)
         problem = f"not a distance matrix (expected .npy, .h5, .qza or a table of text; starts with '{start}')"
@@ -160,7 +163,7 @@ def _read_text(path: Path, content: bytes) -> tuple[list[str], np.ndarray]:
         raise _not_square(path, len(lines) - 1, len(ids))
     values = np.empty((len(ids), len(ids)), dtype=np.float32)
     for row, (name, line) in enumerate(zip(ids, lines[1:], strict=True)):
-        values[row] = _row_of_text(path, name, [cell.strip() for cell in line.split(separator)], len(ids))
+        values[row] = _row_of_text(path, name, [cell.strip() for cell in split_cells(line, separator)], len(ids))
     return ids, values
 
 

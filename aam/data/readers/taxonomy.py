@@ -12,7 +12,7 @@ import numpy as np
 
 from aam.errors import InputError
 from aam.files.archive import read_content
-from aam.text import decode_text, first_bytes, plural, shorten
+from aam.text import decode_text, first_bytes, plural, shorten, split_cells
 
 TAXONOMY_TYPES = ("FeatureData[Taxonomy]",)
 ID_NAMES = {"feature id", "featureid", "feature-id", "id", "otu id", "#otuid", "#otu id", "asv", "asv id"}
@@ -84,7 +84,7 @@ def read_taxonomy(path: Path) -> Taxonomy:
     """
     content = read_content(path, TAXONOMY_TYPES, ("taxonomy.tsv",))
     numbered = enumerate(decode_text(content, path).split("\n"), start=1)
-    rows = [(number, line.split("\t")) for number, line in numbered if line.strip()]
+    rows = [(number, split_cells(line, "\t")) for number, line in numbered if line.strip()]
     if not rows:
         raise InputError(path, "no ASVs in it: the file is blank")
     column = _taxon_column(path, [cell.strip().lower() for cell in rows[0][1]], first_bytes(content))

@@ -5,9 +5,7 @@ R quotes texts, leaves the name of the first column empty or out, and takes spac
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.data.readers.table_formats import from_entries
 from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES
 from aam.errors import InputError
-from aam.text import first_bytes, shorten
+from aam.text import first_bytes, shorten, split_cells
 
 TAB = "\t"
 OTHER_SEPARATORS = (",", ";", " ")
@@ -67,7 +65,7 @@ def read_text_table(source: Path, text: str) -> RawTable:
     names = [header[column] for column in kept]
     asv_ids, entries = [], []
     for number, line in layout.lines:
-        cells = _without_end(_cells(line, layout.separator), width)
+        cells = _without_end(split_cells(line, layout.separator), width)
         if len(cells) != width:
             problem = f"line {number:,} has {len(cells):,} cells, the header has {width:,}"
             raise InputError(source, problem, "every line needs an ASV id and a count for each sample")
@@ -103,8 +101,8 @@ def _written_so(lines: Sequence[Line], separator: str) -> _Layout | None:
 
     Tabs are found by the header alone. Any other separator must lead to an ASV with numbers in its cells.
     """
-    header = _cells(lines[0][1], separator)
-    row = _cells(lines[1][1], separator) if len(lines) > 1 else []
+    header = split_cells(lines[0][1], separator)
+    row = split_cells(lines[1][1], separator) if len(lines) > 1 else []
     names = ["", *header] if _lacks_first_name(header, row) else _without_end(header, 1)
     if len(names) < 2 or (separator != TAB and not _has_counts(names, row)):
         return None
@@ -127,7 +125,7 @@ def _has_counts(header: Sequence[str], row: Sequence[str]) -> bool:
 
 def _samples(layout: _Layout) -> list[int]:
     """The columns of the samples."""
-    first = _cells(layout.lines[0][1], layout.separator) if layout.lines else []
+    first = split_cells(layout.lines[0][1], layout.separator) if layout.lines else []
     return _sample_columns(layout.header, first)
 
 
@@ -144,15 +142,6 @@ def _sample_columns(header: Sequence[str], row: Sequence[str]) -> list[int]:
     if taxonomy:
         taxonomy |= {column for column, name in enumerate(names) if name == "confidence"}
     return [column for column in range(1, len(header)) if column not in taxonomy]
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    """The cells of a line, without the quotes around them; of other separators than tabs without spaces, too."""
-    cells = line.split(separator)
-    if '"' in line:
-        with suppress(csv.Error):  # of quotes that are part of a text
-            cells = next(csv.reader([line], delimiter=separator, strict=True))
-    return cells if separator == TAB else [cell.strip() for cell in cells]
 
 
 def _without_end(cells: Sequence[str], width: int) -> list[str]:

@@ -46,3 +46,14 @@ def test_the_largest_is_that_of_the_chosen_samples(
 def test_a_sample_without_distances_is_named(found: Distances) -> None:
     with pytest.raises(InputError, match=r"1 of 2 samples of the table are missing \(first: nobody\)"):
         found.select(["s1", "nobody"])
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";", " "])
+@pytest.mark.parametrize("corner", ['""', '"sample"', None])
+def test_distances_as_r_writes_them(tmp_path: Path, separator: str, corner: str | None) -> None:
+    rows = [['"s1"', '"s 2"'], ['"s1"', "0", "0.5"], ['"s 2"', "0.5", "0"]]
+    rows[0] = rows[0] if corner is None else [corner, *rows[0]]
+    (tmp_path / "d.txt").write_text("".join(f"{separator.join(row)}\n" for row in rows))
+    found = read_distances(tmp_path / "d.txt")
+    assert found.sample_ids.tolist() == ["s1", "s 2"]
+    assert found.values.tolist() == [[0, 0.5], [0.5, 0]]

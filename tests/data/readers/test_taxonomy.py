@@ -43,3 +43,12 @@ def test_labels_are_whole_lineages_at_a_level(tmp_path: Path, is_archive: bool) 
     assert numbers.tolist() == [1, 0, -1, -1]
     with pytest.raises(InputError, match="no ASV is classified at level 3"):
         taxonomy.labels(["a1", "a2"], ["T", "G"], level=3)
+
+
+def test_a_taxonomy_as_r_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text(CONTENT)
+    plain = read_taxonomy(path).lineages
+    rows = ["\t".join(f'"{cell}"' for cell in line.split("\t")) for line in CONTENT.splitlines()]
+    path.write_text("\n".join(rows))
+    assert read_taxonomy(path).lineages == plain
