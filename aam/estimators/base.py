@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -118,8 +117,7 @@ class Estimator(BaseEstimator):
             counts_NA = check_array(X, estimator=self, input_name=NAME, **checks)
             self._note_columns(counts_NA.shape[1], reset=reset)
         with as_value_errors():
-            make = study_of_array if getattr(X, "columns", None) is None else partial(study_of_frame, X)
-            return make(counts_NA, self.sequences, options, needs_dna=needs_dna)
+            return self._study_of_counts(X, counts_NA, options, needs_dna=needs_dna)
 
     def _study_to_predict(self, X: Any) -> Study:
         """The study of X, its sequences cut as those of the training samples were."""
@@ -128,6 +126,12 @@ class Estimator(BaseEstimator):
         trim_length = data["trim_length"]
         options, needs_dna = TableOptions(table=(Path(NAME),), trim_length=trim_length), not takes_names(data)
         return self._study(X, options, reset=False, needs_dna=needs_dna)
+
+    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions, *, needs_dna: bool) -> Study:
+        """The study of a table whose counts have been checked."""
+        if getattr(X, "columns", None) is None:
+            return study_of_array(counts_NA, self.sequences, options, needs_dna=needs_dna)
+        return study_of_frame(X, counts_NA, self.sequences, options, needs_dna=needs_dna)
 
     def _note_columns(self, number: int, *, reset: bool) -> None:
         if reset:

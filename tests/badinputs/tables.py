@@ -214,6 +214,16 @@ bad_rows(
      "t.tsv: count 'many' (ASV ACGTACGTACGT, sample s2) is not a number; leave out columns that are not samples",
      text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\tmany\n", "t.tsv"),
     ("B6 no samples", "t.biom: the table has 0 samples", lambda folder: table(folder, np.zeros((0, 3)), samples=[])),
+    ("B5 TSV no reads",
+     "t.tsv: count 'NA' (ASV ACGTACGTACGT, sample s2) is not a number; write 0 where there are no reads",
+     text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\tNA\n", "t.tsv"),
+    ("B5 TSV thousands",
+     "t.tsv: count '1,234' (ASV ACGTACGTACGT, sample s2) is not a number; write counts without thousands separators",
+     text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t\"1,234\"\n", "t.tsv"),
+    ("B21 transposed with metadata",
+     "t.csv: sample ids look like taxa (first: k__Bacteria;p__A): the table seems transposed; "
+     "ASVs must be the rows, samples the columns (in R: t(x))",
+     text, "index,k__Bacteria;p__A,k__Bacteria;p__B,site\ns1,3,4,gut\n", "t.csv"),
     ("B5 TSV header",
      "t.tsv: line 2 has 4 cells, the header has 3; every line needs an ASV id and a count for each sample",
      text, "#OTU ID\ts1\ts2\nACGTACGTACGT\t1\t2\t3\n", "t.tsv"),
@@ -303,7 +313,7 @@ bad_rows(
      "t.biom: 1 of 2 ASVs have no sequence (first: 0cc175b9c0f1b6a831c39...); "
      "the files of --sequences must have all of them", with_fasta, f">{HASHES[0]}\n{ASVS[0]}\n"),
     ("S2 others",
-     "t.biom: 1 of 2 ASV ids are DNA, but other sequences in --sequences (first: 'ACGTACGTACGT' is CCGTACGTACGT); "
+     "t.biom: 1 of 2 ASV ids are DNA, but other sequences in --sequences (first: 'ACGTACGTACGT' has CCGTACGTACGT); "
      "leave out --sequences, or give those of this table",
      lambda folder: with_fasta(folder, f">{ASVS[0]}\n{ASVS[1]}\n", ASVS[:2])),
     ("S3 gaps",

@@ -25,7 +25,7 @@ def as_study(numbers_NA: Any, options: TableOptions) -> Study:
 
 
 class AnyNumbersRegressor(AAMRegressor):
-    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:
+    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions, *, needs_dna: bool) -> Study:
         return as_study(counts_NA, options)
 
     def __sklearn_tags__(self) -> Tags:
@@ -36,7 +36,7 @@ class AnyNumbersRegressor(AAMRegressor):
 
 
 class AnyNumbersClassifier(AAMClassifier):
-    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:
+    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions, *, needs_dna: bool) -> Study:
         return as_study(counts_NA, options)
 
     def __sklearn_tags__(self) -> Tags:
@@ -47,5 +47,5 @@ class AnyNumbersClassifier(AAMClassifier):
 
 
 class AnyNumbersEncoder(AAMEncoder):
-    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions) -> Study:
+    def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions, *, needs_dna: bool) -> Study:
         return as_study(counts_NA, options)

@@ -77,6 +77,12 @@ def looks_like_features(ids: Sequence[str]) -> bool:
     return all(hash_name(name) == kind for name in ids) if kind else 2 * sum(map(is_taxon, ids)) > len(ids)
 
 
+def are_mostly_features(names: Sequence[str]) -> bool:
+    """Whether more than half of some columns are named as ASVs; the others may be columns of metadata."""
+    found = sum(is_taxon(name) or bool(hash_name(name)) or are_sequences([name]) for name in names)
+    return 2 * found > len(names)
+
+
 def transposed(
     source: str | Path, sample_ids: Sequence[str], asv_ids: Sequence[str], asvs: Collection[str] = ()
 ) -> InputError | None:
@@ -159,7 +165,7 @@ def _check_same(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) 
         return
     name, own = other[0]
     is_reverse = known[name] == own.translate(COMPLEMENT)[::-1]
-    first = f"'{shorten(name)}' is {'its reverse complement' if is_reverse else shorten(known[name])}"
+    first = f"'{shorten(name)}' has {'its reverse complement' if is_reverse else shorten(known[name])}"
     problem = f"{len(other):,} of {len(asv_ids):,} ASV ids are DNA, but other sequences in --sequences (first: {first})"
     raise InputError(source, problem, "leave out --sequences, or give those of this table")
 

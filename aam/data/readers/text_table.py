@@ -5,6 +5,7 @@ R quotes texts, leaves the name of the first column empty or out, and takes spac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.data.readers.feature_ids import are_mostly_features, transposed_error
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.data.readers.table_formats import from_entries
 from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES
@@ -24,6 +26,9 @@ RANKS = {"kingdom", "domain", "phylum", "class", "order", "family", "genus", "sp
 """Columns of taxonomy, beside those of whole lineages, where they hold no counts."""
 OTHER_ID_NAMES = {"otu", "otus", "asvs", "otu_id", "asv_id", "feature", "features", "taxa", "row.names"} | TAXON_NAMES
 SHARED = ["label", "group", "numotus"]
+
+NO_READS = {"", "na", "nan", "null", "none", "-"}
+THOUSANDS = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+")
 
 Line = tuple[int, str]
 
@@ -104,9 +109,15 @@ def _written_so(lines: Sequence[Line], separator: str) -> _Layout | None:
     header = split_cells(lines[0][1], separator)
     row = split_cells(lines[1][1], separator) if len(lines) > 1 else []
     names = ["", *header] if _lacks_first_name(header, row) else _without_end(header, 1)
-    if len(names) < 2 or (separator != TAB and not _has_counts(names, row)):
+    fits = separator == TAB or _has_counts(names, row) or _is_transposed(names, row)
+    if len(names) < 2 or not fits:
         return None
     return _Layout(separator, names, list(lines[1:]))
+
+
+def _is_transposed(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether the columns are ASVs, perhaps beside some of metadata, which are no counts."""
+    return len(row) == len(names) > 1 and are_mostly_features(names[1:])
 
 
 def _lacks_first_name(header: Sequence[str], row: Sequence[str]) -> bool:
@@ -168,10 +179,21 @@ def _counts_of_line(
         values = np.array(cells, dtype=np.float64)
     except ValueError:
         sample, cell = next((s, c) for s, c in zip(samples, cells, strict=True) if not _is_number(c))
+        if are_mostly_features(samples):
+            raise transposed_error(source, next(name for name in samples if are_mostly_features([name]))) from None
         problem = f"count '{shorten(cell)}' (ASV {shorten(asv_id)}, sample {shorten(sample)}) is not a number"
-        raise InputError(source, problem, "leave out columns that are not samples") from None
+        raise InputError(source, problem, _remedy(cell)) from None
     found = np.flatnonzero(values != 0)
     return found, values[found]
+
+
+def _remedy(cell: str) -> str:
+    """What to do about a cell that is no count."""
+    if cell.strip().lower() in NO_READS:
+        return "write 0 where there are no reads"
+    if THOUSANDS.fullmatch(cell.strip()):
+        return "write counts without thousands separators"
+    return "leave out columns that are not samples"
 
 
 def _is_number(text: str) -> bool:

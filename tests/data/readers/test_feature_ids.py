@@ -41,7 +41,7 @@ def test_what_an_id_looks_like() -> None:
 def test_dna_that_a_fasta_contradicts() -> None:
     own = ["ACGTACGTAAAA", "acguacguacgu", "CCCCCCCCCCCC"]
     said = {own[0]: "TTTTACGTACGT", own[1]: "ACGTACGTACGT", own[2]: "CCCCCCCCCCCC"}
-    with pytest.raises(InputError, match=r"1 of 3 ASV ids are DNA, but .* 'ACGTACGTAAAA' is its reverse complement"):
+    with pytest.raises(InputError, match=r"1 of 3 ASV ids are DNA, but .* 'ACGTACGTAAAA' has its reverse complement"):
         resolve(TABLE, own, said)
     assert resolve(TABLE, own[1:], said)[0] == ["ACGTACGTACGT", "CCCCCCCCCCCC"]
 

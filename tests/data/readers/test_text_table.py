@@ -20,7 +20,7 @@ from tests.factories import write_biom, write_dense_json, write_tsv
 
 SAMPLES = ["s1", "0012", "s 3"]
 ASVS = ["ACGTACGTAGGT", "CCGTACGTACGA"]
-COUNTS = np.array([[9, 1], [0, 100_000], [3, 0]])
+COUNTS = np.array([[9, 1], [0, 1_000_000], [3, 0]])
 
 
 def lines(header: list[str], rows: list[list[str]], separator: str, end: str = "\n") -> str:
