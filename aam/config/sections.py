@@ -32,6 +32,12 @@ class TableOptions(Section):
     trim_length: int | None = option(
         None, "Trim every sequence to this many bases; ASVs that become identical are summed.", at_least=10
     )
+    reverse_complement: Literal["auto", "yes", "no"] | None = option(
+        None,
+        "Read sequences as their reverse complements: 'auto' does it for tables that fit the first one, or the model "
+        "in prediction, far better that way.",
+        derived="no; in prediction, as in training",
+    )
     max_bp: int | None = option(
         None, "Longest sequence accepted, in bases.", at_least=10, derived="the longest sequence of the table"
     )

@@ -230,7 +230,12 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
-        data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
+        data={
+            "trim_length": config.table.trim_length,
+            "reverse_complement": config.table.reverse_complement or "no",
+            "rarefy_depth": study.rarefy_depth,
+            "study_column": made,
+        },
         reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
     )
 

@@ -9,6 +9,7 @@ Legend: ``A`` sequences, ``L`` bases of the longest.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,6 +66,13 @@ class SequenceSet:
     def lengths(self) -> np.ndarray:
         """Bases of each sequence."""
         return np.asarray((self.tokens != PAD).sum(axis=1))
+
+    @cached_property
+    def digest(self) -> str:
+        """A text that tells these sequences and reads from others."""
+        made = hashlib.blake2b(np.ascontiguousarray(self.tokens).tobytes(), digest_size=16)
+        made.update(np.asarray(self.reads, dtype=np.float64).tobytes())
+        return f"{self.tokens.shape[1]}-{made.hexdigest()}"
 
     @cached_property
     def turned(self) -> SequenceSet:

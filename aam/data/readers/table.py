@@ -15,6 +15,8 @@ from scipy.sparse import csr_array, vstack
 from aam.config import TableOptions
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import FEWEST_BASES, finish, is_dna, read_sequences, resolve, upper_case
+from aam.data.readers.sharing import Turning, sharing_notes
+from aam.data.readers.strand import SequenceSet
 from aam.data.readers.table_formats import read_hdf5_table, read_json_table, read_tsv_table
 from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_member
@@ -27,19 +29,21 @@ COUNTS = ("data", "indices", "indptr")
 TEXTS = ("sample_ids", "asv_ids", "sequences")
 
 
-def read_cached_table(options: TableOptions) -> Table:
+def read_cached_table(options: TableOptions, reference: SequenceSet | None = None) -> Table:
     """Read the tables as :func:`read_table` does, from the cache where they were read before."""
     if not options.cache:
-        return read_table(options)
+        return read_table(options, reference)
     result_depends_on = {
         "names": study_names(options.table),
         "files": [path.name for path in options.table],
         "trim_length": options.trim_length,
         "max_bp": options.max_bp,
+        "reverse_complement": options.reverse_complement,
+        "reference": None if reference is None else reference.digest,
     }
     sources = (*options.table, *options.sequences)
     return read_through_cache(
-        CacheCodec("table", _pack, _unpack), sources, result_depends_on, lambda: read_table(options)
+        CacheCodec("table", _pack, _unpack), sources, result_depends_on, lambda: read_table(options, reference)
     )
 
 
@@ -112,13 +116,15 @@ class _Part:
     notes: list[str]
 
 
-def read_table(options: TableOptions) -> Table:
+def read_table(options: TableOptions, reference: SequenceSet | None = None) -> Table:
     """Read the tables and make one of them: ASVs with the same DNA are one, samples stay apart.
 
     Parameters
     ----------
     options
         The files, and what is done with the sequences.
+    reference
+        Sequences that are not on the other strand; those of the first table where left out.
 
     Raises
     ------
@@ -130,14 +136,22 @@ def read_table(options: TableOptions) -> Table:
     raw = [attempt(partial(read_raw_table, path)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
-    prepared = [attempt(partial(_prepare, table, known, options)) for table in raw if table is not None]
+    turning = Turning(options.reverse_complement, reference)
+    prepared = [attempt(partial(_prepare, table, known, options, turning)) for table in raw if table is not None]
     attempt.raise_if_any()
     parts = [part for part in prepared if part is not None]
     _check_samples_differ(parts)
-    return _merge(parts, study_names(options.table))
+    names = study_names(options.table)
+    merged = _merge(parts, names)
+    shared = sharing_notes(merged.counts, merged.studies, merged.sequences, _labels(names, options.table))
+    alone = turning.wanted == "auto" and reference is None and len(parts) == 1
+    shared += [f"{names[0]}: --reverse-complement auto has nothing to compare a single table with"] if alone else []
+    return dataclasses.replace(merged, notes=(*merged.notes, *shared))
 
 
-def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> Table:
+def table_of_counts(
+    raw: RawTable, known: Mapping[str, str], options: TableOptions, reference: SequenceSet | None = None
+) -> Table:
     """The table of counts that are in memory.
 
     Parameters
@@ -148,13 +162,15 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
         DNA of ASV ids that are no DNA themselves; may be empty.
     options
         What is done with the sequences; its files are not read.
+    reference
+        As of :func:`read_table`.
 
     Raises
     ------
     InputError
         If an ASV has no usable sequence.
     """
-    return _merge([_prepare(raw, known, options)], [raw.source.name])
+    return _merge([_prepare(raw, known, options, Turning(options.reverse_complement, reference))], [raw.source.name])
 
 
 def read_raw_table(path: Path) -> RawTable:
@@ -186,6 +202,12 @@ def study_names(paths: Sequence[Path]) -> list[str]:
     return [name if repeated[name] == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
 
+def _labels(names: Sequence[str], paths: Sequence[Path]) -> dict[str, str]:
+    """What messages call each table: its file's name where no other has it."""
+    times = Counter(path.name for path in paths)
+    return {name: path.name if times[path.name] == 1 else name for name, path in zip(names, paths, strict=True)}
+
+
 def _as_text(path: Path, content: bytes) -> str:
     try:
         return decode_text(content, path)
@@ -195,13 +217,14 @@ def _as_text(path: Path, content: bytes) -> str:
         raise InputError(path, problem) from None
 
 
-def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions) -> _Part:
+def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions, turning: Turning) -> _Part:
     if not known:
         _check_not_transposed(raw)
     sequences, read_notes = resolve(raw.source, raw.asv_ids, known)
+    sequences, turn_notes = turning.apply(raw.source, sequences, raw.counts)
     sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, sequences, [*read_notes, *final_notes, *sample_notes])
+    return _Part(raw, sequences, [*read_notes, *turn_notes, *final_notes, *sample_notes])
 
 
 def _check_not_transposed(raw: RawTable) -> None:

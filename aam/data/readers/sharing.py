@@ -1,0 +1,248 @@
+"""What merged tables have in common, what would make it more, and turning tables of the other strand around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.data.readers.sequences import AMBIGUOUS, FEWEST_BASES, is_dna
+from aam.data.readers.strand import Comparison, Fit, SequenceSet, compare, reverse_complement
+from aam.files.limits import limits
+from aam.text import plural, shorten
+
+MOST_PAIRS = 6
+MOSTLY = 0.8
+"""Share of the reads of one of two tables from which on they fit as they are."""
+LOUD = "warning: "
+"""Notes that begin so are about results that would be wrong."""
+_TO_N = str.maketrans(dict.fromkeys(AMBIGUOUS.decode(), "N"))
+
+
+class Turning:
+    """Turns the sequences of tables around, one table after the other.
+
+    Parameters
+    ----------
+    wanted
+        ``yes``, ``no`` (or None), or ``auto``: where they fit the reference far better the other way round.
+    reference
+        Sequences in the right direction; those of the first table where left out.
+    name
+        What they are called.
+    """
+
+    def __init__(self, wanted: str | None, reference: SequenceSet | None = None, name: str = "the model") -> None:
+        self.wanted = wanted or "no"
+        self.reference = reference
+        self.name = name
+
+    def apply(self, source: Path, sequences: list[str], counts: csr_array) -> tuple[list[str], list[str]]:
+        """The sequences of a table (in upper case) in the direction that is wanted, and notes.
+
+        Parameters
+        ----------
+        source
+            The table's file.
+        sequences
+            DNA of its ASVs; ambiguous letters may be among it.
+        counts
+            Their counts, samples x ASVs.
+        """
+        if self.wanted == "no":
+            return sequences, []
+        if self.wanted == "yes":
+            note = f"{plural(len(sequences), 'ASV')} read as reverse complements (--reverse-complement yes)"
+            return list(map(reverse_complement, sequences)), [note]
+        own = _comparable(sequences, counts)
+        if own is None:
+            return sequences, []
+        if self.reference is None:
+            self.reference, self.name = own, source.name
+            return sequences, []
+        found = compare(own, self.reference)
+        if not found.is_other_strand:
+            return sequences, []
+        note = f"read as reverse complements, which fit {shorten(self.name)} ({_evidence(found)})"
+        return list(map(reverse_complement, sequences)), [note]
+
+
+def _comparable(sequences: Sequence[str], counts: csr_array) -> SequenceSet | None:
+    """The sequences whose lengths are those of ASVs, for a comparison."""
+    reads = np.asarray(counts.sum(axis=0)).ravel()
+    kept = [row for row, one in enumerate(sequences) if FEWEST_BASES <= len(one) <= limits().sequence_bases]
+    return SequenceSet.of([sequences[row].translate(_TO_N) for row in kept], reads[kept]) if kept else None
+
+
+def _evidence(found: Comparison) -> str:
+    best, now = found.best, found.now
+    if best.shared:
+        return f"{_percent(best.reads)} of its reads are then of shared ASVs, {_percent(now.reads)} as they were"
+    same, other = found.similar
+    return f"{_percent(other)} of its reads then have words in common with it, {_percent(same)} as they were"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What would make two tables share more.
+
+    Attributes
+    ----------
+    text
+        What is the matter, in a line.
+    reverse
+        Whether ``--reverse-complement auto`` helps.
+    trim_length
+        The ``--trim-length`` that helps; None where none does.
+    """
+
+    text: str
+    reverse: bool = False
+    trim_length: int | None = None
+
+    @property
+    def options(self) -> str:
+        """The options that help."""
+        return option_words(self.reverse, self.trim_length)
+
+
+def option_words(reverse: bool, trim_length: int | None) -> str:
+    """The options that turn sequences around and trim them, as they are typed."""
+    words = ["--reverse-complement auto"] if reverse else []
+    return " ".join([*words, *([f"--trim-length {trim_length}"] if trim_length is not None else [])])
+
+
+def explain(sequences: SequenceSet, reference: SequenceSet, names: tuple[str, str]) -> Finding | None:
+    """What is the matter with sequences that have little in common with a reference; None where nothing is.
+
+    Parameters
+    ----------
+    sequences, reference
+        At least one sequence each.
+    names
+        What both are called.
+    """
+    found, (name, other) = compare(sequences, reference), names
+    if found.is_unrelated:
+        return Finding(text=f"{name} has nothing in common with {other} on either strand: is it another region?")
+    if found.is_mixed:
+        shares = f"about {_percent(found.similar[0])} as in {other}, {_percent(found.similar[1])} the other way round"
+        return Finding(text=f"the reads of {name} lie on both strands ({shares}): orient them before ASVs are made")
+    best = found.best
+    if not best.changes:
+        return None
+    matter = " and ".join(_matters(best, sequences, reference, other))
+    options = option_words(best.reverse, best.length)
+    text = f"{name} {matter}: {_then(best, other)}{_remedy(best, options, names)}"
+    return Finding(text=text, reverse=best.reverse, trim_length=best.length)
+
+
+def _matters(best: Fit, sequences: SequenceSet, reference: SequenceSet, other: str) -> Iterator[str]:
+    if best.reverse:
+        yield f"is on the other strand of {other}"
+    if best.offset:
+        yield f"begins {plural(abs(best.offset), 'base')} {'after' if best.offset > 0 else 'before'} {other}"
+    if best.length is not None:
+        mine, theirs = (int(np.median(one.lengths)) for one in (sequences, reference))
+        yield f"has sequences of {mine} bases, {other} of {theirs}" if mine != theirs else "has other lengths"
+
+
+def _then(best: Fit, other: str) -> str:
+    number = f"{best.shared:,} of {plural(best.asvs, 'ASV')}"
+    return (
+        f"{number} would be shared ({_percent(best.reads)} of its reads, {_percent(best.reference_reads)} of {other})"
+    )
+
+
+def _remedy(best: Fit, options: str, names: tuple[str, str]) -> str:
+    if not best.offset:
+        return f" with {options}"
+    longer = names[1] if best.offset > 0 else names[0]
+    first = "last" if best.reverse and best.offset < 0 else "first"
+    bases = plural(abs(best.offset), "base")
+    asked = f" with {options}" if options else ""
+    return f"{asked} after the {first} {bases} of {longer} are cut off (no option does that; was a primer left on?)"
+
+
+def sharing_notes(
+    counts: csr_array, studies: np.ndarray, sequences: np.ndarray, labels: Mapping[str, str]
+) -> list[str]:
+    """How many ASVs and reads each pair of merged tables shares, and what would make them share more.
+
+    Parameters
+    ----------
+    counts
+        Counts of the merged table, samples x ASVs.
+    studies
+        Table of each sample.
+    sequences
+        DNA of the ASVs, or their names where it is not known.
+    labels
+        What each table is called.
+    """
+    names = list(dict.fromkeys(studies.tolist()))
+    if len(names) < 2:
+        return []
+    place = {name: row for row, name in enumerate(names)}
+    rows = np.array([place[name] for name in studies])
+    member = csr_array((np.ones(len(rows), dtype=np.int64), (rows, np.arange(len(rows)))), (len(names), len(rows)))
+    reads = csr_array(member @ counts)
+    called = [shorten(labels[name], 40) for name in names]
+    notes = _pair_lines(reads, called)
+    if is_dna(sequences.tolist()):
+        notes += _finding_lines(reads, sequences, called)
+    return notes
+
+
+def _pair_lines(reads: csr_array, called: Sequence[str]) -> list[str]:
+    """A line for each pair of tables, those that share the fewest reads first."""
+    has = (reads > 0).astype(np.int64)
+    shared = (has @ has.T).toarray()
+    own, total = shared.diagonal(), np.asarray(reads.sum(axis=1)).ravel()
+    parts = (reads @ has.T).toarray() / total[:, None]
+    pairs = sorted(combinations(range(len(called)), 2), key=lambda pair: max(parts[pair], parts[pair[::-1]]))
+    lines = [
+        f"{called[one]} and {called[two]} share {shared[one, two]:,} of "
+        f"{plural(int(own[one] + own[two] - shared[one, two]), 'ASV')} "
+        f"({_percent(parts[one, two])} and {_percent(parts[two, one])} of their reads)"
+        for one, two in pairs[:MOST_PAIRS]
+    ]
+    left = len(pairs) - len(lines)
+    return [*lines, f"{plural(left, 'other pair')} of tables share more of their reads"] if left else lines
+
+
+def _finding_lines(reads: csr_array, sequences: np.ndarray, called: Sequence[str]) -> list[str]:
+    """What is the matter with tables that do not fit the first one."""
+    first, findings = _table(reads, 0, sequences), []
+    for row in range(1, len(called)):
+        own, known = reads[[row]], reads[[0]]
+        common = own.multiply(known > 0).sum() / own.sum(), known.multiply(own > 0).sum() / known.sum()
+        if max(common) < MOSTLY:
+            finding = explain(_table(reads, row, sequences), first, (called[row], called[0]))
+            findings += [finding] if finding is not None else []
+    lines = [f"{LOUD}{finding.text}" for finding in findings[:MOST_PAIRS]]
+    left = len(findings) - len(lines)
+    if left:
+        lines.append(f"{LOUD}{plural(left, 'other table')} {'does' if left == 1 else 'do'} not fit {called[0]} either")
+    lengths = [finding.trim_length for finding in findings if finding.trim_length is not None]
+    together = option_words(any(finding.reverse for finding in findings), min(lengths, default=None))
+    if len({finding.options for finding in findings} - {""}) > 1:
+        lines.append(f"{LOUD}all of these together: {together}")
+    return lines
+
+
+def _table(reads: csr_array, row: int, sequences: np.ndarray) -> SequenceSet:
+    """The sequences of one table."""
+    own = reads[[row]]
+    return SequenceSet.of(sequences[own.indices].tolist(), own.data)
+
+
+def _percent(part: float) -> str:
+    """A share as a percentage that is 0 or 100 only where it is."""
+    if part in (0, 1):
+        return f"{part:.0%}"
+    return "< 0.1%" if part < 0.001 else "> 99.9%" if part > 0.999 else f"{part:.1%}"
