@@ -18,6 +18,7 @@ from aam.text import plural, shorten
 MOST_PAIRS = 6
 MOSTLY = 0.8
 """Share of the reads of one of two tables from which on they fit as they are."""
+PRIMER_BASES = range(15, 31)
 LOUD = "warning: "
 """Notes that begin so are about results that would be wrong."""
 _TO_N = str.maketrans(dict.fromkeys(AMBIGUOUS.decode(), "N"))
@@ -81,9 +82,9 @@ def _comparable(sequences: Sequence[str], counts: csr_array) -> SequenceSet | No
 def _evidence(found: Comparison) -> str:
     best, now = found.best, found.now
     if best.shared:
-        return f"{_percent(best.reads)} of its reads are then of shared ASVs, {_percent(now.reads)} as they were"
+        return f"{percent(best.reads)} of its reads are then of shared ASVs, {percent(now.reads)} as they were"
     same, other = found.similar
-    return f"{_percent(other)} of its reads then have words in common with it, {_percent(same)} as they were"
+    return f"{percent(other)} of its reads then have words in common with it, {percent(same)} as they were"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,44 +129,44 @@ def explain(sequences: SequenceSet, reference: SequenceSet, names: tuple[str, st
     """
     found, (name, other) = compare(sequences, reference), names
     if found.is_unrelated:
-        return Finding(text=f"{name} has nothing in common with {other} on either strand: is it another region?")
+        text = f"{name} has nothing in common with {other} on either strand: is it another region of the gene?"
+        return Finding(text=text)
     if found.is_mixed:
-        shares = f"about {_percent(found.similar[0])} as in {other}, {_percent(found.similar[1])} the other way round"
-        return Finding(text=f"the reads of {name} lie on both strands ({shares}): orient them before ASVs are made")
+        own = (
+            one for one, some in zip(names, (sequences, reference), strict=True) if compare(some.turned, some).is_mixed
+        )
+        mixed = next(own, f"{name} or {other}")
+        return Finding(text=f"the reads of {mixed} lie on both strands: orient them before ASVs are made of them")
     best = found.best
     if not best.changes:
         return None
-    matter = " and ".join(_matters(best, sequences, reference, other))
-    options = option_words(best.reverse, best.length)
-    text = f"{name} {matter}: {_then(best, other)}{_remedy(best, options, names)}"
+    *matters, last = _matters(best, sequences, reference)
+    matter = f"{', '.join(matters)} and {last}" if matters else last
+    would = f"{best.shared:,} of its {plural(best.asvs, 'ASV')} would be shared"
+    shares = f"{percent(best.reads)} of its reads and {percent(best.reference_reads)} of those of {other}"
+    text = f"{name} {matter}, compared with {other}: {would} ({shares}) {_remedy(best, names)}"
     return Finding(text=text, reverse=best.reverse, trim_length=best.length)
 
 
-def _matters(best: Fit, sequences: SequenceSet, reference: SequenceSet, other: str) -> Iterator[str]:
+def _matters(best: Fit, sequences: SequenceSet, reference: SequenceSet) -> Iterator[str]:
     if best.reverse:
-        yield f"is on the other strand of {other}"
+        yield "is on the other strand"
     if best.offset:
-        yield f"begins {plural(abs(best.offset), 'base')} {'after' if best.offset > 0 else 'before'} {other}"
+        yield f"begins {plural(abs(best.offset), 'base')} {'later' if best.offset > 0 else 'earlier'}"
     if best.length is not None:
         mine, theirs = (int(np.median(one.lengths)) for one in (sequences, reference))
-        yield f"has sequences of {mine} bases, {other} of {theirs}" if mine != theirs else "has other lengths"
+        yield f"has sequences of {mine} bases instead of {theirs}" if mine != theirs else "has other lengths"
 
 
-def _then(best: Fit, other: str) -> str:
-    number = f"{best.shared:,} of {plural(best.asvs, 'ASV')}"
-    return (
-        f"{number} would be shared ({_percent(best.reads)} of its reads, {_percent(best.reference_reads)} of {other})"
-    )
-
-
-def _remedy(best: Fit, options: str, names: tuple[str, str]) -> str:
+def _remedy(best: Fit, names: tuple[str, str]) -> str:
+    options = option_words(best.reverse, best.length)
     if not best.offset:
-        return f" with {options}"
+        return f"with {options}"
     longer = names[1] if best.offset > 0 else names[0]
-    first = "last" if best.reverse and best.offset < 0 else "first"
-    bases = plural(abs(best.offset), "base")
-    asked = f" with {options}" if options else ""
-    return f"{asked} after the {first} {bases} of {longer} are cut off (no option does that; was a primer left on?)"
+    end = "last" if best.reverse and best.offset < 0 else "first"
+    primer = "; was a primer left on?" if abs(best.offset) in PRIMER_BASES else ""
+    cut = f"without the {end} {plural(abs(best.offset), 'base')} of {longer}, which no option cuts{primer}"
+    return f"with {options} and {cut}" if options else cut
 
 
 def sharing_notes(
@@ -208,11 +209,11 @@ def _pair_lines(reads: csr_array, called: Sequence[str]) -> list[str]:
     lines = [
         f"{called[one]} and {called[two]} share {shared[one, two]:,} of "
         f"{plural(int(own[one] + own[two] - shared[one, two]), 'ASV')} "
-        f"({_percent(parts[one, two])} and {_percent(parts[two, one])} of their reads)"
+        f"({percent(parts[one, two])} and {percent(parts[two, one])} of their reads)"
         for one, two in pairs[:MOST_PAIRS]
     ]
     left = len(pairs) - len(lines)
-    return [*lines, f"{plural(left, 'other pair')} of tables share more of their reads"] if left else lines
+    return [*lines, f"{plural(left, 'other pair')} of tables share as much or more"] if left else lines
 
 
 def _finding_lines(reads: csr_array, sequences: np.ndarray, called: Sequence[str]) -> list[str]:
@@ -223,7 +224,7 @@ def _finding_lines(reads: csr_array, sequences: np.ndarray, called: Sequence[str
         common = own.multiply(known > 0).sum() / own.sum(), known.multiply(own > 0).sum() / known.sum()
         if max(common) < MOSTLY:
             finding = explain(_table(reads, row, sequences), first, (called[row], called[0]))
-            findings += [finding] if finding is not None else []
+            findings += [finding] if finding is not None and finding not in findings else []
     lines = [f"{LOUD}{finding.text}" for finding in findings[:MOST_PAIRS]]
     left = len(findings) - len(lines)
     if left:
@@ -241,8 +242,8 @@ def _table(reads: csr_array, row: int, sequences: np.ndarray) -> SequenceSet:
     return SequenceSet.of(sequences[own.indices].tolist(), own.data)
 
 
-def _percent(part: float) -> str:
-    """A share as a percentage that is 0 or 100 only where it is."""
+def percent(part: float) -> str:
+    """A share as a percentage that says 0% and 100% only where they are exact."""
     if part in (0, 1):
         return f"{part:.0%}"
     return "< 0.1%" if part < 0.001 else "> 99.9%" if part > 0.999 else f"{part:.1%}"

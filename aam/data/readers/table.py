@@ -142,11 +142,11 @@ def read_table(options: TableOptions, reference: SequenceSet | None = None) -> T
     parts = [part for part in prepared if part is not None]
     _check_samples_differ(parts)
     names = study_names(options.table)
-    merged = _merge(parts, names)
-    shared = sharing_notes(merged.counts, merged.studies, merged.sequences, _labels(names, options.table))
-    alone = turning.wanted == "auto" and reference is None and len(parts) == 1
-    shared += [f"{names[0]}: --reverse-complement auto has nothing to compare a single table with"] if alone else []
-    return dataclasses.replace(merged, notes=(*merged.notes, *shared))
+    merged, labels = _merge(parts, names), _labels(names, options.table)
+    notes = [*merged.notes, *sharing_notes(merged.counts, merged.studies, merged.sequences, labels)]
+    if turning.wanted == "auto" and reference is None and len(parts) == 1:
+        notes.append(f"{labels[names[0]]}: nothing to compare the only table with (--reverse-complement auto)")
+    return dataclasses.replace(merged, notes=tuple(notes))
 
 
 def table_of_counts(

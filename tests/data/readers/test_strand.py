@@ -7,18 +7,9 @@ import pytest
 
 from aam.alphabet import decode
 from aam.data.readers.strand import SequenceSet, best_orientation, compare, reverse_complement
-from tests.factories import random_sequences
+from tests.factories import random_sequences, related_sequences
 
 ASVS = random_sequences(40, length=60)
-
-
-def related(number: int, seed: int, length: int = 120) -> list[str]:
-    """Relatives of one ancestor, which differ at a tenth of their bases, none equal to another's of another seed."""
-    rng, root = np.random.default_rng(seed), np.random.default_rng(5).integers(4, size=length)
-    changed = rng.random((number, length)) < 0.1
-    changed[:, 40:65] = False
-    bases = (root + changed * rng.integers(1, 4, (number, length))) % 4
-    return ["".join("ACGT"[base] for base in row) for row in bases]
 
 
 def test_reverse_complement() -> None:
@@ -73,7 +64,7 @@ def test_another_region_has_nothing_in_common() -> None:
 
 
 def test_relatives_tell_strand_and_start() -> None:
-    ours, theirs = related(60, 1), related(60, 2)
+    ours, theirs = related_sequences(60, seed=1), related_sequences(60, seed=2)
     assert not set(ours) & set(theirs)
     same = best_orientation(ours, theirs)
     assert same.best == same.now
