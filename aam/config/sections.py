@@ -34,8 +34,8 @@ class TableOptions(Section):
     )
     reverse_complement: Literal["auto", "yes", "no"] | None = option(
         None,
-        "Read sequences as their reverse complements: 'auto' does it for tables that fit the first one, or the model "
-        "in prediction, far better that way.",
+        "Read sequences as their reverse complements; 'auto': those of tables that fit the first one (in prediction, "
+        "the model) far better that way.",
         derived="no; in prediction, as in training",
     )
     max_bp: int | None = option(

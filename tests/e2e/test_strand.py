@@ -14,7 +14,7 @@ from aam.data.readers.table import read_raw_table
 from aam.errors import ConfigError
 from aam.evaluation.prediction_table import read_columns
 from aam.models.folder.container import read_model_folder
-from tests.data.study_files import write_table
+from tests.data.study_files import caterpillar, write_table
 from tests.program import run_command
 
 LENGTH = 40
@@ -100,6 +100,18 @@ def test_python_reads_studies_in_the_same_way(tables: dict[str, Path]) -> None:
     assert (one.table.counts != turned.table.counts).nnz == 0
     with pytest.raises(ConfigError, match="reverse_complement must be 'auto' or 'yes' or 'no'"):
         aam.load_study(table=tables["same"], reverse_complement=True)
+
+
+@pytest.mark.parametrize("named_by", ["ids", "sequences"])
+def test_tips_are_named_by_ids_or_by_turned_sequences(tables: dict[str, Path], tmp_path: Path, named_by: str) -> None:
+    ids = read_raw_table(tables["turned"]).asv_ids
+    tips = ids if named_by == "ids" else [reverse_complement(asv) for asv in ids]
+    (tmp_path / "tree.nwk").write_text(caterpillar(tips, np.random.default_rng(0)))
+    study = aam.load_study(table=tables["turned"], reverse_complement="yes", tree=tmp_path / "tree.nwk")
+    assert study.tree is not None
+    assert len(study.tree.names) == len(study.lengths) > 0
+    assert set(study.tree.names) <= set(tips)
+    assert set(study.table.asv_ids) <= set(ids)
 
 
 def test_distances_and_what_comes_next(
