@@ -24,7 +24,7 @@ LONGEST_WORD, SHORTEST_WORD, TELLING_WORD = 20, 6, 12
 MOST_BASES = 1_500_000
 """What is searched: so many bases of the sequences with the most reads. What is found is measured on all."""
 MOST_OFFSETS = 4
-LEAST_OVERLAP, USUAL_OVERLAP = 10, 40
+LEAST_OVERLAP, USUAL_OVERLAP, FEWEST_SHORT = 10, 40, 2
 CLEAR, FAR_MORE, SIMPLER = 2.0, 5.0, 0.7
 """How many times better another way must be: where equal sequences show it, where only similar ones do; and the part of
 the best that a simpler way must have."""
@@ -207,9 +207,12 @@ def compare(sequences: SequenceSet, reference: SequenceSet) -> Comparison:
     found = [Words.of(one.tokens, one.reads, word).on(words) for one in (few, few.turned)]
     similar, votes = (found[0].similar, found[1].similar), (found[0].most, found[1].most)
     overlap = max(LEAST_OVERLAP, min(USUAL_OVERLAP, typical // 2))
-    ways = list(dict.fromkeys(way for some in _ways(few, known, found, overlap) for way in some))
-    chosen = _chosen([measure(few, known, way) for way in ways])
-    if not chosen.changes and word >= TELLING_WORD:
+    tells = word >= TELLING_WORD
+    ways = _ways(few, known, found, overlap, tells=tells)
+    chosen = _chosen([measure(few, known, way) for way in dict.fromkeys(way for some in ways for way in some)])
+    if not tells and (chosen.score < SOME_SIMILAR or chosen.shared < FEWEST_SHORT):
+        chosen = Fit()
+    elif not chosen.changes and tells:
         chosen = _by_words(few, known, found, overlap)
     now = measure(sequences, reference, Fit())
     best = measure(sequences, reference, chosen) if chosen.changes else now
@@ -258,16 +261,30 @@ def _factors(number: int) -> np.ndarray:
     return np.random.default_rng(20).integers(1 << 63, size=number, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
-def _ways(few: SequenceSet, known: SequenceSet, found: Sequence[Votes], overlap: int) -> Iterator[list[Fit]]:
-    """Ways to lay the sequences on the reference, the way they are now among them."""
+def _ways(
+    few: SequenceSet, known: SequenceSet, found: Sequence[Votes], overlap: int, *, tells: bool
+) -> Iterator[list[Fit]]:
+    """Ways to lay the sequences on the reference, the way they are now among them.
+
+    A strand is left out where words speak for the other one, and a start that fewer words speak for than for none: a
+    few ASVs that a library has the wrong way round, or that lack some bases, decide nothing. Short words do not tell.
+    """
     yield [Fit()]
     for reverse, votes in enumerate(found):
-        for offset in dict.fromkeys([0, *votes.offsets[:MOST_OFFSETS].tolist()]):
-            own = few.turned if reverse else few
+        if tells and _speaks_for(found[1 - reverse], votes):
+            continue
+        own = few.turned if reverse else few
+        starts = votes.offsets[votes.votes >= (votes.at(0) if tells else 0)][:MOST_OFFSETS].tolist()
+        for offset in dict.fromkeys([0, *starts]):
             way = Fit(reverse=bool(reverse), offset=offset)
             length = _common_length(own, known, offset)
             if length >= overlap:
                 yield [way, replace(way, length=length)] if _is_cut(own, known, offset, length) else [way]
+
+
+def _speaks_for(strand: Votes, other: Votes) -> bool:
+    """Whether words tell clearly that sequences lie on one strand and not on the other."""
+    return strand.similar >= SOME_SIMILAR and strand.similar > other.similar and strand.most > FAR_MORE * other.most
 
 
 def _common_length(own: SequenceSet, known: SequenceSet, offset: int) -> int:
@@ -292,13 +309,11 @@ def _chosen(fits: Sequence[Fit]) -> Fit:
 
 def _by_words(few: SequenceSet, known: SequenceSet, found: Sequence[Votes], overlap: int) -> Fit:
     """The way that words alone show, where hardly any whole sequence has its equal."""
-    same, other = found
-    reverse = other.similar >= SOME_SIMILAR and other.similar > same.similar and other.most > FAR_MORE * same.most
+    reverse = _speaks_for(found[1], found[0])
     own, votes = (few.turned if reverse else few), found[reverse]
     if votes.similar < SOME_SIMILAR:
         return Fit()
-    at_start = float(votes.votes[votes.offsets == 0].sum())
-    offset = 0 if at_start * FAR_MORE >= votes.most else int(votes.offsets[0])
+    offset = 0 if votes.at(0) * FAR_MORE >= votes.most else int(votes.offsets[0])
     length = _common_length(own, known, offset)
     if length < overlap:
         return Fit(reverse=reverse) if reverse else Fit()

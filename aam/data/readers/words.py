@@ -34,6 +34,10 @@ class Votes:
         """Votes of the first offset."""
         return float(self.votes[0]) if len(self.votes) else 0.0
 
+    def at(self, offset: int) -> float:
+        """Votes of one offset."""
+        return float(self.votes[self.offsets == offset].sum())
+
 
 @dataclass(frozen=True)
 class Words:

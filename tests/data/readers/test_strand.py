@@ -77,6 +77,25 @@ def test_relatives_tell_strand_and_start() -> None:
     assert (shorter.best.offset, shorter.best.length) == (0, 90)
 
 
+def test_a_few_asvs_of_the_wrong_strand_decide_nothing() -> None:
+    ours, theirs = related_sequences(60, seed=1), related_sequences(60, seed=2)
+    artefact = reverse_complement(theirs[0])
+    found = best_orientation([*ours, artefact], theirs)
+    assert found.now.shared == 0
+    assert found.best == found.now
+    lacking = best_orientation([*ours, theirs[0][3:]], theirs)
+    assert lacking.best == lacking.now
+    turned = best_orientation([*map(reverse_complement, ours), theirs[0][2:]], theirs)
+    assert (turned.best.reverse, turned.best.offset) == (True, 0)
+
+
+def test_chance_makes_no_strand_of_short_sequences() -> None:
+    ours = [*random_sequences(30, seed=1, length=12), reverse_complement("ACGTACGTAGGT")]
+    found = best_orientation(ours, ["ACGTACGTAGGT", *random_sequences(30, seed=2, length=12)])
+    assert found.best == found.now
+    assert found.is_unrelated
+
+
 def test_both_strands_in_one_table() -> None:
     mixed = [reverse_complement(asv) if row % 2 else asv for row, asv in enumerate(ASVS)]
     found = best_orientation(mixed, ASVS)
