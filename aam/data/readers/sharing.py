@@ -18,6 +18,8 @@ from aam.text import plural, shorten
 MOST_PAIRS = 6
 MOSTLY = 0.8
 """Share of the reads of one of two tables from which on they fit as they are."""
+FEWEST_MIXED = 10
+"""Of fewer ASVs it is not said that they lie on both strands: some palindrome may be among them."""
 PRIMER_BASES = range(15, 31)
 LOUD = "warning: "
 """Notes that begin so are about results that would be wrong."""
@@ -148,6 +150,17 @@ def explain(sequences: SequenceSet, reference: SequenceSet, names: tuple[str, st
     return Finding(text=text, reverse=best.reverse, trim_length=best.length)
 
 
+def is_on_both_strands(sequences: SequenceSet) -> bool:
+    """Whether a good part of the reads has relatives on the other strand."""
+    few = sequences.searched
+    return len(few.reads) >= FEWEST_MIXED and compare(few.turned, few).is_mixed
+
+
+def on_both_strands(name: str) -> str:
+    """What to say of a table whose reads are."""
+    return f"the reads of {name} lie on both strands: orient them before ASVs are made of them"
+
+
 def _matters(best: Fit, sequences: SequenceSet, reference: SequenceSet) -> Iterator[str]:
     if best.reverse:
         yield "is on the other strand"
@@ -174,6 +187,8 @@ def sharing_notes(
 ) -> list[str]:
     """How many ASVs and reads each pair of merged tables shares, and what would make them share more.
 
+    Of a single table it is said where its reads lie on both strands.
+
     Parameters
     ----------
     counts
@@ -185,16 +200,17 @@ def sharing_notes(
     labels
         What each table is called.
     """
-    names = list(dict.fromkeys(studies.tolist()))
-    if len(names) < 2:
-        return []
+    names, has_dna = list(dict.fromkeys(studies.tolist())), is_dna(sequences.tolist())
+    if len(names) == 1:
+        own = SequenceSet.of(sequences.tolist(), np.asarray(counts.sum(axis=0)).ravel()) if has_dna else None
+        return [f"{LOUD}{on_both_strands(labels[names[0]])}"] if own is not None and is_on_both_strands(own) else []
     place = {name: row for row, name in enumerate(names)}
     rows = np.array([place[name] for name in studies])
     member = csr_array((np.ones(len(rows), dtype=np.int64), (rows, np.arange(len(rows)))), (len(names), len(rows)))
     reads = csr_array(member @ counts)
     called = [shorten(labels[name], 40) for name in names]
     notes = _pair_lines(reads, called)
-    if is_dna(sequences.tolist()):
+    if has_dna:
         notes += _finding_lines(reads, sequences, called)
     return notes
 

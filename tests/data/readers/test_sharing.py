@@ -99,6 +99,8 @@ def test_reads_on_both_strands(tmp_path: Path) -> None:
     mixed = [reverse_complement(asv) if row % 2 else asv for row, asv in enumerate(theirs)]
     assert warnings(merged(tmp_path, ours, mixed)) == [words.format("b.tsv")]
     assert warnings(merged(tmp_path, mixed, ours, ours[:30])) == [words.format("a.tsv")]
+    assert warnings(merged(tmp_path, mixed)) == [words.format("a.tsv")]
+    assert merged(tmp_path, ours).notes == ()
 
 
 def test_several_findings_are_summed_up(tmp_path: Path) -> None:
