@@ -133,13 +133,12 @@ def explain(sequences: SequenceSet, reference: SequenceSet, names: tuple[str, st
     if found.is_unrelated:
         text = f"{name} has nothing in common with {other} on either strand: is it another region of the gene?"
         return Finding(text=text)
+    best, tables = found.best, zip(names, (sequences, reference), strict=True)
     if found.is_mixed:
-        own = (
-            one for one, some in zip(names, (sequences, reference), strict=True) if compare(some.turned, some).is_mixed
-        )
-        mixed = next(own, f"{name} or {other}")
-        return Finding(text=f"the reads of {mixed} lie on both strands: orient them before ASVs are made of them")
-    best = found.best
+        unknown = "" if best.changes else f"{name} or {other}"
+        mixed = next((one for one, own in tables if is_on_both_strands(own)), unknown)
+        if mixed:
+            return Finding(text=on_both_strands(mixed))
     if not best.changes:
         return None
     *matters, last = _matters(best, sequences, reference)
