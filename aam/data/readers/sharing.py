@@ -143,9 +143,7 @@ def explain(sequences: SequenceSet, reference: SequenceSet, names: tuple[str, st
         return None
     *matters, last = _matters(best, sequences, reference)
     matter = f"{', '.join(matters)} and {last}" if matters else last
-    would = f"{best.shared:,} of its {plural(best.asvs, 'ASV')} would be shared"
-    shares = f"{percent(best.reads)} of its reads and {percent(best.reference_reads)} of those of {other}"
-    text = f"{name} {matter}, compared with {other}: {would} ({shares}) {_remedy(best, names)}"
+    text = f"{name} {matter}, compared with {other}: {_then(best, other)} {_remedy(best, names)}"
     return Finding(text=text, reverse=best.reverse, trim_length=best.length)
 
 
@@ -158,6 +156,14 @@ def is_on_both_strands(sequences: SequenceSet) -> bool:
 def on_both_strands(name: str) -> str:
     """What to say of a table whose reads are."""
     return f"the reads of {name} lie on both strands: orient them before ASVs are made of them"
+
+
+def _then(best: Fit, other: str) -> str:
+    """What they would have in common, up to what makes it so."""
+    if not best.shared:
+        return "no ASV would be shared, but their sequences could be compared"
+    shares = f"{percent(best.reads)} of its reads and {percent(best.reference_reads)} of those of {other}"
+    return f"{best.shared:,} of its {plural(best.asvs, 'ASV')} would be shared ({shares})"
 
 
 def _matters(best: Fit, sequences: SequenceSet, reference: SequenceSet) -> Iterator[str]:

@@ -103,6 +103,15 @@ def test_reads_on_both_strands(tmp_path: Path) -> None:
     assert merged(tmp_path, ours).notes == ()
 
 
+def test_relatives_tell_what_keeps_tables_apart(tmp_path: Path) -> None:
+    ours, theirs = related_sequences(40, seed=1), related_sequences(40, seed=2)
+    assert warnings(merged(tmp_path, ours, theirs)) == []
+    assert warnings(merged(tmp_path, ours, [reverse_complement(asv[:90]) for asv in theirs])) == [
+        "b.tsv is on the other strand and has sequences of 90 bases instead of 120, compared with a.tsv: no ASV would "
+        "be shared, but their sequences could be compared with --reverse-complement auto --trim-length 90"
+    ]
+
+
 def test_several_findings_are_summed_up(tmp_path: Path) -> None:
     turned, short = [reverse_complement(asv) for asv in ASVS], [asv[:50] for asv in ASVS]
     lines = warnings(merged(tmp_path, ASVS, turned, short, [asv[:40] for asv in ASVS]))
