@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.readers.sequences import AMBIGUOUS, FEWEST_BASES, is_dna
-from aam.data.readers.strand import Comparison, Fit, SequenceSet, compare, reverse_complement
+from aam.data.readers.strand import MOST_BASES, Comparison, Fit, SequenceSet, compare, reverse_complement
 from aam.files.limits import limits
 from aam.text import plural, shorten
 
@@ -205,19 +205,16 @@ def sharing_notes(
     labels
         What each table is called.
     """
-    names, has_dna = list(dict.fromkeys(studies.tolist())), is_dna(sequences.tolist())
+    names = list(dict.fromkeys(studies.tolist()))
     if len(names) == 1:
-        own = SequenceSet.of(sequences.tolist(), np.asarray(counts.sum(axis=0)).ravel()) if has_dna else None
+        own = _most_reads(np.asarray(counts.sum(axis=0)).ravel(), sequences)
         return [f"{LOUD}{on_both_strands(labels[names[0]])}"] if own is not None and is_on_both_strands(own) else []
     place = {name: row for row, name in enumerate(names)}
     rows = np.array([place[name] for name in studies])
     member = csr_array((np.ones(len(rows), dtype=np.int64), (rows, np.arange(len(rows)))), (len(names), len(rows)))
     reads = csr_array(member @ counts)
     called = [shorten(labels[name], 40) for name in names]
-    notes = _pair_lines(reads, called)
-    if has_dna:
-        notes += _finding_lines(reads, sequences, called)
-    return notes
+    return [*_pair_lines(reads, called), *_finding_lines(reads, sequences, called)]
 
 
 def _pair_lines(reads: csr_array, called: Sequence[str]) -> list[str]:
@@ -239,14 +236,15 @@ def _pair_lines(reads: csr_array, called: Sequence[str]) -> list[str]:
 
 def _finding_lines(reads: csr_array, sequences: np.ndarray, called: Sequence[str]) -> list[str]:
     """What is the matter with tables that do not fit the first one."""
-    first, findings = _table(reads, 0, sequences), []
+    findings: dict[Finding, None] = {}
+    known = reads[[0]]
     for row in range(1, len(called)):
-        own, known = reads[[row]], reads[[0]]
+        own = reads[[row]]
         common = own.multiply(known > 0).sum() / own.sum(), known.multiply(own > 0).sum() / known.sum()
         if max(common) < MOSTLY:
-            finding = explain(_table(reads, row, sequences), first, (called[row], called[0]))
-            findings += [finding] if finding is not None and finding not in findings else []
-    lines = [f"{LOUD}{finding.text}" for finding in findings[:MOST_PAIRS]]
+            finding = _compared(own, known, sequences, (called[row], called[0]))
+            findings |= {finding: None} if finding is not None else {}
+    lines = [f"{LOUD}{finding.text}" for finding in list(findings)[:MOST_PAIRS]]
     left = len(findings) - len(lines)
     if left:
         lines.append(f"{LOUD}{plural(left, 'other table')} {'does' if left == 1 else 'do'} not fit {called[0]} either")
@@ -257,10 +255,20 @@ def _finding_lines(reads: csr_array, sequences: np.ndarray, called: Sequence[str
     return lines
 
 
-def _table(reads: csr_array, row: int, sequences: np.ndarray) -> SequenceSet:
-    """The sequences of one table."""
-    own = reads[[row]]
-    return SequenceSet.of(sequences[own.indices].tolist(), own.data)
+def _compared(own: csr_array, known: csr_array, sequences: np.ndarray, names: tuple[str, str]) -> Finding | None:
+    """What is the matter with one table; nothing where ASVs are names."""
+    mine, first = (_of_dna(sequences[one.indices].tolist(), one.data) for one in (own, known))
+    return None if mine is None or first is None else explain(mine, first, names)
+
+
+def _most_reads(reads: np.ndarray, sequences: np.ndarray) -> SequenceSet | None:
+    """The sequences with the most reads, as many as a search may take; None where they are names."""
+    most = np.sort(np.argsort(-reads, kind="stable")[: MOST_BASES // FEWEST_BASES])
+    return _of_dna(sequences[most].tolist(), reads[most])
+
+
+def _of_dna(texts: list[str], reads: np.ndarray) -> SequenceSet | None:
+    return SequenceSet.of(texts, reads) if is_dna(texts) else None
 
 
 def percent(part: float) -> str:
