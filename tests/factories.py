@@ -32,6 +32,15 @@ def random_sequences(number: int, length: int = 20, seed: int = 0) -> list[str]:
     return list(found)
 
 
+def related_sequences(number: int, length: int = 120, seed: int = 0) -> list[str]:
+    """Relatives of one ancestor, which all seeds have: a tenth of the bases differs, and none of 40 to 65."""
+    rng, root = np.random.default_rng(seed), np.random.default_rng(5).integers(4, size=length)
+    changed = rng.random((number, length)) < 0.1
+    changed[:, 40:65] = False
+    bases = (root + changed * rng.integers(1, 4, (number, length))) % 4
+    return ["".join("ACGT"[base] for base in row) for row in bases]
+
+
 def random_counts(num_samples: int, num_asvs: int, seed: int = 0) -> np.ndarray:
     """Counts, samples x ASVs, half of them 0; every sample and every ASV has reads."""
     rng = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.command_line import option_words
 from aam.config.option import fields
 from aam.data.study.study import Study
-from aam.data.study.summary import describe
+from aam.data.study.summary import describe, has_warnings
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.learners.catalogue import LABELS
@@ -32,7 +32,8 @@ def run(config: CheckConfig) -> None:
     console = Terminal()
     console.print(_flow(study))
     console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
-    console.print("\n".join(["", "No problem found. Next:", *_indented(_next(config))]))
+    found = "No error found, but mind what the warning says" if has_warnings(study) else "No problem found"
+    console.print("\n".join(["", f"{found}. Next:", *_indented(_next(config))]))
 
 
 def with_files(error: AamError, words: Sequence[str]) -> AamError:

@@ -30,6 +30,7 @@ def _next_command(config: UnifracConfig) -> list[str]:
         *(("--table", path) for path in table.table),
         *(("--sequences", path) for path in table.sequences),
         ("--trim-length", table.trim_length),
+        ("--reverse-complement", table.reverse_complement),
         ("--max-bp", table.max_bp),
         ("--distances", output),
         ("--distance-ids", beside),

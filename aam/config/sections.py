@@ -40,6 +40,12 @@ class TableOptions(Section):
         at_least=10,
         usual="Trim every sequence to this many bases",
     )
+    reverse_complement: Literal["auto", "yes", "no"] | None = option(
+        None,
+        "Read sequences as their reverse complements; 'auto': those of tables that fit the first one (in prediction, "
+        "the model) far better that way.",
+        derived="no; in prediction, as in training",
+    )
     max_bp: int | None = option(
         None, "Longest sequence accepted, in bases.", at_least=10, derived="the longest sequence of the table"
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -12,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from aam.config import TableOptions, from_flat
 from aam.config.option import fields
 from aam.data.readers.feature_ids import takes_names
+from aam.data.readers.strand import SequenceSet, compare
 from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_frame, check_study, study_of_array, study_of_frame
@@ -19,6 +23,7 @@ from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import TrainedModel, load_model
 
 ConfigT = TypeVar("ConfigT")
+Direction = Literal["auto", "yes", "no"]
 OWN = {"sequences"}
 """Parameters that mean something else than the option of their name."""
 
@@ -120,12 +125,19 @@ class Estimator(BaseEstimator):
             return self._study_of_counts(X, counts_NA, options, needs_dna=needs_dna)
 
     def _study_to_predict(self, X: Any) -> Study:
-        """The study of X, its sequences cut as those of the training samples were."""
+        """The study of X, its sequences turned around and cut as those of the training samples were."""
         check_is_fitted(self)
         data = self.trained_.manifest.data
-        trim_length = data["trim_length"]
-        options, needs_dna = TableOptions(table=(Path(NAME),), trim_length=trim_length), not takes_names(data)
-        return self._study(X, options, reset=False, needs_dna=needs_dna)
+        wanted, known = data.get("reverse_complement"), self.trained_.known_sequences
+        read = partial(self._study, X, reset=False, needs_dna=not takes_names(data))
+        if wanted != "auto":
+            return read(_as_trained(data, wanted))
+        study = read(_as_trained(data, "no"))
+        if isinstance(X, Study) or known is None:
+            return study
+        reads = np.asarray(study.table.counts.sum(axis=0), dtype=np.float64).ravel()
+        is_other = compare(SequenceSet(study.tokens, reads), known).is_other_strand
+        return read(_as_trained(data, "yes")) if is_other else study
 
     def _study_of_counts(self, X: Any, counts_NA: Any, options: TableOptions, *, needs_dna: bool) -> Study:
         """The study of a table whose counts have been checked."""
@@ -143,3 +155,8 @@ class Estimator(BaseEstimator):
         tags.input_tags.positive_only = True
         tags.input_tags.sparse = True
         return tags
+
+
+def _as_trained(data: Mapping[str, Any], direction: Direction | None) -> TableOptions:
+    """How the sequences of a table to predict are treated."""
+    return TableOptions(table=(Path(NAME),), trim_length=data["trim_length"], reverse_complement=direction)

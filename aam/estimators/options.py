@@ -85,7 +85,7 @@ LEFT_OUT = (
     | _names(DistributedOptions)
     | {"sample_weight_column", "categorical_loss_weights", "categorical_loss_weight_column"}
 ) - (
-    {"trim_length", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}
+    {"trim_length", "reverse_complement", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}
     | {"seed", "device", "num_workers", "mixed_precision", "tf32", "compile_model", "progress"}
     | {"ensemble", "val_prediction_passes", "interval_level"}
 )

@@ -16,6 +16,7 @@ import torch
 
 from aam.config import HeadOptions, TableOptions
 from aam.config.json_dataclass import need
+from aam.data.readers.strand import SequenceSet
 from aam.data.study.study import Study
 from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
@@ -84,7 +85,7 @@ class Predictor:
 
     def read(self, table: TableOptions) -> Study:
         """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_preprocessed`."""
-        return read_preprocessed(table, self.manifest.data)
+        return read_preprocessed(table, self.manifest.data, known_sequences(self.reference))
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """The combined predictions of some samples, in the learned space; see :meth:`Learner.predict`.
@@ -112,6 +113,13 @@ class Predictor:
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
             yield Draws(some, np.stack([self.predict(study, some, draw) for draw in range(passes)]))
+
+
+def known_sequences(reference: Reference | None) -> SequenceSet | None:
+    """The ASVs of the training samples, with the reads of the samples that are kept; None where none are."""
+    if reference is None:
+        return None
+    return SequenceSet(reference.tokens, np.asarray(reference.counts.sum(axis=0), dtype=np.float64).ravel())
 
 
 def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combination | None = None) -> None:

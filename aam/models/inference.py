@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from aam.config import SamplingOptions, StudyOptions, TableOptions
+from aam.config import SamplingOptions, TableOptions
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
 from aam.data.readers.feature_ids import check_ids, takes_names
+from aam.data.readers.strand import SequenceSet
+from aam.data.readers.table import read_cached_table
+from aam.data.study.assemble import table_name
 from aam.data.study.covariates import Covariates
 from aam.data.study.split import Split
-from aam.data.study.study import Study, load_study
+from aam.data.study.study import Study, study_of_table
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.models.vector_cache import cached_asv_vectors
@@ -145,17 +148,19 @@ def _learned(interpreter: BatchPredictor, rows: np.ndarray, draw: int) -> np.nda
     return np.concatenate([output.learned for output in interpreter.run(rows, draw) if output.learned is not None])
 
 
-def read_preprocessed(table: TableOptions, data: Mapping[str, Any]) -> Study:
-    """Read a table, trimmed and rarefied as a model's training tables were.
+def read_preprocessed(table: TableOptions, data: Mapping[str, Any], reference: SequenceSet | None = None) -> Study:
+    """Read a table, turned around, trimmed and rarefied as a model's training tables were.
 
     Samples with fewer reads than the model's depth are kept, and give all that they have.
 
     Parameters
     ----------
     table
-        The table; its own trimming goes before the model's.
+        The table; its own treatment of sequences goes before the model's.
     data
         As in :class:`~aam.models.folder.manifest.Manifest`.
+    reference
+        Training sequences, with which ``auto`` compares those of the table; None where the model keeps none.
 
     Raises
     ------
@@ -163,7 +168,9 @@ def read_preprocessed(table: TableOptions, data: Mapping[str, Any]) -> Study:
         If the table cannot be used.
     """
     trim = table.trim_length if table.trim_length is not None else data["trim_length"]
-    needs_dna, options = not takes_names(data), dataclasses.replace(table, trim_length=trim)
-    study = load_study(options, StudyOptions(), None, None, needs_dna=needs_dna)
+    turn = table.reverse_complement or data.get("reverse_complement")
+    treated = dataclasses.replace(table, trim_length=trim, reverse_complement=turn)
+    read = read_cached_table(treated, reference, needs_dna=not takes_names(data))
+    study = study_of_table(read, table_name(table))
     check_ids(data, study.table.asv_ids, has_dna=study.has_dna, source=table.table[0])
     return dataclasses.replace(study, rarefy_depth=data["rarefy_depth"])

@@ -60,6 +60,7 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
         covariate_spec=inputs.covariate_spec,
         data={
             "trim_length": config.table.trim_length,
+            "reverse_complement": config.table.reverse_complement or "no",
             "rarefy_depth": study.rarefy_depth,
             "study_column": made,
             **of_ids(has_dna=study.has_dna),

@@ -167,7 +167,8 @@ def _write_forest(
 ) -> None:
     """Fit the random forest on the same split; write its predictions, and the forest as a model of its own."""
     started, study, split = time.monotonic(), inputs.study, inputs.split
-    treated = {**{name: data[name] for name in ("trim_length", "study_column")}, "rarefy_depth": None}
+    same = ("trim_length", "reverse_complement", "study_column")
+    treated = {**{name: data.get(name) for name in same}, "rarefy_depth": None}
     settings = ForestSettings(seed=config.run.seed)
     forest = fit_forest(study, split.train, targets, inputs.covariate_spec, settings, treated)
     write_predictions(run.path / FOREST_PREDICTIONS, held_out_predictions(forest, study, split), targets.columns)

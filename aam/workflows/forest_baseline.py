@@ -98,7 +98,12 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
         n_jobs=options.n_jobs,
     )
     groups = sample_groups(config.split, study)
-    data = {"trim_length": config.table.trim_length, "rarefy_depth": None, **of_ids(has_dna=study.has_dna)}
+    data = {
+        "trim_length": config.table.trim_length,
+        "reverse_complement": config.table.reverse_complement or "no",
+        "rarefy_depth": None,
+        **of_ids(has_dna=study.has_dna),
+    }
     forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
     if options.output_dir is not None:
         record = {"trained on": f"{len(split.train)} samples", **forest.record}

@@ -19,10 +19,11 @@ from aam.config.commands import PredictOptions
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
+from aam.data.readers.strand import SequenceSet
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
-from aam.learners.predictor import Combination, Predictor, load_predictor, save_predictor
+from aam.learners.predictor import Combination, Predictor, known_sequences, load_predictor, save_predictor
 from aam.learners.protocol import Computing
 from aam.models.folder.container import read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
@@ -104,6 +105,11 @@ class TrainedModel(ABC):
             level_B=decoder.targets.level_codes(treated.metadata),
         )
         return dict(zip(self.columns, decoder.predictions(learned, samples), strict=True))
+
+    @property
+    def known_sequences(self) -> SequenceSet | None:
+        """The ASVs of the training samples; None where the model does not keep them."""
+        return None
 
     @abstractmethod
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
@@ -214,6 +220,11 @@ class CombinedModel(TrainedModel):
         """Refused: only a network has vectors of samples."""
         found = members_in_words([one.name for one in self.manifest.members], self.manifest.weights)
         raise CheckpointError(f"sample vectors need a network, and this model holds {found}")
+
+    @property
+    def known_sequences(self) -> SequenceSet | None:
+        """The ASVs of the training samples."""
+        return known_sequences(self.predictor.reference)
 
     def save(self, path: str | Path) -> None:
         """Write the model folder."""

@@ -11,8 +11,10 @@ import pytest
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config.commands import SimulateOptions
+from aam.data.readers.strand import reverse_complement
 from aam.simulation.study import simulate_study
-from tests.data.study_files import write_sheet, write_study
+from tests.data.study_files import write_sheet, write_study, write_table
+from tests.factories import random_sequences
 
 
 @pytest.fixture(scope="module")
@@ -387,3 +389,21 @@ def test_it_starts_without_torch(study: Path, more: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_tables_of_two_strands_are_no_matter_of_course(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asvs = random_sequences(6, length=40)
+    counts = np.arange(1, 13).reshape(2, 6)
+    write_table(tmp_path / "a.tsv", counts, ["s1", "s2"], asvs)
+    write_table(tmp_path / "b.tsv", counts, ["s3", "s4"], [reverse_complement(asv) for asv in asvs])
+    tables = ["check", "--table", str(tmp_path / "a.tsv"), "--table", str(tmp_path / "b.tsv")]
+    assert main(tables) == 0
+    said = capsys.readouterr().out
+    assert "a.tsv and b.tsv share 0 of 12 ASVs" in said
+    assert "warning: b.tsv is on the other strand, compared with a.tsv" in said
+    assert "No error found, but mind what the warning says. Next:" in said
+    assert main([*tables, "--reverse-complement", "auto"]) == 0
+    said = capsys.readouterr().out
+    assert "a.tsv and b.tsv share 6 of 6 ASVs" in said
+    assert "warning" not in said
+    assert "No problem found. Next:" in said

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from functools import cached_property
 
-from aam.data.readers.metadata import DIRECTIVE
+from aam.data.readers.metadata_layout import DIRECTIVE
 
 SEPARATORS = ("\t", ",", ";")
 SEPARATED = {"\t": "tabs", ",": "commas", ";": "semicolons"}

@@ -16,6 +16,8 @@ from aam.config import TableOptions
 from aam.data.readers.feature_ids import are_sequences, resolve, transposed
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import finish, read_sequences
+from aam.data.readers.sharing import Turning, sharing_notes
+from aam.data.readers.strand import SequenceSet
 from aam.data.readers.table_formats import read_hdf5_table, read_json_table
 from aam.data.readers.text_table import read_text_table
 from aam.errors import Attempts, InputError
@@ -30,20 +32,23 @@ COUNTS = ("data", "indices", "indptr")
 TEXTS = ("sample_ids", "asv_ids", "sequences")
 
 
-def read_cached_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
+def read_cached_table(options: TableOptions, reference: SequenceSet | None = None, *, needs_dna: bool = True) -> Table:
     """Read the tables as :func:`read_table` does, from the cache where they were read before."""
     if not options.cache:
-        return read_table(options, needs_dna=needs_dna)
+        return read_table(options, reference, needs_dna=needs_dna)
     result_depends_on = {
         "names": study_names(options.table),
         "files": [path.name for path in options.table],
         "trim_length": options.trim_length,
         "max_bp": options.max_bp,
         "needs_dna": needs_dna,
+        "reverse_complement": options.reverse_complement,
+        "reference": None if reference is None else reference.digest,
     }
     sources = (*options.table, *options.sequences)
     codec = CacheCodec("table", _pack, _unpack)
-    return read_through_cache(codec, sources, result_depends_on, lambda: read_table(options, needs_dna=needs_dna))
+    read = partial(read_table, options, reference, needs_dna=needs_dna)
+    return read_through_cache(codec, sources, result_depends_on, read)
 
 
 def _pack(table: Table) -> Parsed:
@@ -121,13 +126,15 @@ class _Part:
     has_dna: bool = True
 
 
-def read_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
+def read_table(options: TableOptions, reference: SequenceSet | None = None, *, needs_dna: bool = True) -> Table:
     """Read the tables and make one of them: ASVs with the same DNA are one, samples stay apart.
 
     Parameters
     ----------
     options
         The files, and what is done with the sequences.
+    reference
+        Sequences that are not on the other strand; those of the first table where left out.
     needs_dna
         Whether ids that are neither DNA nor those of given sequences are refused. If not, they are names, by which
         tables are merged.
@@ -143,17 +150,29 @@ def read_table(options: TableOptions, *, needs_dna: bool = True) -> Table:
     raw = [attempt(partial(read_raw_table, path)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
-    prepared = [
-        attempt(partial(_prepare, table, known, options, needs_dna=needs_dna)) for table in raw if table is not None
-    ]
+    turning = Turning(options.reverse_complement, reference)
+    prepare = partial(_prepare, known=known, options=options, turning=turning, needs_dna=needs_dna)
+    prepared = [attempt(partial(prepare, table)) for table in raw if table is not None]
     attempt.raise_if_any()
     parts = [part for part in prepared if part is not None]
     _check_ids_agree(parts)
     _check_samples_differ(parts)
-    return _merge(parts, study_names(options.table))
+    names = study_names(options.table)
+    merged, labels = _merge(parts, names), _labels(names, options.table)
+    notes = [*merged.notes, *sharing_notes(merged.counts, merged.studies, merged.sequences, labels)]
+    if turning.wanted == "auto" and reference is None and len(parts) == 1:
+        notes.append(f"{labels[names[0]]}: nothing to compare the only table with (--reverse-complement auto)")
+    return dataclasses.replace(merged, notes=tuple(notes))
 
 
-def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, needs_dna: bool = True) -> Table:
+def table_of_counts(
+    raw: RawTable,
+    known: Mapping[str, str],
+    options: TableOptions,
+    reference: SequenceSet | None = None,
+    *,
+    needs_dna: bool = True,
+) -> Table:
     """The table of counts that are in memory.
 
     Parameters
@@ -164,7 +183,7 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
         DNA of ASV ids that are no DNA themselves; may be empty.
     options
         What is done with the sequences; its files are not read.
-    needs_dna
+    reference, needs_dna
         As for :func:`read_table`.
 
     Raises
@@ -172,7 +191,8 @@ def table_of_counts(raw: RawTable, known: Mapping[str, str], options: TableOptio
     InputError
         If an ASV has no usable sequence.
     """
-    return _merge([_prepare(raw, known, options, needs_dna=needs_dna)], [raw.source.name])
+    turning = Turning(options.reverse_complement, reference)
+    return _merge([_prepare(raw, known, options, turning, needs_dna=needs_dna)], [raw.source.name])
 
 
 def read_raw_table(path: Path) -> RawTable:
@@ -204,6 +224,12 @@ def study_names(paths: Sequence[Path]) -> list[str]:
     return [name if repeated[name] == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
 
+def _labels(names: Sequence[str], paths: Sequence[Path]) -> dict[str, str]:
+    """What messages call each table: its file's name where no other has it."""
+    times = Counter(path.name for path in paths)
+    return {name: path.name if times[path.name] == 1 else name for name, path in zip(names, paths, strict=True)}
+
+
 def _as_text(path: Path, content: bytes) -> str:
     try:
         return decode_text(content, path)
@@ -213,20 +239,23 @@ def _as_text(path: Path, content: bytes) -> str:
         raise InputError(path, problem) from None
 
 
-def _prepare(raw: RawTable, known: Mapping[str, str], options: TableOptions, *, needs_dna: bool = True) -> _Part:
+def _prepare(
+    raw: RawTable, known: Mapping[str, str], options: TableOptions, turning: Turning, *, needs_dna: bool
+) -> _Part:
     if error := transposed(raw.source, raw.sample_ids, raw.asv_ids, known):
         raise error
     if not (needs_dna or known or are_sequences(raw.asv_ids)):
         return _named(raw, options)
     sequences, read_notes = resolve(raw.source, raw.asv_ids, known)
+    sequences, turn_notes = turning.apply(raw.source, sequences, raw.counts)
     sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, sequences, [*raw.notes, *read_notes, *final_notes, *sample_notes])
+    return _Part(raw, sequences, [*raw.notes, *read_notes, *turn_notes, *final_notes, *sample_notes])
 
 
 def _named(raw: RawTable, options: TableOptions) -> _Part:
     """A table whose ASVs are names without DNA."""
-    for option in ("trim_length", "max_bp"):
+    for option in ("trim_length", "max_bp", "reverse_complement"):
         if getattr(options, option) is not None:
             problem = f"the ASV ids are not DNA (first: {shorten(raw.asv_ids[0])})"
             raise InputError(raw.source, problem, f"leave out --{option.replace('_', '-')}, or give --sequences")

@@ -68,7 +68,7 @@ def read_and_align(
     sheet: Metadata | None = sources.get("metadata")
     if "table" not in sources:
         return AlignedInputs(None, sheet, None)
-    alignment = Alignment(sources["table"], _table_name(table))
+    alignment = Alignment(sources["table"], table_name(table))
     done = [attempt(partial(_true, step)) for step in _sheet_steps(alignment, sheet, study, target)]
     if target is not None and sheet is not None and alignment.metadata is not None:
         attempt(lambda: alignment.take_target(target))
@@ -167,6 +167,7 @@ def _further_steps(
         yield lambda: alignment.match_distances(sources["distances"])
 
 
-def _table_name(table: TableOptions) -> str:
+def table_name(table: TableOptions) -> str:
+    """What messages call the tables that are given."""
     first = table.table[0].name
     return first if len(table.table) == 1 else f"{first} and {len(table.table) - 1} more"

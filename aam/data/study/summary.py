@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aam.data.readers.sharing import LOUD
 from aam.data.study.split import Split
 from aam.data.study.study import FlowStep, Study
 from aam.text import plural
@@ -25,6 +26,11 @@ def describe(study: Study, split: Split | None = None) -> list[str]:
         lines.append("split: " + ", ".join(f"{len(rows):,} {name}" for name, rows in split.parts().items()))
         lines.extend(split.notes)
     return [*lines, *study.notes]
+
+
+def has_warnings(study: Study) -> bool:
+    """Whether the notes say that results would be wrong."""
+    return any(note.startswith(LOUD) for note in study.notes)
 
 
 def spread(values: np.ndarray) -> str:

@@ -71,6 +71,7 @@ PARTS = {
 OUTPUTS = {"quantiles": list, "bounded_targets": bool, "output_activation": str}
 INTERVALS = {"level": float, "passes": int, "calibrations": list}
 TREATMENT = {"trim_length": int | None, "rarefy_depth": int | None}
+DIRECTIONS = (None, "auto", "yes", "no")
 OF_NETWORKS = {"max_bp": int | None, "token_limit": int, "asv_sampling": str, "study_column": str | None}
 OF_NAMES = {IDS: str}
 
@@ -119,9 +120,9 @@ class Manifest:
     head
         Its ``bounded_targets`` and ``output_activation`` are the ends of what can be predicted.
     data
-        How tables must be treated: ``trim_length``, ``rarefy_depth``; networks also need ``max_bp``, ``token_limit``,
-        ``asv_sampling``. ``study_column`` is the column that was made of the names of merged tables; ``asv_ids`` is
-        ``names`` where ASVs are known by names and not by their DNA.
+        How tables must be treated: ``trim_length``, ``reverse_complement``, ``rarefy_depth``; networks also need
+        ``max_bp``, ``token_limit``, ``asv_sampling``. ``study_column`` is the column that was made of the names of
+        merged tables; ``asv_ids`` is ``names`` where ASVs are known by names and not by their DNA.
     record
         Human-readable provenance and results.
     calibrations
@@ -325,6 +326,8 @@ def _read_preprocessing(content: dict[str, Any]) -> dict[str, Any]:
             need(fits(content[name], hint), f"'{name}' cannot be {shorten(repr(content[name]))}")
             parts[name] = content[name]
     need(parts.get(IDS, NAMES) == NAMES, "ids of ASVs of an unknown kind")
+    direction = content.get("reverse_complement")
+    need(direction in DIRECTIONS, f"'reverse_complement' cannot be {shorten(repr(direction))}")
     numbers = [value for value in parts.values() if isinstance(value, int)]
     need(all(1 <= number < LARGEST_NUMBER for number in numbers), "a length, limit or depth is out of range")
     return content

@@ -147,6 +147,7 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
         predictor=model.plan if isinstance(model, SequencePredictor) else None,
         data={
             "trim_length": config.table.trim_length,
+            "reverse_complement": config.table.reverse_complement or "no",
             "max_bp": config.table.max_bp,
             "rarefy_depth": prepared.study.rarefy_depth,
             "token_limit": config.sampling.token_limit,

@@ -145,6 +145,9 @@ def preprocessing_notes(config: TrainConfig, pretrained: Pretrained) -> list[str
     if before.get("trim_length") != table.trim_length:
         then, now = before.get("trim_length") or "none", table.trim_length or "none"
         notes.append(f"the encoder was trained with --trim-length {then}, this run has {now}")
+    then, now = before.get("reverse_complement") or "no", table.reverse_complement or "no"
+    if then != now:
+        notes.append(f"the encoder was trained with --reverse-complement {then}, this run has {now}")
     longest = before.get("max_bp")
     if longest is not None and table.max_bp is not None and table.max_bp > longest:
         notes.append(

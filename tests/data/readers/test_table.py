@@ -132,7 +132,10 @@ def test_hashes_and_dna_merge_and_equal_sequences_add_up(tmp_path: Path) -> None
     }
     ids = dict(zip(table.sequences, table.asv_ids, strict=True))
     assert ids == {SEQUENCES[0]: "h1", SEQUENCES[1]: SEQUENCES[1], SEQUENCES[2]: "h3"}
-    assert table.notes == ("one.biom: 1 ASV summed with others of the same sequence",)
+    assert table.notes == (
+        "one.biom: 1 ASV summed with others of the same sequence",
+        "one.biom and two.biom share 1 of 3 ASVs (42.9% and 45.5% of their reads)",
+    )
 
 
 def test_what_is_said_but_no_error(tmp_path: Path) -> None:

@@ -395,6 +395,7 @@ def described_as(folder: Path, place: str, value: Any) -> None:
         ("data", {}),
         ("data.rarefy_depth", "x"),
         ("data.rarefy_depth", 0),
+        ("data.reverse_complement", "maybe"),
         ("data.token_limit", 10**40),
         ("data.asv_sampling", "best"),
         ("data.study_column", 3),

@@ -129,6 +129,10 @@ def test_other_treatment_of_the_sequences_is_told(tmp_path: Path) -> None:
         "(--trim-length 150 leaves them out)"
     ]
     assert trimmed == ["the encoder was trained with --trim-length none, this run has 90"]
+    assert preprocessing_notes(config(reverse_complement="no"), found) == []
+    assert preprocessing_notes(config(reverse_complement="yes"), found) == [
+        "the encoder was trained with --reverse-complement no, this run has yes"
+    ]
 
 
 def test_other_sampling_is_told(tmp_path: Path) -> None:
