@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table as Grid
 
 from aam.cli.options import parse_readable
@@ -82,6 +83,8 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
+    if planned.inputs.groups is not None:
+        yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
     yield from (f"use as input {line}" for line in planned.covariate_lines)
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     if config.run.verbose:
