@@ -20,7 +20,7 @@ from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.learners.catalogue import LABELS
 from aam.models.size_estimate import BatchSizes
-from aam.text import format_bytes, format_duration, plural
+from aam.text import format_bytes, format_duration, format_pace, plural
 from aam.workflows.blend_time import duration_details, duration_words
 from aam.workflows.dry_run import PlannedBlend, PlannedRun, plan_run, read_files
 
@@ -122,7 +122,7 @@ def _network_duration(epoch: float, config: TrainConfig | PretrainConfig) -> Ite
     models = f"{times} models, each of " if times > 1 else ""
     yield (
         f"take at most {whole} on this machine ({models}{plural(config.optim.epochs, 'epoch')} of "
-        f"{format_duration(epoch)}, measured on first steps); most runs stop earlier"
+        f"{format_pace(epoch)}, measured on first steps); most runs stop earlier"
     )
 
 

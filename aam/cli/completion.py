@@ -15,7 +15,7 @@ from aam.cli.options import parser
 from aam.cli.terminal import Terminal
 from aam.config.option import suggest
 from aam.config.registry import COMMANDS
-from aam.errors import ConfigError
+from aam.errors import ConfigError, InputError
 
 PROGRAM = "aam"
 Shell = Literal["bash", "zsh", "fish"]
@@ -35,11 +35,17 @@ def install(words: Sequence[str]) -> None:
     ------
     ConfigError
         For a shell that is not known.
+    InputError
+        If a file cannot be written.
     """
     shell = _shell(words)
     starts = Path.home() / STARTED_BY.get(shell, "")
-    before = starts.read_bytes() if starts.is_file() else b""
-    written = completions().install_completion(shell=shell)
+    try:
+        before = starts.read_bytes() if starts.is_file() else b""
+        written = completions().install_completion(shell=shell)
+    except OSError as error:
+        place = error.filename or Path.home()
+        raise InputError(place, f"cannot be written ({error.strerror})", "are the home folder's files yours?") from None
     Terminal().print("\n".join(_outcome(shell, written, starts, before)))
 
 

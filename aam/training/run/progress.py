@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from aam.log import say, say_detail
 from aam.progress import Bar
-from aam.text import format_duration, plural
+from aam.text import format_duration, format_pace, plural
 from aam.training.distributed.collectives import is_first
 from aam.training.step.module import TrainingModule
 
@@ -122,5 +122,5 @@ def duration_words(epoch: float, epochs: int, measured: str) -> str:
     shorter = "; fewer --epochs or a smaller --token-limit would be shorter" if whole > WORTH_SHORTENING else ""
     return (
         f"time: at most {format_duration(whole)} on this machine ({plural(epochs, 'epoch')} of "
-        f"{format_duration(epoch)}, measured on {measured}), most runs stop earlier{shorter}"
+        f"{format_pace(epoch)}, measured on {measured}), most runs stop earlier{shorter}"
     )
