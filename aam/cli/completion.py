@@ -15,7 +15,7 @@ from aam.cli.options import parser
 from aam.cli.terminal import Terminal
 from aam.config.option import suggest
 from aam.config.registry import COMMANDS
-from aam.errors import ConfigError, InputError
+from aam.errors import ConfigError
 
 PROGRAM = "aam"
 Shell = Literal["bash", "zsh", "fish"]
@@ -34,9 +34,7 @@ def install(words: Sequence[str]) -> None:
     Raises
     ------
     ConfigError
-        For a shell that is not known.
-    InputError
-        If a file cannot be written.
+        For a shell that is not known, and a file that cannot be written.
     """
     shell = _shell(words)
     starts = Path.home() / STARTED_BY.get(shell, "")
@@ -45,7 +43,7 @@ def install(words: Sequence[str]) -> None:
         written = completions().install_completion(shell=shell)
     except OSError as error:
         place = error.filename or Path.home()
-        raise InputError(place, f"cannot be written ({error.strerror})", "are the home folder's files yours?") from None
+        raise ConfigError(f"{COMPLETION_FLAG}: {place} cannot be written ({error.strerror})") from None
     Terminal().print("\n".join(_outcome(shell, written, starts, before)))
 
 

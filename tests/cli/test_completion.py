@@ -50,8 +50,8 @@ def test_a_home_that_cannot_be_written(
     monkeypatch.setenv("HOME", str(home / "file"))
     assert main(["--install-completion", "bash"]) == 2
     line = capsys.readouterr().err
-    assert line.startswith(f"error: {home / 'file'}")
-    assert "cannot be written (Not a directory)" in line
+    assert line.startswith(f"error: --install-completion: {home / 'file'}/")
+    assert line.endswith(" cannot be written (Not a directory)\n")
 
 
 @pytest.mark.skipif(BASH is None, reason="needs bash")
