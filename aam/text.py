@@ -173,3 +173,8 @@ def format_duration(seconds: float) -> str:
     if seconds < 6000:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} hours"
+
+
+def format_pace(seconds: float) -> str:
+    """How long one of many takes: with two digits where it is less than ten seconds."""
+    return format_duration(seconds) if seconds >= 9.95 else f"{seconds:#.2g} seconds"

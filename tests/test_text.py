@@ -10,6 +10,7 @@ from aam.text import (
     decode_text,
     duplicates,
     first_bytes,
+    format_pace,
     listed,
     plural,
     printable,
@@ -152,3 +153,11 @@ def test_what_is_no_formula_stays(cell: str) -> None:
 def test_a_cell_stays_one_cell() -> None:
     assert spreadsheet_safe("a\tb\nc") == "a b c"
     assert spreadsheet_safe("\t=1") == "' =1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0123, "0.012 seconds"), (2, "2.0 seconds"), (9.96, "10 seconds"), (300, "5 minutes"), (9_000, "2.5 hours")],
+)
+def test_pace(seconds: float, words: str) -> None:
+    assert format_pace(seconds) == words

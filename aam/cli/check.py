@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table as Grid
 
 from aam.cli.options import parse_readable
@@ -19,7 +20,7 @@ from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.learners.catalogue import LABELS
 from aam.models.size_estimate import BatchSizes
-from aam.text import format_bytes, format_duration, plural
+from aam.text import format_bytes, format_duration, format_pace, plural
 from aam.workflows.blend_time import duration_details, duration_words
 from aam.workflows.dry_run import PlannedBlend, PlannedRun, plan_run, read_files
 
@@ -83,6 +84,8 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
     else:
         yield from map(_target_words, targets.specs)
         yield from _evaluation_words(config)
+    if planned.inputs.groups is not None:
+        yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
     yield from (f"use as input {line}" for line in planned.covariate_lines)
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     if config.run.verbose:
@@ -120,7 +123,7 @@ def _network_duration(epoch: float, config: TrainConfig | PretrainConfig) -> Ite
     models = f"{times} models, each of " if times > 1 else ""
     yield (
         f"take at most {whole} on this machine ({models}{plural(config.optim.epochs, 'epoch')} of "
-        f"{format_duration(epoch)}, measured on first steps); most runs stop earlier"
+        f"{format_pace(epoch)}, measured on first steps); most runs stop earlier"
     )
 
 

@@ -34,12 +34,16 @@ def install(words: Sequence[str]) -> None:
     Raises
     ------
     ConfigError
-        For a shell that is not known.
+        For a shell that is not known, and a file that cannot be written.
     """
     shell = _shell(words)
     starts = Path.home() / STARTED_BY.get(shell, "")
-    before = starts.read_bytes() if starts.is_file() else b""
-    written = completions().install_completion(shell=shell)
+    try:
+        before = starts.read_bytes() if starts.is_file() else b""
+        written = completions().install_completion(shell=shell)
+    except OSError as error:
+        place = error.filename or Path.home()
+        raise ConfigError(f"{COMPLETION_FLAG}: {place} cannot be written ({error.strerror})") from None
     Terminal().print("\n".join(_outcome(shell, written, starts, before)))
 
 

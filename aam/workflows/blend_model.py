@@ -202,13 +202,10 @@ def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
     names, _ = _members(config, inputs.study)
     _say_familiar(config, inputs)
-    rows, whole = inputs.split.train, ""
-    folds = min(FOLDS, len(rows))
-    if inputs.groups is not None:
-        number = len(np.unique(inputs.groups[rows].astype(str)))
-        whole = f", {plural(number, 'group')} of '{shorten(config.split.group_column or '')}' kept whole"
-        folds = min(FOLDS, number)
-    say(f"blend: {plural(len(names), 'learner')}, weighed by {plural(len(rows), 'sample')} in {folds} folds{whole}")
+    rows = inputs.split.train
+    units = len(rows) if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
+    folds = plural(min(FOLDS, units), "fold")
+    say(f"blend: {plural(len(names), 'learner')}, weighed by predictions of {plural(len(rows), 'sample')} in {folds}")
     say_detail(f"learners: {', '.join(names)}")
 
 

@@ -109,7 +109,7 @@ def expected_durations(config: TrainConfig, inputs: Inputs, names: Sequence[str]
 def duration_words(expected: Durations, times: int = 1) -> str:
     """How long so many blends take, and what would make it shorter where that is worth a word."""
     whole = times * sum(expected.values())
-    words = f"about {format_duration(whole)} on this machine, measured by a few trees and kernels"
+    words = f"about {format_duration(whole)} on this machine, measured on first steps"
     return "; ".join([words, *_shorter(expected, times)]) if whole > WORTH_SHORTENING else words
 
 

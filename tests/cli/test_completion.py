@@ -43,6 +43,17 @@ def test_a_second_time_adds_nothing(home: Path, capsys: pytest.CaptureFixture[st
     assert "added to" not in capsys.readouterr().out.split("wrote")[2]
 
 
+def test_a_home_that_cannot_be_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("HOME", str(home / "file"))
+    assert main(["--install-completion", "bash"]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"error: --install-completion: {home / 'file'}/")
+    assert line.endswith(" cannot be written (Not a directory)\n")
+
+
 @pytest.mark.skipif(BASH is None, reason="needs bash")
 @pytest.mark.parametrize(
     ("typed", "expected"),

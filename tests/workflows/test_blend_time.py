@@ -9,7 +9,7 @@ SECONDS = {"forest": 300.0, "trees-dna": 60.0, "jaccard": 40.0, "clr-linear": 20
 
 def test_a_short_blend_needs_no_advice() -> None:
     assert duration_words({"forest": 8.2, "jaccard": 1.0}) == (
-        "about 9 seconds on this machine, measured by a few trees and kernels"
+        "about 9 seconds on this machine, measured on first steps"
     )
 
 

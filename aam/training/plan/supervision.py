@@ -182,6 +182,9 @@ def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split
     """Do what :func:`fit_inputs` does, and say what there is."""
     say(*describe(study, split))
     inputs = fit_inputs(config, study, split)
+    if inputs.groups is not None and len(inputs.groups):
+        number = len(np.unique(inputs.groups.astype(str)))
+        say(f"groups: {number:,} of '{shorten(config.split.group_column or '')}', each kept whole")
     if inputs.covariate_spec is not None and study.metadata is not None:
         say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
     return inputs

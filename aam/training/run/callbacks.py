@@ -60,7 +60,7 @@ class BestModel(Callback):
             self.value = value
             self.save(pl_module, self.epoch, value)
         if trainer.sanity_checking:
-            also = "" if plan.monitor == "val_loss" else f"  {plan.monitor} {value:.4g}"
+            also = "" if plan.monitor == "val_loss" else f"  {plan.monitor} {value:#.4g}"
             say(f"before training  val_loss {pl_module.latest['val_loss']:.4f}{also}")
 
     def state_dict(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class History(Callback):
         name = module.plan.monitor
         mark = " (best)" if self.best.epoch == row["epoch"] else ""
         losses = f"train_loss {row['train_loss']:.4f}  val_loss {row['val_loss']:.4f}"
-        metric = "" if name == "val_loss" or name not in row else f"  {name} {row[name]:.4g}"
+        metric = "" if name == "val_loss" or name not in row else f"  {name} {row[name]:#.4g}"
         say(f"epoch {int(row['epoch']) + 1:>3}/{epochs}  {losses}{metric}{mark}  {row['seconds']:.1f} s")
 
 

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from aam.log import say, say_detail
 from aam.progress import Bar
-from aam.text import format_duration, plural
+from aam.text import format_duration, format_pace, plural
 from aam.training.distributed.collectives import is_first
 from aam.training.step.module import TrainingModule
 
@@ -20,6 +20,8 @@ LEAST_STEPS, LEAST_SECONDS = 3, 3.0
 """Steps, after the first, and seconds that are measured before it is said how long a run takes."""
 WORTH_SAYING = 10.0
 """Seconds of a run below which nobody waits long enough to read it."""
+WORTH_SHORTENING = 60.0
+"""Seconds from which it is said what would be shorter."""
 
 
 class ProgressBar(Callback):
@@ -116,7 +118,9 @@ class SayDuration(Callback):
 
 def duration_words(epoch: float, epochs: int, measured: str) -> str:
     """How long a training of the network takes, and what would make it shorter."""
+    whole = epoch * epochs
+    shorter = "; fewer --epochs or a smaller --token-limit would be shorter" if whole > WORTH_SHORTENING else ""
     return (
-        f"time: at most {format_duration(epoch * epochs)} on this machine ({plural(epochs, 'epoch')} of "
-        f"{format_duration(epoch)}, measured on {measured}); most runs stop earlier. Shorter: --epochs, --token-limit"
+        f"time: at most {format_duration(whole)} on this machine ({plural(epochs, 'epoch')} of "
+        f"{format_pace(epoch)}, measured on {measured}), most runs stop earlier{shorter}"
     )

@@ -76,8 +76,8 @@ def steps(duration: SayDuration, clock: Clock, batches: int, seconds: float, val
     [
         (100, 1.2, 30.0, "at most 2.1 hours on this machine (50 epochs of 2 minutes, measured on 3 steps)"),
         (100, 0.125, 0.0, "at most 10 minutes on this machine (50 epochs of 12 seconds, measured on 24 steps)"),
-        (4, 0.5, 0.0, "at most 2 minutes on this machine (50 epochs of 2 seconds, measured on 3 steps)"),
-        (1, 2.0, 0.0, "at most 2 minutes on this machine (50 epochs of 2 seconds, measured on 1 step)"),
+        (4, 0.5, 0.0, "at most 2 minutes on this machine (50 epochs of 2.0 seconds, measured on 3 steps)"),
+        (1, 2.0, 0.0, "at most 2 minutes on this machine (50 epochs of 2.0 seconds, measured on 1 step)"),
     ],
 )
 def test_the_first_steps_say_how_long_a_run_takes(
