@@ -25,11 +25,11 @@ class Limits:
     archive_members
         Members of a QIIME 2 archive; those of real ones are hundreds, most of them provenance.
     archive_bytes
-        Bytes of the one member that is read, as it is in memory.
+        Bytes of the one member that is read, or of a file packed with gzip, as it is in memory.
     archive_note_bytes
         Bytes of its notes (``metadata.yaml``, ``checksums.md5``).
     archive_ratio
-        Bytes that a member has for each byte that it takes in the archive; deflate reaches 1,032.
+        Bytes that a member, or what gzip packed, has for each byte that it takes; deflate reaches 1,032.
     archive_small_bytes
         What a member may expand to, whatever the ratio.
     hdf5_ratio
