@@ -22,6 +22,7 @@ from aam.files.limits import limits
 from aam.models.folder.manifest import members_in_words
 from aam.models.folder.migrations import check_format, to_present
 from aam.models.folder.paths import WEIGHTS
+from aam.runs.continuing import is_resumable
 from aam.runs.directory import RunDirectory, environment, resume_command
 from aam.runs.layout import (
     CONFIG,
@@ -132,10 +133,17 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("baseline", f"{dict(describe_model(run.baseline / WEIGHTS)[1])['members']} ({run.baseline})"))
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
-        facts.append(("continue with", resume_command(command, path)))
+        facts.append(_how_to_continue(run, command))
     if record is not None:
         facts += _how_to_repeat(run, command, record)
     return f"{state} of aam {command}", facts
+
+
+def _how_to_continue(run: RunDirectory, command: str) -> tuple[str, str]:
+    """The command that goes on with an unfinished run, or does it again."""
+    if is_resumable(run.config):
+        return "continue with", resume_command(command, run.path)
+    return "start again with", f"{shlex.join(['aam', command, '--config', str(run.config)])} --overwrite"
 
 
 def _facts_of_blend(path: Path, record: dict[str, Any]) -> Facts:

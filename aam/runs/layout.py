@@ -12,6 +12,7 @@ from pathlib import Path
 from aam.errors import InputError
 from aam.files.atomic import is_leftover
 from aam.files.limits import limits
+from aam.runs.continuing import is_resumable
 
 CONFIG = "config.yaml"
 """The complete configuration, with what was derived from the data."""
@@ -130,7 +131,7 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     if not overwrite:
         is_finished = (path / FINISHED).exists()
         kind = "a finished run" if is_finished else "an unfinished run"
-        also = "" if is_finished else f"--resume-from {path}, "
+        also = "" if is_finished or not is_resumable(path / CONFIG) else f"--resume-from {path}, "
         raise InputError(path, f"holds {kind} already", f"{also}--overwrite or another --output-dir")
     for given in inputs:
         if os.path.lexists(given) and given.resolve().is_relative_to(path.resolve()):

@@ -26,6 +26,7 @@ from aam.learners.predictor import Combination, save_predictor
 from aam.log import progress_console, say, warn
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
+from aam.text import format_duration
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.workflows.blend_model import BlendModel, finished_words, fit_blend_model, say_plan
 from aam.workflows.finalize import say_verdicts
@@ -75,14 +76,14 @@ def save_blend(model: BlendModel, run: RunDirectory) -> None:
     save_predictor(run.model, model.blend.learners, dataclasses.replace(model.combination, record=record))
     if model.forest is None:
         return
-    alone = model.decoder_of(()).calibrate(model.blend.out_of_fold_M[model.forest], model.samples)
+    alone = model.decoder_of(()).calibrate(model.forest.out_of_fold, model.samples)
     combination = Combination(
         head=model.combination.head,
         record=record,
         calibrations=alone,
         interval_level=model.combination.interval_level,
     )
-    forest = copy(model.blend.learners[model.forest])
+    forest = copy(model.forest.learner)
     forest.task = dataclasses.replace(forest.task, reference=None)
     save_predictor(run.baseline, [forest], combination)
 
@@ -103,7 +104,7 @@ def _write_results(
     for line in model.decoder.coverage_warnings():
         warn(line)
     covered = evaluate_fold_coverage(model.decoder, blend.blended, model.samples, blend.fold_B)
-    forests = {} if model.forest is None else {OUT_OF_FOLD: _forest_tables(model, blend.out_of_fold_M[model.forest])}
+    forests = {} if model.forest is None else {OUT_OF_FOLD: _forest_tables(model, model.forest.out_of_fold)}
     if len(inputs.split.test):
         covered, tested = _write_test(inputs, model, run)
         forests |= tested
@@ -111,6 +112,8 @@ def _write_results(
     if forests and config.evaluation.forest_baseline:
         write_predictions(run.path / FOREST_PREDICTIONS, forests, targets.columns)
     save_blend(model, run)
+    if model.forest is not None and model.forest.seconds:
+        say(f"random forest on the same folds: {format_duration(model.forest.seconds)}; kept in {run.baseline}")
     return say_verdicts(config, targets, run)
 
 
@@ -130,7 +133,8 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     covered = evaluate_coverage(decoder, learned[None], samples, TEST)
     if model.forest is None:
         return covered, {}
-    return covered, {TEST: model.decoder_of(()).predictions(found[model.forest][None], samples)}
+    by_forest = model.forest.learner.predict(inputs.study, rows)
+    return covered, {TEST: model.decoder_of(()).predictions(by_forest[None], samples)}
 
 
 @contextmanager

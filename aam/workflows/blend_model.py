@@ -44,6 +44,25 @@ MIN_KNOWN = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """The random forest that a blend is compared with: a member of it, or one that was fitted beside it.
+
+    Attributes
+    ----------
+    learner
+        Fitted on all training samples.
+    out_of_fold
+        Its predictions of each of them without its fold: ``B x T``, or ``B x C``.
+    seconds
+        Time that it took beside the blend; 0 for a member.
+    """
+
+    learner: Learner
+    out_of_fold: np.ndarray
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class BlendModel:
     """A fitted blend and what is known of it.
 
@@ -59,6 +78,8 @@ class BlendModel:
         How the members are combined, with the intervals.
     left_out
         Learners that were asked for and cannot be members.
+    forest
+        The random forest to compare with; None where it is no member and not asked for.
     """
 
     blend: FittedBlend
@@ -66,6 +87,7 @@ class BlendModel:
     samples: Samples
     combination: Combination
     left_out: tuple[LeftOut, ...]
+    forest: Baseline | None = None
 
     @property
     def decoder(self) -> PredictionDecoder:
@@ -106,11 +128,6 @@ class BlendModel:
             num_folds=len(np.unique(blend.fold_B)),
             num_groups=len(self.rows) if groups is None else len(np.unique(groups.astype(str))),
         )
-
-    @property
-    def forest(self) -> int | None:
-        """Place of the random forest among the members."""
-        return self.blend.names.index(FOREST) if FOREST in self.blend.names else None
 
 
 def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[str], object]) -> BlendModel:
@@ -153,7 +170,24 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, on_member: Callable[[st
         interval_level=level,
     )
     left_out = tuple(LeftOut(name=one.name, reason=one.reason) for one in unable)
-    return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out)
+    forest = _forest(config, blend, study, samples, on_member)
+    return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out, forest=forest)
+
+
+def _forest(
+    config: TrainConfig, blend: FittedBlend, study: Study, samples: Labelled, on_member: Callable[[str], object]
+) -> Baseline | None:
+    """The random forest to compare with, on the same samples and folds."""
+    if FOREST in blend.names:
+        place = blend.names.index(FOREST)
+        return Baseline(learner=blend.learners[place], out_of_fold=blend.out_of_fold_M[place])
+    if not config.evaluation.forest_baseline:
+        return None
+    on_member(FOREST)
+    started = time.monotonic()
+    learner = new_member(FOREST, blend.learners[0].task, config.run.seed)
+    out_of_fold = learner.cross_fit(study, samples, blend.fold_B)
+    return Baseline(learner=learner, out_of_fold=out_of_fold, seconds=time.monotonic() - started)
 
 
 def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:

@@ -213,12 +213,29 @@ def test_class_weights_and_sample_weights_matter(classes: Path, study: Path, she
 
 
 def test_one_learner_is_a_model(study: Path, sheet: Path, tmp_path: Path) -> None:
-    words = ("--no-report",)
+    words = ("--no-report", "--no-forest-baseline")
     assert train(study, sheet, tmp_path / "run", *words, metadata_column="gradient", learners="jaccard") == 0
     assert not (tmp_path / "run" / "baseline").exists()
     assert not (tmp_path / "run" / "forest_predictions.tsv").exists()
     assert np.array(load_predictor(tmp_path / "run").manifest.weights).tolist() == [[1.0]]
     assert figures(tmp_path / "run", "jaccard")["gradient"]["mae"] > 0
+
+
+def test_a_blend_without_the_forest_is_compared_with_it(
+    study: Path, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the forest that would be a member: the same samples, folds and seed."""
+    words, options = ("--no-report",), {"metadata_column": "gradient", "test_size": 0.2}
+    assert train(study, sheet, tmp_path / "one", *words, **options, learners="jaccard") == 0
+    said = capsys.readouterr().out
+    assert "for a random forest" in said
+    assert f"kept in {tmp_path / 'one' / 'baseline'}" in said
+    assert train(study, sheet, tmp_path / "two", *words, **options, learners="jaccard,forest") == 0
+    beside, member = (tmp_path / name / "forest_predictions.tsv" for name in ("one", "two"))
+    assert beside.read_bytes() == member.read_bytes()
+    found = [predicted(tmp_path / name, study, sheet, tmp_path / f"{name}.tsv", "baseline") for name in ("one", "two")]
+    assert found[0]["predicted"].tolist() == found[1]["predicted"].tolist()
+    assert [one.kind for one in load_predictor(tmp_path / "one").learners] == ["kernel"]
 
 
 def test_a_blend_of_nothing_is_refused(
