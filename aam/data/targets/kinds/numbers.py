@@ -22,6 +22,7 @@ import numpy as np
 from aam.config import HeadOptions, LossOptions
 from aam.config.json_dataclass import need
 from aam.config.target import MEDIAN, ColumnOptions
+from aam.data.readers.computable import computable_spread
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.intervals import (
     Calibration,
@@ -98,11 +99,12 @@ class Numbers(Kind):
     ) -> TargetSpec:
         """Fit the transform; one number in the training samples is nothing to learn."""
         training = _learnable(column, values, train_rows, source)
+        computable_spread(source, column, values[~np.isnan(values)], "--missing leaves such cells out, or give it in other units")
         if problem := domain_problem(rules.transform, values):
             raise InputError(source, f"column '{shorten(column)}': {problem}", "--target-transform zscore")
         parameters = fit_parameters(rules.transform, training)
         shift, scale = fit_shift_and_scale(rules.transform, forward(rules.transform, parameters, training))
-        return TargetSpec(
+        spec = TargetSpec(
             column=column,
             kind=self,
             transform=rules.transform,
@@ -113,6 +115,8 @@ class Numbers(Kind):
             mean=float(training.mean()),
             median=float(np.median(training)),
         )
+        _check_precision(spec, values, source)
+        return spec
 
     def check(self, spec: TargetSpec) -> None:
         """No classes."""
@@ -290,6 +294,17 @@ def refuse_one_value(column: str, training: np.ndarray, shown: str, source: str)
     if (training == training[0]).all():
         problem = f"column '{shorten(column)}' has one value ({shorten(shown)}) in the training samples"
         raise InputError(source, f"{problem}: nothing to learn")
+
+
+def _check_precision(spec: TargetSpec, values: np.ndarray, source: str) -> None:
+    """Refuse numbers that single precision cannot hold as they are learned, which none is where they are scaled."""
+    with np.errstate(all="ignore"):
+        learned = spec.encode(values)
+    beyond = int(np.isinf(learned).sum())
+    if beyond or not 0 < spec.scale < float("inf"):
+        problem = f"column '{shorten(spec.column)}': {plural(beyond or len(values), 'value')} cannot be computed with"
+        largest = f"(largest {np.nanmax(np.abs(values)):g})"
+        raise InputError(source, f"{problem} {largest}", "--target-transform zscore, or give it in other units")
 
 
 def _learnable(column: str, values: np.ndarray, train_rows: np.ndarray, source: str) -> np.ndarray:
