@@ -23,6 +23,7 @@ from aam.config.reference import AND_MORE, default_words, limit_words, off_names
 from aam.config.registry import COMMANDS
 from aam.config.types import UNDIVIDED
 from aam.errors import Attempts, ConfigError
+from aam.runs.outputs import check_apart
 from aam.runs.saved_options import complete_config, options_of_file, read_written, written_options
 
 HELP_FLAGS = ("--help", "-h")
@@ -57,6 +58,8 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     path = words.pop("config", None)
     given = options_of_file(command, Path(path)) if path is not None else {}
     given |= read_values(kind, words, flag)
+    if path is not None and isinstance(output := given.get("output"), Path):
+        check_apart([output], [Path(path)])
     return Request(complete_config(command, given), only_print)
 
 

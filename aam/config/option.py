@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from aam.config.types import Column, choices, convert, describe_type, fits, shown
 from aam.errors import Attempts, ConfigError
 
-NO_INPUTS = ("output_dir", "resume_from")
+NO_INPUTS = ("output", "output_dir", "resume_from")
 
 
 def input_paths(config: Any) -> Iterator[Path]:
-    """All files and folders that the options of a run name as inputs."""
+    """All files and folders that the options of a command name as inputs."""
     for section, field, _ in fields(type(config)):
         value = getattr(getattr(config, section), field.name)
         if field.name not in NO_INPUTS:

@@ -19,7 +19,7 @@ from aam.data.targets.kinds.cells import Cells, cells
 from aam.data.targets.kinds.classes import probability_names
 from aam.data.targets.kinds.kind import PER_SAMPLE
 from aam.errors import InputError
-from aam.files.atomic import atomic_write
+from aam.files.delimited import delimited
 from aam.text import ONCE, decode_text, duplicates, plural, read_bytes, shorten, spreadsheet_safe
 
 Columns = Mapping[str, Sequence[str]]
@@ -47,17 +47,17 @@ def write_table(path: Path, blocks: Iterable[Columns], *, safe: bool = False) ->
     Parameters
     ----------
     path
-        The file, tab-separated.
+        The file; its ending says what separates cells, see :mod:`aam.files.delimited`.
     blocks
         Name of each column -> its cells. All blocks have the columns of the first.
     safe
         Mark cells that a spreadsheet would take for a formula.
     """
-    with atomic_write(path) as file:
+    with delimited(path) as write_row:
         for place, block in enumerate(blocks):
             rows: Iterable[Sequence[str]] = zip(*block.values(), strict=True)
             for row in [tuple(block), *rows] if place == 0 else rows:
-                file.write("\t".join(map(spreadsheet_safe, row) if safe else row) + "\n")
+                write_row(list(map(spreadsheet_safe, row)) if safe else row)
 
 
 def write_predictions(path: Path, parts: Mapping[str, Sequence[Predictions]], columns: Sequence[str]) -> None:

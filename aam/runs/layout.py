@@ -119,10 +119,14 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
         If the folder holds something that is no run, or a run that may not be removed or not without a loss: of an
         input of the new run, or of something that no run wrote.
     """
+    inputs = tuple(inputs)
     try:
         content = sorted(item for item in path.iterdir() if item.name != LOCK and not is_leftover(item))
     except OSError as error:
         raise InputError(path, f"the output directory cannot be read ({error.strerror})") from None
+    for given in inputs:
+        if given.exists() and (path / LOG).exists() and given.samefile(path / LOG):
+            raise InputError(path, f"its {LOG} is {given}, which the new run is to read", ELSEWHERE)
     # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
     if all(item.name == LOG for item in content):
         return
@@ -137,7 +141,7 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
         if os.path.lexists(given) and given.resolve().is_relative_to(path.resolve()):
             raise InputError(path, f"holds {given}, which the new run is to read", ELSEWHERE)
     for item in content:
-        if not _is_written(item.name):
+        if not is_of_run(item.name):
             raise InputError(
                 path, f"holds {item.name}, which is not a file of a run and would be removed by --overwrite", ELSEWHERE
             )
@@ -170,7 +174,7 @@ def clear(path: Path) -> None:
 
     Whatever stops this, the folder is that of an unfinished run until the end.
     """
-    removed = (item for item in path.iterdir() if _is_written(item.name) and item.name != LOG)
+    removed = (item for item in path.iterdir() if is_of_run(item.name) and item.name != LOG)
     for item in sorted(removed, key=_when_removed):
         shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
@@ -180,5 +184,6 @@ def _when_removed(item: Path) -> tuple[bool, str]:
     return item.name == CONFIG, "" if item.name == FINISHED else item.name
 
 
-def _is_written(name: str) -> bool:
+def is_of_run(name: str) -> bool:
+    """Whether a name, directly in a run directory, is that of something that a run writes."""
     return any(fnmatchcase(name, known) for known in WRITTEN)

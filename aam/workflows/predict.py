@@ -15,9 +15,11 @@ from rich.progress import track
 
 from aam.config import PredictConfig, TableOptions
 from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
+from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError
-from aam.files.atomic import check_output
+from aam.files.delimited import endings
 from aam.log import progress_console, say
+from aam.runs.outputs import check_outputs
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def predict(config: PredictConfig) -> Path:
         If the options, the table, the metadata or the output file cannot be used.
     """
     output = config.output.output
-    _check_output(config.output)
+    _check_output(config)
     started = time.monotonic()
     with _predicting(config.table, config.predict) as run:
         _write(config.output, run)
@@ -122,7 +124,7 @@ def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
     CheckpointError, ConfigError, InputError
         As :func:`predict`.
     """
-    _check_output(config.output)
+    _check_output(config)
     with _predicting(config.table, config.predict) as run:
         blocks = list(run.blocks)
         _write(config.output, dataclasses.replace(run, blocks=iter(blocks)))
@@ -137,10 +139,9 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
     return {column: concatenate(some) for column, some in zip(run.decoder.targets.columns, pieces, strict=True)}
 
 
-def _check_output(options: PredictionTableOptions) -> None:
-    check_output(options.output, options.overwrite)
-    if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"folder {options.output.parent} does not exist", "create it first")
+def _check_output(config: PredictConfig) -> None:
+    endings(config.output.output)
+    check_outputs([config.output.output], input_paths(config), overwrite=config.output.overwrite)
 
 
 @contextmanager

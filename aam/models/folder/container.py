@@ -22,7 +22,7 @@ from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.folder.manifest import Manifest, model_card
 from aam.models.folder.migrations import FORMAT, check_format, to_present
-from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, check_is_of_model, find_weights
 from aam.text import shorten
 from aam.version import __version__
 
@@ -76,9 +76,15 @@ def write_model_folder(
         The tensors of each member, in the manifest's order.
     reference
         The tensors that members share.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a file of other origin that would be replaced.
     """
     assert len(states) == len(manifest.members)
     folder.mkdir(parents=True, exist_ok=True)
+    check_is_of_model(folder)
     owned = {**{str(number): state for number, state in enumerate(states)}, REFERENCE: reference or {}}
     tensors = {
         f"{owner}.{name}": tensor.detach().cpu().contiguous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
@@ -27,6 +28,26 @@ def find_weights(path: Path) -> Path:
     raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The files that a model consists of."""
+    return [folder / name for name in (WEIGHTS, CONFIG, CARD)]
+
+
+def check_is_of_model(folder: Path) -> None:
+    """Refuse a folder with files of other origin that have the names of a model's.
+
+    Raises
+    ------
+    InputError
+        If there is one, and no weights beside it.
+    """
+    if (folder / WEIGHTS).exists():
+        return
+    for path in model_files(folder):
+        if os.path.lexists(path):
+            raise InputError(folder, f"holds {path.name}, which is not part of a model", "choose another folder")
+
+
 def check_model_folder(path: Path, overwrite: bool) -> None:
     """Refuse a folder that a new model cannot have; nothing in it is touched.
 
@@ -49,5 +70,6 @@ def check_model_folder(path: Path, overwrite: bool) -> None:
     others = sorted(item.name for item in path.iterdir() if item.name not in (WEIGHTS, CONFIG, CARD))
     if others:
         raise InputError(path, f"holds {others[0]}, which is not part of a model", "choose another --output-dir")
+    check_is_of_model(path)
     if (path / WEIGHTS).exists() and not overwrite:
         raise InputError(path, "holds a model already", "--overwrite or another --output-dir")

@@ -99,7 +99,9 @@ class Numbers(Kind):
     ) -> TargetSpec:
         """Fit the transform; one number in the training samples is nothing to learn."""
         training = _learnable(column, values, train_rows, source)
-        computable_spread(source, column, values[~np.isnan(values)], "--missing leaves such cells out, or give it in other units")
+        computable_spread(
+            source, column, values[~np.isnan(values)], "--missing leaves such cells out, or give it in other units"
+        )
         if problem := domain_problem(rules.transform, values):
             raise InputError(source, f"column '{shorten(column)}': {problem}", "--target-transform zscore")
         parameters = fit_parameters(rules.transform, training)
