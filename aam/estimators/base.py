@@ -45,10 +45,16 @@ class Estimator(BaseEstimator):
         Parameters
         ----------
         path
-            The folder; made if it is not there.
+            The folder; made if it is not there. A model that it holds is replaced.
+
+        Raises
+        ------
+        DataError
+            If it holds a ``README.md`` or ``config.json`` of other origin.
         """
         check_is_fitted(self)
-        self.trained_.save(path)
+        with as_value_errors():
+            self.trained_.save(path)
 
     @classmethod
     def load(cls, path: str | Path, **parameters: Any) -> Self:

@@ -24,7 +24,7 @@ from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.network import NetworkLearner
 from aam.learners.predictor import Combination
-from aam.learners.protocol import Computing, Labelled, Task
+from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference
 from aam.log import say, warn
 from aam.models.folder.weights import load_model

@@ -266,10 +266,8 @@ def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_row
     InputError
         If a level that is given a weight is not among the training samples, or weights cannot be computed with.
     """
-    weight_N = study.weights
-    named = (
-        [] if config.loss.sample_weight_column is None else [f"column '{shorten(config.loss.sample_weight_column)}'"]
-    )
+    weight_N, column = study.weights, config.loss.sample_weight_column
+    named = [] if column is None else [f"column '{shorten(column)}'"]
     if config.loss.categorical_loss_weights is not None:
         of_level_N = _level_weights(config, sheet, train_rows)
         named.append("--categorical-loss-weights")

@@ -180,9 +180,8 @@ def _make_folder(folder: Path, inputs: Sequence[Path]) -> None:
         raise InputError(folder, "is no folder", "another --output-dir")
     written = [folder / name for name in (*RESULT_FILES, LOG)]
     check_apart(written, inputs)
-    if others := [
-        path.name for path in written if path.exists() and not (folder / FOLDS).is_dir() and path.name != LOG
-    ]:
+    others = [name for name in RESULT_FILES if (folder / name).exists()]
+    if others and not (folder / FOLDS).is_dir():
         raise InputError(folder, f"holds {others[0]}, which is not of a benchmark", "another --output-dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,7 @@ from aam.text import plural, shorten
 
 QUANTILE = "quantile_"
 SAMPLES_PER_DECILE = 20
+TOO_LARGE = "--missing leaves such cells out, or give it in other units"
 ROUNDING = 1e-9
 """An end of the training range that is scaled and brought back is itself up to this share."""
 PRECISION = float(np.finfo(np.float32).eps)
@@ -99,9 +100,7 @@ class Numbers(Kind):
     ) -> TargetSpec:
         """Fit the transform; one number in the training samples is nothing to learn."""
         training = _learnable(column, values, train_rows, source)
-        computable_spread(
-            source, column, values[~np.isnan(values)], "--missing leaves such cells out, or give it in other units"
-        )
+        computable_spread(source, column, values[~np.isnan(values)], TOO_LARGE)
         if problem := domain_problem(rules.transform, values):
             raise InputError(source, f"column '{shorten(column)}': {problem}", "--target-transform zscore")
         parameters = fit_parameters(rules.transform, training)
