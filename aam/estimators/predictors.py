@@ -25,13 +25,18 @@ from aam.estimators.targets import (
     Answers,
     groups_of,
     labels_of,
+    labels_of_texts,
     name_of_labels,
     numbers_of,
     training_study,
+    type_of_labels,
     weights_of,
 )
 from aam.workflows.in_memory import fit_predictor, preserved_torch_state
 from aam.workflows.trained_model import TrainedModel
+
+LABEL_TYPE, TARGET_AXES = "label type", "axes of y"
+"""What the record of a model keeps of y, so that a model that is loaded answers as it did."""
 
 
 class Predictor(Estimator):
@@ -134,6 +139,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         answers = Answers(targets=targets, weight_N=weight_N, group_N=groups_of(groups))
         self._train(X, answers, self._config(answers))
         self._is_flat = is_flat
+        self.trained_ = self.trained_.noting(**{TARGET_AXES: 1 if is_flat else 2})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -190,7 +196,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
-        self._is_flat = len(trained.manifest.targets) == 1
+        self._is_flat = len(trained.manifest.targets) == 1 and trained.manifest.record.get(TARGET_AXES) != 2
 
     def __sklearn_tags__(self) -> Tags:
         """Several targets at once."""
@@ -215,7 +221,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
     Attributes
     ----------
     classes_
-        The labels that were learned, sorted; as text where the model was loaded.
+        The labels that were learned, sorted; as text where the model is one of the command line.
     trained_
         The models, and what describes them.
     n_features_in_
@@ -261,6 +267,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
         assert self.trained_.manifest.targets is not None
         learned = np.isin(labels.texts_C, self.trained_.manifest.targets.specs[0].classes)
         self.classes_, self._texts_C = labels.classes_C[learned], labels.texts_C[learned]
+        self.trained_ = self.trained_.noting(**{LABEL_TYPE: type_of_labels(labels.classes_C)})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -314,5 +321,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
         self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
-        self._texts_C = np.array(trained.manifest.targets.specs[0].classes, dtype=object)
-        self.classes_ = self._texts_C.astype(str)
+        try:
+            labels = labels_of_texts(trained.manifest.targets.specs[0].classes, trained.manifest.record.get(LABEL_TYPE))
+        except ValueError as error:
+            raise CheckpointError(f"{source}: its description cannot be used ({error}); use another copy") from None
+        self.classes_, self._texts_C = labels.classes_C, labels.texts_C

@@ -6,7 +6,7 @@ Legend of shapes: ``N`` samples, ``T`` targets, ``C`` classes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -111,6 +111,50 @@ def labels_of(y: Any) -> Labels:
         first = strange[0] if strange else texts_C[0]
         raise InputError(NAME, f"label {first!r} does not identify its class as text", "rename it")
     return Labels(classes_C, texts_C, texts_C[code_N])
+
+
+TYPES: dict[str, Any] = {"bool": {"True": True, "False": False}.__getitem__, "int": int, "float": float}
+TYPES |= {"str": str, "object": str}
+"""What makes labels of their texts; objects are texts, since scikit-learn takes no others."""
+
+
+def type_of_labels(classes_C: np.ndarray) -> str:
+    """The type of labels, as a model's record keeps it; other than numbers and bools are kept as their texts."""
+    kind = str(classes_C.dtype)
+    return kind if _base(kind) in TYPES else "str"
+
+
+def labels_of_texts(texts: Sequence[str], kind: Any) -> Labels:
+    """The labels of a model that was loaded, of their type and in their order.
+
+    Parameters
+    ----------
+    texts
+        The classes of the model.
+    kind
+        From :func:`type_of_labels`; None for a model of the command line, whose classes are text.
+
+    Raises
+    ------
+    ValueError
+        If there is no such type, or a text is no label of it.
+    """
+    named = str("str" if kind is None else kind)
+    make = TYPES.get(_base(named))
+    if make is None:
+        raise ValueError(f"there are no labels of the type {shorten(named)}")
+    try:
+        classes_C = np.array([make(text) for text in texts], dtype=np.dtype(named))
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise ValueError(f"its classes are no labels of the type {shorten(named)}") from None
+    order_C = np.argsort(classes_C, kind="stable")
+    texts_C = np.array(list(texts), dtype=object)[order_C]
+    return Labels(classes_C[order_C], texts_C, texts_C)
+
+
+def _base(kind: str) -> str:
+    """``int`` for ``uint8``."""
+    return kind.rstrip("0123456789").removeprefix("u")
 
 
 def name_of_labels(y: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -124,6 +124,10 @@ class TrainedModel(ABC):
         """Write the model folder, which `aam predict` and :func:`load_model` read."""
 
     @abstractmethod
+    def noting(self, **facts: Any) -> Self:
+        """The same model with further facts in the record of its manifest."""
+
+    @abstractmethod
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
 
@@ -170,6 +174,12 @@ class NetworkModel(TrainedModel):
     def save(self, path: str | Path) -> None:
         """Write the model folder."""
         save_models(Path(path), [dict(model.state_dict()) for model in self.models], self.description)
+
+    def noting(self, **facts: Any) -> Self:
+        """The same networks with further facts."""
+        return dataclasses.replace(
+            self, description=dataclasses.replace(self.description, record={**self.description.record, **facts})
+        )
 
     @contextmanager
     def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[BatchPredictor]:
@@ -225,6 +235,11 @@ class CombinedModel(TrainedModel):
             prediction_passes=manifest.prediction_passes,
         )
         save_predictor(Path(path), self.predictor.learners, combination)
+
+    def noting(self, **facts: Any) -> Self:
+        """The same learners with further facts."""
+        manifest = dataclasses.replace(self.manifest, record={**self.manifest.record, **facts})
+        return dataclasses.replace(self, predictor=dataclasses.replace(self.predictor, manifest=manifest))
 
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         computing = Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed)
