@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from aam.config import TableOptions, from_flat
 from aam.config.option import fields
 from aam.data.study.study import Study
-from aam.estimators.options import as_value_errors
+from aam.estimators.options import DataError, as_value_errors
 from aam.estimators.tables import NAME, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import TrainedModel, load_model
@@ -109,6 +109,8 @@ class Estimator(BaseEstimator):
                 check_study(X, options)
             self._note_columns(X.shape[1], reset=reset)
             return X
+        if getattr(X, "columns", None) is not None and not len(X.columns):
+            raise DataError(NAME, "has no columns", "give a table of samples x ASVs")
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": "numeric", "ensure_non_negative": True}
         checks |= {"ensure_min_samples": FEWEST_SAMPLES if reset else 1}
         if getattr(X, "columns", None) is None:

@@ -23,6 +23,7 @@ from aam.estimators.targets import (
     GROUPS,
     NAME,
     Answers,
+    check_level,
     groups_of,
     labels_of,
     labels_of_texts,
@@ -62,6 +63,8 @@ class Predictor(Estimator):
 
     def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
         """All that the models say of samples, for each target."""
+        with as_value_errors():
+            check_level(level)
         study = self._study_to_predict(X)
         with as_value_errors():
             names = ("val_prediction_passes", "seed", "device")
@@ -132,11 +135,12 @@ class AAMRegressor(RegressorMixin, Predictor):
             If the samples, the parameters or a combination of them cannot work.
         """
         self._require(y)
-        check_consistent_length(X, y, groups, sample_weight)
+        check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
+            group_N = groups_of(groups)
             targets, is_flat = numbers_of(y)
             weight_N = weights_of(sample_weight, len(next(iter(targets.values()))))
-        answers = Answers(targets=targets, weight_N=weight_N, group_N=groups_of(groups))
+        answers = Answers(targets=targets, weight_N=weight_N, group_N=group_N)
         self._train(X, answers, self._config(answers))
         self._is_flat = is_flat
         self.trained_ = self.trained_.noting(**{TARGET_AXES: 1 if is_flat else 2})
@@ -257,11 +261,12 @@ class AAMClassifier(ClassifierMixin, Predictor):
             If the samples, the parameters or a combination of them cannot work.
         """
         self._require(y)
-        check_consistent_length(X, y, groups, sample_weight)
+        check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
+            group_N = groups_of(groups)
             labels = labels_of(y)
             weight_N = weights_of(sample_weight, len(labels.text_N))
-        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=groups_of(groups))
+        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=group_N)
         weights = self._weights_by_text(labels.texts_C)
         self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
         assert self.trained_.manifest.targets is not None
