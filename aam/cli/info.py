@@ -21,7 +21,7 @@ from aam.files.atomic import sha256_file
 from aam.files.limits import limits
 from aam.models.folder.manifest import members_in_words
 from aam.models.folder.migrations import check_format, to_present
-from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.paths import WEIGHTS, unfinished_notes
 from aam.runs.continuing import is_resumable
 from aam.runs.directory import RunDirectory, environment, resume_command
 from aam.runs.layout import (
@@ -219,10 +219,12 @@ def run(config: InfoConfig) -> None:
 
 
 def _describe(path: Path) -> tuple[str, Facts]:
-    if not path.is_dir():
-        return describe_model(path) if path.suffix == ".safetensors" else describe_file(path)
+    if not path.is_dir() and path.suffix != ".safetensors":
+        return describe_file(path)
     if RunDirectory(path).config.is_file():
         return describe_run(path)
-    if (path / WEIGHTS).is_file():
-        return describe_model(path / WEIGHTS)
+    weights = path if path.suffix == ".safetensors" and not path.is_dir() else path / WEIGHTS
+    if weights.is_file() or weights == path:
+        title, facts = describe_model(weights)
+        return title, [*facts, *(("note", line) for line in unfinished_notes(path))]
     raise InputError(path, f"holds neither a run ({CONFIG}) nor a model ({WEIGHTS})", "give a file or another folder")

@@ -101,6 +101,17 @@ def is_run_directory(path: Path) -> bool:
         raise InputError(config, f"cannot be read ({error.strerror})", ELSEWHERE) from None
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a folder is that of a run that was stopped, or is still at work."""
+    return is_run_directory(path) and not (path / FINISHED).exists()
+
+
+def command_of(path: Path) -> str:
+    """The command of a run: ``train`` or ``pretrain``."""
+    found = COMMAND.search((path / CONFIG).read_bytes()[: limits().config_bytes])
+    return "train" if found is None else found[1].decode()
+
+
 def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     """Refuse a folder that a new run cannot have; nothing in it is touched.
 

@@ -27,6 +27,7 @@ from aam.learners.predictor import Combination
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference
 from aam.log import say, warn
+from aam.models.folder.paths import unfinished_notes
 from aam.models.folder.weights import load_model
 from aam.models.sequence_predictor import encoder_of
 from aam.models.shipped import NAMES, familiar_reads
@@ -281,7 +282,10 @@ def _encoding(config: TrainConfig) -> Encode | None:
 
 
 def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
-    """Say how well an encoder of the package knows the study."""
+    """Say how well an encoder of the package knows the study, and if a run has not finished another."""
+    folder = encoder_folder(config.transfer)
+    for line in () if folder is None else unfinished_notes(folder):
+        warn(line)
     name = config.transfer.pretrained_encoder
     if not isinstance(name, str) or name not in NAMES:
         return

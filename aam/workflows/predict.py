@@ -18,7 +18,8 @@ from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, P
 from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError
 from aam.files.delimited import endings
-from aam.log import progress_console, say
+from aam.log import progress_console, say, warn
+from aam.models.folder.paths import unfinished_notes
 from aam.runs.outputs import check_outputs
 from aam.text import listed, plural, shorten
 
@@ -156,6 +157,8 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
     study = predictor.read(table)
     sheet = _sheet(options.metadata, manifest, study)
+    for line in unfinished_notes(options.model):
+        warn(line)
     say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes

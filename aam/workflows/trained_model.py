@@ -23,9 +23,11 @@ from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import Combination, Predictor, load_predictor, save_predictor
 from aam.learners.protocol import Computing
+from aam.log import warn
 from aam.models.folder.container import read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
 from aam.models.folder.manifest import Manifest, members_in_words, metadata_needed
+from aam.models.folder.paths import unfinished_notes
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import BatchPredictor, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
@@ -263,6 +265,8 @@ def load_model(path: str | Path) -> TrainedModel:
         If there is no such model, or it is damaged.
     """
     manifest = read_model_folder(Path(path)).manifest
+    for line in unfinished_notes(Path(path)):
+        warn(line)
     first = manifest.members[0]
     if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
         return load_networks(path)

@@ -115,7 +115,7 @@ def test_a_higher_level_makes_wider_intervals(fitted: AAMRegressor) -> None:
     np.testing.assert_array_equal(middle, model.predict_interval(frame, 0.5))
     assert (np.ptp(middle, axis=1) > np.ptp(narrow, axis=1)).all()
     assert (np.ptp(wide, axis=1) > np.ptp(narrow, axis=1)).all()
-    with pytest.raises(ValueError, match="level must be a number above 0 and below 1, such as 0.9, got 2"):
+    with pytest.raises(ValueError, match=r"level must be a number above 0 and below 1, such as 0.9, got 2"):
         fitted.predict_interval(frame, 2)
 
 

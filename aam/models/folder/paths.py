@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
-from aam.runs.layout import MODEL
+from aam.runs.directory import resume_hint
+from aam.runs.layout import MODEL, command_of, is_unfinished
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -17,15 +19,26 @@ def find_weights(path: Path) -> Path:
     Raises
     ------
     CheckpointError
-        If there is none.
+        If there is none, or the run is unfinished: the model in it is then for who names its own folder.
     """
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
+    if is_unfinished(path):
+        so_far = f"; {path / MODEL} is what it had learned so far" if (path / MODEL / WEIGHTS).is_file() else ""
+        raise CheckpointError(f"{path}: the run is unfinished: {resume_hint(command_of(path), path)}{so_far}")
     candidates = (path, path / WEIGHTS, path / MODEL / WEIGHTS)
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
+
+
+def unfinished_notes(path: Path) -> Iterator[str]:
+    """What to say of a model that an unfinished run has kept so far."""
+    folder = path if path.is_dir() else path.parent
+    run = folder.resolve().parent
+    if folder.resolve().name == MODEL and is_unfinished(run):
+        yield f"{path} is of an unfinished run: what it had learned so far, perhaps without intervals"
 
 
 def model_files(folder: Path) -> list[Path]:
