@@ -264,8 +264,10 @@ def _notes(study: Study) -> Iterator[str]:
 
 def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
-    from aam.evaluation.prediction_table import new_columns, suffixes, write_table
+    from aam.evaluation.prediction_table import id_notes, new_columns, suffixes, write_table
 
+    for line in id_notes(run.study.sample_ids):
+        warn(line)
     columns, sheet = run.decoder.targets.columns, run.sheet
     endings = zip(columns, suffixes(columns), strict=True)
     copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}

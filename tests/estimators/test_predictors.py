@@ -42,7 +42,7 @@ def test_it_is_what_the_command_line_trains(fitted: AAMRegressor, tmp_path: Path
     files = ["--table", str(biom), "--metadata", str(tmp_path / "m.tsv"), "--metadata-column", "age"]
     switches = ["--no-forest-baseline", "--no-report", "--no-progress", "--output-dir", str(tmp_path / "run")]
     assert main(["train", *files, *options, *switches]) == 0
-    said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample_id")
+    said = pd.read_csv(tmp_path / "run" / "val_predictions.tsv", sep="\t", index_col="sample-id")
     chosen = frame.loc[said.index]
     close(fitted.predict(chosen), said["predicted"])
     with pytest.warns(UserWarning, match="too few calibration groups"):

@@ -45,6 +45,8 @@ from aam.errors import InputError
 from aam.text import plural, shorten
 
 QUANTILE = "quantile_"
+ENDS = {"low": "-inf", "high": "inf"}
+"""Ends of an interval, and what an empty cell means."""
 SAMPLES_PER_DECILE = 20
 TOO_LARGE = "--missing leaves such cells out, or give it in other units"
 ROUNDING = 1e-9
@@ -194,15 +196,17 @@ class Numbers(Kind):
         """The number, the ends of its interval, and its quantiles."""
         found = {"predicted": cells(table.predicted)}
         if table.low is not None and table.high is not None:
-            found |= {"predicted_low": cells(table.low), "predicted_high": cells(table.high)}
+            found |= {f"predicted_{end}": cells(where_finite(getattr(table, end))) for end in ENDS}
         found |= {f"{QUANTILE}{level:g}": cells(values) for level, values in table.quantiles.items()}
         return found | ({} if table.deviation is None else {"predicted_std": cells(table.deviation)})
 
     def from_columns(self, cells: Cells, spec: TargetSpec) -> dict[str, Any]:
-        """Finite numbers; the ends of an interval may be infinite."""
+        """Finite numbers; an end of an interval that is not there is infinite."""
         low, high = (
-            cells.numbers(f"predicted_{end}", may_be_infinite=True) if cells.has(f"predicted_{end}") else None
-            for end in ("low", "high")
+            cells.numbers(f"predicted_{end}", empty=nowhere, may_be_infinite=True)
+            if cells.has(f"predicted_{end}")
+            else None
+            for end, nowhere in ENDS.items()
         )
         of_level = re.compile(rf"({QUANTILE}([0-9]*\.?[0-9]+(?:e-[0-9]+)?)){re.escape(cells.suffix)}")
         matches = [match for name in cells.columns if (match := of_level.fullmatch(name))]
@@ -295,6 +299,11 @@ def refuse_one_value(column: str, training: np.ndarray, shown: str, source: str)
     if (training == training[0]).all():
         problem = f"column '{shorten(column)}' has one value ({shorten(shown)}) in the training samples"
         raise InputError(source, f"{problem}: nothing to learn")
+
+
+def where_finite(values: np.ndarray) -> np.ndarray:
+    """Numbers, and NaN for infinite ones: no table of metadata has these."""
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _check_precision(spec: TargetSpec, values: np.ndarray, source: str) -> None:
