@@ -163,7 +163,7 @@ class PredictOptions(Section):
 class PredictionTableOptions(Section):
     """Output: the table of predictions."""
 
-    output: Path = option(REQUIRED, "TSV to write.")
+    output: Path = option(REQUIRED, "Table to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed.")
     overwrite: bool = option(False, "Replace an existing output file.")
     spreadsheet_safe: bool = option(
         False,
@@ -208,7 +208,11 @@ class StudyConfig:
 class ForestOptions(ColumnOptions):
     """Random forest: features, size and output."""
 
-    output: Path = option(REQUIRED, "TSV of predictions to write; metrics are written beside it.")
+    output: Path = option(
+        REQUIRED,
+        "Table of predictions to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed. Metrics are written "
+        "beside it.",
+    )
     output_dir: Path | None = option(None, "Model folder to write for the fitted forest, for aam predict.")
     overwrite: bool = option(False, "Replace an existing output file.")
     features: Literal["asv", "clr", "clades"] = option(

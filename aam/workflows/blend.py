@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,19 +15,20 @@ from rich.progress import Progress
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions
+from aam.errors import RunError
 from aam.evaluation.baseline_comparison import Judgement
 from aam.evaluation.blend_record import blend_lines
 from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fold_coverage
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
-from aam.learners.catalogue import LABELS
+from aam.learners.catalogue import LABELS, TREE_ENSEMBLES
 from aam.learners.held_out import samples_of
 from aam.learners.novelty import novelty_lines
 from aam.learners.predictor import Combination, save_predictor
 from aam.log import progress_console, say, warn
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
-from aam.text import format_duration
+from aam.text import format_bytes, format_duration
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.workflows.blend_model import BlendModel, finished_words, fit_blend_model, say_plan
 from aam.workflows.finalize import say_verdicts
@@ -35,6 +37,8 @@ from aam.workflows.run_manifest import data_record, write_lists
 from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
 
 TEST = "test"
+BYTES_OF_A_SAMPLE = 2_000
+"""In the trees of one ensemble of a small study, at least."""
 
 
 def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
@@ -56,6 +60,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         inputs = read_inputs(config)
         record = data_record(config, inputs, before, command_line)
         say_plan(config, inputs)
+        _check_disk(config, inputs, run)
         make_room(run, config)
         run.write_config("train", options_to_repeat(config))
         run.write_json(DATA, record)
@@ -68,6 +73,17 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         run.finish({"learners": list(model.blend.names)})
         say(f"model: {run.model}")
     return TrainResult(run=run.path, config=config, judgements=judgements)
+
+
+def _check_disk(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> None:
+    """Refuse a disk that has no room for the trees, which are most of a model and are written at the end."""
+    assert inputs.targets is not None
+    forests = sum(name in TREE_ENSEMBLES for name in config.members) + config.evaluation.forest_baseline
+    needed = forests * len(inputs.targets) * len(inputs.split.train) * BYTES_OF_A_SAMPLE
+    free = shutil.disk_usage(run.path).free
+    if free < needed:
+        problem = f"no space for the model on {run.path}"
+        raise RunError(f"{problem} (needs {format_bytes(needed)} or more, {format_bytes(free)} free)")
 
 
 def save_blend(model: BlendModel, run: RunDirectory) -> None:

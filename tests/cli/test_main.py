@@ -226,7 +226,7 @@ def test_printing_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["simulate", "--config", "\udcff", "--output-dir", "o"], "--config"),
     ],
 )
-def test_names_that_are_not_utf8_are_refused_before_anything_is_read(
+def test_names_that_are_not_utf8_are_refused_at_once(
     words: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As the system gives them to Python, each byte that is no UTF-8 as a lone surrogate."""
