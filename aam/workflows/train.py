@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.command_line import command_words
 from aam.errors import ConfigError
 from aam.log import warn
+from aam.report import check_drawing
 from aam.runs.directory import resume_hint
 from aam.training.distributed.rank_info import find_rank_info
 from aam.workflows.results import CrossValidationResult, TrainResult
@@ -41,7 +41,7 @@ def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainRe
     NonFiniteError, RunError
         If the loss is not finite; if memory or disk ran out.
     """
-    _check_drawing()
+    check_drawing()
     from aam.training.run.build_run import prepare_pretraining
     from aam.workflows.single_run import train_into_directory
 
@@ -74,7 +74,7 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     """
     if config.evaluation.cv is not None:
         raise ConfigError("--cv trains a model for each fold: that is cross_validate")
-    _check_drawing()
+    check_drawing()
     typed = command_line or _equivalent("train", config)
     if config.is_blend:
         from aam.workflows.blend import train_blend
@@ -114,15 +114,10 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
     """
     if config.evaluation.cv is None:
         raise ConfigError("a cross-validation needs the number of folds: --cv")
-    _check_drawing()
+    check_drawing()
     from aam.workflows.cross_validation import train_folds
 
     return train_folds(config, command_line or _equivalent("train", config))
-
-
-def _check_drawing() -> None:
-    """Find out before a run whether its report can be drawn: the room of the report cannot be entered otherwise."""
-    import_module("aam.report")
 
 
 def _equivalent(command: str, config: PretrainConfig | TrainConfig) -> str:

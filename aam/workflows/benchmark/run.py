@@ -16,6 +16,7 @@ from aam.errors import Attempts, ConfigError, InputError
 from aam.files.atomic import check_output, remove_leftovers, sha256_file
 from aam.learners.catalogue import FOREST, NETWORK, expand
 from aam.log import logging_to_file, say
+from aam.report import check_drawing
 from aam.runs.layout import LOG
 from aam.runs.outputs import check_apart
 from aam.text import format_duration, plural
@@ -115,6 +116,7 @@ def run_benchmark(config: BenchmarkConfig) -> list[TaskResult]:
     ConfigError, InputError
         If the options, the suite or a study cannot be used, or the output folder holds folds of other settings.
     """
+    check_drawing()
     options = config.benchmark
     members = expand(options.learners)
     if FOREST not in members:
