@@ -9,12 +9,14 @@ from pathlib import Path
 
 from aam.cli.terminal import Terminal
 from aam.config import DemoConfig
-from aam.runs.layout import REPORT
+from aam.errors import InputError
+from aam.runs.layout import REPORT, is_run_directory
 from aam.text import format_duration
 
 # Sizes of the demo, flag by flag: large enough to show something, small enough for two cores and a minute.
 SIMULATION = {"samples": 240, "asvs": 400, "asvs-per-sample": 60, "reads": 4000}
 TRAINING = {"test-size": 0.25}
+PREDICTIONS = "predictions.tsv"
 
 SAY_THEIR_COMMAND = ("train",)  # so that it stands in its log as well
 
@@ -26,6 +28,7 @@ def run(config: DemoConfig) -> None:
     options = config.demo
     console = Terminal()
     started = time.monotonic()
+    _check_predictions(options.output_dir)
     for about, words in _steps(options.output_dir, options.overwrite, options.seed):
         console.print(f"\n{about}\n", style="bold")
         if words[0] not in SAY_THEIR_COMMAND:
@@ -33,6 +36,12 @@ def run(config: DemoConfig) -> None:
         run_command(words[0], words[1:])
     took = format_duration(time.monotonic() - started)
     console.print("\n".join(["", *_farewell(options.output_dir, took)]))
+
+
+def _check_predictions(folder: Path) -> None:
+    """Refuse a folder whose predictions are not of an earlier demo: they are replaced at the end."""
+    if (folder / PREDICTIONS).exists() and not is_run_directory(folder / "model"):
+        raise InputError(folder, f"holds {PREDICTIONS}, which is not of a demo", "choose another --output-dir")
 
 
 def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list[str]]]:
@@ -49,7 +58,7 @@ def _steps(folder: Path, overwrite: bool, seed: int) -> Iterator[tuple[str, list
     )
     yield (
         "4. Predict from the model and a table alone",
-        _words("predict", {"model": model, **table, "output": folder / "predictions.tsv", **common}),
+        _words("predict", {"model": model, **table, "output": folder / PREDICTIONS, **common}),
     )
 
 
@@ -63,7 +72,7 @@ def _words(command: str, options: dict[str, object]) -> list[str]:
 def _farewell(folder: Path, took: str) -> Iterator[str]:
     yield f"The demo took {took}. Open the report in a browser:"
     yield f"  {(folder / 'model' / REPORT).absolute()}"
-    yield f"The predictions are in {folder / 'predictions.tsv'}, the study in {folder / 'study'}."
+    yield f"The predictions are in {folder / PREDICTIONS}, the study in {folder / 'study'}."
     yield ""
     yield "With your own data (if aam is not found: source .venv/bin/activate):"
     yield "  aam check --table table.biom --tree tree.nwk --metadata samples.tsv --metadata-column COLUMN"

@@ -22,7 +22,8 @@ from aam.files.atomic import sha256_file
 from aam.files.limits import limits
 from aam.models.folder.manifest import members_in_words
 from aam.models.folder.migrations import check_format, to_present
-from aam.models.folder.paths import WEIGHTS
+from aam.models.folder.paths import WEIGHTS, unfinished_notes
+from aam.runs.continuing import is_resumable
 from aam.runs.directory import RunDirectory, environment, resume_command
 from aam.runs.layout import (
     CONFIG,
@@ -133,10 +134,17 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         facts.append(("baseline", f"{dict(describe_model(run.baseline / WEIGHTS)[1])['members']} ({run.baseline})"))
     facts += [(name, str(path / name)) for name in RESULTS if (path / name).is_file()]
     if not run.is_finished:
-        facts.append(("continue with", resume_command(command, path)))
+        facts.append(_how_to_continue(run, command))
     if record is not None:
         facts += _how_to_repeat(run, command, record)
     return f"{state} of aam {command}", facts
+
+
+def _how_to_continue(run: RunDirectory, command: str) -> tuple[str, str]:
+    """The command that goes on with an unfinished run, or does it again."""
+    if is_resumable(run.config):
+        return "continue with", resume_command(command, run.path)
+    return "start again with", f"{shlex.join(['aam', command, '--config', str(run.config)])} --overwrite"
 
 
 def _facts_of_blend(path: Path, record: dict[str, Any]) -> Facts:
@@ -212,12 +220,14 @@ def run(config: InfoConfig) -> None:
 
 
 def _describe(path: Path) -> tuple[str, Facts]:
-    if not path.is_dir():
-        return describe_model(path) if path.suffix == ".safetensors" else describe_file(path)
+    if not path.is_dir() and path.suffix != ".safetensors":
+        return describe_file(path)
     if RunDirectory(path).config.is_file():
         return describe_run(path)
-    if (path / WEIGHTS).is_file():
-        return describe_model(path / WEIGHTS)
+    weights = path if path.suffix == ".safetensors" and not path.is_dir() else path / WEIGHTS
+    if weights.is_file() or weights == path:
+        title, facts = describe_model(weights)
+        return title, [*facts, *(("note", line) for line in unfinished_notes(path))]
     if found := describe_folder(path):
         return found
     raise InputError(path, f"holds neither a run ({CONFIG}) nor a model ({WEIGHTS})", "give a file or another folder")

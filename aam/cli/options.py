@@ -22,8 +22,9 @@ from aam.config import from_flat
 from aam.config.option import fields, flag, is_switch, read_values, sections, suggest
 from aam.config.reference import off_names
 from aam.config.registry import COMMANDS
-from aam.config.types import UNDIVIDED, choices, names_of
+from aam.config.types import UNDIVIDED, check_utf8, choices, names_of
 from aam.errors import Attempts, ConfigError
+from aam.runs.outputs import check_apart
 from aam.runs.saved_options import complete_config, options_of_file, read_written, written_options
 
 
@@ -48,8 +49,12 @@ def parse(command: str, tokens: Sequence[str]) -> Request:
     words = _given(command, tokens)
     only_print = bool(words.pop("print_config", False))
     path = words.pop("config", None)
+    if path is not None:
+        check_utf8(Path(path), flag("config"))
     given = options_of_file(command, Path(path)) if path is not None else {}
     given |= read_values(kind, words, flag)
+    if path is not None and isinstance(output := given.get("output"), Path):
+        check_apart([output], [Path(path)])
     return Request(complete_config(command, given), only_print)
 
 

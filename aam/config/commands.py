@@ -176,7 +176,11 @@ class PredictOptions(Section):
 class PredictionTableOptions(Section):
     """Output: the table of predictions."""
 
-    output: Path = option(REQUIRED, "TSV to write.", usual="Table of predictions to write")
+    output: Path = option(
+        REQUIRED,
+        "Table to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed.",
+        usual="Table of predictions to write",
+    )
     overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     spreadsheet_safe: bool = option(
         False,
@@ -222,7 +226,10 @@ class ForestOptions(ColumnOptions):
     """Random forest: features, size and output."""
 
     output: Path = option(
-        REQUIRED, "TSV of predictions to write; metrics are written beside it.", usual="Table of predictions to write"
+        REQUIRED,
+        "Table of predictions to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed. Metrics are written "
+        "beside it.",
+        usual="Table of predictions to write",
     )
     output_dir: Path | None = option(
         None,

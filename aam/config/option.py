@@ -13,14 +13,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aam.config.types import Column, choices, convert, describe_type, fits, shown
+from aam.config.types import Column, check_utf8, choices, convert, describe_type, fits, shown
 from aam.errors import Attempts, ConfigError
 
-NO_INPUTS = ("output_dir", "resume_from")
+NO_INPUTS = ("output", "output_dir", "resume_from")
 
 
 def input_paths(config: Any) -> Iterator[Path]:
-    """All files and folders that the options of a run name as inputs."""
+    """All files and folders that the options of a command name as inputs."""
     for section, field, _ in fields(type(config)):
         value = getattr(getattr(config, section), field.name)
         if field.name not in NO_INPUTS:
@@ -81,6 +81,9 @@ class Section:
             value = getattr(self, field.name)
             if not fits(value, hints[field.name]):
                 raise ConfigError(f"{flag(field.name)} must be {describe_type(hints[field.name])}, got {shown(value)}")
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, str | Path):
+                    check_utf8(one, flag(field.name))
             _check_limits(field, value, flag(field.name))
             if field.default is dataclasses.MISSING and value == ():
                 raise ConfigError(f"{flag(field.name)} is required")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ Transform = Literal["none", "minmax", "zscore", "zscore-category", "log-minmax",
 LossType = Literal["mse", "mae", "huber", "quantile", "asymmetric"]
 ELEMENTWISE_LOSSES = ("mse", "mae", "huber")
 MEDIAN = 0.5
+LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +200,7 @@ class LossOptions(Section):
         """The weights that ``--categorical-loss-weights`` lists."""
         found = _json_mapping("--categorical-loss-weights", self.categorical_loss_weights or "{}")
         for level, weight in found.items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= LARGEST:
                 problem = f"{shown(level)} must be a positive number, got {shown(weight)}"
                 raise ConfigError(f"--categorical-loss-weights: {problem}")
         return {level: float(weight) for level, weight in found.items()}

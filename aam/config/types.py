@@ -151,6 +151,38 @@ def fits(value: Any, hint: Any) -> bool:
     return False
 
 
+def check_utf8(value: str | Path, name: str) -> None:
+    """Refuse a text or a path that is not UTF-8: reports, records and models could not name it.
+
+    Parameters
+    ----------
+    value
+        The text. Of a path, the folder that it starts from counts as well.
+    name
+        The option that it was given to.
+
+    Raises
+    ------
+    ConfigError
+        With the bytes.
+    """
+    if bad := _not_utf8(str(value)):
+        remedy = "rename it" if isinstance(value, Path) else "write it in UTF-8"
+        raise ConfigError(f"{name}: {bad} is not UTF-8; {remedy}")
+    if isinstance(value, Path) and not value.is_absolute() and (bad := _not_utf8(str(Path.cwd()))):
+        raise ConfigError(f"{name}: the folder that you are in, {bad}, is not UTF-8; rename it")
+
+
+def _not_utf8(text: str) -> str:
+    """The bytes of a text from the system that is not UTF-8, as messages show them; empty where it is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        is_bytes = "\udc80" <= text[error.start] <= "\udcff"
+        return shown(text.encode("utf-8", "surrogateescape" if is_bytes else "backslashreplace"))[1:]
+    return ""
+
+
 def shown(value: Any, quoted: bool = True) -> str:
     """A value as messages quote it, or name it: on one line, cut where it is long."""
     text = repr(value) if quoted or not str(value).isprintable() else str(value)

@@ -23,15 +23,21 @@ from aam.estimators.targets import (
     GROUPS,
     NAME,
     Answers,
+    check_level,
     groups_of,
     labels_of,
+    labels_of_texts,
     name_of_labels,
     numbers_of,
     training_study,
+    type_of_labels,
     weights_of,
 )
 from aam.workflows.in_memory import fit_predictor, preserved_torch_state
 from aam.workflows.trained_model import TrainedModel
+
+LABEL_TYPE, TARGET_AXES = "label type", "axes of y"
+"""What the record of a model keeps of y, so that a model that is loaded answers as it did."""
 
 
 class Predictor(Estimator):
@@ -57,6 +63,8 @@ class Predictor(Estimator):
 
     def _predictions(self, X: Any, level: float | None = None) -> list[Predictions]:
         """All that the models say of samples, for each target."""
+        with as_value_errors():
+            check_level(level)
         study = self._study_to_predict(X)
         with as_value_errors():
             names = ("val_prediction_passes", "seed", "device")
@@ -127,13 +135,15 @@ class AAMRegressor(RegressorMixin, Predictor):
             If the samples, the parameters or a combination of them cannot work.
         """
         self._require(y)
-        check_consistent_length(X, y, groups, sample_weight)
+        check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
+            group_N = groups_of(groups)
             targets, is_flat = numbers_of(y)
             weight_N = weights_of(sample_weight, len(next(iter(targets.values()))))
-        answers = Answers(targets=targets, weight_N=weight_N, group_N=groups_of(groups))
+        answers = Answers(targets=targets, weight_N=weight_N, group_N=group_N)
         self._train(X, answers, self._config(answers))
         self._is_flat = is_flat
+        self.trained_ = self.trained_.noting(**{TARGET_AXES: 1 if is_flat else 2})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -190,7 +200,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         self._check_kind(trained, NUMBERS, source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
-        self._is_flat = len(trained.manifest.targets) == 1
+        self._is_flat = len(trained.manifest.targets) == 1 and trained.manifest.record.get(TARGET_AXES) != 2
 
     def __sklearn_tags__(self) -> Tags:
         """Several targets at once."""
@@ -215,7 +225,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
     Attributes
     ----------
     classes_
-        The labels that were learned, sorted; as text where the model was loaded.
+        The labels that were learned, sorted; as text where the model is one of the command line.
     trained_
         The models, and what describes them.
     n_features_in_
@@ -251,16 +261,18 @@ class AAMClassifier(ClassifierMixin, Predictor):
             If the samples, the parameters or a combination of them cannot work.
         """
         self._require(y)
-        check_consistent_length(X, y, groups, sample_weight)
+        check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
+            group_N = groups_of(groups)
             labels = labels_of(y)
             weight_N = weights_of(sample_weight, len(labels.text_N))
-        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=groups_of(groups))
+        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=group_N)
         weights = self._weights_by_text(labels.texts_C)
         self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
         assert self.trained_.manifest.targets is not None
         learned = np.isin(labels.texts_C, self.trained_.manifest.targets.specs[0].classes)
         self.classes_, self._texts_C = labels.classes_C[learned], labels.texts_C[learned]
+        self.trained_ = self.trained_.noting(**{LABEL_TYPE: type_of_labels(labels.classes_C)})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -314,5 +326,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
         self._check_kind(trained, CLASSES, source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
-        self._texts_C = np.array(trained.manifest.targets.specs[0].classes, dtype=object)
-        self.classes_ = self._texts_C.astype(str)
+        try:
+            labels = labels_of_texts(trained.manifest.targets.specs[0].classes, trained.manifest.record.get(LABEL_TYPE))
+        except ValueError as error:
+            raise CheckpointError(f"{source}: its description cannot be used ({error}); use another copy") from None
+        self.classes_, self._texts_C = labels.classes_C, labels.texts_C

@@ -124,6 +124,9 @@ def check_study(study: Study, options: TableOptions, *, needs_dna: bool = True) 
 
 
 def _in_order(sequences: Sequence[str], num_columns: int) -> list[str]:
+    if isinstance(sequences, str) or not hasattr(sequences, "__len__"):
+        problem = f"a {type(sequences).__name__} is no list of sequences"
+        raise InputError("sequences", problem, "give one for each column, or a mapping from their names")
     if len(sequences) != num_columns:
         raise InputError("sequences", f"{len(sequences):,} for {plural(num_columns, 'column')} of X")
     return [str(sequence) for sequence in sequences]

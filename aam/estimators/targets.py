@@ -6,7 +6,7 @@ Legend of shapes: ``N`` samples, ``T`` targets, ``C`` classes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -15,10 +15,11 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from aam.config.types import shown
 from aam.data.readers.metadata import Metadata
 from aam.data.study.rarefaction import resolve_depth
 from aam.data.study.study import Study
-from aam.errors import InputError
+from aam.errors import ConfigError, InputError
 from aam.log import say
 from aam.text import plural, shorten
 
@@ -113,6 +114,50 @@ def labels_of(y: Any) -> Labels:
     return Labels(classes_C, texts_C, texts_C[code_N])
 
 
+TYPES: dict[str, Any] = {"bool": {"True": True, "False": False}.__getitem__, "int": int, "float": float}
+TYPES |= {"str": str, "object": str}
+"""What makes labels of their texts; objects are texts, since scikit-learn takes no others."""
+
+
+def type_of_labels(classes_C: np.ndarray) -> str:
+    """The type of labels, as a model's record keeps it; other than numbers and bools are kept as their texts."""
+    kind = str(classes_C.dtype)
+    return kind if _base(kind) in TYPES else "str"
+
+
+def labels_of_texts(texts: Sequence[str], kind: Any) -> Labels:
+    """The labels of a model that was loaded, of their type and in their order.
+
+    Parameters
+    ----------
+    texts
+        The classes of the model.
+    kind
+        From :func:`type_of_labels`; None for a model of the command line, whose classes are text.
+
+    Raises
+    ------
+    ValueError
+        If there is no such type, or a text is no label of it.
+    """
+    named = str("str" if kind is None else kind)
+    make = TYPES.get(_base(named))
+    if make is None:
+        raise ValueError(f"there are no labels of the type {shorten(named)}")
+    try:
+        classes_C = np.array([make(text) for text in texts], dtype=np.dtype(named))
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise ValueError(f"its classes are no labels of the type {shorten(named)}") from None
+    order_C = np.argsort(classes_C, kind="stable")
+    texts_C = np.array(list(texts), dtype=object)[order_C]
+    return Labels(classes_C[order_C], texts_C, texts_C)
+
+
+def _base(kind: str) -> str:
+    """``int`` for ``uint8``."""
+    return kind.rstrip("0123456789").removeprefix("u")
+
+
 def name_of_labels(y: Any) -> str:
     """The name of the series that labels come in, or ``y``."""
     return str(name) if (name := getattr(y, "name", None)) is not None else NAME
@@ -127,18 +172,52 @@ def weights_of(sample_weight: Any, num_samples: int) -> np.ndarray | None:
     weight_N = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight_N.shape != (num_samples,):
         raise InputError("sample_weight", f"has the shape {weight_N.shape}", f"({num_samples},) is needed")
-    if (weight_N < 0).any() or not (weight_N > 0).any():
-        what = "every weight is zero" if not (weight_N > 0).any() else f"{(weight_N < 0).sum():,} are negative"
+    negative = int((weight_N < 0).sum())
+    if negative or not weight_N.any():
+        what = f"{negative:,} of {num_samples:,} are negative" if negative else "every weight is zero"
         raise InputError("sample_weight", what, "positive weights are needed")
     return weight_N
 
 
 def groups_of(groups: Any) -> np.ndarray | None:
-    """Groups of samples, numbered, as text."""
+    """Groups of samples, numbered, as text.
+
+    Raises
+    ------
+    InputError
+        If a sample has none.
+    """
     if groups is None:
         return None
     values = column_or_1d(groups)
+    missing = np.flatnonzero([_is_missing(one) for one in values])
+    if len(missing):
+        problem = f"{plural(len(missing), 'sample')} of {len(values):,} without a group (first: row {missing[0]})"
+        raise InputError(GROUPS, problem, "give each a group of its own, or leave them out of X, y and groups")
+    if values.dtype == object:
+        values = values.astype(str)
     return np.unique(values, return_inverse=True)[1].astype(str).astype(object)
+
+
+def _is_missing(group: Any) -> bool:
+    """Whether a group is none: NaN, NaT, None, NA or an empty text; what is missing does not equal itself."""
+    if group is None or (isinstance(group, str) and not group.strip()):
+        return True
+    is_same = group == group
+    return not (isinstance(is_same, bool | np.bool_) and is_same)
+
+
+def check_level(level: Any) -> None:
+    """Refuse the nominal coverage of intervals that is no number between 0 and 1.
+
+    Raises
+    ------
+    ConfigError
+        With what was given.
+    """
+    is_number = isinstance(level, Real) and not isinstance(level, bool | np.bool_)
+    if level is not None and not (is_number and 0 < level < 1):
+        raise ConfigError(f"level must be a number above 0 and below 1, such as 0.9, got {shown(level)}")
 
 
 def training_study(study: Study, answers: Answers, rarefy_depth: Any) -> Study:

@@ -151,7 +151,7 @@ def read_embeddings(path: Path, most: int = MOST_EMBEDDINGS, seed: int = 0) -> E
     Parameters
     ----------
     path
-        TSV with the columns ``sample_id, part, observed`` and then one a dimension.
+        TSV with the columns ``sample-id, part, observed`` and then one a dimension.
     most
         Most samples to take.
     seed
@@ -169,7 +169,7 @@ def read_embeddings(path: Path, most: int = MOST_EMBEDDINGS, seed: int = 0) -> E
         vectors = cells[:, 3:].astype(np.float64)
         need(bool(np.isfinite(vectors).all()), "a number is not finite")
     except ValueError:
-        raise InputError(path, "not a table of sample_id, part, observed and dimensions") from None
+        raise InputError(path, "not a table of sample-id, part, observed and dimensions") from None
     return Embeddings(sample_ids=cells[:, 0], parts=cells[:, 1], observed=cells[:, 2], vectors=vectors, total=total)
 
 

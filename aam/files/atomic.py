@@ -171,15 +171,25 @@ def check_output(path: Path, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        If it is a folder, is there already and may not be replaced, or its folder cannot be written.
+        If it is a folder or a device, is there already and may not be replaced, or its folder is not there or does not
+        take the file.
     """
     if path.is_dir():
         raise InputError(path, "is a folder", "--output names a file")
+    if path.exists() and not path.is_file():
+        raise InputError(path, "is not a file that could be replaced", "choose another --output")
     if path.exists() and not overwrite:
         raise InputError(path, "exists already", "--overwrite or another --output")
     folder = path.absolute().parent
-    if folder.is_dir() and not os.access(folder, os.W_OK):
-        raise InputError(path, f"the folder {folder} cannot be written", "choose another --output")
+    if not folder.is_dir():
+        raise InputError(path, f"folder {path.parent} does not exist", "create it first")
+    try:
+        probe = unfinished(path)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        problem = f"the folder {folder} cannot be written ({error.strerror})"
+        raise InputError(path, problem, "choose another --output") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -26,12 +26,10 @@ from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.reference import Reference
 from aam.learners.registry import LEARNERS
 from aam.learners.stored import Stored
-from aam.models.folder.container import State, WeightMismatch, contents_checked, read_model_folder, write_model_folder
+from aam.models.folder.container import State, contents_checked, read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest, Member, Weights
 from aam.models.inference import Draws, read_preprocessed
 from aam.text import listed, shorten
-
-STORED_TYPES = {torch.uint8, torch.int32, torch.int64, torch.float32, torch.float64, torch.bool}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,10 +204,7 @@ def _learner(member: Member, state: State, task: Task, computing: Computing) -> 
 
 
 def _arrays(state: State) -> dict[str, np.ndarray]:
-    """Tensors as arrays, of types that NumPy knows."""
-    for name, tensor in state.items():
-        if tensor.dtype not in STORED_TYPES:
-            raise WeightMismatch(f"{shorten(name)} cannot be {tensor.dtype}")
+    """Tensors as arrays."""
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 

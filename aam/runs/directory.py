@@ -20,6 +20,7 @@ import yaml
 from aam.errors import InputError
 from aam.files.atomic import atomic_write, remove_leftovers
 from aam.log import warn
+from aam.runs.continuing import REPEAT, is_resumable
 from aam.runs.layout import BASELINE, CHECKPOINTS, CONFIG, FINISHED, LOCK, LOG, METRICS, MODEL, check_room, clear
 from aam.version import __version__
 
@@ -33,7 +34,7 @@ def resume_hint(command: str, path: Path) -> str:
     """The advice after an interrupted run: resume, or start again where nothing was saved."""
     run = RunDirectory(path)
     if run.config.exists() and not run.is_finished:
-        return f"resume with: {resume_command(command, path)}"
+        return f"resume with: {resume_command(command, path)}" if is_resumable(run.config) else REPEAT
     return "no checkpoint was saved: start it again"
 
 

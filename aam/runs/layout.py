@@ -12,6 +12,7 @@ from pathlib import Path
 from aam.errors import InputError
 from aam.files.atomic import is_leftover
 from aam.files.limits import limits
+from aam.runs.continuing import is_resumable
 
 CONFIG = "config.yaml"
 """The complete configuration, with what was derived from the data."""
@@ -100,6 +101,17 @@ def is_run_directory(path: Path) -> bool:
         raise InputError(config, f"cannot be read ({error.strerror})", ELSEWHERE) from None
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a folder is that of a run that was stopped, or is still at work."""
+    return is_run_directory(path) and not (path / FINISHED).exists()
+
+
+def command_of(path: Path) -> str:
+    """The command of a run: ``train`` or ``pretrain``."""
+    found = COMMAND.search((path / CONFIG).read_bytes()[: limits().config_bytes])
+    return "train" if found is None else found[1].decode()
+
+
 def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     """Refuse a folder that a new run cannot have; nothing in it is touched.
 
@@ -118,10 +130,14 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
         If the folder holds something that is no run, or a run that may not be removed or not without a loss: of an
         input of the new run, or of something that no run wrote.
     """
+    inputs = tuple(inputs)
     try:
         content = sorted(item for item in path.iterdir() if item.name != LOCK and not is_leftover(item))
     except OSError as error:
         raise InputError(path, f"the output directory cannot be read ({error.strerror})") from None
+    for given in inputs:
+        if given.exists() and (path / LOG).exists() and given.samefile(path / LOG):
+            raise InputError(path, f"its {LOG} is {given}, which the new run is to read", ELSEWHERE)
     # A run that found something wrong with its inputs leaves nothing but its log, which the next one goes on with.
     if all(item.name == LOG for item in content):
         return
@@ -130,13 +146,13 @@ def check_room(path: Path, *, overwrite: bool, inputs: Iterable[Path]) -> None:
     if not overwrite:
         is_finished = (path / FINISHED).exists()
         kind = "a finished run" if is_finished else "an unfinished run"
-        also = "" if is_finished else f"--resume-from {path}, "
+        also = "" if is_finished or not is_resumable(path / CONFIG) else f"--resume-from {path}, "
         raise InputError(path, f"holds {kind} already", f"{also}--overwrite or another --output-dir")
     for given in inputs:
         if os.path.lexists(given) and given.resolve().is_relative_to(path.resolve()):
             raise InputError(path, f"holds {given}, which the new run is to read", ELSEWHERE)
     for item in content:
-        if not _is_written(item.name):
+        if not is_of_run(item.name):
             raise InputError(
                 path, f"holds {item.name}, which is not a file of a run and would be removed by --overwrite", ELSEWHERE
             )
@@ -169,7 +185,7 @@ def clear(path: Path) -> None:
 
     Whatever stops this, the folder is that of an unfinished run until the end.
     """
-    removed = (item for item in path.iterdir() if _is_written(item.name) and item.name != LOG)
+    removed = (item for item in path.iterdir() if is_of_run(item.name) and item.name != LOG)
     for item in sorted(removed, key=_when_removed):
         shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
@@ -179,5 +195,6 @@ def _when_removed(item: Path) -> tuple[bool, str]:
     return item.name == CONFIG, "" if item.name == FINISHED else item.name
 
 
-def _is_written(name: str) -> bool:
+def is_of_run(name: str) -> bool:
+    """Whether a name, directly in a run directory, is that of something that a run writes."""
     return any(fnmatchcase(name, known) for known in WRITTEN)

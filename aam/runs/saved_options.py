@@ -14,12 +14,10 @@ from aam.config.registry import COMMANDS
 from aam.config.resume import resumed_values
 from aam.config.yaml_file import read_config_file
 from aam.errors import ConfigError, InputError, Problems
+from aam.runs.continuing import BEFORE_BLENDS
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import CONFIG
 from aam.text import shorten
-
-BEFORE_BLENDS = {"learners": ("network",)}
-"""What a run of `aam train` consists of whose options do not say it: until there were blends, it was the network."""
 
 
 def training_config(path: Path) -> TrainConfig:

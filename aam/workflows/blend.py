@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from copy import copy
 from typing import Any
@@ -11,17 +12,20 @@ import numpy as np
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions
+from aam.errors import RunError
 from aam.evaluation.baseline_comparison import Judgement
 from aam.evaluation.blend_record import blend_lines
 from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fold_coverage
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
+from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.held_out import samples_of
 from aam.learners.novelty import novelty_lines
 from aam.learners.predictor import Combination, save_predictor
 from aam.log import say, warn
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
+from aam.text import format_bytes, format_duration
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.workflows.blend_model import BlendModel, finished_words, fit_blend_model, say_plan
 from aam.workflows.finalize import say_verdicts
@@ -30,6 +34,8 @@ from aam.workflows.run_manifest import data_record, write_lists
 from aam.workflows.single_run import make_room, options_to_repeat, taken_directory
 
 TEST = "test"
+BYTES_OF_A_SAMPLE = 2_000
+"""In the trees of one ensemble of a small study, at least."""
 
 
 def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
@@ -51,6 +57,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         inputs = read_inputs(config)
         record = data_record(config, inputs, before, command_line)
         say_plan(config, inputs)
+        _check_disk(config, inputs, run)
         make_room(run, config)
         run.write_config("train", options_to_repeat(config))
         run.write_json(DATA, record)
@@ -64,20 +71,31 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
     return TrainResult(run=run.path, config=config, judgements=judgements)
 
 
+def _check_disk(config: TrainConfig, inputs: Inputs, run: RunDirectory) -> None:
+    """Refuse a disk that has no room for the trees, which are most of a model and are written at the end."""
+    assert inputs.targets is not None
+    forests = sum(name in TREE_ENSEMBLES for name in config.members) + config.evaluation.forest_baseline
+    needed = forests * len(inputs.targets) * len(inputs.split.train) * BYTES_OF_A_SAMPLE
+    free = shutil.disk_usage(run.path).free
+    if free < needed:
+        problem = f"no space for the model on {run.path}"
+        raise RunError(f"{problem} (needs {format_bytes(needed)} or more, {format_bytes(free)} free)")
+
+
 def save_blend(model: BlendModel, run: RunDirectory) -> None:
     """Write the model folder, and that of the random forest alone."""
     record = {"trained on": f"{len(model.rows)} samples"}
     save_predictor(run.model, model.blend.learners, dataclasses.replace(model.combination, record=record))
     if model.forest is None:
         return
-    alone = model.decoder_of(()).calibrate(model.blend.out_of_fold_M[model.forest], model.samples)
+    alone = model.decoder_of(()).calibrate(model.forest.out_of_fold, model.samples)
     combination = Combination(
         head=model.combination.head,
         record=record,
         calibrations=alone,
         interval_level=model.combination.interval_level,
     )
-    forest = copy(model.blend.learners[model.forest])
+    forest = copy(model.forest.learner)
     forest.task = dataclasses.replace(forest.task, reference=None)
     save_predictor(run.baseline, [forest], combination)
 
@@ -98,7 +116,7 @@ def _write_results(
     for line in model.decoder.coverage_warnings():
         warn(line)
     covered = evaluate_fold_coverage(model.decoder, blend.blended, model.samples, blend.fold_B)
-    forests = {} if model.forest is None else {OUT_OF_FOLD: _forest_tables(model, blend.out_of_fold_M[model.forest])}
+    forests = {} if model.forest is None else {OUT_OF_FOLD: _forest_tables(model, model.forest.out_of_fold)}
     if len(inputs.split.test):
         covered, tested = _write_test(inputs, model, run)
         forests |= tested
@@ -106,6 +124,8 @@ def _write_results(
     if forests and config.evaluation.forest_baseline:
         write_predictions(run.path / FOREST_PREDICTIONS, forests, targets.columns)
     save_blend(model, run)
+    if model.forest is not None and model.forest.seconds:
+        say(f"random forest on the same folds: {format_duration(model.forest.seconds)}; kept in {run.baseline}")
     return say_verdicts(config, targets, run)
 
 
@@ -125,4 +145,5 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     covered = evaluate_coverage(decoder, learned[None], samples, TEST)
     if model.forest is None:
         return covered, {}
-    return covered, {TEST: model.decoder_of(()).predictions(found[model.forest][None], samples)}
+    by_forest = model.forest.learner.predict(inputs.study, rows)
+    return covered, {TEST: model.decoder_of(()).predictions(by_forest[None], samples)}

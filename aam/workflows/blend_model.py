@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,9 +25,11 @@ from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Labelled, Learner
 from aam.log import say, say_detail, warn
+from aam.models.folder.paths import unfinished_notes
 from aam.models.shipped import NAMES, familiar_reads
 from aam.text import format_duration, plural, shorten
 from aam.training.plan.supervision import Inputs
+from aam.training.run.transfer import encoder_folder
 from aam.workflows.blend_inputs import encoding, labelled, network_member, ordered_rows, shared_task
 from aam.workflows.blend_time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
@@ -34,6 +38,25 @@ LEAST_FAMILIAR = 0.05
 MIN_FOLDS = 2
 MIN_KNOWN = 2
 """Values of a target to learn from, in each fold."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """The random forest that a blend is compared with: a member of it, or one that was fitted beside it.
+
+    Attributes
+    ----------
+    learner
+        Fitted on all training samples.
+    out_of_fold
+        Its predictions of each of them without its fold: ``B x T``, or ``B x C``.
+    seconds
+        Time that it took beside the blend; 0 for a member.
+    """
+
+    learner: Learner
+    out_of_fold: np.ndarray
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +75,8 @@ class BlendModel:
         How the members are combined, with the intervals.
     left_out
         Learners that were asked for and cannot be members.
+    forest
+        The random forest to compare with; None where it is no member and not asked for.
     """
 
     blend: FittedBlend
@@ -59,6 +84,7 @@ class BlendModel:
     samples: Samples
     combination: Combination
     left_out: tuple[LeftOut, ...]
+    forest: Baseline | None = None
 
     @property
     def decoder(self) -> PredictionDecoder:
@@ -100,11 +126,6 @@ class BlendModel:
             num_groups=len(self.rows) if groups is None else len(np.unique(groups.astype(str))),
         )
 
-    @property
-    def forest(self) -> int | None:
-        """Place of the random forest among the members."""
-        return self.blend.names.index(FOREST) if FOREST in self.blend.names else None
-
 
 def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = True) -> BlendModel:
     """Fit the members of a blend, weigh them, and calibrate its intervals.
@@ -132,9 +153,12 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     _check_learnable(config, inputs, samples, fold_B)
     task = shared_task(config, inputs, names, encoding(config))
     members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
-    expected = _expected(members, names, study, samples, fold_B) if announced else {}
-    with BlendBar(names, len(np.unique(fold_B)), expected, wanted=config.run.progress) as bar:
+    beside = [FOREST] if config.evaluation.forest_baseline and FOREST not in names else []
+    forests = [new_member(FOREST, task, config.run.seed) for _ in beside]
+    expected = _expected([*members, *forests], [*names, *beside], study, samples, fold_B) if announced else {}
+    with BlendBar([*names, *beside], len(np.unique(fold_B)), expected, wanted=config.run.progress) as bar:
         blend = fit_blend(members, names, study, samples, fold_B, bar.begin, bar.next_fold)
+        forest = _forest(blend, forests, study, samples, bar)
     known = samples_of(targets, study, rows, inputs.groups)
     head, level = config.head, config.evaluation.interval_level
     calibrations = PredictionDecoder(targets=targets, level=level, head=head).calibrate(blend.blended, known)
@@ -145,7 +169,22 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
         interval_level=level,
     )
     left_out = tuple(LeftOut(name=one.name, reason=one.reason) for one in unable)
-    return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out)
+    return BlendModel(blend=blend, rows=rows, samples=known, combination=combination, left_out=left_out, forest=forest)
+
+
+def _forest(
+    blend: FittedBlend, beside: Sequence[Learner], study: Study, samples: Labelled, bar: BlendBar
+) -> Baseline | None:
+    """The random forest to compare with, on the same samples and folds: a member, or the one beside the blend."""
+    if FOREST in blend.names:
+        place = blend.names.index(FOREST)
+        return Baseline(learner=blend.learners[place], out_of_fold=blend.out_of_fold_M[place])
+    if not beside:
+        return None
+    bar.begin(FOREST)
+    started = time.monotonic()
+    out_of_fold = beside[0].cross_fit(study, samples, blend.fold_B)
+    return Baseline(learner=beside[0], out_of_fold=out_of_fold, seconds=time.monotonic() - started)
 
 
 def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:
@@ -188,7 +227,10 @@ def _expected(
 
 
 def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
-    """Say how well an encoder of the package knows the study."""
+    """Say how well an encoder of the package knows the study, and if a run has not finished another."""
+    folder = encoder_folder(config.transfer)
+    for line in () if folder is None else unfinished_notes(folder):
+        warn(line)
     name = config.transfer.pretrained_encoder
     if not isinstance(name, str) or name not in NAMES or not inputs.study.has_dna:
         return

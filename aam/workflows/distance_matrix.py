@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aam.config.commands import DistanceOptions, UnifracConfig
+from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError, RunError
-from aam.files.atomic import check_output
 from aam.log import say
 from aam.progress import Bar
+from aam.runs.outputs import check_outputs
 from aam.text import format_bytes, plural
 
 if TYPE_CHECKING:
@@ -81,11 +82,8 @@ def _check(config: UnifracConfig) -> None:
     if DISTANCES[options.metric].needs_tree and options.tree is None:
         raise ConfigError(f"--metric {options.metric} needs --tree; without one try {WITHOUT_A_TREE}")
     check_format(output)
-    for path in (output, ids_path(output)):
-        if path is not None:
-            check_output(path, config.matrix.overwrite)
-    if not output.absolute().parent.is_dir():
-        raise InputError(output, f"folder {output.parent} does not exist", "create it first")
+    outputs = [path for path in (output, ids_path(output)) if path is not None]
+    check_outputs(outputs, input_paths(config), overwrite=config.matrix.overwrite)
 
 
 def _plan(config: UnifracConfig, study: Study) -> Iterator[str]:

@@ -19,9 +19,9 @@ from aam.data.targets.targets import Targets
 from aam.evaluation.baseline_comparison import Judgement, headline, verdicts
 from aam.evaluation.coverage import evaluate_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
-from aam.evaluation.prediction_table import write_part, write_predictions
+from aam.evaluation.prediction_table import ID, write_part, write_predictions
 from aam.evaluation.run_results import read_run
-from aam.files.atomic import atomic_write
+from aam.files.delimited import delimited
 from aam.learners.baseline import save_with_intervals
 from aam.learners.forest import ForestSettings, fit_forest
 from aam.learners.held_out import held_out_predictions, samples_of
@@ -187,10 +187,9 @@ def _write_forest(
 def _write_embeddings(path: Path, inputs: Inputs, results: Results) -> None:
     study = inputs.study
     width = next(iter(results.values()))[0].shape[1]
-    with atomic_write(path) as file:
-        file.write("\t".join(["sample_id", "part", "observed", *map(str, range(width))]) + "\n")
+    with delimited(path) as write_row:
+        write_row([ID, "part", "observed", *map(str, range(width))])
         for part, rows in inputs.split.parts().items():
             for row, vector in zip(rows, results[part][0], strict=True):
                 observed = "" if study.target is None else cell(study.target[row])
-                numbers = "\t".join(f"{x:.5g}" for x in vector)
-                file.write(f"{study.sample_ids[row]}\t{part}\t{observed}\t{numbers}\n")
+                write_row([str(study.sample_ids[row]), part, observed, *(f"{x:.5g}" for x in vector)])

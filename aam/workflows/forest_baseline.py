@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aam.config import ForestConfig
+from aam.config.option import input_paths
 from aam.data.readers.feature_ids import of_ids
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
@@ -16,9 +17,10 @@ from aam.data.targets.fitting import fit_target
 from aam.data.targets.kinds import Predictions, TargetRules, TargetSpec, chosen_kind
 from aam.data.targets.targets import Targets
 from aam.evaluation.prediction_table import write_predictions
-from aam.files.atomic import atomic_write, check_output
+from aam.files.delimited import beside, delimited
 from aam.log import say
-from aam.models.folder.paths import check_model_folder
+from aam.models.folder.paths import check_model_folder, model_files
+from aam.runs.outputs import check_apart, check_outputs
 
 if TYPE_CHECKING:
     from aam.evaluation.catalogue import Interval
@@ -61,16 +63,11 @@ def fit_forest_baseline(config: ForestConfig) -> BaselineResult:
         If the options, the inputs or the output files cannot be used.
     """
     options = config.forest
-    metrics_file = options.output.with_name(f"{options.output.stem}.metrics.tsv")
-    for path in (options.output, metrics_file):
-        check_output(path, options.overwrite)
-    if options.output_dir is not None:
-        check_model_folder(options.output_dir, options.overwrite)
+    metrics_file = _check_outputs(config)
     study, split, target = _load(config)
     say(*describe(study, split), f"fitting {options.n_estimators} trees on {options.features} features ...")
     parts = _predict(config, study, split, target)
     metrics = _judge(parts, target)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
     write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
     _write_metrics(metrics_file, metrics, {part: len(predictions) for part, predictions in parts.items()})
     return BaselineResult(
@@ -81,6 +78,18 @@ def fit_forest_baseline(config: ForestConfig) -> BaselineResult:
         metrics_file=metrics_file,
         model=options.output_dir,
     )
+
+
+def _check_outputs(config: ForestConfig) -> Path:
+    """Refuse outputs that cannot be written; the file of the metrics."""
+    options, inputs = config.forest, list(input_paths(config))
+    metrics_file = beside(options.output, "metrics")
+    model = [] if options.output_dir is None else model_files(options.output_dir)
+    check_apart([*model, options.output, metrics_file], inputs)
+    if options.output_dir is not None:
+        check_model_folder(options.output_dir, options.overwrite)
+    check_outputs([options.output, metrics_file], inputs, overwrite=options.overwrite)
+    return metrics_file
 
 
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
@@ -136,12 +145,12 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
 
 
 def _write_metrics(path: Path, metrics: Metrics, samples: Mapping[str, int]) -> None:
-    with atomic_write(path) as file:
-        file.write("part\tpredictor\tsamples\tmetric\tvalue\tlow\thigh\n")
+    with delimited(path) as write_row:
+        write_row(["part", "predictor", "samples", "metric", "value", "low", "high"])
         for (part, who), found in metrics.items():
             for name, interval in found.items():
-                values = "\t".join(_number(value) for value in (interval.value, interval.low, interval.high))
-                file.write(f"{part}\t{who}\t{samples[part]}\t{name}\t{values}\n")
+                values = map(_number, (interval.value, interval.low, interval.high))
+                write_row([part, who, str(samples[part]), name, *values])
 
 
 def _number(value: float) -> str:

@@ -14,10 +14,13 @@ import numpy as np
 
 from aam.config import PredictConfig, TableOptions
 from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
+from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError
-from aam.files.atomic import check_output
-from aam.log import say
+from aam.files.delimited import endings
+from aam.log import say, warn
+from aam.models.folder.paths import unfinished_notes
 from aam.progress import Bar
+from aam.runs.outputs import check_outputs
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def predict(config: PredictConfig) -> Path:
         If the options, the table, the metadata or the output file cannot be used.
     """
     output = config.output.output
-    _check_output(config.output)
+    _check_output(config)
     started = time.monotonic()
     with _predicting(config.table, config.predict) as run:
         _write(config.output, run)
@@ -123,7 +126,7 @@ def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
     CheckpointError, ConfigError, InputError
         As :func:`predict`.
     """
-    _check_output(config.output)
+    _check_output(config)
     with _predicting(config.table, config.predict) as run:
         blocks = list(run.blocks)
         _write(config.output, dataclasses.replace(run, blocks=iter(blocks)))
@@ -138,10 +141,9 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
     return {column: concatenate(some) for column, some in zip(run.decoder.targets.columns, pieces, strict=True)}
 
 
-def _check_output(options: PredictionTableOptions) -> None:
-    check_output(options.output, options.overwrite)
-    if not options.output.absolute().parent.is_dir():
-        raise InputError(options.output, f"folder {options.output.parent} does not exist", "create it first")
+def _check_output(config: PredictConfig) -> None:
+    endings(config.output.output)
+    check_outputs([config.output.output], input_paths(config), overwrite=config.output.overwrite)
 
 
 @contextmanager
@@ -156,6 +158,8 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
     study = predictor.read(table)
     sheet = _sheet(options, manifest, study)
+    for line in unfinished_notes(options.model):
+        warn(line)
     say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes
@@ -279,8 +283,10 @@ def _notes(study: Study) -> Iterator[str]:
 
 def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
-    from aam.evaluation.prediction_table import new_columns, suffixes, write_table
+    from aam.evaluation.prediction_table import id_notes, new_columns, suffixes, write_table
 
+    for line in id_notes(run.study.sample_ids):
+        warn(line)
     columns, sheet = run.decoder.targets.columns, run.sheet
     endings = zip(columns, suffixes(columns), strict=True)
     copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}

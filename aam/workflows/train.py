@@ -11,6 +11,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.config.command_line import command_words
 from aam.errors import ConfigError
 from aam.log import warn
+from aam.report import check_drawing
 from aam.runs.directory import resume_hint
 from aam.training.distributed.rank_info import find_rank_info
 from aam.workflows.results import CrossValidationResult, TrainResult
@@ -40,6 +41,7 @@ def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainRe
     NonFiniteError, RunError
         If the loss is not finite; if memory or disk ran out.
     """
+    check_drawing()
     from aam.training.run.build_run import prepare_pretraining
     from aam.workflows.single_run import train_into_directory
 
@@ -72,6 +74,7 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     """
     if config.evaluation.cv is not None:
         raise ConfigError("--cv trains a model for each fold: that is cross_validate")
+    check_drawing()
     typed = command_line or _equivalent("train", config)
     if config.is_blend:
         from aam.workflows.blend import train_blend
@@ -111,6 +114,7 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
     """
     if config.evaluation.cv is None:
         raise ConfigError("a cross-validation needs the number of folds: --cv")
+    check_drawing()
     from aam.workflows.cross_validation import train_folds
 
     return train_folds(config, command_line or _equivalent("train", config))

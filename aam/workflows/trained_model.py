@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -25,9 +25,11 @@ from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import Combination, Predictor, known_sequences, load_predictor, save_predictor
 from aam.learners.protocol import Computing
+from aam.log import warn
 from aam.models.folder.container import read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
 from aam.models.folder.manifest import Manifest, members_in_words, metadata_needed
+from aam.models.folder.paths import unfinished_notes
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import BatchPredictor, predict_in_draws
 from aam.models.sequence_encoder import SequenceEncoder
@@ -131,6 +133,10 @@ class TrainedModel(ABC):
         """Write the model folder, which `aam predict` and :func:`load_model` read."""
 
     @abstractmethod
+    def noting(self, **facts: Any) -> Self:
+        """The same model with further facts in the record of its manifest."""
+
+    @abstractmethod
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
 
@@ -178,6 +184,12 @@ class NetworkModel(TrainedModel):
     def save(self, path: str | Path) -> None:
         """Write the model folder."""
         save_models(Path(path), [dict(model.state_dict()) for model in self.models], self.description)
+
+    def noting(self, **facts: Any) -> Self:
+        """The same networks with further facts."""
+        return dataclasses.replace(
+            self, description=dataclasses.replace(self.description, record={**self.description.record, **facts})
+        )
 
     @contextmanager
     def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[BatchPredictor]:
@@ -239,6 +251,11 @@ class CombinedModel(TrainedModel):
         )
         save_predictor(Path(path), self.predictor.learners, combination)
 
+    def noting(self, **facts: Any) -> Self:
+        """The same learners with further facts."""
+        manifest = dataclasses.replace(self.manifest, record={**self.manifest.record, **facts})
+        return dataclasses.replace(self, predictor=dataclasses.replace(self.predictor, manifest=manifest))
+
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         computing = Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed)
         own = dataclasses.replace(
@@ -261,6 +278,8 @@ def load_model(path: str | Path) -> TrainedModel:
         If there is no such model, or it is damaged.
     """
     manifest = read_model_folder(Path(path)).manifest
+    for line in unfinished_notes(Path(path)):
+        warn(line)
     first = manifest.members[0]
     if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
         return load_networks(path)

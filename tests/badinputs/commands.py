@@ -177,6 +177,19 @@ bad_command_rows(
     ("T21 weights",
      "metadata.tsv: column 'age': 1 of 12 samples have a weight that is not above 0 (first: s00); give every sample a "
      "positive weight", with_weights, "age"),
+    ("T26 a target that is too large",
+     "metadata.tsv: column 'big': values from 0 to 1.797e+308 have no computable standard deviation; --missing leaves "
+     "such cells out, or give it in other units",
+     with_column, "big", ["1.797e308", *map(str, range(11))]),
+    ("T26 a target beyond single precision",
+     "metadata.tsv: column 'big': 1 value cannot be computed with (largest 1e+40); --target-transform zscore, or give "
+     "it in other units", with_column, "big", ["1e40", *map(str, range(11))], "--target-transform", "none"),
+    ("T21 weights too large",
+     "metadata.tsv: --categorical-loss-weights: weights from 1 to 1e+308 cannot be computed with; <any>",
+     train, "--categorical-loss-weight-column", "site", "--categorical-loss-weights", '{"a": 1e308}'),
+    ("T21 weights of classes",
+     "metadata.tsv: --class-weights: weights from 1 to 1e+308 cannot be computed with; give weights around 1",
+     lambda folder: train(folder, "--classifier", "--class-weights", "1,1e308,1", column="site")),
     ("T22 groups", "metadata.tsv: column 'weight' has 1 group; at least 2 are needed; a part cannot be empty",
      train, "--group-column", "weight"),
     ("T23 words of a split",

@@ -88,8 +88,8 @@ def _(folder: Path) -> Read:
     return lambda: check_inputs_unchanged(config, RunDirectory(folder))
 
 
-EMBEDDINGS = "sample_id\tpart\tobserved\t0\n"
-NO_EMBEDDINGS = "e.tsv: not a table of sample_id, part, observed and dimensions"
+EMBEDDINGS = "sample-id\tpart\tobserved\t0\n"
+NO_EMBEDDINGS = "e.tsv: not a table of sample-id, part, observed and dimensions"
 
 # fmt: off
 bad_rows(

@@ -200,3 +200,46 @@ bad_rows(
      lambda folder: lambda: load_model(Path("https://x.org/m"))),
 )
 # fmt: on
+
+
+def of_type(kind: torch.dtype) -> Callable[[dict[str, torch.Tensor], dict[str, Any]], object]:
+    """All weights of a type."""
+    return lambda tensors, said: tensors.update({name: tensor.to(kind) for name, tensor in tensors.items()})
+
+
+def head_of(**options: Any) -> Callable[[dict[str, torch.Tensor], dict[str, Any]], object]:
+    """A head with other options."""
+    return lambda tensors, said: said["members"][0]["predictor"]["head"].update(options)
+
+
+bad_rows(
+    *(
+        (f"C6 {name}", f"model/model.safetensors: the weights <any> cannot be {name}; use another copy", made, change)
+        for name in ("complex64", "float8_e4m3fn", "float16", "bfloat16")
+        for made, change in [(rewritten, of_type(getattr(torch, name)))]
+    ),
+    *(
+        (
+            f"C6 {name}",
+            f"model/model.safetensors: the weights do not fit the description (<any>: torch.{name}, "
+            "torch.float32 needed)",
+            rewritten,
+            of_type(getattr(torch, name)),
+        )
+        for name in ("bool", "float64", "int32")
+    ),
+    ("C6 forest of bools", TREES, forest, of_type(torch.bool)),
+    ("C6 forest of complex", "model/model.safetensors: the weights <any> cannot be complex64; use another copy", forest,
+     of_type(torch.complex64)),
+    *(
+        (f"C2 absurd {name} {number}", TREES, rewritten, head_of(**{name: value}))
+        for number, (name, value) in enumerate(
+            [("regressor_hidden_dims", 10**30),
+            ("regressor_hidden_dims", [10**30]),
+            ("regressor_hidden_dims", [2**31 - 1, 2**31 - 1]),
+            ("regressor_hidden_dims", "10^30"),
+            ("regressor_hidden_dims", {}),
+            ("regressor_dropout", 10**400)]
+        )
+    ),
+)  # fmt: skip

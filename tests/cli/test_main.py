@@ -201,3 +201,51 @@ def test_printing_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["simulate", "--output-dir", str(tmp_path / "study"), "--print-config"]) == 0
     assert f"output_dir: {tmp_path / 'study'}" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["check", "--table", "t\udcff.biom"], "--table"),
+        (["train", "--table", "t\udcff", "--metadata", "m", "--metadata-column", "a", "--output-dir", "o"], "--table"),
+        (
+            ["train", "--table", "t", "--metadata", "m", "--metadata-column", "a", "--output-dir", "\udcff"],
+            "--output-dir",
+        ),
+        (
+            ["train", "--table", "t", "--metadata", "m", "--metadata-column", "\udcff", "--output-dir", "o"],
+            "--metadata-col",
+        ),
+        (["predict", "--model", "m\udcff", "--table", "t", "--output", "p.tsv"], "--model"),
+        (["predict", "--model", "m", "--table", "t", "--output", "\udcff.tsv"], "--output"),
+        (["unifrac", "--table", "t", "--output", "\udcff.npy"], "--output"),
+        (["simulate", "--output-dir", "o\udcff"], "--output-dir"),
+        (["demo", "--output-dir", "o\udcff"], "--output-dir"),
+        (["benchmark", "--suite", "\udcff.yaml", "--output-dir", "o"], "--suite"),
+        (["info", "\udcff"], "--path"),
+        (["simulate", "--config", "\udcff", "--output-dir", "o"], "--config"),
+    ],
+)
+def test_names_that_are_not_utf8_are_refused_at_once(
+    words: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the system gives them to Python, each byte that is no UTF-8 as a lone surrogate."""
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {name}")
+    assert "\\xff" in said
+    assert "is not UTF-8; " in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_utf8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "o\udcff"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main(["info", "table.biom"]) == 2
+    assert "--path: the folder that you are in, " in capsys.readouterr().err
+    assert main(["info", "/nowhere"]) == 2
+    assert "no such file" in capsys.readouterr().err

@@ -135,7 +135,7 @@ def test_the_forest_is_kept_and_predicts_tables_never_seen(
     words = ["--model", folder / "model", "--table", folder / "table.tsv", "--output", folder / "new.tsv"]
     assert main(["predict", *map(str, words)]) == 0
     with (folder / "new.tsv").open(newline="") as file:
-        found = {row["sample_id"]: row for row in csv.DictReader(file, delimiter="\t")}
+        found = {row["sample-id"]: row for row in csv.DictReader(file, delimiter="\t")}
     said = read_predictions(folder / "forest.tsv", TargetSpec(column="age", kind=NUMBERS))["validation"]
     assert len(found) == SAMPLES
     assert [found[name]["predicted"] for name in said.sample_ids] == [f"{value:.10g}" for value in said.predicted]

@@ -122,7 +122,7 @@ def test_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     run_all("README.md", capsys)
     assert (tmp_path / "runs/age/report.html").stat().st_size > 10_000
     lines = (tmp_path / "predictions.tsv").read_text().splitlines()
-    assert lines[0].split("\t")[:2] == ["sample_id", "predicted"]
+    assert lines[0].split("\t")[:2] == ["sample-id", "predicted"]
     assert len(lines) == 41
 
 
@@ -178,17 +178,17 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     for document in CHAPTERS:
         run_all(document, capsys, ALONE)
     assert header_of(tmp_path / "runs/age-bmi/out_of_fold_predictions.tsv") == [
-        "sample_id",
+        "sample-id",
         *(f"{name}_{column}" for column in ("age", "bmi") for name in PREDICTED),
         "group",
     ]
     assert header_of(tmp_path / "runs/age-quantiles/val_predictions.tsv") == [
-        "sample_id",
+        "sample-id",
         *PREDICTED,
         *("quantile_0.05", "quantile_0.5", "quantile_0.95"),
     ]
     assert header_of(tmp_path / "runs/site/out_of_fold_predictions.tsv")[-1] == "prediction_set"
-    assert header_of(tmp_path / "age.tsv") == ["sample_id", *PREDICTED[1:], "observed", "familiar_reads", "novelty"]
+    assert header_of(tmp_path / "age.tsv") == ["sample-id", *PREDICTED[1:], "observed", "familiar_reads", "novelty"]
     assert (tmp_path / "runs/age/coverage.json").is_file()
     widths = [mean_width(tmp_path / name) for name in ("runs/age/test_predictions.tsv", "age-intervals.tsv")]
     assert widths[0] > widths[1] > 0

@@ -115,8 +115,8 @@ def test_counts_are_trained_judged_and_predicted(train: Run, study: Path, sheet:
     assert run_command("predict", **given) == 0
     found, own = read_columns(output), read_columns(run / "test_predictions.tsv")
     assert {"predicted_low", "predicted_high", "observed"} <= set(found)
-    said = dict(zip(found["sample_id"], found["predicted"].astype(float), strict=True))
-    assert own["predicted"].astype(float) == pytest.approx([said[name] for name in own["sample_id"]], rel=1e-4)
+    said = dict(zip(found["sample-id"], found["predicted"].astype(float), strict=True))
+    assert own["predicted"].astype(float) == pytest.approx([said[name] for name in own["sample-id"]], rel=1e-4)
     assert min(said.values()) > -1
 
 

@@ -31,8 +31,8 @@ def test_it_predicts_what_the_report_says(run: Path, study: Path, tmp_path: Path
     assert run_command("predict", **flags) == 2  # the sheet is lacking
     assert run_command("predict", **flags, metadata=run.with_name("m.tsv")) == 0
     said, found = read_columns(run / "forest_predictions.tsv"), read_columns(tmp_path / "p.tsv")
-    row_of = {name: row for row, name in enumerate(found["sample_id"])}
-    rows = [row_of[name] for name in said["sample_id"]]
+    row_of = {name: row for row, name in enumerate(found["sample-id"])}
+    rows = [row_of[name] for name in said["sample-id"]]
     for column in ("gradient", "other"):
         assert said[f"predicted_{column}"].tolist() == found[f"predicted_{column}"][rows].tolist()
         low, middle, high = (found[f"predicted{end}_{column}"].astype(float) for end in ("_low", "", "_high"))

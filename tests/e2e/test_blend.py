@@ -16,6 +16,7 @@ from aam.learners import extra_trees, forest, members
 from aam.learners.predictor import load_predictor
 from tests.factories import write_biom
 from tests.program import run_command
+from tests.qiime2_metadata import read_qiime2
 
 ALWAYS = {"config.yaml", "data.json", "log.txt", "train_samples.txt", "model", "baseline", "finished.json"}
 ALWAYS |= {"out_of_fold_predictions.tsv", "forest_predictions.tsv", "coverage.json"}
@@ -81,14 +82,27 @@ def test_the_run_has_its_files(run: Path, classes: Path) -> None:
     assert {path.name for path in classes.iterdir()} == ALWAYS
     trained, tested = ids(run / "train_samples.txt"), ids(run / "test_samples.txt")
     assert len({*trained, *tested}) == len(trained) + len(tested) == 60
-    assert sorted(read_columns(run / "out_of_fold_predictions.tsv")["sample_id"]) == sorted(trained)
-    assert sorted(read_columns(run / "test_predictions.tsv")["sample_id"]) == sorted(tested)
+    assert sorted(read_columns(run / "out_of_fold_predictions.tsv")["sample-id"]) == sorted(trained)
+    assert sorted(read_columns(run / "test_predictions.tsv")["sample-id"]) == sorted(tested)
     parts = read_columns(run / "forest_predictions.tsv")["part"]
     sizes = {part: int((parts == part).sum()) for part in set(parts)}
     assert sizes == {"out_of_fold": len(trained), "test": len(tested)}
     assert set(json.loads((run / "coverage.json").read_text())) == {"gradient", "ph"}
     assert {one["part"] for one in json.loads((run / "coverage.json").read_text()).values()} == {"test"}
     assert json.loads((classes / "coverage.json").read_text())["group"]["part"] == "out_of_fold"
+
+
+def test_all_tables_of_samples_are_qiime2_metadata(
+    run: Path, classes: Path, study: Path, sheet: Path, tmp_path: Path
+) -> None:
+    predicted(run, study, sheet, tmp_path / "p.tsv")
+    tables = [*run.glob("*_predictions.tsv"), *classes.glob("*_predictions.tsv"), tmp_path / "p.tsv"]
+    assert len(tables) == 6
+    for path in tables:
+        own, kinds = read_qiime2(path)
+        assert own == list(read_columns(path)["sample-id"])
+        texts = {name for name, kind in kinds.items() if kind == "categorical"}
+        assert texts <= {"part", "group", "observed", "predicted", "prediction_set"}
 
 
 def test_the_record_tells_of_the_members(run: Path, classes: Path) -> None:
@@ -146,15 +160,15 @@ def predicted(run: Path, study: Path, sheet: Path, output: Path, model: str = "m
 def test_new_samples_are_predicted_as_test_samples(run: Path, study: Path, sheet: Path, tmp_path: Path) -> None:
     said = read_columns(run / "test_predictions.tsv")
     found = predicted(run, study, sheet, tmp_path / "p.tsv")
-    row_of = {name: row for row, name in enumerate(found["sample_id"])}
-    rows = [row_of[name] for name in said["sample_id"]]
+    row_of = {name: row for row, name in enumerate(found["sample-id"])}
+    rows = [row_of[name] for name in said["sample-id"]]
     for column in ("gradient", "ph"):
         for word in ("predicted", "predicted_low", "predicted_high"):
             assert said[f"{word}_{column}"].tolist() == found[f"{word}_{column}"][rows].tolist()
     table = read_columns(run / "forest_predictions.tsv")
     alone = predicted(run, study, sheet, tmp_path / "f.tsv", "baseline")
     tested = table["part"] == "test"
-    rows = [row_of[name] for name in table["sample_id"][tested]]
+    rows = [row_of[name] for name in table["sample-id"][tested]]
     assert table["predicted_ph"][tested].tolist() == alone["predicted_ph"][rows].tolist()
 
 
@@ -194,7 +208,7 @@ def test_the_order_of_samples_does_not_matter(run: Path, study: Path, sheet: Pat
     assert train(tmp_path, sheet, tmp_path / "run", *words, **options, **lists) == 0
     for name in ("out_of_fold_predictions.tsv", "test_predictions.tsv"):
         one, other = (read_columns(folder / name) for folder in (run, tmp_path / "run"))
-        rows = [one["sample_id"].tolist().index(sample) for sample in other["sample_id"]]
+        rows = [one["sample-id"].tolist().index(sample) for sample in other["sample-id"]]
         for column in ("predicted_gradient", "predicted_ph", "predicted_low_ph"):
             numbers = [table[column].astype(float) for table in (one, other)]
             assert numbers[0][rows] == pytest.approx(numbers[1], rel=1e-6)
@@ -213,12 +227,29 @@ def test_class_weights_and_sample_weights_matter(classes: Path, study: Path, she
 
 
 def test_one_learner_is_a_model(study: Path, sheet: Path, tmp_path: Path) -> None:
-    words = ("--no-report",)
+    words = ("--no-report", "--no-forest-baseline")
     assert train(study, sheet, tmp_path / "run", *words, metadata_column="gradient", learners="jaccard") == 0
     assert not (tmp_path / "run" / "baseline").exists()
     assert not (tmp_path / "run" / "forest_predictions.tsv").exists()
     assert np.array(load_predictor(tmp_path / "run").manifest.weights).tolist() == [[1.0]]
     assert figures(tmp_path / "run", "jaccard")["gradient"]["mae"] > 0
+
+
+def test_a_blend_without_the_forest_is_compared_with_it(
+    study: Path, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the forest that would be a member: the same samples, folds and seed."""
+    words, options = ("--no-report",), {"metadata_column": "gradient", "test_size": 0.2}
+    assert train(study, sheet, tmp_path / "one", *words, **options, learners="jaccard") == 0
+    said = capsys.readouterr().out
+    assert "for a random forest" in said
+    assert f"kept in {tmp_path / 'one' / 'baseline'}" in said
+    assert train(study, sheet, tmp_path / "two", *words, **options, learners="jaccard,forest") == 0
+    beside, member = (tmp_path / name / "forest_predictions.tsv" for name in ("one", "two"))
+    assert beside.read_bytes() == member.read_bytes()
+    found = [predicted(tmp_path / name, study, sheet, tmp_path / f"{name}.tsv", "baseline") for name in ("one", "two")]
+    assert found[0]["predicted"].tolist() == found[1]["predicted"].tolist()
+    assert [one.kind for one in load_predictor(tmp_path / "one").learners] == ["kernel"]
 
 
 def test_a_blend_of_nothing_is_refused(

@@ -36,14 +36,14 @@ def test_the_forests_are_the_blends_own(unbroken: Path) -> None:
         assert copied["predicted"].tolist() == own["predicted"][tested].tolist()
         lists = [(unbroken / "folds" / fold / f"{part}_samples.txt").read_text().split() for part in ("train", "test")]
         assert sum(map(len, lists)) == 60
-        assert sorted(lists[1]) == sorted(copied["sample_id"])
+        assert sorted(lists[1]) == sorted(copied["sample-id"])
     assert "forest" in (unbroken / "cv_metrics.tsv").read_text()
 
 
 def test_without_a_forest_in_the_blend_one_is_fitted(study: Path, tmp_path: Path) -> None:
     assert folds(study, tmp_path / "run", "jaccard") == 0
     assert not (tmp_path / "run" / "folds" / "repeat1-fold1" / "forest_predictions.tsv").exists()
-    assert len(read_columns(tmp_path / "run" / "cv_forest_predictions.tsv")["sample_id"]) == 60
+    assert len(read_columns(tmp_path / "run" / "cv_forest_predictions.tsv")["sample-id"]) == 60
 
 
 def test_a_stopped_fold_starts_anew(

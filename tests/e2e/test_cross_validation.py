@@ -50,14 +50,14 @@ def test_every_sample_is_predicted_once_and_out_of_subject(unbroken: Path, study
     subject_of = dict(zip(sheet["sample-id"], sheet["subject"], strict=True))
     tables = [read_columns(unbroken / name) for name in RESULTS[:2]]
     for table in tables:
-        ids = table["sample_id"].tolist()
+        ids = table["sample-id"].tolist()
         assert len(ids) == len(set(ids)) > 50
         assert table["group"].tolist() == [subject_of[sample_id] for sample_id in ids]
-    assert tables[0]["sample_id"].tolist() == tables[1]["sample_id"].tolist()
+    assert tables[0]["sample-id"].tolist() == tables[1]["sample-id"].tolist()
     for number in (1, 2):
         fold = unbroken / "folds" / f"repeat1-fold{number}"
         trained = [(fold / f"{part}_samples.txt").read_text().split() for part in ("train", "val")]
-        tested = set(tables[0]["sample_id"][tables[0]["fold"] == str(number)])
+        tested = set(tables[0]["sample-id"][tables[0]["fold"] == str(number)])
         assert {subject_of[i] for i in tested}.isdisjoint(subject_of[i] for part in trained for i in part)
     assert "held out in turn" in (unbroken / "report.html").read_text()
     log = (unbroken / "log.txt").read_text()
@@ -79,7 +79,7 @@ def test_the_final_model_is_an_ordinary_run_on_everything(unbroken: Path) -> Non
     assert run_command("train", "--no-forest-baseline", "--no-report", small=False, **flags) == 0
     final = unbroken.with_name("run-final")
     used = [(final / f"{part}_samples.txt").read_text().split() for part in ("train", "val")]
-    assert sum(map(len, used)) == len(read_columns(unbroken / "cv_predictions.tsv")["sample_id"])
+    assert sum(map(len, used)) == len(read_columns(unbroken / "cv_predictions.tsv")["sample-id"])
 
 
 def stopped(place: Any, name: str, at: int, number: int, *words: str) -> int:

@@ -32,7 +32,7 @@ def test_each_target_is_judged_on_the_samples_that_have_it(train: Run, sheet: Pa
     table, forest, metrics = (
         read_columns(run / f"cv_{n}.tsv") for n in ("predictions", "forest_predictions", "metrics")
     )
-    assert table["sample_id"].tolist() == forest["sample_id"].tolist()
+    assert table["sample-id"].tolist() == forest["sample-id"].tolist()
     lacking = table["observed_other"] == ""
     assert 0 < lacking.sum() < len(lacking)
     assert not (table["observed_gradient"] == "").any()

@@ -65,7 +65,7 @@ def test_predictions_average_members_on_the_learned_scale(unbroken: Path) -> Non
         members = [logarithms(unbroken / "members" / number / name) for number in ("1", "2")]
         assert np.abs(members[0] - members[1]).max() > 1e-3
         assert logarithms(unbroken / name) == pytest.approx(np.mean(members, axis=0), abs=1e-7)
-        lists = [read_columns(folder / name)["sample_id"].tolist() for folder in (unbroken, unbroken / "members" / "2")]
+        lists = [read_columns(folder / name)["sample-id"].tolist() for folder in (unbroken, unbroken / "members" / "2")]
         assert lists[0] == lists[1]
 
 
@@ -103,8 +103,8 @@ def test_a_new_table_is_predicted_by_the_average(unbroken: Path, study: Path, tm
     flags = {"model": unbroken, "table": study / "table.biom", "output": tmp_path / "new.tsv"}
     assert run_command("predict", **flags) == 0
     new, own = read_columns(tmp_path / "new.tsv"), read_columns(unbroken / "test_predictions.tsv")
-    row_of = {sample_id: row for row, sample_id in enumerate(new["sample_id"])}
-    rows = [row_of[sample_id] for sample_id in own["sample_id"]]
+    row_of = {sample_id: row for row, sample_id in enumerate(new["sample-id"])}
+    rows = [row_of[sample_id] for sample_id in own["sample-id"]]
     for name in ("predicted", "predicted_low", "predicted_high"):
         assert new[name][rows].astype(float) == pytest.approx(own[name].astype(float), rel=1e-5)
 

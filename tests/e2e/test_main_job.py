@@ -49,13 +49,13 @@ def test_train_then_predict(train: Run, study: Path, encoder: Path, tmp_path: Pa
     shutil.copytree(folder / "model", tmp_path / "elsewhere")
     output = tmp_path / "predictions.tsv"
     assert run_command("predict", model=tmp_path / "elsewhere", table=study / "table.biom", output=output) == 0
-    predicted = {row["sample_id"]: float(row["predicted"]) for row in read_tsv(output)}
+    predicted = {row["sample-id"]: float(row["predicted"]) for row in read_tsv(output)}
     assert len(predicted) == 60
     for row in read_tsv(folder / "test_predictions.tsv"):
-        assert predicted[row["sample_id"]] == pytest.approx(float(row["predicted"]), abs=1e-4)
-        assert row["group"] == subjects[row["sample_id"]]
+        assert predicted[row["sample-id"]] == pytest.approx(float(row["predicted"]), abs=1e-4)
+        assert row["group"] == subjects[row["sample-id"]]
     forest = read_tsv(folder / "forest_predictions.tsv")
-    assert {row["sample_id"] for row in forest if row["part"] == "test"} == set(parts["test"])
+    assert {row["sample-id"] for row in forest if row["part"] == "test"} == set(parts["test"])
     page = (folder / "report.html").read_text()
     assert "Random forest" in page
     assert "<script" not in page
@@ -85,7 +85,7 @@ def test_classes(train: Run, study: Path, tmp_path: Path) -> None:
     flags = {"model": tmp_path / "run", "table": study / "table.biom", "metadata": sheet, "output": output}
     assert run_command("predict", "--output-variance", prediction_passes=3, **flags) == 0
     assert list(read_tsv(output)[0]) == [
-        "sample_id",
+        "sample-id",
         "predicted",
         *(f"probability_{name}" for name in classes),
         "prediction_set",

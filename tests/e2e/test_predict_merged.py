@@ -54,7 +54,7 @@ def predict(run: Path, tmp_path: Path) -> Predict:
 
 def of_samples(path: Path, sample_ids: np.ndarray) -> np.ndarray:
     columns = read_columns(path)
-    value_of = dict(zip(columns["sample_id"], columns["predicted"].astype(float), strict=True))
+    value_of = dict(zip(columns["sample-id"], columns["predicted"].astype(float), strict=True))
     return np.array([value_of[sample_id] for sample_id in sample_ids])
 
 
@@ -64,9 +64,9 @@ def test_the_column_is_made_again_of_several_tables(
     own = read_columns(run / "val_predictions.tsv")
     expected = own["predicted"].astype(float)
     assert predict(*tables) == 0
-    assert of_samples(tmp_path / "predictions.tsv", own["sample_id"]) == pytest.approx(expected, abs=1e-3)
+    assert of_samples(tmp_path / "predictions.tsv", own["sample-id"]) == pytest.approx(expected, abs=1e-3)
     assert predict(*tables, metadata=study / "metadata.tsv") == 0
-    assert of_samples(tmp_path / "predictions.tsv", own["sample_id"]) == pytest.approx(expected, abs=1e-3)
+    assert of_samples(tmp_path / "predictions.tsv", own["sample-id"]) == pytest.approx(expected, abs=1e-3)
     assert "observed" in read_columns(tmp_path / "predictions.tsv")
 
 
@@ -89,8 +89,8 @@ def test_one_table_needs_the_column_in_the_sheet(
     sheet.write_text("\n".join([f"{lines[0]}\tsource", *(f"{line}\tone" for line in lines[1:])]) + "\n")
     assert predict(tables[0], metadata=sheet) == 0
     own = read_columns(run / "val_predictions.tsv")
-    of_one = np.isin(own["sample_id"], read_raw_table(tables[0]).sample_ids)
-    found = of_samples(tmp_path / "predictions.tsv", own["sample_id"][of_one])
+    of_one = np.isin(own["sample-id"], read_raw_table(tables[0]).sample_ids)
+    found = of_samples(tmp_path / "predictions.tsv", own["sample-id"][of_one])
     assert found == pytest.approx(own["predicted"][of_one].astype(float), abs=1e-3)
     capsys.readouterr()
     assert predict(*tables, metadata=sheet) == 0

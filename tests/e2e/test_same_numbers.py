@@ -25,5 +25,5 @@ def test_a_default_run_gives_the_numbers_that_it_gave(train: Run, tmp_path: Path
     for name, values in BEFORE.items():
         assert found[name].astype(float) == pytest.approx(values, rel=1e-5), name
     predictions = read_columns(tmp_path / "run" / "val_predictions.tsv")
-    said = dict(zip(predictions["sample_id"], predictions["predicted"].astype(float), strict=True))
+    said = dict(zip(predictions["sample-id"], predictions["predicted"].astype(float), strict=True))
     assert {name: said[name] for name in PREDICTED} == pytest.approx(PREDICTED, rel=1e-4)

@@ -12,8 +12,9 @@ import pytest
 
 from aam.evaluation.prediction_table import read_columns
 from tests.program import run_command
+from tests.qiime2_metadata import read_qiime2
 
-NUMBERS = ["sample_id", "observed", "predicted", "predicted_low", "predicted_high"]
+NUMBERS = ["sample-id", "observed", "predicted", "predicted_low", "predicted_high"]
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,8 @@ def is_as_good_as_guessing(columns: dict[str, np.ndarray], ending: str = "") -> 
 def agrees(predictions: dict[str, np.ndarray], run: Path, name: str, to: float = 1e-3) -> bool:
     """Whether ``aam predict`` says of the test samples what the run said of them."""
     own = of_test_part(run)
-    row_of = {sample_id: row for row, sample_id in enumerate(predictions["sample_id"])}
-    rows = [row_of[sample_id] for sample_id in own["sample_id"]]
+    row_of = {sample_id: row for row, sample_id in enumerate(predictions["sample-id"])}
+    rows = [row_of[sample_id] for sample_id in own["sample-id"]]
     found, expected = predictions[name][rows].astype(float), own[name].astype(float)
     return bool(np.allclose(found, expected, rtol=1e-4, atol=to))
 
@@ -109,7 +110,7 @@ def test_two_targets_of_which_samples_lack_one(train: Train, study: Path) -> Non
     columns = of_test_part(run)
     endings = ("_age", "_ph")
     names = [f"{name}{ending}" for ending in endings for name in NUMBERS[1:]]
-    assert list(columns) == ["sample_id", *names]
+    assert list(columns) == ["sample-id", *names]
     assert (columns["observed_age"] != "").all()
     assert 0 < (columns["observed_ph"] == "").sum() < len(columns["observed_ph"])
     assert (columns["predicted_ph"] != "").all(), "what is missing is predicted as well"
@@ -119,8 +120,11 @@ def test_two_targets_of_which_samples_lack_one(train: Train, study: Path) -> Non
     assert "val_mae" not in metrics
     assert json.loads((run / "data.json").read_text())["model"]["best_metric"] == "val_r2"
     found = predicted(study, run)
-    assert list(found) == ["sample_id", *(name for name in names if not name.startswith("observed"))]
+    assert list(found) == ["sample-id", *(name for name in names if not name.startswith("observed"))]
     assert all(agrees(found, run, f"predicted{ending}") for ending in endings)
+    for name in ("test_predictions.tsv", "val_predictions.tsv", "sample_embeddings.tsv"):
+        _, kinds = read_qiime2(run / name)
+        assert {column for column, kind in kinds.items() if kind == "categorical"} <= {"part", "group"}
     page = (run / "report.html").read_text()
     assert all(f"{column}: " in page for column in ("age", "ph"))
 
@@ -151,7 +155,7 @@ def test_quantiles(train: Train, study: Path) -> None:
     assert (columns["quantile_0.5"] == columns["predicted"]).all()
     assert is_as_good_as_guessing(columns)
     found = predicted(study, run, "--output-variance", prediction_passes=3, interval_level=0.5)
-    assert list(found) == ["sample_id", *NUMBERS[2:], *levels, "predicted_std"]
+    assert list(found) == ["sample-id", *NUMBERS[2:], *levels, "predicted_std"]
     assert (found["predicted_std"].astype(float) > 0).any()
     assert agrees(predicted(study, run), run, "quantile_0.9")
 
@@ -161,7 +165,7 @@ def test_scaling_within_levels(train: Train, study: Path, sheet: Path, capsys: p
     columns = of_test_part(run)
     lab_of = dict(zip(*(read_columns(sheet)[name] for name in ("sample-id", "lab")), strict=True))
     for lab, centre, spread in (("a", 10.5, 2), ("b", 1050, 200)):
-        own = [lab_of[sample_id] == lab for sample_id in columns["sample_id"]]
+        own = [lab_of[sample_id] == lab for sample_id in columns["sample-id"]]
         assert any(own)
         assert np.abs(columns["predicted"][own].astype(float) - centre).max() < spread, "each lab in its own unit"
     assert agrees(predicted(study, run, metadata=sheet), run, "predicted", to=1e-1)

@@ -199,12 +199,12 @@ def test_tables_of_folds_are_joined_cell_by_cell(tmp_path: Path) -> None:
     ids = np.array(["a", "b"], dtype=object)
     plain = Predictions(kind=NUMBERS, sample_ids=ids, observed=np.array([1.0, np.nan]), predicted=np.array([0.5, 2.0]))
     write_part(tmp_path / "1.tsv", [plain], ["y"])
-    (tmp_path / "2.tsv").write_text("part\tsample_id\tobserved\tpredicted\tpredicted_std\ntest\tc\t3\t0.10\t7\n")
+    (tmp_path / "2.tsv").write_text("part\tsample-id\tobserved\tpredicted\tpredicted_std\ntest\tc\t3\t0.10\t7\n")
     sources = [({"repeat": "1", "fold": fold}, tmp_path / f"{fold}.tsv") for fold in ("1", "2")]
     join_tables(tmp_path / "all.tsv", sources)
     assert (tmp_path / "all.tsv").read_text() == (
-        "repeat\tfold\tsample_id\tobserved\tpredicted\tpredicted_std\n"
-        "1\t1\ta\t1\t0.5\t\n1\t1\tb\t\t2\t\n1\t2\tc\t3\t0.10\t7\n"
+        "sample-id\trepeat\tfold\tobserved\tpredicted\tpredicted_std\n"
+        "a\t1\t1\t1\t0.5\t\nb\t1\t1\t\t2\t\nc\t1\t2\t3\t0.10\t7\n"
     )
 
 
@@ -342,7 +342,7 @@ def test_a_target_without_test_values_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(json.dumps(data))
     for name in ("val", "test"):
         (tmp_path / f"{name}_predictions.tsv").write_text(
-            "sample_id\tobserved_month_of_life\tpredicted_month_of_life\tobserved_weight\tpredicted_weight\n"
+            "sample-id\tobserved_month_of_life\tpredicted_month_of_life\tobserved_weight\tpredicted_weight\n"
             "a\t1\t2\t\t3\nb\t\t4\t\t3\nc\t7\t5\t\t3\n"
         )
     (tmp_path / "forest_predictions.tsv").unlink()

@@ -43,7 +43,7 @@ def test_classes_are_read_as_written(tmp_path: Path) -> None:
     )
     write_predictions(tmp_path / "p.tsv", {"test": [table]}, ["site"])
     header = (tmp_path / "p.tsv").read_text().splitlines()[0]
-    assert header == "part\tsample_id\tobserved\tpredicted\tprobability_gut\tprobability_skin"
+    assert header == "sample-id\tpart\tobserved\tpredicted\tprobability_gut\tprobability_skin"
     found = read_predictions(tmp_path / "p.tsv", CLASS)["test"]
     assert found.kind == CLASSES
     assert (found.probabilities == shares).all()
@@ -51,7 +51,7 @@ def test_classes_are_read_as_written(tmp_path: Path) -> None:
 
 
 def test_samples_without_an_observed_value_are_left_out(tmp_path: Path) -> None:
-    (tmp_path / "p.tsv").write_text("sample_id\tobserved\tpredicted\na\t\t1\nb\t2\t3\n")
+    (tmp_path / "p.tsv").write_text("sample-id\tobserved\tpredicted\na\t\t1\nb\t2\t3\n")
     found = read_predictions(tmp_path / "p.tsv", NUMBER, "test")
     assert list(found["test"].sample_ids) == ["b"]
 
@@ -68,11 +68,11 @@ def test_samples_are_found_by_id_in_any_order() -> None:
 
 
 def test_unknown_classes_are_refused(tmp_path: Path) -> None:
-    header = "sample_id\tobserved\tpredicted\tprobability_gut\tprobability_skin\n"
+    header = "sample-id\tobserved\tpredicted\tprobability_gut\tprobability_skin\n"
     (tmp_path / "p.tsv").write_text(header + "a\tgut\tnose\t0.5\t0.5\n")
     with pytest.raises(InputError, match="'nose' is not one of the classes"):
         read_predictions(tmp_path / "p.tsv", CLASS, "test")
-    (tmp_path / "p.tsv").write_text("sample_id\tobserved\tpredicted\tprobability_gut\na\tgut\tgut\t1\n")
+    (tmp_path / "p.tsv").write_text("sample-id\tobserved\tpredicted\tprobability_gut\na\tgut\tgut\t1\n")
     with pytest.raises(InputError, match="column 'probability_skin' is missing"):
         read_predictions(tmp_path / "p.tsv", CLASS, "test")
 
@@ -126,7 +126,7 @@ def test_the_deviation_is_written_beside_its_prediction(tmp_path: Path) -> None:
     write_part(tmp_path / "p.tsv", [table], ["age"])
     header, *rows = [line.split("\t") for line in (tmp_path / "p.tsv").read_text().splitlines()]
     assert header == [
-        "sample_id",
+        "sample-id",
         "observed",
         "predicted",
         "predicted_low",

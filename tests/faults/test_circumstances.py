@@ -206,3 +206,13 @@ def test_a_bare_environment_and_names_that_are_hard(study: Path, unbroken: Path,
         assert (done.returncode, done.stderr) == (0, "")
     assert len((folder / "p ä.tsv").read_text().splitlines()) == 61
     assert weights(folder / "run") == weights(unbroken)
+
+
+def test_what_cannot_draw_a_report_is_known_at_the_start(study: Path, tmp_path: Path) -> None:
+    """A backend that matplotlib does not know, in a process of its own: it is read once."""
+    command = [sys.executable, "-m", "aam", *train_words(study, tmp_path / "run")]
+    environment = {**os.environ, "MPLBACKEND": "nonsense"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: matplotlib, which draws the report, cannot start (Key backend: 'nonsense'")
+    assert done.stderr.endswith("; unset MPLBACKEND\n")

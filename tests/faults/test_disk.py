@@ -52,7 +52,7 @@ def test_a_disk_that_takes_no_better_model(study: Path, tmp_path: Path) -> None:
         assert done.err.startswith("error: ")
         assert "cannot be written (No space left on device)" in done.err
         assert done.err.count("\n") == 1
-        load_model(small / "run")
+        load_model(small / "run" / "model")
         assert leftovers(small) == []
 
 
@@ -134,3 +134,14 @@ def test_curves_that_the_disk_does_not_take(tmp_path: Path, caplog: pytest.LogCa
             broken.add({"loss": 1.0}, step)
     (said,) = caplog.messages
     assert said.endswith("the curves for TensorBoard end here (File too large); the run continues")
+
+
+def test_a_blend_looks_for_room_before_it_is_fitted(study: Path, tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", 1_000_000) as small:
+        inputs = {"--table": study / "table.biom", "--metadata": study / "metadata.tsv", "--output-dir": small / "run"}
+        words = [word for pair in inputs.items() for word in pair]
+        fill(small, 100_000)
+        done = program("train", *words, "--metadata-column", "gradient", "--learners", "forest,jaccard", "--no-report")
+        assert done.code == 3
+        assert f"error: no space for the model on {small / 'run'} (needs 240 kB or more, " in done.err
+        assert [path.name for path in (small / "run").iterdir()] == ["log.txt"]

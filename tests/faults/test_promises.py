@@ -95,7 +95,7 @@ def predict(model: Path, toy: Path, table: Path, **options: object) -> dict[str,
     asked = [str(word) for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", value)]
     assert main(["predict", *asked, "--no-progress", "--overwrite"]) == 0
     found = read_columns(output)
-    return dict(zip(found["sample_id"], found["predicted"].astype(float), strict=True))
+    return dict(zip(found["sample-id"], found["predicted"].astype(float), strict=True))
 
 
 def test_predictions_do_not_depend_on_the_order_or_the_company(

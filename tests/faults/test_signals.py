@@ -12,6 +12,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.data.batches.loaders import StudyDataModule
+from aam.learners.kernel import KernelLearner
 from aam.runs.directory import RunDirectory
 from tests.faults.children import ended, hooked, program, send
 from tests.faults.conftest import train_words, weights
@@ -68,6 +69,37 @@ def test_a_signal_while_results_are_written(
     assert (done.code, done.err) == (code, f"error: stopped; resume with: aam train --resume-from {folder}\n")
     assert program("train", "--resume-from", folder).code == 0
     assert weights(folder) == weights(unbroken)
+
+
+def blend_words(study: Path, folder: Path, *more: str) -> list[str]:
+    """The words of `aam train` of a blend."""
+    table, sheet = study / "table.biom", study / "metadata.tsv"
+    words = ["train", "--table", table, "--metadata", sheet, "--metadata-column", "gradient", "--output-dir", folder]
+    return [*map(str, words), "--learners", "jaccard,clr-linear", "--no-forest-baseline", "--no-report", *more]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_stopped_blend_says_how_to_start_again(study: Path, tmp_path: Path, number: int, code: int) -> None:
+    folder = tmp_path / "run"
+    done = ended(told_before, KernelLearner, "cross_fit", number, blend_words(study, folder))
+    advice = "a blend starts anew: repeat the command with --overwrite"
+    assert (done.code, done.err) == (code, f"error: stopped; {advice}\n")
+    refused = program(*blend_words(study, folder))
+    assert refused.code == 2
+    assert "resume" not in refused.err
+    assert "--overwrite" in refused.err
+    assert program("train", "--resume-from", folder).code == 2
+    again = program("info", folder).out.split("start again with  ")[1].splitlines()[0]
+    assert program(*shlex.split(again)[1:]).code == 0
+    assert (folder / "finished.json").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_stopped_folds_of_a_blend_are_resumed(study: Path, tmp_path: Path, number: int, code: int) -> None:
+    folder = tmp_path / "run"
+    done = ended(told_before, KernelLearner, "cross_fit", number, blend_words(study, folder, "--cv", "2"))
+    assert (done.code, "resume with: aam train --resume-from" in done.err) == (code, True)
+    assert program("train", "--resume-from", folder).code == 0
 
 
 def without_hangup(words: list[str]) -> int:

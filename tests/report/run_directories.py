@@ -41,7 +41,7 @@ def write_regression(
             for i, o, p in zip(ids, observed, _guess(observed, 2.3, rng), strict=True)
             if part != "train"
         ]
-        write_table(folder / "forest_predictions.tsv", ["part", "sample_id", "observed", "predicted"], rows)
+        write_table(folder / "forest_predictions.tsv", ["part", "sample-id", "observed", "predicted"], rows)
     _write_embeddings(folder, results, lambda observed: np.sin(np.outer(observed, [0.2, 0.1, 0.05])), rng)
     history = {"target": 0.5, "nucleotide": 0.2, "distance": 0.05}
     metrics = {"mae": (5.2, 2.7), "r2": (0.02, 0.7), "rmse": (6.4, 3.3), "spearman": (0.1, 0.85)}
@@ -72,7 +72,7 @@ def write_classification(
             for row in _class_rows(ids, codes[part], classes, 1.2, rng)
             if part != "train"
         ]
-        write_table(folder / "forest_predictions.tsv", ["part", "sample_id", "observed", "predicted", *names], rows)
+        write_table(folder / "forest_predictions.tsv", ["part", "sample-id", "observed", "predicted", *names], rows)
     order = {name: float(code) for code, name in enumerate(classes)}
     _write_embeddings(folder, results, lambda o: np.cos(np.outer([order[x] for x in o], [1.0, 2.0, 3.0])), rng)
     metrics = {"balanced_accuracy": (0.3, 0.8), "accuracy": (0.4, 0.85), "f1": (0.2, 0.8), "auroc": (0.5, 0.95)}
@@ -110,7 +110,7 @@ def _guess(observed: np.ndarray, noise: float, rng: np.random.Generator) -> np.n
 def _write_predictions(folder: Path, part: str, rows: list[list[str]], names: Sequence[str] = ()) -> None:
     files = {"validation": "val_predictions.tsv", "test": "test_predictions.tsv"}
     if part in files and rows:
-        write_table(folder / files[part], ["sample_id", "observed", "predicted", *names], rows)
+        write_table(folder / files[part], ["sample-id", "observed", "predicted", *names], rows)
 
 
 def _class_rows(
@@ -147,7 +147,7 @@ def _write_embeddings(
         points = vectors(observed) @ basis + rng.normal(0, 0.12, (len(ids), 8))
         for sample_id, value, point in zip(ids, observed, points, strict=True):
             rows.append([sample_id, part, str(value), *(f"{x:.5g}" for x in point)])
-    write_table(folder / "sample_embeddings.tsv", ["sample_id", "part", "observed", *map(str, range(8))], rows)
+    write_table(folder / "sample_embeddings.tsv", ["sample-id", "part", "observed", *map(str, range(8))], rows)
 
 
 def _write_rest(

@@ -158,20 +158,20 @@ def test_a_run_without_predictions_has_no_report(tmp_path: Path) -> None:
     [
         ("config.yaml", None, "config.yaml: cannot be read (No such file or directory)"),
         ("data.json", "{", "data.json: damaged"),
-        ("val_predictions.tsv", "sample_id\tobserved\n", "val_predictions.tsv: column 'predicted' is missing"),
-        ("val_predictions.tsv", "sample_id\tobserved\tpredicted\na\t1\tx\n", "val_predictions.tsv: a number is needed"),
+        ("val_predictions.tsv", "sample-id\tobserved\n", "val_predictions.tsv: column 'predicted' is missing"),
+        ("val_predictions.tsv", "sample-id\tobserved\tpredicted\na\t1\tx\n", "val_predictions.tsv: a number is needed"),
         (
             "val_predictions.tsv",
-            "sample_id\tobserved\tpredicted\na\t1\tnan\n",
+            "sample-id\tobserved\tpredicted\na\t1\tnan\n",
             "val_predictions.tsv: 1 values are not finite",
         ),
         (
             "val_predictions.tsv",
-            "sample_id\tobserved\tpredicted\na\t1\n",
+            "sample-id\tobserved\tpredicted\na\t1\n",
             "val_predictions.tsv: the number of cells differs from the header's (3) in 1 line",
         ),
         ("metrics.csv", "epoch,val_loss\n0,what\n", "metrics.csv: a number is needed"),
-        ("sample_embeddings.tsv", "sample_id\tpart\n", "sample_embeddings.tsv: not a table of"),
+        ("sample_embeddings.tsv", "sample-id\tpart\n", "sample_embeddings.tsv: not a table of"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:

@@ -76,7 +76,7 @@ def test_a_forest_gets_covariates_fitted_on_training(tmp_path: Path) -> None:
         fit_targets(TargetRules(kind=NUMBERS, columns=("y",)), {"y": VALUES}, np.arange(12), "m.tsv"),
         whole,
     )
-    assert len(read_columns(fold.forest)["sample_id"]) == len(fold.fold.split.test)
+    assert len(read_columns(fold.forest)["sample-id"]) == len(fold.fold.split.test)
 
 
 def test_lists_that_differ_are_refused(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_each_target_has_a_forest_of_its_own_samples(tmp_path: Path) -> None:
     )
     table = read_columns(fold.forest)
     test = fold.fold.split.test
-    assert table["sample_id"].tolist() == table["group"].tolist() == study.sample_ids[test].tolist()
+    assert table["sample-id"].tolist() == table["group"].tolist() == study.sample_ids[test].tolist()
     assert [cell == "" for cell in table["observed_z"]] == np.isnan(other[test]).tolist()
     learned = np.setdiff1d(np.flatnonzero(~np.isnan(other)), test)
     shares = counts / counts.sum(axis=1, keepdims=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from aam.config import CovariateOptions
 from aam.config.json_dataclass import need, read_plain
+from aam.data.readers.computable import computable_spread
 from aam.data.readers.metadata import Metadata
 from aam.errors import Attempts, InputError
 from aam.text import listed, plural, shorten
@@ -90,16 +91,8 @@ def fit_number(metadata: Metadata, name: str, train_rows: np.ndarray) -> Numeric
             f"column '{shorten(name)}' has {what} in the training samples: it carries no information",
             "leave it out of --numeric-columns",
         )
-    with np.errstate(all="ignore"):
-        mean, spread = float(values.mean()), float(values.std())
-    if not 0 < spread < float("inf"):
-        raise InputError(
-            metadata.source,
-            f"column '{shorten(name)}': values from {values.min():g} to {values.max():g} have no computable "
-            "standard deviation",
-            "give it in other units",
-        )
-    return NumericColumn(name, mean, spread)
+    spread = computable_spread(metadata.source, name, values, "give it in other units")
+    return NumericColumn(name, float(values.mean()), spread)
 
 
 def check_nested(source: str, columns: Sequence[str], child_N: np.ndarray, parent_N: np.ndarray) -> None:

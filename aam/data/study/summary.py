@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from aam.data.readers.computable import stand_in_line
 from aam.data.readers.sharing import LOUD
 from aam.data.study.split import Split
 from aam.data.study.study import FlowStep, Study
@@ -25,7 +28,14 @@ def describe(study: Study, split: Split | None = None) -> list[str]:
     if split is not None:
         lines.append("split: " + ", ".join(f"{len(rows):,} {name}" for name, rows in split.parts().items()))
         lines.extend(split.notes)
-    return [*lines, *study.notes]
+    return [*lines, *_stand_ins(study), *study.notes]
+
+
+def _stand_ins(study: Study) -> Iterator[str]:
+    """Numbers of the targets that seem to stand for missing ones."""
+    for column, values in study.targets.items():
+        if values.dtype == np.float64 and (line := stand_in_line(column, values[~np.isnan(values)])):
+            yield line
 
 
 def has_warnings(study: Study) -> bool:

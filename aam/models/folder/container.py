@@ -22,13 +22,17 @@ from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.folder.manifest import Manifest, model_card
 from aam.models.folder.migrations import FORMAT, check_format, to_present
-from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, find_weights
+from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, check_is_of_model, find_weights
 from aam.text import shorten
 from aam.version import __version__
 
 MAX_MESSAGE_LENGTH = 80
 """Of what a library, or the file itself, says in a message."""
 State = dict[str, torch.Tensor]
+STORED_TYPES = {torch.uint8, torch.int32, torch.int64, torch.float32, torch.float64, torch.bool}
+"""What arrays of a model may hold: types that NumPy and the learners know."""
+# What comes of a description whose values are of the right types and cannot be right.
+UNUSABLE = (ValueError, ConfigError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 REFERENCE = "reference"
 """Owner of the tensors that members share."""
 
@@ -76,9 +80,15 @@ def write_model_folder(
         The tensors of each member, in the manifest's order.
     reference
         The tensors that members share.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a file of other origin that would be replaced.
     """
     assert len(states) == len(manifest.members)
     folder.mkdir(parents=True, exist_ok=True)
+    check_is_of_model(folder)
     owned = {**{str(number): state for number, state in enumerate(states)}, REFERENCE: reference or {}}
     tensors = {
         f"{owner}.{name}": tensor.detach().cpu().contiguous()
@@ -106,6 +116,10 @@ def read_model_folder(path: Path) -> ModelFolder:
     content = _read_header(weights)
     expected = content.pop("sha256", "")
     tensors = load_tensors(weights.read_bytes())
+    for name, tensor in tensors.items():
+        if tensor.dtype not in STORED_TYPES:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise CheckpointError(f"{weights}: the weights {shorten(name)} cannot be {kind}; use another copy")
     if checksum(tensors, content) != expected:
         raise _damaged(weights)
     with contents_checked(weights):
@@ -144,13 +158,13 @@ def contents_checked(weights: Path) -> Iterator[None]:
     Raises
     ------
     CheckpointError
-        In the place of a ValueError or ConfigError.
+        In the place of an error that a value of the description, or a tensor, can lead to.
     """
     try:
         yield
     except WeightMismatch as error:
         raise CheckpointError(f"{weights}: the weights do not fit the description ({error})") from None
-    except (ValueError, ConfigError) as error:
+    except UNUSABLE as error:
         words = shorten(str(error), MAX_MESSAGE_LENGTH)
         raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
 

@@ -275,6 +275,9 @@ def read_section(kind: type[SectionT], content: dict[str, Any]) -> SectionT:
     hints = type_hints(kind)
     for name in content:
         need(name in hints, f"unknown option '{shorten(name)}'")
+    for name, value in content.items():
+        numbers = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
+        need(all(abs(one) < LARGEST_NUMBER for one in numbers), f"'{shorten(name)}' is out of range")
     return kind(**{name: convert(value, hints[name], name) for name, value in content.items()})
 
 

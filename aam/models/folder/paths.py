@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
-from aam.runs.layout import MODEL
+from aam.runs.directory import resume_hint
+from aam.runs.layout import MODEL, command_of, is_unfinished
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -16,15 +19,46 @@ def find_weights(path: Path) -> Path:
     Raises
     ------
     CheckpointError
-        If there is none.
+        If there is none, or the run is unfinished: the model in it is then for who names its own folder.
     """
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
+    if is_unfinished(path):
+        so_far = f"; {path / MODEL} is what it had learned so far" if (path / MODEL / WEIGHTS).is_file() else ""
+        raise CheckpointError(f"{path}: the run is unfinished: {resume_hint(command_of(path), path)}{so_far}")
     candidates = (path, path / WEIGHTS, path / MODEL / WEIGHTS)
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
+
+
+def unfinished_notes(path: Path) -> Iterator[str]:
+    """What to say of a model that an unfinished run has kept so far."""
+    folder = path if path.is_dir() else path.parent
+    run = folder.resolve().parent
+    if folder.resolve().name == MODEL and is_unfinished(run):
+        yield f"{path} is of an unfinished run: what it had learned so far, perhaps without intervals"
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files that a model consists of."""
+    return [folder / name for name in (WEIGHTS, CONFIG, CARD)]
+
+
+def check_is_of_model(folder: Path) -> None:
+    """Refuse a folder with files of other origin that have the names of a model's.
+
+    Raises
+    ------
+    InputError
+        If there is one, and no weights beside it.
+    """
+    if (folder / WEIGHTS).exists():
+        return
+    for path in model_files(folder):
+        if os.path.lexists(path):
+            raise InputError(folder, f"holds {path.name}, which is not part of a model", "choose another folder")
 
 
 def check_model_folder(path: Path, overwrite: bool) -> None:
@@ -49,5 +83,6 @@ def check_model_folder(path: Path, overwrite: bool) -> None:
     others = sorted(item.name for item in path.iterdir() if item.name not in (WEIGHTS, CONFIG, CARD))
     if others:
         raise InputError(path, f"holds {others[0]}, which is not part of a model", "choose another --output-dir")
+    check_is_of_model(path)
     if (path / WEIGHTS).exists() and not overwrite:
         raise InputError(path, "holds a model already", "--overwrite or another --output-dir")

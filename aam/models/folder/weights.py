@@ -116,6 +116,8 @@ def _check_sizes(description: ModelDescription, state: State) -> None:
         if found is None or found.shape != tensor.shape:
             shape = "lacking" if found is None else f"{list(found.shape)}, {list(tensor.shape)} needed"
             raise WeightMismatch(f"{shorten(name, MAX_MESSAGE_LENGTH)}: {shape}")
+        if found.dtype != tensor.dtype:
+            raise WeightMismatch(f"{shorten(name, MAX_MESSAGE_LENGTH)}: {found.dtype}, {tensor.dtype} needed")
 
 
 def _filled(model: SequenceEncoder | SequencePredictor, state: State) -> Any:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
 from aam.data.study.folds import Fold, FoldOptions, make_folds
@@ -279,13 +280,18 @@ def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_row
     Raises
     ------
     InputError
-        If a level that is given a weight is not among the training samples.
+        If a level that is given a weight is not among the training samples, or weights cannot be computed with.
     """
-    weight_N = study.weights
+    weight_N, column = study.weights, config.loss.sample_weight_column
+    named = [] if column is None else [f"column '{shorten(column)}'"]
     if config.loss.categorical_loss_weights is not None:
         of_level_N = _level_weights(config, sheet, train_rows)
-        weight_N = of_level_N if weight_N is None else weight_N * of_level_N
-    return None if weight_N is None else weight_N / weight_N[train_rows].mean()
+        named.append("--categorical-loss-weights")
+        with np.errstate(all="ignore"):
+            weight_N = of_level_N if weight_N is None else weight_N * of_level_N
+    if weight_N is None:
+        return None
+    return weight_N / mean_of_weights(sheet.source, " x ".join(named) or "weights", weight_N, weight_N[train_rows])
 
 
 def _level_weights(config: TrainConfig, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,9 @@ from torch import Tensor
 from aam.config import ModelOptions, TrainConfig, TransferOptions
 from aam.config.option import flag
 from aam.errors import ConfigError
+from aam.log import warn
 from aam.models.folder.description import ModelDescription
+from aam.models.folder.paths import unfinished_notes
 from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -39,6 +41,8 @@ def read_encoder(path: Path) -> Pretrained:
     CheckpointError
         If there is no model, or it is damaged.
     """
+    for line in unfinished_notes(path):
+        warn(line)
     model, description = load_model(path)
     encoder = model.base if isinstance(model, SequencePredictor) else model
     return Pretrained(path, description, dict(encoder.state_dict()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from aam.config import BenchmarkConfig
 from aam.config.benchmark import BenchmarkOptions, TaskOptions
 from aam.data.study.folds import Fold, FoldOptions
 from aam.errors import Attempts, ConfigError, InputError
-from aam.files.atomic import remove_leftovers, sha256_file
+from aam.files.atomic import check_output, remove_leftovers, sha256_file
 from aam.learners.catalogue import FOREST, NETWORK, expand
 from aam.log import logging_to_file, say
+from aam.report import check_drawing
 from aam.runs.layout import LOG
+from aam.runs.outputs import check_apart
 from aam.text import format_duration, plural
 from aam.version import __version__
 from aam.workflows.benchmark.assess import TaskResult, assess
@@ -24,7 +26,7 @@ from aam.workflows.benchmark.compute import compute_fold
 from aam.workflows.benchmark.fold_record import FoldRecord, read_record
 from aam.workflows.benchmark.study import OpenTask, open_task
 from aam.workflows.benchmark.suite import Suite, read_suite
-from aam.workflows.benchmark.tables import summary, write_results
+from aam.workflows.benchmark.tables import RESULT_FILES, summary, write_results
 
 FOLDS = "folds"
 FILES = ("table", "metadata", "tree")
@@ -114,6 +116,7 @@ def run_benchmark(config: BenchmarkConfig) -> list[TaskResult]:
     ConfigError, InputError
         If the options, the suite or a study cannot be used, or the output folder holds folds of other settings.
     """
+    check_drawing()
     options = config.benchmark
     members = expand(options.learners)
     if FOREST not in members:
@@ -121,7 +124,7 @@ def run_benchmark(config: BenchmarkConfig) -> list[TaskResult]:
     if NETWORK in members:
         raise ConfigError(f"--learners: {NETWORK} has options of its own and is not part of a benchmark: leave it out")
     suite = read_suite(options)
-    _make_folder(options.output_dir)
+    _make_folder(options.output_dir, [suite.source, *_files(suite)])
     with logging_to_file(options.output_dir / LOG):
         runs = [_task_run(name, task, suite, options, members) for name, task in suite.tasks.items()]
         _compute(runs)
@@ -167,10 +170,28 @@ def _plain(value: Any) -> Any:
     return list(map(str, value)) if isinstance(value, tuple) else value
 
 
-def _make_folder(folder: Path) -> None:
+def _files(suite: Suite) -> Iterator[Path]:
+    """All files that the tasks read."""
+    for task in suite.tasks.values():
+        yield from (path for path in (getattr(task, key) for key in FILES) if path is not None)
+
+
+def _make_folder(folder: Path, inputs: Sequence[Path]) -> None:
+    """Make the output folder, or refuse one whose files are not of a benchmark; results are replaced without asking."""
     if folder.exists() and not folder.is_dir():
         raise InputError(folder, "is no folder", "another --output-dir")
-    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / name for name in (*RESULT_FILES, LOG)]
+    check_apart(written, inputs)
+    others = [name for name in RESULT_FILES if (folder / name).exists()]
+    if others and not (folder / FOLDS).is_dir():
+        raise InputError(folder, f"holds {others[0]}, which is not of a benchmark", "another --output-dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the output directory cannot be written ({error.strerror})"
+        raise InputError(folder, problem, "another --output-dir") from None
+    for path in written:
+        check_output(path, overwrite=True)
     remove_leftovers(folder)
 
 

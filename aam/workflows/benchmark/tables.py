@@ -15,7 +15,7 @@ from aam.workflows.benchmark.assess import CHANCE, Standing, TaskResult, is_bett
 from aam.workflows.benchmark.compute import METADATA, WITHOUT
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL
 
-RESULTS, PAGE, FIGURE = "results.tsv", "results.md", "results.png"
+RESULTS, PAGE, FIGURE = RESULT_FILES = "results.tsv", "results.md", "results.png"
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 COLUMNS = ("task", "competitor", "metric", "value", "low", "high", *DIFFERENCE, "seconds")
 SECOND = {"r2": "mae", "auroc": "balanced_accuracy"}

@@ -16,6 +16,7 @@ import numpy as np
 
 from aam.config.json_dataclass import need
 from aam.config.target import ColumnOptions
+from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.intervals import Calibration, calibrate_classes, class_sets
 from aam.data.targets.kinds.cells import Cells, cells
@@ -274,7 +275,9 @@ def _class_weights(given: str | tuple[float, ...], column: str, trained: np.ndar
         )
     if not all(weight > 0 and math.isfinite(weight) for weight in weights):
         raise InputError(source, f"--class-weights must be positive numbers, got {listed(weights)}")
-    mean = float(trained @ np.array(weights)) / float(trained.sum())
+    given_C = np.array(weights)
+    mean_of_weights(source, "--class-weights", given_C, np.repeat(given_C, trained))
+    mean = float(trained @ given_C) / float(trained.sum())
     return tuple(weight / mean for weight in weights)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from aam.config import HeadOptions, LossOptions
 from aam.config.json_dataclass import need
 from aam.config.target import MEDIAN, ColumnOptions
+from aam.data.readers.computable import computable_spread
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.intervals import (
     Calibration,
@@ -44,7 +45,10 @@ from aam.errors import InputError
 from aam.text import plural, shorten
 
 QUANTILE = "quantile_"
+ENDS = {"low": "-inf", "high": "inf"}
+"""Ends of an interval, and what an empty cell means."""
 SAMPLES_PER_DECILE = 20
+TOO_LARGE = "--missing leaves such cells out, or give it in other units"
 ROUNDING = 1e-9
 """An end of the training range that is scaled and brought back is itself up to this share."""
 PRECISION = float(np.finfo(np.float32).eps)
@@ -98,11 +102,12 @@ class Numbers(Kind):
     ) -> TargetSpec:
         """Fit the transform; one number in the training samples is nothing to learn."""
         training = _learnable(column, values, train_rows, source)
+        computable_spread(source, column, values[~np.isnan(values)], TOO_LARGE)
         if problem := domain_problem(rules.transform, values):
             raise InputError(source, f"column '{shorten(column)}': {problem}", "--target-transform zscore")
         parameters = fit_parameters(rules.transform, training)
         shift, scale = fit_shift_and_scale(rules.transform, forward(rules.transform, parameters, training))
-        return TargetSpec(
+        spec = TargetSpec(
             column=column,
             kind=self,
             transform=rules.transform,
@@ -113,6 +118,8 @@ class Numbers(Kind):
             mean=float(training.mean()),
             median=float(np.median(training)),
         )
+        _check_precision(spec, values, source)
+        return spec
 
     def check(self, spec: TargetSpec) -> None:
         """No classes."""
@@ -189,15 +196,17 @@ class Numbers(Kind):
         """The number, the ends of its interval, and its quantiles."""
         found = {"predicted": cells(table.predicted)}
         if table.low is not None and table.high is not None:
-            found |= {"predicted_low": cells(table.low), "predicted_high": cells(table.high)}
+            found |= {f"predicted_{end}": cells(where_finite(getattr(table, end))) for end in ENDS}
         found |= {f"{QUANTILE}{level:g}": cells(values) for level, values in table.quantiles.items()}
         return found | ({} if table.deviation is None else {"predicted_std": cells(table.deviation)})
 
     def from_columns(self, cells: Cells, spec: TargetSpec) -> dict[str, Any]:
-        """Finite numbers; the ends of an interval may be infinite."""
+        """Finite numbers; an end of an interval that is not there is infinite."""
         low, high = (
-            cells.numbers(f"predicted_{end}", may_be_infinite=True) if cells.has(f"predicted_{end}") else None
-            for end in ("low", "high")
+            cells.numbers(f"predicted_{end}", empty=nowhere, may_be_infinite=True)
+            if cells.has(f"predicted_{end}")
+            else None
+            for end, nowhere in ENDS.items()
         )
         of_level = re.compile(rf"({QUANTILE}([0-9]*\.?[0-9]+(?:e-[0-9]+)?)){re.escape(cells.suffix)}")
         matches = [match for name in cells.columns if (match := of_level.fullmatch(name))]
@@ -290,6 +299,22 @@ def refuse_one_value(column: str, training: np.ndarray, shown: str, source: str)
     if (training == training[0]).all():
         problem = f"column '{shorten(column)}' has one value ({shorten(shown)}) in the training samples"
         raise InputError(source, f"{problem}: nothing to learn")
+
+
+def where_finite(values: np.ndarray) -> np.ndarray:
+    """Numbers, and NaN for infinite ones: no table of metadata has these."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _check_precision(spec: TargetSpec, values: np.ndarray, source: str) -> None:
+    """Refuse numbers that single precision cannot hold as they are learned, which none is where they are scaled."""
+    with np.errstate(all="ignore"):
+        learned = spec.encode(values)
+    beyond = int(np.isinf(learned).sum())
+    if beyond or not 0 < spec.scale < float("inf"):
+        problem = f"column '{shorten(spec.column)}': {plural(beyond or len(values), 'value')} cannot be computed with"
+        largest = f"(largest {np.nanmax(np.abs(values)):g})"
+        raise InputError(source, f"{problem} {largest}", "--target-transform zscore, or give it in other units")
 
 
 def _learnable(column: str, values: np.ndarray, train_rows: np.ndarray, source: str) -> np.ndarray:
