@@ -19,6 +19,7 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS, NETWORK
+from aam.learners.familiarity import Familiarity
 from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
@@ -227,11 +228,15 @@ def _task(config: TrainConfig, inputs: Inputs, names: list[str], rows: np.ndarra
     assert targets is not None
     made = study.made_column(config.study.study_column)
     needs_reference = bool(set(names) - {FOREST, NETWORK})
+    reference = Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None
+    groups = None if inputs.groups is None else inputs.groups[rows]
+    known = None if reference is None else reference.asvs
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
         data={"trim_length": config.table.trim_length, "rarefy_depth": study.rarefy_depth, "study_column": made},
-        reference=Reference.fit(study, rows, config.run.seed, _encoding(config)) if needs_reference else None,
+        reference=reference,
+        familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
     )
 
 

@@ -17,7 +17,7 @@ from aam.config import PredictConfig, TableOptions
 from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
 from aam.errors import ConfigError, InputError
 from aam.files.atomic import check_output
-from aam.log import progress_console, say
+from aam.log import progress_console, say, warn
 from aam.text import listed, plural, shorten
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.kinds import Predictions
     from aam.evaluation.decode_predictions import PredictionDecoder
+    from aam.learners.novelty import Novelty, Verdict
     from aam.learners.predictor import Predictor
-    from aam.learners.reference import Reference
     from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
 
@@ -50,15 +50,79 @@ class PredictionRun:
         Turns what the model computes into predictions of each target.
     blocks
         The predictions of all samples, computed while they are read.
-    reference
-        What the model compares samples with; None where it compares nothing.
+    novelty
+        How unlike the training samples they are.
     """
 
     study: Study
     sheet: Metadata
     decoder: PredictionDecoder
     blocks: Iterator[Block]
-    reference: Reference | None = None
+    novelty: Novelty
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckedTable:
+    """A table that a model is to predict, and how unlike the training samples its samples are.
+
+    Attributes
+    ----------
+    name
+        The table's file.
+    study
+        Its samples.
+    novelty, verdict
+        What is found of each sample, and of all.
+    """
+
+    name: str
+    study: Study
+    novelty: Novelty
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, predictor: Predictor, study: Study, table: TableOptions) -> CheckedTable:
+        """Judge the samples of a table."""
+        from aam.learners.novelty import judge, verdict
+
+        novelty = judge(predictor.familiarity, study)
+        found = verdict(predictor.familiarity, study, novelty)
+        return cls(name=table.table[0].name, study=study, novelty=novelty, verdict=found)
+
+    def raise_if_refused(self, options: PredictOptions) -> None:
+        """Refuse a table of which hardly any read is known, for another reason than other microbes.
+
+        Raises
+        ------
+        InputError
+            Unless it is to be predicted all the same.
+        """
+        if self.verdict.problem and not options.allow_unfamiliar:
+            remedy = f"{self.verdict.remedy} (--allow-unfamiliar predicts all the same)"
+            raise InputError(self.name, self.verdict.problem, remedy)
+
+    def say(self) -> None:
+        """Say what is known of the whole table."""
+        say(*self.verdict.lines)
+        for note in (self.verdict.problem, *self.verdict.notes):
+            if note:
+                warn(note)
+
+
+def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
+    """Do what a prediction does before it predicts.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`, but for what :meth:`CheckedTable.raise_if_refused` refuses.
+    """
+    from aam.learners.predictor import load_predictor
+
+    predictor = load_predictor(config.predict.model)
+    study = predictor.read(config.table)
+    _sheet(config.predict.metadata, predictor.manifest, study)
+    return CheckedTable.of(predictor, study, config.table)
 
 
 def predict(config: PredictConfig) -> Path:
@@ -146,7 +210,6 @@ def _check_output(options: PredictionTableOptions) -> None:
 @contextmanager
 def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
     """Read the model, the table and the metadata; log what follows from them."""
-    from aam.learners.novelty import novelty_lines
     from aam.learners.predictor import load_predictor
     from aam.learners.protocol import Computing
 
@@ -155,7 +218,9 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     manifest, spec = predictor.manifest, predictor.manifest.covariate_spec
     study = predictor.read(table)
     sheet = _sheet(options.metadata, manifest, study)
-    say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
+    checked = CheckedTable.of(predictor, study, table)
+    checked.raise_if_refused(options)
+    checked.say()
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes
     if options.output_variance and passes == 1:
@@ -169,8 +234,7 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     study = dataclasses.replace(study, metadata=sheet)
     with _draws(options, predictor, study, passes) as draws:
         blocks = _decoded(study, sheet, decoder, draws, with_deviation=options.output_variance)
-        reference = predictor.reference
-        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks, reference=reference)
+        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks, novelty=checked.novelty)
 
 
 @contextmanager
@@ -267,19 +331,7 @@ def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}
     blocks = (
         new_columns(tables, columns, {name: cells[rows].tolist() for name, cells in copied.items()})
-        | _novelty_columns(run, rows)
+        | run.novelty.columns(rows)
         for rows, tables in run.blocks
     )
     write_table(options.output, blocks, safe=options.spreadsheet_safe)
-
-
-def _novelty_columns(run: PredictionRun, rows: np.ndarray) -> dict[str, list[str]]:
-    """How much of each sample the model knows; nothing for a model that does not say."""
-    if run.reference is None:
-        return {}
-    from aam.learners.novelty import familiar_reads, novelty
-
-    found = {"familiar_reads": familiar_reads, "novelty": novelty}
-    return {
-        name: [f"{value:.4g}" for value in measure(run.reference, run.study, rows)] for name, measure in found.items()
-    }

@@ -60,6 +60,7 @@ PARTS = {
     "members": list,
     "weights": list,
     "reference": dict | None,
+    "familiarity": dict | None,
     "targets": dict | None,
     "covariate_spec": dict | None,
     "outputs": dict,
@@ -110,6 +111,8 @@ class Manifest:
         which sum to 1 over the members; empty for the plain mean.
     reference
         What its members share, besides arrays named ``reference.``; None where they share nothing.
+    familiarity
+        What is known of the training data, besides arrays named ``reference.familiarity.``; None where nothing is.
     targets
         What is predicted, of the variant of their kind that is learned; None for a pre-trained encoder.
     covariate_spec
@@ -133,6 +136,7 @@ class Manifest:
     members: tuple[Member, ...]
     weights: Weights = ()
     reference: Mapping[str, Any] | None = None
+    familiarity: Mapping[str, Any] | None = None
     targets: Targets | None
     covariate_spec: CovariateSpec | None = None
     head: HeadOptions = field(default_factory=HeadOptions)
@@ -183,6 +187,7 @@ class Manifest:
             "members": [{"kind": member.kind, **member.facts} for member in self.members],
             "weights": [list(row) for row in self.weights],
             "reference": None if self.reference is None else dict(self.reference),
+            "familiarity": None if self.familiarity is None else dict(self.familiarity),
             "targets": None if self.targets is None else self.targets.to_dict(),
             "covariate_spec": None if self.covariate_spec is None else self.covariate_spec.to_dict(),
             "outputs": {
@@ -224,6 +229,7 @@ class Manifest:
             members=members,
             weights=_read_weights(parts["weights"], len(members), 0 if targets is None else len(targets)),
             reference=parts["reference"],
+            familiarity=parts["familiarity"],
             targets=targets,
             covariate_spec=spec,
             head=read_section(HeadOptions, outputs),
