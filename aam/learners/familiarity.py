@@ -97,7 +97,7 @@ class Familiarity:
         self.fewest_reads = fewest_reads
         lengths = (asvs.tokens != PAD).sum(axis=1)
         self.shortest, self.longest = int(lengths.min()), int(lengths.max())
-        self._words = PerStudyCache(lambda study: kmer_frequencies(study.tokens, WORD))
+        self._words = PerStudyCache(_words_of)
 
     @classmethod
     def of_asvs(cls, asvs: KnownAsvs) -> Familiarity:
@@ -197,6 +197,11 @@ class Familiarity:
         in_range = bool((roots >= 0).all() and (roots <= 1).all())
         need(len(roots) > 0 and in_range, "the training samples' words are out of range")
         return cls(asvs, roots, _read_limits(stored.facts.get("limits")), fewest)
+
+
+def _words_of(study: Study) -> csr_array:
+    """Words of the ASVs of a study."""
+    return kmer_frequencies(study.tokens, WORD)
 
 
 def limits_of(reads: np.ndarray, samples: np.ndarray) -> Limits:

@@ -50,7 +50,7 @@ class KnownAsvs:
     def __init__(self, tokens: np.ndarray, prevalence: np.ndarray) -> None:
         self.tokens = tokens
         self.prevalence = prevalence
-        self._placement = PerStudyCache(lambda study: self.place_tokens(study.tokens))
+        self._placement = PerStudyCache(self.place)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -58,6 +58,10 @@ class KnownAsvs:
     def placement(self, study: Study) -> Placement:
         """Where the ASVs of a study belong; found once for a study."""
         return self._placement(study)
+
+    def place(self, study: Study) -> Placement:
+        """Where the ASVs of a study belong."""
+        return self.place_tokens(study.tokens)
 
     def place_tokens(self, tokens: np.ndarray) -> Placement:
         """Find each sequence, or the known one whose words of six bases are the most alike."""
