@@ -30,7 +30,7 @@ from aam.learners.familiarity import Familiarity
 from aam.learners.novelty import Novelty, judge, verdict
 from benchmarks.machine import conditions
 
-FOLDS, SAMPLES = 5, 10
+FOLDS, SAMPLES = 5, 5
 HELD_OUT = "held-out samples"
 CUT, LATER = 100, 10
 
