@@ -43,10 +43,15 @@ def _usage(manifest: Manifest) -> list[str]:
     columns = manifest.needed_columns
     sheet = " --metadata YOUR_METADATA.tsv" if columns else ""
     command = f"aam predict --model THIS_FOLDER --table YOUR_TABLE{sheet} --output predictions.tsv"
+    known = [] if manifest.familiarity is None else ["", WARNINGS]
     needed = ["", f"The metadata must have the columns {', '.join(columns)}."] if columns else []
-    return ["", "```", command, "```", *needed]
+    return ["", "```", command, "```", *needed, *known]
 
 
+WARNINGS = (
+    "Do not trust predictions of samples with a `warning`: they are unlike the training samples "
+    "(so are 5 % of samples that are like them)."
+)
 SectionT = TypeVar("SectionT", bound=Section)
 Weights = tuple[tuple[float, ...], ...]
 """A row for each member."""
