@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from rich.table import Table as Grid
 
+from aam.cli.check_model import check_table, flow_grid
 from aam.cli.options import parse_readable
 from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.command_line import option_words
 from aam.config.option import fields
-from aam.data.study.study import Study
 from aam.data.study.summary import describe, has_warnings
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
@@ -27,11 +26,14 @@ from aam.workflows.dry_run import PlannedBlend, PlannedRun, plan_run, read_files
 
 def run(config: CheckConfig) -> None:
     """Read the inputs and describe the run, or raise one error with every problem that was found."""
+    if config.run.model is not None:
+        check_table(config.as_prediction())
+        return
     planned = plan_run(config)
     study = planned.inputs.study
     facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
     console = Terminal()
-    console.print(_flow(study))
+    console.print(flow_grid(study))
     console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
     found = "No error found, but mind what the warning says" if has_warnings(study) else "No problem found"
     console.print("\n".join(["", f"{found}. Next:", *_indented(_next(config))]))
@@ -57,16 +59,6 @@ def with_files(error: AamError, words: Sequence[str]) -> AamError:
     if config is not None:
         read_files(config, attempt)
     return attempt.kind.of(tuple(attempt.lines))
-
-
-def _flow(study: Study) -> Grid:
-    """Each step of bringing the inputs together: how many samples went on, how many did not, and why."""
-    grid = Grid("step", "kept", "dropped", "reason", box=None, pad_edge=True, header_style="")
-    for step in study.flow:
-        more = ", ..." if step.dropped > len(step.examples) else ""
-        why = f"{step.reason} ({', '.join(step.examples)}{more})" if step.dropped else ""
-        grid.add_row(step.step, f"{step.kept:,}", f"{step.dropped:,}", why)
-    return grid
 
 
 def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:

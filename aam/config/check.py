@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aam.config.commands import PretrainConfig
+from aam.config.commands import PredictInMemoryConfig, PredictOptions, PretrainConfig
 from aam.config.option import Section, fields, flag, from_flat, option, to_flat
-from aam.config.sections import RunOptions
+from aam.config.sections import RunOptions, TableOptions
 from aam.config.target import TargetOptions
 from aam.config.train import TrainConfig
 from aam.config.types import Column
@@ -34,6 +35,11 @@ class CheckTargetOptions(TargetOptions):
 class CheckRunOptions(RunOptions):
     """Run: output, device and resuming."""
 
+    model: Path | None = option(
+        None,
+        "Model folder or run directory: check a table that it is to predict, and how unlike its training samples.",
+        usual="Check a table that this model is to predict",
+    )
     output_dir: Path | None = option(None, "Run directory to check; nothing is written.", usual=True)  # type: ignore[assignment]
 
     estimate_time: bool = option(True, "Measure first steps of the run to say how long all of it would take.")
@@ -54,6 +60,30 @@ class CheckConfig(TrainConfig):
     def __post_init__(self) -> None:
         """Check nothing here: what does not go together is found beside what is wrong with the files."""
 
+    def as_prediction(self) -> PredictInMemoryConfig:
+        """The configuration of the prediction that would follow, of a check with ``model``.
+
+        Raises
+        ------
+        ConfigError
+            If an option is given that a prediction does not have.
+        """
+        assert self.run.model is not None
+        taken = {
+            "model",
+            "metadata",
+            "match_ids",
+            *OF_CHECK,
+            *(field.name for field in dataclasses.fields(TableOptions)),
+        }
+        if wrong := self._given_beside(taken):
+            verb = "is" if len(wrong) == 1 else "are"
+            raise ConfigError(f"{', '.join(wrong[:3])} {verb} for training: --model checks a table to be predicted")
+        return PredictInMemoryConfig(
+            table=self.table,
+            predict=PredictOptions(model=self.run.model, metadata=self.study.metadata, match_ids=self.study.match_ids),
+        )
+
     def as_run(self) -> TrainConfig | PretrainConfig:
         """The configuration of the run that would follow.
 
@@ -71,11 +101,14 @@ class CheckConfig(TrainConfig):
 
     def _refuse_others(self, taken: set[str]) -> None:
         """Refuse what pre-training has no use for."""
-        others = [(part, field) for part, field, _ in fields(CheckConfig) if field.name not in {*taken, *OF_CHECK}]
-        wrong = [flag(field.name) for section, field in others if _is_given(getattr(self, section), field.name)]
-        if wrong:
+        if wrong := self._given_beside({*taken, *OF_CHECK}):
             verb = "needs" if len(wrong) == 1 else "need"
             raise ConfigError(f"{', '.join(wrong[:3])} {verb} --metadata-column: without one, pre-training is checked")
+
+    def _given_beside(self, taken: set[str]) -> list[str]:
+        """The options that are given, but for some, as they are typed."""
+        others = [(section, field) for section, field, _ in fields(CheckConfig) if field.name not in taken]
+        return [flag(field.name) for section, field in others if _is_given(getattr(self, section), field.name)]
 
 
 def _is_given(section: Section, name: str) -> bool:

@@ -159,6 +159,10 @@ class PredictOptions(Section):
         at_least=1,
         derived="that of the training run (--val-prediction-passes)",
     )
+    allow_unfamiliar: bool = option(
+        False,
+        "Predict even a table of another strand, start, length or region than the training samples.",
+    )
     output_variance: bool = option(False, "Add the standard deviation over the draws as a column.")
     seed: int = option(42, "Seed of the rarefied draws.", at_least=0)
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Device.")

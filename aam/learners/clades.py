@@ -155,20 +155,20 @@ def sequence_keys(tokens: np.ndarray) -> list[bytes]:
     return [row.tobytes().rstrip(pad) for row in tokens]
 
 
-def kmer_frequencies(tokens: np.ndarray) -> csr_array:
-    """Share of each word of ``WORD`` bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
+def kmer_frequencies(tokens: np.ndarray, bases: int = WORD) -> csr_array:
+    """Share of each word of so many bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
     num_asvs, length = tokens.shape
     codes = tokens.astype(np.int64) - alphabet.A
-    num_words = max(0, length - WORD + 1)
+    num_words = max(0, length - bases + 1)
     words = np.zeros((num_asvs, num_words), dtype=np.int64)
     known = np.ones((num_asvs, num_words), dtype=bool)
-    for place in range(WORD):
+    for place in range(bases):
         window = codes[:, place : place + num_words]
         words = words * NUM_BASES + window
         known &= (window >= 0) & (window < NUM_BASES)
     rows, _ = np.nonzero(known)
     values = np.ones(len(rows), dtype=np.float32)
-    found = csr_array((values, (rows, words[known])), (num_asvs, NUM_BASES**WORD))
+    found = csr_array((values, (rows, words[known])), (num_asvs, NUM_BASES**bases))
     return scale_rows(found, 1 / np.maximum(1, known.sum(axis=1)).astype(np.float32))
 
 
@@ -205,11 +205,11 @@ def _nearest(profiles: csr_array, centres: np.ndarray) -> np.ndarray:
     found = np.empty(profiles.shape[0], dtype=np.int64)
     for start in range(0, len(found), ASVS_PER_BLOCK):
         block = slice(start, start + ASVS_PER_BLOCK)
-        found[block] = _squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
+        found[block] = squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
     return found
 
 
-def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances of all rows of one matrix to all of another."""
     lengths = [np.einsum("ij,ij->i", matrix, matrix) for matrix in (first, second)]
     return np.maximum(lengths[0][:, None] + lengths[1][None, :] - 2 * first @ second.T, 0)
@@ -224,7 +224,7 @@ def _ward(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     number = len(points)
     parent, height = np.full(2 * number - 1, -1), np.zeros(2 * number - 1)
     if number > 1:
-        distances = np.sqrt(_squared_distances(points, points))
+        distances = np.sqrt(squared_distances(points, points))
         condensed = np.concatenate([distances[row, row + 1 :] for row in range(number - 1)]).astype(np.float64)
         merges = linkage(condensed, "ward")
         parent[merges[:, :2].astype(np.int64)] = number + np.arange(number - 1)[:, None]

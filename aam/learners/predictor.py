@@ -22,14 +22,20 @@ from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
 from aam.learners.blend import combine
+from aam.learners.familiarity import Familiarity
 from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.reference import Reference
 from aam.learners.registry import LEARNERS
 from aam.learners.stored import Stored
 from aam.models.folder.container import State, contents_checked, read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest, Member, Weights
+from aam.models.folder.weights import Known
 from aam.models.inference import Draws, read_preprocessed
 from aam.text import listed, shorten
+
+FAMILIARITY = "familiarity."
+"""Begins the names of what is known of training data, among what members share."""
+STORED_TYPES = {torch.uint8, torch.int32, torch.int64, torch.float32, torch.float64, torch.bool}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +87,22 @@ class Predictor:
         """What the learners compare samples with; None where they compare nothing."""
         return self.learners[0].task.reference
 
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """What is known of the training data; for models that do not say, their ASVs, where they keep them."""
+        task = self.learners[0].task
+        if task.familiarity is None and task.reference is not None:
+            return Familiarity.of_asvs(task.reference.asvs)
+        return task.familiarity
+
+    @property
+    def known_sequences(self) -> SequenceSet | None:
+        """The ASVs of the training samples, with how many samples have each; None where the model keeps none."""
+        return None if self.familiarity is None else self.familiarity.asvs.sequences
+
     def read(self, table: TableOptions) -> Study:
         """Read a table as the training tables were treated; see :func:`~aam.models.inference.read_preprocessed`."""
-        return read_preprocessed(table, self.manifest.data, known_sequences(self.reference))
+        return read_preprocessed(table, self.manifest.data, self.known_sequences)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """The combined predictions of some samples, in the learned space; see :meth:`Learner.predict`.
@@ -113,13 +132,6 @@ class Predictor:
             yield Draws(some, np.stack([self.predict(study, some, draw) for draw in range(passes)]))
 
 
-def known_sequences(reference: Reference | None) -> SequenceSet | None:
-    """The ASVs of the training samples, with the reads of the samples that are kept; None where none are."""
-    if reference is None:
-        return None
-    return SequenceSet(reference.tokens, np.asarray(reference.counts.sum(axis=0), dtype=np.float64).ravel())
-
-
 def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combination | None = None) -> None:
     """Write the folder of a model.
 
@@ -133,10 +145,12 @@ def save_predictor(folder: Path, learners: Sequence[Learner], combination: Combi
         How they are combined; their plain mean where left out.
     """
     stored = [learner.to_arrays() for learner in learners]
-    shared = learners[0].task.reference
+    task = learners[0].task
     manifest = _manifest(learners, stored, combination or Combination())
     states = [_tensors(some) for some in stored]
-    write_model_folder(folder, manifest, list(states), {} if shared is None else _tensors(shared.to_arrays()))
+    shared = {} if task.reference is None else _tensors(task.reference.to_arrays())
+    known = known_of(task.familiarity, with_asvs=task.reference is None)
+    write_model_folder(folder, manifest, list(states), shared if known is None else shared | known[1])
 
 
 def predictor_of(learners: Sequence[Learner], combination: Combination) -> Predictor:
@@ -148,10 +162,12 @@ def predictor_of(learners: Sequence[Learner], combination: Combination) -> Predi
 def _manifest(learners: Sequence[Learner], stored: Sequence[Stored], combination: Combination) -> Manifest:
     """Everything about a model but its arrays."""
     task = learners[0].task
+    known = known_of(task.familiarity, with_asvs=task.reference is None)
     return Manifest(
         members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
         weights=combination.weights,
         reference=None if task.reference is None else task.reference.facts,
+        familiarity=None if known is None else known[0],
         targets=learners[0].targets,
         covariate_spec=task.covariate_spec,
         head=combination.head,
@@ -187,12 +203,29 @@ def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
         if manifest.reference is not None:
             reference = Reference.from_arrays(Stored(_arrays(shared), {**manifest.data, **manifest.reference}))
             task = dataclasses.replace(task, reference=reference)
+        task = dataclasses.replace(task, familiarity=familiarity_of(manifest, shared, task.reference))
         learners = tuple(
             _learner(member, state, task, computing or Computing())
             for member, state in zip(manifest.members, states, strict=True)
         )
         need(all(one.targets.kind == task.targets.kind for one in learners), "a member predicts another kind of target")
     return Predictor(manifest=manifest, learners=learners)
+
+
+def known_of(familiarity: Familiarity | None, *, with_asvs: bool = True) -> Known | None:
+    """What is known of training data as it stands in a folder; without the ASVs where a reference has them."""
+    if familiarity is None:
+        return None
+    stored = familiarity.to_arrays(with_asvs=with_asvs)
+    return stored.facts, {f"{FAMILIARITY}{name}": tensor for name, tensor in _tensors(stored).items()}
+
+
+def familiarity_of(manifest: Manifest, shared: State, reference: Reference | None = None) -> Familiarity | None:
+    """The inverse of :func:`known_of`; None for a model that does not say."""
+    if manifest.familiarity is None:
+        return None
+    stored = Stored(_arrays(shared), manifest.familiarity).part(FAMILIARITY)
+    return Familiarity.from_arrays(stored, None if reference is None else reference.asvs)
 
 
 def _learner(member: Member, state: State, task: Task, computing: Computing) -> Learner:

@@ -23,6 +23,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
+    from aam.learners.familiarity import Familiarity
     from aam.learners.reference import Reference
 
 
@@ -44,12 +45,15 @@ class Task:
         How tables are treated: trimming, rarefaction, and the token limit of networks.
     reference
         What several learners share: known ASVs, their trees, training samples; None where none needs it.
+    familiarity
+        What is known of the training data as such; None where it is not.
     """
 
     targets: Targets
     covariate_spec: CovariateSpec | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
+    familiarity: Familiarity | None = None
 
     @property
     def num_covariates(self) -> int:

@@ -21,14 +21,11 @@ from aam.learners.clades import (
     Clades,
     clades_of_sequences,
     clades_of_vectors,
-    kmer_frequencies,
-    most_prevalent,
-    nearest_sequences,
-    sequence_keys,
     totals,
 )
 from aam.learners.features import read_parents, read_places, read_tokens
-from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.known_asvs import KnownAsvs, Placement
+from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -67,25 +64,6 @@ class Reads:
         return len(self.total)
 
 
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """Where the ASVs of a study belong among the known ones.
-
-    Attributes
-    ----------
-    known
-        Place of the equal known ASV, -1 where there is none.
-    nearest
-        Place of the most similar known ASV, which is the equal one where there is one; 0 for new ones without DNA.
-    distance
-        Share of its words of six bases that the nearest known ASV lacks: 0 where it is known, 1 for a stranger.
-    """
-
-    known: np.ndarray
-    nearest: np.ndarray
-    distance: np.ndarray
-
-
 class Reference:
     """The known ASVs, their trees, and training samples.
 
@@ -121,8 +99,7 @@ class Reference:
         self.num_samples = num_samples
         self.counts = counts
         self.trees = dict(trees)
-        self.has_dna = has_dna
-        self._placement = PerStudyCache(self.place)
+        self.asvs = KnownAsvs(tokens, prevalence, has_dna=has_dna)
 
     @classmethod
     def fit(cls, study: Study, rows: np.ndarray, seed: int = 42, encode: Encode | None = None) -> Reference:
@@ -155,9 +132,15 @@ class Reference:
 
     def first(self, number: int) -> Reference:
         """The same with fewer samples to compare with."""
-        found = Reference(self.tokens, self.prevalence, self.num_samples, csr_array(self.counts[:number]), self.trees)
-        found._placement = self._placement
+        own = csr_array(self.counts[:number])
+        found = Reference(self.tokens, self.prevalence, self.num_samples, own, self.trees, has_dna=self.has_dna)
+        found.asvs = self.asvs
         return found
+
+    @property
+    def has_dna(self) -> bool:
+        """Whether ASVs are known by their DNA."""
+        return self.asvs.has_dna
 
     @cached_property
     def reads(self) -> Reads:
@@ -166,7 +149,7 @@ class Reference:
 
     def reads_of(self, study: Study, rows: np.ndarray) -> Reads:
         """Reads of some samples of any study."""
-        counts, placement = study.table.counts[rows], self._placement(study)
+        counts, placement = study.table.counts[rows], self.asvs.placement(study)
         known = placement.known >= 0
         exact = _moved(counts, np.flatnonzero(known), placement.known[known], len(self.tokens))
         is_placed = known.all() or not self.has_dna
@@ -175,21 +158,7 @@ class Reference:
 
     def placement(self, study: Study) -> Placement:
         """Where the ASVs of a study belong."""
-        return self._placement(study)
-
-    def place(self, study: Study) -> Placement:
-        """Find each ASV of a study, or the known one whose words of six bases are the most alike."""
-        place_of = {key: place for place, key in enumerate(sequence_keys(self.tokens))}
-        known = np.array([place_of.get(key, -1) for key in sequence_keys(study.tokens)], dtype=np.int64)
-        nearest, distance = known.copy(), np.zeros(len(known))
-        new = np.flatnonzero(known < 0)
-        if not self.has_dna:
-            nearest[new], distance[new] = 0, 1
-        elif len(new):
-            compared = most_prevalent(self.prevalence)
-            nearest[new] = compared[nearest_sequences(study.tokens[new], self.tokens[compared])]
-            distance[new] = _words_lacking(study.tokens[new], self.tokens[nearest[new]])
-        return Placement(known, nearest, distance)
+        return self.asvs.placement(study)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -255,12 +224,6 @@ def _moved(counts: csr_array, asvs: np.ndarray, places: np.ndarray, number: int)
     moved = csr_array(counts @ indicator)
     moved.sort_indices()
     return moved
-
-
-def _words_lacking(tokens: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Bray-Curtis dissimilarity of the words of six bases of each sequence and its counterpart."""
-    first, second = kmer_frequencies(tokens), kmer_frequencies(others)
-    return np.clip(np.asarray(abs(first - second).sum(axis=1)).ravel() / 2, 0, 1)
 
 
 def _read_counts(stored: Stored, num_asvs: int) -> csr_array:

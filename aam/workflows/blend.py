@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import TrainConfig
+from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.errors import RunError
 from aam.evaluation.baseline_comparison import Judgement
@@ -19,8 +20,9 @@ from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fol
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
 from aam.learners.catalogue import TREE_ENSEMBLES
+from aam.learners.familiarity import Familiarity
 from aam.learners.held_out import samples_of
-from aam.learners.novelty import novelty_lines
+from aam.learners.novelty import judge, verdict
 from aam.learners.predictor import Combination, save_predictor
 from aam.log import say, warn
 from aam.runs.directory import RunDirectory
@@ -137,7 +139,7 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     """Predict the test samples; their coverage, and the predictions of the forest."""
     targets, rows, decoder = inputs.targets, inputs.split.test, model.decoder
     assert targets is not None
-    say(*novelty_lines(model.blend.learners[0].task.reference, inputs.study, rows))
+    _say_novelty(model.blend.learners[0].task.familiarity, inputs.study.take(rows))
     found = [learner.predict(inputs.study, rows) for learner in model.blend.learners]
     samples = samples_of(targets, inputs.study, rows, inputs.groups)
     learned = model.blend.combined(np.stack(found))
@@ -147,3 +149,12 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
         return covered, {}
     by_forest = model.forest.learner.predict(inputs.study, rows)
     return covered, {TEST: model.decoder_of(()).predictions(by_forest[None], samples)}
+
+
+def _say_novelty(known: Familiarity | None, test: Study) -> None:
+    """Say how much of the test samples is new to the model."""
+    if known is not None:
+        found = verdict(known, test, judge(known, test))
+        say(*found.lines)
+        for note in found.notes:
+            warn(note)

@@ -10,6 +10,7 @@ import numpy as np
 from aam.config import TrainConfig, replace
 from aam.data.readers.feature_ids import of_ids
 from aam.learners.catalogue import FOREST, NETWORK
+from aam.learners.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference
 from aam.training.plan.supervision import Inputs
@@ -54,7 +55,10 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
     study, targets = inputs.study, inputs.targets
     assert targets is not None
     made = study.made_column(config.study.study_column)
-    needs_reference = bool(set(names) - {FOREST, NETWORK})
+    needs_reference, rows = bool(set(names) - {FOREST, NETWORK}), ordered_rows(inputs)
+    reference = Reference.fit(study, rows, config.run.seed, encode) if needs_reference else None
+    groups = None if inputs.groups is None else inputs.groups[rows]
+    known = None if reference is None else reference.asvs
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
@@ -65,7 +69,8 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
             "study_column": made,
             **of_ids(has_dna=study.has_dna),
         },
-        reference=Reference.fit(study, ordered_rows(inputs), config.run.seed, encode) if needs_reference else None,
+        reference=reference,
+        familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
     )
 
 

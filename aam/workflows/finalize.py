@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from aam.evaluation.prediction_table import ID, write_part, write_predictions
 from aam.evaluation.run_results import read_run
 from aam.files.delimited import delimited
 from aam.learners.baseline import save_with_intervals
+from aam.learners.familiarity import Familiarity
 from aam.learners.forest import ForestSettings, fit_forest
 from aam.learners.held_out import held_out_predictions, samples_of
+from aam.learners.predictor import known_of
 from aam.log import say, warn
 from aam.models.folder.weights import load_models, save_models
 from aam.models.inference import BatchPredictor
@@ -91,12 +94,20 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     inputs = trained.inputs
     validation = samples_of(targets, inputs.study, inputs.split.validation, inputs.groups)
     description = calibrated(description, config.evaluation, learned, validation)
-    save_models(run.model, [dict(model.state_dict()) for model in models], description)
+    known = _familiarity(config, inputs)
+    save_models(run.model, [dict(model.state_dict()) for model in models], description, known_of(known))
     for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
         write_part(run.path / PREDICTIONS[part], tables, targets.columns)
     if config.evaluation.forest_baseline:
-        _write_forest(run, trained.inputs, targets, config, description.data)
+        _write_forest(run, trained.inputs, targets, config, description.data, known)
     return say_verdicts(config, targets, run)
+
+
+def _familiarity(config: TrainConfig, inputs: Inputs) -> Familiarity | None:
+    """What there is to know of the training samples."""
+    rows = inputs.split.train
+    groups = None if inputs.groups is None else inputs.groups[rows]
+    return Familiarity.fit(inputs.study, rows, groups, seed=config.run.seed)
 
 
 def say_verdicts(config: TrainConfig, targets: Targets, run: RunDirectory) -> dict[str, Judgement]:
@@ -163,7 +174,12 @@ def _predictions(
 
 
 def _write_forest(
-    run: RunDirectory, inputs: Inputs, targets: Targets, config: TrainConfig, data: Mapping[str, Any]
+    run: RunDirectory,
+    inputs: Inputs,
+    targets: Targets,
+    config: TrainConfig,
+    data: Mapping[str, Any],
+    known: Familiarity | None,
 ) -> None:
     """Fit the random forest on the same split; write its predictions, and the forest as a model of its own."""
     started, study, split = time.monotonic(), inputs.study, inputs.split
@@ -171,6 +187,7 @@ def _write_forest(
     treated = {**{name: data.get(name) for name in same}, "rarefy_depth": None}
     settings = ForestSettings(seed=config.run.seed)
     forest = fit_forest(study, split.train, targets, inputs.covariate_spec, settings, treated)
+    forest.task = dataclasses.replace(forest.task, familiarity=known)
     write_predictions(run.path / FOREST_PREDICTIONS, held_out_predictions(forest, study, split), targets.columns)
     save_with_intervals(
         run.baseline,

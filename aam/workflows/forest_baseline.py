@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,7 @@ def _check_outputs(config: ForestConfig) -> Path:
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
     """Fit the forest, keep it where it is asked for, and predict the held-out samples."""
     from aam.learners.baseline import save_with_intervals
+    from aam.learners.familiarity import Familiarity
     from aam.learners.forest import ForestSettings, fit_forest
     from aam.learners.held_out import held_out_predictions
 
@@ -115,6 +117,8 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
     }
     forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
     if options.output_dir is not None:
+        known = Familiarity.fit(study, split.train, None if groups is None else groups[split.train])
+        forest.task = dataclasses.replace(forest.task, familiarity=known)
         record = {"trained on": f"{len(split.train)} samples", **forest.record}
         save_with_intervals(options.output_dir, forest, study, split.validation, groups=groups, record=record)
     return {part: tables[0] for part, tables in held_out_predictions(forest, study, split, groups).items()}

@@ -14,6 +14,7 @@ from aam.data.study.split import Split, make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds import chosen_kind
 from aam.errors import RunError
+from aam.learners.familiarity import Familiarity
 from aam.learners.held_out import samples_of
 from aam.learners.network_training import train_prepared
 from aam.learners.predictor import predictor_of
@@ -69,7 +70,9 @@ def fit_network(config: TrainConfig, study: Study) -> NetworkModel:
     with trained.interpreting(study, config.run.seed, config.run.device) as interpreter:
         learned = predict_learned(interpreter, split.validation, config.evaluation.val_prediction_passes)
     validation = samples_of(description.decoder().targets, study, split.validation, inputs.groups)
-    return NetworkModel(networks, calibrated(description, config.evaluation, learned, validation))
+    groups = None if inputs.groups is None else inputs.groups[split.train]
+    known = Familiarity.fit(study, split.train, groups, seed=config.run.seed)
+    return NetworkModel(networks, calibrated(description, config.evaluation, learned, validation), known)
 
 
 def fit_encoder(config: PretrainConfig, study: Study) -> NetworkModel:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.kinds import Predictions
     from aam.evaluation.decode_predictions import PredictionDecoder
+    from aam.learners.novelty import Novelty, Verdict
     from aam.learners.predictor import Predictor
-    from aam.learners.reference import Reference
     from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
 
@@ -54,15 +54,79 @@ class PredictionRun:
         Turns what the model computes into predictions of each target.
     blocks
         The predictions of all samples, computed while they are read.
-    reference
-        What the model compares samples with; None where it compares nothing.
+    novelty
+        How unlike the training samples they are.
     """
 
     study: Study
     sheet: Metadata
     decoder: PredictionDecoder
     blocks: Iterator[Block]
-    reference: Reference | None = None
+    novelty: Novelty
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckedTable:
+    """A table that a model is to predict, and how unlike the training samples its samples are.
+
+    Attributes
+    ----------
+    name
+        The table's file.
+    study
+        Its samples.
+    novelty, verdict
+        What is found of each sample, and of all.
+    """
+
+    name: str
+    study: Study
+    novelty: Novelty
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, predictor: Predictor, study: Study, table: TableOptions) -> CheckedTable:
+        """Judge the samples of a table."""
+        from aam.learners.novelty import judge, verdict
+
+        novelty = judge(predictor.familiarity, study)
+        found = verdict(predictor.familiarity, study, novelty)
+        return cls(name=table.table[0].name, study=study, novelty=novelty, verdict=found)
+
+    def raise_if_refused(self, options: PredictOptions) -> None:
+        """Refuse a table of which hardly any read is known, for another reason than other microbes.
+
+        Raises
+        ------
+        InputError
+            Unless it is to be predicted all the same.
+        """
+        if self.verdict.problem and not options.allow_unfamiliar:
+            remedy = f"{self.verdict.remedy} (--allow-unfamiliar predicts all the same)"
+            raise InputError(self.name, self.verdict.problem, remedy)
+
+    def say(self) -> None:
+        """Say what is known of the whole table."""
+        say(*self.verdict.lines)
+        for note in (self.verdict.problem, *self.verdict.notes):
+            if note:
+                warn(note)
+
+
+def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
+    """Do what a prediction does before it predicts.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`predict`, but for what :meth:`CheckedTable.raise_if_refused` refuses.
+    """
+    from aam.learners.predictor import load_predictor
+
+    predictor = load_predictor(config.predict.model)
+    study = predictor.read(config.table)
+    _sheet(config.predict, predictor.manifest, study)
+    return CheckedTable.of(predictor, study, config.table)
 
 
 def predict(config: PredictConfig) -> Path:
@@ -149,7 +213,6 @@ def _check_output(config: PredictConfig) -> None:
 @contextmanager
 def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[PredictionRun]:
     """Read the model, the table and the metadata; log what follows from them."""
-    from aam.learners.novelty import novelty_lines
     from aam.learners.predictor import load_predictor
     from aam.learners.protocol import Computing
 
@@ -160,7 +223,9 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     sheet = _sheet(options, manifest, study)
     for line in unfinished_notes(options.model):
         warn(line)
-    say(*novelty_lines(predictor.reference, study, np.arange(len(study))))
+    checked = CheckedTable.of(predictor, study, table)
+    checked.raise_if_refused(options)
+    checked.say()
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     passes = options.prediction_passes or manifest.prediction_passes
     if options.output_variance and passes == 1:
@@ -174,8 +239,7 @@ def _predicting(table: TableOptions, options: PredictOptions) -> Iterator[Predic
     study = dataclasses.replace(study, metadata=sheet)
     with _draws(options, predictor, study, passes) as draws:
         blocks = _decoded(study, sheet, decoder, draws, with_deviation=options.output_variance)
-        reference = predictor.reference
-        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks, reference=reference)
+        yield PredictionRun(study=study, sheet=sheet, decoder=decoder, blocks=blocks, novelty=checked.novelty)
 
 
 @contextmanager
@@ -292,19 +356,7 @@ def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
     copied = {f"observed{ending}": sheet.columns[column] for column, ending in endings if column in sheet.columns}
     blocks = (
         new_columns(tables, columns, {name: cells[rows].tolist() for name, cells in copied.items()})
-        | _novelty_columns(run, rows)
+        | run.novelty.columns(rows)
         for rows, tables in run.blocks
     )
     write_table(options.output, blocks, safe=options.spreadsheet_safe)
-
-
-def _novelty_columns(run: PredictionRun, rows: np.ndarray) -> dict[str, list[str]]:
-    """How much of each sample the model knows; nothing for a model that does not say."""
-    if run.reference is None:
-        return {}
-    from aam.learners.novelty import familiar_reads, novelty
-
-    found = {"familiar_reads": familiar_reads, "novelty": novelty}
-    return {
-        name: [f"{value:.4g}" for value in measure(run.reference, run.study, rows)] for name, measure in found.items()
-    }

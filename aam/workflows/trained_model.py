@@ -6,6 +6,7 @@ Legend of shapes: ``N`` samples, ``D`` width of a sample vector.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from aam.config.commands import PredictOptions
+from aam.config.keywords import in_python
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
@@ -23,10 +25,19 @@ from aam.data.readers.strand import SequenceSet
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
-from aam.learners.predictor import Combination, Predictor, known_sequences, load_predictor, save_predictor
+from aam.learners.familiarity import Familiarity
+from aam.learners.novelty import NOT_SAID, Novelty, judge, verdict
+from aam.learners.predictor import (
+    Combination,
+    Predictor,
+    familiarity_of,
+    known_of,
+    load_predictor,
+    save_predictor,
+)
 from aam.learners.protocol import Computing
 from aam.log import warn
-from aam.models.folder.container import read_model_folder
+from aam.models.folder.container import contents_checked, read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
 from aam.models.folder.manifest import Manifest, members_in_words, metadata_needed
 from aam.models.folder.paths import unfinished_notes
@@ -53,6 +64,11 @@ class TrainedModel(ABC):
     @abstractmethod
     def manifest(self) -> Manifest:
         """Targets, members, how samples are rarefied, and the calibration of intervals."""
+
+    @property
+    @abstractmethod
+    def familiarity(self) -> Familiarity | None:
+        """What is known of the training data; None for a model that does not say."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -95,9 +111,15 @@ class TrainedModel(ABC):
             If this is a pre-trained encoder.
         ConfigError, InputError
             If the study lacks columns that the model reads, or has longer sequences than those of training.
+
+        Warns
+        -----
+        UserWarning
+            If the samples are unlike those of training.
         """
         if not self.columns:
             raise CheckpointError("a pre-trained encoder has no target; train it first")
+        self._warn_of_novelty(study)
         treated, decoder = self._treated(study), self.manifest.decoder(interval_level)
         assert treated.metadata is not None
         learned = self._learned(treated, prediction_passes or self.manifest.prediction_passes, seed, device)
@@ -111,7 +133,18 @@ class TrainedModel(ABC):
     @property
     def known_sequences(self) -> SequenceSet | None:
         """The ASVs of the training samples; None where the model does not keep them."""
-        return None
+        return None if self.familiarity is None else self.familiarity.asvs.sequences
+
+    def novelty(self, study: Study) -> Novelty:
+        """How unlike the training samples the samples of a study are."""
+        return judge(self.familiarity, study)
+
+    def _warn_of_novelty(self, study: Study) -> None:
+        """Say what `aam predict` says loudly, and what it refuses."""
+        found = verdict(self.familiarity, study, self.novelty(study))
+        refused = [f"{found.problem}; {found.remedy}"] if found.problem else []
+        for line in [*refused, *(note for note in found.notes if note != NOT_SAID)]:
+            warnings.warn(in_python(line), stacklevel=3)
 
     @abstractmethod
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
@@ -166,10 +199,13 @@ class NetworkModel(TrainedModel):
         A pre-trained encoder, a predictor, or the predictors of an ensemble.
     description
         What describes them.
+    familiarity
+        What is known of their training data.
     """
 
     models: list[Network]
     description: ModelDescription
+    familiarity: Familiarity | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -183,7 +219,12 @@ class NetworkModel(TrainedModel):
 
     def save(self, path: str | Path) -> None:
         """Write the model folder."""
-        save_models(Path(path), [dict(model.state_dict()) for model in self.models], self.description)
+        save_models(
+            Path(path),
+            [dict(model.state_dict()) for model in self.models],
+            self.description,
+            known_of(self.familiarity),
+        )
 
     def noting(self, **facts: Any) -> Self:
         """The same networks with further facts."""
@@ -228,15 +269,15 @@ class CombinedModel(TrainedModel):
         """The manifest of the folder of these learners."""
         return self.predictor.manifest
 
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """What is known of the training data."""
+        return self.predictor.familiarity
+
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
         """Refused: only a network has vectors of samples."""
         found = members_in_words([one.name for one in self.manifest.members], self.manifest.weights)
         raise CheckpointError(f"sample vectors need a network, and this model holds {found}")
-
-    @property
-    def known_sequences(self) -> SequenceSet | None:
-        """The ASVs of the training samples."""
-        return known_sequences(self.predictor.reference)
 
     def save(self, path: str | Path) -> None:
         """Write the model folder."""
@@ -295,7 +336,10 @@ def load_networks(path: str | Path) -> NetworkModel:
         If there is no such model, it is damaged, or holds other learners.
     """
     models, description = load_models(Path(path))
-    return NetworkModel([model.eval() for model in models], description)
+    folder = read_model_folder(Path(path))
+    with contents_checked(folder.weights):
+        known = familiarity_of(folder.manifest, folder.reference)
+    return NetworkModel([model.eval() for model in models], description, known)
 
 
 def predict_learned(interpreter: BatchPredictor, rows: np.ndarray, passes: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from tests.badinputs import (
     models,
     options,
     sheets,
+    strangers,
     tables,
     taxonomies,
     trees,
@@ -18,4 +19,5 @@ from tests.badinputs import (
 from tests.badinputs.cases import BAD, BAD_COMMANDS, ODD
 
 __all__ = ["BAD", "BAD_COMMANDS", "ODD"]
-assert all((archives, commands, configs, distances, found, models, options, sheets, tables, taxonomies, trees))
+assert all((archives, commands, configs, distances, found, models, options, sheets, strangers, tables, taxonomies))
+assert trees

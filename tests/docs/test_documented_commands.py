@@ -32,6 +32,7 @@ SMALL_TRAINING = {
 SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
 ALONE = {"train": ("--no-forest-baseline", "--no-report")}
 PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
+NOVELTY = ("familiar_reads", "novelty", "warning")
 
 
 class Command(NamedTuple):
@@ -188,7 +189,7 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         *("quantile_0.05", "quantile_0.5", "quantile_0.95"),
     ]
     assert header_of(tmp_path / "runs/site/out_of_fold_predictions.tsv")[-1] == "prediction_set"
-    assert header_of(tmp_path / "age.tsv") == ["sample-id", *PREDICTED[1:], "observed", "familiar_reads", "novelty"]
+    assert header_of(tmp_path / "age.tsv") == ["sample-id", *PREDICTED[1:], "observed", *NOVELTY]
     assert (tmp_path / "runs/age/coverage.json").is_file()
     widths = [mean_width(tmp_path / name) for name in ("runs/age/test_predictions.tsv", "age-intervals.tsv")]
     assert widths[0] > widths[1] > 0

@@ -185,10 +185,10 @@ def test_a_toy_learner_predicts_from_the_command_line(study: Study, truths: np.n
     words = ["--model", tmp_path / "model", "--table", tmp_path / "t.tsv", "--output", tmp_path / "out.tsv"]
     assert main(["predict", *map(str, words)]) == 0
     lines = [line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines()]
-    assert lines[0] == ["sample-id", "predicted_age", "predicted_mass"]
+    assert lines[0] == ["sample-id", "predicted_age", "predicted_mass", "familiar_reads", "novelty", "warning"]
     learned = learner.predict(study, np.arange(SIZE))
     expected = np.column_stack([spec.decode(learned[:, place]) for place, spec in enumerate(TASK.targets.specs)])
-    assert np.array([row[1:] for row in lines[1:]], dtype=float) == pytest.approx(expected, rel=1e-9)
+    assert np.array([row[1:3] for row in lines[1:]], dtype=float) == pytest.approx(expected, rel=1e-9)
 
 
 def test_folders_that_are_no_predictor(study: Study, truths: np.ndarray, tmp_path: Path) -> None:

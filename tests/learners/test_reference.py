@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from aam.learners import reference as module
-from aam.learners.novelty import familiar_reads, novelty_lines
+from aam.learners.novelty import familiar_reads, new_asvs
 from aam.learners.reference import Reference, reference_facts
 from aam.learners.stored import Stored
 from tests.data.study_files import make_study
@@ -89,13 +89,13 @@ def test_reads_of_new_asvs_count_with_their_nearest() -> None:
 def test_new_asvs_are_told_of() -> None:
     study, _ = tiny_study()
     reference = Reference.fit(study, TRAIN)
-    (line,) = novelty_lines(reference, study, NEW)
+    (line,) = new_asvs(reference.asvs, study, NEW)
     present = np.unique(study.table.counts[NEW].indices)
     assert line.startswith(f"new to the model: 6 ASVs of {len(present)}, ")
     share = 1 - familiar_reads(reference, study, NEW).mean()
     assert f", {share:.1%} of a sample's reads on average; each counts with its nearest known ASV (median" in line
-    assert novelty_lines(reference, study, TRAIN) == []
-    assert novelty_lines(None, study, NEW) == novelty_lines(reference, study, NEW[:0]) == []
+    assert new_asvs(reference.asvs, study, TRAIN) == []
+    assert new_asvs(None, study, NEW) == new_asvs(reference.asvs, study, NEW[:0]) == []
 
 
 def test_some_samples_are_kept_of_many(monkeypatch: pytest.MonkeyPatch) -> None:

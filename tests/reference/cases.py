@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,15 +191,17 @@ def estimators(work: Workplace) -> dict[str, Any]:
     regressor.save(work.folder / "regressor")
     classifier = AAMClassifier(**options).fit(counts, sheet["group"], groups=sheet["subject"])
     encoder = AAMEncoder(**TRAINING).fit(counts)
-    found = {
-        "predict": regressor.predict(new),
-        "predict_interval": regressor.predict_interval(new),
-        "predict_quantiles": regressor.predict_quantiles(new),
-        "predict after loading": AAMRegressor.load(work.folder / "regressor").predict(new),
-        "predict_proba": classifier.predict_proba(new),
-        "predict_set": classifier.predict_set(new),
-        "transform": encoder.transform(new),
-    }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="unlike the training samples")  # they are of other subjects
+        found = {
+            "predict": regressor.predict(new),
+            "predict_interval": regressor.predict_interval(new),
+            "predict_quantiles": regressor.predict_quantiles(new),
+            "predict after loading": AAMRegressor.load(work.folder / "regressor").predict(new),
+            "predict_proba": classifier.predict_proba(new),
+            "predict_set": classifier.predict_set(new),
+            "transform": encoder.transform(new),
+        }
     return {name: np.asarray(values).tolist() for name, values in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""Model folders of older formats in ``format3/``, ``format4/``: how each was made, and what is predicted with it.
+"""Model folders of older formats in ``format3/`` to ``format5/``: how each was made, and what is predicted with it.
 
 They were written once, and stay as they are when the format changes: whatever reads models must go on reading these.
 """
@@ -62,6 +62,11 @@ def _weighted(work: Workplace, name: str) -> None:
     write_model_folder(folder / "model", replace(manifest, weights=(0.25, 0.75)), states)
 
 
+def _blend(work: Workplace, name: str) -> None:
+    inputs = {"table": TABLE, "metadata": METADATA, "group_column": "subject", "metadata_column": "gradient"}
+    work.run("train", "--no-report", **inputs, learners="jaccard,clades-linear", output_dir=name)
+
+
 MODELS: dict[str, Callable[[Workplace, str], None]] = {
     ENCODER: _encoder,
     "format3/regressor": _regressor,
@@ -71,6 +76,7 @@ MODELS: dict[str, Callable[[Workplace, str], None]] = {
     "format4/regressor": _regressor,
     "format4/forest": _forest,
     "format4/weighted": _weighted,
+    "format5/blend": _blend,
 }
 """Each by its folder. The code that made one is that of a program of its format."""
 PREDICTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -81,6 +87,7 @@ PREDICTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "format4/regressor": (("--output-variance",), {**SHEET, "prediction_passes": 3, "seed": 7}),
     "format4/forest": ((), {}),
     "format4/weighted": ((), {}),
+    "format5/blend": ((), {}),
 }
 """Switches and options of `aam predict` for each stored predictor."""
 

@@ -24,9 +24,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stored_model_predicts_what_it_did(name: str, work: Workplace) -> None:
-    expected = {"predictions": table(predictions_of(name))}
-    found = differences(name, expected, {"predictions": table(predict(work, name))}, EXACT)
-    assert not found, "\n".join(found[:40])
+    expected, found = table(predictions_of(name)), table(predict(work, name))
+    if name != ENCODER:
+        # Formats before 6 say nothing of the training samples; in format 5 novelty was another number.
+        expected.pop("novelty", None)
+        assert set(found.pop("novelty")) == {""}
+        assert set(found.pop("warning")) == {"novelty unknown"}
+        familiar = found.pop("familiar_reads")
+        assert familiar == expected.pop("familiar_reads", [""] * len(familiar))
+    unlike = differences(name, {"predictions": expected}, {"predictions": found}, EXACT)
+    assert not unlike, "\n".join(unlike[:40])
 
 
 def test_a_stored_encoder_is_a_start_for_training(work: Workplace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,8 @@ from aam.data.readers.metadata import Metadata
 from aam.errors import Attempts, InputError
 from aam.text import listed, plural, shorten
 
+FAR = 5
+"""Standard deviations from the mean of training, from which on a number is far from those of training."""
 EMPTY_CELLS = "empty these cells"
 """The remedy for non-numeric cells of a numeric column; they then count as missing."""
 
@@ -238,7 +240,7 @@ class CovariateSpec:
         return (*of_levels, *of_numbers)
 
     def unknown_notes(self, metadata: Metadata) -> tuple[str, ...]:
-        """For each column, how many samples of a metadata table have a level that the model does not know, or no value.
+        """For each column, how many samples have a level that the model does not know, a number far away, or no value.
 
         Raises
         ------
@@ -258,6 +260,12 @@ class CovariateSpec:
         for number in self.numeric:
             value_N = metadata.numeric(number.name, remedy=EMPTY_CELLS)
             notes += _missing_note(number.name, int(np.isnan(value_N).sum()))
+            far = value_N[np.abs(value_N - number.mean) > FAR * number.spread]
+            if len(far):
+                notes.append(
+                    f"{_samples_have(len(far))} a {shorten(number.name)} more than {FAR} standard deviations from the "
+                    f"training mean of {number.mean:.4g} (first: {far[0]:.4g})"
+                )
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class ModelFolder(NamedTuple):
     states
         The tensors of each member.
     reference
-        The tensors that members share.
+        The tensors that members share, and those of the training data.
     """
 
     weights: Path
@@ -79,12 +79,7 @@ def write_model_folder(
     states
         The tensors of each member, in the manifest's order.
     reference
-        The tensors that members share.
-
-    Raises
-    ------
-    InputError
-        If the folder holds a file of other origin that would be replaced.
+        The tensors that members share, and those of the training data.
     """
     assert len(states) == len(manifest.members)
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,10 +44,15 @@ def _usage(manifest: Manifest) -> list[str]:
     columns = manifest.needed_columns
     sheet = " --metadata YOUR_METADATA.tsv" if columns else ""
     command = f"aam predict --model THIS_FOLDER --table YOUR_TABLE{sheet} --output predictions.tsv"
+    known = [] if manifest.familiarity is None else ["", WARNINGS]
     needed = ["", f"The metadata must have the columns {', '.join(columns)}."] if columns else []
-    return ["", "```", command, "```", *needed]
+    return ["", "```", command, "```", *needed, *known]
 
 
+WARNINGS = (
+    "Do not trust predictions of samples with a `warning`: they are unlike the training samples "
+    "(so are 5 % of samples that are like them)."
+)
 SectionT = TypeVar("SectionT", bound=Section)
 Weights = tuple[tuple[float, ...], ...]
 """A row for each member."""
@@ -61,6 +66,7 @@ PARTS = {
     "members": list,
     "weights": list,
     "reference": dict | None,
+    "familiarity": dict | None,
     "targets": dict | None,
     "covariate_spec": dict | None,
     "outputs": dict,
@@ -113,6 +119,8 @@ class Manifest:
         which sum to 1 over the members; empty for the plain mean.
     reference
         What its members share, besides arrays named ``reference.``; None where they share nothing.
+    familiarity
+        What is known of the training data, besides arrays named ``reference.familiarity.``; None where nothing is.
     targets
         What is predicted, of the variant of their kind that is learned; None for a pre-trained encoder.
     covariate_spec
@@ -137,6 +145,7 @@ class Manifest:
     members: tuple[Member, ...]
     weights: Weights = ()
     reference: Mapping[str, Any] | None = None
+    familiarity: Mapping[str, Any] | None = None
     targets: Targets | None
     covariate_spec: CovariateSpec | None = None
     head: HeadOptions = field(default_factory=HeadOptions)
@@ -187,6 +196,7 @@ class Manifest:
             "members": [{"kind": member.kind, **member.facts} for member in self.members],
             "weights": [list(row) for row in self.weights],
             "reference": None if self.reference is None else dict(self.reference),
+            "familiarity": None if self.familiarity is None else dict(self.familiarity),
             "targets": None if self.targets is None else self.targets.to_dict(),
             "covariate_spec": None if self.covariate_spec is None else self.covariate_spec.to_dict(),
             "outputs": {
@@ -228,6 +238,7 @@ class Manifest:
             members=members,
             weights=_read_weights(parts["weights"], len(members), 0 if targets is None else len(targets)),
             reference=parts["reference"],
+            familiarity=parts["familiarity"],
             targets=targets,
             covariate_spec=spec,
             head=read_section(HeadOptions, outputs),

@@ -18,7 +18,7 @@ from aam.errors import CheckpointError
 from aam.text import shorten
 from aam.version import __version__
 
-FORMAT = 5
+FORMAT = 6
 OLDEST = 3
 
 Content = dict[str, Any]
@@ -134,11 +134,20 @@ def content_of_4(old: Content) -> Content:
     return {**old, "format": 5, "weights": [[weight] for weight in old["weights"]], "reference": None}
 
 
-def name_of_4(name: str, old: Content) -> str:
+def same_name(name: str, old: Content) -> str:
     """The names stay."""
     return name
 
 
+def content_of_5(old: Content) -> Content:
+    """Format 6 says what the training data were like; of older models that is not known."""
+    return {**old, "format": 6, "familiarity": None}
+
+
 MOST_MEMBERS_3 = 100_000
-MIGRATIONS = {3: Migration(content_of_3, name_of_3), 4: Migration(content_of_4, name_of_4)}
+MIGRATIONS = {
+    3: Migration(content_of_3, name_of_3),
+    4: Migration(content_of_4, same_name),
+    5: Migration(content_of_5, same_name),
+}
 """Format -> the way to the next one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,18 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.text import shorten
 
+Known = tuple[Mapping[str, Any], State]
+"""What is known of training data: facts of the manifest, and tensors that stand with those that members share."""
+
 
 def save_model(folder: Path, state: State, description: ModelDescription) -> None:
     """Write the folder of one model; see :func:`save_models`."""
     save_models(folder, [state], description)
 
 
-def save_models(folder: Path, states: Sequence[State], description: ModelDescription) -> None:
+def save_models(
+    folder: Path, states: Sequence[State], description: ModelDescription, known: Known | None = None
+) -> None:
     """Write the folder of a network, or of several that are averaged.
 
     Parameters
@@ -41,8 +46,12 @@ def save_models(folder: Path, states: Sequence[State], description: ModelDescrip
         The weights of each.
     description
         What they have in common.
+    known
+        What is known of their training data, where it is.
     """
-    write_model_folder(folder, replace(description, members=len(states)).manifest, list(states))
+    manifest = replace(description, members=len(states)).manifest
+    facts, tensors = known or (None, {})
+    write_model_folder(folder, replace(manifest, familiarity=facts), list(states), tensors)
 
 
 def load_model(path: Path) -> tuple[SequenceEncoder | SequencePredictor, ModelDescription]:

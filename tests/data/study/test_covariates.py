@@ -128,6 +128,18 @@ def test_unknown_levels_and_missing_values_are_told() -> None:
     assert fit(categorical_columns=("city",)).unknown_notes(sheet()) == ()
 
 
+def test_numbers_far_from_training_are_told() -> None:
+    spec = fit(numeric_columns=("ph",))
+    (number,) = spec.numeric
+    inside, beyond = (number.mean + times * number.spread for times in (4.99, -5.01))
+    new = sheet(ph=f"{inside} {beyond} 1e9 na {number.mean} {inside} {inside} {inside}")
+    assert spec.unknown_notes(new) == (
+        "1 sample has no ph",
+        f"2 samples have a ph more than 5 standard deviations from the training mean of {number.mean:.4g} "
+        f"(first: {beyond:.4g})",
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

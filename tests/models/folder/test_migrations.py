@@ -116,3 +116,12 @@ def test_weights_that_are_no_list_are_refused(weights: Any) -> None:
         old["weights"] = weights
     with pytest.raises(ValueError, match="'weights' is no list"):
         to_present(old)
+
+
+def test_of_older_models_nothing_is_known() -> None:
+    old = json.loads((STORED.with_name("format5") / "blend" / CONFIG).read_text())
+    before = copy.deepcopy(old)
+    content, rename = to_present(old)
+    assert old == before
+    assert content == {**old, "format": FORMAT, "familiarity": None}
+    assert rename("reference.tokens") == "reference.tokens"
