@@ -17,7 +17,7 @@ from aam.config.commands import SimulateOptions
 from aam.simulation.study import simulate_study
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md")
 # A test needs to see that a command works, not that its model is good.
