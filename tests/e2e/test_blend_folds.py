@@ -10,6 +10,7 @@ import pytest
 from aam.evaluation.prediction_table import read_columns
 from aam.workflows import blend
 from tests.program import run_command
+from tests.qiime2_metadata import read_qiime2
 
 LEARNERS = "forest,jaccard"
 
@@ -38,6 +39,8 @@ def test_the_forests_are_the_blends_own(unbroken: Path) -> None:
         assert sum(map(len, lists)) == 60
         assert sorted(lists[1]) == sorted(copied["sample-id"])
     assert "forest" in (unbroken / "cv_metrics.tsv").read_text()
+    for name in ("cv_predictions.tsv", "cv_forest_predictions.tsv"):
+        assert len(read_qiime2(unbroken / name)[0]) == 60
 
 
 def test_without_a_forest_in_the_blend_one_is_fitted(study: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_memory_that_is_too_small_for_the_model(study: Path, tmp_path: Path) -> 
 def test_two_runs_in_one_directory_and_one_after_a_killed_one(study: Path, unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with started(hooked, 3, send, (signal.SIGSTOP,), train_words(study, folder)) as first:
-        while not (folder / "config.yaml").exists():
+        while not (folder / "model" / "model.safetensors").exists():
             time.sleep(0.05)
         second = program("train", "--resume-from", folder)
         assert second.code == 2

@@ -49,7 +49,7 @@ def test_the_run_stops_unless_steps_may_be_skipped(study: Path, tmp_path: Path) 
     assert (written["step"], written["epoch"], written["left_out"]) == (7, 4, False)
     assert len(written["batches"][0]["samples"]) == 23
     assert written["batches"][0]["losses"] == {"target": "nan"}
-    load_model(folder)  # which refuses weights that are not finite
+    load_model(folder / "model")  # which refuses weights that are not finite
 
     again = ended(with_nan, 1, 0, ["train", "--resume-from", str(folder), "--skip-non-finite", "1"])
     assert again.code == 0, again.err

@@ -68,7 +68,7 @@ def embeddings(path: Path) -> dict[str, Any]:
     columns = table(path)
     vectors = {name: np.array(cells, float) for name, cells in columns.items() if name.isdigit()}
     means = {name: [float(vector.mean()), float(np.abs(vector).mean())] for name, vector in vectors.items()}
-    return {"sample_id": columns["sample_id"], "part": columns["part"], "means": means}
+    return {"sample-id": columns["sample-id"], "part": columns["part"], "means": means}
 
 
 def record(path: Path) -> dict[str, Any]:

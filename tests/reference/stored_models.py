@@ -116,7 +116,7 @@ def write_predictions(work: Workplace, name: str) -> None:
 def _vectors(work: Workplace) -> Path:
     counts = counts_of(work.folder / "study" / "new_table.tsv")
     vectors = np.asarray(AAMEncoder.load(HERE / ENCODER, device="cpu").transform(counts))
-    header = "\t".join(["sample_id", *map(str, range(vectors.shape[1]))])
+    header = "\t".join(["sample-id", *map(str, range(vectors.shape[1]))])
     rows = ["\t".join([name, *map(repr, row)]) for name, row in zip(counts.index, vectors.tolist(), strict=True)]
     path = work.folder / "encoder.tsv"
     path.write_text("\n".join([header, *rows, ""]))
