@@ -98,7 +98,7 @@ class CheckedTable:
             Unless it is to be predicted all the same.
         """
         if self.verdict.problem and not options.allow_unfamiliar:
-            remedy = f"{self.verdict.remedy}, or predict all the same with --allow-unfamiliar"
+            remedy = f"{self.verdict.remedy}, or --allow-unfamiliar to predict all the same"
             raise InputError(self.name, self.verdict.problem, remedy)
 
     def say(self) -> None:
