@@ -245,7 +245,7 @@ def _refusal(known: Familiarity, study: Study, found: Novelty) -> tuple[str, str
     present = np.flatnonzero(reads)
     own, others = SequenceSet(study.tokens[present], reads[present]), known.asvs
     compared = compare(own, SequenceSet(others.tokens, others.prevalence.astype(np.float64)))
-    told = f"{float(found.familiar_N.mean()):.1%} of its reads are of ASVs that the model knows"
+    told = f"{float(found.familiar_N.mean()):.1%} of its reads are known"
     reason, remedy = _reason(compared, own, known)
     return (f"{reason} ({told})", remedy) if reason else ("", "")
 
@@ -254,14 +254,14 @@ def _reason(compared: Comparison, own: SequenceSet, known: Familiarity) -> tuple
     """What is the matter with a table, and what helps."""
     best = compared.best
     if compared.is_unrelated:
-        reason = "its sequences resemble none of those of training: another region of the gene, or no 16S"
+        reason = "its sequences resemble none of training: another region of the gene, or no 16S"
         return reason, "take a model of the same region"
     if compared.is_other_strand:
-        return "its sequences lie on the other strand than those of training", "add --reverse-complement yes"
+        return "its sequences lie on the other strand than those of training", "add --reverse-complement auto"
     if best.offset:
         where = "after" if best.offset > 0 else "before"
         reason = f"its sequences begin {plural(abs(best.offset), 'base')} {where} those of training"
-        return reason, "cut primers as for training, or train on tables that are cut alike"
+        return reason, "cut primers as for training"
     if best.length is None:
         return "", ""
     shortest, longest = int(own.lengths.min()), int(own.lengths.max())

@@ -102,7 +102,7 @@ class CheckedTable:
             Unless it is to be predicted all the same.
         """
         if self.verdict.problem and not options.allow_unfamiliar:
-            remedy = f"{self.verdict.remedy} (--allow-unfamiliar predicts all the same)"
+            remedy = f"{self.verdict.remedy}, or --allow-unfamiliar to predict all the same"
             raise InputError(self.name, self.verdict.problem, remedy)
 
     def say(self) -> None:

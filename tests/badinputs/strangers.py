@@ -21,8 +21,8 @@ from tests.factories import random_sequences
 from tests.models.model_cases import REGRESSION
 
 SEQUENCES = random_sequences(20, length=60)
-NONE_KNOWN = "(0.0% of its reads are of ASVs that the model knows)"
-ALL_THE_SAME = "(--allow-unfamiliar predicts all the same)"
+NONE_KNOWN = "(0.0% of its reads are known)"
+ALL_THE_SAME = "or --allow-unfamiliar to predict all the same"
 
 
 def stranger(folder: Path, change: Callable[[str], str]) -> Read:
@@ -46,35 +46,35 @@ bad_rows(
     (
         "C10 other strand",
         f"table.tsv: its sequences lie on the other strand than those of training {NONE_KNOWN}; "
-        f"add --reverse-complement yes {ALL_THE_SAME}",
+        f"add --reverse-complement auto, {ALL_THE_SAME}",
         stranger,
         reverse_complement,
     ),
     (
         "C10 longer",
         f"table.tsv: its sequences have 64 bases, those of training 60 {NONE_KNOWN}; "
-        f"add --trim-length 60 {ALL_THE_SAME}",
+        f"add --trim-length 60, {ALL_THE_SAME}",
         stranger,
         lambda sequence: f"{sequence}ACGT",
     ),
     (
         "C10 shorter",
         f"table.tsv: its sequences have 50 bases, those of training 60 {NONE_KNOWN}; "
-        f"train again with --trim-length 50 {ALL_THE_SAME}",
+        f"train again with --trim-length 50, {ALL_THE_SAME}",
         stranger,
         lambda sequence: sequence[:50],
     ),
     (
         "C10 later",
         f"table.tsv: its sequences begin 5 bases after those of training {NONE_KNOWN}; "
-        f"cut primers as for training, or train on tables that are cut alike {ALL_THE_SAME}",
+        f"cut primers as for training, {ALL_THE_SAME}",
         stranger,
         lambda sequence: sequence[5:],
     ),
     (
         "C10 another region",
-        "table.tsv: its sequences resemble none of those of training: another region of the gene, or no 16S "
-        f"{NONE_KNOWN}; take a model of the same region {ALL_THE_SAME}",
+        "table.tsv: its sequences resemble none of training: another region of the gene, or no 16S "
+        f"{NONE_KNOWN}; take a model of the same region, {ALL_THE_SAME}",
         stranger,
         lambda sequence: sequence[::2] + sequence[1::2],
     ),

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md")
+MOUSE, PHYLOSEQ = TUTORIALS = ("docs/tutorials/mouse-age.md", "docs/tutorials/phyloseq.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {
     "--epochs": "1",
@@ -203,4 +204,4 @@ def mean_width(path: Path) -> float:
 
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md", *CHAPTERS}
+    assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md", *CHAPTERS, *TUTORIALS}

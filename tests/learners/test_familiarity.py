@@ -169,7 +169,7 @@ def test_one_group_is_divided_into_its_samples() -> None:
 
 
 def test_without_sequences_nothing_is_known() -> None:
-    assert Familiarity.fit(replace(STUDY, tokens=np.zeros((ASVS, 0), dtype=np.uint8)), TRAIN) is None
+    assert Familiarity.fit(replace(STUDY, table=replace(STUDY.table, has_dna=False)), TRAIN) is None
 
 
 @pytest.mark.parametrize("with_asvs", [False, True])
