@@ -11,7 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from aam.evaluation.catalogue import metric, value_of
-from aam.report.style import FOREST, GUESS, INK, MODEL, PAPER, WIDE, grid_of_axes, shorten_middle, styled
+from aam.report.style import (
+    FOREST,
+    GUESS,
+    INK,
+    MODEL,
+    PAPER,
+    WIDE,
+    grid_of_axes,
+    is_stacked,
+    shorten_middle,
+    styled,
+    title_of,
+)
 
 LONGEST_LABEL = 52
 
@@ -84,13 +96,13 @@ def _draw_values(axes: Axes, rows: Sequence[BlendRow], place: int, name: str) ->
             axes.annotate(value_of(name, value), (value, height), (7, 0), textcoords="offset points", va="center")
     if np.isfinite(rows[-1].values[place]):
         axes.axvline(rows[-1].values[place], color=MODEL, linewidth=1, linestyle="--", zorder=1)
-    axes.set_title(metric(name).label)
+    axes.set_title(title_of(name))
     axes.set_xlabel("higher is better" if metric(name).higher_is_better else "lower is better")
     if metric(name).is_share:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.margins(x=0.2)
     axes.locator_params(axis="x", nbins=4)
-    _finish(axes, rows, named=False)
+    _finish(axes, rows, named=is_stacked())
 
 
 def _finish(axes: Axes, rows: Sequence[BlendRow], *, named: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
     """The model, the random forest and the constant prediction, over all held-out samples."""
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
-        f"{target.kind.guessed} of the training samples of each fold."
+        f"{target.kind.guessed} of the training samples of each fold; an arrow is a value beyond the axis."
     )
     if "forest" in found.judgement.results and found.blend is not None:
         caption += " The random forest was fitted on relative abundances of the same training samples of each fold."
@@ -47,8 +48,8 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
             " The random forest was fitted on relative abundances of the training and validation samples of each fold, "
             "since it needs no samples to choose an epoch."
         )
-    figure = interval_chart(found.judgement.results, target.kind.charted)
-    picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption)
+    draw = partial(interval_chart, found.judgement.results, target.kind.charted)
+    picture = Picture("baselines", draw, "Metrics of AAM and of the baselines with 95 % intervals", caption)
     tables = [_difference_table(found)] if "forest" in found.differences else []
     return Section("comparison", "Comparison with baselines", pictures=[picture], tables=tables)
 
@@ -73,13 +74,13 @@ def _differences(found: CrossValidation, name: str) -> list[dict[str, float]]:
 def folds_section(found: CrossValidation, target: TargetSpec) -> Section:
     """Results of individual folds: a figure and tables."""
     shown = {who: scores for who, scores in found.fold_scores.items() if who in ("model", "forest")}
-    figure = folds_chart(shown, [fold.repeat for fold in found.folds], target.kind.charted)
+    draw = partial(folds_chart, shown, [fold.repeat for fold in found.folds], target.kind.charted)
     joined = "Lines join the dots of a fold. " if len(shown) > 1 else ""
     caption = (
         f"Dots are results on the held-out samples of a fold. {joined}Dashed lines are means over the folds. "
         "Folds share training samples and are not independent: their spread is not a standard error."
     )
-    picture = Picture(figure, "Metrics in each fold", caption)
+    picture = Picture("folds", draw, "Metrics in each fold", caption)
     tables = [_spread_table(found), _fold_table(found)]
     return Section("folds", "Folds", list(_repeat_words(found)), pictures=[picture], tables=tables)
 

@@ -40,7 +40,7 @@ def test_a_single_loss_is_drawn_once() -> None:
     names = ("train_loss", "val_loss", "train_target_loss", "val_target_loss")
     figure = figures.learning_curves({"epoch": epochs, **dict.fromkeys(names, epochs)}, "val_loss", None)
     assert titles(figure) == ["Target loss"]
-    assert figures.learning_curves({"epoch": epochs}, "mae", None) is None
+    assert not figures.has_curves({"epoch": epochs}, "mae")
 
 
 def test_principal_components_are_those_of_scikit_learn() -> None:
