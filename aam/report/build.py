@@ -17,6 +17,7 @@ from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
 from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
+from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
 from aam.report.sections.learners import blend_section, blend_words, folds_learners_section, learners_section
@@ -75,6 +76,7 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
             folds_learners_section(judged, spec),
             folds_comparison_section(judged, spec),
             predictions_section(judgement, spec),
+            reliability_section(judgement, spec),
             folds_coverage_section(judged, group_column),
             folds_section(judged, spec),
         ]
@@ -174,6 +176,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
             learners_section(record, spec, first=place == 0),
             comparison_section(first, spec),
             predictions_section(first, spec),
+            reliability_section(first, spec),
             _coverage(record, spec, first),
             members_section(record, spec, first),
         ]

@@ -40,7 +40,7 @@ CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8a000", "#56b4e9", 
 SEQUENTIAL = "viridis"
 MOST_VECTOR_POINTS = 600
 RASTER_DPI = 180
-WIDE, HALF = 9.6, 4.2
+WIDE, HALF = 9.6, 4.0
 SMALL = 8.0
 """Size of the smallest text in points: 9 pixels where a figure of half width fills a screen of 400."""
 TONES = (0.0, 0.45, -0.35)
@@ -78,6 +78,9 @@ RC: dict[Any, Any] = {
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
+    # room for letters that are wider in a browser than here
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.06,
 }
 
 

@@ -100,7 +100,10 @@ def _draw_values(axes: Axes, rows: Sequence[BlendRow], place: int, name: str) ->
     axes.set_xlabel("higher is better" if metric(name).higher_is_better else "lower is better")
     if metric(name).is_share:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.margins(x=0.2)
+    defined = [row.values[place] for row in rows if np.isfinite(row.values[place])]
+    if defined:
+        span = max(defined) - min(defined) or max(abs(defined[0]), 1.0) / 10
+        axes.set_xlim(min(defined) - 0.12 * span, max(defined) + 0.5 * span)
     axes.locator_params(axis="x", nbins=4)
     _finish(axes, rows, named=is_stacked())
 

@@ -40,7 +40,7 @@ from aam.report.style import (
 MOST_BARS = 30
 WIDE_RATIO = 20
 CONSTANT = ("guess", "majority")
-FAR = 1.5
+FAR = 2.0
 """How far from the other intervals, in widths of all of them, a constant prediction is still on the axis."""
 PREDICTOR_COLOURS = {"model": MODEL, "forest": FOREST, "guess": GUESS, "majority": GUESS}
 
@@ -68,6 +68,7 @@ def interval_chart(results: Mapping[str, Mapping[str, Interval]], names: Sequenc
                     _draw_far(axes, row, interval.value, limits, (colour, value_of(name, interval.value)))
             if limits is not None:
                 axes.set_xlim(*limits)
+            axes.locator_params(axis="x", nbins=5)
             better = "higher is better" if metric(name).higher_is_better else "lower is better"
             axes.set_title(title_of(name))
             axes.set_xlabel(better)

@@ -16,6 +16,7 @@ from aam.evaluation.run_results import RunRecord
 from aam.report.figures import results as figures
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table, Tile
+from aam.report.sections.classes import class_table
 from aam.text import format_duration, plural
 
 
@@ -108,7 +109,8 @@ def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
     """Predictions against observed values."""
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
     title, pictures, _ = SHOWN[target.kind.shown_as]
-    return Section("predictions", title, pictures=list(pictures(shown, target)))
+    tables = [class_table(judgement)] if target.classes else []
+    return Section("predictions", title, pictures=list(pictures(shown, target)), tables=tables)
 
 
 def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
