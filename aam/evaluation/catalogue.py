@@ -146,7 +146,7 @@ LOSSES = {
 PREDICTORS = {
     "model": "AAM",
     "forest": "Random forest",
-    "guess": "Training mean",
+    "guess": "Mean of the training samples",
     "majority": "Most frequent class",
 }
 

@@ -106,11 +106,15 @@ def _recolour(figure: Figure) -> None:
             artist.set_markerfacecolor(_on_paper(artist.get_markerfacecolor()))
             artist.set_markeredgecolor(_on_paper(artist.get_markeredgecolor()))
         if isinstance(artist, Patch | Collection):
-            for part in ("facecolor", "edgecolor"):
-                before = np.atleast_2d(getattr(artist, f"get_{part}")())
-                after = [_with_opacity(colour) for colour in before]
-                if len(before) and not np.array_equal(before, after):
-                    getattr(artist, f"set_{part}")(after if isinstance(artist, Collection) else after[0])
+            _recolour_area(artist, "facecolor")
+            _recolour_area(artist, "edgecolor")
+
+
+def _recolour_area(artist: Patch | Collection, part: str) -> None:
+    before = np.atleast_2d(getattr(artist, f"get_{part}")())
+    after = [_with_opacity(colour) for colour in before]
+    if len(before) and not np.array_equal(before, after):
+        getattr(artist, f"set_{part}")(after if isinstance(artist, Collection) else after[0])
 
 
 def _on_paper(colour: Any) -> Any:

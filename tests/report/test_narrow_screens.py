@@ -22,7 +22,9 @@ LEAST_PIXELS = 9
 WIDTHS = (400, 1280)
 # What is seen: the widths of the page, texts beyond the edge of their drawing, and the sizes of all letters.
 MEASURE = """
-for (const frame of document.querySelectorAll("iframe")) frame.addEventListener("load", () => {
+document.addEventListener("load", event => {
+  const frame = event.target;
+  if (frame.tagName !== "IFRAME") return;
   const page = frame.contentDocument, root = page.documentElement, sizes = [], beyond = [];
   for (const text of page.querySelectorAll("svg text")) {
     const edge = text.ownerSVGElement.getBoundingClientRect(), own = text.getBoundingClientRect();
@@ -35,7 +37,7 @@ for (const frame of document.querySelectorAll("iframe")) frame.addEventListener(
   const widths = [root.clientWidth, root.scrollWidth], least = Math.min(...sizes);
   const found = {widths, least, drawn: sizes.length, cut: cut.map(one => one.id), beyond};
   frame.setAttribute("data-found", JSON.stringify(found));
-});
+}, true);
 """
 
 
@@ -48,7 +50,7 @@ def look(page: Path, widths: Sequence[int]) -> list[dict[str, Any]]:
     outer = page.with_name("frames.html")
     frames = "".join(f'<iframe src="{page.name}" width="{width}" height="900"></iframe>' for width in widths)
     style = "<style>iframe { border: 0 }</style>"
-    outer.write_text(f"<!doctype html>{style}<body>{frames}<script>{MEASURE}</script></body>")
+    outer.write_text(f"<!doctype html>{style}<script>{MEASURE}</script><body>{frames}</body>")
     assert BROWSER is not None
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
     options += ["--virtual-time-budget=3000", "--enable-logging=stderr", "--window-size=1400,1000"]

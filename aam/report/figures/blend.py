@@ -25,7 +25,7 @@ from aam.report.style import (
     title_of,
 )
 
-LONGEST_LABEL = 52
+LONGEST_LABEL, LONGEST_STACKED = 52, 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,8 @@ def _draw_values(axes: Axes, rows: Sequence[BlendRow], place: int, name: str) ->
 
 
 def _finish(axes: Axes, rows: Sequence[BlendRow], *, named: bool) -> None:
-    axes.set_yticks(range(len(rows)), [shorten_middle(row.label, LONGEST_LABEL) for row in rows] if named else [])
+    longest = LONGEST_STACKED if is_stacked() else LONGEST_LABEL
+    axes.set_yticks(range(len(rows)), [shorten_middle(row.label, longest) for row in rows] if named else [])
     axes.set_ylim(len(rows) - 0.5, -0.6)
     axes.grid(visible=False, axis="y")
     axes.spines.left.set_visible(False)

@@ -58,16 +58,7 @@ def interval_chart(results: Mapping[str, Mapping[str, Interval]], names: Sequenc
     with styled():
         figure, panels = grid_of_axes(1, len(names), 0.85 + 0.34 * len(results))
         for axes, name in zip(panels, names, strict=True):
-            shown = {who: found[name] for who, found in results.items() if np.isfinite(found[name].value)}
-            limits = near_limits(shown)
-            for who, interval in shown.items():
-                row, colour = list(results).index(who), PREDICTOR_COLOURS[who]
-                if limits is None or limits[0] <= interval.value <= limits[1]:
-                    _draw_interval(axes, row, interval, colour, name)
-                else:
-                    _draw_far(axes, row, interval.value, limits, (colour, value_of(name, interval.value)))
-            if limits is not None:
-                axes.set_xlim(*limits)
+            _draw_intervals(axes, {who: found[name] for who, found in results.items()}, name)
             axes.locator_params(axis="x", nbins=5)
             better = "higher is better" if metric(name).higher_is_better else "lower is better"
             axes.set_title(title_of(name))
@@ -90,6 +81,20 @@ def _draw_interval(axes: Axes, row: int, interval: Interval, colour: str, name: 
     axes.annotate(
         text, (interval.value, row), (0, 7), textcoords="offset points", ha="center", weight="bold", color=INK
     )
+
+
+def _draw_intervals(axes: Axes, found: Mapping[str, Interval], name: str) -> None:
+    """A row for each predictor that has the metric; an arrow for a constant prediction that lies far off."""
+    shown = {who: interval for who, interval in found.items() if np.isfinite(interval.value)}
+    limits = near_limits(shown)
+    for who, interval in shown.items():
+        row, colour = list(found).index(who), PREDICTOR_COLOURS[who]
+        if limits is None or limits[0] <= interval.value <= limits[1]:
+            _draw_interval(axes, row, interval, colour, name)
+        else:
+            _draw_far(axes, row, interval.value, limits, (colour, value_of(name, interval.value)))
+    if limits is not None:
+        axes.set_xlim(*limits)
 
 
 def near_limits(found: Mapping[str, Interval]) -> tuple[float, float] | None:
