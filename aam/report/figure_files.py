@@ -123,5 +123,6 @@ def _on_paper(colour: Any) -> Any:
 
 def _with_opacity(colour: np.ndarray) -> tuple[float, ...]:
     """A colour with its opacity on paper."""
-    found = PRINT.get(to_hex(colour[:3]))
-    return (*(to_rgb(found) if found else map(float, colour[:3])), float(colour[3]))
+    red, green, blue, opacity = map(float, colour)
+    found = PRINT.get(to_hex((red, green, blue)))
+    return (*(to_rgb(found) if found else (red, green, blue)), opacity)

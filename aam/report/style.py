@@ -117,7 +117,8 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
 def _toned(colour: str, tone: float) -> str:
     """A colour mixed with white (above 0) or black (below)."""
     end = 1.0 if tone > 0 else 0.0
-    return to_hex([(1 - abs(tone)) * part + abs(tone) * end for part in to_rgb(colour)])
+    red, green, blue = ((1 - abs(tone)) * part + abs(tone) * end for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def grid_of_axes(

@@ -124,7 +124,7 @@ def _draw_far(axes: Axes, row: int, value: float, limits: tuple[float, float], d
     inside = 0.03 * (limits[1] - limits[0])
     edge = limits[0] + inside if is_low else limits[1] - inside
     axes.plot([edge], [row], marker="<" if is_low else ">", color=colour, markersize=6)
-    side = {"xytext": (9 if is_low else -9, 0), "ha": "left" if is_low else "right"}
+    side: dict[str, Any] = {"xytext": (9 if is_low else -9, 0), "ha": "left" if is_low else "right"}
     axes.annotate(text, (edge, row), textcoords="offset points", va="center", weight="bold", color=INK, **side)
 
 
