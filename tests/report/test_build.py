@@ -32,7 +32,7 @@ def test_regression_with_a_test_part(tmp_path: Path) -> None:
         r"\d\.\d\d for a random forest, \d\.\d\d for predicting the mean\."
     )
     assert re.search(headline, page.words)
-    assert re.search(r"from 1\.\d\d to 2\.\d\d \(95 %\)", page.words)
+    assert re.search(r"95 % CI 1\.\d\d to 2\.\d\d", page.words)
     assert "60 held-out validation samples" in page.words
     assert "slightly optimistic" not in page.words
     assert "10249.M001.01R" in page.words

@@ -7,7 +7,7 @@ from functools import partial
 
 from aam.data.targets.kinds import TargetSpec
 from aam.evaluation.baseline_comparison import HELD_OUT, Judgement
-from aam.evaluation.catalogue import Interval, difference_of, interval_of, percent, value_of
+from aam.evaluation.catalogue import CI, Interval, difference_interval_of, difference_of, interval_of, percent, value_of
 from aam.evaluation.per_class import Reliability, class_scores, reliability
 from aam.report.figures.classes import reliability_curves
 from aam.report.html import Cell, Picture, Section, Table
@@ -27,12 +27,12 @@ def class_table(judgement: Judgement) -> Table:
         rows.append([Cell(found.name), *counts, *shares, *([_cell("f1", others[place].f1)] if others else [])])
     header = ["class", "samples", "predicted", "precision", "recall", "F1"]
     header += ["F1 of the random forest"] if others else []
-    caption = f"Precision and recall of each class, {HELD_OUT[judgement.part]}"
+    caption = f"Precision, recall and F1 of each class with 95 % intervals, {HELD_OUT[judgement.part]}"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
 def _cell(name: str, found: Interval) -> Cell:
-    return Cell(value_of(name, found.value), interval_of(name, found))
+    return Cell(value_of(name, found.value), interval_of(name, found).removeprefix(CI).strip())
 
 
 def reliability_section(judgement: Judgement, target: TargetSpec) -> Section | None:
@@ -59,7 +59,6 @@ def _words(found: dict[str, Reliability]) -> Iterator[str]:
         f"{', ' + said if said else ''}; {forest}{model.brier_of_frequencies:.2f} for predicting the frequencies of "
         "the classes."
     )
-    low, high = (difference_of("accuracy", x) for x in (model.excess.low, model.excess.high))
     if model.excess.low > 0:
         verdict = "the probabilities are too high (overconfident)"
     elif model.excess.high < 0:
@@ -68,6 +67,6 @@ def _words(found: dict[str, Reliability]) -> Iterator[str]:
         verdict = "they do not differ clearly"
     yield (
         f"The predicted class has a probability of {percent(model.confidence)} on average and is right for "
-        f"{percent(model.accuracy)} of the samples (difference: {difference_of('accuracy', model.excess.value)}, from "
-        f"{low} to {high} (95 %)): {verdict}."
+        f"{percent(model.accuracy)} of the samples (difference: {difference_of('accuracy', model.excess.value)}, "
+        f"{difference_interval_of('accuracy', model.excess)}): {verdict}."
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from aam.data.targets.kinds import TargetSpec
 from aam.data.targets.targets import Targets
-from aam.evaluation.catalogue import PREDICTORS, difference_of, metric, percent, value_of
+from aam.evaluation.catalogue import PREDICTORS, difference_interval_of, difference_of, metric, percent, value_of
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.cross_validation import CrossValidation, FoldResult, mean_and_spread
 from aam.report.figures.results import folds_chart
@@ -57,9 +57,9 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
 def _difference_table(found: CrossValidation) -> Table:
     rows = []
     for name, interval in found.differences["forest"].items():
-        value, low, high = (difference_of(name, x) for x in (interval.value, interval.low, interval.high))
+        value = difference_of(name, interval.value)
         mean, spread = mean_and_spread(_differences(found, name), name)
-        small = f"from {low} to {high} (95 %)" if np.isfinite(interval.low) else ""
+        small = difference_interval_of(name, interval) if np.isfinite(interval.low) else ""
         over_folds = Cell(difference_of(name, mean), _spread_words(name, spread))
         rows.append([Cell(metric(name).label), Cell(value, small), over_folds])
     header = ("metric", "all held-out samples", "mean over folds")
