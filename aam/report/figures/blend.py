@@ -93,7 +93,9 @@ def _draw_values(axes: Axes, rows: Sequence[BlendRow], place: int, name: str) ->
         value = row.values[place]
         if np.isfinite(value):
             axes.plot([value], [height], marker="o", color=row.colour, markersize=6.5, markeredgecolor=PAPER)
-            axes.annotate(value_of(name, value), (value, height), (7, 0), textcoords="offset points", va="center")
+            cover = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+            text, place_of_text = value_of(name, value), (value, height)
+            axes.annotate(text, place_of_text, (7, 0), textcoords="offset points", va="center", bbox=cover)
     if np.isfinite(rows[-1].values[place]):
         axes.axvline(rows[-1].values[place], color=MODEL, linewidth=1, linestyle="--", zorder=1)
     axes.set_title(title_of(name))

@@ -141,7 +141,7 @@ def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_ep
         The epoch that it chose; marked.
     """
     curves = _curves(history, best_metric)
-    columns = min(3, len(curves))
+    columns = 1 if is_stacked() else min(3, len(curves))
     rows = -(-len(curves) // columns)
     with styled():
         figure, panels = grid_of_axes(rows, columns, 2.3, WIDE if columns > 1 else HALF)
