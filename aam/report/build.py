@@ -17,6 +17,7 @@ from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
 from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
+from aam.report.record_parts import check_parts
 from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
@@ -138,6 +139,7 @@ def read_finished_page(run: Path) -> Page:
 def read_page(run: Path) -> Page:
     """The report of a run, from its files; those that are needed must be there."""
     record = read_run(run)
+    check_parts(record)
     targets = record.targets
     if targets is not None and record.config.get("cv"):
         number = int(record.config["cv"]) * int(record.config.get("cv_repeats") or 1)

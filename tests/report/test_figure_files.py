@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.image import imread
 
 from aam.cli.main import main
@@ -132,3 +134,27 @@ def test_an_unfinished_run_is_said(run: Path, capsys: pytest.CaptureFixture[str]
     (run / "finished.json").unlink()
     assert main(["report", str(run)]) == 2
     assert "run: the run is not finished; continue it with --resume-from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("data.json", {"num_asvs": "many"}),
+        ("data.json", {"samples": {"train": 1.5}}),
+        ("data.json", {"samples": {}}),
+        ("data.json", {"flow": [1]}),
+        ("data.json", {"flow": [{"step": "Table"}]}),
+        ("data.json", {"reads_per_sample": ["x"]}),
+        ("data.json", {"sequence_lengths": {"min": 1}}),
+        ("data.json", {"rarefy_depth": [1]}),
+        ("config.yaml", {"cv": "x"}),
+        ("config.yaml", {"cv": 2}),
+    ],
+)
+def test_a_changed_record_is_one_line(
+    file: str, changes: dict[str, object], run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = yaml.safe_load((run / file).read_text())
+    (run / file).write_text(json.dumps({**content, **changes}))
+    assert main(["report", str(run)]) == 2
+    assert capsys.readouterr().err == f"error: {file}: damaged: a part of the record of the run is wrong\n"
