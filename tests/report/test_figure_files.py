@@ -155,6 +155,7 @@ def test_a_changed_record_is_one_line(
     file: str, changes: dict[str, object], run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = yaml.safe_load((run / file).read_text())
-    (run / file).write_text(json.dumps({**content, **changes}))
+    write = json.dumps if file == "data.json" else yaml.safe_dump
+    (run / file).write_text(write({**content, **changes}))
     assert main(["report", str(run)]) == 2
     assert capsys.readouterr().err == f"error: {file}: damaged: a part of the record of the run is wrong\n"
