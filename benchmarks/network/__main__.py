@@ -1,0 +1,69 @@
+"""What a network adds to a blend of forests and kernels: ideas one at a time, and learning curves.
+
+Protocol, written before the first result:
+
+1. Tasks: some of the development suite that are computed quickly, without a tree; the five folds (whole groups) of
+   `aam benchmark --repeats 1` for every competitor. Predictions of all folds are pooled; R2, or AUROC for classes.
+2. The plain network: vectors of ASVs from the encoder that is shipped, frozen; the sample encoder, head and linear
+   path of the product, trained on all training samples for a fixed number of epochs. No sample chooses an epoch.
+3. An idea changes one thing. Its result is the difference from the plain network on the same folds, and the mean over
+   tasks with its standard error. Epochs and rates were looked at on the first fold of two tasks before the others ran.
+4. "Another seed" changes nothing: what it differs by is noise, and so is whatever is not beyond it.
+5. An idea helps if the mean difference is above .01 and no task loses more than .01.
+6. A network joins the blend as a ninth member, weighted as the product does, by its own out-of-fold predictions.
+7. Learning curves: training samples are drawn from those of the folds (or of one simulated study), tests stay the same.
+8. Nothing here is chosen for the product on one task, and results that disappoint stay in the table.
+
+`ideas` and `curves` compute what is missing, and `table` writes the page, the record and the figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.network.curves import measured, real_parts, simulated_parts
+from benchmarks.network.ideas import STACKED, task_scores
+from benchmarks.network.recipes import IDEAS
+from benchmarks.network.table import write
+from benchmarks.network.tasks import TASKS
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.network", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="+", choices=("ideas", "curves", "table"))
+    parser.add_argument("--data", type=Path, required=True, help="folder with a folder for each study")
+    parser.add_argument("--work", type=Path, default=Path("runs/network"), help="where predictions are kept")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--recipes", nargs="+", choices=list(IDEAS), default=list(IDEAS))
+    parser.add_argument(
+        "--stack", nargs="*", choices=list(IDEAS), default=list(STACKED), help="those that join the blend"
+    )
+    parser.add_argument("--curve", nargs="+", choices=("real", "simulated"), default=["real", "simulated"])
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="where the table lies")
+    return parser.parse_args(words)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compute what is asked for and what is missing."""
+    tasks, points = [], []
+    if {"ideas", "table"} & set(options.what):
+        for name in options.tasks:
+            tasks.append(task_scores(name, options.recipes, options.stack, options.data, options.work))
+            print(tasks[-1], flush=True)
+    if {"curves", "table"} & set(options.what):
+        for curve in options.curve:
+            sizes = real_parts(options.data) if curve == "real" else simulated_parts(options.work)
+            for parts in sizes:
+                points.append(measured(parts, curve, options.data, options.work))
+                print(points[-1], flush=True)
+    if "table" in options.what:
+        write(options.output, tasks, points)
+
+
+if __name__ == "__main__":
+    main(arguments())

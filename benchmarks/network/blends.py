@@ -1,0 +1,104 @@
+"""Blends of the product, fitted once for each part: what every member predicts, out of fold and held out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aam.learners.blend import blend_weights, combine, even_weights, fit_blend
+from aam.learners.catalogue import AUTO, FOREST, expand
+from aam.learners.folds import deal_folds
+from aam.learners.members import new_member, possible_members
+from aam.learners.protocol import Labelled, Task
+from aam.learners.reference import Reference
+from benchmarks.network.tasks import SEED, Part
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Blended:
+    """What a blend's members predict.
+
+    Attributes
+    ----------
+    names
+        The ``M`` members.
+    inner
+        Out-of-fold predictions of the training samples, ``M x N x O``.
+    outer
+        Predictions of the held-out samples, ``M x B x O``.
+    fold_N
+        Inner fold of each training sample.
+    seconds
+        What the blend took; of the forest alone.
+    """
+
+    names: tuple[str, ...]
+    inner: np.ndarray
+    outer: np.ndarray
+    fold_N: np.ndarray
+    seconds: tuple[float, float]
+
+    def of(self, name: str) -> np.ndarray:
+        """Held-out predictions of one member."""
+        return np.asarray(self.outer[self.names.index(name)])
+
+    def blend(self, part: Part) -> np.ndarray:
+        """Held-out predictions of the blend."""
+        return stacked(self.names, self.inner, self.outer, part)
+
+
+def stacked(names: tuple[str, ...], inner: np.ndarray, outer: np.ndarray, part: Part) -> np.ndarray:
+    """Held-out predictions of members with the weights that the product gives them."""
+    return combine(outer, weights_of(names, inner, part))
+
+
+def weights_of(names: tuple[str, ...], inner: np.ndarray, part: Part) -> np.ndarray:
+    """Weight of each member, ``M x 1``."""
+    return blend_weights(inner, part.train, part.targets, even_weights(names))
+
+
+def fitted(part: Part, work: Path) -> Blended:
+    """The blend of a part, from its file where there is one."""
+    path = work / "blends" / f"{part.name}.npz"
+    if path.exists():
+        with np.load(path) as kept:
+            return Blended(
+                names=tuple(kept["names"].tolist()),
+                inner=kept["inner"],
+                outer=kept["outer"],
+                fold_N=kept["fold"],
+                seconds=(float(kept["seconds"][0]), float(kept["seconds"][1])),
+            )
+    found = _fit(part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        names=np.array(found.names),
+        inner=found.inner,
+        outer=found.outer,
+        fold=found.fold_N,
+        seconds=np.array(found.seconds),
+    )
+    print(f"{part.name}: blend in {found.seconds[0]:.0f} s", flush=True)
+    return found
+
+
+def _fit(part: Part) -> Blended:
+    start = time.process_time()
+    task = Task(targets=part.targets, reference=Reference.fit(part.study, part.train.rows, SEED))
+    names, _ = possible_members(expand([AUTO]), part.study, has_encoder=False)
+    members = [new_member(name, task, SEED) for name in names]
+    fold_N = inner_folds(part)
+    blend = fit_blend(members, names, part.study, part.train, fold_N)
+    outer = np.stack([member.predict(part.study, part.test) for member in members])
+    seconds = (time.process_time() - start, blend.seconds[names.index(FOREST)])
+    return Blended(names=tuple(names), inner=blend.out_of_fold_M, outer=outer, fold_N=fold_N, seconds=seconds)
+
+
+def inner_folds(part: Part) -> np.ndarray:
+    """Inner fold of each training sample, as the product deals them."""
+    samples: Labelled = part.train
+    return deal_folds(part.kind, samples, SEED)

@@ -1,0 +1,105 @@
+"""The ideas on the tasks: scores of every recipe beside the plain network's, and of blends that a network joins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.network.blends import Blended, fitted, stacked, weights_of
+from benchmarks.network.networks import POOLS, PreparedPart, inner, outer
+from benchmarks.network.recipes import IDEAS
+from benchmarks.network.tasks import open_tasks, parts_of, score
+
+STACKED = ("start", "plain", "clades", "together")
+"""Recipes that join the blend, one at a time."""
+SHARES = (0.1, 0.25, 0.5)
+"""Fixed weights of a network beside the blend, which nothing is fitted for."""
+OTHERS = ("forest", "trees-dna", "clr-radial", "clades-linear", "clades-radial")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskScores:
+    """Scores of a task.
+
+    Attributes
+    ----------
+    task, samples
+        Its name, and its samples.
+    scores
+        Of recipes, members, the blend and blends with a network.
+    seconds
+        Seconds of one core for a fold, of recipes, the blend and the forest.
+    weights
+        Mean weight of each recipe that joined the blend.
+    """
+
+    task: str
+    samples: int
+    scores: dict[str, float]
+    seconds: dict[str, float]
+    weights: dict[str, float]
+
+
+@dataclass(eq=False)
+class Collected:
+    """Predictions of the folds of a task, seconds and weights, by who they are of."""
+
+    found: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    weights: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, who: str, predicted: np.ndarray, took: float = math.nan) -> None:
+        """Take the predictions of one more fold."""
+        self.found.setdefault(who, []).append(predicted)
+        self.seconds.setdefault(who, []).append(took)
+
+    def join(self, prepared: PreparedPart, blended: Blended, recipe: str, predicted: np.ndarray, work: Path) -> None:
+        """Add the blend with a network as one more member: weighted by out-of-fold predictions, or with a share."""
+        part, names = prepared.part, (*blended.names, "network")
+        within, _ = inner(prepared, IDEAS[recipe], blended.fold_N, work)
+        within_M = np.concatenate([blended.inner, within[None]])
+        self.add(f"blend + {recipe}", stacked(names, within_M, np.concatenate([blended.outer, predicted[None]]), part))
+        self.weights.setdefault(recipe, []).append(float(weights_of(names, within_M, part)[-1, 0]))
+
+
+def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: Path, work: Path) -> TaskScores:
+    """Compute, or read, all that is known of a task.
+
+    Parameters
+    ----------
+    name
+        The task.
+    recipes, stack
+        Names of the recipes, and of those that join the blend.
+    data, work
+        Folder of the studies, and where predictions are kept.
+    """
+    (task,) = open_tasks([name], data)
+    parts, collected = list(parts_of(task)), Collected()
+    for part in parts:
+        prepared, blended = PreparedPart(part, data), fitted(part, work)
+        blend = blended.blend(part)
+        collected.add("blend", blend, blended.seconds[0])
+        for other in OTHERS:
+            collected.add(other, blended.of(other), blended.seconds[1] if other == "forest" else math.nan)
+        for recipe in recipes:
+            if IDEAS[recipe].pooled and name not in POOLS:
+                continue
+            predicted, took = outer(prepared, IDEAS[recipe], work)
+            collected.add(recipe, predicted, took)
+            for share in SHARES if recipe in stack else ():
+                collected.add(f"blend, {share:g} {recipe}", (1 - share) * blend + share * predicted)
+            if recipe in stack:
+                collected.join(prepared, blended, recipe, predicted, work)
+    true, classes = np.concatenate([part.truth for part in parts]), parts[0].num_classes
+    return TaskScores(
+        task=name,
+        samples=len(task.study),
+        scores={who: score(true, np.concatenate(some), classes) for who, some in collected.found.items()},
+        seconds={who: float(np.mean(some)) for who, some in collected.seconds.items() if not np.isnan(some).any()},
+        weights={who: float(np.mean(some)) for who, some in collected.weights.items()},
+    )
