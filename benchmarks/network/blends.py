@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.learners.blend import blend_weights, combine, even_weights, fit_blend
-from aam.learners.catalogue import AUTO, FOREST, expand
+from aam.learners.catalogue import AUTO, expand
 from aam.learners.folds import deal_folds
 from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled, Task
@@ -32,14 +32,14 @@ class Blended:
     fold_N
         Inner fold of each training sample.
     seconds
-        What the blend took; of the forest alone.
+        What the blend took, in seconds of one core.
     """
 
     names: tuple[str, ...]
     inner: np.ndarray
     outer: np.ndarray
     fold_N: np.ndarray
-    seconds: tuple[float, float]
+    seconds: float
 
     def of(self, name: str) -> np.ndarray:
         """Held-out predictions of one member."""
@@ -70,7 +70,7 @@ def fitted(part: Part, work: Path) -> Blended:
                 inner=kept["inner"],
                 outer=kept["outer"],
                 fold_N=kept["fold"],
-                seconds=(float(kept["seconds"][0]), float(kept["seconds"][1])),
+                seconds=float(kept["seconds"].flat[0]),
             )
     found = _fit(part)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def fitted(part: Part, work: Path) -> Blended:
         fold=found.fold_N,
         seconds=np.array(found.seconds),
     )
-    print(f"{part.name}: blend in {found.seconds[0]:.0f} s", flush=True)
+    print(f"{part.name}: blend in {found.seconds:.0f} s", flush=True)
     return found
 
 
@@ -94,7 +94,7 @@ def _fit(part: Part) -> Blended:
     fold_N = inner_folds(part)
     blend = fit_blend(members, names, part.study, part.train, fold_N)
     outer = np.stack([member.predict(part.study, part.test) for member in members])
-    seconds = (time.process_time() - start, blend.seconds[names.index(FOREST)])
+    seconds = time.process_time() - start
     return Blended(names=tuple(names), inner=blend.out_of_fold_M, outer=outer, fold_N=fold_N, seconds=seconds)
 
 

@@ -24,7 +24,7 @@ REAL_SIZES = (100, 200, 400)
 SIMULATED = "simulated"
 SIMULATED_SIZES = (300, 1_000, 3_000, 10_000)
 TESTED = 1_000
-MOST_STACKED = 3_000
+MOST_STACKED = 1_000
 """Training samples up to which the network joins the blend: it is trained five more times for this."""
 RECIPES = ("start", "plain", "components-start", "components", "components-clades")
 STACKED = "components-clades"
@@ -95,9 +95,9 @@ def measured(parts: list[Part], study: str, data: Path, work: Path) -> Point:
 
     for part in parts:
         prepared, blended = PreparedPart(part, data), fitted(part, work)
-        add("blend", blended.blend(part), blended.seconds[0])
+        add("blend", blended.blend(part), blended.seconds)
         for name in ("forest", "clr-radial", "clades-radial"):
-            add(name, blended.of(name), blended.seconds[1] if name == "forest" else np.nan)
+            add(name, blended.of(name), np.nan)
         for name in RECIPES:
             predicted, took = outer(prepared, IDEAS[name], work)
             add(name, predicted, took)
@@ -105,7 +105,7 @@ def measured(parts: list[Part], study: str, data: Path, work: Path) -> Point:
                 within, more = inner(prepared, IDEAS[name], blended.fold_N, work)
                 names = (*blended.names, "network")
                 both = np.concatenate([blended.inner, within[None]]), np.concatenate([blended.outer, predicted[None]])
-                add("blend with network", stacked(names, *both, part), blended.seconds[0] + took + more)
+                add("blend with network", stacked(names, *both, part), blended.seconds + took + more)
     truth = np.concatenate([part.truth for part in parts])
     scores = {name: score(truth, np.concatenate(some), parts[0].num_classes) for name, some in found.items()}
     return Point(study=study, size=int(np.mean([len(part.train) for part in parts])), scores=scores, seconds=seconds)

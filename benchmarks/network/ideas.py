@@ -32,7 +32,7 @@ class TaskScores:
     scores
         Of recipes, members, the blend and blends with a network.
     seconds
-        Seconds of one core for a fold, of recipes, the blend and the forest.
+        Seconds of one core for a fold, of recipes and the blend.
     weights
         Mean weight of each recipe that joined the blend.
     """
@@ -83,9 +83,9 @@ def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: P
     for part in parts:
         prepared, blended = PreparedPart(part, data), fitted(part, work)
         blend = blended.blend(part)
-        collected.add("blend", blend, blended.seconds[0])
+        collected.add("blend", blend, blended.seconds)
         for other in OTHERS:
-            collected.add(other, blended.of(other), blended.seconds[1] if other == "forest" else math.nan)
+            collected.add(other, blended.of(other))
         for recipe in recipes:
             if IDEAS[recipe].pooled and name not in POOLS:
                 continue

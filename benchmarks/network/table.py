@@ -53,7 +53,7 @@ def page(tasks: Sequence[TaskScores], points: Sequence[Point], about: Mapping[st
     shown = ("blend", *OTHERS, "plain", "start", "components-start", "components", "components-clades", "together")
     yield from _table(["", *(f"{one.task} ({one.samples})" for one in tasks)], _scores(tasks, shown))
     yield from ("", "Seconds of one core for a fold:", "")
-    yield from _table(["", *(one.task for one in tasks)], _seconds(tasks, ("blend", "forest", *IDEAS)))
+    yield from _table(["", *(one.task for one in tasks)], _seconds(tasks, ("blend", *IDEAS)))
     yield from ("", "## Ideas", "", "Difference from the plain network; mean over tasks ± its standard error.", "")
     yield from _table(["idea", *(one.task for one in tasks), "mean", "helps"], _ideas(tasks))
     yield from ("", "## A network as one more member of the blend", "")
