@@ -14,18 +14,20 @@ Protocol, written before the first result:
 7. Learning curves: training samples are drawn from those of the folds (or of one simulated study), tests stay the same.
 8. Nothing here is chosen for the product on one task, and results that disappoint stay in the table.
 
-`ideas` and `curves` compute what is missing, and `table` writes the page, the record and the figure.
+`ideas` and `curves` compute what is missing; `table` writes what there is: the page, the record and the figure.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.network.curves import measured, real_parts, simulated_parts
-from benchmarks.network.ideas import STACKED, task_scores
+from benchmarks.network.curves import Point, measured, real_parts, simulated_parts
+from benchmarks.network.ideas import STACKED, TaskScores, task_scores
 from benchmarks.network.recipes import IDEAS
+from benchmarks.network.store import MissingError, Store
 from benchmarks.network.table import write
 from benchmarks.network.tasks import TASKS
 
@@ -49,20 +51,28 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Compute what is asked for and what is missing."""
-    tasks, points = [], []
-    if {"ideas", "table"} & set(options.what):
-        for name in options.tasks:
-            tasks.append(task_scores(name, options.recipes, options.stack, options.data, options.work))
-            print(tasks[-1], flush=True)
-    if {"curves", "table"} & set(options.what):
-        for curve in options.curve:
-            sizes = real_parts(options.data) if curve == "real" else simulated_parts(options.work)
-            for parts in sizes:
-                points.append(measured(parts, curve, options.data, options.work))
-                print(points[-1], flush=True)
-    if "table" in options.what:
-        write(options.output, tasks, points)
+    """Compute what is asked for and what is missing; the table shows what there is."""
+    for what in options.what:
+        store = Store(options.work, computes=what != "table")
+        tasks = [] if what == "curves" else list(_tasks(options, store))
+        points = [] if what == "ideas" else list(_points(options, store))
+        if what == "table":
+            write(options.output, tasks, points)
+
+
+def _tasks(options: argparse.Namespace, store: Store) -> Iterator[TaskScores]:
+    for name in options.tasks:
+        with suppress(MissingError):
+            yield task_scores(name, options.recipes, options.stack, options.data, store)
+            print(f"{name}: done", flush=True)
+
+
+def _points(options: argparse.Namespace, store: Store) -> Iterator[Point]:
+    for curve in options.curve:
+        for parts in real_parts(options.data) if curve == "real" else simulated_parts(options.work):
+            with suppress(MissingError):
+                yield measured(parts, curve, options.data, store)
+                print(f"{curve}, {len(parts[0].train):,} training samples: done", flush=True)
 
 
 if __name__ == "__main__":

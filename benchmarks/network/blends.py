@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from aam.learners.folds import deal_folds
 from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
+from benchmarks.network.store import Arrays, Store
 from benchmarks.network.tasks import SEED, Part
 
 
@@ -60,33 +60,19 @@ def weights_of(names: tuple[str, ...], inner: np.ndarray, part: Part) -> np.ndar
     return blend_weights(inner, part.train, part.targets, even_weights(names))
 
 
-def fitted(part: Part, work: Path) -> Blended:
-    """The blend of a part, from its file where there is one."""
-    path = work / "blends" / f"{part.name}.npz"
-    if path.exists():
-        with np.load(path) as kept:
-            return Blended(
-                names=tuple(kept["names"].tolist()),
-                inner=kept["inner"],
-                outer=kept["outer"],
-                fold_N=kept["fold"],
-                seconds=float(kept["seconds"].flat[0]),
-            )
-    found = _fit(part)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
-        names=np.array(found.names),
-        inner=found.inner,
-        outer=found.outer,
-        fold=found.fold_N,
-        seconds=np.array(found.seconds),
+def fitted(part: Part, store: Store) -> Blended:
+    """The blend of a part."""
+    kept = store.get(f"blends/{part.name}", lambda: _fit(part))
+    return Blended(
+        names=tuple(kept["names"].tolist()),
+        inner=kept["inner"],
+        outer=kept["outer"],
+        fold_N=kept["fold"],
+        seconds=float(kept["seconds"].flat[0]),
     )
-    print(f"{part.name}: blend in {found.seconds:.0f} s", flush=True)
-    return found
 
 
-def _fit(part: Part) -> Blended:
+def _fit(part: Part) -> Arrays:
     start = time.process_time()
     task = Task(targets=part.targets, reference=Reference.fit(part.study, part.train.rows, SEED))
     names, _ = possible_members(expand([AUTO]), part.study, has_encoder=False)
@@ -95,7 +81,14 @@ def _fit(part: Part) -> Blended:
     blend = fit_blend(members, names, part.study, part.train, fold_N)
     outer = np.stack([member.predict(part.study, part.test) for member in members])
     seconds = time.process_time() - start
-    return Blended(names=tuple(names), inner=blend.out_of_fold_M, outer=outer, fold_N=fold_N, seconds=seconds)
+    print(f"{part.name}: blend in {seconds:.0f} s", flush=True)
+    return {
+        "names": np.array(names),
+        "inner": blend.out_of_fold_M,
+        "outer": outer,
+        "fold": fold_N,
+        "seconds": np.array(seconds),
+    }
 
 
 def inner_folds(part: Part) -> np.ndarray:

@@ -17,6 +17,7 @@ from aam.workflows.benchmark.study import open_task
 from benchmarks.network.blends import fitted, stacked
 from benchmarks.network.networks import PreparedPart, inner, outer
 from benchmarks.network.recipes import IDEAS
+from benchmarks.network.store import MissingError, Store
 from benchmarks.network.tasks import SEED, Part, open_tasks, part_of, score
 
 REAL = "infant-month"
@@ -26,7 +27,7 @@ SIMULATED_SIZES = (300, 1_000, 3_000, 10_000)
 TESTED = 1_000
 MOST_STACKED = 1_000
 """Training samples up to which the network joins the blend: it is trained five more times for this."""
-RECIPES = ("start", "plain", "components-start", "components", "components-clades")
+RECIPES = ("components-start", "components", "components-clades")
 STACKED = "components-clades"
 """The recipe that joins the blend."""
 STUDY: dict[str, Any] = {
@@ -84,7 +85,7 @@ def some_of(train: np.ndarray, size: int) -> np.ndarray:
     return train[np.sort(order[:size])]
 
 
-def measured(parts: list[Part], study: str, data: Path, work: Path) -> Point:
+def measured(parts: list[Part], study: str, data: Path, store: Store) -> Point:
     """Scores of all competitors, whose predictions of all folds are pooled."""
     found: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, float] = {}
@@ -94,18 +95,28 @@ def measured(parts: list[Part], study: str, data: Path, work: Path) -> Point:
         seconds[name] = seconds.get(name, 0.0) + took / len(parts)
 
     for part in parts:
-        prepared, blended = PreparedPart(part, data), fitted(part, work)
+        prepared, blended = PreparedPart(part, data), fitted(part, store)
         add("blend", blended.blend(part), blended.seconds)
         for name in ("forest", "clr-radial", "clades-radial"):
             add(name, blended.of(name), np.nan)
         for name in RECIPES:
-            predicted, took = outer(prepared, IDEAS[name], work)
+            try:
+                predicted, took = outer(prepared, IDEAS[name], store)
+            except MissingError:
+                continue
             add(name, predicted, took)
             if name == STACKED and len(part.train) <= MOST_STACKED:
-                within, more = inner(prepared, IDEAS[name], blended.fold_N, work)
+                try:
+                    within, more = inner(prepared, IDEAS[name], blended.fold_N, store)
+                except MissingError:
+                    continue
                 names = (*blended.names, "network")
                 both = np.concatenate([blended.inner, within[None]]), np.concatenate([blended.outer, predicted[None]])
                 add("blend with network", stacked(names, *both, part), blended.seconds + took + more)
     truth = np.concatenate([part.truth for part in parts])
-    scores = {name: score(truth, np.concatenate(some), parts[0].num_classes) for name, some in found.items()}
+    scores = {
+        name: score(truth, np.concatenate(some), parts[0].num_classes)
+        for name, some in found.items()
+        if len(some) == len(parts)
+    }
     return Point(study=study, size=int(np.mean([len(part.train) for part in parts])), scores=scores, seconds=seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import numpy as np
 from benchmarks.network.blends import Blended, fitted, stacked, weights_of
 from benchmarks.network.networks import POOLS, PreparedPart, inner, outer
 from benchmarks.network.recipes import IDEAS
+from benchmarks.network.store import MissingError, Store
 from benchmarks.network.tasks import open_tasks, parts_of, score
 
-STACKED = ("start", "plain", "clades", "together")
+STACKED = ("clades", "components-clades")
 """Recipes that join the blend, one at a time."""
-SHARES = (0.1, 0.25, 0.5)
-"""Fixed weights of a network beside the blend, which nothing is fitted for."""
+SHARE = 0.25
+"""A fixed weight of a network beside the blend, which nothing is fitted for."""
 OTHERS = ("forest", "trees-dna", "clr-radial", "clades-linear", "clades-radial")
 
 
@@ -57,16 +59,22 @@ class Collected:
         self.found.setdefault(who, []).append(predicted)
         self.seconds.setdefault(who, []).append(took)
 
-    def join(self, prepared: PreparedPart, blended: Blended, recipe: str, predicted: np.ndarray, work: Path) -> None:
-        """Add the blend with a network as one more member: weighted by out-of-fold predictions, or with a share."""
+    def keep_whole(self, number: int) -> None:
+        """Leave out what is known of some folds alone."""
+        self.found = {who: some for who, some in self.found.items() if len(some) == number}
+        self.seconds = {who: some for who, some in self.seconds.items() if len(some) == number}
+        self.weights = {who: some for who, some in self.weights.items() if len(some) == number}
+
+    def join(self, prepared: PreparedPart, blended: Blended, recipe: str, predicted: np.ndarray, store: Store) -> None:
+        """Add the blend with a network as one more member, weighted by out-of-fold predictions."""
         part, names = prepared.part, (*blended.names, "network")
-        within, _ = inner(prepared, IDEAS[recipe], blended.fold_N, work)
+        within, _ = inner(prepared, IDEAS[recipe], blended.fold_N, store)
         within_M = np.concatenate([blended.inner, within[None]])
         self.add(f"blend + {recipe}", stacked(names, within_M, np.concatenate([blended.outer, predicted[None]]), part))
         self.weights.setdefault(recipe, []).append(float(weights_of(names, within_M, part)[-1, 0]))
 
 
-def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: Path, work: Path) -> TaskScores:
+def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: Path, store: Store) -> TaskScores:
     """Compute, or read, all that is known of a task.
 
     Parameters
@@ -75,26 +83,30 @@ def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: P
         The task.
     recipes, stack
         Names of the recipes, and of those that join the blend.
-    data, work
+    data, store
         Folder of the studies, and where predictions are kept.
     """
     (task,) = open_tasks([name], data)
     parts, collected = list(parts_of(task)), Collected()
     for part in parts:
-        prepared, blended = PreparedPart(part, data), fitted(part, work)
-        blend = blended.blend(part)
-        collected.add("blend", blend, blended.seconds)
-        for other in OTHERS:
-            collected.add(other, blended.of(other))
+        prepared, blended = PreparedPart(part, data), None
+        with suppress(MissingError):
+            blended = fitted(part, store)
+            collected.add("blend", blended.blend(part), blended.seconds)
+            for other in OTHERS:
+                collected.add(other, blended.of(other))
         for recipe in recipes:
             if IDEAS[recipe].pooled and name not in POOLS:
                 continue
-            predicted, took = outer(prepared, IDEAS[recipe], work)
-            collected.add(recipe, predicted, took)
-            for share in SHARES if recipe in stack else ():
-                collected.add(f"blend, {share:g} {recipe}", (1 - share) * blend + share * predicted)
-            if recipe in stack:
-                collected.join(prepared, blended, recipe, predicted, work)
+            with suppress(MissingError):
+                predicted, took = outer(prepared, IDEAS[recipe], store)
+                collected.add(recipe, predicted, took)
+                if blended is not None:
+                    mixed = (1 - SHARE) * blended.blend(part) + SHARE * predicted
+                    collected.add(f"blend, a quarter {recipe}", mixed)
+                    if recipe in stack:
+                        collected.join(prepared, blended, recipe, predicted, store)
+    collected.keep_whole(len(parts))
     true, classes = np.concatenate([part.truth for part in parts]), parts[0].num_classes
     return TaskScores(
         task=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from aam.models.vector_cache import encode_asvs
 from benchmarks.network.clades import CladeComponents
 from benchmarks.network.examples import Examples, cuts_of
 from benchmarks.network.recipes import Recipe
+from benchmarks.network.store import Arrays, Store
 from benchmarks.network.tasks import Part
 from benchmarks.network.training import Network, centred
 
@@ -82,14 +83,22 @@ class PreparedPart:
         self.scale = 1.0 if part.num_classes else float(truth.std()) or 1.0
         reads = totals(part.study.table.counts[part.train.rows])
         self.depth = int(np.quantile(reads, SHALLOW))
-        self.clades = clades_of(part.study)
-        self.cuts = cuts_of(self.clades)
         self._encoders: dict[tuple[bytes, bool, int], SequenceEncoder] = {}
+
+    @cached_property
+    def clades(self) -> Clades:
+        """The DNA tree of the study."""
+        return clades_of(self.part.study)
+
+    @cached_property
+    def cuts(self) -> tuple[np.ndarray, ...]:
+        """The tree cut into clades."""
+        return cuts_of(self.clades)
 
     def examples(self, rows: np.ndarray, truth: np.ndarray) -> Examples:
         """Samples of the part's study."""
         vectors = vectors_of(self.part.study)
-        return Examples(self.part.study.table.counts[rows], self._learned(truth), vectors, self.cuts, None, self.depth)
+        return Examples(self.part.study.table.counts[rows], self._learned(truth), vectors, (), None, self.depth)
 
     def predicted(self, recipe: Recipe, train: np.ndarray, test_rows: np.ndarray) -> np.ndarray:
         """Predictions of samples by a network that learned from some of the training samples.
@@ -105,6 +114,8 @@ class PreparedPart:
         """
         samples = self.part.train.take(train)
         learn = self.examples(samples.rows, samples.targets[:, 0])
+        if recipe.mixing == "clades":
+            learn = dataclasses.replace(learn, cuts=self.cuts)
         if recipe.auxiliary is not None:
             learn = dataclasses.replace(learn, also=self._also(recipe, samples.rows))
         test = self.examples(test_rows, np.zeros(len(test_rows)))
@@ -192,18 +203,18 @@ Found = tuple[np.ndarray, float]
 """Predictions, and seconds of one core that they took."""
 
 
-def outer(prepared: PreparedPart, recipe: Recipe, work: Path) -> Found:
+def outer(prepared: PreparedPart, recipe: Recipe, store: Store) -> Found:
     """Predictions of the held-out samples, from their files where there are some."""
     everything, test = np.arange(len(prepared.part.train)), prepared.part.test
-    return _mean([_one(prepared, single, everything, test, "outer", work) for single in recipe.single])
+    return _mean([_one(prepared, single, everything, test, "outer", store) for single in recipe.single])
 
 
-def inner(prepared: PreparedPart, recipe: Recipe, fold_N: np.ndarray, work: Path) -> Found:
+def inner(prepared: PreparedPart, recipe: Recipe, fold_N: np.ndarray, store: Store) -> Found:
     """Out-of-fold predictions of the training samples, from their files where there are some."""
     rows, found, seconds = prepared.part.train.rows, None, 0.0
     for fold in np.unique(fold_N):
         rest, own = np.flatnonzero(fold_N != fold), fold_N == fold
-        some = [_one(prepared, single, rest, rows[own], f"inner{fold}", work) for single in recipe.single]
+        some = [_one(prepared, single, rest, rows[own], f"inner{fold}", store) for single in recipe.single]
         predicted, took = _mean(some)
         found = np.empty((len(rows), *predicted.shape[1:])) if found is None else found
         found[own] = predicted
@@ -217,16 +228,14 @@ def _mean(found: list[Found]) -> Found:
 
 
 def _one(
-    prepared: PreparedPart, recipe: Recipe, train: np.ndarray, test_rows: np.ndarray, what: str, work: Path
+    prepared: PreparedPart, recipe: Recipe, train: np.ndarray, test_rows: np.ndarray, what: str, store: Store
 ) -> Found:
-    """Predictions of one network, from their file where there is one."""
-    path = work / "networks" / prepared.part.name / f"{what}.{recipe.key}.npz"
-    if path.exists():
-        with np.load(path) as kept:
-            return np.asarray(kept["predicted"]), float(kept["seconds"])
-    start = time.process_time()
-    found = prepared.predicted(recipe, train, test_rows)
-    seconds = time.process_time() - start
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, predicted=found, seconds=np.array(seconds))
-    return found, seconds
+    """Predictions of one network."""
+
+    def compute() -> Arrays:
+        start = time.process_time()
+        found = prepared.predicted(recipe, train, test_rows)
+        return {"predicted": found, "seconds": np.array(time.process_time() - start)}
+
+    kept = store.get(f"networks/{prepared.part.name}/{what}.{recipe.key}", compute)
+    return kept["predicted"], float(kept["seconds"])

@@ -13,12 +13,14 @@ from aam.files.atomic import write_text
 from benchmarks.machine import conditions
 from benchmarks.network.curves import STACKED as JOINED
 from benchmarks.network.curves import Point
-from benchmarks.network.ideas import OTHERS, SHARES, TaskScores
+from benchmarks.network.ideas import OTHERS, TaskScores
 from benchmarks.network.recipes import IDEAS
 
 BASE = "plain"
 WORTH, LOST = 0.01, -0.01
 """Mean difference above which an idea helps, and that of a task below which it does not."""
+ENOUGH = 4
+"""Tasks that an idea has to be tried on."""
 WIDTH, HEIGHT, DPI = 8.0, 3.2, 110
 DRAWN = {
     "blend": "blend",
@@ -92,7 +94,14 @@ def _ideas(tasks: Sequence[TaskScores]) -> Iterator[list[str]]:
     for name, recipe in IDEAS.items():
         apart = [one.scores[name] - one.scores[BASE] if name in one.scores else np.nan for one in tasks]
         if name != BASE and not np.isnan(apart).all():
-            yield [recipe.words, *_signed(apart), _mean(apart), "yes" if helps(apart) else "no"]
+            yield [f"`{name}`: {recipe.words}", *_signed(apart), _mean(apart), verdict(apart)]
+
+
+def verdict(apart: Sequence[float]) -> str:
+    """Whether an idea helps; nothing where it was tried on too few tasks."""
+    if np.isfinite(apart).sum() < ENOUGH:
+        return ""
+    return "yes" if helps(apart) else "no"
 
 
 def helps(apart: Sequence[float]) -> bool:
@@ -102,7 +111,7 @@ def helps(apart: Sequence[float]) -> bool:
 
 def _joined(tasks: Sequence[TaskScores]) -> Iterator[list[str]]:
     for name in IDEAS:
-        ways = {f"blend + {name}": "weighted", **{f"blend, {share:g} {name}": f"share {share:g}" for share in SHARES}}
+        ways = {f"blend + {name}": "weighted", f"blend, a quarter {name}": "a quarter"}
         for key, words in ways.items():
             apart = [one.scores[key] - one.scores["blend"] if key in one.scores else np.nan for one in tasks]
             if np.isnan(apart).all():

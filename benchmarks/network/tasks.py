@@ -22,7 +22,7 @@ from aam.workflows.benchmark.study import OpenTask, open_task
 from aam.workflows.benchmark.suite import read_suite
 
 SUITE = Path(__file__).parents[1] / "accuracy" / "development.yaml"
-TASKS = ("prairie-ph", "saliva-age", "infant-month", "forest-region", "fish-temperature")
+TASKS = ("prairie-ph", "saliva-age", "infant-month", "forest-region", "infant-delivery")
 """Of the development suite, those that are computed quickly."""
 SEED = 42
 
