@@ -30,6 +30,8 @@ MOST_STACKED = 1_000
 RECIPES = ("components-start", "components", "components-clades")
 STACKED = "components-clades"
 """The recipe that joins the blend."""
+HALVED = "components"
+"""The recipe whose mean with the blend is taken."""
 STUDY: dict[str, Any] = {
     "samples": SIMULATED_SIZES[-1] + TESTED,
     "noise": 0.1,
@@ -105,6 +107,8 @@ def measured(parts: list[Part], study: str, data: Path, store: Store) -> Point:
             except MissingError:
                 continue
             add(name, predicted, took)
+            if name == HALVED:
+                add("mean of blend and network", (blended.blend(part) + predicted) / 2, blended.seconds + took)
             if name == STACKED and len(part.train) <= MOST_STACKED:
                 try:
                     within, more = inner(prepared, IDEAS[name], blended.fold_N, store)

@@ -4,8 +4,8 @@ References
 ----------
 Zhang, Cisse, Dauphin, Lopez-Paz (2018), mixup: beyond empirical risk minimization, ICLR. Gordon-Rodriguez, Quinn,
 Cunningham (2022), Data augmentation for compositional data: advancing predictive models of the microbiome, NeurIPS 35
-(compositional CutMix). Jiang, Liu, Hu, Zhou and others (2025), PhyloMix: enhancing microbiome-trait association
-prediction through phylogeny-mixing augmentation, Bioinformatics 41.
+(compositional CutMix, there within a class; here targets are mixed as well). Jiang, Liao, Zhu, Lu (2025), PhyloMix:
+enhancing microbiome-trait association prediction through phylogeny-mixing augmentation, Bioinformatics, btaf014.
 """
 
 from __future__ import annotations

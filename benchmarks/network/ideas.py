@@ -16,7 +16,7 @@ from benchmarks.network.recipes import IDEAS
 from benchmarks.network.store import MissingError, Store
 from benchmarks.network.tasks import open_tasks, parts_of, score
 
-STACKED = ("clades", "components-clades")
+STACKED = ("components-clades",)
 """Recipes that join the blend, one at a time."""
 SHARE = 0.25
 """A fixed weight of a network beside the blend, which nothing is fitted for."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from aam.files.atomic import write_text
 from benchmarks.machine import conditions
-from benchmarks.network.curves import STACKED as JOINED
 from benchmarks.network.curves import Point
 from benchmarks.network.ideas import OTHERS, TaskScores
 from benchmarks.network.recipes import IDEAS
@@ -25,7 +24,8 @@ WIDTH, HEIGHT, DPI = 8.0, 3.2, 110
 DRAWN = {
     "blend": "blend",
     "forest": "random forest",
-    "components-clades": "network, trained",
+    "components": "network, trained",
+    "mean of blend and network": "mean of blend and network",
     "components-start": "network, start",
 }
 TITLES = {"real": "infant_ecam, month of life", "simulated": "simulated study"}
@@ -119,7 +119,8 @@ def _joined(tasks: Sequence[TaskScores]) -> Iterator[list[str]]:
             cells = _signed(apart)
             if key == f"blend + {name}":
                 weights = [one.weights.get(name, np.nan) for one in tasks]
-                cells = [f"{cell} (weight {weight:.2f})" for cell, weight in zip(cells, weights, strict=True)]
+                pairs = zip(cells, weights, strict=True)
+                cells = [f"{cell} (weight {weight:.2f})" if cell else "" for cell, weight in pairs]
             yield [name, words, *cells, _mean(apart)]
 
 
@@ -148,7 +149,7 @@ def draw(path: Path, points: Sequence[Point]) -> None:
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
     for axes, study in zip(np.atleast_1d(figure.subplots(1, len(studies))), studies, strict=True):
         mine = [one for one in points if one.study == study]
-        for name, words in {**DRAWN, "blend with network": f"blend with network ({JOINED})"}.items():
+        for name, words in DRAWN.items():
             known = [one for one in mine if name in one.scores]
             if known:
                 axes.plot([one.size for one in known], [one.scores[name] for one in known], marker="o", label=words)
