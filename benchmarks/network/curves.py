@@ -30,6 +30,8 @@ MOST_STACKED = 1_000
 RECIPES = ("components-start", "components", "components-clades")
 STACKED = "components-clades"
 """The recipe that joins the blend."""
+RESAMPLED = 1_000
+JOINT = ("mean of blend and network", "blend with network")
 HALVED = "components"
 """The recipe whose mean with the blend is taken."""
 STUDY: dict[str, Any] = {
@@ -42,12 +44,23 @@ STUDY: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """Scores of one size: of each competitor, and what they took (seconds of one core)."""
+    """Scores of one size.
+
+    Attributes
+    ----------
+    study, size
+        Which study, and training samples.
+    scores, seconds
+        Of each competitor, and what it took (seconds of one core).
+    leads
+        By how much it is ahead of the blend, with a 95 % interval.
+    """
 
     study: str
     size: int
     scores: dict[str, float]
     seconds: dict[str, float]
+    leads: dict[str, tuple[float, float, float]]
 
 
 def real_parts(data: Path) -> Iterator[list[Part]]:
@@ -92,15 +105,16 @@ def measured(parts: list[Part], study: str, data: Path, store: Store) -> Point:
     found: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, float] = {}
 
-    def add(name: str, predicted: np.ndarray, took: float) -> None:
+    def add(name: str, predicted: np.ndarray, took: float | None = None) -> None:
         found.setdefault(name, []).append(predicted)
-        seconds[name] = seconds.get(name, 0.0) + took / len(parts)
+        if took is not None:
+            seconds[name] = seconds.get(name, 0.0) + took / len(parts)
 
     for part in parts:
         prepared, blended = PreparedPart(part, data), fitted(part, store)
         add("blend", blended.blend(part), blended.seconds)
         for name in ("forest", "clr-radial", "clades-radial"):
-            add(name, blended.of(name), np.nan)
+            add(name, blended.of(name))
         for name in RECIPES:
             try:
                 predicted, took = outer(prepared, IDEAS[name], store)
@@ -117,10 +131,29 @@ def measured(parts: list[Part], study: str, data: Path, store: Store) -> Point:
                 names = (*blended.names, "network")
                 both = np.concatenate([blended.inner, within[None]]), np.concatenate([blended.outer, predicted[None]])
                 add("blend with network", stacked(names, *both, part), blended.seconds + took + more)
-    truth = np.concatenate([part.truth for part in parts])
-    scores = {
-        name: score(truth, np.concatenate(some), parts[0].num_classes)
-        for name, some in found.items()
-        if len(some) == len(parts)
-    }
-    return Point(study=study, size=int(np.mean([len(part.train) for part in parts])), scores=scores, seconds=seconds)
+    truth, units = (np.concatenate([getattr(part, what) for part in parts]) for what in ("truth", "units"))
+    whole = {name: np.concatenate(some) for name, some in found.items() if len(some) == len(parts)}
+    return Point(
+        study=study,
+        size=int(np.mean([len(part.train) for part in parts])),
+        scores={name: score(truth, predicted, 0) for name, predicted in whole.items()},
+        seconds=seconds,
+        leads={name: lead(truth, whole[name], whole["blend"], units) for name in (*RECIPES, *JOINT) if name in whole},
+    )
+
+
+def lead(truth: np.ndarray, predicted: np.ndarray, other: np.ndarray, units: np.ndarray) -> tuple[float, float, float]:
+    """Difference of R2 of two predictions of the same samples, and its 95 % interval by a bootstrap of whole groups."""
+    _, unit_B = np.unique(units, return_inverse=True)
+    rows = [np.flatnonzero(unit_B == unit) for unit in range(unit_B.max() + 1)]
+    rng = np.random.default_rng(SEED)
+
+    def apart(chosen: np.ndarray) -> float:
+        return score(truth[chosen], predicted[chosen], 0) - score(truth[chosen], other[chosen], 0)
+
+    drawn = [
+        apart(np.concatenate([rows[unit] for unit in rng.integers(len(rows), size=len(rows))]))
+        for _ in range(RESAMPLED)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return apart(np.arange(len(truth))), float(low), float(high)

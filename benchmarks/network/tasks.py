@@ -41,6 +41,8 @@ class Part:
         What is learned, and the training samples with their truths on the scale of the metadata.
     test, truth
         Rows of the held-out samples, and their truths: numbers, or codes of classes.
+    units
+        Group of each held-out sample, or its id where there are no groups.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Part:
     train: Labelled
     test: np.ndarray
     truth: np.ndarray
+    units: np.ndarray
 
     @property
     def num_classes(self) -> int:
@@ -86,6 +89,7 @@ def part_of(task: OpenTask, train: np.ndarray, test: np.ndarray, name: str) -> P
         train=Labelled(rows=train, targets=true_values(study, train, targets), groups=groups),
         test=test,
         truth=true_values(study, test, targets)[:, 0],
+        units=(study.sample_ids if task.groups is None else task.groups)[test].astype(str),
     )
 
 
