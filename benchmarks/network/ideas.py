@@ -14,7 +14,7 @@ from benchmarks.network.blends import Blended, fitted, stacked, weights_of
 from benchmarks.network.networks import POOLS, PreparedPart, inner, outer
 from benchmarks.network.recipes import IDEAS
 from benchmarks.network.store import MissingError, Store
-from benchmarks.network.tasks import open_tasks, parts_of, score
+from benchmarks.network.tasks import Part, open_tasks, parts_of, score
 
 STACKED = ("components-clades",)
 """Recipes that join the blend, one at a time."""
@@ -65,6 +65,29 @@ class Collected:
         self.seconds = {who: some for who, some in self.seconds.items() if len(some) == number}
         self.weights = {who: some for who, some in self.weights.items() if len(some) == number}
 
+    def take_blend(self, part: Part, store: Store) -> Blended | None:
+        """Take the blend of a fold and some of its members; None where it is missing."""
+        try:
+            blended = fitted(part, store)
+        except MissingError:
+            return None
+        self.add("blend", blended.blend(part), blended.seconds)
+        for other in OTHERS:
+            self.add(other, blended.of(other))
+        return blended
+
+    def take(self, prepared: PreparedPart, blended: Blended | None, recipe: str, joins: bool, store: Store) -> None:
+        """Take a network of a fold, alone and beside the blend; nothing where it is missing."""
+        with suppress(MissingError):
+            predicted, took = outer(prepared, IDEAS[recipe], store)
+            self.add(recipe, predicted, took)
+            if blended is None:
+                return
+            both = (1 - SHARE) * blended.blend(prepared.part) + SHARE * predicted
+            self.add(f"blend, a quarter {recipe}", both)
+            if joins:
+                self.join(prepared, blended, recipe, predicted, store)
+
     def join(self, prepared: PreparedPart, blended: Blended, recipe: str, predicted: np.ndarray, store: Store) -> None:
         """Add the blend with a network as one more member, weighted by out-of-fold predictions."""
         part, names = prepared.part, (*blended.names, "network")
@@ -89,23 +112,11 @@ def task_scores(name: str, recipes: Sequence[str], stack: Sequence[str], data: P
     (task,) = open_tasks([name], data)
     parts, collected = list(parts_of(task)), Collected()
     for part in parts:
-        prepared, blended = PreparedPart(part, data), None
-        with suppress(MissingError):
-            blended = fitted(part, store)
-            collected.add("blend", blended.blend(part), blended.seconds)
-            for other in OTHERS:
-                collected.add(other, blended.of(other))
+        prepared = PreparedPart(part, data)
+        blended = collected.take_blend(part, store)
         for recipe in recipes:
-            if IDEAS[recipe].pooled and name not in POOLS:
-                continue
-            with suppress(MissingError):
-                predicted, took = outer(prepared, IDEAS[recipe], store)
-                collected.add(recipe, predicted, took)
-                if blended is not None:
-                    mixed = (1 - SHARE) * blended.blend(part) + SHARE * predicted
-                    collected.add(f"blend, a quarter {recipe}", mixed)
-                    if recipe in stack:
-                        collected.join(prepared, blended, recipe, predicted, store)
+            if not IDEAS[recipe].pooled or name in POOLS:
+                collected.take(prepared, blended, recipe, recipe in stack, store)
     collected.keep_whole(len(parts))
     true, classes = np.concatenate([part.truth for part in parts]), parts[0].num_classes
     return TaskScores(
