@@ -173,8 +173,8 @@ def test_an_input_that_changes_while_it_is_read_begins_no_fold(
     copy, original = tmp_path / "study", cross_validation.load_study
     shutil.copytree(study, copy)
 
-    def read_and_change(*given: Any) -> Any:
-        read = original(*given)
+    def read_and_change(*given: Any, **named: Any) -> Any:
+        read = original(*given, **named)
         (copy / "metadata.tsv").write_bytes((copy / "metadata.tsv").read_bytes() + b"\n")
         return read
 
