@@ -47,7 +47,10 @@ def read_cached_table(options: TableOptions, reference: SequenceSet | None = Non
     }
     sources = (*options.table, *options.sequences)
     codec = CacheCodec("table", _pack, _unpack)
-    read = partial(read_table, options, reference, needs_dna=needs_dna)
+
+    def read() -> Table:
+        return read_table(options, reference, needs_dna=needs_dna)
+
     return read_through_cache(codec, sources, result_depends_on, read)
 
 
@@ -256,7 +259,7 @@ def _prepare(
 def _named(raw: RawTable, options: TableOptions) -> _Part:
     """A table whose ASVs are names without DNA."""
     for option in ("trim_length", "max_bp", "reverse_complement"):
-        if getattr(options, option) is not None:
+        if getattr(options, option) not in (None, "no"):
             problem = f"the ASV ids are not DNA (first: {shorten(raw.asv_ids[0])})"
             raise InputError(raw.source, problem, f"leave out --{option.replace('_', '-')}, or give --sequences")
     note = f"the ASV ids are not DNA and are taken as names (first: {shorten(raw.asv_ids[0])})"
