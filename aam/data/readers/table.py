@@ -256,7 +256,7 @@ def _prepare(
 def _named(raw: RawTable, options: TableOptions) -> _Part:
     """A table whose ASVs are names without DNA."""
     for option in ("trim_length", "max_bp", "reverse_complement"):
-        if getattr(options, option) is not None:
+        if getattr(options, option) not in (None, "no"):
             problem = f"the ASV ids are not DNA (first: {shorten(raw.asv_ids[0])})"
             raise InputError(raw.source, problem, f"leave out --{option.replace('_', '-')}, or give --sequences")
     note = f"the ASV ids are not DNA and are taken as names (first: {shorten(raw.asv_ids[0])})"
