@@ -119,8 +119,8 @@ class TrainedModel(ABC):
         """
         if not self.columns:
             raise CheckpointError("a pre-trained encoder has no target; train it first")
-        self._warn_of_novelty(study)
         treated, decoder = self._treated(study), self.manifest.decoder(interval_level)
+        self._warn_of_novelty(study)
         assert treated.metadata is not None
         learned = self._learned(treated, prediction_passes or self.manifest.prediction_passes, seed, device)
         samples = Samples(
