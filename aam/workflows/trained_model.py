@@ -136,7 +136,14 @@ class TrainedModel(ABC):
         return None if self.familiarity is None else self.familiarity.asvs.sequences
 
     def novelty(self, study: Study) -> Novelty:
-        """How unlike the training samples the samples of a study are."""
+        """How unlike the training samples the samples of a study are.
+
+        Raises
+        ------
+        InputError
+            If the ASVs of one have names and those of the other DNA.
+        """
+        check_ids(self.manifest.data, study.table.asv_ids, has_dna=study.has_dna, source="study")
         return judge(self.familiarity, study)
 
     def _warn_of_novelty(self, study: Study) -> None:

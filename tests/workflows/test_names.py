@@ -104,8 +104,10 @@ def test_names_and_dna_are_not_mixed(tmp_path: Path) -> None:
     write(tmp_path, random_sequences(NUM_TAXA), "dna.tsv")
     with pytest.raises(InputError, match=r"dna.tsv: the ASV ids have DNA .* the model knows names of ASVs"):
         predicted(tmp_path, tmp_path / "run", "dna.tsv")
-    with pytest.raises(InputError, match="ids have DNA"):
-        aam.load_model(tmp_path / "run").predict(aam.load_study(table=tmp_path / "dna.tsv"))
+    model, study = aam.load_model(tmp_path / "run"), aam.load_study(table=tmp_path / "dna.tsv")
+    for asked in (model.predict, model.novelty):
+        with pytest.raises(InputError, match="ids have DNA"):
+            asked(study)
 
 
 def test_an_estimator_of_taxa(tmp_path: Path) -> None:
