@@ -15,6 +15,9 @@ SMALL = {
     "--rarefy-depth": "300",
 }
 
+NOVELTY = ("familiar_reads", "novelty", "warning")
+"""The last columns of a table of predictions."""
+
 Run = Callable[..., int]
 
 

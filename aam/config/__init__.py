@@ -8,6 +8,7 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
+    ReportConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "OptimOptions",
     "PredictConfig",
     "PretrainConfig",
+    "ReportConfig",
     "RunOptions",
     "SamplingOptions",
     "SimulateConfig",

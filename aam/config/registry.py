@@ -12,6 +12,7 @@ from aam.config.commands import (
     InfoConfig,
     PredictConfig,
     PretrainConfig,
+    ReportConfig,
     SimulateConfig,
     UnifracConfig,
 )
@@ -49,6 +50,9 @@ COMMANDS: dict[str, Command] = {
     "pretrain": Command(PretrainConfig, "Pre-train an encoder on unlabelled samples."),
     "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report.", needs=SHEET),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
+    "report": Command(
+        ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
+    ),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),

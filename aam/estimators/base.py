@@ -17,7 +17,7 @@ from aam.config.option import fields
 from aam.data.readers.feature_ids import takes_names
 from aam.data.readers.strand import SequenceSet, compare
 from aam.data.study.study import Study
-from aam.estimators.options import DataError, as_value_errors
+from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_frame, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
 from aam.workflows.trained_model import TrainedModel, load_model
@@ -117,8 +117,6 @@ class Estimator(BaseEstimator):
                 check_study(X, options, needs_dna=needs_dna)
             self._note_columns(X.shape[1], reset=reset)
             return X
-        if getattr(X, "columns", None) is not None and not len(X.columns):
-            raise DataError(NAME, "has no columns", "give a table of samples x ASVs")
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": "numeric", "ensure_non_negative": True}
         checks |= {"ensure_min_samples": FEWEST_SAMPLES if reset else 1}
         if getattr(X, "columns", None) is None:

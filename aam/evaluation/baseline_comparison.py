@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
-from aam.evaluation.catalogue import Interval, difference_of, metric, value_of
+from aam.evaluation.catalogue import Interval, difference_interval_of, difference_of, metric, value_of
 from aam.evaluation.metrics import compare, evaluate
 from aam.text import plural
 
@@ -121,8 +121,8 @@ def _sign(judgement: Judgement, other: str) -> int:
 
 def _lead_in_words(judgement: Judgement, other: str) -> str:
     lead = judgement.lead[other]
-    low, value, high = (difference_of(judgement.main, x) for x in (lead.low, lead.value, lead.high))
-    return f"difference in {metric(judgement.main).name.lower()}: {value}, from {low} to {high} (95 %)"
+    value, interval = difference_of(judgement.main, lead.value), difference_interval_of(judgement.main, lead)
+    return f"difference in {metric(judgement.main).name.lower()}: {value}, {interval}"
 
 
 def group_words(judgement: Judgement, group_column: str | None) -> str:

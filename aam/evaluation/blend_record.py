@@ -151,6 +151,8 @@ def _defined(scores: Scores) -> dict[str, float]:
 
 def seconds_in_words(seconds: float) -> str:
     """A duration; short ones with a decimal, which tell quick members apart."""
+    if seconds < 0.05:
+        return "under 0.1 seconds"
     return f"{seconds:.1f} seconds" if seconds < 9.95 else format_duration(seconds)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Formula = Callable[["Predictions", "np.ndarray"], "np.ndarray"]
 
+CI = "95 % CI"
+POINTS = " percentage points"
 NONE, MINUS, ELLIPSIS = "\u2013", "\u2212", "\u2026"
 
 
@@ -146,7 +148,7 @@ LOSSES = {
 PREDICTORS = {
     "model": "AAM",
     "forest": "Random forest",
-    "guess": "Training mean",
+    "guess": "Mean of the training samples",
     "majority": "Most frequent class",
 }
 
@@ -215,14 +217,20 @@ def difference_of(name: str, value: float) -> str:
     """A difference of two values of a metric with its sign; of shares in percentage points."""
     if not math.isfinite(value):
         return NONE
-    text = f"{100 * value:.1f} points" if metric(name).is_share else value_of(name, value)
+    text = f"{100 * value:.1f}{POINTS}" if metric(name).is_share else value_of(name, value)
     return f"+{_with_minus(text)}" if value > 0 else _with_minus(text)
 
 
 def interval_of(name: str, interval: Interval) -> str:
     """An interval in words; nothing where it is not defined or has no width."""
     low, high = value_of(name, interval.low), value_of(name, interval.high)
-    return "" if low == high else f"from {low} to {high} (95 %)"
+    return "" if low == high else f"{CI} {low} to {high}"
+
+
+def difference_interval_of(name: str, interval: Interval) -> str:
+    """The interval of a difference in words, without the unit that stands beside its value."""
+    ends = (difference_of(name, end).removesuffix(POINTS) for end in (interval.low, interval.high))
+    return f"{CI} {' to '.join(ends)}"
 
 
 def _with_minus(text: str) -> str:

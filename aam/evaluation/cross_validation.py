@@ -12,6 +12,7 @@ the folds is shown as what it is, and the intervals are those of the samples tha
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ from aam.evaluation.metrics import compare, evaluate, score
 from aam.evaluation.prediction_table import read_predictions, suffixes
 from aam.evaluation.run_results import read_run, training_times
 from aam.files.atomic import atomic_write
-from aam.runs.layout import PREDICTIONS
+from aam.runs.layout import FOLDS, FORESTS, PREDICTIONS
+
+FOLD_NAME = re.compile(r"repeat(\d+)-fold(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +104,44 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
             blend=record.blend,
         )
     return results
+
+
+def read_cross_validation(run: Path, columns: Sequence[str], number: int) -> dict[str, CrossValidation]:
+    """Read all folds from the run directory of a cross-validation, and judge them.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    columns
+        Of the targets.
+    number
+        How many folds it has, over all repeats.
+
+    Returns
+    -------
+    dict
+        Column of each target -> its folds.
+
+    Raises
+    ------
+    InputError
+        If a fold is lacking, or a file of it is lacking or damaged.
+    """
+    names = {path.name: match for path in (run / FOLDS).glob("*") if (match := FOLD_NAME.fullmatch(path.name))}
+    if len(names) != number:
+        raise InputError(run / FOLDS, f"{len(names):,} of {number:,} folds are there", "resume the run")
+    labels = {name: (int(match[1]), int(match[2])) for name, match in names.items()}
+    results = [
+        read_fold(run / FOLDS / name, run / FORESTS / f"{name}.tsv", *labels[name])
+        for name in sorted(names, key=labels.__getitem__)
+    ]
+    return judge_folds(results, columns)
+
+
+def judge_folds(results: Sequence[Mapping[str, FoldResult]], columns: Sequence[str]) -> dict[str, CrossValidation]:
+    """Judge what all folds found, column by column."""
+    return {column: evaluate_folds([result[column] for result in results if column in result]) for column in columns}
 
 
 def _read_forest(path: Path, target: TargetSpec, suffix: str, model: Predictions) -> Predictions:

@@ -13,7 +13,8 @@ Efron, Tibshirani (1993), An Introduction to the Bootstrap, chapter 13 (percenti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -81,6 +82,31 @@ def compare(first: Predictions, second: Predictions, *, draws: int = DRAWS, seed
     return compare_repeats([first], [second], draws=draws, seed=seed)
 
 
+def bootstrapped(
+    predictions: Predictions,
+    compute: Callable[[np.ndarray], dict[str, np.ndarray]],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Any statistics of some predictions with their bootstrap intervals.
+
+    Parameters
+    ----------
+    predictions
+        At least one sample. Where they have groups, whole groups are drawn.
+    compute
+        Takes how often each sample was drawn (``R x N``) and gives, by name, ``R`` values each; NaN where one is not
+        defined.
+    draws, seed
+        As in :func:`evaluate`.
+    """
+    drawn = _draw(predictions, draws, seed, predictions.groups, compute)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = compute(np.ones((1, len(predictions))))
+    return {name: _interval(float(value[0]), drawn[name]) for name, value in values.items()}
+
+
 def evaluate_repeats(repeats: Sequence[Predictions], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
     """The means of the metrics over several predictions of the same samples, with their bootstrap intervals.
 
@@ -129,11 +155,19 @@ def _mean(found: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
 
 
-def _draw(predictions: Predictions, draws: int, seed: int, groups: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Every metric in every bootstrap draw."""
+def _draw(
+    predictions: Predictions,
+    draws: int,
+    seed: int,
+    groups: np.ndarray | None,
+    compute: Callable[[np.ndarray], dict[str, np.ndarray]] | None = None,
+) -> dict[str, np.ndarray]:
+    """Every metric, or other statistics, in every bootstrap draw."""
     size = len(predictions) * max(1, len(predictions.classes))
     draws = int(np.clip(MOST_NUMBERS // size, min(LEAST_DRAWS, draws), draws))
-    blocks = [measure(predictions, weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)]
+    compute = compute or partial(measure, predictions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        blocks = [compute(weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

@@ -12,11 +12,13 @@ from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement, headline, judge, verdicts
 from aam.evaluation.catalogue import metric, value_of
-from aam.evaluation.cross_validation import CrossValidation
+from aam.evaluation.cross_validation import CrossValidation, read_cross_validation
 from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
 from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, render
+from aam.report.record_parts import check_parts
+from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
 from aam.report.sections.learners import blend_section, blend_words, folds_learners_section, learners_section
@@ -36,8 +38,10 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
-from aam.runs.layout import PREDICTIONS, REPORT
+from aam.runs.layout import FINISHED, PREDICTIONS, REPORT, is_run_directory
 from aam.text import plural
+
+NO_RUN = "give the --output-dir of aam train or aam pretrain"
 
 
 def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets: Targets) -> Path:
@@ -57,7 +61,11 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
     Path
         The page.
     """
-    record = read_run(run)
+    return write_page(run, folds_page(read_run(run), found, targets))
+
+
+def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets: Targets) -> Page:
+    """The report of a cross-validation."""
     group_column = record.config.get("group_column")
     results: list[Section | None] = []
     details: list[Section | None] = []
@@ -69,6 +77,7 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
             folds_learners_section(judged, spec),
             folds_comparison_section(judged, spec),
             predictions_section(judgement, spec),
+            reliability_section(judgement, spec),
             folds_coverage_section(judged, group_column),
             folds_section(judged, spec),
         ]
@@ -77,18 +86,15 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
         details += labelled(more, targets, place)
         sentences += [headline(judgement, spec), *verdicts(judgement), *([wins(judged)] if wins(judged) else [])]
     how = how_section(record.config, targets, found[targets.columns[0]])
-    page = Page(
+    return Page(
         kicker="AAM report",
-        title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {run.resolve().name}",
+        title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {record.path.resolve().name}",
         headline=sentences[0],
         verdicts=sentences[1:],
         tiles=tiles_of([(spec, [found[spec.column].judgement]) for spec in targets.specs]),
         sections=present([data_section(record), *results, *details, how, method_section(record)]),
         footer=footer(record),
     )
-    path = run / REPORT
-    write_text(path, render(page))
-    return path
 
 
 def build_report(run: Path) -> Path:
@@ -97,7 +103,8 @@ def build_report(run: Path) -> Path:
     Parameters
     ----------
     run
-        The directory of a pre-training or training run, with or without a test part and a random forest.
+        The directory of a pre-training, a training or a cross-validation, with or without a test part and a random
+        forest.
 
     Returns
     -------
@@ -109,12 +116,42 @@ def build_report(run: Path) -> Path:
     InputError
         If the folder holds no run or no predictions, or a file of it is damaged.
     """
+    return write_page(run, read_page(run))
+
+
+def read_finished_page(run: Path) -> Page:
+    """The report of a finished run, from its files.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run or an unfinished one, or a file of it is damaged.
+    """
+    if not is_run_directory(run):
+        if not run.is_dir():
+            raise InputError(run, "is a file" if run.exists() else "no such folder", NO_RUN)
+        raise InputError(run, "is not a run directory", NO_RUN)
+    if not (run / FINISHED).exists():
+        raise InputError(run, "the run is not finished", "continue it with --resume-from; a report needs all of it")
+    return read_page(run)
+
+
+def read_page(run: Path) -> Page:
+    """The report of a run, from its files; those that are needed must be there."""
     record = read_run(run)
+    check_parts(record)
     targets = record.targets
+    if targets is not None and record.config.get("cv"):
+        number = int(record.config["cv"]) * int(record.config.get("cv_repeats") or 1)
+        return folds_page(record, read_cross_validation(run, targets.columns, number), targets)
     if targets is not None and not record.predictions:
         name = PREDICTIONS["validation" if record.blend is None else "out_of_fold"]
         raise InputError(run, f"there are no predictions ({name})", "a report needs a finished run")
-    page = _encoder_page(record) if targets is None else _predictor_page(record, targets)
+    return _encoder_page(record) if targets is None else _predictor_page(record, targets)
+
+
+def write_page(run: Path, page: Page) -> Path:
+    """Write a report into its run directory."""
     path = run / REPORT
     write_text(path, render(page))
     return path
@@ -141,6 +178,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
             learners_section(record, spec, first=place == 0),
             comparison_section(first, spec),
             predictions_section(first, spec),
+            reliability_section(first, spec),
             _coverage(record, spec, first),
             members_section(record, spec, first),
         ]
@@ -191,7 +229,13 @@ def labelled(sections: list[Section | None], targets: Targets, place: int) -> li
         return sections
     column = targets.columns[place]
     return [
-        section and dataclasses.replace(section, anchor=f"{section.anchor}-{place}", title=f"{column}: {section.title}")
+        section
+        and dataclasses.replace(
+            section,
+            anchor=f"{section.anchor}-{place}",
+            title=f"{column}: {section.title}",
+            pictures=[dataclasses.replace(one, name=f"{one.name}-{column}") for one in section.pictures],
+        )
         for section in sections
     ]
 

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from aam.report.style import to_svg
+from aam.report.style import is_wide, stacked, to_svg
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with what it shows (for those who cannot see it) and how to read it."""
+    """A figure with what it shows (for those who cannot see it) and how to read it.
 
-    figure: Figure
+    Attributes
+    ----------
+    name
+        What is in it, as the name of a file.
+    draw
+        Draws it.
+    alt, caption
+        What it shows, and how to read it.
+    is_large
+        It cannot be made narrow: on a narrow screen one moves it within its box.
+    """
+
+    name: str
+    draw: Callable[[], Figure]
     alt: str
     caption: str
+    is_large: bool = False
 
     @property
-    def svg(self) -> Markup:
-        """The drawing; its texts were escaped when it was written."""
-        return Markup(to_svg(self.figure))
+    def svgs(self) -> list[Markup]:
+        """The drawing, and one with stacked panels for narrow screens; texts were escaped when they were written."""
+        figure = self.draw()
+        if self.is_large or not is_wide(figure):
+            return [Markup(to_svg(figure, "large" if self.is_large else "half"))]
+        with stacked():
+            return [Markup(to_svg(figure)), Markup(to_svg(self.draw(), "narrow"))]
 
 
 @dataclass(frozen=True)
@@ -102,6 +120,11 @@ class Page:
     footer: str
 
 
+def _unbroken(value: object) -> object:
+    """Text whose per cent signs stay with their numbers."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
+
+
 def render(page: Page) -> str:
     """The page as HTML.
 
@@ -117,6 +140,7 @@ def render(page: Page) -> str:
         loader=PackageLoader("aam.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
     )

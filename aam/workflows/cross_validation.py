@@ -237,14 +237,12 @@ def _finish(
 ) -> dict[str, CrossValidation]:
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
-    from aam.evaluation.cross_validation import evaluate_folds, read_fold, write_metrics
+    from aam.evaluation.cross_validation import judge_folds, read_fold, write_metrics
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
     results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
-    found = {
-        column: evaluate_folds([result[column] for result in results if column in result]) for column in targets.columns
-    }
+    found = judge_folds(results, targets.columns)
     labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
     tested = [fold.child.directory.path / PREDICTIONS["test"] for fold in folds]
     join_tables(run.path / CV_PREDICTIONS, list(zip(labels, tested, strict=True)))

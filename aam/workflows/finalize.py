@@ -34,6 +34,7 @@ from aam.models.inference import BatchPredictor
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, num_parameters
 from aam.report.build import build_report, judge_run
+from aam.report.card import write_cards
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, PREDICTIONS
 from aam.training.plan.supervision import Inputs
@@ -86,6 +87,7 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     run.write_json(DATA, record)
     config, targets = trained.config, trained.inputs.targets
     if not isinstance(config, TrainConfig) or targets is None:
+        write_cards(read_run(run.path), {})
         if config.run.report:
             say(f"report: {build_report(run.path)}")
         return {}
@@ -118,6 +120,7 @@ def say_verdicts(config: TrainConfig, targets: Targets, run: RunDirectory) -> di
         for judgement in judge_run(found, spec)[:1]:
             judgements[spec.column] = judgement
             say("", headline(judgement, spec), *verdicts(judgement))
+    write_cards(found, judgements)
     if config.run.report:
         say(f"report: {build_report(run.path)}")
     return judgements

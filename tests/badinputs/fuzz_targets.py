@@ -164,7 +164,7 @@ def _sheet(path: Path) -> Metadata:
             continue
         assert not np.isinf(values).any()
     if "age" in sheet.columns:
-        assert sheet.where("age > 1").dtype == bool
+        assert sheet.where("age > 1").holds.dtype == bool
     return sheet
 
 

@@ -15,6 +15,7 @@ import pytest
 from aam.cli.main import main
 from aam.config.commands import SimulateOptions
 from aam.simulation.study import simulate_study
+from tests.program import NOVELTY
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,7 +34,6 @@ SMALL_TRAINING = {
 SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
 ALONE = {"train": ("--no-forest-baseline", "--no-report")}
 PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
-NOVELTY = ("familiar_reads", "novelty", "warning")
 
 
 class Command(NamedTuple):

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from aam.errors import SIGNALS
+from aam.cli.main import main
+from aam.errors import SIGNALS, InputError
 from aam.evaluation.prediction_table import read_columns
 from aam.files.atomic import write_json
+from aam.report.build import build_report
 from aam.runs.layout import DATA
 from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
@@ -64,6 +66,21 @@ def test_every_sample_is_predicted_once_and_out_of_subject(unbroken: Path, study
     assert "fold 2 of 2 (repeat1-fold2); about" in log
     assert log.count("epoch   2/2") == 2
     assert f"aam train --config {unbroken / 'final_model.yaml'}" in log
+
+
+def test_the_report_is_written_anew_from_the_folds(unbroken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    first = (run / "report.html").read_text()
+    (run / "report.html").unlink()
+    assert main(["report", str(run)]) == 0
+    assert (run / "report.html").read_text() == first
+    assert main(["report", str(run), "--figures", str(tmp_path / "figures")]) == 0
+    found = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"folds.pdf", "predicted-observed.pdf", "baselines.pdf", "coverage.pdf"} <= found
+    shutil.rmtree(run / "folds" / "repeat1-fold2")
+    with pytest.raises(InputError, match="1 of 2 folds are there; resume the run"):
+        build_report(run)
 
 
 def test_a_fold_is_repeated_by_an_ordinary_command(unbroken: Path, tmp_path: Path) -> None:
@@ -156,8 +173,8 @@ def test_an_input_that_changes_while_it_is_read_begins_no_fold(
     copy, original = tmp_path / "study", cross_validation.load_study
     shutil.copytree(study, copy)
 
-    def read_and_change(*given: Any) -> Any:
-        read = original(*given)
+    def read_and_change(*given: Any, **named: Any) -> Any:
+        read = original(*given, **named)
         (copy / "metadata.tsv").write_bytes((copy / "metadata.tsv").read_bytes() + b"\n")
         return read
 

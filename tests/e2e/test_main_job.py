@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.program import Run, run_command
+from tests.program import NOVELTY, Run, run_command
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
@@ -91,6 +91,7 @@ def test_classes(train: Run, study: Path, tmp_path: Path) -> None:
         "prediction_set",
         "predicted_std",
         "observed",
+        *NOVELTY,
     ]
 
 

@@ -91,8 +91,12 @@ def test_samples_of_training_are_familiar(
 
 
 FOREIGN = {
-    "other strand": ([reverse_complement(one) for one in ASVS], "lie on the other strand", "--reverse-complement yes"),
-    "other habitat's strand": ([reverse_complement(one) for one in OTHERS], "other strand", "--reverse-complement yes"),
+    "other strand": ([reverse_complement(one) for one in ASVS], "lie on the other strand", "complement auto"),
+    "other habitat's strand": (
+        [reverse_complement(one) for one in OTHERS],
+        "other strand",
+        "--reverse-complement auto",
+    ),
     "longer": ([one + "ACGTTGCA" for one in ASVS], "have 128 bases, those of training 120", "--trim-length 120"),
     "shorter": ([one[:100] for one in ASVS], "have 100 bases, those of training 120", "--trim-length 100"),
     "later": ([one[7:] for one in ASVS], "begin 7 bases after those of training", "cut primers"),
@@ -201,7 +205,7 @@ def test_python_warns_in_the_same_words(runs: Path, tmp_path: Path) -> None:
         assert estimator.predict(study).shape == (SAMPLES,)
     turned = aam.load_study(table=table(tmp_path, FOREIGN["other strand"][0]))
     with (
-        pytest.warns(UserWarning, match="lie on the other strand .*; add reverse_complement yes$"),
+        pytest.warns(UserWarning, match="lie on the other strand .*; add reverse_complement auto$"),
         pytest.warns(UserWarning, match="unlike the training samples"),
     ):
         estimator.predict(turned)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from tests.program import run_command
+from tests.program import NOVELTY, run_command
 from tests.qiime2_metadata import read_qiime2
 
 NUMBERS = ["sample-id", "observed", "predicted", "predicted_low", "predicted_high"]
@@ -120,7 +120,7 @@ def test_two_targets_of_which_samples_lack_one(train: Train, study: Path) -> Non
     assert "val_mae" not in metrics
     assert json.loads((run / "data.json").read_text())["model"]["best_metric"] == "val_r2"
     found = predicted(study, run)
-    assert list(found) == ["sample-id", *(name for name in names if not name.startswith("observed"))]
+    assert list(found) == ["sample-id", *(name for name in names if not name.startswith("observed")), *NOVELTY]
     assert all(agrees(found, run, f"predicted{ending}") for ending in endings)
     for name in ("test_predictions.tsv", "val_predictions.tsv", "sample_embeddings.tsv"):
         _, kinds = read_qiime2(run / name)
@@ -155,7 +155,7 @@ def test_quantiles(train: Train, study: Path) -> None:
     assert (columns["quantile_0.5"] == columns["predicted"]).all()
     assert is_as_good_as_guessing(columns)
     found = predicted(study, run, "--output-variance", prediction_passes=3, interval_level=0.5)
-    assert list(found) == ["sample-id", *NUMBERS[2:], *levels, "predicted_std"]
+    assert list(found) == ["sample-id", *NUMBERS[2:], *levels, "predicted_std", *NOVELTY]
     assert (found["predicted_std"].astype(float) > 0).any()
     assert agrees(predicted(study, run), run, "quantile_0.9")
 

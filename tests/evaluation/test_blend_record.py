@@ -135,7 +135,8 @@ def test_facts_name_members_with_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 seconds"), (9.94, "9.9 seconds"), (9.96, "10 seconds"), (600, "10 minutes")]
+    ("seconds", "words"),
+    [(0.04, "under 0.1 seconds"), (9.94, "9.9 seconds"), (9.96, "10 seconds"), (600, "10 minutes")],
 )
 def test_short_times_have_a_decimal(seconds: float, words: str) -> None:
     assert seconds_in_words(seconds) == words

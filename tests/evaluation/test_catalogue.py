@@ -54,13 +54,13 @@ def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
 
 
 def test_intervals_and_differences_in_words() -> None:
-    assert interval_of("mae", Interval(2.8, 2.4, 3.1)) == "from 2.40 to 3.10 (95 %)"
-    assert interval_of("r2", Interval(-0.1, -0.24, -0.001)) == "from \u22120.24 to 0.00 (95 %)"
+    assert interval_of("mae", Interval(2.8, 2.4, 3.1)) == "95 % CI 2.40 to 3.10"
+    assert interval_of("r2", Interval(-0.1, -0.24, -0.001)) == "95 % CI \u22120.24 to 0.00"
     assert interval_of("accuracy", Interval(0.5, 0.5, 0.5)) == ""
     assert interval_of("mae", Interval(1, float("nan"), float("nan"))) == ""
     assert value_of("balanced_accuracy", 0.826) == "83 %"
     assert value_of("val_distance_correlation", 0.926) == "0.93"
-    assert difference_of("accuracy", 0.142) == "+14.2 points"
+    assert difference_of("accuracy", 0.142) == "+14.2 percentage points"
     assert difference_of("mae", -0.5) == "\u22120.500"
 
 

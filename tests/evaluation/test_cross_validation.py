@@ -281,7 +281,7 @@ def test_one_page_for_all_folds(tmp_path: Path) -> None:
     assert "Of the samples not held out, 20 % chose the best epoch" in page.words
     assert "start" in page.text
     assert "slightly optimistic" not in page.words
-    assert page.tags.count("svg") == 4
+    assert page.values("class").count("wide") == 4
 
 
 def test_a_page_of_classes_and_repeats_without_a_forest(tmp_path: Path) -> None:

@@ -26,11 +26,13 @@ from tests.faults.test_faulty_files import Line
 DISK = 4_000_000
 
 
-def test_a_disk_that_fills_up_during_checkpoints(study: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_during_checkpoints(study: Path, tmp_path: Path) -> None:
     """The model still fits, a checkpoint does not: the third that fails stops the run, and with room it goes on."""
-    size = (unbroken / "model" / "model.safetensors").stat().st_size
-    with disk(tmp_path / "disk", DISK) as small:
-        done = ended(hooked, 4, fill, (small, size + 60_000), train_words(study, small / "run"))
+    wide = {"embedding_dim": 32}
+    assert program(*train_words(study, tmp_path / "whole", **wide)).code == 0
+    size = (tmp_path / "whole" / "model" / "model.safetensors").stat().st_size
+    with disk(tmp_path / "disk", 4 * DISK) as small:
+        done = ended(hooked, 4, fill, (small, size + 60_000), train_words(study, small / "run", **wide))
         assert done.code == 3
         where = small / "run" / "checkpoints"
         expected = f"error: cannot write checkpoint: no space left on {where} (needs "
@@ -42,7 +44,7 @@ def test_a_disk_that_fills_up_during_checkpoints(study: Path, unbroken: Path, tm
         assert leftovers(small) == []
         (small / "filler").unlink()
         assert program("train", "--resume-from", small / "run").code == 0
-        assert weights(small / "run") == weights(unbroken)
+        assert weights(small / "run") == weights(tmp_path / "whole")
 
 
 def test_a_disk_that_takes_no_better_model(study: Path, tmp_path: Path) -> None:

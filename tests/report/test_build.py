@@ -32,14 +32,14 @@ def test_regression_with_a_test_part(tmp_path: Path) -> None:
         r"\d\.\d\d for a random forest, \d\.\d\d for predicting the mean\."
     )
     assert re.search(headline, page.words)
-    assert re.search(r"from 1\.\d\d to 2\.\d\d \(95 %\)", page.words)
+    assert re.search(r"95 % CI 1\.\d\d to 2\.\d\d", page.words)
     assert "60 held-out validation samples" in page.words
     assert "slightly optimistic" not in page.words
     assert "10249.M001.01R" in page.words
     assert "aam train --table data/table.biom" in page.words
     assert "0f" * 32 in page.words
     assert "2.13.0" in page.words
-    assert page.tags.count("svg") == 6
+    assert page.values("class").count("wide") == page.values("class").count("narrow") == 6
 
 
 def test_without_a_test_part_validation_is_reported(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_pretraining(tmp_path: Path) -> None:
     assert "The encoder was pre-trained on 450 samples without labels." in page.words
     assert re.search(r"Distance correlation", page.words)
     assert "Sample ordination" in page.words
-    assert page.tags.count("svg") == 3
+    assert page.values("class").count("wide") == page.values("class").count("narrow") == 3
 
 
 def test_a_bare_run_has_a_page_too(tmp_path: Path) -> None:

@@ -34,9 +34,15 @@ def model_card(manifest: Manifest) -> str:
         if names != ["network"]:
             lines.append(f"It consists of {members_in_words(names, manifest.weights)}.")
         lines += _usage(manifest)
-    lines += ["", "## Data", ""] + [f"- {name}: {value}" for name, value in manifest.data.items()]
-    lines += ["", "## Record", ""] + [f"- {name}: {value}" for name, value in manifest.record.items()]
+    treated = {name: value for name, value in manifest.data.items() if value is not None}
+    lines += _facts("How tables are treated", treated) + _facts("Record", manifest.record)
     return "\n".join(lines) + "\n"
+
+
+def _facts(title: str, facts: Mapping[str, Any]) -> list[str]:
+    """A section of the card; none without facts."""
+    shown = [f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items()]
+    return ["", f"## {title}", "", *shown] if shown else []
 
 
 def _usage(manifest: Manifest) -> list[str]:

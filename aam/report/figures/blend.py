@@ -11,9 +11,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from aam.evaluation.catalogue import metric, value_of
-from aam.report.style import FOREST, GUESS, INK, MODEL, PAPER, WIDE, grid_of_axes, shorten_middle, styled
+from aam.report.style import (
+    FOREST,
+    GUESS,
+    INK,
+    MODEL,
+    PAPER,
+    WIDE,
+    grid_of_axes,
+    is_stacked,
+    shorten_middle,
+    styled,
+    title_of,
+)
 
-LONGEST_LABEL = 52
+LONGEST_LABEL, LONGEST_STACKED = 52, 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +93,26 @@ def _draw_values(axes: Axes, rows: Sequence[BlendRow], place: int, name: str) ->
         value = row.values[place]
         if np.isfinite(value):
             axes.plot([value], [height], marker="o", color=row.colour, markersize=6.5, markeredgecolor=PAPER)
-            axes.annotate(value_of(name, value), (value, height), (7, 0), textcoords="offset points", va="center")
+            cover = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+            text, place_of_text = value_of(name, value), (value, height)
+            axes.annotate(text, place_of_text, (7, 0), textcoords="offset points", va="center", bbox=cover)
     if np.isfinite(rows[-1].values[place]):
         axes.axvline(rows[-1].values[place], color=MODEL, linewidth=1, linestyle="--", zorder=1)
-    axes.set_title(metric(name).label)
+    axes.set_title(title_of(name))
     axes.set_xlabel("higher is better" if metric(name).higher_is_better else "lower is better")
     if metric(name).is_share:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.margins(x=0.2)
+    defined = [row.values[place] for row in rows if np.isfinite(row.values[place])]
+    if defined:
+        span = max(defined) - min(defined) or max(abs(defined[0]), 1.0) / 10
+        axes.set_xlim(min(defined) - 0.12 * span, max(defined) + 0.5 * span)
     axes.locator_params(axis="x", nbins=4)
-    _finish(axes, rows, named=False)
+    _finish(axes, rows, named=is_stacked())
 
 
 def _finish(axes: Axes, rows: Sequence[BlendRow], *, named: bool) -> None:
-    axes.set_yticks(range(len(rows)), [shorten_middle(row.label, LONGEST_LABEL) for row in rows] if named else [])
+    longest = LONGEST_STACKED if is_stacked() else LONGEST_LABEL
+    axes.set_yticks(range(len(rows)), [shorten_middle(row.label, longest) for row in rows] if named else [])
     axes.set_ylim(len(rows) - 0.5, -0.6)
     axes.grid(visible=False, axis="y")
     axes.spines.left.set_visible(False)

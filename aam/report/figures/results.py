@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,10 +25,14 @@ from aam.report.style import (
     MOST_VECTOR_POINTS,
     MUTED,
     PAPER,
+    SMALL,
     WIDE,
+    class_colours,
     grid_of_axes,
+    is_stacked,
     shorten_middle,
     styled,
+    title_of,
 )
 
 MOST_NUMBERED = 30
@@ -58,7 +62,7 @@ def folds_chart(
             if metric(name).is_share:
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
             better = "higher is better" if metric(name).higher_is_better else "lower is better"
-            axes.set(title=metric(name).label, ylabel=better)
+            axes.set(title=title_of(name), ylabel=better)
             axes.set_xlabel("fold" if not len(starts) else "fold (dotted lines separate repeats)")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), fontsize=8)
@@ -107,7 +111,8 @@ def predicted_vs_observed(results: Mapping[str, Predictions], column: str) -> Fi
             axes.set(xlim=(low, high), ylim=(low, high), title=PREDICTORS[who])
             axes.set_aspect("equal")
             axes.set_xlabel(f"observed {shorten_middle(column, 30)}")
-        panels[0].set_ylabel(f"predicted {shorten_middle(column, 30)}")
+            if axes is panels[0] or is_stacked():
+                axes.set_ylabel(f"predicted {shorten_middle(column, 30)}")
     return figure
 
 
@@ -132,7 +137,7 @@ def residuals(results: Mapping[str, Predictions], column: str) -> Figure:
         centres, medians = running_median(model.observed, error)
         if len(centres) > 1:
             scatter.plot(centres, medians, color=INK, linewidth=1.6, label="running median")
-            scatter.legend(fontsize=7.5)
+            scatter.legend(fontsize=SMALL)
         scatter.set(
             xlabel=f"observed {shorten_middle(column, 30)}",
             ylabel=f"predicted {MINUS} observed",
@@ -173,9 +178,10 @@ def confusion_matrices(results: Mapping[str, Predictions]) -> Figure:
             axes.set_title(PREDICTORS[who])
             axes.set_xlabel("predicted class")
             _name_classes(axes, classes)
-        panels[0].set_ylabel("true class")
-        for axes in panels[1:]:
-            axes.set_yticklabels([])
+            if axes is panels[0] or is_stacked():
+                axes.set_ylabel("true class")
+            else:
+                axes.set_yticklabels([])
     return figure
 
 
@@ -209,7 +215,12 @@ def _name_classes(axes: Axes, classes: tuple[str, ...]) -> None:
     else:
         axes.set_xticks(places, names, rotation=40 if slanted else 0, ha="right" if slanted else "center")
     axes.set_yticks(places, names)
-    axes.tick_params(labelcolor=INK)
+    axes.tick_params(labelcolor=INK, pad=6)
+    for code, colour in enumerate(class_colours(classes).values()):
+        ends, beside = [code + 0.06, code + 0.94], [-0.012, -0.012]
+        style: dict[str, Any] = {"color": colour, "linewidth": 3.5, "solid_capstyle": "butt", "clip_on": False}
+        axes.plot(beside, ends, transform=axes.get_yaxis_transform(), **style)
+        axes.plot(ends, beside, transform=axes.get_xaxis_transform(), **style)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
@@ -233,7 +244,7 @@ def roc_curves(results: Mapping[str, Predictions]) -> Figure:
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false positive rate")
             axes.set_ylabel("true positive rate")
             axes.set_aspect("equal")
-            axes.legend(fontsize=7.5, loc="lower right")
+            axes.legend(fontsize=SMALL, loc="lower right")
     return figure
 
 
@@ -241,8 +252,8 @@ def _draw_class_rocs(axes: Axes, predictions: Predictions) -> None:
     """A curve for each of the most frequent classes, as many as there are colours."""
     counts = np.array([(predictions.observed == name).sum() for name in predictions.classes])
     for code in sorted(np.argsort(-counts, kind="stable")[: len(CATEGORIES)].tolist()):
-        colour = CATEGORIES[code % len(CATEGORIES)]
-        _draw_roc(axes, predictions, code, colour, shorten_middle(predictions.classes[code], 18))
+        name = predictions.classes[code]
+        _draw_roc(axes, predictions, code, class_colours(predictions.classes)[name], shorten_middle(name, 18))
 
 
 def _draw_roc(axes: Axes, predictions: Predictions, code: int, colour: str, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,15 +26,22 @@ from aam.report.style import (
     MUTED,
     PAPER,
     SEQUENTIAL,
+    SMALL,
     WIDE,
+    class_colours,
     grid_of_axes,
+    is_stacked,
     shorten_middle,
     styled,
     tidy_log_axis,
+    title_of,
 )
 
 MOST_BARS = 30
 WIDE_RATIO = 20
+CONSTANT = ("guess", "majority")
+FAR = 2.0
+"""How far from the other intervals, in widths of all of them, a constant prediction is still on the axis."""
 PREDICTOR_COLOURS = {"model": MODEL, "forest": FOREST, "guess": GUESS, "majority": GUESS}
 
 
@@ -50,19 +58,18 @@ def interval_chart(results: Mapping[str, Mapping[str, Interval]], names: Sequenc
     with styled():
         figure, panels = grid_of_axes(1, len(names), 0.85 + 0.34 * len(results))
         for axes, name in zip(panels, names, strict=True):
-            shown = {who: found[name] for who, found in results.items() if np.isfinite(found[name].value)}
-            for who, interval in shown.items():
-                _draw_interval(axes, list(results).index(who), interval, PREDICTOR_COLOURS[who], name)
+            _draw_intervals(axes, {who: found[name] for who, found in results.items()}, name)
+            axes.locator_params(axis="x", nbins=5)
             better = "higher is better" if metric(name).higher_is_better else "lower is better"
-            axes.set_title(metric(name).label)
+            axes.set_title(title_of(name))
             axes.set_xlabel(better)
             if metric(name).is_share:
                 axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-            axes.set_yticks(range(len(results)), [PREDICTORS[who] for who in results] if axes is panels[0] else [])
+            named = axes is panels[0] or is_stacked()
+            axes.set_yticks(range(len(results)), [PREDICTORS[who] for who in results] if named else [])
             axes.set_ylim(len(results) - 0.5, -0.6)
             axes.grid(visible=False, axis="y")
             axes.spines.left.set_visible(False)
-            axes.margins(x=0.12)
             axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
     return figure
 
@@ -76,7 +83,52 @@ def _draw_interval(axes: Axes, row: int, interval: Interval, colour: str, name: 
     )
 
 
-def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_epoch: int | None) -> Figure | None:
+def _draw_intervals(axes: Axes, found: Mapping[str, Interval], name: str) -> None:
+    """A row for each predictor that has the metric; an arrow for a constant prediction that lies far off."""
+    shown = {who: interval for who, interval in found.items() if np.isfinite(interval.value)}
+    limits = near_limits(shown)
+    for who, interval in shown.items():
+        row, colour = list(found).index(who), PREDICTOR_COLOURS[who]
+        if limits is None or limits[0] <= interval.value <= limits[1]:
+            _draw_interval(axes, row, interval, colour, name)
+        else:
+            _draw_far(axes, row, interval.value, limits, (colour, value_of(name, interval.value)))
+    if limits is not None:
+        axes.set_xlim(*limits)
+
+
+def near_limits(found: Mapping[str, Interval]) -> tuple[float, float] | None:
+    """Limits of an axis that holds all intervals, but not that of a constant prediction far from the others.
+
+    Parameters
+    ----------
+    found
+        Predictor -> a metric that is defined.
+    """
+    ends = {who: [x for x in (i.low, i.value, i.high) if np.isfinite(x)] for who, i in found.items()}
+    fitted = [x for who, values in ends.items() if who not in CONSTANT for x in values]
+    if not fitted:
+        return None
+    low, high = min(fitted), max(fitted)
+    span = high - low or max(abs(high), 1.0) / 10
+    others = [x for who, values in ends.items() if who in CONSTANT for x in values]
+    if others and low - FAR * span <= min(others) and max(others) <= high + FAR * span:
+        low, high = min(low, *others), max(high, *others)
+        span = high - low or span
+    return low - 0.12 * span, high + 0.12 * span
+
+
+def _draw_far(axes: Axes, row: int, value: float, limits: tuple[float, float], drawn: tuple[str, str]) -> None:
+    """An arrow on the edge, with the value that lies beyond it."""
+    is_low, (colour, text) = value < limits[0], drawn
+    inside = 0.03 * (limits[1] - limits[0])
+    edge = limits[0] + inside if is_low else limits[1] - inside
+    axes.plot([edge], [row], marker="<" if is_low else ">", color=colour, markersize=6)
+    side: dict[str, Any] = {"xytext": (9 if is_low else -9, 0), "ha": "left" if is_low else "right"}
+    axes.annotate(text, (edge, row), textcoords="offset points", va="center", weight="bold", color=INK, **side)
+
+
+def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_epoch: int | None) -> Figure:
     """The best metric and every named loss over the epochs, training beside validation.
 
     Parameters
@@ -89,9 +141,7 @@ def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_ep
         The epoch that it chose; marked.
     """
     curves = _curves(history, best_metric)
-    if not curves:
-        return None
-    columns = min(3, len(curves))
+    columns = 1 if is_stacked() else min(3, len(curves))
     rows = -(-len(curves) // columns)
     with styled():
         figure, panels = grid_of_axes(rows, columns, 2.3, WIDE if columns > 1 else HALF)
@@ -103,6 +153,11 @@ def learning_curves(history: Mapping[str, np.ndarray], best_metric: str, best_ep
         for axes in panels[: len(curves)][-columns:]:
             axes.set_xlabel("epoch")
     return figure
+
+
+def has_curves(history: Mapping[str, np.ndarray], best_metric: str) -> bool:
+    """Whether there is anything to draw as learning curves."""
+    return bool(_curves(history, best_metric))
 
 
 def _curves(history: Mapping[str, np.ndarray], best_metric: str) -> dict[str, dict[str, np.ndarray]]:
@@ -138,7 +193,7 @@ def _draw_curves(axes: Axes, epochs: np.ndarray, lines: Mapping[str, np.ndarray]
         )
     if best_epoch is not None:
         axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.9, linestyle=":", label="best epoch")
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=SMALL)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     low, typical, high = np.nanquantile(np.concatenate(list(lines.values())), [0, 0.9, 1])
     if low >= 0 and high > 5 * typical:
@@ -200,7 +255,9 @@ def _bins(counts: np.ndarray) -> np.ndarray:
     return low - 0.5 + step * np.arange(np.ceil((high - low + 1) / step) + 1)
 
 
-def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title: str) -> Figure:
+def ordination(
+    vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title: str, classes: Sequence[str] = ()
+) -> Figure:
     """The first two principal components of the samples' vectors, coloured by the target.
 
     Parameters
@@ -213,12 +270,17 @@ def ordination(vectors: np.ndarray, values: np.ndarray, parts: np.ndarray, title
         Part of each sample; those that did not train have a ring.
     title
         What the colours are.
+    classes
+        All classes, in the order that gives them their colours; those of the labels if omitted.
     """
     points, shares = principal_components(vectors)
     with styled():
         figure, (axes,) = grid_of_axes(1, 1, 4.4)
-        colour = _colour_labels if values.dtype == object else _colour_numbers
-        _dots(axes, points, parts, colour(axes, values, title))
+        if values.dtype == object:
+            colours = _colour_labels(axes, values, title, class_colours(classes or sorted({*values} - {""})))
+        else:
+            colours = _colour_numbers(axes, values, title)
+        _dots(axes, points, parts, colours)
         axes.set_xlabel(f"first component ({percent(shares[0])} of variance)")
         axes.set_ylabel(f"second component ({percent(shares[1])})")
         axes.set_xticklabels([])
@@ -250,16 +312,19 @@ def _colour_numbers(axes: Axes, values: np.ndarray, title: str) -> np.ndarray:
     return colours
 
 
-def _colour_labels(axes: Axes, values: np.ndarray, title: str) -> np.ndarray:
+def _colour_labels(axes: Axes, values: np.ndarray, title: str, colour_of: Mapping[str, str]) -> np.ndarray:
     """A colour for each of the most frequent labels (``N x 4``), grey for others, with a legend."""
     labels, counts = np.unique([label for label in values if label], return_counts=True)
     named = [str(label) for label in labels[np.argsort(-counts, kind="stable")][: len(CATEGORIES)]]
-    legend = {label: (shorten_middle(label), colour) for label, colour in zip(named, CATEGORIES, strict=False)}
+    legend = {label: (shorten_middle(label), colour_of[label]) for label in sorted(named, key=list(colour_of).index)}
     colours = np.array([to_rgba(legend[label][1] if label in legend else GUESS) for label in values])
     rest = [("other or unknown", GUESS)] if any(label not in legend for label in values) else []
     for label, colour in [*legend.values(), *rest]:
         axes.plot([], [], "o", color=colour, markersize=5, label=label)
-    key = axes.legend(title=shorten_middle(title, 30), loc="center left", bbox_to_anchor=(1.0, 0.5), alignment="left")
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    if is_stacked():
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1), "ncols": 2}
+    key = axes.legend(title=shorten_middle(title, 30), alignment="left", **place)
     key.get_title().set_fontweight("bold")
     return colours
 

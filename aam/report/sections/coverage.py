@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -83,7 +84,7 @@ def coverage_section(
         "Dots are the observed coverage of held-out samples at several nominal levels, bars its 95 % intervals. "
         "Below the dashed line, intervals are too narrow; above it, too wide."
     )
-    picture = Picture(coverage_curve(found), "Observed against nominal coverage", caption)
+    picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)
     title = "Prediction set coverage" if sets else "Interval coverage"
     return Section("coverage", title, text, pictures=[picture], tables=[_coverage_table(found, sets, part)])
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from aam.data.targets.kinds import TargetSpec
 from aam.data.targets.targets import Targets
-from aam.evaluation.catalogue import PREDICTORS, difference_of, metric, percent, value_of
+from aam.evaluation.catalogue import PREDICTORS, difference_interval_of, difference_of, metric, percent, value_of
 from aam.evaluation.coverage import CoverageRecord
 from aam.evaluation.cross_validation import CrossValidation, FoldResult, mean_and_spread
 from aam.report.figures.results import folds_chart
@@ -38,7 +39,7 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
     """The model, the random forest and the constant prediction, over all held-out samples."""
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
-        f"{target.kind.guessed} of the training samples of each fold."
+        f"{target.kind.guessed} of the training samples of each fold; an arrow is a value beyond the axis."
     )
     if "forest" in found.judgement.results and found.blend is not None:
         caption += " The random forest was fitted on relative abundances of the same training samples of each fold."
@@ -47,8 +48,8 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
             " The random forest was fitted on relative abundances of the training and validation samples of each fold, "
             "since it needs no samples to choose an epoch."
         )
-    figure = interval_chart(found.judgement.results, target.kind.charted)
-    picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption)
+    draw = partial(interval_chart, found.judgement.results, target.kind.charted)
+    picture = Picture("baselines", draw, "Metrics of AAM and of the baselines with 95 % intervals", caption)
     tables = [_difference_table(found)] if "forest" in found.differences else []
     return Section("comparison", "Comparison with baselines", pictures=[picture], tables=tables)
 
@@ -56,9 +57,9 @@ def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Sect
 def _difference_table(found: CrossValidation) -> Table:
     rows = []
     for name, interval in found.differences["forest"].items():
-        value, low, high = (difference_of(name, x) for x in (interval.value, interval.low, interval.high))
+        value = difference_of(name, interval.value)
         mean, spread = mean_and_spread(_differences(found, name), name)
-        small = f"from {low} to {high} (95 %)" if np.isfinite(interval.low) else ""
+        small = difference_interval_of(name, interval) if np.isfinite(interval.low) else ""
         over_folds = Cell(difference_of(name, mean), _spread_words(name, spread))
         rows.append([Cell(metric(name).label), Cell(value, small), over_folds])
     header = ("metric", "all held-out samples", "mean over folds")
@@ -73,13 +74,13 @@ def _differences(found: CrossValidation, name: str) -> list[dict[str, float]]:
 def folds_section(found: CrossValidation, target: TargetSpec) -> Section:
     """Results of individual folds: a figure and tables."""
     shown = {who: scores for who, scores in found.fold_scores.items() if who in ("model", "forest")}
-    figure = folds_chart(shown, [fold.repeat for fold in found.folds], target.kind.charted)
+    draw = partial(folds_chart, shown, [fold.repeat for fold in found.folds], target.kind.charted)
     joined = "Lines join the dots of a fold. " if len(shown) > 1 else ""
     caption = (
         f"Dots are results on the held-out samples of a fold. {joined}Dashed lines are means over the folds. "
         "Folds share training samples and are not independent: their spread is not a standard error."
     )
-    picture = Picture(figure, "Metrics in each fold", caption)
+    picture = Picture("folds", draw, "Metrics in each fold", caption)
     tables = [_spread_table(found), _fold_table(found)]
     return Section("folds", "Folds", list(_repeat_words(found)), pictures=[picture], tables=tables)
 

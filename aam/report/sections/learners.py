@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -92,9 +93,9 @@ def _picture(blend: BlendRecord, target: TargetSpec, own: Mapping[str, float]) -
         )
         for member in blend.ranked(column)
     ]
-    figure = blend_chart(rows, names, [own.get(name, math.nan) for name in names])
+    draw = partial(blend_chart, rows, names, [own.get(name, math.nan) for name in names])
     caption = "Bars are weights, dots out-of-fold results of each member alone; the dashed line is the blend."
-    return Picture(figure, "Weights and out-of-fold metrics of the members of the blend", caption)
+    return Picture("learners", draw, "Weights and out-of-fold metrics of the members of the blend", caption)
 
 
 def _members_table(blend: BlendRecord, target: TargetSpec, own: Mapping[str, float]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +13,10 @@ from aam.data.targets.kinds.classes import probability_of
 from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words
 from aam.evaluation.catalogue import MINUS, NONE, PREDICTORS, difference_of, interval_of, metric, number, value_of
 from aam.evaluation.run_results import RunRecord
-from aam.report.figures import results as draw
+from aam.report.figures import results as figures
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table, Tile
+from aam.report.sections.classes import class_table
 from aam.text import format_duration, plural
 
 
@@ -89,7 +91,7 @@ def tiles(judgement: Judgement) -> list[Tile]:
 
 def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction."""
-    figure = interval_chart(judgement.results, target.kind.charted)
+    draw = partial(interval_chart, judgement.results, target.kind.charted)
     answer = target.kind.guess_of(target)
     guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
     learned = "in the same folds" if judgement.part == "out_of_fold" else "of the same training samples"
@@ -97,9 +99,9 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
     caption = (
         f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}, the "
-        f"{target.kind.guessed} of the training samples."
+        f"{target.kind.guessed} of the training samples; an arrow is a value beyond the axis."
     )
-    picture = Picture(figure, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
+    picture = Picture("baselines", draw, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
     return Section("comparison", "Comparison with baselines", pictures=[picture])
 
 
@@ -107,19 +109,23 @@ def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
     """Predictions against observed values."""
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
     title, pictures, _ = SHOWN[target.kind.shown_as]
-    return Section("predictions", title, pictures=list(pictures(shown, target)))
+    tables = [class_table(judgement)] if target.classes else []
+    return Section("predictions", title, pictures=list(pictures(shown, target)), tables=tables)
 
 
 def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
-    numbers = "numbers are samples; " if len(target.classes) <= draw.MOST_NUMBERED_CLASSES else ""
+    numbers = "numbers are samples; " if len(target.classes) <= figures.MOST_NUMBERED_CLASSES else ""
     yield Picture(
-        draw.confusion_matrices(shown),
+        "confusion",
+        partial(figures.confusion_matrices, shown),
         "Confusion matrix",
-        f"Rows are true classes, columns predicted classes; {numbers}colours are fractions of the row. Correct "
-        "predictions lie on the diagonal.",
+        f"Rows are true classes, columns predicted classes; {numbers}shades are fractions of the row. Correct "
+        "predictions lie on the diagonal. The colour beside the name of a class is its own in all figures.",
+        is_large=len(target.classes) > figures.MOST_NUMBERED_CLASSES,
     )
     yield Picture(
-        draw.roc_curves(shown),
+        "roc",
+        partial(figures.roc_curves, shown),
         "ROC curves",
         "True against false positive rate of each class against the rest, for every threshold on the predicted "
         "probability. The dashed line is chance.",
@@ -127,19 +133,21 @@ def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterat
 
 
 def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
-    low, high = draw.frame(shown)
+    low, high = figures.frame(shown)
     outside = sum(int(((p.predicted < low) | (p.predicted > high)).sum()) for p in shown.values())
     edge = f" {outside} predictions outside the frame are drawn on its edge." if outside else ""
     yield Picture(
-        draw.predicted_vs_observed(shown, target.column),
+        "predicted-observed",
+        partial(figures.predicted_vs_observed, shown, target.column),
         "Predicted against observed values",
         f"Dots are held-out samples; the dashed line is a perfect prediction.{edge}",
     )
     yield Picture(
-        draw.residuals(shown, target.column),
+        "residuals",
+        partial(figures.residuals, shown, target.column),
         "Residuals",
-        "Left: residuals against observed values. A falling line means shrinkage towards the mean, as expected if the "
-        "signal is weak. Right: distribution of absolute errors; the last bar includes all larger ones.",
+        "Residuals against observed values: a falling line means shrinkage towards the mean, as expected if the signal "
+        "is weak. Absolute errors: the last bar includes all larger ones.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from aam.config.option import flag
 from aam.evaluation.blend_record import BlendRecord
 from aam.evaluation.catalogue import ELLIPSIS, NONE, metric, number, value_of
 from aam.evaluation.run_results import Embeddings, RunRecord
-from aam.report.figures.run import histograms, learning_curves, ordination
+from aam.report.figures.run import has_curves, histograms, learning_curves, ordination
 from aam.report.html import Bar, Cell, Picture, Section, Share, Table
 from aam.text import format_bytes, format_duration, plural
 
@@ -45,8 +46,9 @@ def data_section(record: RunRecord) -> Section:
     pictures = []
     if data.get("reads_per_sample") and data.get("asvs_per_sample"):
         caption = "Reads and distinct ASVs per sample."
-        figure = histograms(data["reads_per_sample"], data["asvs_per_sample"], used, data.get("rarefy_depth"))
-        pictures.append(Picture(figure, "Histograms of reads and of ASVs per sample", caption))
+        reads, asvs = data["reads_per_sample"], data["asvs_per_sample"]
+        draw = partial(histograms, reads, asvs, used, data.get("rarefy_depth"))
+        pictures.append(Picture("reads-asvs", draw, "Histograms of reads and of ASVs per sample", caption))
     return Section("data", "Data", [*story, *data.get("notes", [])], bars, shares, pictures)
 
 
@@ -80,13 +82,13 @@ def training_section(record: RunRecord) -> Section | None:
         return None
     model = record.data.get("model", {})
     best = str(model.get("best_metric", "loss")).removeprefix("val_")
-    figure = learning_curves(record.history, best, model.get("best_epoch"))
+    draw = partial(learning_curves, record.history, best, model.get("best_epoch"))
     pictures = []
-    if figure is not None:
+    if has_curves(record.history, best):
         caption = (
             "If the validation curve turns away from the training curve, the model overfits; the best epoch was kept."
         )
-        pictures.append(Picture(figure, "Learning curves", caption))
+        pictures.append(Picture("learning-curves", draw, "Learning curves", caption))
     return Section("training", "Training", list(_training_words(record, model, best)), pictures=pictures)
 
 
@@ -115,7 +117,8 @@ def map_section(record: RunRecord) -> Section | None:
     if embeddings is None or len(embeddings.sample_ids) < 3:
         return None
     values, title = _colours(embeddings, record)
-    figure = ordination(embeddings.vectors, values, embeddings.parts, title)
+    classes = record.first_target.classes if values is not embeddings.parts and record.first_target else ()
+    draw = partial(ordination, embeddings.vectors, values, embeddings.parts, title, classes)
     caption = (
         "Principal components of the sample vectors. Nearby samples are similar to the model. Rings are held-out "
         "samples."
@@ -128,7 +131,7 @@ def map_section(record: RunRecord) -> Section | None:
         if values is embeddings.parts
         else f"A gradient or clusters of colour show that the sample vectors reflect {title}."
     )
-    picture = Picture(figure, f"Ordination of the samples coloured by {title}", caption)
+    picture = Picture("ordination", draw, f"Ordination of the samples coloured by {title}", caption)
     return Section("map", "Sample ordination", [text], pictures=[picture])
 
 

@@ -128,7 +128,7 @@ def test_the_folder_holds_what_people_read(tmp_path: Path) -> None:
     card = (tmp_path / CARD).read_text()
     assert "`age`" in card
     assert "aam predict --model" in card
-    assert "rarefy_depth: 1000" in card
+    assert "rarefy depth: 1000" in card
     saved(tmp_path, CLASSIFIER)
     assert "(a, b, c)" in (tmp_path / CARD).read_text()
     saved(tmp_path, ENCODER)

@@ -3,18 +3,76 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from aam.data.targets.kinds import NUMBERS, Predictions
+from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions
+from aam.evaluation.catalogue import Interval, value_of
 from aam.report.figures import results as figures_results
 from aam.report.figures import run as figures
-from aam.report.style import VARIABLES, to_svg
+from aam.report.figures.classes import reliability_curves
+from aam.report.style import VARIABLES, class_colours, stacked, to_svg
 
 
 def titles(figure: Figure | None) -> list[str]:
     assert figure is not None
     return [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
+
+
+def interval(value: float, width: float) -> Interval:
+    return Interval(value, value - width, value + width)
+
+
+@pytest.mark.parametrize(("guess", "limits"), [(12.0, (1.512, 4.488)), (4.5, (1.476, 4.824)), (-8.0, (1.512, 4.488))])
+def test_a_constant_prediction_does_not_stretch_axes(guess: float, limits: tuple[float, float]) -> None:
+    results = {"model": {"mae": interval(2.5, 0.7)}, "forest": {"mae": interval(3.5, 0.7)}}
+    figure = figures.interval_chart({**results, "guess": {"mae": interval(guess, 0.0)}}, ["mae"])
+    (axes,) = figure.axes
+    assert axes.get_xlim() == pytest.approx(limits)
+    arrows = [line.get_marker() for line in axes.lines if line.get_marker() in ("<", ">")]
+    assert arrows == ([">"] if guess > 8 else ["<"] if guess < 0 else [])
+    low, high = axes.get_xlim()
+    assert all(low <= x <= high for line in axes.lines for x in line.get_xdata())
+    assert value_of("mae", guess) in [text.get_text() for text in axes.texts]
+
+
+def test_a_class_has_one_colour_in_all_figures() -> None:
+    classes = tuple(f"site {i}" for i in range(12))
+    names = np.array(classes, dtype=object)
+    rng = np.random.default_rng(0)
+    codes = np.concatenate([np.arange(12), rng.integers(4, 12, 300)])
+    shares = rng.dirichlet(np.ones(12), len(codes))
+    table = Predictions(
+        kind=CLASSES,
+        sample_ids=np.arange(len(codes)).astype(str).astype(object),
+        observed=names[codes],
+        predicted=names[shares.argmax(axis=1)],
+        classes=classes,
+        probabilities=shares,
+    )
+    colours = class_colours(classes)
+    assert len(set(colours.values())) == 12
+    shown = {"model": table}
+    ordination = figures.ordination(shares, table.observed, np.full(len(codes), "train"), "site", classes)
+    drawn = [figures_results.roc_curves(shown), reliability_curves(shown), ordination]
+    for figure in drawn:
+        legend = figure.axes[0].get_legend()
+        assert legend is not None
+        lines = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+        found = {name: to_hex(line.get_color()) for name, line in lines.items() if name.startswith("site")}  # type: ignore[union-attr]
+        assert len(found) == 8
+        assert all(colour == colours[name.split(" (area")[0]] for name, colour in found.items())
+    strips = [to_hex(line.get_color()) for line in figures_results.confusion_matrices(shown).axes[0].lines]
+    assert strips[::2] == strips[1::2] == list(colours.values())
+
+
+def test_panels_are_stacked_for_narrow_screens() -> None:
+    with stacked():
+        figure = figures.histograms([5, 10], [1, 2], 2, None)
+    assert figure.axes[0].get_position().y0 > figure.axes[1].get_position().y1
+    assert figure.get_figwidth() < 5
+    assert figures.histograms([5, 10], [1, 2], 2, None).get_figwidth() > 9
 
 
 def test_learning_curves_name_their_losses() -> None:
@@ -40,7 +98,7 @@ def test_a_single_loss_is_drawn_once() -> None:
     names = ("train_loss", "val_loss", "train_target_loss", "val_target_loss")
     figure = figures.learning_curves({"epoch": epochs, **dict.fromkeys(names, epochs)}, "val_loss", None)
     assert titles(figure) == ["Target loss"]
-    assert figures.learning_curves({"epoch": epochs}, "mae", None) is None
+    assert not figures.has_curves({"epoch": epochs}, "mae")
 
 
 def test_principal_components_are_those_of_scikit_learn() -> None:

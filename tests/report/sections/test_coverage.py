@@ -106,7 +106,7 @@ def test_the_result_is_said_in_plain_words() -> None:
     first, size, verdict = words([intervals(held_of(108, 120))])
     assert first == (
         "Intervals should cover 9 of 10 new samples; of 120 held-out test samples 108 (90 %) are covered, "
-        "from 83 % to 94 % (95 %)."
+        "95 % CI 83 % to 94 %."
     )
     assert size == "The mean width of an interval is 4, the median 4 (in the units of the target)."
     assert verdict == "At 1 of 1 level, the 95 % interval of the observed coverage contains the nominal coverage."
@@ -158,7 +158,7 @@ def test_groups_are_named() -> None:
     held[0] = False
     first, *_, last = words([intervals(held, groups=groups)], group_column="subject")
     assert "Intervals should cover 9 of 10 samples of a new subject" in first
-    assert "107 (89 %) are covered; with equal weight for each subject (12 subjects) 89 %, from 8" in first
+    assert "107 (89 %) are covered; with equal weight for each subject (12 subjects) 89 %, 95 % CI 8" in first
     assert last.startswith("At 1 of 1 level, ")
 
 
