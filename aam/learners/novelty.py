@@ -37,8 +37,8 @@ STRAND, LENGTH, SEQUENCES = "other strand", "other length", "unknown sequences"
 NAMES = "unknown names"
 UNLIKE, FEW_READS, UNKNOWN = "unlike training samples", "shallow", "novelty unknown"
 NOT_SAID = (
-    "the model is older, or of an unfinished run, and does not say what its training samples were like: how unlike them "
-    "these samples are is unknown"
+    "the model is older, or of an unfinished run, and does not say what its training samples were like: how unlike "
+    "them these samples are is unknown"
 )
 
 

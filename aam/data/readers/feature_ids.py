@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +162,8 @@ def _difference(own: str, given: str) -> str:
         return "its reverse complement"
     if shorten(given) != shorten(own):
         return shorten(given)
-    return f"another from base {len(commonprefix([own, given])) + 1:,} on"
+    alike = next((at for at, (one, other) in enumerate(zip(own, given, strict=False)) if one != other), len(own))
+    return f"another from base {min(alike, len(given)) + 1:,} on"
 
 
 def _check_same(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) -> None:
