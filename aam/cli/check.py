@@ -101,7 +101,7 @@ def _blend(planned: PlannedBlend) -> Iterator[str]:
     yield from (f"  {LABELS[name]}" for name in planned.members)
     yield from (f"leave out the {LABELS[one.name]}: {one.reason}" for one in planned.left_out)
     whole = "" if planned.groups is None else f", whole groups together ({planned.groups:,} groups)"
-    yield f"weigh them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
+    yield f"weight them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
     yield f"need about {format_bytes(planned.peak_bytes)} of memory"
     if planned.durations:
         yield f"take {duration_words(planned.durations, _times(planned.config))}"

@@ -61,7 +61,8 @@ def _worst(study: Study, novelty: Novelty) -> Grid:
 
 def _summary(checked: CheckedTable) -> Iterator[str]:
     study, found = checked.study, checked.verdict
-    yield f"{plural(len(study), 'sample')}, {plural(len(study.lengths), 'ASV')} of {_lengths(study)} bases"
+    bases = f" of {_lengths(study)} bases" if study.has_dna else ""
+    yield f"{plural(len(study), 'sample')}, {plural(len(study.lengths), 'ASV')}{bases}"
     yield from study.notes
     yield from found.lines
     yield from (f"note: {note}" for note in found.notes)

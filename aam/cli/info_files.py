@@ -6,6 +6,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,8 @@ def _of_text(path: Path, text: str) -> tuple[str, Facts]:
             return _tree(path)
         if found := outputs.of_yaml(path, text) or outputs.of_text(path, text):
             return found
+        with suppress(InputError):
+            return _table(path)  # its cells are separated by spaces
         raise InputError(path, "is not a format that AAM reads", "docs/formats.md lists them")
     return outputs.of_cells(cells) or _of_cells(path, cells)
 

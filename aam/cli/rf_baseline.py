@@ -9,11 +9,9 @@ from rich.table import Table as Grid
 
 from aam.cli.terminal import Terminal
 from aam.config import ForestConfig
-from aam.evaluation.catalogue import PREDICTORS, interval_of, metric, value_of
+from aam.evaluation.catalogue import CI, PREDICTORS, Interval, metric, value_of
 from aam.log import logging_to_terminal
 from aam.workflows.forest_baseline import Metrics, fit_forest_baseline
-
-NUM_LABELS = 2  # columns that name a row
 
 
 def run(config: ForestConfig) -> None:
@@ -21,18 +19,21 @@ def run(config: ForestConfig) -> None:
     with logging_to_terminal():
         result = fit_forest_baseline(config)
     console = Terminal()
-    console.print(_grid(result.metrics, f"{result.target.column} ({config.forest.features} features)"))
+    title = f"{result.target.column} ({config.forest.features} features), with {CI}"
+    console.print(_grid(result.metrics, title))
     console.print(f"predictions: {result.output}\nmetrics: {result.metrics_file}")
     if result.model is not None:
         console.print(f"model: {result.model}")
 
 
 def _grid(results: Metrics, title: str) -> Grid:
-    """The metrics of all predictors as a table for the terminal."""
-    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD)
+    """The metrics of all predictors as a table for a terminal of 80 columns."""
+    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    rows = list(_rows(results))
     for place, name in enumerate(_header(results)):
-        grid.add_column(name, no_wrap=place < NUM_LABELS)
-    for row in _rows(results):
+        lines = [line for row in rows for line in row[place].splitlines()]
+        grid.add_column(name, width=max(map(len, [*name.split(), *lines])))
+    for row in rows:
         grid.add_row(*row)
     return grid
 
@@ -44,5 +45,14 @@ def _header(results: Metrics) -> list[str]:
 
 def _rows(results: Metrics) -> Iterator[list[str]]:
     for (part, who), found in results.items():
-        cells = [f"{value_of(name, i.value)}\n{interval_of(name, i)}".strip() for name, i in found.items()]
-        yield [part, PREDICTORS[who], *cells]
+        yield [
+            part,
+            PREDICTORS[who].replace(" of the ", " of the\n"),
+            *(_cell(name, interval) for name, interval in found.items()),
+        ]
+
+
+def _cell(name: str, interval: Interval) -> str:
+    low, high = value_of(name, interval.low), value_of(name, interval.high)
+    value = value_of(name, interval.value)
+    return value if low == high else f"{value}\n{low} to\n{high}"

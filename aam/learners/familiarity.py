@@ -1,8 +1,9 @@
 """What a model knows of its training data: its ASVs, words of its samples, and how unlike each other these are.
 
 A sample is unlike the training samples where its ASVs are far from all known ones, or its profile, the frequencies of
-words of five bases among its reads, is far from the profile of each training sample. How far is too far, training
-samples say themselves: each is compared with the samples of other groups, as if its own group were new.
+words of five bases among its reads, is far from the profile of each training sample. Where ASVs have names and no DNA,
+a name is known or not, and the profile is the frequencies of names. How far is too far, training samples say
+themselves: each is compared with the samples of other groups, as if its own group were new.
 
 Legend: ``B`` samples that are asked for, ``N`` training samples that are kept, ``A`` known ASVs, ``W`` words.
 
@@ -24,6 +25,7 @@ from scipy.sparse import csr_array
 
 from aam.alphabet import NUM_BASES, PAD
 from aam.config.json_dataclass import need
+from aam.data.readers.feature_ids import takes_names
 from aam.learners.clades import (
     ASVS_PER_BLOCK,
     kmer_frequencies,
@@ -44,6 +46,8 @@ RATE = 0.05
 MAX_SAMPLES = 500
 """Training samples that are kept and judged; a random choice of more."""
 WORD = 5
+PARTS = NUM_BASES**WORD
+"""Parts of a profile: words, or names."""
 LEAST_READS, LEAST_SAMPLES = 0.02, 0.01
 """Limits are at least so large: few sequencing errors, and samples that are all but equal, are nothing new."""
 SHALLOW = 2
@@ -83,7 +87,7 @@ class Familiarity:
     asvs
         The known ASVs.
     roots
-        Square roots of the profiles of training samples, ``N x W``.
+        Square roots of the profiles of training samples, ``N x W``; of names, the last part is all other names.
     limits
         How far is too far; None where the training samples could not say.
     fewest_reads
@@ -97,12 +101,12 @@ class Familiarity:
         self.fewest_reads = fewest_reads
         lengths = (asvs.tokens != PAD).sum(axis=1)
         self.shortest, self.longest = int(lengths.min()), int(lengths.max())
-        self._words = PerStudyCache(_words_of)
+        self._parts = PerStudyCache(self._parts_of)
 
     @classmethod
     def of_asvs(cls, asvs: KnownAsvs) -> Familiarity:
         """What is known of a model that keeps its ASVs and says nothing else of its training samples."""
-        return cls(asvs, np.empty((0, NUM_BASES**WORD), dtype=np.float32), None)
+        return cls(asvs, np.empty((0, PARTS), dtype=np.float32), None)
 
     @classmethod
     def fit(
@@ -113,7 +117,7 @@ class Familiarity:
         asvs: KnownAsvs | None = None,
         seed: int = 42,
     ) -> Familiarity | None:
-        """Learn what the training samples are like; None where ASVs have no sequence.
+        """Learn what the training samples are like; None where there is none.
 
         Parameters
         ----------
@@ -126,16 +130,16 @@ class Familiarity:
         seed
             Seed of the choice of samples that are kept.
         """
-        if not study.has_dna or not len(rows):
+        if not len(rows):
             return None
         counts = study.table.counts[rows]
         prevalence = np.bincount(counts.indices, minlength=counts.shape[1])
         present = np.flatnonzero(prevalence)
-        asvs = asvs or KnownAsvs(study.tokens[present], prevalence[present])
+        asvs = asvs or KnownAsvs(study.tokens[present], prevalence[present], has_dna=study.has_dna)
         kept = np.arange(len(rows))
         if len(rows) > MAX_SAMPLES:
             kept = np.sort(np.random.default_rng(seed).choice(len(rows), MAX_SAMPLES, replace=False))
-        own = cls(asvs, np.empty((0, NUM_BASES**WORD), dtype=np.float32), None, int(totals(counts).min()))
+        own = cls(asvs, np.empty((0, PARTS), dtype=np.float32), None, int(totals(counts).min()))
         own.roots = own.roots_of(study, rows[kept])
         group_B = _groups(groups, len(rows))
         if len(np.unique(group_B)) > 1:
@@ -144,15 +148,15 @@ class Familiarity:
         return own
 
     def roots_of(self, study: Study, rows: np.ndarray) -> np.ndarray:
-        """Square roots of the frequencies of words among the reads of samples, ``B x W`` (float32)."""
+        """Square roots of the profiles of samples, ``B x W`` (float32)."""
         counts = study.table.counts[rows]
         shares = scale_rows(csr_array(counts, dtype=np.float64), 1 / totals(counts))
-        return np.sqrt((shares @ self._words(study)).toarray()).astype(np.float32)
+        return np.sqrt((shares @ self._parts(study)).toarray()).astype(np.float32)
 
     def from_known_asvs(self, study: Study, rows: np.ndarray) -> np.ndarray:
         """Distance of each sample's reads from the nearest known ASV, on average (``B``).
 
-        A read of a known ASV is at 0, one that shares no word of six bases with any at 1.
+        A read of a known ASV is at 0, one that shares no word of six bases with any, or has an unknown name, at 1.
         """
         counts = study.table.counts[rows]
         found: np.ndarray = (counts @ self.asvs.placement(study).distance) / totals(counts)
@@ -193,15 +197,21 @@ class Familiarity:
         asvs = _read_asvs(stored) if own else shared
         assert asvs is not None
         assert isinstance(fewest, int)
-        roots = stored.array("roots", np.float32, (None, NUM_BASES**WORD))
+        roots = stored.array("roots", np.float32, (None, PARTS))
         in_range = bool((roots >= 0).all() and (roots <= 1).all())
         need(len(roots) > 0 and in_range, "the training samples' words are out of range")
         return cls(asvs, roots, _read_limits(stored.facts.get("limits")), fewest)
 
-
-def _words_of(study: Study) -> csr_array:
-    """Words of the ASVs of a study."""
-    return kmer_frequencies(study.tokens, WORD)
+    def _parts_of(self, study: Study) -> csr_array:
+        """What each ASV of a study adds to a profile (``A x W``): its words, or its name."""
+        if self.asvs.has_dna:
+            return kmer_frequencies(study.tokens, WORD)
+        most = np.argsort(-self.asvs.prevalence, kind="stable")[: PARTS - 1]
+        part = np.full(len(self.asvs) + 1, PARTS - 1)
+        part[most] = np.arange(len(most))
+        part_A = part[self.asvs.placement(study).known]
+        ones = np.ones(len(part_A))
+        return csr_array((ones, (np.arange(len(part_A)), part_A)), shape=(len(part_A), PARTS))
 
 
 def limits_of(reads: np.ndarray, samples: np.ndarray) -> Limits:
@@ -237,6 +247,9 @@ def _apart(counts: csr_array, group_B: np.ndarray, kept: np.ndarray, asvs: Known
     own = counts[kept]
     asked = np.unique(own.indices)
     asked = asked[only_A[asked] >= 0]
+    if not asvs.has_dna:
+        foreign: np.ndarray = (own @ np.isin(np.arange(len(asvs)), asked).astype(np.float64)) / totals(own)
+        return foreign
     compared = most_prevalent(asvs.prevalence)
     known = kmer_frequencies(asvs.tokens[compared], WORD).toarray()
     distance = np.zeros(len(asvs))
@@ -278,7 +291,7 @@ def _read_asvs(stored: Stored) -> KnownAsvs:
     tokens = read_tokens(stored)
     prevalence = stored.array("prevalence", np.int32, (len(tokens),)).astype(np.int64)
     need(len(tokens) > 0 and bool((prevalence > 0).all()), "no ASV is known")
-    return KnownAsvs(tokens, prevalence)
+    return KnownAsvs(tokens, prevalence, has_dna=not takes_names(stored.facts))
 
 
 def _read_limits(found: Any) -> Limits | None:

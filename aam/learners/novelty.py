@@ -34,10 +34,11 @@ TOO_UNLIKELY = 0.01
 """Probability of so many samples beyond the limit where all are like those of training."""
 SAMPLES_AT_ONCE = 512
 STRAND, LENGTH, SEQUENCES = "other strand", "other length", "unknown sequences"
+NAMES = "unknown names"
 UNLIKE, FEW_READS, UNKNOWN = "unlike training samples", "shallow", "novelty unknown"
 NOT_SAID = (
-    "the model does not say what its training samples were like, so that how unlike them these samples are is unknown; "
-    "train it again"
+    "the model is older, or of an unfinished run, and does not say what its training samples were like: how unlike "
+    "them these samples are is unknown"
 )
 
 
@@ -125,13 +126,14 @@ def judge(known: Familiarity | None, study: Study) -> Novelty:
     novelty = np.fmax(reads, samples)
     warning[np.isnan(novelty)] = UNKNOWN
     warning[novelty > 1] = UNLIKE
-    warning[(novelty > 1) & (reads >= samples)] = SEQUENCES
+    warning[(novelty > 1) & (reads >= samples)] = SEQUENCES if known.asvs.has_dna else NAMES
+    rate = RATE if known.limits is None else known.limits.rate
     if not known.asvs.has_dna:
-        return Novelty(familiar, novelty, warning)
+        return Novelty(familiar, novelty, warning, rate)
     strange = _share(study, (lengths < known.shortest) | (lengths > known.longest)) >= HALF
     warning[strange & (familiar < HARDLY_ANY)] = LENGTH
     warning[_share(study, _on_other_strand(known.asvs, study, placement.distance)) >= HALF] = STRAND
-    return Novelty(familiar, novelty, warning, RATE if known.limits is None else known.limits.rate)
+    return Novelty(familiar, novelty, warning, rate)
 
 
 def verdict(known: Familiarity | None, study: Study, found: Novelty) -> Verdict:
@@ -147,8 +149,6 @@ def verdict(known: Familiarity | None, study: Study, found: Novelty) -> Verdict:
     if not len(study):
         return Verdict()
     lines, notes = list(new_asvs(known.asvs, study, np.arange(len(study)))), []
-    if not known.asvs.has_dna:
-        return Verdict(tuple(lines))
     if known.limits is None:
         notes.append(NOT_SAID)
     else:
@@ -241,11 +241,13 @@ def _refusal(known: Familiarity, study: Study, found: Novelty) -> tuple[str, str
     """Why hardly any read is of a known ASV, where there is a reason but other microbes, and the remedy."""
     if float(found.familiar_N.mean()) >= HARDLY_ANY:
         return "", ""
+    told = f"{float(found.familiar_N.mean()):.1%} of its reads are known"
+    if not known.asvs.has_dna:
+        return f"its ASVs have other names than those of training ({told})", "name them by the same database and rank"
     reads = np.asarray(study.table.counts.sum(axis=0), dtype=np.float64).ravel()
     present = np.flatnonzero(reads)
     own, others = SequenceSet(study.tokens[present], reads[present]), known.asvs
     compared = compare(own, SequenceSet(others.tokens, others.prevalence.astype(np.float64)))
-    told = f"{float(found.familiar_N.mean()):.1%} of its reads are known"
     reason, remedy = _reason(compared, own, known)
     return (f"{reason} ({told})", remedy) if reason else ("", "")
 

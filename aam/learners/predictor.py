@@ -224,7 +224,7 @@ def familiarity_of(manifest: Manifest, shared: State, reference: Reference | Non
     """The inverse of :func:`known_of`; None for a model that does not say."""
     if manifest.familiarity is None:
         return None
-    stored = Stored(_arrays(shared), manifest.familiarity).part(FAMILIARITY)
+    stored = Stored(_arrays(shared), {**manifest.data, **manifest.familiarity}).part(FAMILIARITY)
     return Familiarity.from_arrays(stored, None if reference is None else reference.asvs)
 
 

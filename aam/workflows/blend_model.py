@@ -247,7 +247,7 @@ def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     rows = inputs.split.train
     units = len(rows) if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
     folds = plural(min(FOLDS, units), "fold")
-    say(f"blend: {plural(len(names), 'learner')}, weighed by predictions of {plural(len(rows), 'sample')} in {folds}")
+    say(f"blend: {plural(len(names), 'learner')}, weighted by predictions of {plural(len(rows), 'sample')} in {folds}")
     say_detail(f"learners: {', '.join(names)}")
 
 

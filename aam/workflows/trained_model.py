@@ -119,8 +119,8 @@ class TrainedModel(ABC):
         """
         if not self.columns:
             raise CheckpointError("a pre-trained encoder has no target; train it first")
-        self._warn_of_novelty(study)
         treated, decoder = self._treated(study), self.manifest.decoder(interval_level)
+        self._warn_of_novelty(study)
         assert treated.metadata is not None
         learned = self._learned(treated, prediction_passes or self.manifest.prediction_passes, seed, device)
         samples = Samples(
@@ -136,7 +136,14 @@ class TrainedModel(ABC):
         return None if self.familiarity is None else self.familiarity.asvs.sequences
 
     def novelty(self, study: Study) -> Novelty:
-        """How unlike the training samples the samples of a study are."""
+        """How unlike the training samples the samples of a study are.
+
+        Raises
+        ------
+        InputError
+            If the ASVs of one have names and those of the other DNA.
+        """
+        check_ids(self.manifest.data, study.table.asv_ids, has_dna=study.has_dna, source="study")
         return judge(self.familiarity, study)
 
     def _warn_of_novelty(self, study: Study) -> None:

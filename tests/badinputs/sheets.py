@@ -192,7 +192,7 @@ bad_rows(
      f"{WHERE_REMEDY}",
      where, "age IN (SELECT 1)"),
     ("W6 words among numbers",
-     "m.tsv: --where cannot be used (1 of 2 values of 'age' are no numbers, s2: 'unknown'); CAST(age AS REAL) leaves "
+     "m.tsv: --where cannot be used (1 of 2 values of 'age' is not a number, s2: 'unknown'); CAST(age AS REAL) leaves "
      "them "
      "out, quotes around the number compare texts", where, "age > 5", "id\tage\ns1\t7\ns2\tunknown\n"),
     ("W6 a number in quotes",
@@ -200,7 +200,7 @@ bad_rows(
      "> 5",
      where, "age > '5'", "id\tage\ns1\t7\ns2\t10\n"),
     ("W6 no numbers",
-     "m.tsv: --where cannot be used (2 of 2 values of 'site' are no numbers, s1: 'skin'); numbers stand without "
+     "m.tsv: --where cannot be used (2 of 2 values of 'site' are not numbers, s1: 'skin'); numbers stand without "
      "quotes, "
      "texts in single quotes", where, "site = 3"),
     ("W4 empty", "m.tsv: the condition of --where is empty; give one, or leave out --where", where, " "),

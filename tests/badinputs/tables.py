@@ -254,11 +254,11 @@ bad_rows(
      with_asvs, ["Escherichia coli", ASVS[0]]),
     ("B13 taxa",
      "t.biom: 2 of 2 ASV ids are names of taxa (first: k__Bacteria;p__Firmic...); "
-     "give the table before it was collapsed; aam rf-baseline (asv, clr) and --learners no-dna need none",
+     "give the table before it was collapsed; aam rf-baseline (asv, clr) and --learners no-dna need no DNA",
      with_asvs, ["k__Bacteria;p__Firmicutes", "k__Bacteria;p__Tenericutes"]),
     ("B13 reference",
      "t.biom: 2 of 2 ASV ids are not DNA (first: 4479946, looks like an OTU of a reference); "
-     "give the sequences with --sequences; aam rf-baseline (asv, clr) and --learners no-dna need none",
+     "give the sequences with --sequences; aam rf-baseline (asv, clr) and --learners no-dna need no DNA",
      with_asvs, ["4479946", "228054"]),
     ("B14 case",
      "t.biom: 'acgtacgtacgu' and 'ACGTACGTACGT' are the same sequence; make them one ASV, with the sum of their counts",

@@ -282,7 +282,7 @@ def test_the_members_of_a_blend(study: Path, capsys: pytest.CaptureFixture[str])
         "blend 8 learners:",
         "    random forest on ASVs\n",
         "leave out the extra trees on clades of the phylogeny: needs --tree",
-        "weigh them by predictions of 32 samples in 5 folds, whole groups together (8 groups)",
+        "weight them by predictions of 32 samples in 5 folds, whole groups together (8 groups)",
         "need about 600 MB of memory",
     ):
         assert expected in said

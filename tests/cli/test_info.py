@@ -229,6 +229,11 @@ def test_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             [[0.25], [0.75]],
             "network (0.25), forest (0.75): the weighted mean of their predictions",
         ),
+        (
+            ["network", "forest"],
+            [[7e-19], [1.0]],
+            "network (0), forest (1): the weighted mean of their predictions",
+        ),
     ],
 )
 def test_members_of_several_kinds(

@@ -157,6 +157,7 @@ def test_a_simulated_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ("#OTU ID,s1,s2\nACGTACGTAGGT,9,0\n", "a feature table"),
         ("Feature ID\ts1\ts2\tTaxon\nx\t9\t0\tk__Bacteria\n", "a feature table"),
         ("OTU\ts1\ts2\nk__Bacteria;p__A\t9\t0\n", "a feature table"),
+        ('"s1" "s2"\n"ACGTACGTAGGT" 9 0\n"ACGTACGTAGGA" 1 2\n', "a feature table"),
         ("Feature ID\tTaxon\tConfidence\nx\tk__Bacteria\t1.0\n", "a taxonomy"),
         ("#SampleID\tage\n#q2:types\tnumeric\ns1\t3\n", "sample metadata"),
         ("id\tage\tsite\ns1\t3\tgut\n", "sample metadata"),

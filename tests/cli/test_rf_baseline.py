@@ -74,6 +74,8 @@ def test_numbers(study: dict[str, object], features: str, capsys: pytest.Capture
     printed = capsys.readouterr().out
     assert "'age' is missing" in printed
     assert "Random forest" in printed
+    assert "correlation" in printed
+    assert max(map(len, printed.partition("features)")[2].partition("predictions:")[0].splitlines())) <= 80
     assert "forest.metrics.tsv" in printed
 
 

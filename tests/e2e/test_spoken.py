@@ -39,7 +39,7 @@ def test_a_blend_says_how_long_and_how_it_is_weighed(
     more = ("--group-column", "subject", "--learners", ",".join(LEARNERS), "--no-report")
     assert run_command("train", *words(study, tmp_path / "run", *more), small=False) == 0
     said, logged = capsys.readouterr().out, (tmp_path / "run" / "log.txt").read_text()
-    assert "blend: 2 learners, weighed by " in said
+    assert "blend: 2 learners, weighted by " in said
     assert (
         sum(
             line.startswith("groups: ") and line.endswith("of 'subject', each kept whole") for line in said.splitlines()

@@ -168,8 +168,30 @@ def test_one_group_is_divided_into_its_samples() -> None:
     assert single.limits is None
 
 
-def test_without_sequences_nothing_is_known() -> None:
-    assert Familiarity.fit(replace(STUDY, table=replace(STUDY.table, has_dna=False)), TRAIN) is None
+@pytest.mark.parametrize("with_asvs", [False, True])
+def test_names_are_known_or_not(with_asvs: bool) -> None:
+    named = replace(STUDY, table=replace(STUDY.table, has_dna=False))
+    known = fitted(named)
+    counts = STUDY.table.counts.toarray().astype(float)
+    in_training = counts[TRAIN].any(axis=0)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    rows = np.array([*NEW, *TRAIN[:2]])
+    unknown = shares[:, ~in_training].sum(axis=1)
+    np.testing.assert_allclose(known.from_known_asvs(named, rows), unknown[rows])
+    profiles = np.column_stack([shares[:, in_training], unknown])
+    apart = [min(np.sqrt(1 - np.sqrt(profiles[row] * profiles[one]).sum()) for one in TRAIN) for row in NEW]
+    np.testing.assert_allclose(known.from_samples(named, np.array(NEW)), apart, atol=1e-3)
+    others = np.array([[GROUPS[one] != GROUPS[place] for one in range(len(TRAIN))] for place in range(len(TRAIN))])
+    foreign = [shares[row, ~counts[TRAIN][others[place]].any(axis=0)].sum() for place, row in enumerate(TRAIN)]
+    found = module._apart(
+        STUDY.table.counts[TRAIN][:, in_training], module._groups(GROUPS, len(TRAIN)), np.arange(len(TRAIN)), known.asvs
+    )
+    np.testing.assert_allclose(found, foreign)
+    stored = known.to_arrays(with_asvs=with_asvs)
+    stored = replace(stored, facts={**stored.facts, "asv_ids": "names"})
+    again = Familiarity.from_arrays(stored, None if with_asvs else known.asvs)
+    assert not again.asvs.has_dna
+    np.testing.assert_array_equal(again.from_samples(named, rows), known.from_samples(named, rows))
 
 
 @pytest.mark.parametrize("with_asvs", [False, True])

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import aam
+from aam.cli.main import main
 from aam.config import ForestConfig, TrainConfig, from_flat
 from aam.errors import InputError
 from aam.learners.predictor import load_predictor
@@ -66,7 +67,7 @@ def test_clades_of_taxa_need_a_tree(tmp_path: Path) -> None:
     np.testing.assert_array_equal(predicted(tmp_path, tmp_path / "m"), before)
 
 
-def test_a_blend_of_taxa(tmp_path: Path) -> None:
+def test_a_blend_of_taxa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, list("ABCDEFGH"))
     (tmp_path / "t.nwk").write_text(TREE)
     asked = options(tmp_path, learners="no-dna", tree=tmp_path / "t.nwk", output_dir=tmp_path / "run", report=False)
@@ -83,7 +84,15 @@ def test_a_blend_of_taxa(tmp_path: Path) -> None:
     predicted(tmp_path, tmp_path / "run", "other.tsv")
     told = pd.read_csv(tmp_path / "p.tsv", sep="\t")
     assert told["familiar_reads"].between(0.5, 0.99).all()
-    np.testing.assert_allclose(told["novelty"], 1 - told["familiar_reads"], atol=1e-3)
+    assert told["novelty"].notna().all()
+    assert "novelty unknown" not in set(told["warning"])
+    assert main(["check", "--model", str(tmp_path / "run"), "--table", str(tmp_path / "other.tsv")]) == 0
+    said = capsys.readouterr().out
+    assert "30 samples, 8 ASVs\n" in said
+    assert "bases" not in said
+    write(tmp_path, [f"f__{letter}" for letter in "ABCDEFGH"], "family.tsv")
+    with pytest.raises(InputError, match=r"other names than those of training \(0.0% of its reads .*allow_unfamiliar"):
+        predicted(tmp_path, tmp_path / "run", "family.tsv")
 
 
 def test_names_and_dna_are_not_mixed(tmp_path: Path) -> None:
@@ -95,8 +104,10 @@ def test_names_and_dna_are_not_mixed(tmp_path: Path) -> None:
     write(tmp_path, random_sequences(NUM_TAXA), "dna.tsv")
     with pytest.raises(InputError, match=r"dna.tsv: the ASV ids have DNA .* the model knows names of ASVs"):
         predicted(tmp_path, tmp_path / "run", "dna.tsv")
-    with pytest.raises(InputError, match="ids have DNA"):
-        aam.load_model(tmp_path / "run").predict(aam.load_study(table=tmp_path / "dna.tsv"))
+    model, study = aam.load_model(tmp_path / "run"), aam.load_study(table=tmp_path / "dna.tsv")
+    for asked in (model.predict, model.novelty):
+        with pytest.raises(InputError, match="ids have DNA"):
+            asked(study)
 
 
 def test_an_estimator_of_taxa(tmp_path: Path) -> None:

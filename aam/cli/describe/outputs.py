@@ -175,7 +175,7 @@ def _run_record(content: Mapping[str, Any]) -> Described:
 
 def _finished(content: Mapping[str, Any]) -> Described:
     return "the mark of a finished run", [
-        *((name, shorten(str(value), 60)) for name, value in content.items()),
+        *((name, shorten(_listed(value), 60)) for name, value in content.items()),
         INSTEAD,
     ]
 

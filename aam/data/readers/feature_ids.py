@@ -23,7 +23,7 @@ COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 IDS = "asv_ids"
 """How tables of a model must be treated (beside trimming and rarefaction) if it knows ASVs by names and not by DNA."""
 NAMES = "names"
-NO_DNA = "aam rf-baseline (asv, clr) and --learners no-dna need none"
+NO_DNA = "aam rf-baseline (asv, clr) and --learners no-dna need no DNA"
 
 
 def of_ids(*, has_dna: bool) -> dict[str, str]:
@@ -156,6 +156,16 @@ def _first_equal(ids: Sequence[str], upper: Sequence[str]) -> tuple[str, str]:
     raise AssertionError("there are equal sequences")
 
 
+def _difference(own: str, given: str) -> str:
+    """What a sequence is that another was expected to be."""
+    if given == own.translate(COMPLEMENT)[::-1]:
+        return "its reverse complement"
+    if shorten(given) != shorten(own):
+        return shorten(given)
+    alike = next((at for at, (one, other) in enumerate(zip(own, given, strict=False)) if one != other), len(own))
+    return f"another from base {min(alike, len(given)) + 1:,} on"
+
+
 def _check_same(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) -> None:
     """Refuse sequences that differ from ids that are DNA themselves."""
     given = [name for name in asv_ids if len(name) >= FEWEST_BASES and name in known] if known else []
@@ -164,8 +174,7 @@ def _check_same(source: Path, asv_ids: Sequence[str], known: Mapping[str, str]) 
     if not other:
         return
     name, own = other[0]
-    is_reverse = known[name] == own.translate(COMPLEMENT)[::-1]
-    first = f"'{shorten(name)}' has {'its reverse complement' if is_reverse else shorten(known[name])}"
+    first = f"'{shorten(name)}' has {_difference(own, known[name])}"
     problem = f"{len(other):,} of {len(asv_ids):,} ASV ids are DNA, but other sequences in --sequences (first: {first})"
     raise InputError(source, problem, "leave out --sequences, or give those of this table")
 

@@ -137,7 +137,10 @@ def make_split(
             problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
             raise InputError("split", problem, "choose another split")
     judged = split if validated else split.joined()
-    return dataclasses.replace(split, notes=(*split.notes, *class_notes(judged, options, study, values, kind)))
+    notes = class_notes(judged, options, study, values, kind)
+    if not validated and values is not None and kind is not None and kind.covers_strata:
+        notes += _notes_of_single_groups(judged.train, options, study, values, kind)
+    return dataclasses.replace(split, notes=(*split.notes, *notes))
 
 
 def class_notes(
@@ -152,6 +155,24 @@ def class_notes(
         for part, rows in split.parts().items()
         if part != "train" and (lacking := kind.unseen(values, rows))
     ]
+
+
+def _notes_of_single_groups(
+    rows: np.ndarray, options: SplitOptions, study: Study, values: np.ndarray, kind: Kind
+) -> list[str]:
+    """Classes that no sample of another group has: without their group, nothing is left to learn them from."""
+    groups = sample_groups(options, study)
+    if groups is None:
+        return []
+    rows = rows[kind.is_present(values[rows])]
+    classes, group_B = values[rows].astype(str), groups[rows].astype(str)
+    alone = [name for name in np.unique(classes) if len(np.unique(group_B[classes == name])) == 1]
+    if not alone:
+        return []
+    first = f"'{shorten(alone[0])}'"
+    which = f"class {first} is" if len(alone) == 1 else f"{len(alone):,} classes (first: {first}) are each"
+    column = shorten(options.group_column or "")
+    return [f"{which} in one group of '{column}' only: held-out predictions come from models that never saw it"]
 
 
 def _of_classes(lacking: Sequence[str], values: np.ndarray, groups: np.ndarray | None) -> str:

@@ -262,7 +262,7 @@ def members_in_words(names: Sequence[str], weights: Sequence[Sequence[float]]) -
         counted = [plural(names.count(name), name) for name in dict.fromkeys(names)]
         return ", ".join(counted) + (": the mean of their predictions" if len(names) > 1 else "")
     mean = [sum(row) / len(row) for row in weights]
-    named = [f"{name} ({weight:.3g})" for name, weight in zip(names, mean, strict=True)]
+    named = [f"{name} ({round(weight, 3):g})" for name, weight in zip(names, mean, strict=True)]
     return ", ".join(named) + ": the weighted mean of their predictions"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
 from aam.runs.directory import resume_hint
-from aam.runs.layout import MODEL, command_of, is_unfinished
+from aam.runs.layout import FINAL_CONFIG, MODEL, command_of, is_unfinished
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -30,6 +31,9 @@ def find_weights(path: Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
+    if (path / FINAL_CONFIG).is_file():
+        final = shlex.join(["aam", "train", "--config", str(path / FINAL_CONFIG)])
+        raise CheckpointError(f"{path}: a cross-validation keeps no model of all samples; train it: {final}")
     raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
 
 

@@ -43,6 +43,9 @@ def test_dna_that_a_fasta_contradicts() -> None:
     said = {own[0]: "TTTTACGTACGT", own[1]: "ACGTACGTACGT", own[2]: "CCCCCCCCCCCC"}
     with pytest.raises(InputError, match=r"1 of 3 ASV ids are DNA, but .* 'ACGTACGTAAAA' has its reverse complement"):
         resolve(TABLE, own, said)
+    own[0] = "ACGT" * 30 + "A"
+    with pytest.raises(InputError, match=r"'ACGTACGTACGTACGTACGTA...' has another from base 121 on"):
+        resolve(TABLE, own, {**said, own[0]: "ACGT" * 30 + "C"})
     assert resolve(TABLE, own[1:], said)[0] == ["ACGTACGTACGT", "CCCCCCCCCCCC"]
 
 

@@ -227,7 +227,11 @@ def test_a_class_that_a_part_cannot_have_is_said() -> None:
     split = make_split(options, made, labels, CLASSES, 1)
     note = "the validation part has no sample of class 'case' (in 1 group): its metrics are about the others"
     assert split.notes == (note,)
-    assert make_split(options, made, labels, CLASSES, 1, validated=False).notes == ()
+    note = "class 'case' is in one group of 'subject' only: held-out predictions come from models that never saw it"
+    assert make_split(options, made, labels, CLASSES, 1, validated=False).notes == (note,)
+    made, labels = grouped_classes(["a", "b", "c", "c"], 2)
+    note = "2 classes (first: 'a') are each in one group of 'subject' only: held-out predictions come from models that "
+    assert make_split(options, made, labels, CLASSES, 1, validated=False).notes == (f"{note}never saw it",)
 
 
 def test_a_given_part_without_a_class_is_said(tmp_path: Path) -> None:

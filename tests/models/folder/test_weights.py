@@ -160,6 +160,9 @@ def test_no_model(tmp_path: Path) -> None:
         load_model(tmp_path)
     with pytest.raises(CheckpointError, match="no model found"):
         load_model(tmp_path / "absent")
+    (tmp_path / "final_model.yaml").write_text("cv: null\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"no model of all samples; train it: aam train --config .*final_model"):
+        load_model(tmp_path)
 
 
 def test_a_damaged_byte_is_found_wherever_it_is(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def all_numbers(sheet: Sheet, facts: Facts) -> Facts:
     row = facts.odd[0]
     example = f"{shorten(str(sheet.sample_ids[row]))}: '{shorten(str(facts.texts[row]))}'"
     present = sum(cell is not None for cell in facts.texts)
-    odd = f"{len(facts.odd):,} of {present:,} values of '{shorten(facts.name)}' are no numbers, {example}"
+    are = "is not a number" if len(facts.odd) == 1 else "are not numbers"
+    odd = f"{len(facts.odd):,} of {present:,} values of '{shorten(facts.name)}' {are}, {example}"
     if not facts.some_numbers:
         raise ConditionError(odd, QUOTES)
     remedy = f"CAST({_shown(facts)} AS REAL) leaves them out, quotes around the number compare texts"
