@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -178,11 +179,12 @@ def _choose_lines(path: Path, most: int, rng: np.random.Generator) -> tuple[int,
     chosen: list[list[str]] = []
     total = 0
     with path.open(encoding="utf-8", newline="") as file:
-        width = len(next(file, "").split("\t"))
-        for total, line in enumerate(file, start=1):
+        rows = csv.reader(file, delimiter="\t")
+        width = len(next(rows, []))
+        for total, row in enumerate(rows, start=1):
             place = len(chosen) if total <= most else int(rng.integers(total))
             if place < most:
-                chosen[place : place + 1] = [line.rstrip("\r\n").split("\t")]
+                chosen[place : place + 1] = [row]
     return width, chosen, total
 
 

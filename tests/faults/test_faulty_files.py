@@ -285,6 +285,7 @@ EXCEPTIONS = {
     "cli/main.py": "the standard streams that were closed before the start: /dev/null",
     "simulation/output.py": "opens the finished files of a study to bring them to the disk",
     "simulation/study.py": "a study is written into a folder of its own, whose files then move at once",
+    "report/figure_files.py": "figures are drawn into memory, for atomic_write",
     "data/distances/files.py": "maps a file into memory that atomic_write opened, and will sync and rename",
     "files/array_folder.py": "the cache: a folder of its own that is then renamed; a failure only warns",
     "files/atomic.py": "the five functions",

@@ -18,7 +18,7 @@ from aam.training.distributed.rank_info import find_rank_info
 from aam.training.hardware.device_memory import bytes_in_use
 from aam.training.hardware.host_memory import trim
 from aam.training.plan.supervision import read_inputs
-from aam.training.run.build_run import _begin, _new_encoder, _settle
+from aam.training.run.build_run import _new_encoder, begin, settle
 from aam.training.step.sharding import shard, units_of
 from tests.processes import in_processes
 
@@ -82,7 +82,7 @@ def settle(study: Path, folder: Path, fsdp: bool) -> None:
     rank_info = find_rank_info(config.distributed)
     with process_group(rank_info, config.distributed, "cpu", str):
         inputs = read_inputs(config)
-        device, plan, data = _begin(config, inputs)
+        device, plan, data = begin(config, inputs)
         units = units_of(_new_encoder(plan.config, inputs.study))
         assert units.layer == OF_LAYER
         trim()
@@ -90,7 +90,7 @@ def settle(study: Path, folder: Path, fsdp: bool) -> None:
         memory = dataclasses.replace(config.memory, max_memory_gb=limit / 1e9, max_memory_fraction=1.0)
         asked = dataclasses.replace(config, memory=memory)
         try:
-            _, found = _settle(asked, plan, data, lambda c: _new_encoder(c, inputs.study), device)
+            _, found = settle(asked, plan, data, lambda c: _new_encoder(c, inputs.study), device)
             said = found.line
         except ConfigError as error:
             said = str(error)
