@@ -175,7 +175,7 @@ def needs_validation(config: PretrainConfig | TrainConfig) -> bool:
 
 
 def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
-    """The parts as a run takes them: a blend learns from the validation samples too, which is said if they were given."""
+    """The parts as a run takes them: a blend learns from validation samples too, which is said of given ones."""
     if needs_validation(config):
         return split
     joined, number = split.joined(), len(split.validation)
