@@ -67,7 +67,7 @@ def _killed_while_predicting(folder: Path) -> int:
     """Exit code of a prediction that is killed when it has begun to write."""
     files = ["--model", folder / "run", "--table", folder / "table.biom", "--output", folder / "killed.tsv"]
     program = "import sys; from aam.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    words = [sys.executable, "-c", program, "predict", *map(str, files), "--device=cpu"]
+    words = [sys.executable, "-c", program, "predict", *map(str, files), "--device=cpu", "--allow-unfamiliar"]
     child = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
     while child.poll() is None and not any(path.stat().st_size for path in folder.glob("*killed*")):
         time.sleep(0.002)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.readers.sequences import AMBIGUOUS, FEWEST_BASES, is_dna
-from aam.data.readers.strand import MOST_BASES, Comparison, Fit, SequenceSet, compare, reverse_complement
+from aam.data.readers.strand import Comparison, Fit, SequenceSet, compare, reverse_complement
 from aam.files.limits import limits
 from aam.text import plural, shorten
 
@@ -20,6 +20,8 @@ MOSTLY = 0.8
 """Share of the reads of one of two tables from which on they fit as they are."""
 FEWEST_MIXED = 10
 """Of fewer ASVs it is not said that they lie on both strands: some palindrome may be among them."""
+MOST_ALONE = 500
+"""ASVs of a single table that are looked at, those with the most reads: every table that is read pays for it."""
 PRIMER_BASES = range(15, 31)
 LOUD = "warning: "
 """Notes that begin so are about results that would be wrong."""
@@ -262,8 +264,8 @@ def _compared(own: csr_array, known: csr_array, sequences: np.ndarray, names: tu
 
 
 def _most_reads(reads: np.ndarray, sequences: np.ndarray) -> SequenceSet | None:
-    """The sequences with the most reads, as many as a search may take; None where they are names."""
-    most = np.sort(np.argsort(-reads, kind="stable")[: MOST_BASES // FEWEST_BASES])
+    """The sequences of a single table with the most reads; None where they are names."""
+    most = np.sort(np.argsort(-reads, kind="stable")[:MOST_ALONE])
     return _of_dna(sequences[most].tolist(), reads[most])
 
 

@@ -47,7 +47,10 @@ def read_cached_table(options: TableOptions, reference: SequenceSet | None = Non
     }
     sources = (*options.table, *options.sequences)
     codec = CacheCodec("table", _pack, _unpack)
-    read = partial(read_table, options, reference, needs_dna=needs_dna)
+
+    def read() -> Table:
+        return read_table(options, reference, needs_dna=needs_dna)
+
     return read_through_cache(codec, sources, result_depends_on, read)
 
 
