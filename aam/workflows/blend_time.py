@@ -109,7 +109,7 @@ def expected_durations(config: TrainConfig, inputs: Inputs, names: Sequence[str]
 def duration_words(expected: Durations, times: int = 1) -> str:
     """How long so many blends take, and what would make it shorter where that is worth a word."""
     whole = times * sum(expected.values())
-    words = f"{_about(whole)} on this machine, measured on first steps"
+    words = f"about {format_duration(max(whole, 1))} on this machine, measured on first steps"
     return "; ".join([words, *_shorter(expected, times)]) if whole > WORTH_SHORTENING else words
 
 
@@ -117,10 +117,6 @@ def duration_details(expected: Durations) -> Iterator[str]:
     """How long each member takes."""
     for name, seconds in expected.items():
         yield f"{LABELS.get(name, name)}: about {seconds:.1f} s"
-
-
-def _about(seconds: float) -> str:
-    return f"about {format_duration(seconds)}" if seconds >= 1 else "less than a second"
 
 
 def _shorter(expected: Durations, times: int) -> Iterator[str]:

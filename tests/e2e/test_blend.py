@@ -206,6 +206,8 @@ def test_the_order_of_samples_does_not_matter(run: Path, study: Path, sheet: Pat
         lists[name] = tmp_path / f"{name}.txt"
         lists[name].write_text("\n".join(own) + "\n")
     assert train(tmp_path, sheet, tmp_path / "run", *words, **options, **lists) == 0
+    assert "validation samples joined the training samples: a blend" in (tmp_path / "run" / "log.txt").read_text()
+    assert "validation samples joined" not in (run / "log.txt").read_text()
     for name in ("out_of_fold_predictions.tsv", "test_predictions.tsv"):
         one, other = (read_columns(folder / name) for folder in (run, tmp_path / "run"))
         rows = [one["sample-id"].tolist().index(sample) for sample in other["sample-id"]]

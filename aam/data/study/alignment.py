@@ -15,6 +15,7 @@ from aam.data.readers.alike import kept_word_note, label_notes
 from aam.data.readers.distance_matrix import Distances
 from aam.data.readers.feature_ids import are_among, transposed_error
 from aam.data.readers.metadata import Metadata
+from aam.data.readers.sharing import LOUD
 from aam.data.readers.table import Table
 from aam.data.study.rarefaction import resolve_depth
 from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
@@ -190,7 +191,7 @@ class Alignment:
                 raise transposed_error(self.table_name, str(self.table.asv_ids[0]), file_name(metadata.source))
             raise nothing_in_common(self.table.sample_ids, self.table_name, metadata)
         note = "" if in_sheet.all() else other_spelling_note(self.table.sample_ids, metadata)
-        self.notes += [*metadata.notes, *([note] if note else [])]
+        self.notes += [*metadata.notes, *([f"{LOUD}{note}"] if note else [])]
         self._keep("Metadata", in_sheet, f"not in {file_name(metadata.source)}")
         if len(self.table.sample_ids) < MIN_SAMPLES:
             problem = f"only 1 of {len(in_sheet)} samples of {self.table_name} is in it"

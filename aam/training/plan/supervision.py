@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -175,8 +175,13 @@ def needs_validation(config: PretrainConfig | TrainConfig) -> bool:
 
 
 def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
-    """The parts as a run takes them: a blend learns from the validation samples too."""
-    return split if needs_validation(config) else split.joined()
+    """The parts as a run takes them: a blend learns from validation samples too, which is said of given ones."""
+    if needs_validation(config):
+        return split
+    joined, number = split.joined(), len(split.validation)
+    is_given = config.split.train_samples is not None or config.split.split_column is not None
+    note = f"{plural(number, 'validation sample')} joined the training samples: a blend chooses by out-of-fold ones"
+    return replace(joined, notes=(*joined.notes, note)) if number and is_given else joined
 
 
 def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aam.data.study.study import Study, TargetRequest, load_study
+from aam.data.study.summary import has_warnings
 from aam.data.targets.kinds import CLASSES, NUMBERS
 from aam.errors import ConfigError, InputError
 from tests.data.study_files import NUM_SAMPLES, Files, write_sheet, write_study
@@ -49,7 +50,7 @@ def test_a_word_cannot_be_missing_and_kept(files: Files) -> None:
 def test_missing_words_of_the_target_are_missing_in_conditions(files: Files) -> None:
     sheet(files, "age", ["unknown", *map(str, range(1, NUM_SAMPLES))])
     assert len(load(files, AGE, where="age > 5")) == NUM_SAMPLES - 6
-    with pytest.raises(InputError, match="1 of 12 values of 'age' are no numbers, s00: 'unknown'"):
+    with pytest.raises(InputError, match="1 of 12 values of 'age' is not a number, s00: 'unknown'"):
         load(files, None, where="age > 5")
 
 
@@ -64,7 +65,10 @@ def test_ids_match_loosely_if_asked(files: Files) -> None:
     sheet(files, "age", [str(number) for number in range(NUM_SAMPLES)], ids)
     exact = load(files, AGE)
     assert len(exact) == 10
-    assert exact.notes[0].startswith("1 sample is in the metadata under another id (table: 's10', metadata: 'S10')")
+    assert exact.notes[0].startswith(
+        "warning: 1 sample is in the metadata under another id (table: 's10', metadata: 'S10')"
+    )
+    assert has_warnings(exact)
     loose = load(files, AGE, match_ids="loose", where="[sample-id] IN ('s10', 's09')")
     assert loose.targets["age"].tolist() == [9, 10]
     assert loose.notes[0] == "--match-ids loose: 1 id of the metadata taken for ids of the table: 'S10' is 's10'"
