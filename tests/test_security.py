@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.config.commands import SimulateOptions
+from aam.config.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 from tests.code_rules import findings, findings_of
 

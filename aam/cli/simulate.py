@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aam.cli.terminal import Terminal
-from aam.config.commands import SimulateConfig, SimulateOptions
+from aam.config.simulate import SimulateConfig, SimulateOptions
 from aam.progress import Bar
 from aam.simulation.output import METADATA, README, TABLE, TREE, TRUTH
 from aam.simulation.study import Progress as Report

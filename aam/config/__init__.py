@@ -9,7 +9,6 @@ from aam.config.commands import (
     PredictConfig,
     PretrainConfig,
     ReportConfig,
-    SimulateConfig,
     UnifracConfig,
 )
 from aam.config.covariates import CovariateOptions
@@ -27,6 +26,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.simulate import SimulateConfig
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.train import EvaluationOptions, TrainConfig, TransferOptions
 

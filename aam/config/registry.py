@@ -13,9 +13,9 @@ from aam.config.commands import (
     PredictConfig,
     PretrainConfig,
     ReportConfig,
-    SimulateConfig,
     UnifracConfig,
 )
+from aam.config.simulate import SimulateConfig
 from aam.config.train import TrainConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")

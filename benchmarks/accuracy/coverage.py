@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from aam import load_study
-from aam.config.commands import SimulateOptions
+from aam.config.simulate import SimulateOptions
 from aam.data.study.study import Study
 from aam.data.targets.fitting import fit_targets
 from aam.data.targets.intervals import Calibration

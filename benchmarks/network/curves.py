@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from aam.config.benchmark import TaskOptions
-from aam.config.commands import SimulateOptions
+from aam.config.simulate import SimulateOptions
 from aam.data.study.folds import FoldOptions
 from aam.simulation.study import simulate_study
 from aam.workflows.benchmark.study import open_task

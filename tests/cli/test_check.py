@@ -10,7 +10,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.cli.options import parse
-from aam.config.commands import SimulateOptions
+from aam.config.simulate import SimulateOptions
 from aam.data.readers.strand import reverse_complement
 from aam.simulation.study import simulate_study
 from tests.data.study_files import write_sheet, write_study, write_table

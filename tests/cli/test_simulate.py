@@ -7,7 +7,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.cli.simulate import run
-from aam.config.commands import SimulateConfig, SimulateOptions
+from aam.config.simulate import SimulateConfig, SimulateOptions
 from aam.errors import InputError
 
 

@@ -65,16 +65,16 @@ def compare_units(same: Path) -> None:
 
 
 def test_a_limit_that_is_too_low_for_the_whole_takes_the_shared(study: Path, tmp_path: Path) -> None:
-    assert in_processes(2, settle, study, tmp_path, False) == [0, 0]
+    assert in_processes(2, settled, study, tmp_path, False) == [0, 0]
     refused = (tmp_path / "whole").read_text()
     assert refused.startswith("a batch of 2 needs about ")
-    assert in_processes(2, settle, study, tmp_path, True) == [0, 0]
+    assert in_processes(2, settled, study, tmp_path, True) == [0, 0]
     planned = (tmp_path / "shared").read_text()
     assert planned.startswith("memory: batch 2 x accumulate 1 = 2, gradient checkpointing, 2 ASVs at once; expected ")
     assert planned.endswith(" (estimated)")
 
 
-def settle(study: Path, folder: Path, fsdp: bool) -> None:
+def settled(study: Path, folder: Path, fsdp: bool) -> None:
     """Plan with 12 bytes for each weight: a whole model takes 16, a sharded one of two processes little above 8."""
     given = {"table": [str(study / "table.biom")], "tree": str(study / "tree.nwk"), "output_dir": "run", **LARGE}
     given |= {"batch_size": 2, "gradient_checkpointing": True, "distributed": True, "fsdp": fsdp, "device": "cpu"}
