@@ -136,7 +136,7 @@ def tidy_log_axis(axes: Axes) -> None:
     """A logarithmic x axis with plain numbers."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
     axes.xaxis.set_minor_formatter("")
 
 
