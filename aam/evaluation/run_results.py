@@ -179,13 +179,19 @@ def _choose_lines(path: Path, most: int, rng: np.random.Generator) -> tuple[int,
     chosen: list[list[str]] = []
     total = 0
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file, delimiter="\t")
-        width = len(next(rows, []))
-        for total, row in enumerate(rows, start=1):
+        width = len(next(file, "").split("\t"))
+        for total, line in enumerate(file, start=1):
             place = len(chosen) if total <= most else int(rng.integers(total))
             if place < most:
-                chosen[place : place + 1] = [row]
+                chosen[place : place + 1] = [_cells(line.rstrip("\r\n"), width)]
     return width, chosen, total
+
+
+def _cells(line: str, width: int) -> list[str]:
+    """The cells of a line, by the rules of :func:`~aam.files.delimited.delimited`; earlier versions quoted nothing."""
+    plain = line.split("\t")
+    cells = next(csv.reader([line], delimiter="\t"), []) if '"' in line else plain
+    return cells if len(cells) == width else plain
 
 
 Results = dict[str, dict[str, Predictions]]
