@@ -321,6 +321,8 @@ def test_classes_have_sets_and_spread_of_the_best() -> None:
     assert found.probabilities == pytest.approx(mean_BC)
     best_B = mean_BC.argmax(axis=1)
     assert found.predicted.tolist() == [SITE.classes[best] for best in best_B]
+    (few,) = dataclasses.replace(forecast, level=0.999).coverage_warnings()
+    assert few.endswith("to guarantee 99.9 % coverage; prediction sets may be too small")
     assert found.deviation == pytest.approx(draws_PBC[:, np.arange(SIZE), best_B].std(axis=0))
     codes = np.array([SITE.classes.index(label) for label in labels])
     reach = np.sort(1 - learned_BC[np.arange(SIZE), codes])[math.ceil((SIZE + 1) * 0.9) - 1]
