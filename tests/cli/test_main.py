@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ from aam.errors import CheckpointError, InputError, NonFiniteError, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "lightning", "h5py", "scipy", "sklearn", "pandas", "skbio", "matplotlib", "numpy")
-MOST_SECONDS = 2.0  # of a busy machine; on a free one it is a quarter of a second
+MOST_MODULES = 450
+"""Every module takes time to load; help must appear at once."""
 TRAIN = ["train", "--table", "t.biom", "--metadata", "m.tsv", "--metadata-column", "age", "--output-dir", "runs/age"]
 
 
@@ -29,17 +29,17 @@ def aam(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["check", "-h"], ["train", "--help-all"], []])
-def test_help_is_quick_and_loads_nothing_heavy(words: list[str]) -> None:
+def test_help_loads_nothing_heavy_and_little_else(words: list[str]) -> None:
     code = (
         "import sys\nfrom aam.cli.main import main\n"
-        f"code = main({words!r})\nprint('loaded:', [m for m in {HEAVY!r} if m in sys.modules])\nsys.exit(code)"
+        f"code = main({words!r})\nprint('loaded:', [m for m in {HEAVY!r} if m in sys.modules])\n"
+        "print(len(sys.modules))\nsys.exit(code)"
     )
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    took = time.monotonic() - started
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    *_, heavy, number = done.stdout.splitlines()
+    assert heavy == "loaded: []"
     assert "Usage: aam" in done.stdout
-    assert took < MOST_SECONDS
+    assert int(number) < MOST_MODULES
 
 
 def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
