@@ -162,12 +162,12 @@ def predictor_of(learners: Sequence[Learner], combination: Combination) -> Predi
 def _manifest(learners: Sequence[Learner], stored: Sequence[Stored], combination: Combination) -> Manifest:
     """Everything about a model but its arrays."""
     task = learners[0].task
-    known = known_of(task.familiarity, with_asvs=task.reference is None)
+    known = None if task.familiarity is None else task.familiarity.to_arrays(with_asvs=task.reference is None)
     return Manifest(
         members=tuple(Member(one.kind, some.facts) for one, some in zip(learners, stored, strict=True)),
         weights=combination.weights,
         reference=None if task.reference is None else task.reference.facts,
-        familiarity=None if known is None else known[0],
+        familiarity=None if known is None else known.facts,
         targets=learners[0].targets,
         covariate_spec=task.covariate_spec,
         head=combination.head,

@@ -19,7 +19,7 @@ from aam.evaluation.blend_record import blend_lines
 from aam.evaluation.coverage import OUT_OF_FOLD, evaluate_coverage, evaluate_fold_coverage
 from aam.evaluation.metrics import score
 from aam.evaluation.prediction_table import write_part, write_predictions
-from aam.learners.catalogue import TREE_ENSEMBLES
+from aam.learners.catalogue import FOREST, TREE_ENSEMBLES
 from aam.learners.familiarity import Familiarity
 from aam.learners.held_out import samples_of
 from aam.learners.novelty import judge, verdict
@@ -147,7 +147,8 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     covered = evaluate_coverage(decoder, learned[None], samples, TEST)
     if model.forest is None:
         return covered, {}
-    by_forest = model.forest.learner.predict(inputs.study, rows)
+    names = model.blend.names
+    by_forest = found[names.index(FOREST)] if FOREST in names else model.forest.learner.predict(inputs.study, rows)
     return covered, {TEST: model.decoder_of(()).predictions(by_forest[None], samples)}
 
 
