@@ -18,7 +18,7 @@ import torch
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["aam.training.run.fit", "aam.workflows.finalize", "aam.cli.train", "aam.training.memory.measure"]
+    ["aam.training.run.fit", "aam.workflows.runs.finalize", "aam.cli.commands.train", "aam.training.memory.measure"]
 )
 MOST_SECONDS = 150
 

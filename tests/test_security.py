@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 from tests.code_rules import findings, findings_of
 
@@ -42,7 +42,7 @@ EXCEPTIONS = {
         "imports subprocess, which runs programs or code",
     ): "starts aam again, as the other processes of a run",
     (
-        "aam/workflows/provenance.py",
+        "aam/workflows/runs/provenance.py",
         "imports subprocess, which runs programs or code",
     ): "asks git for the commit of the program's own folder",
     (

@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table as Grid
 
 from aam.cli.terminal import Terminal
-from aam.config.commands import PredictInMemoryConfig
+from aam.config.commands.predict import PredictInMemoryConfig
 from aam.data.study.study import Study
-from aam.learners.novelty import Novelty
+from aam.learners.novelty.judgement import Novelty
 from aam.text import plural, shorten
 from aam.workflows.predict import CheckedTable, check_against_model
 

@@ -24,7 +24,7 @@ from aam.runs.directory import resume_hint
 from aam.runs.saved_options import config_text
 from aam.text import printable
 from aam.version import __version__
-from aam.workflows.signals import ignore_further_signals, stopped_in_order
+from aam.workflows.runs.signals import ignore_further_signals, stopped_in_order
 
 INTERRUPTED = 130
 STOPPED = (75, INTERRUPTED)
@@ -111,11 +111,11 @@ def run_command(command: str, words: Sequence[str]) -> None:
     except (ConfigError, InputError) as error:
         if command != "check":
             raise
-        raise importlib.import_module("aam.cli.check").with_files(error, words) from None
+        raise importlib.import_module("aam.cli.commands.check").with_files(error, words) from None
     if request.only_print:
         print(config_text(command, request.config), end="")
         return
-    module = f"aam.cli.{command.replace('-', '_')}"
+    module = f"aam.cli.commands.{command.replace('-', '_')}"
     if not COMMANDS[command].can_resume:
         importlib.import_module(module).run(request.config)
         return

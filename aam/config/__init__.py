@@ -1,16 +1,16 @@
 """The typed configuration: the one source of the command line, the YAML file, the saved run and the reference page."""
 
-from aam.config.benchmark import BenchmarkConfig
-from aam.config.check import CheckConfig
-from aam.config.commands import (
-    DemoConfig,
-    ForestConfig,
-    InfoConfig,
-    PredictConfig,
-    PretrainConfig,
-    ReportConfig,
-    UnifracConfig,
-)
+from aam.config.commands.benchmark import BenchmarkConfig
+from aam.config.commands.check import CheckConfig
+from aam.config.commands.demo import DemoConfig
+from aam.config.commands.info import InfoConfig
+from aam.config.commands.predict import PredictConfig
+from aam.config.commands.pretrain import PretrainConfig
+from aam.config.commands.report import ReportConfig
+from aam.config.commands.rf_baseline import ForestConfig
+from aam.config.commands.simulate import SimulateConfig
+from aam.config.commands.train import EvaluationOptions, TrainConfig, TransferOptions
+from aam.config.commands.unifrac import UnifracConfig
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
 from aam.config.learners import LearnerOptions
@@ -26,9 +26,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
-from aam.config.simulate import SimulateConfig
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
-from aam.config.train import EvaluationOptions, TrainConfig, TransferOptions
 
 __all__ = [
     "BenchmarkConfig",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from aam.config.commands.train import TrainConfig
 from aam.config.option import fields
-from aam.config.train import TrainConfig
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

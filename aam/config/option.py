@@ -71,6 +71,12 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def same_as(section: type, name: str) -> Any:
+    """Declare the option of another section once more, for a command that has it without the rest of that group."""
+    found = next(field for field in dataclasses.fields(section) if field.name == name)
+    return dataclasses.field(default=found.default, metadata=found.metadata)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
     """A group of options; checks every field's type and limits when it is made."""

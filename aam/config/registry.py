@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from aam.config.benchmark import BenchmarkConfig
-from aam.config.check import CheckConfig
-from aam.config.commands import (
-    DemoConfig,
-    ForestConfig,
-    InfoConfig,
-    PredictConfig,
-    PretrainConfig,
-    ReportConfig,
-    UnifracConfig,
-)
-from aam.config.simulate import SimulateConfig
-from aam.config.train import TrainConfig
+from aam.config.commands.benchmark import BenchmarkConfig
+from aam.config.commands.check import CheckConfig
+from aam.config.commands.demo import DemoConfig
+from aam.config.commands.info import InfoConfig
+from aam.config.commands.predict import PredictConfig
+from aam.config.commands.pretrain import PretrainConfig
+from aam.config.commands.report import ReportConfig
+from aam.config.commands.rf_baseline import ForestConfig
+from aam.config.commands.simulate import SimulateConfig
+from aam.config.commands.train import TrainConfig
+from aam.config.commands.unifrac import UnifracConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")
 """What a newcomer types, in this order."""
@@ -26,7 +24,7 @@ SHEET = ("metadata",)
 
 
 class Command(NamedTuple):
-    """One command. Its code is ``run(config)`` in the module of ``aam/cli`` that has its name.
+    """One command. Its code is ``run(config)`` in the module of ``aam/cli/commands`` that has its name.
 
     ``config`` is the type of its configuration; ``summary`` a line for ``--help`` and the reference page;
     ``positional`` the option that may be given without its flag; ``needs`` options that this command requires and

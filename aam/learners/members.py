@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aam.learners.catalogue import FOREST, LABELS, NETWORK, WITHOUT_DNA
-from aam.learners.extra_trees import MAX_GROWN, CladeTreesLearner
-from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.kernel import KernelLearner
 from aam.learners.protocol import Learner, Task
 from aam.learners.reference import PHYLOGENY
 from aam.learners.similarity import SIMILARITIES
+from aam.learners.trees.extra_trees import MAX_GROWN, CladeTreesLearner
+from aam.learners.trees.forest import ForestLearner, ForestSettings
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study

@@ -22,7 +22,7 @@ from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
 from aam.learners.blend import combine
-from aam.learners.familiarity import Familiarity
+from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.reference import Reference
 from aam.learners.registry import LEARNERS

@@ -23,7 +23,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
-    from aam.learners.familiarity import Familiarity
+    from aam.learners.novelty.familiarity import Familiarity
     from aam.learners.reference import Reference
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from aam.learners.extra_trees import CladeTreesLearner
-from aam.learners.forest import ForestLearner
 from aam.learners.kernel import KernelLearner
 from aam.learners.network import NetworkLearner
 from aam.learners.protocol import Learner
+from aam.learners.trees.extra_trees import CladeTreesLearner
+from aam.learners.trees.forest import ForestLearner
 
 LearnerT = TypeVar("LearnerT", bound=type[Learner])
 

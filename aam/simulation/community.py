@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.tree import SimulatedTree
 
 

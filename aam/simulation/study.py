@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.config.commands.simulate import SimulateOptions
 from aam.config.option import flag
-from aam.config.simulate import SimulateOptions
 from aam.simulation.community import Community, Niches, Sample, Stream, simulate_niches, stream
 from aam.simulation.output import ENTRIES_PER_BLOCK, METADATA, README, TABLE, TREE, TRUTH, BiomWriter, staged_output
 from aam.simulation.sequences import simulate_sequences

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
-from aam.config.commands import PredictInMemoryConfig, StudyConfig
+from aam.config.commands.predict import PredictInMemoryConfig
+from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
 from aam.config.keywords import Parameter, in_python, parameters_of, takes_options
 from aam.config.option import read_values
@@ -19,8 +20,8 @@ from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.saved_options import complete_config, options_of_file
-from aam.workflows import train as training
-from aam.workflows.results import CrossValidationResult, TrainResult
+from aam.workflows.runs import train as training
+from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aam.config.commands import DistanceOptions, UnifracConfig
+from aam.config.commands.unifrac import DistanceOptions, UnifracConfig
 from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError, RunError
 from aam.log import say

@@ -96,9 +96,9 @@ def _check_outputs(config: ForestConfig) -> Path:
 def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
     """Fit the forest, keep it where it is asked for, and predict the held-out samples."""
     from aam.learners.baseline import save_with_intervals
-    from aam.learners.familiarity import Familiarity
-    from aam.learners.forest import ForestSettings, fit_forest
     from aam.learners.held_out import held_out_predictions
+    from aam.learners.novelty.familiarity import Familiarity
+    from aam.learners.trees.forest import ForestSettings, fit_forest
 
     options = config.forest
     settings = ForestSettings(

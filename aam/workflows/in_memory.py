@@ -14,15 +14,15 @@ from aam.data.study.split import Split, make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds import chosen_kind
 from aam.errors import RunError
-from aam.learners.familiarity import Familiarity
 from aam.learners.held_out import samples_of
 from aam.learners.network_training import train_prepared
+from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.predictor import predictor_of
 from aam.training.plan.supervision import fit_and_log_inputs
 from aam.training.run.build_run import prepare_encoder, prepare_predictor
 from aam.training.run.transfer import with_encoder
-from aam.workflows.blend_model import fit_blend_model
-from aam.workflows.calibration import calibrated
+from aam.workflows.runs.blend.model import fit_blend_model
+from aam.workflows.runs.calibration import calibrated
 from aam.workflows.trained_model import CombinedModel, Network, NetworkModel, TrainedModel, predict_learned
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aam.config import PredictConfig, TableOptions
-from aam.config.commands import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
+from aam.config.commands.predict import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
 from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError
 from aam.files.delimited import endings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.kinds import Predictions
     from aam.evaluation.decode_predictions import PredictionDecoder
-    from aam.learners.novelty import Novelty, Verdict
+    from aam.learners.novelty.judgement import Novelty, Verdict
     from aam.learners.predictor import Predictor
     from aam.models.folder.manifest import Manifest
     from aam.models.inference import Draws
@@ -87,7 +87,7 @@ class CheckedTable:
     @classmethod
     def of(cls, predictor: Predictor, study: Study, table: TableOptions) -> CheckedTable:
         """Judge the samples of a table."""
-        from aam.learners.novelty import judge, verdict
+        from aam.learners.novelty.judgement import judge, verdict
 
         novelty = judge(predictor.familiarity, study)
         found = verdict(predictor.familiarity, study, novelty)

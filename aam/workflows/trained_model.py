@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from aam.config.commands import PredictOptions
+from aam.config.commands.predict import PredictOptions
 from aam.config.keywords import in_python
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.readers.feature_ids import check_ids
@@ -25,8 +25,8 @@ from aam.data.readers.strand import SequenceSet
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
-from aam.learners.familiarity import Familiarity
-from aam.learners.novelty import NOT_SAID, Novelty, judge, verdict
+from aam.learners.novelty.familiarity import Familiarity
+from aam.learners.novelty.judgement import NOT_SAID, Novelty, judge, verdict
 from aam.learners.predictor import (
     Combination,
     Predictor,

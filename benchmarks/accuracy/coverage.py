@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from aam import load_study
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.data.study.study import Study
 from aam.data.targets.fitting import fit_targets
 from aam.data.targets.intervals import Calibration
@@ -32,11 +32,11 @@ from aam.files.atomic import write_text
 from aam.learners.blend import fit_blend
 from aam.learners.catalogue import FOREST, expand
 from aam.learners.folds import deal_folds
-from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.held_out import samples_of
 from aam.learners.members import new_member
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
+from aam.learners.trees.forest import ForestLearner, ForestSettings
 from aam.simulation.study import simulate_study
 from benchmarks.machine import conditions
 

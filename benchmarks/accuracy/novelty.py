@@ -26,8 +26,8 @@ from aam.data.study.dealing import deal
 from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import write_text
-from aam.learners.familiarity import Familiarity
-from aam.learners.novelty import Novelty, judge, verdict
+from aam.learners.novelty.familiarity import Familiarity
+from aam.learners.novelty.judgement import Novelty, judge, verdict
 from benchmarks.machine import conditions
 
 FOLDS, SAMPLES = 5, 5

@@ -9,7 +9,7 @@ import torch
 
 from aam.cli.main import main
 from aam.config import TableOptions
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.data.batches.loaders import LoaderOptions
 from aam.models.folder.weights import load_models
 from aam.models.inference import BatchPredictor, predict_in_draws, read_preprocessed

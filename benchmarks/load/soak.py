@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 from benchmarks.load.child import ROOT
 

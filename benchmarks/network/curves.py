@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aam.config.benchmark import TaskOptions
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.benchmark import TaskOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.data.study.folds import FoldOptions
 from aam.simulation.study import simulate_study
 from aam.workflows.benchmark.study import open_task

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
-from aam.config.benchmark import BenchmarkOptions
+from aam.config.commands.benchmark import BenchmarkOptions
 from aam.data.study.folds import FoldOptions
 from aam.data.study.study import Study
 from aam.data.targets.fitting import fit_target

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import aam
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.data.study.study import Study
 from aam.data.targets.fitting import fit_targets
 from aam.data.targets.kinds import NUMBERS, TargetRules

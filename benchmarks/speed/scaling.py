@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 from benchmarks.speed import common
 from benchmarks.speed.common import Measured, number

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from aam.config import ModelOptions, PretrainConfig, TrainConfig, from_flat
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import save_model
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder

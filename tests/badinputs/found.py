@@ -19,7 +19,7 @@ from aam.evaluation.run_results import read_embeddings, read_run, training_times
 from aam.phylogeny.tree import read_tree
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import DATA
-from aam.workflows.run_manifest import check_inputs_unchanged
+from aam.workflows.runs.run_manifest import check_inputs_unchanged
 from tests.badinputs.cases import Read, bad, bad_rows, odd, odd_rows
 from tests.badinputs.tables import ASVS, COUNTS, SAMPLES, reading
 from tests.factories import write_biom

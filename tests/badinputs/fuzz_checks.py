@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from aam.config import to_flat
+from aam.config.commands.train import TrainConfig
 from aam.config.option import from_flat
-from aam.config.train import TrainConfig
 from aam.data.readers.distance_matrix import TOLERANCE, Distances
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.table import Table

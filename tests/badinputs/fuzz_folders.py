@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import yaml
 
-from aam.cli.info import describe_model, describe_run
+from aam.cli.commands.info import describe_model, describe_run
+from aam.cli.commands.predict import run as run_predict
 from aam.cli.options import parse
-from aam.cli.predict import run as run_predict
 from aam.config import CovariateOptions, PredictConfig, TableOptions, from_flat
-from aam.config.train import TrainConfig
+from aam.config.commands.train import TrainConfig
 from aam.data.readers.table import Table, read_cached_table
 from aam.data.targets.intervals import calibrate_classes, calibrate_numbers
 from aam.data.targets.kinds import Samples, TargetSpec
@@ -27,8 +27,8 @@ from aam.evaluation.run_results import RunRecord, read_run, training_times
 from aam.files import cache as input_cache
 from aam.files.atomic import sha256_file, write_json
 from aam.learners.baseline import save_with_intervals
-from aam.learners.forest import ForestLearner, ForestSettings, fit_forest
 from aam.learners.predictor import Predictor, load_predictor
+from aam.learners.trees.forest import ForestLearner, ForestSettings, fit_forest
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
 from aam.models.folder.description import ModelDescription, build_model
@@ -41,7 +41,7 @@ from aam.phylogeny.tree import Tree, read_cached_tree
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import DATA
 from aam.training.checkpoints.checkpoint import AtomicCheckpointIO, latest_checkpoint
-from aam.workflows.run_manifest import check_inputs_unchanged
+from aam.workflows.runs.run_manifest import check_inputs_unchanged
 from tests.badinputs import fuzz_checks as checks
 from tests.badinputs.fuzz_damage import damage_bytes, damage_cells, damage_json, damage_yaml
 from tests.badinputs.fuzz_formats import damage_npy, damage_safetensors

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from aam.config import TrainConfig, from_flat
 from aam.data.targets.targets import Targets
-from aam.learners.forest import ForestSettings, fit_forest
 from aam.learners.predictor import load_predictor, save_predictor
+from aam.learners.trees.forest import ForestSettings, fit_forest
 from aam.models.folder.container import checksum
 from aam.models.folder.description import ModelDescription, build_model
 from aam.models.folder.paths import WEIGHTS

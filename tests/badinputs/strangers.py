@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.config.commands import PredictOptions
+from aam.config.commands.predict import PredictOptions
 from aam.data.readers.strand import reverse_complement
 from aam.data.targets.targets import Targets
-from aam.learners.familiarity import Familiarity
-from aam.learners.forest import ForestSettings, fit_forest
+from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.predictor import load_predictor, save_predictor
+from aam.learners.trees.forest import ForestSettings, fit_forest
 from aam.workflows.predict import CheckedTable
 from tests.badinputs.cases import Read, bad_rows
 from tests.data.study_files import Files, make_study, random_counts, write_table

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aam.config.benchmark import BenchmarkOptions
+from aam.config.commands.benchmark import BenchmarkOptions
 from aam.workflows.benchmark.suite import Suite, read_suite
 
 ROOT = Path(__file__).resolve().parents[2]

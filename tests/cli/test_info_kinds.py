@@ -14,7 +14,7 @@ import pytest
 from aam.cli.main import main
 from aam.data.distances.files import write_distances
 from aam.workflows.forest_baseline import _write_metrics
-from tests.cli.test_info import DESCRIPTION, info, refused, write_weights
+from tests.cli.commands.test_info import DESCRIPTION, info, refused, write_weights
 from tests.factories import write_qza
 
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"

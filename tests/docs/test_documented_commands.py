@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from aam.cli.main import main
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 from tests.program import NOVELTY
 

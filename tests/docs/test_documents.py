@@ -10,9 +10,9 @@ import pytest
 
 from aam import config
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG
+from aam.config.commands.train import EvaluationOptions, TransferOptions
 from aam.config.option import fields, flag, is_switch
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
-from aam.config.train import EvaluationOptions, TransferOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from aam.learners import extra_trees, forest, members
+from aam.learners import members
 from aam.learners.predictor import load_predictor
+from aam.learners.trees import extra_trees, forest
 from tests.factories import write_biom
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2

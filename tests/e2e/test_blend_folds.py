@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from aam.workflows import blend
+from aam.workflows.runs.blend import run as blend
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
 

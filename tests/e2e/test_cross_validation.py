@@ -18,8 +18,8 @@ from aam.report.build import build_report
 from aam.runs.layout import DATA
 from aam.runs.record_schema import read_record
 from aam.training.step.module import TrainingModule
-from aam.workflows import cross_validation
-from aam.workflows.provenance import NOT_THE_SAME, SAME
+from aam.workflows.runs import cross_validation
+from aam.workflows.runs.provenance import NOT_THE_SAME, SAME
 from tests.program import SMALL, Run, run_command
 
 RESULTS = ("cv_predictions.tsv", "cv_forest_predictions.tsv", "cv_metrics.tsv")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aam.evaluation.prediction_table import read_columns
-from aam.learners import forest, members
+from aam.learners import members
+from aam.learners.trees import forest
 from tests.program import run_command
 
 

@@ -15,7 +15,7 @@ from aam.data.readers.strand import reverse_complement
 from aam.errors import InputError
 from aam.estimators import AAMRegressor
 from aam.evaluation.prediction_table import read_columns
-from aam.learners.novelty import NOT_SAID
+from aam.learners.novelty.judgement import NOT_SAID
 from aam.models.folder.container import read_model_folder, write_model_folder
 from aam.workflows.trained_model import load_model
 from tests.data.study_files import write_table

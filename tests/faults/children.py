@@ -27,7 +27,14 @@ from aam.training.step.module import TrainingModule
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
-    ["pytest", "aam.cli.train", "aam.cli.predict", "aam.cli.check", "aam.training.run.fit", "aam.workflows.finalize"]
+    [
+        "pytest",
+        "aam.cli.commands.train",
+        "aam.cli.commands.predict",
+        "aam.cli.commands.check",
+        "aam.training.run.fit",
+        "aam.workflows.runs.finalize",
+    ]
 )
 PATIENCE = 120
 

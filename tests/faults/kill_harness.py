@@ -28,11 +28,11 @@ import aam.training.memory.measure
 import aam.training.run.fit
 import aam.training.run.tensorboard
 import aam.training.run.unfreezing
-import aam.workflows.finalize
+import aam.workflows.runs.finalize
 from aam.cli.main import main
 
 LOADED = (
-    aam.workflows.finalize,
+    aam.workflows.runs.finalize,
     aam.training.run.fit,
     aam.training.memory.measure,
     aam.training.run.unfreezing,

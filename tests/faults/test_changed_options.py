@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aam.workflows.provenance import NOT_THE_SAME, SAME
+from aam.workflows.runs.provenance import NOT_THE_SAME, SAME
 from tests.faults.kill_harness import TRAINING_STEP, Children, Fault
 from tests.faults.toy import EPOCHS, STEPS, fingerprint, metrics, words
 

@@ -13,7 +13,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.evaluation.prediction_table import read_columns
-from aam.workflows.provenance import SAME, commit
+from aam.workflows.runs.provenance import SAME, commit
 from tests.factories import write_biom
 from tests.faults.kill_harness import Children
 from tests.faults.toy import digest, fingerprint, words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import simulate_study
 
 EPOCHS, STEPS, ACCUMULATION = 3, 2, 2

@@ -9,13 +9,13 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
 from aam.data.targets.targets import Targets
-from aam.learners import extra_trees as extra_trees_module
-from aam.learners import forest as forest_module
 from aam.learners.blend import PULL, blend_weights, combine, cross_blend, even_weights, fit_blend
 from aam.learners.folds import deal_folds
-from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.members import new_member, possible_members
 from aam.learners.protocol import Labelled
+from aam.learners.trees import extra_trees as extra_trees_module
+from aam.learners.trees import forest as forest_module
+from aam.learners.trees.forest import ForestLearner, ForestSettings
 from tests.learners.blend_studies import AGE, GROUPS, MASS, NEW, SITE, TRAIN, labelled, task_of, tiny_study
 
 SIZE = 80

@@ -14,11 +14,11 @@ import torch
 from aam.data.study.study import Study
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import CheckpointError
-from aam.learners import extra_trees
-from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.members import new_member
 from aam.learners.predictor import Combination, load_predictor, save_predictor
 from aam.learners.protocol import Learner
+from aam.learners.trees import extra_trees
+from aam.learners.trees.forest import ForestLearner, ForestSettings
 from aam.models.folder.container import read_model_folder, write_model_folder
 from aam.models.folder.manifest import Manifest
 from aam.models.folder.paths import CARD, WEIGHTS

@@ -18,7 +18,7 @@ from aam.learners.clades import (
 )
 from tests.data.study_files import random_counts
 from tests.factories import random_sequences
-from tests.learners.trees_of_asvs import members, random_parents
+from tests.learners.trees.trees_of_asvs import members, random_parents
 
 
 def test_a_clade_has_what_is_on_its_node_and_below() -> None:

@@ -16,7 +16,7 @@ from aam.phylogeny.tree import read_tree
 from aam.phylogeny.unifrac import Phylogeny
 from tests.data.study_files import caterpillar, make_study, random_counts
 from tests.factories import random_sequences
-from tests.learners.trees_of_asvs import members
+from tests.learners.trees.trees_of_asvs import members
 
 ALL = np.arange(300)
 

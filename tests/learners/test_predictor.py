@@ -17,11 +17,11 @@ from aam.data.study.study import Study
 from aam.data.targets.intervals import calibrate_numbers
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError
-from aam.learners.forest import ForestLearner, ForestSettings
 from aam.learners.predictor import Combination, load_predictor, save_predictor
 from aam.learners.protocol import Computing, Learner, Task
 from aam.learners.registry import LEARNERS, register
 from aam.learners.stored import Stored
+from aam.learners.trees.forest import ForestLearner, ForestSettings
 from aam.models.folder.container import read_model_folder, write_model_folder
 from aam.models.folder.description import ModelDescription, build_model
 from aam.models.folder.manifest import Member

@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from aam.learners import reference as module
-from aam.learners.novelty import familiar_reads, new_asvs
+from aam.learners.novelty.judgement import familiar_reads, new_asvs
 from aam.learners.reference import Reference, reference_facts
 from aam.learners.stored import Stored
 from tests.data.study_files import make_study

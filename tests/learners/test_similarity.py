@@ -24,7 +24,7 @@ from aam.learners.similarity import (
 from aam.learners.stored import Stored
 from tests.learners.blend_studies import NEW, TRAIN, tiny_study, vectors_of
 from tests.learners.test_reference import put
-from tests.learners.trees_of_asvs import members
+from tests.learners.trees.trees_of_asvs import members
 
 
 def compared(similarity: Any, study: Any, rows: np.ndarray) -> np.ndarray:

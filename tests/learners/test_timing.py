@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aam.learners import timing, tree_timing
+from aam.learners import timing
 from aam.learners.protocol import Labelled, Learner
 from aam.learners.timing import FEWEST, MOST, Trial, extrapolated, few, half
-from aam.learners.tree_timing import TreePlan, expected_seconds_of_trees
+from aam.learners.trees import timing as tree_timing
+from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
 
 def labelled(number: int, missing: int = 0) -> Labelled:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.community import Community, Sample, Stream, simulate_niches, stream
 from aam.simulation.tree import SimulatedTree, simulate_tree
 

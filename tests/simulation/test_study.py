@@ -16,7 +16,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.errors import ConfigError, InputError
 from aam.simulation.study import Blocks, Simulation, expected_bytes, simulate_study
 
@@ -199,7 +199,7 @@ def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from aam.config.simulate import SimulateOptions
+from aam.config.commands.simulate import SimulateOptions
 from aam.simulation.study import Blocks, simulate_study
 options = SimulateOptions(output_dir=Path(sys.argv[1]), samples=int(sys.argv[2]), asvs=50, asvs_per_sample=20.0)
 simulate_study(options, blocks=Blocks(samples=500, entries=10_000))

@@ -19,12 +19,12 @@ import aam
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config import ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
-from aam.config.commands import StudyConfig
+from aam.config.commands.study import StudyConfig
 from aam.config.option import fields
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.record_schema import read_record
 from aam.workflows.forest_baseline import fit_forest_baseline
-from aam.workflows.results import TrainResult
+from aam.workflows.runs.results import TrainResult
 from tests.program import SMALL
 
 TINY: dict[str, Any] = {name.removeprefix("--").replace("-", "_"): value for name, value in SMALL.items()}

@@ -22,8 +22,8 @@ from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import num_parameters
 from aam.report.figures.run import _curves
 from aam.training.run.build_run import prepare_pretraining
-from aam.workflows.dry_run import plan_run
-from aam.workflows.single_run import train_into_directory
+from aam.workflows.runs.dry_run import plan_run
+from aam.workflows.runs.single_run import train_into_directory
 from tests.models.objectives.richness import Richness
 from tests.program import SMALL
 

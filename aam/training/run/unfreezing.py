@@ -12,7 +12,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
-from aam.config.train import UNFROZEN_PARTS
+from aam.config.commands.train import UNFROZEN_PARTS
 from aam.log import say
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.config.benchmark import TaskOptions
+from aam.config.commands.benchmark import TaskOptions
 from aam.data.targets.kinds import Kind, Predictions
 from aam.evaluation.catalogue import Interval, metric
 from aam.evaluation.coverage import Coverage, coverage_of

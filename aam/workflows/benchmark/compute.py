@@ -22,13 +22,13 @@ from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.learners.blend import FittedBlend, blend_weights, combine, even_weights, fit_blend
 from aam.learners.folds import deal_folds
-from aam.learners.forest import ForestSettings, new_forest
 from aam.learners.held_out import samples_of, true_values
 from aam.learners.members import new_member, possible_members
-from aam.learners.novelty import familiar_reads
+from aam.learners.novelty.judgement import familiar_reads
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
-from aam.learners.trees import grow
+from aam.learners.trees.arrays import grow
+from aam.learners.trees.forest import ForestSettings, new_forest
 from aam.training.hardware.host_memory import peak_bytes, reset_peak
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL, FoldRecord
 from aam.workflows.benchmark.study import OpenTask

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.config import BenchmarkConfig
-from aam.config.benchmark import BenchmarkOptions, TaskOptions
+from aam.config.commands.benchmark import BenchmarkOptions, TaskOptions
 from aam.data.study.folds import Fold, FoldOptions
 from aam.errors import Attempts, ConfigError, InputError
 from aam.files.atomic import check_output, remove_leftovers, sha256_file

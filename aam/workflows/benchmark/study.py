@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aam.config import CovariateOptions, SplitOptions, StudyOptions, TableOptions
-from aam.config.benchmark import TaskOptions
+from aam.config.commands.benchmark import TaskOptions
 from aam.config.target import ColumnOptions
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.split import sample_groups

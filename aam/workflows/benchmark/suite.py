@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aam.config.benchmark import BenchmarkOptions, SuiteFile, SuiteOptions, TaskFile, TaskOptions
+from aam.config.commands.benchmark import BenchmarkOptions, SuiteFile, SuiteOptions, TaskFile, TaskOptions
 from aam.config.option import Section, read_values, suggest
 from aam.config.yaml_file import read_nested_file
 from aam.errors import Attempts, ConfigError, InputError

@@ -9,7 +9,7 @@ from sklearn.metrics import mean_absolute_error
 
 from aam.evaluation.run_results import read_run, training_times
 from aam.report.build import build_report
-from aam.workflows.ensemble import ensemble_record
+from aam.workflows.runs.ensemble import ensemble_record
 from tests.report.run_directories import write_regression
 from tests.report.test_build import Page, check_self_contained
 

@@ -14,10 +14,10 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from aam.cli.main import main
 from aam.config import BenchmarkConfig
-from aam.config.benchmark import BenchmarkOptions
+from aam.config.commands.benchmark import BenchmarkOptions
 from aam.errors import ConfigError, InputError
 from aam.learners import members
-from aam.learners.forest import ForestSettings
+from aam.learners.trees.forest import ForestSettings
 from aam.workflows.benchmark import run
 from aam.workflows.benchmark.run import run_benchmark
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.config.benchmark import TaskOptions
+from aam.config.commands.benchmark import TaskOptions
 from aam.data.study.folds import FoldOptions
 from aam.errors import InputError
 from aam.workflows.benchmark.study import open_task, shuffled

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aam.config.benchmark import BenchmarkOptions
+from aam.config.commands.benchmark import BenchmarkOptions
 from aam.errors import AamError
 from aam.workflows.benchmark.suite import Suite, read_suite
 

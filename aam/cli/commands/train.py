@@ -1,0 +1,24 @@
+"""`aam train`: learn to predict metadata columns."""
+
+from __future__ import annotations
+
+import shlex
+
+from aam.cli.run_log import run_log, say_next
+from aam.config import TrainConfig
+from aam.workflows.runs.train import cross_validate, train
+
+
+def run(config: TrainConfig, command_line: str) -> None:
+    """Train a model, an ensemble, or a model for each fold; and say what to do with the result."""
+    with run_log(config):
+        if config.evaluation.cv is not None:
+            folds = cross_validate(config, command_line)
+            final = f"  aam train --config {shlex.quote(str(folds.final_config))}"
+            say_next(config, folds.run, "Next, train the model to use, on all samples:", final)
+            return
+        run = train(config, command_line).run
+        needs_sheet = [*config.covariates.columns, *config.target.normalize_by]
+        sheet = " --metadata NEW.tsv" if needs_sheet else ""
+        words = f"aam predict --model {shlex.quote(str(run))} --table NEW.biom{sheet} --output predictions.tsv"
+        say_next(config, run, "Next, predict new samples:", f"  {words}")

@@ -1,0 +1,26 @@
+"""`aam info`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aam.config.option import REQUIRED, Section, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions(Section):
+    """Info: describe a file or folder."""
+
+    path: Path = option(
+        REQUIRED,
+        "A table, tree, distance matrix, metadata file, model folder or run directory.",
+        usual="Table, tree, distances, metadata, model or run",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoConfig:
+    """All options of `aam info`."""
+
+    info: InfoOptions

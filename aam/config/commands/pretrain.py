@@ -1,0 +1,43 @@
+"""`aam pretrain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aam.config.distributed import DistributedOptions
+from aam.config.memory import MemoryOptions, check_batch
+from aam.config.optim import OptimOptions
+from aam.config.sections import (
+    ModelOptions,
+    ObjectiveOptions,
+    RunOptions,
+    SamplingOptions,
+    SplitOptions,
+    StudyOptions,
+    TableOptions,
+)
+from aam.config.unused_options import check_used
+from aam.errors import Attempts
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """All options of `aam pretrain`."""
+
+    table: TableOptions
+    study: StudyOptions
+    sampling: SamplingOptions
+    split: SplitOptions
+    model: ModelOptions
+    objective: ObjectiveOptions
+    optim: OptimOptions
+    memory: MemoryOptions
+    distributed: DistributedOptions = field(default_factory=DistributedOptions)
+    run: RunOptions
+
+    def __post_init__(self) -> None:
+        attempt = Attempts()
+        attempt(lambda: check_batch(self.optim, self.memory))
+        attempt(lambda: check_used(self.study, self.objective, self.optim))
+        attempt(self.split.check_validation)
+        attempt.raise_if_any()

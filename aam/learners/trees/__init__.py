@@ -1,0 +1,1 @@
+"""Learners of many decision trees, and the trees as arrays."""

@@ -1,0 +1,158 @@
+"""Extremely randomised trees on the log abundances of clades, one ensemble for each target.
+
+Legend of shapes: ``B`` rows that are asked for, ``F`` clades and covariates.
+
+References
+----------
+Geurts, Ernst, Wehenkel (2006), Extremely randomized trees, Machine Learning 63.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aam.config.json_dataclass import need
+from aam.learners.features import read_places
+from aam.learners.protocol import Computing, Labelled, Learner, Task
+from aam.learners.reference import TREES
+from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
+from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
+
+NUM_TREES = 200
+NUM_TREES_OF_FOLD = 60
+"""Fewer out of fold, where their predictions serve weights and intervals alone."""
+MAX_FEATURES = 0.1
+MIN_LEAF, MIN_LEAF_OF_CLASSES = 2, 3
+"""Samples of a leaf, of numbers and of classes: with one, trees know the groups that they have seen by heart."""
+ROWS_AT_ONCE = 1_024
+MAX_GROWN = 20_000
+"""Samples that trees are grown on at most."""
+
+
+class CladeTreesLearner(Learner):
+    """Extra trees for each target, of the samples that have it.
+
+    Parameters
+    ----------
+    task
+        What is to be learned; with a reference.
+    tree
+        Name of the reference's tree.
+    seed
+        Seed; the trees do not depend on ``n_jobs``.
+    n_jobs
+        Cores to use; -1 for all.
+    """
+
+    kind = "clade_trees"
+
+    def __init__(self, task: Task, tree: str, seed: int = 42, n_jobs: int = -1) -> None:
+        super().__init__(task)
+        self.tree = tree
+        self.seed = seed
+        self.n_jobs = n_jobs
+        self.nodes = np.empty(0, dtype=np.int64)
+        self.num_trees = NUM_TREES
+        self.ensembles: list[tuple[Trees, np.ndarray]] = []
+        self._covariates = PerStudyCache(task.covariates)
+
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
+        """Grow the trees; groups do not matter to them."""
+        assert self.task.reference is not None
+        is_class = bool(self.task.targets.specs[0].classes)
+        choose = prevalent_clades if is_class else distinct_clades
+        self.nodes = choose(self.task.reference, self.tree)
+        samples = Labelled(rows=rows, targets=targets, weights=weights).at_most(MAX_GROWN, self.seed)
+        table = self._read(study, samples.rows)
+        samples = replace(samples, rows=np.arange(len(samples)))
+        self.ensembles = [self._grow(table, samples, place) for place in range(len(self.task.targets))]
+        return self
+
+    def without_fold(self) -> Self:
+        """The same with fewer trees."""
+        learner = copy(self)
+        learner.num_trees = NUM_TREES_OF_FOLD
+        return learner
+
+    def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
+        """Measured by few trees of few samples."""
+
+        def with_trees(trees: int) -> Learner:
+            learner = copy(self)
+            learner.num_trees = trees
+            return learner
+
+        plan = TreePlan(self.num_trees, NUM_TREES_OF_FOLD, len(np.unique(folds)), MAX_GROWN)
+        return expected_seconds_of_trees(with_trees, study, samples, plan)
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Means of the trees; all reads are used, so that every draw is the same."""
+        found = np.zeros((len(rows), *self.task.output_shape))
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            table = self._read(study, rows[some])
+            for place, (trees, codes) in enumerate(self.ensembles):
+                found[some, codes if len(codes) else [place]] = trees.predict(table)
+        return found
+
+    def to_arrays(self) -> Stored:
+        """The clades, and the trees of each target under its number."""
+        arrays: dict[str, np.ndarray] = {"nodes": self.nodes.astype(np.int32)}
+        for place, (trees, codes) in enumerate(self.ensembles):
+            arrays |= {f"{place}.trees.{name}": array for name, array in trees.to_arrays().arrays.items()}
+            arrays[f"{place}.codes"] = codes.astype(np.int32)
+        return Stored(arrays, {"name": f"trees-{self.tree}", "tree": self.tree})
+
+    @classmethod
+    def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
+        """The same learner; every array is checked."""
+        tree: Any = stored.facts.get("tree")
+        need(tree in TREES and task.reference is not None and tree in task.reference.trees, "a tree is lacking")
+        assert task.reference is not None
+        learner = cls(task, tree)
+        learner.nodes = read_places(stored, "nodes", len(task.reference.trees[tree].parent))
+        width = len(learner.nodes) + task.num_covariates
+        learner.ensembles = [
+            read_trees_of_target(stored.part(f"{place}."), width, len(target.classes))
+            for place, target in enumerate(task.targets.specs)
+        ]
+        return learner
+
+    def _grow(self, table: np.ndarray, samples: Labelled, place: int) -> tuple[Trees, np.ndarray]:
+        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+        known = samples.take(~np.isnan(samples.targets[:, place]))
+        options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
+        is_class = bool(self.task.targets.specs[0].classes)
+        if is_class:
+            balance = None if known.hold_class_weights(self.task.targets) else "balanced"
+            options |= {"class_weight": balance, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
+            estimator = ExtraTreesClassifier(max_features="sqrt", **options)
+        else:
+            estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
+        grow(estimator, table[known.rows], known.targets[:, place], known.weights)
+        return trees_of_target(estimator)
+
+    def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:
+        """Clades and covariates of some samples, ``B x F`` (float32)."""
+        reference = self.task.reference
+        assert reference is not None
+        clades = log_clades(reference.reads_of(study, rows), reference, self.tree, self.nodes)
+        covariates = self._covariates(study)[rows]
+        return np.concatenate([clades.astype(np.float32).toarray(), covariates], axis=1, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Runs that train: one model, a blend, an ensemble, a cross-validation."""

@@ -1,0 +1,1 @@
+"""A run whose model is a blend of learners."""

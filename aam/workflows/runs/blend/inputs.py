@@ -1,0 +1,101 @@
+"""What the learners of a blend are given: labelled samples, and the task that they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aam.config import TrainConfig, replace
+from aam.data.readers.feature_ids import of_ids
+from aam.learners.catalogue import FOREST, NETWORK
+from aam.learners.novelty.familiarity import Familiarity
+from aam.learners.protocol import Computing, Labelled, Learner, Task
+from aam.learners.reference import Encode, Reference
+from aam.training.plan.supervision import Inputs
+
+
+def ordered_rows(inputs: Inputs) -> np.ndarray:
+    """The training samples in the order of their ids, so that no result depends on that of the table."""
+    rows = inputs.split.train
+    return rows[np.argsort(inputs.study.sample_ids[rows].astype(str), kind="stable")]
+
+
+def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
+    """Samples with their truths in the learned space, groups, and weights, in which those of the classes are."""
+    learned, targets = inputs.target_NT, inputs.targets
+    assert learned is not None
+    assert targets is not None
+    weights = None if inputs.weight_N is None else inputs.weight_N[rows]
+    if targets.specs[0].class_weights:
+        of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
+        weights = of_class if weights is None else weights * of_class
+        weights = weights / weights.mean()
+    return Labelled(
+        rows=rows,
+        targets=np.asarray(learned[rows], dtype=np.float64),
+        groups=None if inputs.groups is None else inputs.groups[rows],
+        weights=weights,
+    )
+
+
+def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encode: Encode | None) -> Task:
+    """What the members have in common.
+
+    Parameters
+    ----------
+    config, inputs
+        What was asked for, and the data.
+    names
+        The members.
+    encode
+        Makes vectors of ASVs, where there is an encoder.
+    """
+    study, targets = inputs.study, inputs.targets
+    assert targets is not None
+    made = study.made_column(config.study.study_column)
+    needs_reference, rows = bool(set(names) - {FOREST, NETWORK}), ordered_rows(inputs)
+    reference = Reference.fit(study, rows, config.run.seed, encode) if needs_reference else None
+    groups = None if inputs.groups is None else inputs.groups[rows]
+    known = None if reference is None else reference.asvs
+    return Task(
+        targets=targets,
+        covariate_spec=inputs.covariate_spec,
+        data={
+            "trim_length": config.table.trim_length,
+            "reverse_complement": config.table.reverse_complement or "no",
+            "rarefy_depth": study.rarefy_depth,
+            "study_column": made,
+            **of_ids(has_dna=study.has_dna),
+        },
+        reference=reference,
+        familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
+    )
+
+
+def network_member(config: TrainConfig, task: Task) -> Learner:
+    """The network as a member, which is trained within the run."""
+    from aam.learners.network import NetworkLearner
+
+    alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
+    own = replace(config, **alone, forest_baseline=False, report=False)
+    return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
+
+
+def encoding(config: TrainConfig) -> Encode | None:
+    """What makes vectors of ASVs, where there is a pre-trained encoder."""
+    if not config.transfer.names_encoder:
+        return None
+    from aam.models.folder.weights import load_model
+    from aam.models.sequence_predictor import encoder_of
+    from aam.models.vector_cache import encode_asvs
+    from aam.training.hardware.device import choose_device
+    from aam.training.run.transfer import encoder_folder
+
+    path = encoder_folder(config.transfer)
+    assert path is not None
+    model, description = load_model(path)
+    device, longest = choose_device(config.run.device), description.data["max_bp"]
+    encoder = encoder_of(model).asv_encoder.to(device)
+    return lambda tokens: encode_asvs(encoder, tokens[:, :longest], device).float().cpu().numpy()

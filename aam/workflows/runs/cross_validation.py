@@ -1,0 +1,258 @@
+"""`aam train --cv`: a model (or an ensemble) for each fold, in a run directory of its own, and one report for all.
+
+The run directory holds ``folds/NAME/``, each an ordinary and complete run of ``aam train`` on the lists of samples in
+``lists/NAME/``; the random forests' predictions in ``forests/NAME.tsv``; and the results of all folds together. A fold
+of repeat ``r`` (from 1) has the seed of the run + (``r`` - 1) times the size of the ensemble: the folds of one repeat
+differ in their samples alone, and no two repeats share a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aam.config import TrainConfig, replace
+from aam.data.study.covariates import CovariateSpec
+from aam.data.study.folds import Fold
+from aam.data.study.split import Split, sample_groups
+from aam.data.study.study import Study, load_study
+from aam.data.study.summary import describe
+from aam.data.targets.targets import Targets
+from aam.evaluation.prediction_table import copy_part, join_tables, write_predictions
+from aam.files.atomic import remove_leftovers, write_text
+from aam.log import say
+from aam.runs.directory import RunDirectory
+from aam.runs.layout import (
+    CV_FOREST_PREDICTIONS,
+    CV_METRICS,
+    CV_PREDICTIONS,
+    DATA,
+    FINAL_CONFIG,
+    FOLD_LISTS,
+    FOLDS,
+    FOREST_PREDICTIONS,
+    FORESTS,
+    PREDICTIONS,
+)
+from aam.runs.saved_options import config_text
+from aam.training.plan.supervision import learnable_folds, learned_split, target_request
+from aam.workflows.runs.child_runs import (
+    ChildRun,
+    check_lists,
+    in_turn,
+    rollback_if_first_run_fails,
+    stopped_within,
+    train_child_run,
+    write_lists,
+)
+from aam.workflows.runs.ensemble import train_one_or_several
+from aam.workflows.runs.results import CrossValidationResult
+from aam.workflows.runs.run_manifest import run_record, study_record
+from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
+
+if TYPE_CHECKING:
+    from aam.evaluation.cross_validation import CrossValidation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldRun:
+    """A fold and where it lies.
+
+    Attributes
+    ----------
+    fold
+        Its samples.
+    child
+        The run of its model.
+    forest
+        The table of its random forest's predictions.
+    """
+
+    fold: Fold
+    child: ChildRun
+    forest: Path
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Repeat, and number within the repeat, both from 1."""
+        return str(self.fold.repeat), str(self.fold.number)
+
+    def config(self, config: TrainConfig) -> TrainConfig:
+        """The options of an ordinary run of this fold; a blend says itself what its random forest predicts."""
+        own = config.evaluation.forest_baseline and brings_forest(config)
+        return self.child.config(config, cv=None, cv_repeats=1, forest_baseline=own)
+
+
+def brings_forest(config: TrainConfig) -> bool:
+    """Whether the model of a fold has a random forest among its members, so that none is fitted beside it."""
+    return config.is_blend and config.learners.with_forest
+
+
+def fold_runs(folds: Sequence[Fold], study: Study, run: RunDirectory, config: TrainConfig) -> list[FoldRun]:
+    """Where each fold of a cross-validation lies in its run directory; each repeat has seeds of its own."""
+    return [
+        FoldRun(
+            fold=fold,
+            child=ChildRun(
+                name=fold.name,
+                directory=RunDirectory(run.path / FOLDS / fold.name),
+                lists=run.path / FOLD_LISTS / fold.name,
+                ids={part: list(map(str, study.sample_ids[rows])) for part, rows in fold.split.parts().items()},
+                seed=config.run.later_seed((fold.repeat - 1) * config.evaluation.ensemble),
+            ),
+            forest=run.path / FORESTS / f"{fold.name}.tsv",
+        )
+        for fold in folds
+    ]
+
+
+def write_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
+    """Write what a random forest predicts of the fold's test samples: a blend's own, or one that is fitted for it."""
+    if not brings_forest(config):
+        fit_forest_of(fold, study, targets, config)
+        return
+    fold.forest.parent.mkdir(exist_ok=True)
+    copy_part(fold.forest, fold.child.directory.path / FOREST_PREDICTIONS, "test")
+
+
+def fit_forest_of(fold: FoldRun, study: Study, targets: Targets, config: TrainConfig) -> None:
+    """Fit random forests on all samples that the fold does not test, and write their predictions of its test samples.
+
+    The model needs validation samples to choose its best epoch; a forest does not, so it learns from them as well. Each
+    target has a forest of its own, fitted on the samples that have it. Covariates are those of the fold's model, with
+    the levels of its training samples.
+    """
+    from aam.learners.held_out import held_out_predictions
+    from aam.learners.trees.forest import ForestSettings, fit_forest
+
+    split, groups = fold.fold.split, sample_groups(config.split, study)
+    learned = np.union1d(split.train, split.validation)
+    both = Split(learned, np.empty(0, dtype=np.int64), split.test)
+    spec = _covariate_spec(config, study, learned_split(config, split).train)
+    forest = fit_forest(study, learned, targets, spec, ForestSettings(seed=fold.child.seed))
+    tables = held_out_predictions(forest, study, both, groups)["test"]
+    fold.forest.parent.mkdir(exist_ok=True)
+    write_predictions(fold.forest, {"test": tables}, targets.columns)
+    say(f"random forest on the fold's {len(learned):,} training and validation samples: {fold.forest}")
+
+
+def _covariate_spec(config: TrainConfig, study: Study, train_rows: np.ndarray) -> CovariateSpec | None:
+    """The covariates of the fold's model."""
+    if not config.covariates.columns:
+        return None
+    assert study.metadata is not None
+    return CovariateSpec.fit(config.covariates, study.metadata, train_rows)
+
+
+def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
+    """Train and evaluate a model for each fold, or resume.
+
+    Parameters
+    ----------
+    config
+        With ``cv``.
+    command_line
+        The command line that repeats the run.
+
+    Raises
+    ------
+    InputError
+        If there are too few samples, groups or samples of a class for the folds; and what a training run raises.
+    PreemptedError
+        If a signal stopped it; with how to resume.
+    """
+    with taken_directory(config, command_line) as (run, before):
+        study = load_study(
+            config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
+        )
+        targets, of_samples = learnable_folds(config, study)
+        folds = fold_runs(of_samples, study, run, config)
+        runs = [fold.child for fold in folds]
+        for folder in (run.path / FORESTS, *(child.lists for child in runs)):
+            remove_leftovers(folder, owned=True)
+        notes = folds[0].fold.split.notes
+        say(*describe(study), *notes, _folds_line(config, folds))
+        record = {
+            **run_record(config, before, command_line),
+            **study_record(study, np.arange(len(study)), notes),
+            "samples": {"folds": len(study)},
+            "targets": targets.to_dict(),
+        }
+        if config.run.resume_from is not None and (run.path / DATA).exists():
+            check_lists(runs)
+        else:
+            _write_plan(config, run, folds)
+        run.write_json(DATA, record)
+
+        def train_and_compare(place: int) -> bool:
+            fold = folds[place]
+            is_new = train_child_run(fold.config(config), fold.child, train_one_or_several)
+            if config.evaluation.forest_baseline and not fold.forest.exists():
+                write_forest_of(fold, study, targets, config)
+                return True
+            return is_new
+
+        with rollback_if_first_run_fails(run, runs, (FOLDS, FOLD_LISTS, FORESTS, FINAL_CONFIG, DATA, run.config.name)):
+            in_turn(run, runs, "fold", train_and_compare)
+        with stopped_within(run, "after the last fold"):
+            found = _finish(config, targets, run, folds)
+        run.finish({"folds": len(folds)})
+        say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
+    return CrossValidationResult(
+        run=run.path,
+        folds=tuple(child.directory.path for child in runs),
+        targets=found,
+        final_config=run.path / FINAL_CONFIG,
+    )
+
+
+def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
+    repeats = config.evaluation.cv_repeats
+    times = f", {repeats} times" if repeats > 1 else ""
+    splits = [learned_split(config, fold.fold.split).parts() for fold in folds]
+    parts = splits[0]
+    sizes = [[len(rows) for rows in split.values()] for split in splits]
+    low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
+    shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
+    words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
+    return f"cross-validation: {config.evaluation.cv} folds{times}; samples in each: {words}"
+
+
+def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
+    """Make room, and write the options, the lists of samples, and the options of the model to use in the end."""
+    make_room(run, config)
+    run.write_config("train", options_to_repeat(config))
+    write_lists([fold.child for fold in folds])
+    final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
+    alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
+    write_text(run.path / FINAL_CONFIG, config_text("train", alone))
+
+
+def _finish(
+    config: TrainConfig, targets: Targets, run: RunDirectory, folds: Sequence[FoldRun]
+) -> dict[str, CrossValidation]:
+    """Put the folds together: tables, sentences and the report."""
+    from aam.evaluation.baseline_comparison import headline, verdicts
+    from aam.evaluation.cross_validation import judge_folds, read_fold, write_metrics
+    from aam.report.build import build_folds_report
+    from aam.report.sections.folds import wins
+
+    results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
+    found = judge_folds(results, targets.columns)
+    labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
+    tested = [fold.child.directory.path / PREDICTIONS["test"] for fold in folds]
+    join_tables(run.path / CV_PREDICTIONS, list(zip(labels, tested, strict=True)))
+    if config.evaluation.forest_baseline:
+        join_tables(run.path / CV_FOREST_PREDICTIONS, list(zip(labels, [fold.forest for fold in folds], strict=True)))
+    write_metrics(run.path / CV_METRICS, found)
+    for spec in targets.specs:
+        judged = found[spec.column]
+        won = wins(judged)
+        say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
+    if config.run.report:
+        say(f"report: {build_folds_report(run.path, found, targets)}")
+    return found
