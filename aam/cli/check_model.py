@@ -12,7 +12,7 @@ from aam.config.commands.predict import PredictInMemoryConfig
 from aam.data.study.study import Study
 from aam.learners.novelty.judgement import Novelty
 from aam.text import plural, shorten
-from aam.workflows.predict import CheckedTable, check_against_model
+from aam.workflows.model_input import CheckedTable, check_against_model
 
 MOST_SHOWN = 20
 

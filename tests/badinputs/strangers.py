@@ -14,7 +14,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.predictor import load_predictor, save_predictor
 from aam.learners.trees.forest import ForestSettings, fit_forest
-from aam.workflows.predict import CheckedTable
+from aam.workflows.model_input import CheckedTable
 from tests.badinputs.cases import Read, bad_rows
 from tests.data.study_files import Files, make_study, random_counts, write_table
 from tests.factories import random_sequences

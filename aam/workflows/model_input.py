@@ -1,0 +1,240 @@
+"""A model and the samples of a table, read and treated as its training samples were."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aam.config import TableOptions
+from aam.config.commands.predict import PredictInMemoryConfig
+from aam.config.model_input import ModelInputOptions
+from aam.errors import ConfigError, InputError
+from aam.log import say, warn
+from aam.models.folder.paths import unfinished_notes
+from aam.text import plural, shorten
+
+if TYPE_CHECKING:
+    from aam.config.sections import MatchIds
+    from aam.data.readers.metadata import Metadata
+    from aam.data.study.study import Study
+    from aam.data.targets.kinds import Samples
+    from aam.learners.novelty.judgement import Novelty, Verdict
+    from aam.learners.predictor import Predictor
+    from aam.models.folder.manifest import Manifest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckedTable:
+    """A table that a model is to predict, and how unlike the training samples its samples are.
+
+    Attributes
+    ----------
+    name
+        The table's file.
+    study
+        Its samples.
+    novelty, verdict
+        What is found of each sample, and of all.
+    """
+
+    name: str
+    study: Study
+    novelty: Novelty
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, predictor: Predictor, study: Study, table: TableOptions) -> CheckedTable:
+        """Judge the samples of a table."""
+        from aam.learners.novelty.judgement import judge, verdict
+
+        novelty = judge(predictor.familiarity, study)
+        found = verdict(predictor.familiarity, study, novelty)
+        return cls(name=table.table[0].name, study=study, novelty=novelty, verdict=found)
+
+    def raise_if_refused(self, options: ModelInputOptions) -> None:
+        """Refuse a table of which hardly any read is known, for another reason than other microbes.
+
+        Raises
+        ------
+        InputError
+            Unless it is to be predicted all the same.
+        """
+        if self.verdict.problem and not options.allow_unfamiliar:
+            remedy = f"{self.verdict.remedy}, or --allow-unfamiliar to predict all the same"
+            raise InputError(self.name, self.verdict.problem, remedy)
+
+    def say(self) -> None:
+        """Say what is known of the whole table."""
+        say(*self.verdict.lines)
+        for note in (self.verdict.problem, *self.verdict.notes):
+            if note:
+                warn(note)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelInput:
+    """A model and the samples that it is applied to.
+
+    Attributes
+    ----------
+    predictor
+        The model.
+    study
+        The samples, with their metadata: its cells are empty for samples that it lacks, and it has no column where
+        none was given.
+    checked
+        How unlike the training samples they are.
+    """
+
+    predictor: Predictor
+    study: Study
+    checked: CheckedTable
+
+    def truths(self, missing: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        """Target column -> its true values: NaN, or an empty label, where one is missing.
+
+        Parameters
+        ----------
+        missing
+            Further words for a missing value.
+
+        Raises
+        ------
+        InputError
+            If the metadata has no such column, or cells that are no values of the target.
+        """
+        targets, sheet = self.predictor.targets, self.study.metadata
+        assert sheet is not None
+        return {spec.column: spec.kind.read(sheet, spec.column, missing) for spec in targets.specs}
+
+    def samples(self, rows: np.ndarray, truths: dict[str, np.ndarray] | None = None) -> Samples:
+        """Some of the samples, as a decoder of predictions asks for them; their truths unknown where left out."""
+        from aam.data.targets.kinds import Samples
+
+        targets, sheet = self.predictor.targets, self.study.metadata
+        assert sheet is not None
+        unknown = np.full(len(self.study), np.nan)
+        observed = {column: (truths or {}).get(column, unknown)[rows] for column in targets.columns}
+        level_N = targets.level_codes(sheet)
+        return Samples(sample_ids=self.study.sample_ids[rows], observed=observed, level_B=level_N[rows])
+
+
+def read_model_input(table: TableOptions, options: ModelInputOptions) -> ModelInput:
+    """Read the model, the table and the metadata; say what follows from them.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be read, or is a pre-trained encoder.
+    ConfigError, InputError
+        If the table or the metadata cannot be used, or the samples are of another strand, start, length or region
+        than the training samples.
+    """
+    from aam.learners.predictor import load_predictor
+    from aam.learners.protocol import Computing
+
+    computing = Computing(device=options.device, batch_size=options.batch_size, seed=options.seed, cache=table.cache)
+    predictor = load_predictor(options.model, computing)
+    study = predictor.read(table)
+    sheet = _sheet(options, predictor.manifest, study)
+    for line in unfinished_notes(options.model):
+        warn(line)
+    checked = CheckedTable.of(predictor, study, table)
+    checked.raise_if_refused(options)
+    checked.say()
+    spec = predictor.manifest.covariate_spec
+    say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
+    return ModelInput(predictor=predictor, study=dataclasses.replace(study, metadata=sheet), checked=checked)
+
+
+def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
+    """Do what a prediction does before it predicts.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`read_model_input`, but for what :meth:`CheckedTable.raise_if_refused` refuses.
+    """
+    from aam.learners.predictor import load_predictor
+
+    predictor = load_predictor(config.predict.model)
+    study = predictor.read(config.table)
+    _sheet(config.predict, predictor.manifest, study)
+    return CheckedTable.of(predictor, study, config.table)
+
+
+def _sheet(options: ModelInputOptions, manifest: Manifest, study: Study) -> Metadata:
+    """The metadata in the order of the table's samples; cells of samples that are not in it are empty.
+
+    A column that training made of the names of merged tables is made here too, where several tables are given.
+
+    Raises
+    ------
+    ConfigError
+        If the model needs metadata columns and no metadata is given.
+    InputError
+        If there is no such column.
+    """
+    from aam.data.readers.metadata import Metadata, read_metadata
+    from aam.data.study.alignment import with_study_column
+    from aam.models.folder.manifest import metadata_needed
+
+    path, needed = options.metadata, manifest.needed_columns
+    of_tables = manifest.data.get("study_column")
+    made = of_tables in needed and len(set(study.table.studies)) > 1
+    in_sheet = [column for column in needed if not (made and column == of_tables)]
+    if path is None and in_sheet:
+        raise ConfigError(f"{metadata_needed(in_sheet)}{_about_tables(of_tables, in_sheet)}")
+    sheet = Metadata("", study.sample_ids, {}, ())
+    if path is not None:
+        sheet = _in_order(read_metadata(path), study, options.match_ids)
+    if made:
+        with_tables, note = with_study_column(sheet, study.table, str(of_tables))
+        assert with_tables is not None
+        sheet = dataclasses.replace(with_tables, notes=(*sheet.notes, *([note] if note else [])))
+    for column in needed:
+        if column == of_tables and column not in sheet.columns:
+            problem = f"no column '{shorten(column)}'{_about_tables(of_tables, needed)}"
+            raise InputError(sheet.source, problem, "add it to the metadata, or merge tables as in training")
+        sheet.column(column)
+    return sheet
+
+
+def _in_order(sheet: Metadata, study: Study, match_ids: MatchIds) -> Metadata:
+    """The metadata rows of the study's samples; empty for samples without metadata, which are noted."""
+    from aam.data.study.alignment import file_name
+    from aam.data.study.sample_matching import matched, nothing_in_common, other_spelling_note
+
+    sheet = matched(study.sample_ids, sheet, match_ids)
+    row_of = {sample_id: row for row, sample_id in enumerate(sheet.sample_ids)}
+    rows = np.array([row_of.get(sample_id, -1) for sample_id in study.sample_ids])
+    absent, notes = int((rows < 0).sum()), sheet.notes
+    if absent == len(rows):
+        raise nothing_in_common(study.sample_ids, "the table", sheet)
+    if absent:
+        first = shorten(str(study.sample_ids[rows < 0][0]))
+        words = f"{plural(absent, 'sample')} of the table not in {file_name(sheet.source)} (first: {first})"
+        notes = (*notes, words, *filter(None, [other_spelling_note(study.sample_ids, sheet)]))
+    columns = {name: np.where(rows < 0, "", cells[rows]) for name, cells in sheet.columns.items()}
+    return dataclasses.replace(sheet, sample_ids=study.sample_ids, columns=columns, notes=notes)
+
+
+def _about_tables(column: str | None, needed: Sequence[str]) -> str:
+    """How to describe a column that training made from the names of merged tables."""
+    return f" ('{column}' identifies the table of a sample)" if column in needed else ""
+
+
+def _notes(study: Study) -> Iterator[str]:
+    yield from study.notes
+    depth = study.rarefy_depth
+    if depth is None:
+        return
+    reads = np.asarray(study.table.counts.sum(axis=1)).ravel()
+    few = study.sample_ids[reads < depth]
+    if len(few):
+        share = f"{plural(len(few), 'sample')} of {len(reads):,} (first: {few[0]})"
+        yield f"fewer reads than the model's rarefaction depth of {depth:,}: {share}; all their reads are used"
