@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +11,8 @@ import h5py
 import numpy as np
 from scipy.sparse import csr_array
 
-from aam.errors import InputError, RunError
-from aam.files.atomic import is_running
-from aam.text import format_bytes
+from aam.errors import InputError
+from aam.files.staged import staged_folder
 
 CHUNK = 1 << 16
 ENTRIES_PER_BLOCK = 1 << 23
@@ -173,14 +169,11 @@ class BiomWriter:
 
 TABLE, TREE, METADATA, TRUTH, README = "table.biom", "tree.nwk", "metadata.tsv", "truth.tsv", "README.txt"
 FILES = (TREE, METADATA, TRUTH, README, TABLE)
-STAGING = ".simulate.tmp-"
 
 
 @contextmanager
 def staged_output(output_dir: Path, *, overwrite: bool, expected_bytes: int) -> Iterator[Path]:
-    """Give a folder to write to, whose files move to the output folder at the end if nothing went wrong.
-
-    Files of an earlier study are removed first, all of them, so that a crash never leaves files of two studies.
+    """Give a folder to write a study to; see :func:`~aam.files.staged.staged_folder`.
 
     Parameters
     ----------
@@ -195,39 +188,14 @@ def staged_output(output_dir: Path, *, overwrite: bool, expected_bytes: int) -> 
     ------
     InputError
         If the folder cannot be made, is not empty (without ``overwrite``), has files of the same names that are not
-        a simulation's, or another simulation is writing to it.
+        a simulation's, or another process is writing to it.
     RunError
         If the disk has no room, at the start or later.
     """
-    existed = output_dir.exists()
-    staging = output_dir / f"{STAGING}{os.getpid()}"
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(output_dir)
-        _check_content(output_dir, overwrite)
-        staging.mkdir()
-    except OSError as error:
-        raise InputError(output_dir, f"the output directory cannot be written ({error.strerror})") from None
-    try:
-        _check_room(output_dir, expected_bytes)
-        yield staging
-        _publish(staging, output_dir)
-    except OSError as error:
-        raise RunError(f"{output_dir}: cannot write: {_reason(error)}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed and not any(output_dir.iterdir()):
-            output_dir.rmdir()
-
-
-def _remove_leftovers(output_dir: Path) -> None:
-    """Remove what simulations that were killed have left."""
-    for leftover in output_dir.glob(f"{STAGING}*"):
-        process = leftover.name.removeprefix(STAGING)
-        if process != str(os.getpid()) and process.isdecimal() and is_running(int(process)):
-            remedy = f"wait for it, or remove {leftover.name} if it is not a simulation"
-            raise InputError(output_dir, f"process {process} is writing a simulation here", remedy)
-        shutil.rmtree(leftover)
+    with staged_folder(
+        output_dir, lambda: _check_content(output_dir, overwrite), lambda: FILES, expected_bytes=expected_bytes
+    ) as folder:
+        yield folder
 
 
 def _check_content(output_dir: Path, overwrite: bool) -> None:
@@ -238,28 +206,3 @@ def _check_content(output_dir: Path, overwrite: bool) -> None:
     if TRUTH not in content and (taken := [name for name in FILES if name in content]):
         problem = f"holds {taken[0]}, which is not from a simulation (there is no {TRUTH})"
         raise InputError(output_dir, problem, "choose another --output-dir")
-
-
-def _check_room(output_dir: Path, expected_bytes: int) -> None:
-    free = shutil.disk_usage(output_dir).free
-    if free < expected_bytes:
-        needs = f"about {format_bytes(expected_bytes)} are needed, {format_bytes(free)} are free"
-        raise RunError(f"{output_dir}: not enough disk space: {needs}")
-
-
-def _publish(staging: Path, output_dir: Path) -> None:
-    for name in FILES:
-        descriptor = os.open(staging / name, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    for name in FILES:
-        (output_dir / name).unlink(missing_ok=True)
-    for name in FILES:
-        (staging / name).replace(output_dir / name)
-
-
-def _reason(error: OSError) -> str:
-    """Say in a few words what failed; the HDF5 library hides the system's error number in a long text."""
-    hidden = re.search(r"errno = (\d+)", str(error))
-    number = int(hidden[1]) if hidden else error.errno
-    return os.strerror(number) if number else str(error)[:100]

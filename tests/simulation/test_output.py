@@ -72,16 +72,16 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
 
 def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     for process in ("999999999", "x", str(os.getpid())):
-        (tmp_path / f".simulate.tmp-{process}").mkdir()
-        (tmp_path / f".simulate.tmp-{process}" / "table.biom").write_text("half")
+        (tmp_path / f".aam.tmp-{process}").mkdir()
+        (tmp_path / f".aam.tmp-{process}" / "table.biom").write_text("half")
     with staged_output(tmp_path, overwrite=False, expected_bytes=10) as folder:
         fill(folder)
     assert names(tmp_path) == set(FILES)
 
 
 def test_a_run_in_progress_is_respected(tmp_path: Path) -> None:
-    (tmp_path / f".simulate.tmp-{os.getppid()}").mkdir()
-    with pytest.raises(InputError, match="is writing a simulation here"):
+    (tmp_path / f".aam.tmp-{os.getppid()}").mkdir()
+    with pytest.raises(InputError, match="is writing here"):
         staged_output(tmp_path, overwrite=True, expected_bytes=10).__enter__()
 
 
