@@ -1,0 +1,181 @@
+"""Groups of ASVs whose part in a prediction is measured: single ASVs, clades of a tree, taxa of a rank.
+
+Legend of shapes: ``N`` samples, ``A`` ASVs of the study, ``G`` groups, ``K`` nodes of a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.data.readers.taxonomy import Taxonomy
+from aam.data.study.study import Study
+from aam.learners.clades import Clades, clades_of_sequences
+
+ASV, CLADE = "asv", "clade"
+RANKS = ("domain", "phylum", "class", "order", "family", "genus", "species")
+"""Ranks of a lineage, from the first."""
+MIN_PREVALENCE = 0.02
+"""Share of the samples that must have a group: the part of a rarer one cannot be told from chance."""
+LARGEST_CLADE = 0.5
+"""Share of the study's ASVs above which a clade says nothing: nearly all samples are mostly of it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AsvGroups:
+    """Sets of ASVs of one level; an ASV may be in several groups (clades are nested), or in none.
+
+    Attributes
+    ----------
+    level
+        ``asv``, ``clade`` or a rank of the taxonomy.
+    names
+        Id of each group (``G``), unique within the level: the ASV's id, ``clade-17``, or the lineage down to the rank.
+    labels
+        How each is shown: a taxon's name where a taxonomy is known.
+    members
+        Which ASVs are in each group: ``G x A`` of 0 and 1 (int64).
+    """
+
+    level: str
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    members: csr_array
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def size_G(self) -> np.ndarray:
+        """ASVs of each group."""
+        return np.diff(self.members.indptr)
+
+    def counts(self, counts_NA: csr_array) -> csr_array:
+        """Reads of each group in samples, ``N x G``."""
+        return csr_array(counts_NA @ self.members.T)
+
+    def take(self, chosen_G: np.ndarray) -> AsvGroups:
+        """Some of the groups."""
+        places = np.arange(len(self))[chosen_G]
+        return AsvGroups(
+            level=self.level,
+            names=tuple(self.names[g] for g in places),
+            labels=tuple(self.labels[g] for g in places),
+            members=self.members[places],
+        )
+
+    def prevalent(self, counts_NA: csr_array, least: float = MIN_PREVALENCE) -> AsvGroups:
+        """The groups that at least this share of samples have, and at least one."""
+        prevalence_G = np.bincount(self.counts(counts_NA).indices, minlength=len(self))
+        return self.take(prevalence_G >= max(1, np.ceil(least * counts_NA.shape[0])))
+
+
+def asv_groups(study: Study, taxonomy: Taxonomy | None = None) -> AsvGroups:
+    """Each ASV by itself."""
+    number = len(study.lengths)
+    members = csr_array((np.ones(number, dtype=np.int64), (np.arange(number), np.arange(number))))
+    names = tuple(map(str, study.table.asv_ids))
+    lineages = _lineages(study, taxonomy)
+    labels = [f"{taxon_name(line)} ({name[:12]})" if line else name for name, line in zip(names, lineages, strict=True)]
+    return AsvGroups(level=ASV, names=names, labels=tuple(labels), members=members)
+
+
+def taxon_groups(study: Study, taxonomy: Taxonomy, rank: str) -> AsvGroups:
+    """The taxa of a rank; ASVs that are not classified down to it are in none.
+
+    Raises
+    ------
+    InputError
+        If no ASV is in the taxonomy, or none is classified down to this rank.
+    """
+    labels_A, classes = taxonomy.labels(study.table.asv_ids, study.table.sequences, RANKS.index(rank) + 1)
+    asvs = np.flatnonzero(labels_A >= 0)
+    shape = (len(classes), len(labels_A))
+    members = csr_array((np.ones(len(asvs), dtype=np.int64), (labels_A[asvs], asvs)), shape)
+    names = tuple(taxon_name(tuple(one.split("; "))) for one in classes)
+    unique = names if len(set(names)) == len(names) else classes
+    return AsvGroups(level=rank, names=classes, labels=unique, members=members)
+
+
+def clade_groups(study: Study, taxonomy: Taxonomy | None = None) -> AsvGroups:
+    """Clades of the study's tree or, where there is none, of the tree made from the sequences.
+
+    A clade has two ASVs or more, and at most ``LARGEST_CLADE`` of all. Of nested clades with the same ASVs the largest
+    node counts. Named by their place in the tree, and shown by the deepest taxon that most of their ASVs share.
+    """
+    found, number = clades_of(study), len(study.lengths)
+    inside_KA = _descendants(found, number)
+    size_K = np.diff(inside_KA.indptr)
+    sets = {inside_KA.indices[start:end].tobytes(): node for node, start, end in _spans(inside_KA)}
+    kept = np.array(sorted(k for k in sets.values() if 2 <= size_K[k] <= LARGEST_CLADE * number), dtype=np.int64)
+    members = inside_KA[kept]
+    lineages = _lineages(study, taxonomy)
+    labels = []
+    for place, node in enumerate(kept):
+        asvs = members.indices[members.indptr[place] : members.indptr[place + 1]]
+        taxon = consensus([lineages[a] for a in asvs])
+        labels.append(f"{taxon_name(taxon)} clade ({len(asvs)} ASVs)" if taxon else f"clade {node} ({len(asvs)} ASVs)")
+    return AsvGroups(level=CLADE, names=tuple(f"clade-{k}" for k in kept), labels=tuple(labels), members=members)
+
+
+def clades_of(study: Study) -> Clades:
+    """The tree of the study, or the one made from its sequences."""
+    if study.tree is not None and study.phylogeny is not None:
+        return Clades(study.tree.parent, study.tree.tips[study.phylogeny.tip_A])
+    return clades_of_sequences(study.tokens, np.bincount(study.table.counts.indices, minlength=len(study.lengths)))
+
+
+def consensus(lineages: Sequence[tuple[str, ...]], share: float = 0.8) -> tuple[str, ...]:
+    """The deepest lineage that at least this share of ASVs have in common; empty where there is none."""
+    found: tuple[str, ...] = ()
+    for depth in range(1, max(map(len, lineages), default=0) + 1):
+        tops: dict[tuple[str, ...], int] = {}
+        for line in lineages:
+            if len(line) >= depth and line[depth - 1]:
+                tops[line[:depth]] = tops.get(line[:depth], 0) + 1
+        best = max(tops, key=lambda line: tops[line], default=())
+        if not best or tops[best] < share * len(lineages):
+            break
+        found = best
+    return found
+
+
+def taxon_name(lineage: Sequence[str]) -> str:
+    """The last rank of a lineage that has a name, without its prefix: ``g__Blautia`` -> ``Blautia``.
+
+    A species is named with its genus.
+    """
+    ranks = [rank.split("__", 1)[-1].strip() for rank in lineage]
+    named = [rank for rank in ranks if rank]
+    if len(ranks) == len(RANKS) and ranks[-1] and ranks[-2] and not ranks[-1].startswith(ranks[-2]):
+        return f"{ranks[-2]} {ranks[-1]}"
+    return named[-1] if named else ""
+
+
+def _lineages(study: Study, taxonomy: Taxonomy | None) -> list[tuple[str, ...]]:
+    known: Mapping[str, tuple[str, ...]] = {} if taxonomy is None else taxonomy.lineages
+    ids = zip(study.table.asv_ids, study.table.sequences, strict=True)
+    return [known.get(name, known.get(sequence, ())) for name, sequence in ids]
+
+
+def _descendants(clades: Clades, num_asvs: int) -> csr_array:
+    """Which ASVs are on each node or below it, ``K x A`` of 0 and 1."""
+    nodes, asvs, node_A = [], [], clades.node_of_asv.copy()
+    left = np.arange(num_asvs)
+    while len(left):
+        nodes.append(node_A[left])
+        asvs.append(left)
+        node_A[left] = clades.parent[node_A[left]]
+        left = left[node_A[left] >= 0]
+    row, column = np.concatenate(nodes), np.concatenate(asvs)
+    found = csr_array((np.ones(len(row), dtype=np.int64), (row, column)), (len(clades.parent), num_asvs))
+    found.sort_indices()
+    return found
+
+
+def _spans(matrix: csr_array) -> list[tuple[int, int, int]]:
+    """Row, and the first and last place of its entries; the last of equal rows is the one nearest the root."""
+    return list(zip(range(matrix.shape[0]), matrix.indptr[:-1].tolist(), matrix.indptr[1:].tolist(), strict=True))

@@ -1,0 +1,102 @@
+"""A model as it is explained: what each of its learners, and all together, predict in the user's units.
+
+Legend of shapes: ``B`` samples, ``O`` outputs: a number for each target, or a probability for each class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.data.study.study import Study
+from aam.data.targets.kinds import Samples
+from aam.evaluation.decode_predictions import PredictionDecoder
+from aam.learners.blend import combine
+from aam.learners.predictor import Predictor
+
+MODEL = "model"
+"""Name of the whole model among its learners."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExplainedModel:
+    """A model whose predictions are explained.
+
+    Attributes
+    ----------
+    predictor
+        Its learners and how they are combined.
+    by_learner
+        Whether each learner is explained beside the whole model.
+    """
+
+    predictor: Predictor
+    by_learner: bool = False
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """The whole model, then (where they are asked for and several) its learners by name."""
+        names = [member.name for member in self.predictor.manifest.members]
+        return (MODEL, *names) if self.by_learner and len(names) > 1 else (MODEL,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The targets, or the classes of the one target."""
+        targets = self.predictor.targets
+        return targets.specs[0].classes or tuple(targets.columns)
+
+    @property
+    def decoder(self) -> PredictionDecoder:
+        """Turns what is learned into the user's units."""
+        return self.predictor.manifest.decoder(None)
+
+    def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> Mapping[str, np.ndarray]:
+        """Learner (see :attr:`learners`) -> its predictions of samples, ``B x O``, in the user's units.
+
+        Parameters
+        ----------
+        study
+            With metadata, empty where the model reads none.
+        rows
+            ``B`` of its rows.
+        draw
+            Which rarefied draw a network reads.
+        """
+        found = np.stack([learner.predict(study, rows, draw) for learner in self.predictor.learners])
+        weights = self.predictor.manifest.weights
+        whole = combine(found, np.array(weights)) if weights else found.mean(axis=0)
+        learned = dict(zip(self.learners, [whole, *found], strict=False))
+        return {name: self._in_units(study, rows, values) for name, values in learned.items()}
+
+    def _in_units(self, study: Study, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
+        targets, sheet = self.predictor.targets, study.metadata
+        assert sheet is not None
+        samples = Samples(
+            sample_ids=study.sample_ids[rows],
+            observed={column: np.full(len(rows), np.nan) for column in targets.columns},
+            level_B=targets.level_codes(sheet)[rows],
+        )
+        tables = self.decoder.predictions(learned[None], samples)
+        if tables[0].probabilities is not None:
+            return tables[0].probabilities
+        return np.stack([table.predicted for table in tables], axis=1).astype(np.float64)
+
+
+def with_counts(study: Study, rows: np.ndarray, counts: csr_array) -> Study:
+    """A study whose samples are variants of others: each has the metadata and the draws of a row, and its own reads.
+
+    Parameters
+    ----------
+    study
+        The study.
+    rows
+        The row that each variant is made of; one may have several variants.
+    counts
+        Reads of the variants, int64 ``B x A``, without zeros; each variant has some.
+    """
+    variants = study.take(rows)
+    return dataclasses.replace(variants, table=dataclasses.replace(variants.table, counts=counts))
