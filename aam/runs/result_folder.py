@@ -14,6 +14,14 @@ from aam.files.staged import staged_files, staged_folder
 from aam.runs.layout import is_run_directory
 
 ELSEWHERE = "choose another --output-dir"
+RECORDS = {
+    "explanation.json": "aam explain",
+    "evaluation.json": "aam evaluate",
+    "comparison.json": "aam compare",
+    "learning_curve.json": "aam learning-curve",
+    "embedding.json": "aam embed",
+}
+"""The record of each command that writes such a folder."""
 FILES = "files"
 """Key of the list of files in a record."""
 

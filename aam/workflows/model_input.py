@@ -70,9 +70,8 @@ class CheckedTable:
     def say(self) -> None:
         """Say what is known of the whole table."""
         say(*self.verdict.lines)
-        for note in (self.verdict.problem, *self.verdict.notes):
-            if note:
-                warn(note)
+        for line in self.verdict.warnings:
+            warn(line)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

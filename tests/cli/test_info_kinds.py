@@ -13,6 +13,7 @@ import pytest
 
 from aam.cli.main import main
 from aam.data.distances.files import write_distances
+from aam.runs.result_folder import result_folder
 from aam.workflows.forest_baseline import _write_metrics
 from tests.cli.commands.test_info import DESCRIPTION, info, refused, write_weights
 from tests.factories import write_qza
@@ -209,3 +210,13 @@ def test_archives_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert info(tmp_path / "t.qza", capsys)[1]["instead"] == "give the FeatureTable[Frequency] that it was made from"
     (tmp_path / "f.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     assert info(tmp_path / "f.svg", capsys)[0] == "a figure (SVG)"
+
+
+def test_a_folder_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with result_folder(tmp_path / "found", "explanation.json", overwrite=False) as folder:
+        (folder.path / "effects.tsv").write_text("method\n")
+        (folder.path / "report.html").write_text("<p>")
+    title, facts = info(tmp_path / "found", capsys)
+    assert title == "results of aam explain"
+    assert facts["files"] == "effects.tsv, report.html, explanation.json"
+    assert facts["report"] == str(tmp_path / "found" / "report.html")

@@ -89,13 +89,13 @@ def test_reads_of_new_asvs_count_with_their_nearest() -> None:
 def test_new_asvs_are_told_of() -> None:
     study, _ = tiny_study()
     reference = Reference.fit(study, TRAIN)
-    (line,) = new_asvs(reference.asvs, study, NEW)
+    (line,) = new_asvs(reference.asvs, study.take(NEW))
     present = np.unique(study.table.counts[NEW].indices)
     assert line.startswith(f"new to the model: 6 ASVs of {len(present)}, ")
     share = 1 - familiar_reads(reference, study, NEW).mean()
     assert f", {share:.1%} of a sample's reads on average; each counts with its nearest known ASV (median" in line
-    assert new_asvs(reference.asvs, study, TRAIN) == []
-    assert new_asvs(None, study, NEW) == new_asvs(reference.asvs, study, NEW[:0]) == []
+    assert new_asvs(reference.asvs, study.take(TRAIN)) == []
+    assert new_asvs(None, study) == new_asvs(reference.asvs, study.take(NEW[:0])) == []
 
 
 def test_some_samples_are_kept_of_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,15 @@ def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[st
         return "a pre-trained encoder", [*facts, ("used with", "aam train --pretrained-encoder")]
     is_ensemble = set(kinds) == {"network"} and len(kinds) > 1
     title = f"an ensemble of {len(kinds)} trained models" if is_ensemble else "a trained model"
-    return title, [*facts, ("used with", "aam predict --model")]
+    return title, [*facts, _novelty(content.get("familiarity")), ("used with", "aam predict --model")]
+
+
+def _novelty(familiarity: Any) -> tuple[str, str]:
+    """By what the model notices samples unlike those of training."""
+    if familiarity is None or familiarity["limits"] is None:
+        return "novelty", "not judged: the model does not know how far its training samples are from one another"
+    judged, fewest = familiarity["limits"][2], familiarity["fewest_reads"]
+    return "novelty", f"judged by {judged:,} training samples, of {fewest:,} reads or more"
 
 
 def _predicted(targets: list[dict[str, Any]]) -> str:

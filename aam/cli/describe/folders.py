@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 from aam.runs.directory import RunDirectory
-from aam.runs.layout import CHECKPOINTS, FORESTS, SAMPLE_LISTS, TENSORBOARD
+from aam.runs.layout import CHECKPOINTS, FORESTS, REPORT, SAMPLE_LISTS, TENSORBOARD
+from aam.runs.result_folder import FILES, RECORDS, read_record
 from aam.simulation.output import METADATA, TABLE
 from aam.text import listed, plural
 
@@ -16,9 +17,19 @@ Described = tuple[str, Facts]
 
 def describe_folder(path: Path) -> Described | None:
     """Title and facts of a folder; None where it is of no kind that AAM knows."""
-    for found in (_runs, _lists, _tables, _study, _by_name):
+    for found in (_results, _runs, _lists, _tables, _study, _by_name):
         if described := found(path):
             return described
+    return None
+
+
+def _results(path: Path) -> Described | None:
+    for name, command in RECORDS.items():
+        if (path / name).is_file():
+            files = read_record(path, name)[FILES]
+            facts = [("files", listed(map(str, files), 12))]
+            page = [("report", str(path / REPORT))] if REPORT in files else []
+            return f"results of {command}", [*facts, *page]
     return None
 
 

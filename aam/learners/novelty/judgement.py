@@ -95,6 +95,11 @@ class Verdict:
     problem: str = ""
     remedy: str = ""
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said loudly: why the model should not predict it, and what the user should look at."""
+        return [*([self.problem] if self.problem else []), *self.notes]
+
 
 def familiar_reads(reference: Reference, study: Study, rows: np.ndarray) -> np.ndarray:
     """Share of each sample's reads that are of known ASVs (``B``)."""
@@ -148,7 +153,7 @@ def verdict(known: Familiarity | None, study: Study, found: Novelty) -> Verdict:
         return Verdict(notes=(NOT_SAID,))
     if not len(study):
         return Verdict()
-    lines, notes = list(new_asvs(known.asvs, study, np.arange(len(study)))), []
+    lines, notes = list(new_asvs(known.asvs, study)), []
     if known.limits is None:
         notes.append(NOT_SAID)
     else:
@@ -163,26 +168,25 @@ def verdict(known: Familiarity | None, study: Study, found: Novelty) -> Verdict:
     return Verdict(tuple(lines), tuple(notes), problem, remedy)
 
 
-def new_asvs(asvs: KnownAsvs | None, study: Study, rows: np.ndarray) -> list[str]:
-    """What the log says of the ASVs of some samples; nothing where all are known.
+def new_asvs(asvs: KnownAsvs | None, study: Study) -> list[str]:
+    """What the log says of the ASVs of a study; nothing where all are known.
 
     Parameters
     ----------
     asvs
         Those that the model knows; None for one that compares nothing.
-    study, rows
-        The study, and which of its samples.
+    study
+        The study.
     """
-    if asvs is None or not len(rows):
+    if asvs is None or not len(study):
         return []
-    counts = study.table.counts[rows]
-    present = np.unique(counts.indices)
+    present = np.unique(study.table.counts.indices)
     placement = asvs.placement(study)
     distance = placement.distance[present]
     is_new = placement.known[present] < 0
     if not is_new.any():
         return []
-    share = 1 - float(_share(study, placement.known >= 0)[rows].mean())
+    share = 1 - float(_share(study, placement.known >= 0).mean())
     far = int((distance > FAR).sum())
     told = f", {far:,} of them far from all known ones" if far else ""
     nearest = f"; each counts with its nearest known ASV (median distance {np.median(distance[is_new]):.2f}){told}"

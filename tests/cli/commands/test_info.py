@@ -182,7 +182,15 @@ def test_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert facts["rarefy depth"] == "500"
         assert "trim length" not in facts
         assert facts["trained on"] == "30 samples"
+        assert facts["novelty"].startswith("not judged")
         assert facts["used with"] == "aam predict --model"
+
+
+def test_what_novelty_is_judged_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"own_asvs": True, "limits": [0.02, 0.24, 519], "fewest_reads": 2080}
+    content = json.dumps({**DESCRIPTION, "familiarity": known})
+    _, facts = info(write_weights(tmp_path / "model.safetensors", {"aam": content}), capsys)
+    assert facts["novelty"] == "judged by 519 training samples, of 2,080 reads or more"
 
 
 @pytest.mark.parametrize(

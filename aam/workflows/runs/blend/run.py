@@ -157,5 +157,5 @@ def _say_novelty(known: Familiarity | None, test: Study) -> None:
     if known is not None:
         found = verdict(known, test, judge(known, test))
         say(*found.lines)
-        for note in found.notes:
-            warn(note)
+        for line in found.warnings:
+            warn(line)
