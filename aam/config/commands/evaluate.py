@@ -10,6 +10,7 @@ from aam.config.model_input import ModelInputOptions
 from aam.config.option import Section, option, same_as
 from aam.config.sections import LARGEST_SEED, StudyOptions, TableOptions
 from aam.config.target import TargetOptions
+from aam.config.types import Column
 from aam.errors import ConfigError
 
 
@@ -17,6 +18,11 @@ from aam.errors import ConfigError
 class LabelledInputOptions(ModelInputOptions):
     """Model: the model, and the labelled samples that it is judged by."""
 
+    metadata: Path | None = option(
+        None,
+        "Sample metadata with the true values, and the columns that the model reads.",
+        usual="Sample metadata with the true values",
+    )
     where: str | None = same_as(StudyOptions, "where")
     include_trained: bool = option(
         False,
@@ -50,7 +56,7 @@ class JudgingOptions(Section):
         derived="the table of a sample, where several are given",
         usual="Column of studies, each judged alone",
     )
-    by: tuple[str, ...] = option(
+    by: tuple[Column, ...] = option(
         (),
         "Metadata column within whose levels the model is judged, as for fairness: sex, say. Repeat it for several.",
         usual="Judge within the levels of this column, such as sex",

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import f as f_distribution
 from scipy.stats import false_discovery_control, kruskal, rankdata, spearmanr
+from scipy.stats.contingency import association
 
 from aam.evaluation.errors.columns import LEAST_IN_LEVEL, Usable, common_levels
 
@@ -34,6 +35,8 @@ LEAST_UNITS = 10
 """Samples, or groups, below which nothing is tested."""
 LEAST_GROUPS_IN_LEVEL = 5
 """Of a level that differs within groups: with fewer, the spread over groups is not known."""
+STRONG = 0.7
+"""Strength from which on a column goes along with the target itself."""
 SPEARMAN, KRUSKAL = "Spearman", "Kruskal-Wallis"
 
 
@@ -120,6 +123,32 @@ def with_false_discovery(found: Sequence[Association]) -> list[Association]:
         return list(found)
     adjusted = dict(zip(tested, false_discovery_control([found[place].p for place in tested]), strict=True))
     return [dataclasses.replace(one, q=float(adjusted.get(place, np.nan))) for place, one in enumerate(found)]
+
+
+def strength(values_N: np.ndarray, column: Usable) -> float:
+    """How closely a column goes along with the target: 0 not at all, 1 it says the same in other words.
+
+    The size of Spearman's correlation of two numbers; the root of epsilon squared of a number in levels or classes;
+    Cramér's V of two kinds of levels. NaN where it is not defined.
+
+    References
+    ----------
+    Cramér (1946), Mathematical Methods of Statistics, section 21.9.
+    """
+    known = column.known
+    own, other = values_N[known], column.values[known]
+    if len(own) < LEAST_UNITS or len(set(own)) < 2 or len(set(other)) < 2:
+        return float("nan")
+    is_number = own.dtype == np.float64
+    if is_number and column.is_number:
+        return abs(float(spearmanr(own, other).statistic))
+    if is_number or column.is_number:
+        numbers, labels = (own, other) if is_number else (other, own)
+        return float(np.sqrt(np.clip(_levels(numbers, labels, None)[0], 0, 1)))
+    codes = tuple(np.unique(labels.astype(str), return_inverse=True)[1] for labels in (own, other))
+    table = np.zeros((codes[0].max() + 1, codes[1].max() + 1), dtype=np.int64)
+    np.add.at(table, codes, 1)
+    return float(association(table, method="cramer"))
 
 
 def _by_group(

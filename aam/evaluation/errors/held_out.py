@@ -19,12 +19,15 @@ class HeldOut:
         The samples: ``test``, ``out_of_fold`` or ``validation``.
     num_samples
         How many.
+    num_same
+        How many of these are judged again.
     metrics
         Every metric with its interval.
     """
 
     part: str
     num_samples: int
+    num_same: int = 0
     metrics: Mapping[str, Interval]
 
 

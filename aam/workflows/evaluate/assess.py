@@ -11,7 +11,7 @@ from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.evaluation.baseline_comparison import Judgement, judge
 from aam.evaluation.catalogue import metric
 from aam.evaluation.coverage import Coverage, CoverageRecord
-from aam.evaluation.errors.association import Association, associate, with_false_discovery
+from aam.evaluation.errors.association import Association, associate, strength, with_false_discovery
 from aam.evaluation.errors.columns import Skipped, Usable, read_column, usable_columns
 from aam.evaluation.errors.confusion import confusion_table
 from aam.evaluation.errors.levels import all_scores, gap_between, in_cells, level_scores
@@ -71,7 +71,7 @@ def assess_target(
         spec=spec,
         judgement=judgement,
         coverage=coverage,
-        held_out=None if found.run is None else found.run.held_out(spec),
+        held_out=None if found.run is None else found.run.held_out(spec, own.sample_ids),
         facts=facts,
         warning_N=found.warning_N[known],
         num_trained=0 if found.run is None else len(found.run.trained_ids() & set(own.sample_ids)),
@@ -141,13 +141,13 @@ def _associations(
     of_facts = [Usable(name, True, values) for name, values in facts.items() if np.isfinite(values).any()]
     pairs = [(METADATA, column) for column in usable] + [(SAMPLE, column) for column in of_facts]
     errors = {SIZE: error_size(own), DIRECTION: signed_error(own)}
-    tests: list[tuple[str, str, Association]] = [
-        (what, source, associate(error, column, own.groups))
-        for what, error in errors.items()
-        for source, column in pairs
+    tests = [(what, source, column) for what in errors for source, column in pairs]
+    adjusted = with_false_discovery([associate(errors[what], column, own.groups) for what, _, column in tests])
+    with_target = {column.name: strength(own.observed, column) for _, column in pairs}
+    rows = [
+        {**_association_row(what, source, one), "with_target": with_target[one.column]}
+        for (what, source, _), one in zip(tests, adjusted, strict=True)
     ]
-    adjusted = with_false_discovery([one for _, _, one in tests])
-    rows = [_association_row(what, source, one) for (what, source, _), one in zip(tests, adjusted, strict=True)]
     rows.sort(key=lambda row: np.nan_to_num(float(str(row["p"])), nan=2.0))
     return ResultTable.of_rows(rows), tuple(skipped)
 

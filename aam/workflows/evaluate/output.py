@@ -12,8 +12,8 @@ from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.option import input_paths
 from aam.data.targets.kinds import Predictions
 from aam.data.targets.kinds.cells import cells
-from aam.evaluation.errors.words import evaluation_lines
 from aam.evaluation.evaluated import Evaluation
+from aam.evaluation.evaluation_words import evaluation_lines
 from aam.evaluation.prediction_table import result_columns, write_table
 from aam.evaluation.result_table import ResultTable
 from aam.files.atomic import write_json, write_text

@@ -16,8 +16,8 @@ from aam.data.targets.kinds import Predictions
 from aam.errors import InputError
 from aam.evaluation.coverage import evaluate_coverage
 from aam.evaluation.decode_predictions import PredictionDecoder
-from aam.evaluation.errors.words import evaluation_lines
 from aam.evaluation.evaluated import NEW, Evaluation, TargetEvaluation
+from aam.evaluation.evaluation_words import evaluation_lines
 from aam.evaluation.result_table import ResultTable
 from aam.log import say, warn
 from aam.progress import Bar

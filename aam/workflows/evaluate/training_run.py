@@ -41,13 +41,14 @@ class TrainingRun:
         files = (self.record.path / SAMPLE_LISTS[part] for part in ("train", "validation"))
         return frozenset(name for path in files if path.is_file() and path.stat().st_size for name in read_ids(path))
 
-    def held_out(self, target: TargetSpec) -> HeldOut | None:
-        """Its held-out results; None where it has none of this target."""
+    def held_out(self, target: TargetSpec, judged: np.ndarray) -> HeldOut | None:
+        """Its held-out results; None where it has none of this target. ``judged`` are the samples that are judged."""
         record, part = self.record, self.record.evaluated_part
         found = (record.forest if self.is_forest else record.predictions).get(part, {}).get(target.column)
         if found is None or not len(found):
             return None
-        return HeldOut(part=part, num_samples=len(found), metrics=evaluate(found))
+        same = len(set(found.sample_ids) & set(judged))
+        return HeldOut(part=part, num_samples=len(found), num_same=same, metrics=evaluate(found))
 
     def range_of(self, target: TargetSpec) -> tuple[float, float] | None:
         """Smallest and largest number of the training samples; None for classes, or where they are not known."""

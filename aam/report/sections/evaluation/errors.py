@@ -9,7 +9,7 @@ import numpy as np
 
 from aam.data.targets.kinds.classes import probability_of
 from aam.evaluation.catalogue import MINUS, NONE, difference_of, number, percent
-from aam.evaluation.errors.association import SPEARMAN
+from aam.evaluation.errors.association import SPEARMAN, STRONG
 from aam.evaluation.errors.facts import FACTS
 from aam.evaluation.errors.measure import signed_error
 from aam.evaluation.evaluated import TargetEvaluation
@@ -17,6 +17,7 @@ from aam.report.figures.evaluation import errors_against_facts
 from aam.report.html import Cell, Picture, Section, Table
 
 MOST_ROWS, MOST_WORST = 15, 10
+NOTHING = "nothing is unusual"
 
 
 def columns_section(one: TargetEvaluation) -> Section | None:
@@ -27,10 +28,9 @@ def columns_section(one: TargetEvaluation) -> Section | None:
     rows = table.rows()
     cells = [
         [
-            Cell(_name(row), f"{row['of']}"),
-            Cell(str(row["test"]), f"{row['units']:,} {row['unit']}"),
-            Cell(_effect(row)),
-            Cell(_p(row["p"])),
+            Cell(_name(row), _of(row)),
+            Cell(_effect(row), str(row["test"])),
+            Cell(_p(row["p"]), _units(row)),
             Cell(_p(row["q"])),
         ]
         for row in rows[:MOST_ROWS]
@@ -46,12 +46,12 @@ def columns_section(one: TargetEvaluation) -> Section | None:
         f"Size of the error is {what}, direction is {direction}. The effect is Spearman's correlation for numbers, and "
         "for levels the share of the variance of ranks between them (epsilon\u00b2).",
         f"{more}q is the false discovery rate over all of them (Benjamini and Hochberg): of the columns with q below "
-        "0.05, about one in twenty is there by chance. What goes along with errors need not cause them.",
+        "0.05, about one in twenty is there by chance. What goes along with errors need not cause them; and errors "
+        "differ along the target, so that a column which goes along with the target itself says little.",
     ]
-    header = ("column", "test", "effect", "p", "q")
-    return Section(
-        "columns", "What errors go along with", text, tables=[Table(header, cells, "", frozenset({2, 3, 4}))]
-    )
+    header = ("column", "effect", "p", "q")
+    shown = Table(header, cells, "", frozenset({1, 2, 3}))
+    return Section("columns", "What errors go along with", text, tables=[shown])
 
 
 def facts_section(one: TargetEvaluation) -> Section:
@@ -78,12 +78,13 @@ def worst_section(one: TargetEvaluation) -> Section | None:
         return None
     rows = [_worst(row) for row in table.rows()[:MOST_WORST]]
     last = "probability of the true class" if one.spec.classes else "error"
-    header = ("sample", "observed", "predicted", last, "reads", "ASVs", "what is unusual")
+    header = ("sample, and what is unusual", "observed", "predicted", last, "reads", "ASVs")
     text = (
         "Mislabelled or swapped samples, contamination and failed sequencing often show up here. A sample about which "
         "nothing is unusual is worth a look at its record. More are in worst_samples.tsv."
     )
-    return Section("worst", "Largest errors", [text], tables=[Table(header, rows, "", frozenset({3, 4, 5}))])
+    numeric = frozenset({3, 4, 5} if one.spec.classes else {1, 2, 3, 4, 5})
+    return Section("worst", "Largest errors", [text], tables=[Table(header, rows, "", numeric)])
 
 
 def _worst(row: dict[str, Any]) -> list[Cell]:
@@ -91,16 +92,28 @@ def _worst(row: dict[str, Any]) -> list[Cell]:
     reads = Cell(f"{row['reads']:,.0f}", f"percentile {row['reads_percentile']:.0f}")
     asvs = Cell(f"{row['asvs']:,.0f}", f"percentile {row['asvs_percentile']:.0f}")
     texts = [_value(row["observed"]), _value(row["predicted"]), wrong]
-    group = "" if not row["group"] else f"group {row['group']}"
-    return [Cell(row["sample-id"], group), *map(Cell, texts), reads, asvs, Cell(row["unusual"])]
+    group = f"group {row['group']}; " if row["group"] else ""
+    unusual = NOTHING if row["unusual"] == "nothing" else row["unusual"]
+    return [Cell(row["sample-id"], f"{group}{unusual}"), *map(Cell, texts), reads, asvs]
 
 
 def _value(value: Any) -> str:
-    return number(value) if isinstance(value, float | np.floating) else str(value)
+    return number(float(value)) if isinstance(value, float | np.floating) else str(value)
 
 
 def _name(row: dict[str, Any]) -> str:
     return FACTS.get(row["column"], row["column"]) if row["source"] == "sample" else str(row["column"])
+
+
+def _of(row: dict[str, Any]) -> str:
+    follows = f"; goes along with the target itself ({row['with_target']:.2f})" if row["with_target"] > STRONG else ""
+    return f"{row['of']}{follows}"
+
+
+def _units(row: dict[str, Any]) -> str:
+    if row["unit"] == "samples in groups":
+        return f"{row['samples']:,} samples in {row['units']:,} groups"
+    return f"{row['units']:,} {row['unit']}"
 
 
 def _effect(row: dict[str, Any]) -> str:

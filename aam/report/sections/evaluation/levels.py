@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.evaluation.catalogue import NONE, Interval, difference_of, interval_of, metric, number, value_of
+from aam.evaluation.catalogue import NONE, Interval, difference_interval_of, difference_of, metric, number, value_of
 from aam.evaluation.evaluated import TargetEvaluation
 from aam.evaluation.result_table import ResultTable
 from aam.report.figures.evaluation import BIAS, MOST_LEVELS, level_chart
@@ -49,17 +49,17 @@ def gaps_section(one: TargetEvaluation) -> Section | None:
     rows = []
     for row in table.rows():
         size = Interval(row["gap"], row["gap_low"], row["gap_high"])
-        between = Cell(f"{row['best']} / {row['worst']}") if row["best"] else Cell(NONE)
+        between = f"best {row['best']}, worst {row['worst']}" if row["best"] else "not two levels with enough samples"
+        few = f"; too few samples: {row['too_few_samples']}" if row["too_few_samples"] else ""
         p = Cell(_p(row["p"]), f"q {_p(row['q'])}, {row['test']} over {row['unit']}")
-        left_out = Cell(str(row["too_few_samples"]) or NONE)
-        rows.append([Cell(str(row["column"])), between, Cell(value_of(main, size.value), interval_of(main, size)), p])
-        rows[-1].append(left_out)
-    header = ("column", "best / worst level", f"difference in {metric(main).name.lower()}", "p", "too few samples")
+        difference = Cell(difference_of(main, size.value), difference_interval_of(main, size))
+        rows.append([Cell(str(row["column"]), between + few), difference, p])
+    header = ("column", f"difference in {metric(main).name.lower()}", "p")
     text = (
         "The difference is that of the best and the worst level with at least ten samples: of many levels, some differ "
         "much by chance. The test compares the sizes of the errors in all levels; q corrects for the number of columns."
     )
-    return Section("gaps", "Differences between levels", [text], tables=[Table(header, rows, "", frozenset({2, 3}))])
+    return Section("gaps", "Differences between levels", [text], tables=[Table(header, rows, "", frozenset({1, 2}))])
 
 
 def _line_words(one: TargetEvaluation) -> str:

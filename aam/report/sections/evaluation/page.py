@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aam.evaluation.errors.words import target_lines, trained_words
 from aam.evaluation.evaluated import NEW, Evaluation, TargetEvaluation
+from aam.evaluation.evaluation_words import target_lines, trained_words
 from aam.report.html import Page, Section, Tile
 from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section

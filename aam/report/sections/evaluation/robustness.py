@@ -55,7 +55,7 @@ def robustness_section(one: TargetEvaluation) -> Section | None:
 
 def _cells(row: dict[str, Any], main: str) -> list[Cell]:
     kind = row["disturbance"]
-    name = f"{DISTURBED[kind].lower()}: {size_words(kind, row['size'])}" if kind in DISTURBED else "as they are"
+    name = f"{DISTURBED[kind]}: {size_words(kind, row['size'])}" if kind in DISTURBED else "as they are"
     change = _interval(row, "change")
     told = (
         Cell(difference_of(main, change.value), difference_interval_of(main, change))

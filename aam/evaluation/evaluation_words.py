@@ -17,7 +17,7 @@ from aam.evaluation.catalogue import (
     percent,
     value_of,
 )
-from aam.evaluation.errors.association import SPEARMAN
+from aam.evaluation.errors.association import SPEARMAN, STRONG
 from aam.evaluation.errors.facts import FACTS
 from aam.evaluation.errors.held_out import difference_of_independent
 from aam.evaluation.evaluated import Evaluation, TargetEvaluation
@@ -71,6 +71,10 @@ def target_lines(one: TargetEvaluation, group_column: str | None) -> list[str]:
 def held_out_words(one: TargetEvaluation) -> Iterator[str]:
     """Whether the model is as good as on the held-out samples of its training run."""
     if one.held_out is None or one.num_trained:
+        return
+    if one.held_out.num_same > len(one.predictions) / 2:
+        which = f"{one.held_out.num_same:,} of these samples are {HELD_OUT[one.held_out.part]} of the training run"
+        yield f"{which}: this is no second test."
         return
     main = one.judgement.main
     here, there = one.judgement.results["model"][main], one.held_out.metrics[main]
@@ -130,7 +134,7 @@ def gap_words(one: TargetEvaluation) -> Iterator[str]:
         p = f"; p {_p(row['p'])} over all levels" if np.isfinite(row["p"]) else ""
         yield (
             f"By '{row['column']}' the {metric(main).name.lower()} {clear}: it is better for {row['best']} than for "
-            f"{row['worst']} by {value_of(main, size.value)} ({interval_of(main, size)}{p})."
+            f"{row['worst']} by {_without_sign(main, size.value)} ({difference_interval_of(main, size)}{p})."
         )
 
 
@@ -174,10 +178,15 @@ def robustness_words(one: TargetEvaluation) -> Iterator[str]:
         yield f"Disturbed on purpose, {before} are not predicted clearly worse at any step."
 
 
+def _without_sign(name: str, value: float) -> str:
+    return difference_of(name, abs(value)).removeprefix("+")
+
+
 def _association(row: dict[str, object]) -> str:
     column = str(row["column"])
     name = FACTS.get(column, column) if row["source"] == "sample" else f"'{column}'"
     effect = float(str(row["effect"]))
+    name += ", which goes along with the target itself" if float(str(row["with_target"])) > STRONG else ""
     if row["test"] == SPEARMAN:
         direction = "larger" if effect > 0 else "smaller"
         return f"{name} ({direction} where it is high, Spearman {number(round(effect, 2))})"
