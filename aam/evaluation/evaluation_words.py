@@ -110,14 +110,14 @@ def study_words(one: TargetEvaluation) -> Iterator[str]:
     """The best and the worst study."""
     table = one.tables["by_study"]
     main = one.judgement.main
-    studies = table.where(np.isfinite(table[main])) if len(table) else table
-    if len(studies) < 2:
+    studies = table.where(np.isfinite(table[main])) if table.size else table
+    if studies.size < 2:
         return
     sign = 1 if metric(main).higher_is_better else -1
     order = np.argsort(-sign * studies[main])
-    best, worst = studies.rows()[order[0]], studies.rows()[order[-1]]
+    best, worst = studies.records()[order[0]], studies.records()[order[-1]]
     yield (
-        f"Of {len(studies)} studies, it is best in {best['level']} ({value_of(main, best[main])}) and worst in "
+        f"Of {studies.size} studies, it is best in {best['level']} ({value_of(main, best[main])}) and worst in "
         f"{worst['level']} ({value_of(main, worst[main])})."
     )
 
@@ -125,7 +125,7 @@ def study_words(one: TargetEvaluation) -> Iterator[str]:
 def gap_words(one: TargetEvaluation) -> Iterator[str]:
     """How much levels of a column differ."""
     main = one.judgement.main
-    for row in one.tables["gaps"].rows():
+    for row in one.tables["gaps"].records():
         if not row["best"]:
             yield f"'{row['column']}': there are not two levels with enough samples to compare."
             continue
@@ -141,18 +141,18 @@ def gap_words(one: TargetEvaluation) -> Iterator[str]:
 def column_words(one: TargetEvaluation) -> Iterator[str]:
     """What errors go along with."""
     table = one.tables["errors_by_column"]
-    sizes = table.where(table["of"] == "size of the error") if len(table) else table
-    tested = sizes.where(np.isfinite(sizes["q"])) if len(sizes) else sizes
-    if not len(tested):
+    sizes = table.where(table["of"] == "size of the error") if table.size else table
+    tested = sizes.where(np.isfinite(sizes["q"])) if sizes.size else sizes
+    if not tested.size:
         return
     clear = tested.where(tested["q"] < FALSE_DISCOVERIES)
-    if not len(clear):
-        yield f"The size of the errors goes along with none of {len(tested)} columns and properties of the samples."
+    if not clear.size:
+        yield f"The size of the errors goes along with none of {tested.size} columns and properties of the samples."
         return
-    rows = clear.rows()[:MOST_NAMED]
-    more = f", and {len(clear) - len(rows)} more" if len(clear) > len(rows) else ""
+    rows = clear.records()[:MOST_NAMED]
+    more = f", and {clear.size - len(rows)} more" if clear.size > len(rows) else ""
     yield (
-        f"The size of the errors goes along with {', '.join(map(_association, rows))}{more} (of {len(tested)} columns "
+        f"The size of the errors goes along with {', '.join(map(_association, rows))}{more} (of {tested.size} columns "
         f"and properties of the samples, at a false discovery rate of {percent(FALSE_DISCOVERIES)})."
     )
 
@@ -160,17 +160,17 @@ def column_words(one: TargetEvaluation) -> Iterator[str]:
 def robustness_words(one: TargetEvaluation) -> Iterator[str]:
     """From when on disturbed samples are predicted clearly worse."""
     table, main = one.tables["robustness"], one.judgement.main
-    if not len(table):
+    if not table.size:
         return
     told = []
     for kind, words in STEPS.items():
-        rows = [row for row in table.rows() if row["disturbance"] == kind]
+        rows = [row for row in table.records() if row["disturbance"] == kind]
         worse = [row for row in rows if _sign(main, Interval(row["change"], row["change_low"], row["change_high"])) < 0]
         if worse:
             first = worse[0]
             size = f"{first['size']:,.0f}" if kind == "depth" else percent(first["size"])
             told.append(f"with {words.format(size)} ({value_of(main, first[main])})")
-    whole = table.rows()[0]
+    whole = table.records()[0]
     before = f"{plural(int(whole['samples']), 'sample')} ({value_of(main, whole[main])} as they are)"
     if told:
         yield f"Disturbed on purpose, {before} are predicted clearly worse from here on: {', '.join(told)}."

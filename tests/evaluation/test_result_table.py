@@ -16,21 +16,21 @@ ROWS = [{"level": "a", "n": 3, "mae": 1 / 3}, {"level": "b", "n": 5, "mae": floa
 
 
 def test_columns_have_types() -> None:
-    table = ResultTable.of_rows(ROWS)
-    assert [table[name].dtype for name in table.columns] == [object, np.int64, np.float64]
-    assert (len(table), len(ResultTable.of_rows([]))) == (2, 0)
-    assert table.where(table["n"] > 3).rows()[0]["level"] == "b"
-    assert len(ResultTable.stacked([table, ResultTable(), table])) == 4
+    table = ResultTable.of_records(ROWS)
+    assert [table[name].dtype for name in table] == [object, np.int64, np.float64]
+    assert (table.size, ResultTable.of_records([]).size) == (2, 0)
+    assert table.where(table["n"] > 3).records()[0]["level"] == "b"
+    assert ResultTable.stacked([table, ResultTable(), table]).size == 4
 
 
 def test_missing_numbers_are_empty_cells(tmp_path: Path) -> None:
-    ResultTable.of_rows(ROWS).write(tmp_path / "t.tsv")
-    assert read_columns(tmp_path / "t.tsv")["mae"].tolist() == ["0.3333333333", ""]
+    ResultTable.of_records(ROWS).write(tmp_path / "t.tsv")
+    assert read_columns(tmp_path / "t.tsv")["mae"].tolist() == ["0.3333333333333333", ""]
 
 
 def test_a_table_is_a_data_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = ResultTable.of_rows(ROWS).to_frame()
+    frame = ResultTable.of_records(ROWS).to_frame()
     assert frame["n"].tolist() == [3, 5]
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ConfigError, match="pip install pandas"):
-        ResultTable.of_rows(ROWS).to_frame()
+        ResultTable.of_records(ROWS).to_frame()

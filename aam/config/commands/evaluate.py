@@ -64,7 +64,7 @@ class JudgingOptions(Section):
     robustness: bool = option(
         True,
         "Predict samples anew with fewer reads, reads of other samples, and ASVs left out.",
-        usual="Leave out the curves of fewer reads, foreign reads, lost ASVs",
+        usual="Skip predictions of disturbed samples",
     )
     robustness_samples: int = option(200, "Samples that are drawn for --robustness, at most.", at_least=10)
 

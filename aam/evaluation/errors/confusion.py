@@ -25,7 +25,7 @@ def confusion_table(predictions: Predictions, columns: Mapping[str, np.ndarray])
     ResultTable
         A row for each pair of classes that occurs, with its share of the samples of the true class.
     """
-    return ResultTable.of_rows(_rows(predictions, columns))
+    return ResultTable.of_records(_rows(predictions, columns))
 
 
 def _rows(predictions: Predictions, columns: Mapping[str, np.ndarray]) -> Iterator[Row]:

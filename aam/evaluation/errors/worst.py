@@ -66,7 +66,7 @@ def worst_samples(
         unusual = [*_tails(shares), *_unknown(of_fact), *_beyond(predictions.observed[row], training_range)]
         found["unusual"] = "; ".join(unusual) or "nothing"
         rows.append(found)
-    return ResultTable.of_rows(rows)
+    return ResultTable.of_records(rows)
 
 
 def _how_wrong(predictions: Predictions, row: int, error: np.ndarray) -> Row:

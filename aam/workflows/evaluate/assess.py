@@ -59,9 +59,9 @@ def assess_target(
     studies = None if found.studies is None else found.studies[known]
     levels = {} if studies is None else {str(found.study_column): studies}
     tables = {
-        "metrics": ResultTable.of_rows(_metric_rows(judgement)),
+        "metrics": ResultTable.of_records(_metric_rows(judgement)),
         "by_study": _by_study(own, spec, studies, chosen),
-        "by_level": ResultTable.of_rows(_level_rows(own, spec, columns, chosen)),
+        "by_level": ResultTable.of_records(_level_rows(own, spec, columns, chosen)),
         "gaps": _gaps(own, columns),
         "errors_by_column": associations,
         "worst_samples": worst_samples(own, facts, found.warning_N[known], training_range),
@@ -91,7 +91,7 @@ def _by_study(own: Predictions, spec: TargetSpec, studies: np.ndarray | None, ch
     """A row for each study, with a test of the difference in none: they differ in too many ways."""
     if studies is None:
         return ResultTable()
-    return ResultTable.of_rows(one.row() for one in level_scores(own, spec, studies, chosen))
+    return ResultTable.of_records(one.row() for one in level_scores(own, spec, studies, chosen))
 
 
 def _level_rows(
@@ -108,7 +108,7 @@ def _level_rows(
 def _gaps(own: Predictions, columns: Mapping[str, np.ndarray]) -> ResultTable:
     gaps = [gap_between(own, Usable(column, False, labels)) for column, labels in columns.items()]
     adjusted = with_false_discovery([gap.association for gap in gaps])
-    return ResultTable.of_rows(
+    return ResultTable.of_records(
         dataclasses.replace(gap, association=one).row() for gap, one in zip(gaps, adjusted, strict=True)
     )
 
@@ -149,7 +149,7 @@ def _associations(
         for (what, source, _), one in zip(tests, adjusted, strict=True)
     ]
     rows.sort(key=lambda row: np.nan_to_num(float(str(row["p"])), nan=2.0))
-    return ResultTable.of_rows(rows), tuple(skipped)
+    return ResultTable.of_records(rows), tuple(skipped)
 
 
 def _association_row(what: str, source: str, one: Association) -> Row:

@@ -42,11 +42,13 @@ def stacked_tables(found: Evaluation) -> dict[str, ResultTable]:
     stacked = {name: _stacked(found, name) for name in names}
     left_out = ResultTable.stacked(
         [
-            _labelled(found, column, ResultTable.of_rows({"column": s.name, "reason": s.reason} for s in one.skipped))
+            _labelled(
+                found, column, ResultTable.of_records({"column": s.name, "reason": s.reason} for s in one.skipped)
+            )
             for column, one in found.targets.items()
         ]
     )
-    return {name: table for name, table in {**stacked, SKIPPED: left_out}.items() if len(table)}
+    return {name: table for name, table in {**stacked, SKIPPED: left_out}.items() if table.size}
 
 
 def _stacked(found: Evaluation, name: str) -> ResultTable:
@@ -54,9 +56,9 @@ def _stacked(found: Evaluation, name: str) -> ResultTable:
 
 
 def _labelled(found: Evaluation, column: str, table: ResultTable) -> ResultTable:
-    if len(found.targets) == 1 or not len(table):
+    if len(found.targets) == 1 or not table.size:
         return table
-    return ResultTable({TARGET: np.full(len(table), column, dtype=object), **table.columns})
+    return ResultTable({TARGET: np.full(table.size, column, dtype=object), **table})
 
 
 def write_evaluation(

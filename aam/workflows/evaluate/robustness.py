@@ -126,7 +126,7 @@ def robustness_tables(
     ]
     warned = is_new.mean(axis=1) if known else np.full(len(steps), np.nan)
     return {
-        column: ResultTable.of_rows(_rows(steps, [tables[place] for tables in by_step], warned))
+        column: ResultTable.of_records(_rows(steps, [tables[place] for tables in by_step], warned))
         for place, column in enumerate(decoder.targets.columns)
     }
 

@@ -128,7 +128,7 @@ def test_confusion_counts_every_level() -> None:
     whole = table.where(table["column"] == "all")
     assert whole["samples"].sum() == 80
     assert table.where(table["level"] == "a")["samples"].sum() == 40
-    row = next(row for row in whole.rows() if (row["observed"], row["predicted"]) == ("yes", "no"))
+    row = next(row for row in whole.records() if (row["observed"], row["predicted"]) == ("yes", "no"))
     of_yes = found.observed == "yes"
     assert row["samples"] == (of_yes & (found.predicted == "no")).sum()
     assert row["share"] == pytest.approx(row["samples"] / of_yes.sum())

@@ -76,7 +76,7 @@ def test_metrics_are_those_of_the_predictions(found: tuple[EvaluationResult, Pat
     observed, predicted = (table[name].astype(float) for name in ("observed", "predicted"))
     expected = mean_absolute_error(observed, predicted)
     assert result.metrics["gradient"]["mae"] == pytest.approx(expected)
-    rows = [row for row in result.tables["metrics"].rows() if row["predictor"] == "model"]
+    rows = [row for row in result.tables["metrics"].records() if row["predictor"] == "model"]
     assert next(row["value"] for row in rows if row["metric"] == "mae") == pytest.approx(expected)
     worst = result.tables["worst_samples"]["error"]
     assert abs(worst[0]) == pytest.approx(np.abs(observed - predicted).max())
@@ -96,7 +96,7 @@ def test_every_table_is_written(found: tuple[EvaluationResult, Path]) -> None:
     assert record["samples_learned_from"] == 0
     assert record["metrics"]["gradient"]["mae"]["value"] == result.metrics["gradient"]["mae"]
     for name, table in result.tables.items():
-        assert list(read_columns(folder / f"{name}.tsv")) == list(table.columns)
+        assert list(read_columns(folder / f"{name}.tsv")) == list(table)
 
 
 def test_the_report_stands_alone(found: tuple[EvaluationResult, Path]) -> None:
@@ -247,7 +247,7 @@ def test_options_that_do_not_go_together(
 
 
 def test_the_folder_of_the_model_is_left_alone(trained: TrainResult, study: Path) -> None:
-    with pytest.raises(InputError, match="is an input of this command|directory of a run|lies in"):
+    with pytest.raises(InputError, match=r"is an input of this command"):
         aam.evaluate(model=trained.run, **files(study), output_dir=trained.run, overwrite=True)
     with pytest.raises(InputError):
         aam.evaluate(model=trained.model, **files(study), output_dir=trained.model, overwrite=True)

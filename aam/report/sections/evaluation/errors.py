@@ -23,9 +23,9 @@ NOTHING = "nothing is unusual"
 def columns_section(one: TargetEvaluation) -> Section | None:
     """Which columns errors go along with, the most certain first."""
     table = one.tables["errors_by_column"]
-    if not len(table):
+    if not table.size:
         return None
-    rows = table.rows()
+    rows = table.records()
     cells = [
         [
             Cell(_name(row), _of(row)),
@@ -74,9 +74,9 @@ def facts_section(one: TargetEvaluation) -> Section:
 def worst_section(one: TargetEvaluation) -> Section | None:
     """The samples with the largest errors, and what is unusual about each."""
     table = one.tables["worst_samples"]
-    if not len(table):
+    if not table.size:
         return None
-    rows = [_worst(row) for row in table.rows()[:MOST_WORST]]
+    rows = [_worst(row) for row in table.records()[:MOST_WORST]]
     last = "probability of the true class" if one.spec.classes else "error"
     header = ("sample, and what is unusual", "observed", "predicted", last, "reads", "ASVs")
     text = (

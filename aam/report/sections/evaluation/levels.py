@@ -17,7 +17,7 @@ from aam.report.html import Cell, Picture, Section, Table
 def studies_section(one: TargetEvaluation, study_column: str | None) -> Section | None:
     """A row for each study; nothing without studies."""
     table = one.tables["by_study"]
-    if not len(table):
+    if not table.size:
         return None
     text = [
         "Each study is judged alone. If the model learned from none of them, this is what to expect of a further one: "
@@ -31,7 +31,7 @@ def studies_section(one: TargetEvaluation, study_column: str | None) -> Section 
 def levels_section(one: TargetEvaluation) -> Section | None:
     """The levels of each column that was asked for."""
     table = one.tables["by_level"]
-    if not len(table):
+    if not table.size:
         return None
     columns = [name for name in dict.fromkeys(map(str, table["column"])) if name != "all"]
     of = {name: table.where(table["column"] == name) for name in columns}
@@ -43,11 +43,11 @@ def levels_section(one: TargetEvaluation) -> Section | None:
 def gaps_section(one: TargetEvaluation) -> Section | None:
     """How much levels differ."""
     table = one.tables["gaps"]
-    if not len(table):
+    if not table.size:
         return None
     main = one.judgement.main
     rows = []
-    for row in table.rows():
+    for row in table.records():
         size = Interval(row["gap"], row["gap_low"], row["gap_high"])
         between = f"best {row['best']}, worst {row['worst']}" if row["best"] else "not two levels with enough samples"
         few = f"; too few samples: {row['too_few_samples']}" if row["too_few_samples"] else ""
@@ -77,7 +77,7 @@ def _line_words(one: TargetEvaluation) -> str:
 def _picture(one: TargetEvaluation, table: ResultTable, name: str, what: str) -> Picture:
     main = one.judgement.main
     levels = [f"{level} ({count:,})" for level, count in zip(table["level"], table["samples"], strict=True)]
-    panels = {key: [_interval(row, key) for row in table.rows()] for key in (main, BIAS)}
+    panels = {key: [_interval(row, key) for row in table.records()] for key in (main, BIAS)}
     whole = {main: one.judgement.results["model"][main].value, BIAS: 0.0}
     more = f" Only the first {MOST_LEVELS} are drawn." if len(levels) > MOST_LEVELS else ""
     caption = (
@@ -89,7 +89,7 @@ def _picture(one: TargetEvaluation, table: ResultTable, name: str, what: str) ->
 
 def _table(one: TargetEvaluation, table: ResultTable, name: str) -> Table:
     main = one.judgement.main
-    rows = [_cells(row, main) for row in table.rows()]
+    rows = [_cells(row, main) for row in table.records()]
     shown = [metric(main).name, "constant prediction", "bias", "slope", "offset", "covered"]
     header = (name, "samples", *shown)
     return Table(header, rows, "95 % intervals below each value", frozenset(range(1, len(header))))

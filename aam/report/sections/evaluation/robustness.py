@@ -26,9 +26,9 @@ from aam.text import plural
 def robustness_section(one: TargetEvaluation) -> Section | None:
     """Curves of the main metric against the size of each disturbance; nothing where none was made."""
     table, main = one.tables["robustness"], one.judgement.main
-    if not len(table):
+    if not table.size:
         return None
-    rows = table.rows()
+    rows = table.records()
     before, number = _interval(rows[0], main), int(rows[0]["samples"])
     steps = {
         kind: [(row["size"], _interval(row, main)) for row in rows if row["disturbance"] == kind] for kind in DISTURBED
