@@ -82,11 +82,11 @@ class EvaluationFolderOptions(Section):
 
     output_dir: Path | None = option(
         None,
-        "Folder to write tables, evaluation.json and report.html to; without it the summary is printed only.",
+        "Folder to write tables, figures, evaluation.json and report.html to; without it the summary is printed only.",
         usual="Folder for tables and the report",
     )
     overwrite: bool = option(False, "Replace an earlier evaluation in it.", usual=True)
-    report: bool = option(True, "Write report.html.")
+    report: bool = option(True, "Write report.html, and its figures as PDF.")
 
     def check(self) -> None:
         """Refuse options of a folder that is not written."""

@@ -17,15 +17,18 @@ from aam.evaluation.evaluation_words import evaluation_lines
 from aam.evaluation.prediction_table import result_columns, write_table
 from aam.evaluation.result_table import ResultTable
 from aam.files.atomic import write_json, write_text
+from aam.report.figure_files import write_figures
 from aam.report.html import render
 from aam.report.sections.evaluation.page import evaluation_page
 from aam.runs.layout import COVERAGE, REPORT
 from aam.runs.outputs import check_apart
+from aam.runs.result_folder import ResultFolder
 from aam.version import __version__
 from aam.workflows.evaluate.labelled import LabelledSamples
 
 RECORD = "evaluation.json"
 PREDICTIONS = "predictions.tsv"
+FIGURES = "figures"
 TARGET = "target"
 SKIPPED = "columns_left_out"
 
@@ -62,7 +65,7 @@ def _labelled(found: Evaluation, column: str, table: ResultTable) -> ResultTable
 
 
 def write_evaluation(
-    folder: Any,
+    folder: ResultFolder,
     config: EvaluateConfig,
     samples: LabelledSamples,
     found: Evaluation,
@@ -73,7 +76,7 @@ def write_evaluation(
     Parameters
     ----------
     folder
-        A :class:`~aam.runs.result_folder.ResultFolder`.
+        Where to.
     config
         The options.
     samples
@@ -92,7 +95,9 @@ def write_evaluation(
     covered = {column: one.coverage.to_dict() for column, one in found.targets.items() if one.coverage is not None}
     write_json(path / COVERAGE, covered)
     if config.output.report:
-        write_text(path / REPORT, render(evaluation_page(found)))
+        page = evaluation_page(found)
+        write_text(path / REPORT, render(page))
+        write_figures(page, path / FIGURES, ("pdf",), overwrite=False)
     folder.record.update(_record(config, found))
 
 

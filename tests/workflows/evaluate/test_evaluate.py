@@ -92,7 +92,9 @@ def test_every_table_is_written(found: tuple[EvaluationResult, Path]) -> None:
     result, folder = found
     record = json.loads((folder / "evaluation.json").read_text())
     assert {f"{name}.tsv" for name in ALL} <= set(record["files"])
-    assert {path.name for path in folder.iterdir()} == set(record["files"])
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert written == set(record["files"])
+    assert "figures/robustness.pdf" in written
     assert record["samples_learned_from"] == 0
     assert record["metrics"]["gradient"]["mae"]["value"] == result.metrics["gradient"]["mae"]
     for name, table in result.tables.items():
@@ -210,6 +212,7 @@ def test_an_earlier_evaluation_is_replaced_whole(trained: TrainResult, study: Pa
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert "mine.txt" in left
     assert not {"gaps.tsv", "report.html"} & left
+    assert not list((tmp_path / "out" / "figures").iterdir())
 
 
 @pytest.mark.parametrize(
