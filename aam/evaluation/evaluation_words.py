@@ -127,7 +127,7 @@ def gap_words(one: TargetEvaluation) -> Iterator[str]:
     main = one.judgement.main
     for row in one.tables["gaps"].records():
         if not row["best"]:
-            yield f"'{row['column']}': there are not two levels with enough samples to compare."
+            yield f"'{row['column']}': there are not two levels with enough samples, or groups, to compare."
             continue
         size = Interval(row["gap"], row["gap_low"], row["gap_high"])
         clear = "differs clearly" if size.low > 0 else "does not differ clearly"
@@ -149,7 +149,7 @@ def column_words(one: TargetEvaluation) -> Iterator[str]:
     if not clear.size:
         yield f"The size of the errors goes along with none of {tested.size} columns and properties of the samples."
         return
-    rows = clear.records()[:MOST_NAMED]
+    rows = sorted(clear.records(), key=lambda row: row["with_target"] > STRONG)[:MOST_NAMED]
     more = f", and {clear.size - len(rows)} more" if clear.size > len(rows) else ""
     yield (
         f"The size of the errors goes along with {', '.join(map(_association, rows))}{more} (of {tested.size} columns "

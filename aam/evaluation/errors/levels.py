@@ -17,12 +17,14 @@ from aam.evaluation.coverage import Coverage, judge_held
 from aam.evaluation.errors.association import Association, associate
 from aam.evaluation.errors.columns import Usable
 from aam.evaluation.errors.measure import error_size, signed_error
-from aam.evaluation.metrics import bootstrapped, evaluate
+from aam.evaluation.metrics import bootstrapped, evaluate, score
 from aam.evaluation.result_table import Row
 
 LEAST_IN_GAP = 10
 """Samples without which a level is shown, but not compared."""
 LEAST_FOR_LINE = 10
+LEAST_GROUPS = 5
+"""Groups without which a level has no intervals, and is not compared: how much groups differ is not known."""
 NOTHING = Interval(np.nan, np.nan, np.nan)
 
 
@@ -35,7 +37,7 @@ class LevelScores:
     level
         Its name.
     num_samples, num_groups
-        How many; None where each sample stands for itself.
+        How many; None where each sample stands for itself. With fewer than five groups there are no intervals.
     metrics
         Every metric with its interval.
     constant
@@ -89,7 +91,7 @@ class Gap:
     association
         The test of the errors over all levels.
     left_out
-        Levels with too few samples.
+        Levels with too few samples, or groups.
     """
 
     column: str
@@ -105,7 +107,7 @@ class Gap:
         found |= in_cells("gap", self.size)
         one = self.association
         found |= {"test": one.test, "unit": one.unit, "effect": one.effect, "p": one.p, "q": one.q}
-        return found | {"too_few_samples": ", ".join(self.left_out)}
+        return found | {"too_few": ", ".join(self.left_out)}
 
 
 def in_cells(name: str, interval: Interval) -> Row:
@@ -143,6 +145,11 @@ def all_scores(predictions: Predictions, target: TargetSpec, chosen: Coverage | 
     return _scores(predictions, target, "all", np.ones(len(predictions), dtype=bool), chosen)
 
 
+def _is_enough(is_in: np.ndarray, groups: np.ndarray | None) -> bool:
+    """Whether a level has enough samples, and groups, to be compared."""
+    return is_in.sum() >= LEAST_IN_GAP and (groups is None or len(set(groups[is_in])) >= LEAST_GROUPS)
+
+
 def _scores(
     predictions: Predictions, target: TargetSpec, name: str, is_in: np.ndarray, chosen: Coverage | None
 ) -> LevelScores:
@@ -156,17 +163,27 @@ def _scores(
     if chosen is not None:
         held, size = chosen.held_N[is_in], chosen.size_N[is_in]
         covered = judge_held({chosen.level: held}, {chosen.level: size}, own.groups)[0].share
+    num_groups = None if own.groups is None else len(np.unique(own.groups.astype(str)))
+    shown = _without_ends if num_groups is not None and num_groups < LEAST_GROUPS else _as_it_is
     return LevelScores(
         level=name,
         num_samples=len(own),
-        num_groups=None if own.groups is None else len(np.unique(own.groups.astype(str))),
-        metrics={main: found[main], **found},
-        constant=evaluate(own.kind.constant(target, own), draws=1)[main].value,
-        bias=bias,
-        slope=slope,
-        offset=offset,
-        covered=covered,
+        num_groups=num_groups,
+        metrics={key: shown(interval) for key, interval in {main: found[main], **found}.items()},
+        constant=score(own.kind.constant(target, own))[main],
+        bias=shown(bias),
+        slope=shown(slope),
+        offset=shown(offset),
+        covered=shown(covered),
     )
+
+
+def _as_it_is(found: Interval) -> Interval:
+    return found
+
+
+def _without_ends(found: Interval) -> Interval:
+    return Interval(found.value, np.nan, np.nan)
 
 
 def calibration_line(predictions: Predictions) -> tuple[Interval, Interval]:
@@ -215,9 +232,9 @@ def gap_between(predictions: Predictions, column: Usable) -> Gap:
     where there are more than two.
     """
     labels = column.values
-    names, times = np.unique(labels[labels != ""].astype(str), return_counts=True)
-    compared = [str(name) for name in names[times >= LEAST_IN_GAP]]
-    left_out = tuple(str(name) for name in names[times < LEAST_IN_GAP])
+    names = sorted(set(map(str, labels)) - {""})
+    compared = [name for name in names if _is_enough(labels == name, predictions.groups)]
+    left_out = tuple(name for name in names if name not in compared)
     association = associate(error_size(predictions), column, predictions.groups)
     nothing = Gap(column=column.name, best="", worst="", size=NOTHING, association=association, left_out=left_out)
     if len(compared) < 2:

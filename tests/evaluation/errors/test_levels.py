@@ -94,6 +94,16 @@ def test_the_gap_is_between_best_and_worst() -> None:
     assert np.isnan(alone.size.value)
 
 
+def test_few_groups_have_no_intervals_and_no_gap() -> None:
+    found = dataclasses.replace(numbers(80), groups=np.array([f"g{i // 10}" for i in range(80)], dtype=object))
+    level = np.array(["a"] * 50 + ["b"] * 30, dtype=object)
+    many, few = level_scores(found, SPEC, level)
+    assert np.isfinite(many.metrics["mae"].low)
+    assert np.isnan(few.metrics["mae"].low)
+    assert np.isfinite(few.metrics["mae"].value)
+    assert gap_between(found, Usable("site", False, level)).left_out == ("b",)
+
+
 def test_the_gap_of_classes_is_one_of_shares() -> None:
     found = labels(100)
     level = np.array(["a", "b"] * 50, dtype=object)

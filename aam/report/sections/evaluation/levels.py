@@ -12,6 +12,7 @@ from aam.evaluation.evaluated import TargetEvaluation
 from aam.evaluation.result_table import ResultTable
 from aam.report.figures.evaluation import BIAS, MOST_LEVELS, level_chart
 from aam.report.html import Cell, Picture, Section, Table
+from aam.text import plural
 
 
 def studies_section(one: TargetEvaluation, study_column: str | None) -> Section | None:
@@ -49,15 +50,16 @@ def gaps_section(one: TargetEvaluation) -> Section | None:
     rows = []
     for row in table.records():
         size = Interval(row["gap"], row["gap_low"], row["gap_high"])
-        between = f"best {row['best']}, worst {row['worst']}" if row["best"] else "not two levels with enough samples"
-        few = f"; too few samples: {row['too_few_samples']}" if row["too_few_samples"] else ""
+        between = f"best {row['best']}, worst {row['worst']}" if row["best"] else "not two levels that can be compared"
+        few = f"; too few samples or groups: {row['too_few']}" if row["too_few"] else ""
         p = Cell(_p(row["p"]), f"q {_p(row['q'])}, {row['test']} over {row['unit']}")
         difference = Cell(difference_of(main, size.value), difference_interval_of(main, size))
         rows.append([Cell(str(row["column"]), between + few), difference, p])
     header = ("column", f"difference in {metric(main).name.lower()}", "p")
     text = (
-        "The difference is that of the best and the worst level with at least ten samples: of many levels, some differ "
-        "much by chance. The test compares the sizes of the errors in all levels; q corrects for the number of columns."
+        "The difference is that of the best and the worst level with at least ten samples (and five groups, where "
+        "there are groups): of many levels, some differ much by chance. The test compares the sizes of the errors in "
+        "all levels; q corrects for the number of columns."
     )
     return Section("gaps", "Differences between levels", [text], tables=[Table(header, rows, "", frozenset({1, 2}))])
 
@@ -96,7 +98,7 @@ def _table(one: TargetEvaluation, table: ResultTable, name: str) -> Table:
 
 
 def _cells(row: dict[str, Any], main: str) -> list[Cell]:
-    groups = f"{row['groups']:,.0f} groups" if np.isfinite(row["groups"]) else ""
+    groups = plural(int(row["groups"]), "group") if np.isfinite(row["groups"]) else ""
     found = [Cell(str(row["level"])), Cell(f"{row['samples']:,}", groups)]
     found.append(_cell(main, _interval(row, main)))
     found.append(Cell(value_of(main, row[f"{main}_constant"])))
