@@ -23,6 +23,8 @@ from aam.evaluation.errors.held_out import difference_of_independent
 from aam.evaluation.evaluated import Evaluation, TargetEvaluation
 from aam.text import plural
 
+EXPECTED = 0.05
+"""Share of samples like those of training whose novelty is above 1."""
 FALSE_DISCOVERIES = 0.05
 """False discovery rate below which a column is named."""
 MOST_NAMED = 3
@@ -59,6 +61,7 @@ def target_lines(one: TargetEvaluation, group_column: str | None) -> list[str]:
     return [
         headline(one.judgement, one.spec),
         *verdicts(one.judgement),
+        *novelty_words(one),
         *held_out_words(one),
         *coverage_words(one, group_column),
         *study_words(one),
@@ -66,6 +69,18 @@ def target_lines(one: TargetEvaluation, group_column: str | None) -> list[str]:
         *column_words(one),
         *robustness_words(one),
     ]
+
+
+def novelty_words(one: TargetEvaluation) -> Iterator[str]:
+    """How many samples are unlike those of training, where they are more than expected."""
+    novelty = one.facts["novelty"]
+    known = np.isfinite(novelty)
+    share = float((novelty[known] > 1).mean()) if known.any() else 0.0
+    if share > 2 * EXPECTED:
+        yield (
+            f"{percent(share)} of the samples are unlike the training samples (novelty above 1; {percent(EXPECTED)} "
+            "expected): the model was not made for them."
+        )
 
 
 def held_out_words(one: TargetEvaluation) -> Iterator[str]:
