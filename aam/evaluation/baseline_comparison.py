@@ -18,6 +18,7 @@ HELD_OUT = {
     "validation": "held-out validation samples",
     "out_of_fold": "out-of-fold training samples",
     "folds": "cross-validated samples",
+    "new": "new samples",
 }
 
 
@@ -28,7 +29,7 @@ class Judgement:
     Attributes
     ----------
     part
-        ``validation``, ``test``, ``out_of_fold`` of a blend, or ``folds`` of a cross-validation.
+        ``validation``, ``test``, ``out_of_fold`` of a blend, ``folds`` of a cross-validation, or ``new``.
     predictions
         Predictor (``model``, perhaps ``forest``, and ``guess`` or ``majority``) -> its predictions.
     results
@@ -72,7 +73,10 @@ def _how_held_out(judgement: Judgement) -> str:
     if judgement.part == "validation":
         return ", which also chose the model"
     groups = judgement.predictions["model"].groups
-    return "" if groups is None else f" ({plural(len(np.unique(groups.astype(str))), 'group')}, held out whole)"
+    if groups is None:
+        return ""
+    number = plural(len(np.unique(groups.astype(str))), "group")
+    return f" ({number})" if judgement.part == "new" else f" ({number}, held out whole)"
 
 
 def verdicts(judgement: Judgement) -> list[str]:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
@@ -22,6 +23,9 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
+
+if TYPE_CHECKING:
+    from aam.workflows.evaluate.run import EvaluationResult
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
@@ -158,6 +162,33 @@ def predict(**options: Any) -> dict[str, Predictions]:
             return predict_and_write(from_flat(PredictConfig, options))
         given = {name: value for name, value in options.items() if name != "output"}
         return predict_in_memory(from_flat(PredictInMemoryConfig, given))
+
+
+@takes_options(parameters_of(EvaluateConfig))
+def evaluate(**options: Any) -> EvaluationResult:
+    """Judge a model by new labelled samples: `aam evaluate`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    EvaluationResult
+        ``summary`` in sentences; ``metrics``; ``tables``, each with ``to_frame()``; ``figures``; ``predictions``; and
+        all of it by target in ``evaluation``.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be used.
+    ConfigError, InputError, RunError
+        If an option, a file or the folder cannot be used; if the disk has no room.
+    """
+    from aam.workflows.evaluate.run import evaluate as judged
+
+    with _python_words():
+        return judged(from_flat(EvaluateConfig, options))
 
 
 def _run_config(command: str, options: Mapping[str, Any]) -> Any:

@@ -20,7 +20,7 @@ from tests.program import NOVELTY
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
-CHAPTERS = ("docs/supervised.md", "docs/certainty.md")
+CHAPTERS = ("docs/supervised.md", "docs/certainty.md", "docs/evaluate.md")
 MOUSE, PHYLOSEQ = TUTORIALS = ("docs/tutorials/mouse-age.md", "docs/tutorials/phyloseq.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {

@@ -74,6 +74,7 @@ USE = {
     "validation": "also used to choose the best epoch",
     "out_of_fold": "each predicted by members not trained on its group",
     "folds": "each predicted by a model not trained on it",
+    "new": "given for this evaluation",
 }
 
 

@@ -1,0 +1,1 @@
+"""Judging a model by new labelled samples: `aam evaluate`."""
