@@ -17,15 +17,12 @@ from aam.evaluation.catalogue import percent
 from aam.files.columns import Columns
 from aam.report.figures.ordinations import Layout, layouts_figure
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
-from aam.text import plural
+from aam.text import listed, plural
 from aam.version import __version__
 
 MOST_NEAREST = 12
 SIGNIFICANT = 0.05
-CIRCULAR = (
-    "The model has seen these columns of its training samples: on those, what the learned distance says of them is no "
-    "test."
-)
+DASH = "\u2013"
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +124,7 @@ def summary(found: Findings) -> Iterator[str]:
         by_method = dict(zip(agreement["method"].tolist(), agreement["correlation"].tolist(), strict=True))
         mantel = by_method["mantel_spearman"]
         yield (
-            f"Samples that {found.metric} calls near are {_how_far(mantel)} near to the model "
+            f"The learned distance between samples agrees {_how_far(mantel)} with {found.metric} "
             f"(Mantel, Spearman: {mantel:.2f}; Procrustes: {by_method['procrustes']:.2f})."
         )
     yield from _explained(found)
@@ -136,7 +133,7 @@ def summary(found: Findings) -> Iterator[str]:
 
 
 def _how_far(correlation: float) -> str:
-    return "mostly" if correlation > 0.7 else "partly" if correlation > 0.3 else "hardly"
+    return "well" if correlation > 0.7 else "in part" if correlation > 0.3 else "hardly"
 
 
 def _explained(found: Findings) -> Iterator[str]:
@@ -196,8 +193,8 @@ def _ordination(found: Findings) -> Section | None:
     if not found.layouts:
         return None
     text = (
-        f"Left: principal coordinates of {found.metric}. Right: those of the learned distance, the Euclidean distance "
-        "of the samples' vectors (so that they are also the principal components of the vectors)."
+        f"First, principal coordinates of {found.metric}; then those of the learned distance, the Euclidean "
+        "distance of the samples' vectors (so that they are also the principal components of the vectors)."
     )
     return Section("ordination", "Ordination", [text], pictures=pictures(found))
 
@@ -205,33 +202,35 @@ def _ordination(found: Findings) -> Section | None:
 def _permanova(found: Findings) -> Section | None:
     if found.permanova is None or not len(found.permanova):
         return None
-    rows = [
-        [
-            Cell(row["column"], "number" if row["levels"] == 0 else plural(row["levels"], "level")),
-            Cell("learned" if row["distance"] == "learned" else found.metric),
-            Cell(f"{row['samples']:,}"),
-            Cell(_number(row["pseudo_f"])),
-            Cell(percent_of(row["r2"])),
-            Cell(f"{row['p']:.2g}", row["permuted"]),
-            Cell(f"{row['q']:.2g}"),
-            Cell(f"{row['permdisp_p']:.2g}" if row["permdisp_p"] == row["permdisp_p"] else "\u2013"),
-        ]
-        for row in _dicts(found.permanova)
-    ]
-    header = ("column", "distance", "samples", "pseudo-F", "R\u00b2", "p", "q", "PERMDISP p")
+    rows = [_test_cells(row, found.metric) for row in _dicts(found.permanova)]
+    header = ("column", "distance", "R\u00b2", "p", "q", "pseudo-F", "samples", "PERMDISP p")
     text = [
         "PERMANOVA: the share of the squared distances that a column explains (R\u00b2), and whether chance would "
         "explain as much (p by permutation; q is corrected for the number of tests, Benjamini-Hochberg). A small p of "
         "PERMDISP means that levels differ in their scatter, which PERMANOVA may take for a difference in place."
     ]
-    if any(colour.is_target for colour in found.colours):
-        text.append(CIRCULAR)
-    return Section(
-        "permanova",
-        "What explains the distances",
-        text,
-        tables=[Table(header, rows, "", frozenset({2, 3, 4, 5, 6, 7}))],
-    )
+    if learned := [colour.column for colour in found.colours if colour.is_target]:
+        text.append(
+            f"The model has seen {listed(learned)} of its training samples: on those, what the learned distance says "
+            f"of {'it' if len(learned) == 1 else 'them'} is no test."
+        )
+    table = Table(header, rows, "", frozenset(range(2, len(header))))
+    return Section("permanova", "What explains the distances", text, tables=[table])
+
+
+def _test_cells(row: dict[str, Any], metric: str) -> list[Cell]:
+    """The cells of one test."""
+    disp = row["permdisp_p"]
+    return [
+        Cell(row["column"], plural(row["levels"], "level") if row["levels"] else "number"),
+        Cell("learned" if row["distance"] == "learned" else metric),
+        Cell(percent_of(row["r2"])),
+        Cell(f"{row['p']:.2g}", "" if row["permuted"] == "freely" else row["permuted"]),
+        Cell(f"{row['q']:.2g}"),
+        Cell(_number(row["pseudo_f"])),
+        Cell(f"{row['samples']:,}"),
+        Cell(f"{disp:.2g}" if disp == disp else DASH),
+    ]
 
 
 def _agreement(found: Findings) -> Section | None:
@@ -266,18 +265,19 @@ def _nearest(found: Findings) -> Section | None:
         return None
     values = [name for name in nearest.columns if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
     order = np.argsort(-nearest["farther_than"], kind="stable")[:MOST_NEAREST]
-    first = next(iter(nearest.columns))
     rows = [
         [
-            Cell(str(nearest[first][row])),
-            Cell(str(nearest["neighbour_1"][row])),
+            Cell(str(nearest["sample-id"][row])),
+            Cell(
+                str(nearest["neighbour_1"][row]),
+                ", ".join(f"{name.removesuffix('_1')}: {nearest[name][row]}" for name in values),
+            ),
             Cell(_number(float(nearest["distance_1"][row]))),
             Cell(percent(float(nearest["farther_than"][row]))),
-            *(Cell(str(nearest[name][row])) for name in values),
         ]
         for row in order.tolist()
     ]
-    header = ("sample", "most like", "distance", "farther than", *(name.removesuffix("_1") for name in values))
+    header = ("sample", "most like", "distance", "farther than")
     text = (
         f"The {plural(len(rows), 'sample')} that are farthest from every training sample; nearest.tsv has all. Farther "
         "than: the share of the training samples that are nearer to their own nearest one."
