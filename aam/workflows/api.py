@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
@@ -22,6 +23,9 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
+
+if TYPE_CHECKING:
+    from aam.workflows.embedding.result import Embedding
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
@@ -158,6 +162,39 @@ def predict(**options: Any) -> dict[str, Predictions]:
             return predict_and_write(from_flat(PredictConfig, options))
         given = {name: value for name, value in options.items() if name != "output"}
         return predict_in_memory(from_flat(PredictInMemoryConfig, given))
+
+
+@takes_options({**parameters_of(EmbedConfig, output_dir=None)})
+def embed(**options: Any) -> Embedding:
+    """Vectors of samples, ASVs and clades as a model has them, ordinations and tests: `aam embed`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Embedding
+        Vectors, ordinations, tests and nearest training samples as tables, with ``to_frame()`` for pandas; ``figures``
+        are those of the report. Nothing is written where no ``output_dir`` is given.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be used.
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.embedding.run import embed as embed_and_write
+    from aam.workflows.embedding.run import embed_in_memory
+
+    with _python_words():
+        if options.get("output_dir") is not None:
+            return embed_and_write(from_flat(EmbedConfig, options))
+        if options.get("overwrite"):
+            raise ConfigError("--overwrite is for --output-dir; without it nothing is written")
+        given = {name: value for name, value in options.items() if name not in ("output_dir", "overwrite")}
+        return embed_in_memory(from_flat(EmbedInMemoryConfig, given))
 
 
 def _run_config(command: str, options: Mapping[str, Any]) -> Any:

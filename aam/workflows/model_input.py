@@ -177,7 +177,8 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     sheet = _sheet(options, model.manifest, study)
     checked = CheckedTable.of(model, study, table)
     checked.raise_if_refused(options)
-    checked.say()
+    if model.manifest.targets is not None or model.familiarity is not None:
+        checked.say()
     spec = model.manifest.covariate_spec
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
     return dataclasses.replace(study, metadata=sheet), checked

@@ -97,9 +97,9 @@ def _draw(axes: Axes, layout: Layout, colours: np.ndarray) -> None:
         rasterized=len(points) > MOST_VECTOR_POINTS,
         zorder=2,
     )
-    shares = [f" ({percent(share)})" for share in layout.shares[:2]]
-    for place, (set_label, word) in enumerate(((axes.set_xlabel, "first axis"), (axes.set_ylabel, "second axis"))):
-        set_label(word + (shares[place] if place < len(shares) else ""))
+    shares = [*(f" ({percent(share)})" for share in layout.shares[:2]), "", ""]
+    axes.set_xlabel(f"first axis{shares[0]}")
+    axes.set_ylabel(f"second axis{shares[1]}")
     axes.set_title(layout.title)
     axes.set_xticklabels([])
     axes.set_yticklabels([])

@@ -184,9 +184,9 @@ def _agreement(
     for method in ("pearson", "spearman"):
         found[f"mantel_{method}"] = mantel(distances_NN, learned_NN, method, testing.permutations, testing.seed)
         bar.advance()
-    points = [ordination.coordinates_NK for ordination in ordinations.values()]
-    axes = min(COMPARED_AXES, *(one.shape[1] for one in points))
-    found["procrustes"] = procrustes(*(one[:, :axes] for one in points), testing.permutations, testing.seed)
+    first, second = (ordination.coordinates_NK for ordination in ordinations.values())
+    axes = min(COMPARED_AXES, first.shape[1], second.shape[1])
+    found["procrustes"] = procrustes(first[:, :axes], second[:, :axes], testing.permutations, testing.seed)
     bar.advance()
     return Columns(
         {

@@ -114,7 +114,7 @@ class _NetworkEmbedder(Embedder):
                     np.concatenate([output.vectors_BD for output in interpreter.run(rows, draw)])
                     for draw in range(self.passes)
                 ]
-                found.append(np.mean(draws, axis=0, dtype=np.float64).astype(np.float32))
+                found.append(np.asarray(np.mean(draws, axis=0, dtype=np.float64), dtype=np.float32))
                 on_block(len(rows))
         return np.concatenate(found)
 
@@ -165,7 +165,7 @@ class _SpaceEmbedder(Embedder):
         for start in range(0, len(study), BLOCK):
             rows = np.arange(start, min(start + BLOCK, len(study)))
             draws = [self.space.vectors(study, rows, draw) for draw in range(self.passes)]
-            found.append(np.mean(draws, axis=0, dtype=np.float64).astype(np.float32))
+            found.append(np.asarray(np.mean(draws, axis=0, dtype=np.float64), dtype=np.float32))
             on_block(len(rows))
         return np.concatenate(found)
 
