@@ -76,6 +76,8 @@ class Findings:
         Columns to colour them by.
     permanova, agreement, nearest
         The tables of the results.
+    num_trained
+        How many of the ordinated samples trained the model; None where that is not known.
     notes
         What else is worth saying.
     """
@@ -90,6 +92,7 @@ class Findings:
     permanova: Columns | None
     agreement: Columns | None
     nearest: Columns | None
+    num_trained: int | None
     notes: Sequence[str]
 
 
@@ -209,13 +212,23 @@ def _permanova(found: Findings) -> Section | None:
         "explain as much (p by permutation; q is corrected for the number of tests, Benjamini-Hochberg). A small p of "
         "PERMDISP means that levels differ in their scatter, which PERMANOVA may take for a difference in place."
     ]
-    if learned := [colour.column for colour in found.colours if colour.is_target]:
-        text.append(
-            f"The model has seen {listed(learned)} of its training samples: on those, what the learned distance says "
-            f"of {'it' if len(learned) == 1 else 'them'} is no test."
-        )
+    text += _circular(found)
     table = Table(header, rows, "", frozenset(range(2, len(header))))
     return Section("permanova", "What explains the distances", text, tables=[table])
+
+
+def _circular(found: Findings) -> Iterator[str]:
+    """What the model knew of the columns that are tested."""
+    learned = [colour.column for colour in found.colours if colour.is_target]
+    if not learned or found.num_trained == 0:
+        return
+    those = "it" if len(learned) == 1 else "them"
+    number = len(found.rows)
+    share = "" if found.num_trained is None else f" ({found.num_trained:,} of these {plural(number, 'sample')})"
+    yield (
+        f"The model has seen {listed(learned)} of its training samples{share}: of those, what the learned distance "
+        f"says of {those} is no test."
+    )
 
 
 def _test_cells(row: dict[str, Any], metric: str) -> list[Cell]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.option import input_paths
-from aam.errors import ConfigError, InputError
+from aam.errors import InputError
 from aam.log import say, warn
 from aam.models.folder.paths import unfinished_notes
 from aam.progress import Bar
@@ -30,6 +30,7 @@ from aam.workflows.embedding.distances import (
     title_of,
 )
 from aam.workflows.embedding.extras import check_extra
+from aam.workflows.embedding.training import trained_ids, training_study
 from aam.workflows.model_input import read_samples
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class _Job:
         on_tree = None
         if options.tree is not None:
             on_tree = study_on_tree(self.study, options, options.tree, cache=self.config.table.cache)
-        training = self._training()
+        training = training_study(self.config, self.model)
         embedder = embedder_of(self.model, self.study, self.config.embed)
         say(embedder.words, *self._plan(training))
         for note in embedder.notes:
@@ -176,31 +177,6 @@ class _Job:
             yield f"ordination: {title_of(metric_of(options))} and the learned distance of {of}{tests}"
         if training is not None:
             yield f"nearest samples among {plural(len(training), 'training sample')}"
-
-    def _training(self) -> Study | None:
-        """The training samples among which neighbours are looked for; with their metadata, where some is given."""
-        from aam.data.readers.metadata import Metadata, read_metadata
-        from aam.data.study.sample_matching import matched, nothing_in_common
-        from aam.models.inference import read_preprocessed
-
-        options, manifest = self.config.nearest, self.model.manifest
-        if not options.training_table:
-            return None
-        table = dataclasses.replace(self.config.table, table=options.training_table)
-        study = read_preprocessed(table, manifest.data, self.model.known_sequences)
-        if options.training_metadata is None:
-            if manifest.needed_columns:
-                raise ConfigError(f"--training-metadata is needed: the model reads {listed(manifest.needed_columns)}")
-            return dataclasses.replace(study, metadata=Metadata("", study.sample_ids, {}, ()))
-        sheet = matched(study.sample_ids, read_metadata(options.training_metadata), self.config.embed.match_ids)
-        present = set(sheet.sample_ids.tolist())
-        rows = np.flatnonzero([name in present for name in study.sample_ids])
-        if not len(rows):
-            raise nothing_in_common(study.sample_ids, "the training table", sheet)
-        for column in manifest.needed_columns:
-            sheet.column(column)
-        study = study.take(rows)
-        return dataclasses.replace(study, metadata=sheet.select(study.sample_ids))
 
     def _vectors(self, embedder: Embedder, study: Study, what: str) -> np.ndarray:
         with Bar(f"embedding {what}", "samples", len(study), wanted=self.config.embed.progress) as bar:
@@ -289,6 +265,7 @@ class _Job:
             *([] if asvs is None else [asvs.words]),
             *([] if clades is None else [clades.vectors.words]),
         ]
+        trained = trained_ids(self.config.embed.model)
         findings = Findings(
             title=f"{self.config.table.table[0].name} \u00b7 {self.config.embed.model.resolve().name}",
             words=words,
@@ -300,6 +277,7 @@ class _Job:
             permanova=None if ordinated is None else ordinated.permanova,
             agreement=None if ordinated is None else ordinated.agreement,
             nearest=nearest,
+            num_trained=None if trained is None else sum(name in trained for name in samples.ids[rows].tolist()),
             notes=[f"{note[0].upper()}{note[1:]}." for note in embedder.notes],
         )
         return Embedding(

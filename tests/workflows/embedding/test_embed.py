@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,25 @@ def test_umap_lays_samples_out(study: Path, blend: Path) -> None:
     assert found.umap is not None
     assert found.umap.shape == (60, 2)
     assert len(found.findings.layouts) == 3
+
+
+def test_neighbours_are_training_samples_of_the_run(study: Path, blend: Path, tmp_path: Path) -> None:
+    """A model in its run knows who trained it; the same model elsewhere takes all of the table."""
+    run = tmp_path / "run"
+    shutil.copytree(blend, run)
+    trained = (run / "train_samples.txt").read_text().split()
+    (run / "train_samples.txt").write_text("\n".join(trained[:30]) + "\n")
+    given = inputs(study, training_table=study / "table.biom", neighbours=40)
+    for model, number in ((run, 30), (run / "model", 30)):
+        found = aam.embed(model=model, **given)
+        assert found.nearest is not None
+        assert {*found.nearest["neighbour_1"], *found.nearest["neighbour_30"]} - {""} <= set(trained[:30])
+        assert found.findings.num_trained == number
+    shutil.copytree(run / "model", tmp_path / "elsewhere")
+    found = aam.embed(model=tmp_path / "elsewhere", **given)
+    assert found.findings.num_trained is None
+    assert found.nearest is not None
+    assert set(found.nearest["neighbour_1"]) - set(trained[:30])
+    (run / "train_samples.txt").write_text("somebody\n")
+    with pytest.raises(InputError, match="holds none of the 1 training sample of the run"):
+        aam.embed(model=run, **given)
