@@ -162,7 +162,8 @@ def _familiar(nearest: Columns) -> str:
     far = nearest["farther_than"]
     number = int((far > 1 - SIGNIFICANT).sum())
     return (
-        f"{plural(number, 'sample')} of {len(nearest):,} ({percent(number / max(1, len(nearest)))}) are farther from "
+        f"{plural(number, 'sample')} of {len(nearest):,} ({percent(number / max(1, len(nearest)))}) "
+        f"{'is' if number == 1 else 'are'} farther from "
         "their nearest training sample than 95 % of the training samples are from theirs."
     )
 
