@@ -99,7 +99,7 @@ class OrdinationOptions(Section):
         1_500,
         "Samples of the ordination and the tests; of more, so many at random.",
         at_least=10,
-        at_most=20_000,
+        at_most=10_000,
     )
     umap: bool = option(False, "Also lay the sample vectors out by UMAP (needs the extra aam[umap]).")
     emperor: bool = option(False, "Also write ordinations as Emperor pages (needs the extra aam[emperor]).")
