@@ -3,6 +3,7 @@
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
 from aam.config.commands.demo import DemoConfig
+from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.predict import PredictConfig
@@ -35,6 +36,7 @@ __all__ = [
     "CovariateOptions",
     "DemoConfig",
     "DistributedOptions",
+    "EmbedConfig",
     "EvaluateConfig",
     "EvaluationOptions",
     "ForestConfig",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
 from aam.config.commands.demo import DemoConfig
+from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.predict import PredictConfig
@@ -54,6 +55,9 @@ COMMANDS: dict[str, Command] = {
         "Judge a model by new labelled samples: how good, how sure, and where it fails.",
         positional="model",
         needs=SHEET,
+    ),
+    "embed": Command(
+        EmbedConfig, "Write vectors of samples, ASVs and clades; ordinate and test them.", positional="model"
     ),
     "report": Command(
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"

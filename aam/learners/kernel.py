@@ -182,6 +182,12 @@ class KernelLearner(Learner):
         return learner
 
     @property
+    def similarity(self) -> Similarity:
+        """What it compares samples by."""
+        assert self._similarity is not None
+        return self._similarity
+
+    @property
     def _num_outputs(self) -> int:
         specs = self.task.targets.specs
         return len(specs[0].classes) or len(specs)

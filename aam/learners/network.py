@@ -111,6 +111,10 @@ class NetworkLearner(Learner):
         found = [output.learned for output in outputs if output.learned is not None]
         return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
 
+    def vectors(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
+        """Vectors of some samples (float32), each from a rarefied draw."""
+        return np.concatenate([output.vectors_BD for output in self._interpreter(study).run(rows, draw)])
+
     def computed_by(self, computing: Computing) -> Learner:
         """Another learner with the same network."""
         learner = copy(self)

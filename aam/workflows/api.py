@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.study import StudyConfig
@@ -25,6 +26,7 @@ from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
 if TYPE_CHECKING:
+    from aam.workflows.embedding.result import Embedding
     from aam.workflows.evaluate.run import EvaluationResult
 
 CONFIG = {
@@ -211,6 +213,39 @@ def _callers_torch() -> Iterator[None]:
 
     with preserved_torch_state():
         yield
+
+
+@takes_options({**parameters_of(EmbedConfig, output_dir=None)})
+def embed(**options: Any) -> Embedding:
+    """Vectors of samples, ASVs and clades as a model has them, ordinations and tests: `aam embed`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Embedding
+        Vectors, ordinations, tests and nearest training samples as tables, with ``to_frame()`` for pandas; ``figures``
+        are those of the report. Nothing is written where no ``output_dir`` is given.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be used.
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.embedding.run import embed as embed_and_write
+    from aam.workflows.embedding.run import embed_in_memory
+
+    with _python_words():
+        if options.get("output_dir") is not None:
+            return embed_and_write(from_flat(EmbedConfig, options))
+        if options.get("overwrite"):
+            raise ConfigError("--overwrite is for --output-dir; without it nothing is written")
+        given = {name: value for name, value in options.items() if name not in ("output_dir", "overwrite")}
+        return embed_in_memory(from_flat(EmbedInMemoryConfig, given))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,11 +20,29 @@ from aam.text import plural, shorten
 if TYPE_CHECKING:
     from aam.config.sections import MatchIds
     from aam.data.readers.metadata import Metadata
+    from aam.data.readers.strand import SequenceSet
     from aam.data.study.study import Study
     from aam.data.targets.kinds import Samples
+    from aam.learners.novelty.familiarity import Familiarity
     from aam.learners.novelty.judgement import Novelty, Verdict
     from aam.learners.predictor import Predictor
     from aam.models.folder.manifest import Manifest
+
+
+class ReadsSamples(Protocol):
+    """What is asked of a model to read samples for it: a predictor, or a trained model in memory."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """How tables are treated, and which columns are needed."""
+
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """What is known of the training data."""
+
+    @property
+    def known_sequences(self) -> SequenceSet | None:
+        """The ASVs of the training samples."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,12 +65,12 @@ class CheckedTable:
     verdict: Verdict
 
     @classmethod
-    def of(cls, predictor: Predictor, study: Study, table: TableOptions) -> CheckedTable:
+    def of(cls, model: ReadsSamples, study: Study, table: TableOptions) -> CheckedTable:
         """Judge the samples of a table."""
         from aam.learners.novelty.judgement import judge, verdict
 
-        novelty = judge(predictor.familiarity, study)
-        found = verdict(predictor.familiarity, study, novelty)
+        novelty = judge(model.familiarity, study)
+        found = verdict(model.familiarity, study, novelty)
         return cls(name=table.table[0].name, study=study, novelty=novelty, verdict=found)
 
     def raise_if_refused(self, options: ModelInputOptions) -> None:
@@ -138,16 +156,31 @@ def read_model_input(table: TableOptions, options: ModelInputOptions) -> ModelIn
 
     computing = Computing(device=options.device, batch_size=options.batch_size, seed=options.seed, cache=table.cache)
     predictor = load_predictor(options.model, computing)
-    study = predictor.read(table)
-    sheet = _sheet(options, predictor.manifest, study)
     for line in unfinished_notes(options.model):
         warn(line)
-    checked = CheckedTable.of(predictor, study, table)
+    study, checked = read_samples(predictor, table, options)
+    return ModelInput(predictor=predictor, study=study, checked=checked)
+
+
+def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOptions) -> tuple[Study, CheckedTable]:
+    """Read a table and its metadata for a model that is there, pre-trained encoders among them; say what follows.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As :func:`read_model_input`.
+    """
+    from aam.models.inference import read_preprocessed
+
+    study = read_preprocessed(table, model.manifest.data, model.known_sequences)
+    sheet = _sheet(options, model.manifest, study)
+    checked = CheckedTable.of(model, study, table)
     checked.raise_if_refused(options)
-    checked.say()
-    spec = predictor.manifest.covariate_spec
+    if model.manifest.targets is not None or model.familiarity is not None:
+        checked.say()
+    spec = model.manifest.covariate_spec
     say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
-    return ModelInput(predictor=predictor, study=dataclasses.replace(study, metadata=sheet), checked=checked)
+    return dataclasses.replace(study, metadata=sheet), checked
 
 
 def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:

@@ -36,6 +36,7 @@ from aam.learners.predictor import (
     save_predictor,
 )
 from aam.learners.protocol import Computing
+from aam.learners.sample_space import DIMENSIONS, SampleSpace, fit_sample_space
 from aam.log import warn
 from aam.models.folder.container import contents_checked, read_model_folder
 from aam.models.folder.description import NETWORK, ModelDescription
@@ -155,17 +156,15 @@ class TrainedModel(ABC):
 
     @abstractmethod
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
-        """Vectors of the samples of a study, ``N x D`` (float32), each from one rarefied draw.
+        """Vectors of the samples of a study, ``N x D`` (float32); their Euclidean distances are the learned ones.
+
+        Those of a network are its sample vectors, each from one rarefied draw; those of other learners are principal
+        coordinates of what they compare samples by (:mod:`aam.learners.sample_space`).
 
         Parameters
         ----------
         study, seed, device
             As in :meth:`predict`.
-
-        Raises
-        ------
-        CheckpointError
-            If the model holds a learner that is no network.
         """
 
     @abstractmethod
@@ -282,9 +281,28 @@ class CombinedModel(TrainedModel):
         return self.predictor.familiarity
 
     def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
-        """Refused: only a network has vectors of samples."""
-        found = members_in_words([one.name for one in self.manifest.members], self.manifest.weights)
-        raise CheckpointError(f"sample vectors need a network, and this model holds {found}")
+        """Coordinates of the samples in the space of what the learners compare by, weighted as their predictions."""
+        treated = self._treated(study)
+        space = self.sample_space(treated, computing=Computing(device=device, seed=seed))
+        return space.vectors(treated, np.arange(len(treated)))
+
+    def sample_space(
+        self, study: Study, dimensions: int = DIMENSIONS, computing: Computing | None = None
+    ) -> SampleSpace:
+        """The space of the samples as the learners see them; see :func:`~aam.learners.sample_space.fit_sample_space`.
+
+        Parameters
+        ----------
+        study
+            The samples, treated as those of training.
+        dimensions
+            Coordinates at most.
+        computing
+            Where and how networks compute.
+        """
+        used = computing or Computing()
+        learners = tuple(one.computed_by(used) for one in self.predictor.learners)
+        return fit_sample_space(dataclasses.replace(self.predictor, learners=learners), study, dimensions, used.seed)
 
     def save(self, path: str | Path) -> None:
         """Write the model folder."""

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -202,6 +203,15 @@ def mean_width(path: Path) -> float:
     return sum(float(row[high]) - float(row[low]) for row in rows) / len(rows)
 
 
+def test_embeddings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_all("docs/embed.md", capsys, ALONE | {"embed": ("--permutations", "19")})
+    document = (ROOT / "docs/embed.md").read_text()
+    for path in (tmp_path / "embedding").iterdir():
+        assert any(fnmatch(path.name, name) for name in re.findall(r"`([\w*.]+)", document)), path.name
+
+
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    assert {c.document for c in COMMANDS if c.is_run} == {"README.md", "docs/guide.md", *CHAPTERS, *TUTORIALS}
+    documents = {"README.md", "docs/guide.md", "docs/embed.md", *CHAPTERS, *TUTORIALS}
+    assert {c.document for c in COMMANDS if c.is_run} == documents

@@ -19,6 +19,7 @@ import aam
 from aam.cli.main import main
 from aam.cli.options import parse
 from aam.config import EvaluateConfig, ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.option import fields
 from aam.errors import CheckpointError, ConfigError, InputError
@@ -35,6 +36,7 @@ FUNCTIONS = {
     "cross_validate": TrainConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "embed": EmbedConfig,
 }
 
 
@@ -119,8 +121,7 @@ def test_a_forest_is_a_model_as_well(study: Path, tmp_path: Path) -> None:
         same = aam.predict(model=tmp_path / folder, **files, interval_level=0.5, progress=False)["gradient"]
         np.testing.assert_array_equal(found.predicted, same.predicted)
         np.testing.assert_array_equal(found.low, same.low)
-    with pytest.raises(CheckpointError, match="sample vectors need a network, and this model holds 1 forest"):
-        forest.embed(samples)
+    assert forest.embed(samples).shape[0] == len(samples)
     np.testing.assert_array_equal(aam.AAMRegressor.load(tmp_path / "forest").predict(samples), found.predicted)
 
 

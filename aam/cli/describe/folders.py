@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from aam.cli.describe.embedding import embedding_folder
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import CHECKPOINTS, FORESTS, REPORT, SAMPLE_LISTS, TENSORBOARD
 from aam.runs.result_folder import FILES, RECORDS, read_record
@@ -17,7 +18,7 @@ Described = tuple[str, Facts]
 
 def describe_folder(path: Path) -> Described | None:
     """Title and facts of a folder; None where it is of no kind that AAM knows."""
-    for found in (_results, _runs, _lists, _tables, _study, _by_name):
+    for found in (embedding_folder, _results, _runs, _lists, _tables, _study, _by_name):
         if described := found(path):
             return described
     return None

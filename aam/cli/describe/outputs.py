@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.cli.describe.cells import Cells
+from aam.cli.describe.embedding import MEMBERS, embedding_record
 from aam.config.yaml_file import read_config_file
 from aam.text import listed, shorten
 
@@ -198,4 +199,5 @@ RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] =
     ({"format", "aam", "members"}, _description),
     ({"what", "step", "gradient_norm", "batches"}, _not_finite),
     ({"settings", "repeat", "number", "learned"}, _fold),
+    (MEMBERS, embedding_record),
 )

@@ -77,13 +77,17 @@ def distance_blocks(measure: Measure, counts_NA: csr_array, n_jobs: int) -> Iter
 
 
 def draw_once(study: Study, seed: int) -> csr_array:
-    """The counts of a study's samples, each rarefied once if the study has a depth: the draw of a run's first epoch."""
+    """The counts of a study's samples, each rarefied once if the study has a depth: the draw of a run's first epoch.
+
+    Samples with fewer reads give all that they have.
+    """
     counts = study.table.counts
     if study.rarefy_depth is None:
         return counts
     drawn = counts.copy()
     for row, key in enumerate(study.keys):
         own = slice(counts.indptr[row], counts.indptr[row + 1])
-        drawn.data[own] = rarefy(counts.data[own], study.rarefy_depth, draw_rng(seed, 0, int(key)))
+        depth = min(study.rarefy_depth, int(counts.data[own].sum()))
+        drawn.data[own] = rarefy(counts.data[own], depth, draw_rng(seed, 0, int(key)))
     drawn.eliminate_zeros()
     return drawn

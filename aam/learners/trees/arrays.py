@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
 from aam.learners.stored import Stored
@@ -81,6 +82,23 @@ class Trees:
             for leaf_B in self._leaves(features, self.root[start : start + at_once]):
                 total += self.value[leaf_B]
         return total / len(self.root)
+
+    def leaves(self, features: np.ndarray) -> csr_array:
+        """Which leaves each sample is in, one of each tree: ``B x E`` of 0 and 1.
+
+        Parameters
+        ----------
+        features
+            As of :meth:`predict`.
+        """
+        size, number = len(features), len(self.root)
+        at_once = max(1, WALKS_AT_ONCE // max(1, size))
+        found = np.empty((size, number), dtype=np.int64)
+        for start in range(0, number, at_once):
+            found[:, start : start + at_once] = self._leaves(features, self.root[start : start + at_once]).T
+        found.sort(axis=1)
+        ones = np.ones(size * number, dtype=np.float32)
+        return csr_array((ones, found.ravel(), np.arange(size + 1) * number), (size, len(self.value)))
 
     def to_arrays(self) -> Stored:
         """The arrays by name."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
 from aam.learners.features import read_places
@@ -110,6 +111,11 @@ class CladeTreesLearner(Learner):
             for place, (trees, codes) in enumerate(self.ensembles):
                 found[some, codes if len(codes) else [place]] = trees.predict(table)
         return found
+
+    def leaves(self, study: Study, rows: np.ndarray) -> list[csr_array]:
+        """The leaves of some samples in the ensemble of each target, ``B x E``."""
+        table = self._read(study, rows)
+        return [trees.leaves(table) for trees, _ in self.ensembles]
 
     def to_arrays(self) -> Stored:
         """The clades, and the trees of each target under its number."""

@@ -165,6 +165,11 @@ class ForestLearner(Learner):
                 found[some, columns] = forest.trees.predict(dense)
         return found
 
+    def leaves(self, study: Study, rows: np.ndarray) -> list[csr_array]:
+        """The leaves of some samples in the forest of each target, ``B x E``."""
+        found = [self._read(forest.features, study, rows) for forest in self.forests]
+        return [forest.trees.leaves(_dense(table)) for forest, table in zip(self.forests, found, strict=True)]
+
     @property
     def record(self) -> dict[str, Any]:
         """How it was grown, human-readable."""

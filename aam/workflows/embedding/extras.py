@@ -1,0 +1,115 @@
+"""What needs packages that AAM does without: UMAP, Emperor pages, AnnData files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aam.errors import ConfigError
+from aam.ordination.ordinations import Ordination, ordination_text
+
+if TYPE_CHECKING:
+    from aam.workflows.embedding.vectors import Vectors
+
+MODULES = {"umap": ("umap",), "emperor": ("emperor", "pandas", "skbio"), "anndata": ("anndata", "pandas")}
+"""Extra -> the modules that it brings."""
+
+
+def check_extra(extra: str, flag: str) -> None:
+    """Refuse an option whose packages are not installed.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option, what is missing and what installs it.
+    """
+    missing = [name for name in MODULES[extra] if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"{flag} needs {missing[0]}, which is not installed: pip install 'aam[{extra}]'")
+
+
+def umap_layout(vectors_ND: np.ndarray, seed: int) -> np.ndarray:
+    """Places of samples by UMAP of their vectors, ``N x 2``.
+
+    References
+    ----------
+    McInnes, Healy, Melville (2018), UMAP: uniform manifold approximation and projection, arXiv:1802.03426.
+    """
+    import warnings
+
+    with warnings.catch_warnings(action="ignore"):
+        from umap import UMAP
+
+        neighbours = max(2, min(15, len(vectors_ND) - 1))
+        found = UMAP(n_components=2, n_neighbors=neighbours, random_state=seed, n_jobs=1).fit_transform(vectors_ND)
+    return np.asarray(found, dtype=np.float64)
+
+
+def write_emperor(
+    folder: Path, ordination: Ordination, sample_ids: Sequence[str], columns: Mapping[str, np.ndarray]
+) -> None:
+    """Write an ordination as an Emperor page that needs no network.
+
+    Parameters
+    ----------
+    folder
+        Where to write ``index.html`` and what it loads; made.
+    ordination, sample_ids
+        Coordinates of samples; at least three axes are drawn, so fewer are filled with zeros.
+    columns
+        Metadata of these samples, as text.
+
+    References
+    ----------
+    Vazquez-Baeza, Pirrung, Gonzalez, Knight (2013), EMPeror, GigaScience 2. https://doi.org/10.1186/2047-217X-2-16
+    """
+    import io
+
+    import pandas
+    from emperor import Emperor
+    from skbio import OrdinationResults
+
+    lacking = max(0, 3 - ordination.coordinates_NK.shape[1])
+    padded = Ordination(
+        ordination.method,
+        np.pad(ordination.coordinates_NK, ((0, 0), (0, lacking))),
+        np.pad(ordination.eigenvalues_K, (0, lacking)),
+        np.pad(ordination.shares_K, (0, lacking)),
+    )
+    results = OrdinationResults.read(io.StringIO(ordination_text(padded, sample_ids)))
+    results.proportion_explained = pandas.Series(results.proportion_explained.to_numpy())
+    sheet = pandas.DataFrame({name: cells.astype(str) for name, cells in columns.items()}, index=list(sample_ids))
+    if sheet.columns.empty:
+        sheet["sample"] = list(sample_ids)
+    sheet.index.name = "sample-id"
+    page = Emperor(results, sheet, remote="./emperor-support")
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text(page.make_emperor(standalone=True))
+    page.copy_support_files(str(folder / "emperor-support"))
+
+
+def write_anndata(path: Path, vectors: Vectors, columns: Mapping[str, np.ndarray]) -> None:
+    """Write vectors as AnnData, a row for each sample, ASV or clade.
+
+    Parameters
+    ----------
+    path
+        The ``.h5ad`` file.
+    vectors
+        The vectors, as ``X``.
+    columns
+        What is known of each row, as ``obs``.
+    """
+    import anndata
+    import pandas
+
+    names = [f"v{place + 1}" for place in range(vectors.values.shape[1])]
+    ids = [str(name) for name in vectors.ids]
+    obs: Any = pandas.DataFrame({name: cells.tolist() for name, cells in columns.items()}, index=ids)
+    content = anndata.AnnData(vectors.values, obs=obs, var=pandas.DataFrame(index=names))
+    content.uns["vectors"] = {"of": vectors.of, "words": vectors.words}
+    content.write_h5ad(path)

@@ -1,0 +1,50 @@
+"""Small tables of results."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aam.errors import ConfigError
+from aam.files.columns import Columns
+
+TABLE = Columns(
+    {
+        "id": np.array(["a", "b"], dtype=object),
+        "x": np.array([0.1, np.nan]),
+        "n": np.array([1, 2]),
+        "f": np.float32([1 / 3, 2]),
+    }
+)
+
+
+def test_numbers_are_written_in_full(tmp_path: Path) -> None:
+    TABLE.write(tmp_path / "t.tsv")
+    lines = [line.split("\t") for line in (tmp_path / "t.tsv").read_text().splitlines()]
+    assert lines[0] == ["id", "x", "n", "f"]
+    assert lines[1][:3] == ["a", "0.1", "1"]
+    assert np.float32(lines[1][3]) == np.float32(1 / 3)
+    assert lines[2] == ["b", "", "2", "2.0"]
+
+
+def test_it_is_a_frame() -> None:
+    frame = TABLE.to_frame()
+    assert list(frame["id"]) == ["a", "b"]
+    assert (len(TABLE), TABLE["n"].tolist()) == (2, [1, 2])
+
+
+def test_pandas_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *given: Any) -> Any:
+        if name == "pandas":
+            raise ImportError(name)
+        return real(name, *given)
+
+    monkeypatch.setattr("aam.files.columns.import_module", without)
+    with pytest.raises(ConfigError, match="pip install pandas"):
+        TABLE.to_frame()
