@@ -2,6 +2,7 @@
 
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
+from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.predict import PredictConfig
@@ -31,6 +32,7 @@ from aam.config.target import HeadOptions, LossOptions, TargetOptions
 __all__ = [
     "BenchmarkConfig",
     "CheckConfig",
+    "CompareConfig",
     "CovariateOptions",
     "DemoConfig",
     "DistributedOptions",
