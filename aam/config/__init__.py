@@ -5,6 +5,7 @@ from aam.config.commands.check import CheckConfig
 from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.info import InfoConfig
+from aam.config.commands.learning_curve import CurveConfig
 from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
@@ -34,6 +35,7 @@ __all__ = [
     "CheckConfig",
     "CompareConfig",
     "CovariateOptions",
+    "CurveConfig",
     "DemoConfig",
     "DistributedOptions",
     "EvaluationOptions",

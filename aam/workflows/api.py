@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import CompareConfig, CurveConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
@@ -22,6 +22,10 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
+
+if TYPE_CHECKING:
+    from aam.workflows.compare import Comparison
+    from aam.workflows.learning_curve.run import LearningCurve
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
@@ -158,6 +162,56 @@ def predict(**options: Any) -> dict[str, Predictions]:
             return predict_and_write(from_flat(PredictConfig, options))
         given = {name: value for name, value in options.items() if name != "output"}
         return predict_in_memory(from_flat(PredictInMemoryConfig, given))
+
+
+@takes_options(parameters_of(CompareConfig))
+def compare(**options: Any) -> Comparison:
+    """Compare finished runs on the samples that all of them predict: `aam compare`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Comparison
+        ``metrics``, ``differences``, ``predictions`` and ``options`` are tables (columns of arrays; ``.to_frame()``
+        makes a data frame), ``lines`` and ``notes`` sentences, ``figures()`` the figures.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If a run cannot be read, there is no sample that all predict, or their truths differ.
+    """
+    from aam.workflows.compare import compare as compare_runs
+
+    with _python_words():
+        return compare_runs(from_flat(CompareConfig, options))
+
+
+@takes_options(parameters_of(CurveConfig))
+def learning_curve(**options: Any) -> LearningCurve:
+    """Find out whether more samples would help, and by how much: `aam learning-curve`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    LearningCurve
+        ``points`` and ``forecasts`` are tables (columns of arrays; ``.to_frame()`` makes a data frame), ``lines``
+        sentences, ``figures()`` the figures.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.learning_curve.run import learning_curve as compute_curve
+
+    with _python_words():
+        return compute_curve(from_flat(CurveConfig, options))
 
 
 def _run_config(command: str, options: Mapping[str, Any]) -> Any:

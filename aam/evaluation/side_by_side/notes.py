@@ -122,10 +122,8 @@ def _left_out(sources: Sequence[Source], aligned: Aligned) -> Iterator[str]:
             theirs = {str(i) for repeats in other.targets.values() for i in repeats[0].sample_ids}
             number = len((theirs & learned) - compared)
             if number:
-                yield (
-                    f"{plural(number, 'sample')} that {other.name} predicts {'is' if number == 1 else 'are'} training "
-                    f"samples of {source.name}, and left out."
-                )
+                are = "is a training sample" if number == 1 else "are training samples"
+                yield f"{plural(number, 'sample')} that {other.name} predicts {are} of {source.name}, and left out."
 
 
 def _few(aligned: Aligned) -> Iterator[str]:
