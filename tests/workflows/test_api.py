@@ -18,7 +18,7 @@ import torch
 import aam
 from aam.cli.main import main
 from aam.cli.options import parse
-from aam.config import ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import CompareConfig, CurveConfig, ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands.study import StudyConfig
 from aam.config.option import fields
 from aam.errors import CheckpointError, ConfigError, InputError
@@ -34,6 +34,8 @@ FUNCTIONS = {
     "train": TrainConfig,
     "cross_validate": TrainConfig,
     "predict": PredictConfig,
+    "compare": CompareConfig,
+    "learning_curve": CurveConfig,
 }
 
 
