@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ class Columns(dict[str, np.ndarray]):
             If pandas is not installed.
         """
         try:
-            pandas = import_module("pandas")
+            import pandas
         except ImportError:
             raise ConfigError("a data frame needs pandas: pip install pandas") from None
         return pandas.DataFrame(dict(self))

@@ -29,7 +29,9 @@ class CurveOptions(Section):
         derived="four to six sizes up to all, in steps of 2 where there are many, else of 1.4",
         usual="Training groups (or samples) to try",
     )
-    repeats: int = option(2, "Random choices of the groups of each size, in each fold.", at_least=1, usual=True)
+    repeats: int = option(
+        2, "Random choices of the groups of each size, in each fold.", at_least=1, usual="Random choices of each size"
+    )
     folds: int = option(5, "Folds that judge: the same held-out samples for all sizes.", at_least=2)
     output_dir: Path | None = option(None, "Folder for the page and tables.", usual="Folder for a page and tables")
     overwrite: bool = option(False, "Replace an earlier learning curve in it.", usual=True)

@@ -91,6 +91,7 @@ def _judge(aligned: Aligned, reference: str) -> Standing:
             metric_name: _difference(
                 found.value - metrics[reference][metric_name].value,
                 drawn[name][metric_name] - drawn[reference][metric_name],
+                aligned.num_units,
             )
             for metric_name, found in of_source.items()
         }
@@ -100,28 +101,33 @@ def _judge(aligned: Aligned, reference: str) -> Standing:
     return Standing(aligned=aligned, reference=reference, metrics=metrics, differences=differences)
 
 
-def _difference(value: float, drawn_R: np.ndarray) -> Difference:
-    return Difference(interval=interval_of_draws(value, drawn_R), p=bootstrap_p(drawn_R))
+def _difference(value: float, drawn_R: np.ndarray, units: int) -> Difference:
+    return Difference(interval=interval_of_draws(value, drawn_R), p=bootstrap_p(drawn_R, units))
 
 
-def bootstrap_p(drawn_R: np.ndarray) -> float:
+def bootstrap_p(drawn_R: np.ndarray, units: int) -> float:
     """Two-sided p-value of no difference: how often bootstrap draws of a difference lie on the rarer side of zero.
+
+    A bootstrap of few groups knows too little of others. So no p-value is smaller than that of a sign test of as many
+    groups, all of which favour the same side.
 
     Parameters
     ----------
     drawn_R
         Draws; those that are not defined are left out.
+    units
+        Groups that were drawn, or samples.
 
     Returns
     -------
     float
-        Between ``2 / (R + 1)`` and 1; NaN where no draw is defined.
+        At least ``2 / (R + 1)`` and ``2 ** (1 - units)``, at most 1; NaN where no draw is defined.
     """
     defined = drawn_R[np.isfinite(drawn_R)]
     if not len(defined):
         return float("nan")
     rarer = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
-    return min(1.0, 2 * (1 + rarer) / (1 + len(defined)))
+    return min(1.0, max(2 * (1 + rarer) / (1 + len(defined)), 2.0 ** (1 - units)))
 
 
 def _corrected(standings: Sequence[Standing]) -> list[Standing]:

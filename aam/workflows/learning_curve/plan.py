@@ -146,7 +146,7 @@ def _with_jobs(plan: CurvePlan, folds: Sequence[_FoldRanks], wanted: Sequence[in
     all_units = float(np.mean([fold.units for fold in folds]))
     if wanted:
         _check_sizes(plan, wanted, fewest, least)
-        below = sorted(size for size in wanted if size < fewest)
+        below = sorted(size for size in wanted if size < all_units)
     else:
         below = [size for size in ladder(fewest, max(usual, least)) if size < fewest]
         below = [size for size in below if _can_learn(plan, folds, size)]

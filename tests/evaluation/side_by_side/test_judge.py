@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom, false_discovery_control
+from scipy.stats import binom, binomtest, false_discovery_control
 
 from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions
 from aam.errors import InputError
@@ -74,9 +74,14 @@ def test_p_values_are_corrected_over_sources_and_targets() -> None:
 
 def test_p_is_twice_the_rarer_side() -> None:
     drawn = np.concatenate([np.full(30, -1.0), np.full(69, 1.0)])
-    assert bootstrap_p(drawn) == pytest.approx(2 * 31 / 100)
-    assert bootstrap_p(np.full(1999, 3.0)) == pytest.approx(2 / 2000)
-    assert np.isnan(bootstrap_p(np.full(5, np.nan)))
+    assert bootstrap_p(drawn, 50) == pytest.approx(2 * 31 / 100)
+    assert bootstrap_p(np.full(1999, 3.0), 50) == pytest.approx(2 / 2000)
+    assert np.isnan(bootstrap_p(np.full(5, np.nan), 50))
+
+
+@pytest.mark.parametrize("groups", [2, 5, 8])
+def test_few_groups_have_no_smaller_p_than_a_sign_test(groups: int) -> None:
+    assert bootstrap_p(np.full(1999, 3.0), groups) == pytest.approx(binomtest(0, groups).pvalue)
 
 
 def test_p_is_rarely_small_where_nothing_differs() -> None:
