@@ -17,6 +17,7 @@ import numpy as np
 from aam.data.targets.kinds import Predictions
 from aam.evaluation.catalogue import (
     CI,
+    POINTS,
     Interval,
     difference_interval_of,
     difference_of,
@@ -257,8 +258,8 @@ def forecast_words(curve: Curve, who: str) -> str:
     lead = f"{who}: twice as many {unit} ({twice.units:,.0f}) would {verb} the {metric(name).name.lower()} from"
     said = (
         f"{lead} {value_of(name, now.value.value)} to about {value_of(name, twice.value.value)} "
-        f"({_ends(name, twice.value)}), four times as many to {value_of(name, four.value.value)} "
-        f"({_ends(name, four.value)})"
+        f"({_gained(name, twice.gain)}), four times as many to {value_of(name, four.value.value)} "
+        f"({_gained(name, four.gain)})"
     )
     error = float(error_of(name, np.array(now.value.value)))
     if twice.gain.low >= LEAST_GAIN * error:
@@ -268,8 +269,15 @@ def forecast_words(curve: Curve, who: str) -> str:
     return f"{said}; that it gains nothing cannot be ruled out."
 
 
-def _ends(name: str, found: Interval) -> str:
-    return f"{CI} {value_of(name, found.low)} to {value_of(name, found.high)}"
+def _gained(name: str, gain: Interval) -> str:
+    value, interval = gain_words(name, gain)
+    return f"by {value}, {interval}"
+
+
+def gain_words(name: str, gain: Interval) -> tuple[str, str]:
+    """A gain, which by the law is never negative, and its paired interval."""
+    value, low, high = (difference_of(name, one).lstrip("+") for one in (gain.value, gain.low, gain.high))
+    return value, f"{CI} {low.removesuffix(POINTS)} to {high}"
 
 
 def counted(unit: str) -> str:

@@ -57,6 +57,7 @@ def test_a_known_law_is_foretold() -> None:
     for forecast in found.law.forecasts:
         truth = 1.0 + 8.0 * forecast.units**-0.8
         assert forecast.value.low < truth < forecast.value.high
+        assert forecast.gain.low <= 1.0 + 8.0 * 60**-0.8 - truth <= forecast.gain.high
     assert [one.units for one in found.law.forecasts] == [60, 120, 240]
     assert found.falls
     assert "twice as many groups of subject (120) would lower the mean absolute error from" in forecast_words(

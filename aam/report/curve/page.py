@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from aam.evaluation.catalogue import CI, interval_of, metric, number, value_of
-from aam.evaluation.learning_curve import Curve, counted, forecast_words, measured_words
+from aam.evaluation.learning_curve import Curve, counted, forecast_words, gain_words, measured_words
 from aam.report.curve.figures import LABELS, learning_curves
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
 from aam.version import __version__
@@ -113,15 +113,17 @@ def _forecasts(of_learner: Mapping[str, Curve]) -> Table:
             continue
         name, law = curve.main, curve.law
         cells = [Cell(value_of(name, one.value.value), interval_of(name, one.value)) for one in law.forecasts]
+        gains = [Cell(*gain_words(name, one.gain)) for one in law.forecasts[1:]]
         floor, scale, exponent = (float(one[0]) for one in (law.best.floor, law.best.scale, law.best.exponent))
         told = f"{number(floor)} + {number(scale)} n^\u2212{exponent:.2f}"
         small = "of 1 less the metric" if metric(name).higher_is_better else ""
-        rows.append([Cell(LABELS[learner]), *cells, Cell(told, small)])
+        rows.append([Cell(LABELS[learner]), *cells, *gains, Cell(told, small)])
     first = next(curve for curve in of_learner.values() if curve.law is not None)
     assert first.law is not None
     names = [f"{one.units:,.0f} ({TIMES[one.factor]})" for one in first.law.forecasts]
     caption = f"{metric(first.main).name} by the law, with {CI}"
-    return Table(("learner", *names, "law"), rows, caption, frozenset(range(1, len(names) + 2)))
+    header = ("learner", *names, *(f"gain with {TIMES[one.factor]}" for one in first.law.forecasts[1:]), "law")
+    return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
 def _measured_section(of_learner: Mapping[str, Curve], anchor: str, title: str) -> Section:

@@ -76,17 +76,17 @@ class LearningCurve:
 
     @cached_property
     def forecasts(self) -> Columns:
-        """What laws foretell: the metric by groups with its interval; the law's floor, scale and exponent beside it."""
+        """What laws foretell: the metric by groups, what is gained over all groups now, and the law's parameters."""
         rows = []
         for labels, curve in self._each():
             if curve.law is None:
                 continue
             law = [float(one[0]) for one in (curve.law.best.floor, curve.law.best.scale, curve.law.best.exponent)]
             for one in curve.law.forecasts:
-                rows.append(
-                    (*labels, curve.main, one.factor, one.units, one.value.value, one.value.low, one.value.high, *law)
-                )
-        names = ("metric", "factor", "groups", "value", "low", "high", "floor", "scale", "exponent")
+                said = (one.value.value, one.value.low, one.value.high, one.gain.value, one.gain.low, one.gain.high)
+                rows.append((*labels, curve.main, one.factor, one.units, *said, *law))
+        names = ("metric", "factor", "groups", "value", "low", "high")
+        names += ("gain", "gain_low", "gain_high", "floor", "scale", "exponent")
         return Columns.of_rows((*LABELS, *names), rows)
 
     @cached_property
