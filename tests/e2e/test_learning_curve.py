@@ -15,6 +15,7 @@ from aam.config import CurveConfig, from_flat
 from aam.evaluation.prediction_table import read_columns
 from aam.learners import members
 from aam.learners.trees import forest
+from aam.workflows.learning_curve.compute import _shorter
 from aam.workflows.learning_curve.plan import plan_curve
 from aam.workflows.learning_curve.run import LearningCurve
 from tests.program import run_command
@@ -98,7 +99,16 @@ def test_subsets_are_whole_nested_and_have_each_class(study: Path) -> None:
     assert len(plan.sizes) >= 2
 
 
-def test_classes_and_several_targets(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_what_was_not_asked_for_is_said_to_be_shorter(study: Path) -> None:
+    few = plan_curve(from_flat(CurveConfig, options(study, folds=2, repeats=1, sizes=(4,))))
+    many = plan_curve(from_flat(CurveConfig, options(study, learners="auto", folds=4, repeats=2)))
+    assert _shorter(few, 400) == "; shorter with fewer --sizes"
+    hints = "--repeats 1, --folds 3, --learners forest,kernels, fewer --sizes"
+    assert _shorter(many, 400) == f"; shorter with {hints}"
+    assert _shorter(many, 200) == ""
+
+
+def test_classes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = {"folds": 2, "sizes": "5", "repeats": 1, "learners": "jaccard"}
     words = options(study, metadata_column="group", **few)
     assert run_command("learning-curve", "--classifier", "--no-progress", **words) == 0

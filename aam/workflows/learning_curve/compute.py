@@ -21,6 +21,8 @@ from aam.workflows.runs.blend.model import BlendModel, fit_blend_model
 from aam.workflows.runs.blend.time import expected_durations
 
 BLEND, GUESS = "blend", "guess"
+LONG, FEW_FOLDS = 300.0, 3
+"""Seconds from which it is said what is shorter, and a number of folds that still judges."""
 LEAST_WORK = 0.15
 """Share of the time of the largest training that the smallest takes, at least."""
 
@@ -45,7 +47,8 @@ def compute(plan: CurvePlan, *, progress: bool) -> Found:
     """
     works = np.array([_work(plan, job) for job in plan.jobs])
     seconds = _seconds(plan) * works.sum()
-    say(f"time: about {format_duration(max(seconds, 1))} on this machine, measured on first steps{_shorter(seconds)}")
+    about = f"time: about {format_duration(max(seconds, 1))} on this machine, measured on first steps"
+    say(f"{about}{_shorter(plan, seconds)}")
     predicted: dict[tuple[str, str, int, int], list[Predictions]] = {}
     with Bar("fitting", "blends", len(plan.jobs), seconds=float(seconds) or None, wanted=progress) as bar:
         for job, work in zip(plan.jobs, works / works.sum(), strict=True):
@@ -68,8 +71,18 @@ def _seconds(plan: CurvePlan) -> float:
     return sum(expected_durations(plan.training, inputs, names).values())
 
 
-def _shorter(seconds: float) -> str:
-    return "; shorter with --repeats 1, or --learners forest,kernels" if seconds > 300 else ""
+def _shorter(plan: CurvePlan, seconds: float) -> str:
+    """What would take less time, where that is worth a word and was not asked for."""
+    if seconds < LONG:
+        return ""
+    largest = [job for job in plan.jobs if job.size == len(plan.sizes) - 1]
+    hints = {
+        "--repeats 1": any(job.repeat for job in plan.jobs),
+        f"--folds {FEW_FOLDS}": len(largest) > FEW_FOLDS,
+        "--learners forest,kernels": any(name.startswith("trees") for name in plan.training.members),
+        "fewer --sizes": True,
+    }
+    return f"; shorter with {', '.join(hint for hint, helps in hints.items() if helps)}"
 
 
 def _predict(plan: CurvePlan, job: Job) -> Mapping[tuple[str, str], Predictions]:

@@ -85,7 +85,7 @@ class LearningCurve:
             for one in curve.law.forecasts:
                 said = (one.value.value, one.value.low, one.value.high, one.gain.value, one.gain.low, one.gain.high)
                 rows.append((*labels, curve.main, one.factor, one.units, *said, *law))
-        names = ("metric", "factor", "groups", "value", "low", "high")
+        names: tuple[str, ...] = ("metric", "factor", "groups", "value", "low", "high")
         names += ("gain", "gain_low", "gain_high", "floor", "scale", "exponent")
         return Columns.of_rows((*LABELS, *names), rows)
 
