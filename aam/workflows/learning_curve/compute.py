@@ -68,7 +68,8 @@ def _seconds(plan: CurvePlan) -> float:
     """About how long the first training takes, which is one of the largest."""
     inputs = plan.inputs(plan.jobs[0])
     names, _ = possible_members(plan.training.members, plan.study, has_encoder=False)
-    return sum(expected_durations(plan.training, inputs, names).values())
+    fitted = list(dict.fromkeys([*names, FOREST]))  # the forest is fitted beside, where it is no member
+    return sum(expected_durations(plan.training, inputs, fitted).values())
 
 
 def _shorter(plan: CurvePlan, seconds: float) -> str:
