@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
     from aam.models.objectives import register_objective
-    from aam.workflows.api import cross_validate, embed, evaluate, load_study, predict, pretrain, train
+    from aam.workflows.api import (
+        compare,
+        cross_validate,
+        embed,
+        evaluate,
+        learning_curve,
+        load_study,
+        predict,
+        pretrain,
+        train,
+    )
     from aam.workflows.trained_model import load_model
 
 __all__ = [
@@ -23,9 +33,11 @@ __all__ = [
     "AAMRegressor",
     "Study",
     "__version__",
+    "compare",
     "cross_validate",
     "embed",
     "evaluate",
+    "learning_curve",
     "load_model",
     "load_study",
     "predict",
@@ -34,10 +46,31 @@ __all__ = [
     "train",
 ]
 
+_COMMANDS = (
+    "compare",
+    "cross_validate",
+    "embed",
+    "evaluate",
+    "learning_curve",
+    "load_study",
+    "predict",
+    "pretrain",
+    "train",
+)
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(
-        ["cross_validate", "embed", "evaluate", "load_study", "predict", "pretrain", "train"],
+        [
+            "compare",
+            "cross_validate",
+            "embed",
+            "evaluate",
+            "learning_curve",
+            "load_study",
+            "predict",
+            "pretrain",
+            "train",
+        ],
         "aam.workflows.api",
     ),
     "Study": "aam.data.study.study",

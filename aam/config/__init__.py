@@ -2,10 +2,12 @@
 
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
+from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.info import InfoConfig
+from aam.config.commands.learning_curve import CurveConfig
 from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
@@ -33,7 +35,9 @@ from aam.config.target import HeadOptions, LossOptions, TargetOptions
 __all__ = [
     "BenchmarkConfig",
     "CheckConfig",
+    "CompareConfig",
     "CovariateOptions",
+    "CurveConfig",
     "DemoConfig",
     "DistributedOptions",
     "EmbedConfig",

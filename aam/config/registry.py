@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
+from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.info import InfoConfig
+from aam.config.commands.learning_curve import CurveConfig
 from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
@@ -63,6 +65,8 @@ COMMANDS: dict[str, Command] = {
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
     ),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
+    "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
+    "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),

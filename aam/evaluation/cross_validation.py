@@ -128,15 +128,30 @@ def read_cross_validation(run: Path, columns: Sequence[str], number: int) -> dic
     InputError
         If a fold is lacking, or a file of it is lacking or damaged.
     """
+    return judge_folds([fold for _, fold in read_folds(run, number)], columns)
+
+
+def read_folds(run: Path, number: int) -> list[tuple[str, dict[str, FoldResult]]]:
+    """Read all folds from the run directory of a cross-validation, repeat by repeat, with their names.
+
+    Parameters
+    ----------
+    run, number
+        As in :func:`read_cross_validation`.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
     names = {path.name: match for path in (run / FOLDS).glob("*") if (match := FOLD_NAME.fullmatch(path.name))}
     if len(names) != number:
         raise InputError(run / FOLDS, f"{len(names):,} of {number:,} folds are there", "resume the run")
     labels = {name: (int(match[1]), int(match[2])) for name, match in names.items()}
-    results = [
-        read_fold(run / FOLDS / name, run / FORESTS / f"{name}.tsv", *labels[name])
+    return [
+        (name, read_fold(run / FOLDS / name, run / FORESTS / f"{name}.tsv", *labels[name]))
         for name in sorted(names, key=labels.__getitem__)
     ]
-    return judge_folds(results, columns)
 
 
 def judge_folds(results: Sequence[Mapping[str, FoldResult]], columns: Sequence[str]) -> dict[str, CrossValidation]:

@@ -104,7 +104,7 @@ def bootstrapped(
     drawn = _draw(predictions, draws, seed, predictions.groups, compute)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = compute(np.ones((1, len(predictions))))
-    return {name: _interval(float(value[0]), drawn[name]) for name, value in values.items()}
+    return {name: interval_of_draws(float(value[0]), drawn[name]) for name, value in values.items()}
 
 
 def evaluate_repeats(repeats: Sequence[Predictions], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
@@ -117,9 +117,8 @@ def evaluate_repeats(repeats: Sequence[Predictions], *, draws: int = DRAWS, seed
     draws, seed
         As in :func:`evaluate`.
     """
-    _check_alike(repeats)
-    drawn = _mean([_draw(one, draws, seed, repeats[0].groups) for one in repeats])
-    return {name: _interval(float(value), drawn[name]) for name, value in _mean_scores(repeats).items()}
+    drawn = draw_repeats(repeats, draws=draws, seed=seed)
+    return {name: interval_of_draws(float(value), drawn[name]) for name, value in _mean_scores(repeats).items()}
 
 
 def compare_repeats(
@@ -137,8 +136,33 @@ def compare_repeats(
     groups, other = first[0].groups, _mean_scores(second)
     values = {name: float(value - other[name]) for name, value in _mean_scores(first).items()}
     _check_alike([*first, *second])
-    drawn, against = (_mean([_draw(one, draws, seed, groups) for one in repeats]) for repeats in (first, second))
-    return {name: _interval(value, drawn[name] - against[name]) for name, value in values.items()}
+    drawn, against = (draw_repeats(some, groups=groups, draws=draws, seed=seed) for some in (first, second))
+    return {name: interval_of_draws(value, drawn[name] - against[name]) for name, value in values.items()}
+
+
+def draw_repeats(
+    repeats: Sequence[Predictions], *, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """The means of the metrics over repeats in every bootstrap draw.
+
+    Parameters
+    ----------
+    repeats
+        As in :func:`evaluate_repeats`.
+    groups
+        Group of each sample; those of the first repeat where left out. Predictors that are drawn with the same groups
+        and the same seed are drawn together.
+    draws, seed
+        As in :func:`evaluate`.
+
+    Returns
+    -------
+    dict
+        Name of the metric -> ``R`` values; NaN where it is not defined.
+    """
+    _check_alike(repeats)
+    own = repeats[0].groups if groups is None else groups
+    return _mean([_draw(one, draws, seed, own) for one in repeats])
 
 
 def _check_alike(repeats: Sequence[Predictions]) -> None:
@@ -184,7 +208,8 @@ def _bootstrap_weights(num_samples: int, draws: int, seed: int, groups: np.ndarr
         yield times[:, unit_of].astype(np.float64)
 
 
-def _interval(value: float, drawn: np.ndarray) -> Interval:
+def interval_of_draws(value: float, drawn: np.ndarray) -> Interval:
+    """A value with the percentile interval of its bootstrap draws; draws in which it is not defined are left out."""
     defined = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or not len(defined):
         return Interval(value, np.nan, np.nan)

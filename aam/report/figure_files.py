@@ -65,6 +65,11 @@ def write_figures(page: Page, folder: Path, formats: Sequence[str], *, overwrite
     return [path for _, path in named]
 
 
+def figures_of(page: Page) -> dict[str, Figure]:
+    """Every figure of a page by its name, drawn anew."""
+    return {name: picture.draw() for name, picture in _named(page)}
+
+
 def figure_bytes(figure: Figure, ending: str) -> bytes:
     """A figure in print colours on white, in one of the formats."""
     buffer = io.BytesIO()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import CompareConfig, CurveConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
 from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.predict import PredictInMemoryConfig
@@ -26,8 +26,10 @@ from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
 if TYPE_CHECKING:
+    from aam.workflows.compare import Comparison
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.evaluate.run import EvaluationResult
+    from aam.workflows.learning_curve.run import LearningCurve
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
@@ -246,6 +248,56 @@ def embed(**options: Any) -> Embedding:
             raise ConfigError("--overwrite is for --output-dir; without it nothing is written")
         given = {name: value for name, value in options.items() if name not in ("output_dir", "overwrite")}
         return embed_in_memory(from_flat(EmbedInMemoryConfig, given))
+
+
+@takes_options(parameters_of(CompareConfig))
+def compare(**options: Any) -> Comparison:
+    """Compare finished runs on the samples that all of them predict: `aam compare`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Comparison
+        ``metrics``, ``differences``, ``predictions`` and ``options`` are tables (columns of arrays; ``.to_frame()``
+        makes a data frame), ``lines`` and ``notes`` sentences, ``figures()`` the figures.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If a run cannot be read, there is no sample that all predict, or their truths differ.
+    """
+    from aam.workflows.compare import compare as compare_runs
+
+    with _python_words():
+        return compare_runs(from_flat(CompareConfig, options))
+
+
+@takes_options(parameters_of(CurveConfig))
+def learning_curve(**options: Any) -> LearningCurve:
+    """Find out whether more samples would help, and by how much: `aam learning-curve`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    LearningCurve
+        ``points`` and ``forecasts`` are tables (columns of arrays; ``.to_frame()`` makes a data frame), ``lines``
+        sentences, ``figures()`` the figures.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.learning_curve.run import learning_curve as compute_curve
+
+    with _python_words():
+        return compute_curve(from_flat(CurveConfig, options))
 
 
 @contextmanager

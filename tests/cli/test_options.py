@@ -149,6 +149,7 @@ def test_configuration_reads_back(command: str, tmp_path: Path) -> None:
     needed |= {"path": "x", "suite": "s"}
     known = {field.name for _, field, _ in fields(COMMANDS[command].config)}
     words = [word for name, value in needed.items() if name in known for word in (flag(name), value)]
+    words += ["--runs", "a", "--runs", "b"] if "runs" in known else []
     config = parse(command, words).config
     path = tmp_path / "run.yaml"
     path.write_text(config_text(command, config))

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md", "docs/evaluate.md")
+COMPARE = "docs/compare.md"
 MOUSE, PHYLOSEQ = TUTORIALS = ("docs/tutorials/mouse-age.md", "docs/tutorials/phyloseq.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {
@@ -32,7 +33,8 @@ SMALL_TRAINING = {
     "--num-soft-clades": "8",
     "--rarefy-depth": "200",
 }
-SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}}
+SMALL_CURVE = {"--folds": "2", "--repeats": "1", "--learners": "jaccard", "--sizes": "4"}
+SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}, "learning-curve": SMALL_CURVE}
 ALONE = {"train": ("--no-forest-baseline", "--no-report")}
 PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
 
@@ -75,7 +77,7 @@ def run_all(
     for command in COMMANDS:
         if command.document != document or not command.is_run:
             continue
-        is_network = "--learners" in command.words
+        is_network = {"network", "--fine-tune"} & set(command.words)
         sizes = SMALL_TRAINING if is_network else SMALL.get(command.words[0], {})
         small = {name: value for name, value in sizes.items() if name not in command.words}
         added = [*(word for pair in small.items() for word in pair), *further.get(command.words[0], ())]
@@ -197,6 +199,15 @@ def test_chapters_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert widths[0] > widths[1] > 0
 
 
+def test_comparison_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    make_chapter_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = run_all(COMPARE, capsys, {"train": ("--no-report",)})
+    assert "that all predict" in said
+    assert "forest" in (tmp_path / "runs/blend-and-forest/differences.tsv").read_text()
+    assert header_of(tmp_path / "runs/age-curve/curve.tsv")[:3] == ["target", "learner", "groups"]
+
+
 def mean_width(path: Path) -> float:
     names, *rows = (line.split("\t") for line in path.read_text().splitlines())
     low, high = (names.index(f"predicted_{end}") for end in ("low", "high"))
@@ -213,5 +224,5 @@ def test_embeddings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    documents = {"README.md", "docs/guide.md", "docs/embed.md", *CHAPTERS, *TUTORIALS}
+    documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, *CHAPTERS, *TUTORIALS}
     assert {c.document for c in COMMANDS if c.is_run} == documents

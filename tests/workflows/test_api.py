@@ -18,7 +18,16 @@ import torch
 import aam
 from aam.cli.main import main
 from aam.cli.options import parse
-from aam.config import EvaluateConfig, ForestConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import (
+    CompareConfig,
+    CurveConfig,
+    EvaluateConfig,
+    ForestConfig,
+    PredictConfig,
+    PretrainConfig,
+    TrainConfig,
+    from_flat,
+)
 from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.option import fields
@@ -37,6 +46,8 @@ FUNCTIONS = {
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
     "embed": EmbedConfig,
+    "compare": CompareConfig,
+    "learning_curve": CurveConfig,
 }
 
 

@@ -1,0 +1,1 @@
+"""Finished runs, and tables of predictions, side by side on the samples that all of them predict."""

@@ -1,0 +1,1 @@
+"""`aam learning-curve`: whether more samples would help."""
