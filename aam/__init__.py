@@ -59,20 +59,7 @@ _COMMANDS = (
 )
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
-    **dict.fromkeys(
-        [
-            "compare",
-            "cross_validate",
-            "embed",
-            "evaluate",
-            "learning_curve",
-            "load_study",
-            "predict",
-            "pretrain",
-            "train",
-        ],
-        "aam.workflows.api",
-    ),
+    **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained_model",
     "register_objective": "aam.models.objectives",
