@@ -6,6 +6,7 @@ from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
+from aam.config.commands.explain import ExplainConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.learning_curve import CurveConfig
 from aam.config.commands.predict import PredictConfig
@@ -43,6 +44,7 @@ __all__ = [
     "EmbedConfig",
     "EvaluateConfig",
     "EvaluationOptions",
+    "ExplainConfig",
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",

@@ -10,6 +10,7 @@ from aam.config.commands.compare import CompareConfig
 from aam.config.commands.demo import DemoConfig
 from aam.config.commands.embed import EmbedConfig
 from aam.config.commands.evaluate import EvaluateConfig
+from aam.config.commands.explain import ExplainConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.learning_curve import CurveConfig
 from aam.config.commands.predict import PredictConfig
@@ -60,6 +61,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "embed": Command(
         EmbedConfig, "Write vectors of samples, ASVs and clades; ordinate and test them.", positional="model"
+    ),
+    "explain": Command(
+        ExplainConfig, "Explain predictions: which ASVs, clades and taxa they rest on.", positional="model"
     ),
     "report": Command(
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
