@@ -165,7 +165,7 @@ def column_words(one: TargetEvaluation) -> Iterator[str]:
     least = np.where(tested["test"] == SPEARMAN, LEAST_CORRELATION, LEAST_CORRELATION**2)
     clear = tested.where((tested["q"] < FALSE_DISCOVERIES) & (np.abs(tested["effect"]) >= least))
     if not clear.size:
-        yield f"The size of the errors hardly goes along with any of {tested.size} columns and properties of the samples."
+        yield f"The size of the errors hardly goes along with any of {tested.size} columns and properties of samples."
         return
     rows = sorted(clear.records(), key=lambda row: row["with_target"] > STRONG)[:MOST_NAMED]
     more = f", and {clear.size - len(rows)} more" if clear.size > len(rows) else ""
