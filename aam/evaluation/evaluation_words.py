@@ -27,6 +27,8 @@ EXPECTED = 0.05
 """Share of samples like those of training whose novelty is above 1."""
 FALSE_DISCOVERIES = 0.05
 """False discovery rate below which a column is named."""
+LEAST_CORRELATION = 0.1
+"""Effects below it are not named, however certain: of many samples, all are."""
 MOST_NAMED = 3
 LEAST_GROUPS = 6
 """With fewer, intervals over groups say too little."""
@@ -160,9 +162,10 @@ def column_words(one: TargetEvaluation) -> Iterator[str]:
     tested = sizes.where(np.isfinite(sizes["q"])) if sizes.size else sizes
     if not tested.size:
         return
-    clear = tested.where(tested["q"] < FALSE_DISCOVERIES)
+    least = np.where(tested["test"] == SPEARMAN, LEAST_CORRELATION, LEAST_CORRELATION**2)
+    clear = tested.where((tested["q"] < FALSE_DISCOVERIES) & (np.abs(tested["effect"]) >= least))
     if not clear.size:
-        yield f"The size of the errors goes along with none of {tested.size} columns and properties of the samples."
+        yield f"The size of the errors hardly goes along with any of {tested.size} columns and properties of samples."
         return
     rows = sorted(clear.records(), key=lambda row: row["with_target"] > STRONG)[:MOST_NAMED]
     more = f", and {clear.size - len(rows)} more" if clear.size > len(rows) else ""
