@@ -28,8 +28,9 @@ def test_the_weights_give_the_output_of_their_layer() -> None:
     layers = [*encoder.sample_transformer.layers, *encoder.encoder_transformer.layers]
     with watched(layers, lambda layer, args: given.append((layer, args))), torch.no_grad():
         of.network(batch, None, of.vectors_AD[batch.asvs_U])
-        assert len(given) == 4
-        for layer, (x_TD, layout) in given:
+    assert len(given) == 4
+    for layer, (x_TD, layout) in given:
+        with torch.no_grad():
             values = layer.queries(x_TD)[2].split(list(layout.lengths))
             weights = list(layer_weights(layer, x_TD, layout))
             mixed = [torch.einsum("hqk,khe->qhe", w, v) for w, v in zip(weights, values, strict=True)]
