@@ -23,7 +23,7 @@ from aam.data.batches.batch import Batch
 from aam.explain.effects import Effects
 from aam.explain.method import Method, Subject, register
 from aam.explain.network.attributions import Attributions, Named, effects_of, group_effects
-from aam.explain.network.members import Reader, counted_predictions, networks_of, no_network, reader_of
+from aam.explain.network.members import Reader, counted_predictions, no_network, readers_of
 from aam.explain.network.weights import base_weights, sample_weights
 from aam.explain.positions import POSITION, windows
 from aam.models.pooling import relative_abundance
@@ -47,19 +47,14 @@ class SampleAttention(Method):
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Shares of the groups of all levels."""
-        networks = networks_of(subject.model)
-        assert networks is not None
-        found = []
-        for network in networks.members:
-            reader = reader_of(network, subject)
-            draws = reader.num_draws(subject.rows, subject.draws)
-            found.append([self._shares(reader, subject, draw) for draw in range(draws)])
-        named = Named(method=self.name, learner=networks.name, outputs=OUTPUTS, unit=UNIT)
+        name, readers = readers_of(subject)
+        found = [[self._shares(reader, subject, draw) for draw in range(subject.draws)] for reader in readers]
+        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT)
         return group_effects(subject, named, found)
 
     def _shares(self, reader: Reader, subject: Subject, draw: int) -> Attributions:
         samples, asvs, shares = [], [], []
-        for places_B, batch in reader.batches(subject.rows, draw):
+        for places_B, batch in reader.batches(draw):
             weight_BS: Tensor = sample_weights(reader, batch)[int(self.is_rollout)]
             shares.append(batch.layout.pack(weight_BS).double().cpu().numpy())
             samples.append(np.repeat(places_B, batch.layout.lengths))
@@ -105,30 +100,26 @@ class BaseAttention(Method):
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Shares of the patches of bases that the network reads as one."""
-        networks = networks_of(subject.model)
-        assert networks is not None
+        name, readers = readers_of(subject)
         study, found = subject.study, []
         present = np.unique(study.table.counts[subject.rows].indices)
-        patch = reader_of(networks.members[0], subject).network.base.asv_encoder.patch
-        for network in networks.members:
-            reader = reader_of(network, subject)
-            weight_AP = np.zeros((len(study.lengths), -(-study.longest_sequence // patch)))
+        patch = readers[0].network.base.asv_encoder.patch
+        names = windows(study.longest_sequence, patch).names
+        for reader in readers:
+            weight_AP = np.zeros((len(study.lengths), len(names)))
             known = base_weights(reader.network.base.asv_encoder, study.tokens[present], reader.interpreter.device)
             weight_AP[present, : known.shape[1]] = known
-            draws = reader.num_draws(subject.rows, subject.draws)
-            found.append([_of_bases(reader, subject, weight_AP, draw) for draw in range(draws)])
-        names = windows(study.longest_sequence, patch).names
-        named = Named(method=self.name, learner=networks.name, outputs=OUTPUTS, unit=UNIT)
-        has_NG = np.ones((len(subject), len(names)), dtype=bool)
-        labels = tuple(f"bases {name}" for name in names)
-        given = [[lambda one=one: one for one in draws] for draws in found]
-        return [effects_of(subject, named, (POSITION, names, labels), has_NG, given)]
+            found.append([_of_bases(reader, subject, weight_AP, draw) for draw in range(subject.draws)])
+        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT)
+        values, labels = np.array(found), tuple(f"bases {name}" for name in names)
+        has = np.ones(values.shape[:-1], dtype=bool)
+        return [effects_of(subject, named, (POSITION, names, labels), values, has)]
 
 
 def _of_bases(reader: Reader, subject: Subject, weight_AP: np.ndarray, draw: int) -> np.ndarray:
     """Share of each patch in each sample, ``N x P x 1``."""
     found = np.zeros((len(subject), weight_AP.shape[1], 1))
-    for places_B, batch in reader.batches(subject.rows, draw):
+    for places_B, batch in reader.batches(draw):
         found[places_B, :, 0] = _shares_BU(batch) @ weight_AP[batch.asvs_U.cpu().numpy()]
         subject.on_done(len(places_B))
     return found

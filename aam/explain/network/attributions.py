@@ -1,22 +1,26 @@
 """Attributions of ASVs by networks and draws, added up over groups of ASVs, as effects with intervals.
 
-Legend of shapes: ``N`` samples that are explained, ``A`` ASVs, ``G`` groups, ``O`` outputs, ``M`` networks, ``R`` draws
-of all networks.
+Legend of shapes: ``N`` samples that are explained, ``A`` ASVs, ``G`` groups, ``O`` outputs, ``M`` networks, ``R`` draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import t as student
 
-from aam.explain.effects import Effects
+from aam.errors import ConfigError
+from aam.explain.effects import AXES, Effects
 from aam.explain.groups import AsvGroups
-from aam.explain.intervals import LEVEL, bootstrap_interval
+from aam.explain.intervals import bootstrap_interval
 from aam.explain.method import Subject
+from aam.explain.removal import MOST_VALUES
+
+GROUPS_AT_ONCE = 1_024
+"""Groups whose effects by all networks and draws are held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,31 +74,53 @@ def group_effects(subject: Subject, named: Named, found_MR: Sequence[Sequence[At
     named
         What the effects are called.
     found_MR
-        For each network, the attributions of each of its draws.
+        For each network, the attributions of each draw.
+
+    Raises
+    ------
+    ConfigError
+        If the effects in single samples do not fit into memory.
     """
-    seen = sum((one.seen for draws in found_MR for one in draws), csr_array(found_MR[0][0].values_O[0].shape))
-    return [
-        effects_of(
-            subject,
-            named,
-            (groups.level, groups.names, groups.labels),
-            (seen @ groups.members.T).toarray() > 0,
-            [[_of_groups(one, groups) for one in draws] for draws in found_MR],
+    check_size(subject, named)
+    return [_of_level(subject, named, groups, found_MR) for groups in subject.groups]
+
+
+def check_size(subject: Subject, named: Named) -> None:
+    """Refuse effects in single samples that do not fit into memory (:class:`~aam.errors.ConfigError`)."""
+    of_sample = sum(map(len, subject.groups)) * len(named.outputs)
+    if (total := of_sample * len(subject)) > MOST_VALUES:
+        raise ConfigError(
+            f"{named.method}: {total:,} effects of groups in samples do not fit into memory; "
+            f"--max-samples {max(2, MOST_VALUES // of_sample)} does, or fewer --levels"
         )
-        for groups in subject.groups
-    ]
 
 
-def _of_groups(one: Attributions, groups: AsvGroups) -> Callable[[], np.ndarray]:
-    return lambda: one.grouped(groups)
+def _of_level(
+    subject: Subject, named: Named, groups: AsvGroups, found_MR: Sequence[Sequence[Attributions]]
+) -> Effects:
+    parts = []
+    for start in range(0, len(groups), GROUPS_AT_ONCE):
+        some = groups.take(np.arange(start, min(start + GROUPS_AT_ONCE, len(groups))))
+        values = np.stack([[one.grouped(some) for one in draws] for draws in found_MR])
+        has = np.stack([[(one.seen @ some.members.T).toarray() > 0 for one in draws] for draws in found_MR])
+        parts.append(effects_of(subject, named, (some.level, some.names, some.labels), values, has))
+    if len(parts) == 1:
+        return parts[0]
+    joined = {name: tuple(x for part in parts for x in getattr(part, name)) for name in ("names", "labels")}
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=axis)
+        for name, axis in AXES.items()
+        if getattr(parts[0], name) is not None
+    }
+    return dataclasses.replace(parts[0], **joined, **arrays)
 
 
 def effects_of(
     subject: Subject,
     named: Named,
     things: tuple[str, tuple[str, ...], tuple[str, ...]],
-    has_NG: np.ndarray,
-    found_MR: Sequence[Sequence[Callable[[], np.ndarray]]],
+    values_MRNGO: np.ndarray,
+    has_MRNG: np.ndarray,
 ) -> Effects:
     """The mean over networks and draws, with an interval over groups of samples, networks and draws.
 
@@ -104,23 +130,21 @@ def effects_of(
         As of :func:`group_effects`.
     things
         Their level, names and labels.
-    has_NG
-        Which samples have them.
-    found_MR
-        For each network and draw, what gives the effects in each sample, ``N x G x O``; asked for one by one.
+    values_MRNGO
+        For each network and draw, the effects in each sample.
+    has_MRNG
+        Which samples have the things.
     """
-    whole, means_M, means_R = None, [], []
-    number_G1 = np.maximum(has_NG.sum(axis=0), 1)[:, None]
-    for draws in found_MR:
-        for give in draws:
-            values = give()
-            whole = values if whole is None else whole + values
-            means_R.append(np.einsum("ngo,ng->go", values, has_NG) / number_G1)
-        means_M.append(np.mean(means_R[-len(draws) :], axis=0))
-    assert whole is not None
-    by_sample = whole / len(means_R)
-    effect, low, high = bootstrap_interval(by_sample, has_NG, subject.unit_N, seed=subject.seed)
-    low, high = with_replicates(effect, low, high, np.stack(means_M if len(means_M) > 1 else means_R))
+    networks, draws, number = values_MRNGO.shape[:3]
+    of_network, of_draw, unit = np.broadcast_arrays(
+        np.arange(networks)[:, None, None], np.arange(draws)[:, None], subject.unit_N
+    )
+    flat, has = (values.reshape(networks * draws * number, *values.shape[3:]) for values in (values_MRNGO, has_MRNG))
+    effect, low, high = bootstrap_interval(
+        flat, has, unit.ravel(), seed=subject.seed, crossed=[of_network.ravel(), of_draw.ravel()]
+    )
+    by_sample = values_MRNGO.mean(axis=(0, 1))
+    has_NG = has_MRNG.any(axis=(0, 1))
     level, names, labels = things
     return Effects(
         method=named.method,
@@ -135,31 +159,14 @@ def effects_of(
         high_GO=high,
         importance_GO=np.abs(by_sample).mean(axis=0),
         support_G=has_NG.sum(axis=0),
-        by_sample_NGO=by_sample,
-        agreement_GO=agreement(np.stack(means_M)) if len(means_M) > 1 else None,
+        by_sample_NGO=by_sample.astype(np.float32),
+        has_NG=has_NG,
+        **({} if networks == 1 else _agreement(values_MRNGO, has_MRNG)),
     )
 
 
-def with_replicates(
-    effect_GO: np.ndarray, low_GO: np.ndarray, high_GO: np.ndarray, means_RGO: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of an interval over samples, widened by how far the networks, or draws, differ in the mean effect.
-
-    Both are errors of the mean and independent: their squares add. The second is that of a mean of few values (Student
-    1908).
-    """
-    number = len(means_RGO)
-    if number < 2:
-        return low_GO, high_GO
-    error_GO = means_RGO.std(axis=0, ddof=1) / np.sqrt(number) * student.ppf((1 + LEVEL) / 2, number - 1)
-    return (
-        effect_GO - np.hypot(effect_GO - low_GO, error_GO),
-        effect_GO + np.hypot(high_GO - effect_GO, error_GO),
-    )
-
-
-def agreement(means_MGO: np.ndarray) -> np.ndarray:
-    """Share of the networks in which the effect has the sign of the mean over all."""
-    same_MGO = np.sign(means_MGO) == np.sign(means_MGO.mean(axis=0))
-    found: np.ndarray = same_MGO.mean(axis=0)
-    return found
+def _agreement(values_MRNGO: np.ndarray, has_MRNG: np.ndarray) -> dict[str, np.ndarray]:
+    """Share of the networks in which the mean effect has the sign of that over all; all of them know all samples."""
+    sum_MGO = (values_MRNGO * has_MRNG[..., None]).sum(axis=(1, 2))
+    same_MGO = np.sign(sum_MGO) == np.sign(sum_MGO.sum(axis=0))
+    return {"agreement_GO": same_MGO.mean(axis=0), "presence_G": has_MRNG.any(axis=(1, 2)).mean(axis=0)}

@@ -40,7 +40,7 @@ from aam.explain.effects import Effects
 from aam.explain.method import Method, Subject, register
 from aam.explain.network.attributions import Attributions, Named, group_effects
 from aam.explain.network.baseline import log_counts, mean_vector, training_shares
-from aam.explain.network.members import Reader, counted_predictions, networks_of, no_network, reader_of
+from aam.explain.network.members import Reader, counted_predictions, no_network, readers_of
 from aam.explain.network.path_integral import STEPS, integrated_gradients
 
 NO_WAY = 1e-5
@@ -104,25 +104,22 @@ class Gradients(Method):
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Effects of the groups of all levels: the sum of their ASVs' attributions."""
-        networks = networks_of(subject.model)
-        assert networks is not None
+        name, readers = readers_of(subject)
         walked_MR: list[list[Walked]] = []
-        for network in networks.members:
-            reader = reader_of(network, subject)
+        for reader in readers:
             way_of = self.ways(reader, subject)
-            draws = reader.num_draws(subject.rows, subject.draws)
-            walked_MR.append([self._walk(reader, subject, way_of, draw) for draw in range(draws)])
-        factors_R = [units_factor(subject, [draws[place] for draws in walked_MR]) for place in range(len(walked_MR[0]))]
+            walked_MR.append([self._walk(reader, subject, way_of, draw) for draw in range(subject.draws)])
+        factors_R = [units_factor(subject, [draws[place] for draws in walked_MR]) for place in range(subject.draws)]
         found = [
             [_scaled(one, factor_NO) for one, factor_NO in zip(draws, factors_R, strict=True)] for draws in walked_MR
         ]
-        named = Named(method=self.name, learner=networks.name, outputs=subject.model.outputs, unit="prediction")
+        named = Named(method=self.name, learner=name, outputs=subject.model.outputs, unit="prediction")
         return group_effects(subject, named, found)
 
     def _walk(self, reader: Reader, subject: Subject, way_of: Callable[[Batch], Way], draw: int) -> Walked:
         samples, asvs, learned, point = [], [], [], []
         values: list[list[np.ndarray]] = [[] for _ in subject.model.outputs]
-        for places_B, batch in reader.batches(subject.rows, draw):
+        for places_B, batch in reader.batches(draw):
             way = way_of(batch)
             attribution_OT, learned_2B, point_2BO = walk(reader, batch, way, self.steps)
             for found, attribution_T in zip(values, attribution_OT.cpu().numpy(), strict=True):

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from aam.data.batches.batch import Batch
 from aam.data.batches.loaders import StudyDataModule
+from aam.data.study.covariates import Covariates
 from aam.explain.method import Subject
-from aam.explain.model import MODEL, ExplainedModel
+from aam.explain.model import MODEL, ExplainedModel, with_counts
+from aam.explain.redraw import redrawn
 from aam.learners.network import NetworkLearner
 from aam.models.inference import BatchPredictor
 from aam.models.sequence_predictor import SequencePredictor
@@ -59,15 +61,18 @@ def no_network(model: ExplainedModel) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reader:
-    """A network that reads the samples of a study.
+    """A network that reads the samples that are explained.
 
     Attributes
     ----------
     interpreter
         The network and the vectors of the study's ASVs.
+    subject
+        What is explained.
     """
 
     interpreter: BatchPredictor
+    subject: Subject
 
     @property
     def network(self) -> SequencePredictor:
@@ -81,25 +86,33 @@ class Reader:
         """Vectors of all ASVs of the study."""
         return self.interpreter.vectors_AD[0]
 
-    def num_draws(self, rows: np.ndarray, asked: int) -> int:
-        """How many rarefied draws differ: one where nothing is drawn."""
-        return asked if self.interpreter.data.is_random(rows) else 1
+    def batches(self, draw: int) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Places among the samples, in their order, and the batch of these on the network's device.
 
-    def batches(self, rows: np.ndarray, draw: int) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Places among ``rows``, in their order, and the batch of these samples on the network's device."""
-        data = self.interpreter.data
-        richest = min(int(np.diff(data.study.table.counts.indptr)[rows].max()), data.sampling.token_limit)
-        options = dataclasses.replace(data.options, batch_size=max(1, ASVS_AT_ONCE // richest), accumulation=1)
-        small = StudyDataModule(data.study, data.split, data.collate, data.sampling, options)
-        start = 0
-        for batch in small.fixed_loader(rows, draw):
-            yield np.arange(start, start + len(batch)), batch.to(self.interpreter.device)
-            start += len(batch)
+        Reads are drawn as for all methods; small batches bound the memory of a gradient.
+        """
+        subject, data = self.subject, self.interpreter.data
+        counts = redrawn(subject.study, subject.rows, draw, seed=subject.seed, several=subject.draws > 1)
+        known = data.collate.covariates
+        own = None if known is None else Covariates(*(values[subject.rows] for values in known))
+        richest = min(int(np.diff(counts.indptr).max()), data.sampling.token_limit)
+        small = StudyDataModule(
+            with_counts(subject.study, subject.rows, counts),
+            data.split,
+            dataclasses.replace(data.collate, covariates=own),
+            data.sampling,
+            dataclasses.replace(data.options, batch_size=max(1, ASVS_AT_ONCE // richest), accumulation=1),
+        )
+        for batch in small.fixed_loader(np.arange(len(subject)), draw):
+            yield batch.rows_B.numpy(), batch.to(self.interpreter.device)
 
 
-def reader_of(network: NetworkLearner, subject: Subject) -> Reader:
-    """A network that reads the study of a subject."""
-    return Reader(interpreter=network.interpreter(subject.study))
+def readers_of(subject: Subject) -> tuple[str, list[Reader]]:
+    """The name of a model's networks, and each of them as it reads the samples that are explained."""
+    networks = networks_of(subject.model)
+    assert networks is not None
+    readers = [Reader(interpreter=one.interpreter(subject.study), subject=subject) for one in networks.members]
+    return networks.name, readers
 
 
 def counted_predictions(subject: Subject, each: int) -> int:

@@ -10,20 +10,20 @@ import torch
 
 from aam.explain.method import Subject
 from aam.explain.network.attention import BaseAttention, Pooling, Rollout
-from aam.explain.network.members import Reader, reader_of
+from aam.explain.network.members import Reader, readers_of
 from aam.explain.network.weights import layer_weights, sample_weights, watched
 from tests.explain.network.cases import network, subject
 
 
 def reader(asked: Subject) -> Reader:
-    (learner,) = asked.model.predictor.learners
-    return reader_of(learner, asked)  # type: ignore[arg-type]
+    (found,) = readers_of(asked)[1]
+    return found
 
 
 def test_the_weights_give_the_output_of_their_layer() -> None:
     asked = subject(network(attention_layers=2))
     of = reader(asked)
-    ((_, batch),) = of.batches(asked.rows, 0)
+    ((_, batch),) = of.batches(0)
     encoder, given = of.network.base.sample_encoder, []
     layers = [*encoder.sample_transformer.layers, *encoder.encoder_transformer.layers]
     with watched(layers, lambda layer, args: given.append((layer, args))), torch.no_grad():
@@ -40,7 +40,7 @@ def test_the_weights_give_the_output_of_their_layer() -> None:
 def test_nothing_goes_on_watching() -> None:
     asked = subject()
     of = reader(asked)
-    ((_, batch),) = of.batches(asked.rows, 0)
+    ((_, batch),) = of.batches(0)
     before = sample_weights(of, batch)
     assert all(not module._forward_pre_hooks for module in of.network.modules())
     torch.testing.assert_close(sample_weights(of, batch), before, atol=0, rtol=0)
@@ -71,7 +71,7 @@ def test_a_pooling_that_learned_nothing_weighs_by_abundance() -> None:
 def test_rollout_is_the_product_of_the_layers() -> None:
     asked = dataclasses.replace(subject(network(sample_layers=2, encoder_layers=1)), rows=np.array([2]))
     of = reader(asked)
-    ((_, batch),) = of.batches(asked.rows, 0)
+    ((_, batch),) = of.batches(0)
     steps: list[np.ndarray] = []
     encoder = of.network.base.sample_encoder
 

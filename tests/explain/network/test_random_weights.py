@@ -35,7 +35,7 @@ def test_random_weights_are_of_the_same_sizes_and_seeded() -> None:
 
 
 def forest(asked: Subject) -> ExplainedModel:
-    learner = ForestLearner(Task(targets=Targets(specs=(REGRESSION,))), ForestSettings(trees=2))
+    learner = ForestLearner(Task(targets=Targets(specs=(REGRESSION,))), ForestSettings(seed=1, max_grown=2))
     learner.fit(asked.study, asked.rows, np.linspace(-1, 1, 5)[:, None])
     return ExplainedModel(predictor=predictor_of([learner], Combination()))
 
