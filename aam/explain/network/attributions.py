@@ -1,6 +1,6 @@
 """Attributions of ASVs by networks and draws, added up over groups of ASVs, as effects with intervals.
 
-Legend of shapes: ``N`` samples that are explained, ``A`` ASVs, ``G`` groups, ``O`` outputs, ``M`` networks, ``R`` draws.
+Legend of shapes: ``N`` explained samples, ``A`` ASVs, ``G`` groups, ``O`` outputs, ``M`` networks, ``R`` draws.
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ def check_size(subject: Subject, named: Named) -> None:
         )
 
 
-def _of_level(
-    subject: Subject, named: Named, groups: AsvGroups, found_MR: Sequence[Sequence[Attributions]]
-) -> Effects:
+def _of_level(subject: Subject, named: Named, groups: AsvGroups, found_MR: Sequence[Sequence[Attributions]]) -> Effects:
     parts = []
     for start in range(0, len(groups), GROUPS_AT_ONCE):
         some = groups.take(np.arange(start, min(start + GROUPS_AT_ONCE, len(groups))))

@@ -26,14 +26,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from torch import Tensor
+from torch import Tensor, nn
 
 from aam.data.batches.batch import Batch
 from aam.explain.effects import Effects
@@ -199,12 +200,26 @@ def walk(reader: Reader, batch: Batch, way: Way, steps: int) -> tuple[Tensor, np
             encoded = network(on_way, None, vectors_UD)
             learned.append(network.outputs(encoded).double().cpu().numpy())
             point.append(network.predict(encoded).double().cpu().numpy())
-    found = integrated_gradients(output, way.start, way.end, steps)
+    with frozen(network):
+        found = integrated_gradients(output, way.start, way.end, steps)
     if way.start.shape == batch.counts_BS.shape:
         attribution_OT = torch.stack([batch.layout.pack(one) for one in found])
     else:
         attribution_OT = found.sum(dim=-1)
     return attribution_OT, np.stack(learned), np.stack(point)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradient is computed, and nothing kept, for the weights of a network."""
+    learned = [weight for weight in network.parameters() if weight.requires_grad]
+    try:
+        for weight in learned:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in learned:
+            weight.requires_grad_(True)
 
 
 def units_factor(subject: Subject, walked_M: list[Walked]) -> np.ndarray:

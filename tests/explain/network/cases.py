@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+from torch import nn
 
 from aam.config import HeadOptions, LossOptions
 from aam.data.targets.kinds import TargetSpec
@@ -35,6 +36,9 @@ def network(
     encoder: SequenceEncoder = fresh_encoder(seed=seed, nucleotide_patch=3, **sizes)
     model = SequencePredictor(encoder, plan).eval()
     all_weights_move(model, seed)
+    for layer in (model.head.out, model.head.linear_path):
+        assert isinstance(layer, nn.Linear)
+        layer.weight.data *= 0.1  # so that no probability is 0 or 1
     description = ModelDescription(
         options=encoder.options, supervision=SelfSupervision(), predictor=plan, data=DATA, record={}
     )
