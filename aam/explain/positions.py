@@ -7,7 +7,7 @@ alignment. Networks read N as a letter. Learners that know ASVs of training samp
 only, and place each with its nearest relative by the words of six bases that are left: for them the effect is that of
 the places at which relatives are mistaken, and they hardly change where few bases are hidden.
 
-Legend of shapes: ``N`` samples that are explained, ``W`` windows, ``O`` outputs, ``A`` ASVs, ``L`` bases.
+Legend of shapes: ``N`` samples that are explained, ``R`` draws, ``W`` windows, ``O`` outputs, ``A`` ASVs, ``L`` bases.
 
 References
 ----------
@@ -19,62 +19,21 @@ networks, ECCV (occlusion).
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 
 from aam.alphabet import PAD, N
 from aam.data.study.study import Study
 from aam.explain.effects import Effects
-from aam.explain.intervals import bootstrap_interval
 from aam.explain.method import Method, Subject, register
+from aam.explain.model import with_counts
+from aam.explain.redraw import redrawn
+from aam.explain.summary import Named, effects_of
+from aam.explain.windows import POSITION, Windows
 
-POSITION = "position"
 MOST_WINDOWS = 30
 """Windows at most: each costs a prediction of all samples, with all ASVs as new ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Windows:
-    """Windows of neighbouring places, from the first base on.
-
-    Attributes
-    ----------
-    length
-        Bases of the longest sequence.
-    width
-        Bases of a window; the last may be shorter.
-    """
-
-    length: int
-    width: int
-
-    def __len__(self) -> int:
-        return -(-self.length // self.width)
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """Columns of each."""
-        return tuple(slice(start, min(start + self.width, self.length)) for start in range(0, self.length, self.width))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """First and last base, from 1 on; of a single base its place."""
-        ends = [(one.start + 1, one.stop) for one in self.slices]
-        return tuple(str(first) if first == last else f"{first}-{last}" for first, last in ends)
-
-
-def windows(length: int, width: int) -> Windows:
-    """Windows of this width."""
-    return Windows(length=length, width=width)
-
-
-def without_bases(study: Study, columns: slice) -> Study:
-    """A study whose ASVs have N at these places; what lies beyond a sequence's end stays empty."""
-    tokens_AL = study.tokens.copy()
-    part = tokens_AL[:, columns]
-    part[part != PAD] = N
-    return dataclasses.replace(study, tokens=tokens_AL)
 
 
 class Positions(Method):
@@ -90,49 +49,67 @@ class Positions(Method):
 
     def num_predictions(self, subject: Subject) -> int:
         """One for each window, and one of each sample as it is."""
-        return subject.draws * len(subject) * (1 + len(_windows_of(subject.study)))
+        return subject.draws * len(subject) * (1 + len(windows_of(subject.study)))
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Effects of the windows on each learner."""
-        asked, study = _windows_of(subject.study), subject.study
-        total: dict[str, np.ndarray] = {}
-        whole = [subject.model.predict(study, subject.rows, draw) for draw in range(subject.draws)]
-        subject.on_done(subject.draws * len(subject))
-        for place, columns in enumerate(asked.slices):
-            changed = without_bases(study, columns)
-            for draw, as_it_is in enumerate(whole):
-                found = subject.model.predict(changed, subject.rows, draw)
-                for learner, values_NO in as_it_is.items():
-                    shape = (len(subject), len(asked), values_NO.shape[1])
-                    effect = total.setdefault(learner, np.zeros(shape))
-                    effect[:, place] += (values_NO - found[learner]) / subject.draws
-                subject.on_done(len(subject))
-        return [self._effects(subject, learner, asked, by_sample) for learner, by_sample in total.items()]
-
-    def _effects(self, subject: Subject, learner: str, asked: Windows, by_sample_NWO: np.ndarray) -> Effects:
-        has_NW = np.ones(by_sample_NWO.shape[:2], dtype=bool)
-        effect, low, high = bootstrap_interval(by_sample_NWO, has_NW, subject.unit_N, seed=subject.seed)
-        return Effects(
-            method=self.name,
-            learner=learner,
-            level=POSITION,
-            names=asked.names,
-            labels=tuple(f"bases {name}" for name in asked.names),
-            outputs=subject.model.outputs,
-            unit="prediction",
-            effect_GO=effect,
-            low_GO=low,
-            high_GO=high,
-            importance_GO=np.abs(by_sample_NWO).mean(axis=0),
-            support_G=has_NW.sum(axis=0),
-            by_sample_NGO=by_sample_NWO,
-        )
+        asked, study = windows_of(subject.study), drawn_study(subject)
+        rows = np.arange(len(study))
+        whole = subject.model.predict(study, rows)
+        subject.on_done(len(study))
+        changes: dict[str, list[np.ndarray]] = {learner: [] for learner in whole}
+        for columns in asked.slices:
+            found = subject.model.predict(without_bases(study, columns), rows)
+            for learner, values_VO in whole.items():
+                changes[learner].append(values_VO - found[learner])
+            subject.on_done(len(study))
+        labels = tuple(f"bases {name}" for name in asked.names)
+        has = np.ones((1, subject.draws, len(subject), len(asked)), dtype=bool)
+        return [
+            effects_of(
+                subject,
+                Named(method=self.name, learner=learner, outputs=subject.model.outputs, unit="prediction"),
+                (POSITION, asked.names, labels),
+                np.stack(each, axis=1).reshape(*has.shape, -1),
+                has,
+            )
+            for learner, each in changes.items()
+        ]
 
 
-def _windows_of(study: Study) -> Windows:
-    """Single bases, or so wide that they are few enough."""
+def windows_of(study: Study) -> Windows:
+    """Single bases, or so wide windows that they are few enough."""
     length = study.longest_sequence
-    return windows(length, -(-length // MOST_WINDOWS))
+    return Windows(length=length, width=-(-length // MOST_WINDOWS))
+
+
+def drawn_study(subject: Subject) -> Study:
+    """All draws of the explained samples, one draw after the other, with the ASVs that they have."""
+    several = subject.draws > 1
+    draws = [
+        redrawn(subject.study, subject.rows, draw, seed=subject.seed, several=several) for draw in range(subject.draws)
+    ]
+    counts = csr_array(vstack(draws, format="csr"))
+    study = with_counts(subject.study, np.tile(subject.rows, subject.draws), counts)
+    present = np.unique(counts.indices)
+    table = dataclasses.replace(
+        study.table,
+        counts=csr_array(counts[:, present]),
+        asv_ids=study.table.asv_ids[present],
+        sequences=study.table.sequences[present],
+    )
+    # Learners place ASVs in the trees of their training samples: nobody reads the study's.
+    return dataclasses.replace(
+        study, table=table, tokens=study.tokens[present], lengths=study.lengths[present], tree=None, phylogeny=None
+    )
+
+
+def without_bases(study: Study, columns: slice) -> Study:
+    """A study whose ASVs have N at these places; what lies beyond a sequence's end stays empty."""
+    tokens_AL = study.tokens.copy()
+    part = tokens_AL[:, columns]
+    part[part != PAD] = N
+    return dataclasses.replace(study, tokens=tokens_AL)
 
 
 register(Positions())

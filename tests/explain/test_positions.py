@@ -8,15 +8,24 @@ import numpy as np
 import pytest
 
 from aam.alphabet import PAD, N
-from aam.explain.positions import MOST_WINDOWS, Positions, windows, without_bases
+from aam.explain.positions import MOST_WINDOWS, Positions, drawn_study, windows_of, without_bases
+from aam.explain.windows import Windows
+from tests.data.study_files import make_study
 from tests.explain.network.cases import subject
+from tests.factories import random_sequences
 
 
 def test_windows_cover_each_base_once() -> None:
-    assert windows(7, 3).names == ("1-3", "4-6", "7")
-    assert windows(3, 1).names == ("1", "2", "3")
-    assert [len(windows(size, -(-size // MOST_WINDOWS))) for size in (1, 30, 31, 150, 253)] == [1, 30, 16, 30, 29]
-    assert np.concatenate([np.arange(20)[one] for one in windows(20, 6).slices]).tolist() == list(range(20))
+    assert Windows(length=7, width=3).names == ("1-3", "4-6", "7")
+    assert Windows(length=3, width=1).names == ("1", "2", "3")
+    columns = [np.arange(20)[one] for one in Windows(length=20, width=6).slices]
+    assert np.concatenate(columns).tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(("length", "number"), [(14, 14), (MOST_WINDOWS, MOST_WINDOWS), (31, 16), (150, 30), (253, 29)])
+def test_there_are_few_windows(length: int, number: int) -> None:
+    sequences = random_sequences(3, length=length)
+    assert len(windows_of(make_study(np.ones((2, 3), dtype=int), sequences=sequences))) == number
 
 
 def test_hidden_bases_are_unknown_and_the_end_stays() -> None:
@@ -48,3 +57,16 @@ def test_a_network_of_unread_bases_has_no_effect() -> None:
     encoder.embed.weight.data[:] = 0
     found = Positions().explain(dataclasses.replace(asked, study=dataclasses.replace(asked.study)))[0]
     assert not found.by_sample_NGO.any()
+
+
+def test_only_asvs_of_the_samples_are_read_again() -> None:
+    asked = dataclasses.replace(subject(draws=2), rows=np.array([3, 1]), unit_N=np.arange(2))
+    drawn = drawn_study(asked)
+    assert list(drawn.sample_ids) == ["s003", "s001"] * 2
+    own = asked.study.table.counts[[3, 1]]
+    assert len(drawn.lengths) < len(asked.study.lengths)
+    assert set(drawn.table.asv_ids) <= set(asked.study.table.asv_ids[np.unique(own.indices)])
+    assert drawn.table.counts.sum(axis=1) == pytest.approx(0.8 * np.tile(own.sum(axis=1), 2), abs=0.5)
+    found = Positions().explain(asked)[0]
+    assert found.by_sample_NGO is not None
+    assert found.by_sample_NGO.shape == (2, 14, 1)

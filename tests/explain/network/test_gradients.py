@@ -13,6 +13,7 @@ from aam.config import LossOptions
 from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.explain.method import Subject
 from aam.explain.model import with_counts
+from aam.explain.network import gradients
 from aam.explain.network.baseline import log_counts, training_shares
 from aam.explain.network.gradients import AbundanceGradients, IdentityGradients
 from aam.explain.network.members import readers_of
@@ -128,3 +129,15 @@ def test_the_weights_can_be_trained_afterwards() -> None:
     asked = subject()
     AbundanceGradients().explain(asked)
     assert all(weight.requires_grad for weight in readers_of(asked)[1][0].network.parameters())
+
+
+def test_more_steps_are_taken_where_few_do_not_sum_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = subject()
+    asked.model.predictor.learners[0].interpreter(asked.study).models[0].head.out.weight.data *= 30  # type: ignore[attr-defined]
+    method, change = AbundanceGradients(), asked.model.predict(asked.study, asked.rows)["model"] - even(asked)
+    off = []
+    for steps in ((1,), (1, 64), (64,)):
+        monkeypatch.setattr(gradients, "STEPS", steps)
+        off.append(np.abs(method.explain(asked)[0].by_sample_NGO.sum(axis=1) - change).max())
+    assert off[0] > 1e-2 * np.abs(change).max()
+    assert off[1] == off[2] < 1e-3 * np.abs(change).max()
