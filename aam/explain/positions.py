@@ -1,11 +1,15 @@
-"""Positions: how a prediction changes where bases are unknown, at the same place of all sequences.
+"""Positions: how much more a prediction changes where bases are unknown at one place of all sequences than at another.
 
-The bases of a window are replaced by N in all ASVs, for each window in turn, and the prediction is subtracted from that
-with all bases known: a positive effect raises the prediction. Places count from the first base of the sequences as the
-model reads them, trimmed where it trims: of amplicons that begin at one primer they are about the same columns of an
-alignment. Networks read N as a letter. Learners that know ASVs of training samples by their sequences meet new ones
-only, and place each with its nearest relative by the words of six bases that are left: for them the effect is that of
-the places at which relatives are mistaken, and they hardly change where few bases are hidden.
+The bases of a window are replaced by N in all ASVs, for each window in turn. The prediction with a window hidden is
+subtracted from the mean over all windows: a positive effect says that these bases raise the prediction more than those
+at other places do. The mean over windows, and not the prediction with all bases known, is what is compared with, since
+hiding any base at all changes much for learners that know ASVs of training samples by their sequences: they meet new
+ones only. Those that know nothing else of an ASV (such as a forest on ASVs) have no effect anywhere. Others place each
+new ASV with its nearest relative by the words of six bases that are left: for them the effect is that of the places
+without which relatives are mistaken. Networks read N as a letter.
+
+Places count from the first base of the sequences as the model reads them, trimmed where it trims: of amplicons that
+begin at one primer they are about the same columns of an alignment.
 
 Legend of shapes: ``N`` samples that are explained, ``R`` draws, ``W`` windows, ``O`` outputs, ``A`` ASVs, ``L`` bases.
 
@@ -41,27 +45,24 @@ class Positions(Method):
 
     name = "positions"
     title = "Positions"
-    summary = "the change of a prediction where these bases of all sequences are unknown"
+    summary = "what these bases of all sequences add to a prediction, beside other bases"
 
     def unable(self, subject: Subject) -> str:
         """It needs sequences."""
         return "" if subject.study.has_dna else "the table's ASVs have names and no DNA"
 
     def num_predictions(self, subject: Subject) -> int:
-        """One for each window, and one of each sample as it is."""
-        return subject.draws * len(subject) * (1 + len(windows_of(subject.study)))
+        """One for each window."""
+        return subject.draws * len(subject) * len(windows_of(subject.study))
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Effects of the windows on each learner."""
         asked, study = windows_of(subject.study), drawn_study(subject)
-        rows = np.arange(len(study))
-        whole = subject.model.predict(study, rows)
-        subject.on_done(len(study))
-        changes: dict[str, list[np.ndarray]] = {learner: [] for learner in whole}
+        hidden: dict[str, list[np.ndarray]] = {}
         for columns in asked.slices:
-            found = subject.model.predict(without_bases(study, columns), rows)
-            for learner, values_VO in whole.items():
-                changes[learner].append(values_VO - found[learner])
+            found = subject.model.predict(without_bases(study, columns), np.arange(len(study)))
+            for learner, values_VO in found.items():
+                hidden.setdefault(learner, []).append(values_VO)
             subject.on_done(len(study))
         labels = tuple(f"bases {name}" for name in asked.names)
         has = np.ones((1, subject.draws, len(subject), len(asked)), dtype=bool)
@@ -70,10 +71,10 @@ class Positions(Method):
                 subject,
                 Named(method=self.name, learner=learner, outputs=subject.model.outputs, unit="prediction"),
                 (POSITION, asked.names, labels),
-                np.stack(each, axis=1).reshape(*has.shape, -1),
+                (np.mean(each, axis=0)[:, None] - np.stack(each, axis=1)).reshape(*has.shape, -1),
                 has,
             )
-            for learner, each in changes.items()
+            for learner, each in hidden.items()
         ]
 
 

@@ -62,7 +62,7 @@ def effects_of(
         flat, has, unit.ravel(), seed=subject.seed, crossed=[of_model.ravel(), of_draw.ravel()]
     )
     by_sample = values_MRNGO.mean(axis=(0, 1))
-    has_NG = has_MRNG.any(axis=(0, 1))
+    has_NG: np.ndarray = np.asarray(has_MRNG.any(axis=(0, 1)))
     level, names, labels = things
     return Effects(
         method=named.method,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -86,10 +87,8 @@ def _of_level(subject: Subject, named: Named, groups: AsvGroups, found_MR: Seque
         parts.append(effects_of(subject, named, (some.level, some.names, some.labels), values, has))
     if len(parts) == 1:
         return parts[0]
-    joined = {name: tuple(x for part in parts for x in getattr(part, name)) for name in ("names", "labels")}
-    arrays = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=axis)
-        for name, axis in AXES.items()
-        if getattr(parts[0], name) is not None
-    }
-    return dataclasses.replace(parts[0], **joined, **arrays)
+    joined: dict[str, Any] = {name: sum((getattr(part, name) for part in parts), ()) for name in ("names", "labels")}
+    for name, axis in AXES.items():
+        if getattr(parts[0], name) is not None:
+            joined[name] = np.concatenate([getattr(part, name) for part in parts], axis=axis)
+    return dataclasses.replace(parts[0], **joined)

@@ -32,9 +32,10 @@ CASES = {
 
 def even(subject: Subject) -> np.ndarray:
     """Predictions of the samples with one read of each of their ASVs."""
-    counts = subject.study.table.counts
+    counts = subject.study.table.counts[subject.rows]
     ones = csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), counts.shape)
-    return subject.model.predict(with_counts(subject.study, subject.rows, ones), subject.rows)["model"]
+    variants = with_counts(subject.study, subject.rows, ones)
+    return subject.model.predict(variants, np.arange(len(subject)))["model"]
 
 
 def alike(subject: Subject) -> np.ndarray:
@@ -141,3 +142,10 @@ def test_more_steps_are_taken_where_few_do_not_sum_up(monkeypatch: pytest.Monkey
         off.append(np.abs(method.explain(asked)[0].by_sample_NGO.sum(axis=1) - change).max())
     assert off[0] > 1e-2 * np.abs(change).max()
     assert off[1] == off[2] < 1e-3 * np.abs(change).max()
+
+
+def test_covariates_stay_those_of_their_sample() -> None:
+    asked = dataclasses.replace(subject(network(told=True)), rows=np.array([4, 1, 0]), unit_N=np.arange(3))
+    found = AbundanceGradients().explain(asked)[0]
+    change = asked.model.predict(asked.study, asked.rows)["model"] - even(asked)
+    assert found.by_sample_NGO.sum(axis=1) == pytest.approx(change, rel=1e-3, abs=1e-3 * np.abs(change).max())
