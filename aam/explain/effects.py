@@ -54,6 +54,8 @@ class Effects:
         the thing; None for a single model.
     presence_G
         Share of the models whose samples have the thing; None for a single model.
+    is_signed
+        False where an effect is a share, above 0 whatever it does: it is then never clear.
     """
 
     method: str
@@ -72,6 +74,7 @@ class Effects:
     has_NG: np.ndarray | None = None
     agreement_GO: np.ndarray | None = None
     presence_G: np.ndarray | None = None
+    is_signed: bool = True
 
     def __len__(self) -> int:
         return len(self.names)
@@ -84,7 +87,7 @@ class Effects:
     @property
     def is_clear_GO(self) -> np.ndarray:
         """Whether the interval leaves out 0."""
-        return np.asarray((self.low_GO > 0) | (self.high_GO < 0))
+        return np.asarray(self.is_signed & ((self.low_GO > 0) | (self.high_GO < 0)))
 
     @property
     def is_stable_GO(self) -> np.ndarray | None:
