@@ -42,6 +42,11 @@ class Effects:
         The effect in each sample, where the method has one: 0 where the thing is absent.
     agreement_GO
         Share of the models (folds, seeds) in which the effect has the sign of the mean; NaN for a single model.
+    relatives, with_relatives_GO
+        For ASVs: the smallest clade of which each is one, empty text where there is none, and the effect of that clade
+        as a whole. An ASV whose part its relatives can play has no effect alone, and the clade has.
+    note
+        What was left out, in words.
     """
 
     method: str
@@ -58,6 +63,9 @@ class Effects:
     support_G: np.ndarray
     by_sample_NGO: np.ndarray | None = None
     agreement_GO: np.ndarray | None = None
+    relatives: tuple[str, ...] | None = None
+    with_relatives_GO: np.ndarray | None = None
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
