@@ -25,7 +25,7 @@ from aam.data.study.covariates import CovariateSpec, NumericColumn
 from aam.data.study.study import Study
 from aam.explain.effects import Effects
 from aam.explain.exchange import one_unit
-from aam.explain.increase import Things, increases, losses
+from aam.explain.increase import Things, increases, losses, unmeasurable
 from aam.explain.intervals import bootstrap_interval
 from aam.explain.method import Method, Subject, register
 from aam.explain.permutation import donors_of, num_draws
@@ -71,10 +71,11 @@ class CovariateExchange(Method):
     title = "Covariates"
     summary = "the increase of the error where a covariate has the value of a sample of another group"
     needs_truths = True
+    in_auto = True
 
     def unable(self, subject: Subject) -> str:
         """Where there are none, or none to exchange with."""
-        return one_unit(subject.unit_N) if columns_read(subject) else NONE
+        return (one_unit(subject.unit_N) or unmeasurable(subject)) if columns_read(subject) else NONE
 
     def num_predictions(self, subject: Subject) -> int:
         """One for each sample and covariate, and one for each sample as it is."""
@@ -184,6 +185,7 @@ class Sensitivity(Method):
     name = "sensitivity"
     title = "Sensitivity to covariates"
     summary = "the change of a prediction where a covariate is set to a level, or is a standard deviation larger"
+    in_auto = True
 
     def unable(self, subject: Subject) -> str:
         """Where there are no covariates, or none that can be set."""

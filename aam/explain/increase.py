@@ -32,6 +32,13 @@ def unit_of(subject: Subject) -> str:
     return BRIER if subject.model.predictor.targets.specs[0].classes else ABSOLUTE
 
 
+def unmeasurable(subject: Subject) -> str:
+    """Why errors cannot be measured, or an empty text."""
+    columns, truths = subject.model.predictor.targets.specs, subject.truths
+    known = [] if truths is None else [spec.kind.is_present(truths[spec.column][subject.rows]) for spec in columns]
+    return "" if any(one.any() for one in known) else "no explained sample has a true value"
+
+
 def losses(subject: Subject, predicted_NO: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
     """Error of each prediction, ``N x T``; NaN where the truth is unknown.
 
@@ -65,21 +72,12 @@ def losses(subject: Subject, predicted_NO: np.ndarray, places: np.ndarray | None
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Things:
-    """What is exchanged: its level, the ids and words of each thing, and how many samples have it.
-
-    Attributes
-    ----------
-    level, names, labels, support_G
-        As of :class:`~aam.explain.effects.Effects`.
-    note
-        What was left out.
-    """
+    """What is exchanged, as :class:`~aam.explain.effects.Effects` says it."""
 
     level: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     support_G: np.ndarray
-    note: str = ""
 
 
 def increases(subject: Subject, method: str, things: Things, by_learner: Mapping[str, np.ndarray]) -> list[Effects]:
@@ -119,6 +117,7 @@ def _effects(subject: Subject, method: str, things: Things, learner: str, increa
         high_GO=high,
         importance_GO=effect,
         support_G=things.support_G,
-        by_sample_NGO=np.nan_to_num(increase_NGT),
-        note=things.note,
+        by_sample_NGO=np.nan_to_num(increase_NGT).astype(np.float32),
+        has_NG=~np.isnan(increase_NGT).all(axis=2),
+        is_increase=True,
     )

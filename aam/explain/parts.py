@@ -17,7 +17,7 @@ from aam.data.study.study import Study
 from aam.explain.covariates import columns_read, given_by, mean_increases, with_cells
 from aam.explain.effects import Effects
 from aam.explain.exchange import one_unit
-from aam.explain.increase import Things, increases
+from aam.explain.increase import Things, increases, unmeasurable
 from aam.explain.method import Method, Subject, register
 from aam.explain.permutation import donors_of, num_draws
 
@@ -37,10 +37,11 @@ class Parts(Method):
     title = "Microbiome and metadata"
     summary = "the increase of the error where all reads, or all covariates, are those of a sample of another group"
     needs_truths = True
+    in_auto = True
 
     def unable(self, subject: Subject) -> str:
         """Where there is none to exchange with."""
-        return one_unit(subject.unit_N)
+        return one_unit(subject.unit_N) or unmeasurable(subject)
 
     def num_predictions(self, subject: Subject) -> int:
         """One for each sample and part, and one for each sample as it is."""

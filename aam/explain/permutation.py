@@ -17,20 +17,18 @@ forests, BMC Bioinformatics 9 (relatives that stand in for each other).
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.sparse import csr_array
 
 from aam.explain.effects import Effects
 from aam.explain.exchange import Exchanges, donors, exchanged, exchanges, one_unit
-from aam.explain.groups import ASV, CLADE, AsvGroups
-from aam.explain.increase import Things, increases, losses
+from aam.explain.groups import AsvGroups
+from aam.explain.increase import Things, increases, losses, unmeasurable
 from aam.explain.method import Method, Subject, register
 from aam.explain.model import with_counts
+from aam.explain.redraw import redrawn
 
-VARIANTS_PER_BLOCK = 4_096
+VARIANTS_PER_BLOCK = 1_024
 MOST_GROUPS = 400
 """Of each level; of more the most prevalent, since an exchange of a rare one changes few predictions."""
 LEAST_DRAWS = 3
@@ -47,10 +45,10 @@ def donors_of(subject: Subject, draw: int) -> np.ndarray:
     return donors(subject.unit_N, np.random.default_rng([subject.seed, draw]))
 
 
-def widespread(groups: AsvGroups, counts_NA: csr_array, most: int = MOST_GROUPS) -> AsvGroups:
+def widespread(groups: AsvGroups, counts_NA: csr_array) -> AsvGroups:
     """At most so many of the groups: the most prevalent ones, in their order."""
     prevalence_G = np.bincount(groups.counts(counts_NA).indices, minlength=len(groups))
-    return groups.take(np.sort(np.argsort(-prevalence_G, kind="stable")[:most]))
+    return groups.take(np.sort(np.argsort(-prevalence_G, kind="stable")[:MOST_GROUPS]))
 
 
 class Permutation(Method):
@@ -60,51 +58,63 @@ class Permutation(Method):
     title = "Permutation"
     summary = "the increase of the error where the reads of these ASVs are those of a sample of another group"
     needs_truths = True
+    in_auto = True
 
     def unable(self, subject: Subject) -> str:
         """Where there is none to exchange with."""
-        return one_unit(subject.unit_N)
+        return one_unit(subject.unit_N) or unmeasurable(subject)
+
+    def left_out(self, subject: Subject) -> tuple[str, ...]:
+        """The rarest groups of a level that has very many."""
+        chosen = zip(subject.groups, _levels(subject), strict=True)
+        sizes = [(whole.level, len(whole), len(whole) - len(groups)) for whole, groups in chosen]
+        return tuple(
+            f"permutation of the {number - rarest:,} most widespread of {number:,} groups of level {level}"
+            for level, number, rarest in sizes
+            if rarest
+        )
 
     def num_predictions(self, subject: Subject) -> int:
         """One for each different exchange, and one for each sample as it is."""
-        levels = _levels(subject)
-        found = exchanges(_counts(subject), donors_of(subject, 0), levels)
+        found = exchanges(_reads(subject, 0), donors_of(subject, 0), _levels(subject))
         return num_draws(subject) * (len(subject) + len(found))
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Increases of the error by the groups of all levels, of each learner."""
-        levels, counts = _levels(subject), _counts(subject)
+        levels = _levels(subject)
         total: list[dict[str, np.ndarray]] = [{} for _ in levels]
         for draw in range(num_draws(subject)):
-            donor_N = donors_of(subject, draw)
+            counts, donor_N = _reads(subject, draw), donors_of(subject, draw)
             found = exchanges(counts, donor_N, levels)
-            for learner, change_VT, lost_NT in _changes(subject, found, donor_N, draw):
+            for learner, change_VT, lost_NT in _changes(subject, found, (counts, csr_array(counts[donor_N])), draw):
                 for place, groups in enumerate(levels):
                     by_sample = _by_sample(found.variant[place], len(groups), change_VT, lost_NT)
                     total[place][learner] = total[place].get(learner, 0.0) + by_sample / num_draws(subject)
-        effects = [
+        return [
             one
-            for groups, whole, by_learner in zip(levels, subject.groups, total, strict=True)
-            for one in increases(subject, self.name, _things(groups, whole, counts), by_learner)
+            for groups, by_learner in zip(levels, total, strict=True)
+            for one in increases(subject, self.name, _things(groups, _counts(subject)), by_learner)
         ]
-        return with_relatives(effects, levels)
 
 
 def _changes(
-    subject: Subject, found: Exchanges, donor_N: np.ndarray, draw: int
+    subject: Subject, found: Exchanges, reads: tuple[csr_array, csr_array], draw: int
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Each learner, the increase of the error of each variant (``V x T``), and the error as it is (``N x T``)."""
-    study, counts, read = subject.study, _counts(subject), draw % subject.draws
-    whole = subject.model.predict(study, subject.rows, read)
+    """Each learner, the increase of the error of each variant (``V x T``), and the error as it is (``N x T``).
+
+    ``reads`` are those of the samples and of their donors.
+    """
+    model, study, rows, (counts, given) = subject.model, subject.study, subject.rows, reads
+    whole = model.predict(with_counts(study, rows, counts), np.arange(len(rows)), draw)
     subject.on_done(len(subject))
     lost = {learner: losses(subject, predicted) for learner, predicted in whole.items()}
     pieces: dict[str, list[np.ndarray]] = {learner: [] for learner in lost}
     for start in range(0, len(found), VARIANTS_PER_BLOCK):
         sample = found.sample_V[start : start + VARIANTS_PER_BLOCK]
         members = csr_array(found.members[found.member_V[start : start + VARIANTS_PER_BLOCK]])
-        own, given = csr_array(counts[sample]), csr_array(counts[donor_N[sample]])
-        variants = with_counts(study, subject.rows[sample], exchanged(own, given, members))
-        for learner, predicted in subject.model.predict(variants, np.arange(len(sample)), read).items():
+        mixed = exchanged(csr_array(counts[sample]), csr_array(given[sample]), members)
+        variants = with_counts(study, rows[sample], mixed)
+        for learner, predicted in model.predict(variants, np.arange(len(sample)), draw).items():
             pieces[learner].append(losses(subject, predicted, sample) - lost[learner][sample])
         subject.on_done(len(sample))
     return [
@@ -121,6 +131,12 @@ def _by_sample(variant: csr_array, number: int, change_VT: np.ndarray, lost_NT: 
     return np.asarray(found)
 
 
+def _reads(subject: Subject, draw: int) -> csr_array:
+    """Reads of the explained samples in a permutation, drawn anew where several draws are asked for."""
+    several = subject.draws > 1
+    return redrawn(subject.study, subject.rows, draw % subject.draws, seed=subject.seed, several=several)
+
+
 def _counts(subject: Subject) -> csr_array:
     return csr_array(subject.study.table.counts[subject.rows])
 
@@ -130,39 +146,9 @@ def _levels(subject: Subject) -> list[AsvGroups]:
     return [widespread(groups, counts) for groups in subject.groups]
 
 
-def _things(groups: AsvGroups, whole: AsvGroups, counts: csr_array) -> Things:
-    left_out, note = len(whole) - len(groups), ""
-    if left_out:
-        note = f"the {left_out:,} rarest of {len(whole):,} groups of level {whole.level} were not permuted"
+def _things(groups: AsvGroups, counts: csr_array) -> Things:
     support_G = np.bincount(groups.counts(counts).indices, minlength=len(groups))
-    return Things(level=groups.level, names=groups.names, labels=groups.labels, support_G=support_G, note=note)
-
-
-def with_relatives(effects: Sequence[Effects], levels: Sequence[AsvGroups]) -> list[Effects]:
-    """Effects of ASVs with that of the smallest clade of each beside it, where clades were permuted too."""
-    by_level = {groups.level: groups for groups in levels}
-    if not {ASV, CLADE} <= set(by_level):
-        return list(effects)
-    place_G = smallest_clades(by_level[ASV], by_level[CLADE])
-    of_clades = {one.learner: one for one in effects if one.level == CLADE}
-    found = []
-    for one in effects:
-        if one.level == ASV:
-            clades = of_clades[one.learner]
-            effect_GO = np.full(one.effect_GO.shape, np.nan)
-            effect_GO[place_G >= 0] = clades.effect_GO[place_G[place_G >= 0]]
-            names = tuple(clades.names[place] if place >= 0 else "" for place in place_G)
-            one = dataclasses.replace(one, relatives=names, with_relatives_GO=effect_GO)
-        found.append(one)
-    return found
-
-
-def smallest_clades(asvs: AsvGroups, clades: AsvGroups) -> np.ndarray:
-    """Place of the smallest clade that holds each ASV; -1 where none does."""
-    found = np.full(asvs.members.shape[1], -1)
-    for place in np.argsort(-clades.size_G, kind="stable"):
-        found[clades.members.indices[clades.members.indptr[place] : clades.members.indptr[place + 1]]] = place
-    return np.asarray(found[asvs.members.indices])
+    return Things(level=groups.level, names=groups.names, labels=groups.labels, support_G=support_G)
 
 
 register(Permutation())

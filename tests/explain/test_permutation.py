@@ -19,6 +19,7 @@ from aam.explain.model import with_counts
 from aam.explain.null import with_shuffled_truths
 from aam.explain.parts import Parts
 from aam.explain.permutation import Permutation
+from aam.explain.results.relatives import relatives_of
 from tests.data.study_files import make_study
 from tests.explain.subjects import forest_subject, groups_of
 
@@ -109,10 +110,11 @@ def test_what_tells_the_truth_is_first():
     asvs, clades = Permutation().explain(forest_subject(study, truths, levels, unit_N=unit_N))
     assert asvs.rank_G[0] == 0
     assert asvs.is_clear_GO[:, 0].tolist()[0]
-    assert asvs.relatives == ("clade0", "clade0", "clade1", "clade1", "", "")
-    assert (asvs.with_relatives_GO[[0, 2], 0] == clades.effect_GO[:, 0]).all()
-    assert np.isnan(asvs.with_relatives_GO[4:]).all()
-    assert clades.relatives is None
+    beside = relatives_of(asvs, [asvs, clades], levels)
+    assert beside.clade == ("clade0", "clade0", "clade1", "clade1", "", "")
+    assert (beside.effect_GO[[0, 2], 0] == clades.effect_GO[:, 0]).all()
+    assert np.isnan(beside.effect_GO[4:]).all()
+    assert relatives_of(clades, [asvs, clades], levels) is None
     assert asvs.support_G.tolist() == np.count_nonzero(study.table.counts.toarray(), axis=0).tolist()
 
 
@@ -122,10 +124,10 @@ def test_the_rarest_are_left_out_and_that_is_said(monkeypatch):
     counts[:30, 5], counts[:20, 4] = 0, 0
     sparse = with_counts(study, np.arange(36), csr_array(counts))
     monkeypatch.setattr(permutation, "MOST_GROUPS", 4)
-    monkeypatch.setattr(permutation.widespread, "__defaults__", (4,))
-    (found,) = Permutation().explain(forest_subject(sparse, truths, [groups_of("asv", np.eye(6, dtype=int))]))
-    assert set(found.names) <= {"asv0", "asv1", "asv2", "asv3"}
-    assert found.note == "the 2 rarest of 6 groups of level asv were not permuted"
+    subject = forest_subject(sparse, truths, [groups_of("asv", np.eye(6, dtype=int))])
+    (found,) = Permutation().explain(subject)
+    assert found.names == ("asv0", "asv1", "asv2", "asv3")
+    assert Permutation().left_out(subject) == ("permutation of the 4 most widespread of 6 groups of level asv",)
 
 
 def test_announced_predictions_are_made():
