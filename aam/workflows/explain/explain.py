@@ -24,12 +24,14 @@ from aam.explain.model import ExplainedModel, with_counts
 from aam.explain.results.association import associate
 from aam.explain.results.explanation import ExplainedSamples, Explanation, Seen
 from aam.explain.results.pool import pool
+from aam.explain.results.refitted import RefittedParts
 from aam.learners.predictor import Predictor
 from aam.log import say
 from aam.progress import Bar
 from aam.text import format_duration, listed, plural
 from aam.workflows.explain.inputs import NamedAsvs, further_model, named_asvs
 from aam.workflows.explain.methods import chosen_methods
+from aam.workflows.explain.parts import check_can_refit, labelled_study, refit_parts
 from aam.workflows.explain.samples import ChosenSamples, choose_samples
 from aam.workflows.explain.sources import ModelSource, model_sources
 from aam.workflows.model_input import ModelInput, read_model_input
@@ -117,9 +119,11 @@ def explain(config: ExplainInMemoryConfig) -> Explanation:
             subject = dataclasses.replace(plan.subject(place, predictor, study), on_done=bar.advance)
             effects.append([one for method in methods for one in method.explain(subject)])
             tables.append(_predictions(plan, subject))
+    refitted = _refitted(plan) if plan.options.refit_parts else None
     pooled = pool(effects, [subject.unit_N for subject in subjects], seed=plan.options.seed)
     together = [concatenate(each) for each in zip(*tables, strict=True)]
-    return _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
+    found = _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
+    return dataclasses.replace(found, refitted=refitted)
 
 
 def make_plan(config: ExplainInMemoryConfig) -> Plan:
@@ -133,6 +137,8 @@ def make_plan(config: ExplainInMemoryConfig) -> Plan:
     options = config.explain
     sources = model_sources([options.model, *options.more_models])
     first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path))
+    if options.refit_parts:
+        check_can_refit(first.predictor)
     chosen = choose_samples(sources, first.study, options)
     used = [place for place, rows in enumerate(chosen.rows) if len(rows)]
     if used[0]:
@@ -159,6 +165,16 @@ def _truths(first: ModelInput, sources: Sequence[ModelSource]) -> Mapping[str, n
     if not set(first.predictor.targets.columns) <= set(first.study.metadata.columns):
         return None
     return first.truths(sources[0].missing)
+
+
+def _refitted(plan: Plan) -> RefittedParts:
+    """The parts of the first model, fitted anew on the samples of its run."""
+    first, seed = plan.first, plan.options.seed
+    known = frozenset().union(*(source.learned | source.held_out for source in plan.sources))
+    truths = first.truths(plan.sources[0].missing)
+    data = labelled_study(first.study, truths, plan.chosen.unit_N, known, seed)
+    say(f"fitting the learners with each part, on {plural(len(data.rows), 'sample')}")
+    return refit_parts(first.predictor, data, seed=seed)
 
 
 def _announce(plan: Plan, methods: Sequence[Method], total: int) -> None:
