@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aam.evaluation.catalogue import METRICS, Interval, difference_interval_of, difference_of, value_of
 from aam.evaluation.columns import Columns
-from aam.explain.parts import BOTH, METADATA, MICROBIOME
+from aam.explain.effects import BOTH, METADATA, MICROBIOME
 from aam.text import listed, plural
 
 PAIRS = ((BOTH, METADATA), (BOTH, MICROBIOME), (MICROBIOME, METADATA))

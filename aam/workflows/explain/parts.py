@@ -21,7 +21,7 @@ from aam.data.targets.targets import Targets
 from aam.errors import ConfigError, InputError
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import compare, evaluate
-from aam.explain.parts import BOTH, METADATA, MICROBIOME
+from aam.explain.effects import BOTH, METADATA, MICROBIOME
 from aam.explain.results.refitted import PAIRS, RefittedParts
 from aam.learners.blend import cross_blend, even_weights
 from aam.learners.catalogue import LABELS, NETWORK
@@ -31,8 +31,10 @@ from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.predictor import Predictor
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
+from aam.log import say
 from aam.text import plural
 from aam.workflows.explain.metadata_alone import from_metadata
+from aam.workflows.explain.plan import Plan
 
 MOST_SAMPLES = 2_000
 """Samples that learners are fitted on; of more, whole groups are drawn."""
@@ -58,11 +60,33 @@ class LabelledStudy:
     unit_N: np.ndarray
 
 
-def check_can_refit(predictor: Predictor) -> None:
-    """Refuse a model without covariates (:class:`~aam.errors.ConfigError`)."""
+def check_can_refit(plan: Plan) -> None:
+    """Refuse a model without covariates, and metadata without true values (:class:`~aam.errors.ConfigError`)."""
+    _check_reads_metadata(plan.first.predictor)
+    if plan.truths is None:
+        raise ConfigError("--refit-parts: the true values are needed: --metadata with the target")
+
+
+def _check_reads_metadata(predictor: Predictor) -> None:
     if predictor.manifest.covariate_spec is None:
         remedy = "aam train with --categorical-columns or --numeric-columns makes one that does"
         raise ConfigError(f"--refit-parts compares the microbiome with metadata, and the model reads none: {remedy}")
+
+
+def refitted_of(plan: Plan) -> RefittedParts:
+    """The learners of the first model, fitted anew on the samples of its run.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As :func:`refit_parts` and :func:`labelled_study`.
+    """
+    first, seed = plan.first, plan.options.seed
+    assert plan.truths is not None
+    known = frozenset[str]().union(*(source.learned | source.held_out for source in plan.sources))
+    data = labelled_study(first.study, plan.truths, plan.chosen.unit_N, known, seed)
+    say(f"fitting the learners with each part, on {plural(len(data.rows), 'sample')}")
+    return refit_parts(first.predictor, data, seed=seed)
 
 
 def labelled_study(
@@ -117,7 +141,7 @@ def refit_parts(predictor: Predictor, data: LabelledStudy, *, seed: int) -> Refi
     ConfigError
         If the model reads no covariates, or has no learner that can be fitted here.
     """
-    check_can_refit(predictor)
+    _check_reads_metadata(predictor)
     study, rows = data.study, data.rows
     names, unable = _members(predictor, study)
     found = dict(_tasks(predictor, study, rows, seed))

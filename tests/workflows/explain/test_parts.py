@@ -10,7 +10,7 @@ import pytest
 
 from aam.config import CovariateOptions
 from aam.errors import ConfigError, InputError
-from aam.explain.parts import BOTH, METADATA, MICROBIOME
+from aam.explain.effects import BOTH, METADATA, MICROBIOME
 from aam.learners import members
 from aam.learners.trees import forest
 from aam.learners.trees.forest import ForestSettings
