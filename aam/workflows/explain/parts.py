@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from aam.config.commands.explain import ExplainOptions
 from aam.data.study.study import Study
+from aam.data.study.tips import tips_of
 from aam.data.targets.kinds import Predictions
 from aam.data.targets.kinds.kind import kind_of_saved_name
 from aam.data.targets.targets import Targets
@@ -32,6 +34,8 @@ from aam.learners.predictor import Predictor
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
 from aam.log import say
+from aam.phylogeny.tree import read_cached_tree, read_tree
+from aam.phylogeny.unifrac import Phylogeny
 from aam.text import plural
 from aam.workflows.explain.metadata_alone import from_metadata
 from aam.workflows.explain.plan import Plan
@@ -84,9 +88,22 @@ def refitted_of(plan: Plan) -> RefittedParts:
     first, seed = plan.first, plan.options.seed
     assert plan.truths is not None
     known = frozenset[str]().union(*(source.learned | source.held_out for source in plan.sources))
-    data = labelled_study(first.study, plan.truths, plan.chosen.unit_N, known, seed)
+    study = with_tree(first.study, plan.options, cache=plan.table.cache)
+    data = labelled_study(study, plan.truths, plan.chosen.unit_N, known, seed)
     say(f"fitting the learners with each part, on {plural(len(data.rows), 'sample')}")
     return refit_parts(first.predictor, data, seed=seed)
+
+
+def with_tree(study: Study, options: ExplainOptions, *, cache: bool) -> Study:
+    """The study with the tree that is given, where all of its ASVs are tips: for learners on the phylogeny."""
+    if options.tree is None:
+        return study
+    tree = (read_cached_tree if cache else read_tree)(options.tree, options.root, options.clip_negative_branches)
+    tips, _ = tips_of(study.table, tree)
+    if any(tip is None for tip in tips):
+        return study
+    pruned = tree.prune(list(tips))
+    return dataclasses.replace(study, tree=pruned, phylogeny=Phylogeny(pruned, list(tips)))
 
 
 def labelled_study(
