@@ -31,7 +31,7 @@ from aam.explain.redraw import redrawn
 from aam.explain.screening import screened
 
 VARIANTS_PER_BLOCK = 1_024
-MOST_EXCHANGES = 60_000
+MOST_EXCHANGES = 40_000
 """Of all levels and permutations; the groups of which there are too many are screened."""
 LEAST_DRAWS = 3
 """Permutations, where fewer draws are asked for: one alone is a matter of luck."""
