@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+MICROBIOME, METADATA, BOTH = "microbiome", "metadata", "both"
+"""Things of the level ``part``."""
 AGREEING = 0.8
 """Share of the models in which the effect of a stable thing has one sign."""
 PRESENT = 0.5
@@ -56,6 +58,9 @@ class Effects:
         Share of the models whose samples have the thing; None for a single model.
     is_signed
         False where an effect is a share, above 0 whatever it does: it is then never clear.
+    is_increase
+        Whether an effect is an increase of the error: a mean over all samples whose truth is known, with the thing or
+        without it, which is the importance as well.
     """
 
     method: str
@@ -75,6 +80,7 @@ class Effects:
     agreement_GO: np.ndarray | None = None
     presence_G: np.ndarray | None = None
     is_signed: bool = True
+    is_increase: bool = False
 
     def __len__(self) -> int:
         return len(self.names)

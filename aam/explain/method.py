@@ -88,6 +88,10 @@ class Method(ABC):
         """Why it cannot explain this model, or an empty text."""
         return ""
 
+    def left_out(self, subject: Subject) -> tuple[str, ...]:
+        """What it does not measure though it was asked for, in words."""
+        return ()
+
     @abstractmethod
     def num_predictions(self, subject: Subject) -> int:
         """About how many predictions of a sample it needs, for the progress bar and the time that is announced."""

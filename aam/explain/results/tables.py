@@ -11,6 +11,7 @@ from aam.explain.effects import Effects
 from aam.explain.groups import ASV, AsvGroups
 from aam.explain.model import MODEL
 from aam.explain.results.association import Association
+from aam.explain.results.relatives import Relatives, relatives_of
 
 FEATURE_ID = "feature-id"
 TOP = 50
@@ -25,8 +26,10 @@ def effects_table(
     known = {one.level: one for one in groups}
     shares = {one.level: one for one in associations}
     for found in effects:
+        relatives = relatives_of(found, effects, groups)
         for output, name in enumerate(found.outputs):
             block = _effect_rows(found, output, name, known.get(found.level), shares.get(found.level))
+            block |= _relatives_rows(found, output, relatives)
             for column, values in block.items():
                 rows.setdefault(column, []).append(values)
     return Columns({column: np.concatenate(pieces) for column, pieces in rows.items()})
@@ -35,8 +38,7 @@ def effects_table(
 def _effect_rows(
     found: Effects, output: int, name: str, groups: AsvGroups | None, association: Association | None
 ) -> dict[str, np.ndarray]:
-    order = np.argsort(-found.importance_GO[:, output], kind="stable")
-    order = order[found.support_G[order] > 0]
+    order = _order(found, output)
     words = {"method": found.method, "learner": found.learner, "level": found.level}
     taxon_of = {} if groups is None else dict(zip(groups.names, groups.taxa, strict=True))
     stable_GO = found.is_stable_GO
@@ -61,12 +63,27 @@ def _effect_rows(
     }
 
 
+def _order(found: Effects, output: int) -> np.ndarray:
+    """The things that a sample has, the most important first."""
+    order = np.argsort(-found.importance_GO[:, output], kind="stable")
+    return np.asarray(order[found.support_G[order] > 0])
+
+
+def _relatives_rows(found: Effects, output: int, relatives: Relatives | None) -> dict[str, np.ndarray]:
+    """For ASVs the smallest measured clade, and its effect."""
+    order = _order(found, output)
+    if relatives is None:
+        return {"clade": _same("", len(order)), "clade_effect": np.full(len(order), np.nan)}
+    names = _texts(relatives.clade[g] for g in order)
+    return {"clade": names, "clade_effect": relatives.effect_GO[order, output]}
+
+
 def _of_association(
     found: Effects, order: np.ndarray, output: int, groups: AsvGroups | None, association: Association | None
 ) -> dict[str, np.ndarray]:
     """Prevalence and correlations of the groups, in the order of the effects; NaN for things that are no groups."""
     empty = np.full(len(order), np.nan)
-    if groups is None or association is None or output >= association.correlation_GO.shape[1]:
+    if groups is None or association is None or len(found.outputs) != association.correlation_GO.shape[1]:
         return {"prevalence": empty, "correlation": empty, "truth_correlation": empty}
     place_of = {name: place for place, name in enumerate(groups.names)}
     places = np.array([place_of.get(found.names[g], -1) for g in order], dtype=np.int64)

@@ -16,7 +16,7 @@ def chosen_methods(names: Sequence[str], subject: Subject) -> tuple[tuple[Method
     Returns
     -------
     tuple
-        The methods, and a note on each that ``auto`` leaves out.
+        The methods, and notes: on each that ``auto`` leaves out, and on what methods leave out themselves.
 
     Raises
     ------
@@ -28,11 +28,17 @@ def chosen_methods(names: Sequence[str], subject: Subject) -> tuple[tuple[Method
         for method in found:
             if reason := unusable(method, subject):
                 raise ConfigError(f"method {method.name}: {reason}")
-        return found, ()
+        return found, _not_measured(found, subject)
     wanted = [method for method in METHODS.values() if method.in_auto]
     reasons = {method.name: unusable(method, subject) for method in wanted}
     notes = tuple(f"{name} is left out: {reason}" for name, reason in reasons.items() if reason)
-    return tuple(method for method in wanted if not reasons[method.name]), notes
+    used = tuple(method for method in wanted if not reasons[method.name])
+    return used, (*notes, *_not_measured(used, subject))
+
+
+def _not_measured(methods: Sequence[Method], subject: Subject) -> tuple[str, ...]:
+    """What the methods leave out themselves."""
+    return tuple(line for method in methods for line in method.left_out(subject))
 
 
 def unusable(method: Method, subject: Subject) -> str:
