@@ -23,6 +23,8 @@ Seen = Literal["new groups", "new samples", "training", "unknown"]
 """What the model knows of the explained samples: neither them nor their groups, not them, all, or not said."""
 SPOKEN = ("genus", "family", "species", "order", "class", "phylum", "domain", CLADE, ASV)
 """Levels in the order in which sentences prefer them."""
+LARGEST_SHOWN = 0.1
+"""Share of the ASVs above which a clade is no longer spoken of, if there are smaller ones: it is most of a sample."""
 SHARED = 0.5
 """Share of the smaller of two groups' ASVs in both from which on one of them says what the other says."""
 
@@ -112,6 +114,8 @@ class ExplanationView:
 def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int) -> list[int]:
     """Places of the most important things of an output; of nested groups the more important one stands for both.
 
+    Clades of more than ``LARGEST_SHOWN`` of the ASVs are passed over where there are smaller ones.
+
     Parameters
     ----------
     effects
@@ -127,8 +131,10 @@ def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int)
     if groups is None:
         return order[:most].tolist()
     members = members_of(groups)
+    largest = LARGEST_SHOWN * groups.members.shape[1] if groups.level == CLADE else np.inf
+    small = [place for place in order.tolist() if len(members[effects.names[place]]) <= largest]
     chosen: list[int] = []
-    for place in order.tolist():
+    for place in small or order.tolist():
         if len(chosen) == most:
             break
         own = members[effects.names[place]]

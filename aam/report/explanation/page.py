@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import numpy as np
+
 from aam.evaluation.catalogue import interval_of, metric, value_of
 from aam.evaluation.metrics import evaluate
 from aam.explain.effects import Effects
@@ -89,8 +91,8 @@ def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
     for place, title, column in outputs_of(explanation, effects):
         yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
     stable = effects.is_stable_GO
-    clear_G = effects.is_clear_GO.any(axis=1)
-    yield certainty_words(clear_G, None if stable is None else stable.any(axis=1), effects.level)
+    clear_G = np.asarray(effects.is_clear_GO.any(axis=1))
+    yield certainty_words(clear_G, None if stable is None else np.asarray(stable.any(axis=1)), effects.level)
     yield from naming_words(effects.level, has_taxonomy=explanation.has_taxonomy)
 
 

@@ -11,7 +11,7 @@ from aam.evaluation.catalogue import NONE, Interval, number, percent
 from aam.explain.effects import Effects
 from aam.explain.groups import ASV, CLADE
 from aam.explain.model import MODEL
-from aam.report.explanation.data import ExplanationView, distinct, level_words, members_of, outputs_shown
+from aam.report.explanation.data import LARGEST_SHOWN, ExplanationView, distinct, level_words, members_of, outputs_shown
 from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value
 from aam.report.figures.explain.agreement import agreement_matrix
@@ -21,8 +21,10 @@ from aam.report.figures.explain.positions import position_track
 from aam.report.figures.explain.samples import sample_heat_maps
 from aam.report.figures.explain.tree import Branches, Tip, branches, effect_tree
 from aam.report.html import Cell, Picture, Section, Table
+from aam.report.style import shorten_middle
 
 MOST_RANKED, MOST_SHARES, MOST_MAPPED, MOST_SWARMS, MOST_TIPS, MOST_CLADES, MOST_SERIES = 15, 6, 15, 10, 30, 5, 8
+LONGEST_ID = 40
 ARROWS = {1: "\u2191", -1: "\u2193", 0: NONE}
 
 
@@ -68,8 +70,8 @@ def effects_section(
 
 def _overlap_words(effects: Effects) -> str:
     return (
-        f"Clades are nested; of {len(effects):,} those are shown that share fewer than half of their ASVs with a more "
-        "important one."
+        f"Clades are nested. Of {len(effects):,} those are shown that have at most {percent(LARGEST_SHOWN)} of the "
+        "ASVs and share fewer than half of theirs with a more important one."
     )
 
 
@@ -83,7 +85,7 @@ def _table(explanation: ExplanationView, effects: Effects, found: Sequence[Findi
         share_N = share_NG[:, column]
         mean = float(share_N[share_N > 0].mean()) if (share_N > 0).any() else np.nan
         cells = [
-            Cell(one.label, "" if one.name == one.label else one.name),
+            Cell(one.label, "" if one.name == one.label else shorten_middle(one.name, LONGEST_ID)),
             Cell(signed(one.effect.value), _ends(one.effect)),
             Cell(f"{one.support:,}", percent(one.support / max(1, explanation.num_samples))),
             Cell(_share(mean)),

@@ -134,7 +134,7 @@ def sample_effects(effects: Effects, output: int, names: Sequence[str], share_NG
         if dots is not None:
             where = "bottom" if is_stacked() else "right"
             bar = figure.colorbar(dots, ax=axes, location=where, shrink=0.8, pad=0.02, label="share of reads")
-            bar.outline.set_visible(False)  # type: ignore[operator]
+            bar.outline.set_visible(False)
             bar.set_ticks([-4, -2, 0], labels=["0.01 %", "1 %", "100 %"])
     return figure
 

@@ -157,7 +157,7 @@ def _draw_branches(
         heavy = 1.0 if inks[node] == MUTED else 2.0
         axes.plot([tree.x[up], tree.x[node]], [tree.y[node]] * 2, color=inks[node], linewidth=heavy)
         ends[up] = np.nanmin([ends[up, 0], tree.y[node]]), np.nanmax([ends[up, 1], tree.y[node]])
-    for node in np.flatnonzero(np.isfinite(ends[:, 0])):
+    for node in np.flatnonzero(np.isfinite(ends[:, 0])).tolist():
         heavy = 1.0 if inks[node] == MUTED else 2.0
         axes.plot([tree.x[node]] * 2, ends[node], color=inks[node], linewidth=heavy)
     axes.set_axis_off()
