@@ -74,12 +74,15 @@ class Method(ABC):
         A few words for headings, and a sentence on what it measures.
     needs_truths
         Whether the true values must be known.
+    in_auto
+        Whether it is used where no method is named, the model is one that it can explain and what it needs is known.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     needs_truths: ClassVar[bool] = False
+    in_auto: ClassVar[bool] = False
 
     def unable(self, subject: Subject) -> str:
         """Why it cannot explain this model, or an empty text."""
