@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -17,10 +16,9 @@ from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.explain.effects import Effects
 from aam.explain.groups import ASV, CLADE, RANKS, AsvGroups
 from aam.explain.model import MODEL
+from aam.explain.results.explanation import Explanation, Seen
 from aam.learners.clades import Clades
 
-Seen = Literal["new groups", "new samples", "training", "unknown"]
-"""What the model knows of the explained samples: neither them nor their groups, not them, all, or not said."""
 SPOKEN = ("genus", "family", "species", "order", "class", "phylum", "domain", CLADE, ASV)
 """Levels in the order in which sentences prefer them."""
 LARGEST_SHOWN = 0.1
@@ -109,6 +107,39 @@ class ExplanationView:
         """One for each level of groups that has effects in each sample, in the order of ``SPOKEN``."""
         found = [next((e for e in self.of_level(level) if e.by_sample_NGO is not None), None) for level in SPOKEN]
         return [one for one in found if one is not None and len(one) and one.level in self.groups]
+
+
+def view_of(
+    explanation: Explanation, model: str, command: str = "", options: Sequence[tuple[str, str]] = ()
+) -> ExplanationView:
+    """What the page shows of an explanation.
+
+    Parameters
+    ----------
+    explanation
+        What was found.
+    model
+        How the model is called.
+    command, options
+        How it was made.
+    """
+    return ExplanationView(
+        model=model,
+        specs=explanation.specs,
+        predictions=explanation.predictions,
+        effects=explanation.effects,
+        groups={one.level: one for one in explanation.groups},
+        asv_ids=np.array(explanation.asvs.names, dtype=object),
+        counts=explanation.counts,
+        clades=explanation.clades,
+        has_taxonomy=explanation.has_taxonomy,
+        group_column=explanation.group_column,
+        seen=explanation.seen,
+        methods=explanation.methods,
+        notes=explanation.notes,
+        command=command,
+        options=options,
+    )
 
 
 def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int) -> list[int]:

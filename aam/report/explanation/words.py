@@ -14,7 +14,8 @@ from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.evaluation.catalogue import percent, value_of
 from aam.evaluation.metrics import score
 from aam.explain.groups import CLADE
-from aam.report.explanation.data import Seen, level_words
+from aam.explain.results.explanation import Seen
+from aam.report.explanation.data import level_words
 from aam.report.explanation.findings import Finding
 from aam.text import plural
 

@@ -1,11 +1,13 @@
-"""The folder of an explanation: its tables, and the record that says what it is."""
+"""The folder of an explanation: tables, page, figures, files for iTOL, and the record that says what it is."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 from aam.config import to_flat
+from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
 from aam.config.option import input_paths
 from aam.evaluation.prediction_table import write_table
@@ -16,6 +18,7 @@ from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.version import __version__
 from aam.workflows.explain.explain import explain
+from aam.workflows.explain.show import page_of, write_shown
 
 RECORD = "explanation.json"
 EFFECTS, ASVS, GROUPS = "effects.tsv", "asvs.tsv", "groups.tsv"
@@ -23,7 +26,7 @@ MEMBERS, SAMPLES = "members.tsv.gz", "samples.tsv.gz"
 
 
 def explain_and_write(config: ExplainConfig) -> Explanation:
-    """Explain predictions, and write tables of what was found.
+    """Explain predictions, and write tables, a page, figures and files for iTOL of what was found.
 
     Parameters
     ----------
@@ -40,6 +43,10 @@ def explain_and_write(config: ExplainConfig) -> Explanation:
     with result_folder(output.output_dir, RECORD, overwrite=output.overwrite) as folder:
         explanation = explain(ExplainInMemoryConfig(table=config.table, explain=config.explain))
         write_tables(folder.path, explanation, top=None if output.samples_table else TOP)
+        options = [(name, str(value)) for name, value in to_flat(config).items() if value is not None]
+        command = shlex.join(command_words("explain", config))
+        page = page_of(explanation, config.explain.model.resolve().name, command, options)
+        write_shown(folder.path, page, explanation)
         folder.record.update(record_of(config, explanation))
     say(f"wrote {output.output_dir}")
     return explanation
