@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from aam.report.style import FOREST, GUESS, INK, MODEL, is_stacked, shorten_midd
 
 RAISES, LOWERS, UNCLEAR = FOREST, MODEL, GUESS
 LONGEST, LONGEST_STACKED = 44, 24
+NUMBER_OF_ASVS = re.compile(r" \([\d,]+ ASVs?\)$")
 FLOOR = 1e-4
 """Share below which groups look alike on a logarithmic axis: one read in ten thousand."""
 
@@ -48,9 +50,10 @@ def colour_of(low: float, high: float) -> str:
 
 
 def row_label(label: str, detail: str = "") -> str:
-    """A label of a row with what follows it in full."""
-    room = (LONGEST_STACKED if is_stacked() else LONGEST) - len(detail)
-    return f"{shorten_middle(label, max(12, room))}{detail}"
+    """A label of a row with what follows it in full; on a narrow screen without the number of ASVs of a clade."""
+    room = max(12, (LONGEST_STACKED if is_stacked() else LONGEST) - len(detail))
+    name = label if len(label) <= room else NUMBER_OF_ASVS.sub("", label)
+    return f"{shorten_middle(name, room)}{detail}"
 
 
 def name_rows(axes: Axes, labels: Sequence[str], *, named: bool = True) -> None:
