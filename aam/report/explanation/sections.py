@@ -20,6 +20,7 @@ from aam.report.figures.explain.parts import Series
 from aam.report.figures.explain.positions import position_track
 from aam.report.figures.explain.samples import sample_heat_maps
 from aam.report.figures.explain.tree import Branches, Tip, branches, effect_tree
+from aam.report.figures.hover import ranked_hover, swarm_hover
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.style import shorten_middle
 
@@ -52,13 +53,15 @@ def effects_section(
     things = level_words(effects.level)
     caption = (
         f"The {len(names)} most important {things} by the mean size of their effect over all samples. Dots are mean "
-        "effects in the n samples that have them, bars their 95 % intervals; an open dot is an effect whose interval "
+        "effects in the n samples that have them, bars their 95 % intervals; a grey dot is an effect whose interval "
         "holds 0."
     )
     if stable:
         caption += " A diamond marks effects that are stable over models."
-    draw = partial(ranked_effects, [Series(title=title, effects=effects, output=output)], names, stable)
-    picture = Picture(f"effects-{effects.level}", draw, f"Effects of {things} with intervals", caption)
+    series = Series(title=title, effects=effects, output=output)
+    draw, hover = partial(ranked_effects, [series], names, stable), partial(ranked_hover, series, names)
+    alt = f"Effects of {things} with intervals"
+    picture = Picture(f"effects-{effects.level}", draw, alt, caption, hover=hover)
     return Section(
         f"effects-{effects.level}-{output}",
         f"{things[0].upper()}{things[1:]}",
@@ -164,8 +167,9 @@ def samples_section(
     ]
     few = names[:MOST_SWARMS]
     draw_swarm = partial(sample_effects, effects, output, few, share_NG[:, : len(few)])
+    hover = partial(swarm_hover, effects, output, few, share_NG[:, : len(few)], table.sample_ids)
     caption = "Each dot is a sample that has the group; its place is the effect there, its colour the share of reads."
-    pictures.append(Picture("effects-by-sample", draw_swarm, "Effects in single samples", caption))
+    pictures.append(Picture("effects-by-sample", draw_swarm, "Effects in single samples", caption, hover=hover))
     return Section(f"samples-{output}", "Sample by sample", pictures=pictures)
 
 

@@ -14,6 +14,7 @@ from aam.evaluation.prediction_table import write_table
 from aam.explain.results.explanation import Explanation
 from aam.explain.results.tables import TOP, samples_tables
 from aam.log import say
+from aam.report.interactive import check_interactive, write_interactive
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.version import __version__
@@ -39,6 +40,8 @@ def explain_and_write(config: ExplainConfig) -> Explanation:
         As :func:`~aam.workflows.explain.explain.explain`; or if the folder cannot be used.
     """
     output = config.output
+    if output.interactive:
+        check_interactive()
     check_apart([output.output_dir], input_paths(config))
     with result_folder(output.output_dir, RECORD, overwrite=output.overwrite) as folder:
         explanation = explain(ExplainInMemoryConfig(table=config.table, explain=config.explain))
@@ -47,6 +50,8 @@ def explain_and_write(config: ExplainConfig) -> Explanation:
         command = shlex.join(command_words("explain", config))
         page = page_of(explanation, config.explain.model.resolve().name, command, options)
         write_shown(folder.path, page, explanation)
+        if output.interactive:
+            write_interactive(folder.path, page)
         folder.record.update(record_of(config, explanation))
     say(f"wrote {output.output_dir}")
     return explanation
