@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
     from aam.models.objectives import register_objective
+    from aam.report.explanation.page import draw_explanation, summarize_explanation
     from aam.workflows.api import cross_validate, explain_model, load_study, predict, pretrain, train
     from aam.workflows.trained_model import load_model
 
@@ -24,12 +25,14 @@ __all__ = [
     "Study",
     "__version__",
     "cross_validate",
+    "draw_explanation",
     "explain_model",
     "load_model",
     "load_study",
     "predict",
     "pretrain",
     "register_objective",
+    "summarize_explanation",
     "train",
 ]
 
@@ -38,6 +41,7 @@ _MODULES = {
     **dict.fromkeys(
         ["cross_validate", "explain_model", "load_study", "predict", "pretrain", "train"], "aam.workflows.api"
     ),
+    **dict.fromkeys(["draw_explanation", "summarize_explanation"], "aam.report.explanation.page"),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained_model",
     "register_objective": "aam.models.objectives",
