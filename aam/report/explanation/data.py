@@ -143,9 +143,9 @@ def view_of(
 
 
 def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int) -> list[int]:
-    """Places of the most important things of an output; of nested groups the more important one stands for both.
+    """Places of the most important things of an output, among those that some sample has.
 
-    Clades of more than ``LARGEST_SHOWN`` of the ASVs are passed over where there are smaller ones.
+    Of nested groups the more important one stands for both. Clades of more than ``LARGEST_SHOWN`` of the ASVs are passed over where there are smaller ones.
 
     Parameters
     ----------
@@ -159,6 +159,7 @@ def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int)
         How many at most.
     """
     order = np.argsort(-np.nan_to_num(effects.importance_GO[:, output]), kind="stable")
+    order = order[effects.support_G[order] > 0]
     if groups is None:
         return order[:most].tolist()
     members = members_of(groups)

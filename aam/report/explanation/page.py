@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from aam.evaluation.catalogue import interval_of, metric, value_of
 from aam.evaluation.metrics import evaluate
 from aam.explain.effects import Effects
-from aam.explain.groups import ASV
+from aam.explain.groups import ASV, CLADE
 from aam.explain.results.explanation import Explanation
 from aam.report.explanation.data import (
     ExplanationView,
@@ -173,7 +173,7 @@ def _group_sections(explanation: ExplanationView, spoken: Effects) -> Iterator[S
             samples_section(explanation, spoken, found, place, column),
         ]
         for effects in explanation.told:
-            if effects is not spoken:
+            if effects is not spoken and effects.level in (CLADE, ASV):
                 more = found_of(explanation, effects, place, column)
                 own.append(effects_section(explanation, effects, more, place, title))
         level = ASV if any(one.level == ASV for one in explanation.effects) else spoken.level
