@@ -145,7 +145,8 @@ def view_of(
 def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int) -> list[int]:
     """Places of the most important things of an output, among those that some sample has.
 
-    Of nested groups the more important one stands for both. Clades of more than ``LARGEST_SHOWN`` of the ASVs are passed over where there are smaller ones.
+    Of nested groups the more important one stands for both. Clades of more than ``LARGEST_SHOWN`` of the ASVs are
+    passed over where there are smaller ones.
 
     Parameters
     ----------
