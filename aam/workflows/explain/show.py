@@ -13,8 +13,9 @@ from aam.report.explanation.page import explanation_page
 from aam.report.figure_files import write_figures
 from aam.report.html import Page, render
 from aam.report.itol import itol_files, write_itol
+from aam.runs.layout import REPORT
 
-REPORT, FIGURES, ITOL = "report.html", "figures", "itol"
+FIGURES, ITOL = "figures", "itol"
 COLOURED = ("family", "order", "class", "phylum", "domain")
 """Ranks whose taxa may colour the tips of a tree, in the order of preference."""
 MOST_TAXA = 24
