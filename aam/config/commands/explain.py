@@ -100,8 +100,6 @@ class ExplainOptions(ModelInputOptions):
                 raise ConfigError(f"--{name} names one twice")
         if self.taxonomy is None and (ranks := [one for one in self.levels if one not in (AUTO, "asv", "clade")]):
             raise ConfigError(f"--levels {ranks[0]} needs --taxonomy")
-        if self.group_column is not None and self.metadata is None:
-            raise ConfigError("--group-column needs --metadata")
         if self.tree is None and self.missing_tips != "error":
             raise ConfigError("--missing-tips needs --tree")
 

@@ -14,7 +14,7 @@ import numpy as np
 from aam.config.commands.explain import ExplainOptions
 from aam.data.readers.metadata import Metadata
 from aam.data.study.study import Study
-from aam.errors import InputError
+from aam.errors import ConfigError, InputError
 from aam.text import plural, read_ids, shorten
 from aam.workflows.explain.sources import ModelSource
 
@@ -115,6 +115,8 @@ def _wanted(given: Sequence[str], study: Study) -> np.ndarray | None:
 
 def _group_column(sources: Sequence[ModelSource], sheet: Metadata, options: ExplainOptions) -> str | None:
     if options.group_column is not None:
+        if not sheet.columns:
+            raise ConfigError("--group-column needs --metadata")
         sheet.column(options.group_column)
         return options.group_column
     found = next((source.group_column for source in sources if source.group_column is not None), None)

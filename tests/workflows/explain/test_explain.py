@@ -64,7 +64,7 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
     assert record["samples"] == len(tested)
     assert record["seen"] == "new groups"
     assert record["group_column"] == "subject"
-    assert list(record["levels"]) == ["asv", "clade", "phylum", "class"]
+    assert list(record["levels"]) == ["asv", "clade", "domain", "phylum", "class"]
     effects = rows_of(tmp_path / "x" / "effects.tsv")
     assert {row["method"] for row in effects} == {"removal"}
     assert {row["learner"] for row in effects} == {"model"}
@@ -106,28 +106,19 @@ def test_each_fold_explains_its_held_out_samples(folds, files, tmp_path):
 
 
 def test_seeds_are_pooled(run, files, tmp_path):
-    again = tmp_path / "again"
-    assert (
-        trained(
-            **files,
-            **RUN,
-            seed=7,
-            test_samples=run / "test_samples.txt",
-            output_dir=again,
-        )
-        == 0
-    )
-    options = {name: str(path) for name, path in files.items()} | {"levels": ["asv"], "progress": False}
-    found = aam.explain_model(model=run, more_models=[str(again)], **options)
+    assert trained(**files, **RUN, seed=7, output_dir=tmp_path / "again") == 0
+    tested = (run / "test_samples.txt").read_text().split()
+    options = {name: str(path) for name, path in files.items()}
+    options |= {"levels": ["asv"], "progress": False, "samples": tested}
+    found = aam.explain_model(model=run, more_models=[str(tmp_path / "again")], **options)
     assert found.models == ("run", "again")
-    alone = aam.explain_model(model=run, **options)
-    other = aam.explain_model(model=again, **options)
-    place = {name: at for at, name in enumerate(alone.effects[0].names)}
-    both = {name: at for at, name in enumerate(other.effects[0].names)}
-    pooled = found.effects[0]
-    for at, name in enumerate(pooled.names):
-        mean = (alone.effects[0].effect_GO[place[name]] + other.effects[0].effect_GO[both[name]]) / 2
-        assert pooled.effect_GO[at] == pytest.approx(mean, rel=1e-5, abs=1e-7)
+    assert len(found.samples) == 2 * len(tested)
+    alone, other = (aam.explain_model(model=path, **options).effects[0] for path in (run, tmp_path / "again"))
+    (pooled,) = found.effects
+    assert pooled.names == alone.names == other.names
+    assert pooled.effect_GO == pytest.approx((alone.effect_GO + other.effect_GO) / 2, rel=1e-5, abs=1e-7)
+    one_sign = np.sign(alone.effect_GO) == np.sign(other.effect_GO)
+    assert (pooled.agreement_GO == 1).tolist() == one_sign.tolist()
 
 
 def test_chosen_samples(run, files, tmp_path):
@@ -164,23 +155,17 @@ def test_a_model_in_memory(run, files, study):
     assert found.samples.predicted_NO[:, 0] == pytest.approx(wanted)
 
 
-def test_a_network_of_two_targets_in_memory(files, tmp_path):
-    assert (
-        run_command(
-            "train",
-            **files,
-            metadata_column="gradient",
-            learners="network",
-            output_dir=tmp_path / "n",
-            quantiles="0.1,0.5,0.9",
-        )
-        == 0
-    )
+def test_quantiles_of_two_targets_with_a_covariate(files, tmp_path):
+    words = ("--metadata-column", "gradient", "--metadata-column", "gradient_true", "--categorical-columns", "group")
+    loss = {"learners": "network", "loss_type": "quantile"}
+    assert run_command("train", *words, **files, **loss, output_dir=tmp_path / "n") == 0
     model = aam.load_model(tmp_path / "n")
     whole = aam.load_study(table=(files["table"],), metadata=files["metadata"])
     found = model.explain(whole, max_samples=4, levels=["asv"], methods=["removal"], progress=False, draws=2)
-    assert found.outputs == ("gradient",)
+    assert found.outputs == ("gradient", "gradient_true")
     assert np.abs(found.effects[0].by_sample_NGO).max() > 0
+    # Reads were drawn to the depth of the network, so that nothing but the removal differs.
+    assert found.study.rarefy_depth == 300
 
 
 def test_classes_by_learner(files, tmp_path):
