@@ -49,8 +49,8 @@ def _warnings(found: NoveltyRecord) -> Table | None:
     if not counts:
         return None
     first = {str(word): str(name) for word, name in reversed(list(zip(found.warning_N, found.sample_ids, strict=True)))}
-    rows = [[Cell(word), Cell(f"{count:,}"), Cell(first[word])] for word, count in counts.most_common()]
-    return Table(("warning", "samples", "first"), rows, "Warnings", frozenset({1}))
+    rows = [[Cell(word), Cell(first[word]), Cell(f"{count:,}")] for word, count in counts.most_common()]
+    return Table(("warning", "first sample", "samples"), rows, "Warnings", frozenset({2}))
 
 
 def _errors(record: RunRecord, found: NoveltyRecord, is_new: np.ndarray) -> Table | None:

@@ -37,7 +37,7 @@ def test_new_samples_are_counted_and_judged(tmp_path: Path) -> None:
     section = novelty_section(read_run(tmp_path))
     assert section is not None
     warnings, errors = section.tables
-    assert [cell.text for cell in warnings.rows[0]][:2] == ["shallow", "6"]
+    assert [cell.text for cell in warnings.rows[0]] == ["shallow", str(read_run(tmp_path).novelty.sample_ids[0]), "6"]
     table = read_run(tmp_path).predictions["test"]["month_of_life"]
     mistakes = np.abs(table.observed - table.predicted)
     assert float(errors.rows[0][2].text) == pytest.approx(mistakes[:6].mean(), rel=0.01)
