@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
     from aam.models.objectives import register_objective
+    from aam.report.explanation.page import draw_explanation, summarize_explanation
     from aam.workflows.api import (
         compare,
         cross_validate,
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "compare",
     "cross_validate",
+    "draw_explanation",
     "embed",
     "evaluate",
     "explain_model",
@@ -45,6 +47,7 @@ __all__ = [
     "predict",
     "pretrain",
     "register_objective",
+    "summarize_explanation",
     "train",
 ]
 
@@ -63,6 +66,7 @@ _COMMANDS = (
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
+    **dict.fromkeys(["draw_explanation", "summarize_explanation"], "aam.report.explanation.page"),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained_model",
     "register_objective": "aam.models.objectives",

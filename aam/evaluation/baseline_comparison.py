@@ -60,15 +60,25 @@ def judge(part: str, model: Predictions, forest: Predictions | None, target: Tar
     return Judgement(part, predictions, results, lead)
 
 
-def headline(judgement: Judgement, target: TargetSpec) -> str:
-    """The held-out result in one sentence, in the units of the target."""
+def headline(judgement: Judgement, target: TargetSpec, group_column: str | None = None) -> str:
+    """The held-out result in one sentence, in the units of the target.
+
+    Parameters
+    ----------
+    judgement, target
+        The results of a target.
+    group_column
+        The metadata column whose values were held out whole.
+    """
     main = judgement.main
     said = {who: value_of(main, found[main].value) for who, found in judgement.results.items()}
-    samples = f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}{_how_held_out(judgement)}"
+    samples = (
+        f"{len(judgement.predictions['model']):,} {HELD_OUT[judgement.part]}{_how_held_out(judgement, group_column)}"
+    )
     return f"On {samples}, {target.kind.headline(target.column, said)}"
 
 
-def _how_held_out(judgement: Judgement) -> str:
+def _how_held_out(judgement: Judgement, group_column: str | None) -> str:
     """What keeps the samples apart from those that were learned from, or does not."""
     if judgement.part == "validation":
         return ", which also chose the model"
@@ -76,7 +86,13 @@ def _how_held_out(judgement: Judgement) -> str:
     if groups is None:
         return ""
     number = plural(len(np.unique(groups.astype(str))), "group")
-    return f" ({number})" if judgement.part == "new" else f" ({number}, held out whole)"
+    if judgement.part == "new":
+        return f" ({number})"
+    unseen = ""
+    if group_column is not None:
+        unseen = "the model has never seen" if judgement.part == "test" else "was not in training"
+        unseen = f" whose {group_column} {unseen}"
+    return f"{unseen} ({number}, held out whole)"
 
 
 def verdicts(judgement: Judgement) -> list[str]:

@@ -78,9 +78,9 @@ def write_predictions(path: Path, parts: Mapping[str, Sequence[Predictions]], co
     write_table(path, (labelled({"part": part}, block) for part, block in blocks))
 
 
-def write_part(path: Path, tables: Sequence[Predictions], columns: Sequence[str]) -> None:
-    """Write the predictions of one part, of each target in the order of ``columns``."""
-    write_table(path, [result_columns(tables, columns)])
+def write_part(path: Path, tables: Sequence[Predictions], columns: Sequence[str], more: Columns | None = None) -> None:
+    """Write the predictions of one part, of each target in the order of ``columns``, and further columns."""
+    write_table(path, [result_columns(tables, columns) | dict(more or {})])
 
 
 def result_columns(tables: Sequence[Predictions], columns: Sequence[str]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.blend_record import BlendRecord, read_blend
 from aam.evaluation.coverage import CoverageRecord
-from aam.evaluation.prediction_table import read_columns, read_predictions, suffixes
+from aam.evaluation.prediction_table import ID, read_columns, read_predictions, suffixes
 from aam.runs.layout import CONFIG, COVERAGE, DATA, EMBEDDINGS, FOREST_PREDICTIONS, METRICS, PREDICTIONS
 from aam.runs.record_schema import check_record, check_types, damage_named
 from aam.text import shorten
@@ -57,6 +57,28 @@ class Embeddings:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class NoveltyRecord:
+    """How unlike the training samples the ``N`` test samples are.
+
+    Attributes
+    ----------
+    sample_ids
+        Their ids.
+    familiar_N
+        Share of the reads that are of ASVs known from training; NaN where unknown.
+    novelty_N
+        Above 1 for samples that are unlike the training samples; NaN where unknown.
+    warning_N
+        What is the matter, in a word or two; empty where nothing is.
+    """
+
+    sample_ids: np.ndarray
+    familiar_N: np.ndarray
+    novelty_N: np.ndarray
+    warning_N: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RunRecord:
     """The files of one run.
 
@@ -84,6 +106,8 @@ class RunRecord:
         Sample vectors, if the run wrote them.
     notes
         What of the run could not be used, in words.
+    novelty
+        How new the test samples are to the model; None where the run does not say.
     """
 
     path: Path
@@ -97,6 +121,7 @@ class RunRecord:
     coverage: Mapping[str, CoverageRecord]
     embeddings: Embeddings | None
     notes: tuple[str, ...]
+    novelty: NoveltyRecord | None = None
 
     @property
     def first_target(self) -> TargetSpec | None:
@@ -143,7 +168,22 @@ def read_run(path: Path) -> RunRecord:
         coverage=coverage,
         embeddings=read_embeddings(embeddings) if embeddings.exists() else None,
         notes=tuple(notes),
+        novelty=_read_novelty(path / PREDICTIONS["test"]),
     )
+
+
+def _read_novelty(path: Path) -> NoveltyRecord | None:
+    """What the predictions of the test samples say of their novelty; None for a run that does not say."""
+    table = read_columns(path) if path.exists() else {}
+    if not {ID, "familiar_reads", "novelty", "warning"} <= set(table):
+        return None
+    try:
+        familiar, novelty = (
+            np.array([float(cell or "nan") for cell in table[name]]) for name in ("familiar_reads", "novelty")
+        )
+    except ValueError as error:
+        raise InputError(path, f"a number is needed ({shorten(str(error), 60)})") from None
+    return NoveltyRecord(sample_ids=table[ID], familiar_N=familiar, novelty_N=novelty, warning_N=table["warning"])
 
 
 def read_embeddings(path: Path, most: int = MOST_EMBEDDINGS, seed: int = 0) -> Embeddings:

@@ -65,6 +65,7 @@ def effects_of(
     by_sample = values_MRNGO.mean(axis=(0, 1))
     has_NG: np.ndarray = np.asarray(has_MRNG.any(axis=(0, 1)))
     level, names, labels = things
+    agreement_GO, presence_G = (None, None) if models == 1 else _agreement(values_MRNGO, has_MRNG)
     return Effects(
         method=named.method,
         learner=named.learner,
@@ -81,12 +82,13 @@ def effects_of(
         by_sample_NGO=by_sample.astype(np.float32),
         has_NG=has_NG,
         is_signed=named.is_signed,
-        **({} if models == 1 else _agreement(values_MRNGO, has_MRNG)),
+        agreement_GO=agreement_GO,
+        presence_G=presence_G,
     )
 
 
-def _agreement(values_MRNGO: np.ndarray, has_MRNG: np.ndarray) -> dict[str, np.ndarray]:
-    """Share of the models in which the mean effect has the sign of that over all; all of them know all samples."""
+def _agreement(values_MRNGO: np.ndarray, has_MRNG: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the models in which the mean effect has the sign of that over all, and that have each thing."""
     sum_MGO = (values_MRNGO * has_MRNG[..., None]).sum(axis=(1, 2))
     same_MGO = np.sign(sum_MGO) == np.sign(sum_MGO.sum(axis=0))
-    return {"agreement_GO": same_MGO.mean(axis=0), "presence_G": has_MRNG.any(axis=(1, 2)).mean(axis=0)}
+    return same_MGO.mean(axis=0), has_MRNG.any(axis=(1, 2)).mean(axis=0)

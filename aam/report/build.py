@@ -22,6 +22,7 @@ from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
 from aam.report.sections.learners import blend_section, blend_words, folds_learners_section, learners_section
+from aam.report.sections.novelty import novelty_section
 from aam.report.sections.results import (
     comparison_section,
     ensemble_words,
@@ -84,7 +85,11 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
         results += labelled(shown, targets, place)
         more = [metrics_section([judgement], group_column), worst_section(judgement, spec)]
         details += labelled(more, targets, place)
-        sentences += [headline(judgement, spec), *verdicts(judgement), *([wins(judged)] if wins(judged) else [])]
+        sentences += [
+            headline(judgement, spec, group_column),
+            *verdicts(judgement),
+            *([wins(judged)] if wins(judged) else []),
+        ]
     how = how_section(record.config, targets, found[targets.columns[0]])
     return Page(
         kicker="AAM report",
@@ -185,7 +190,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         results += labelled(shown, targets, place)
         metrics = metrics_section(judgements, record.config.get("group_column"))
         details += labelled([metrics, worst_section(first, spec)], targets, place)
-        sentences += [headline(first, spec), *verdicts(first)]
+        sentences += [headline(first, spec, record.config.get("group_column")), *verdicts(first)]
     return Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 {record.path.resolve().name}",
@@ -196,6 +201,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
             [
                 data_section(record),
                 *results,
+                novelty_section(record),
                 training_section(record),
                 map_section(record),
                 *details,

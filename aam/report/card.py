@@ -47,7 +47,10 @@ def _results(record: RunRecord, judgements: Mapping[str, Judgement]) -> Iterator
     for spec in record.targets.specs:
         if spec.column in judgements:
             judgement = judgements[spec.column]
-            yield from (" ".join([headline(judgement, spec), *verdicts(judgement)]), "")
+            yield from (
+                " ".join([headline(judgement, spec, record.config.get("group_column")), *verdicts(judgement)]),
+                "",
+            )
             yield from _table(judgement)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -28,6 +29,8 @@ class Picture:
         What it shows, and how to read it.
     is_large
         It cannot be made narrow: on a narrow screen one moves it within its box.
+    hover
+        The same as a plotly figure in plain JSON types, for a page on which one can point at things.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Picture:
     alt: str
     caption: str
     is_large: bool = False
+    hover: Callable[[], dict[str, Any]] | None = None
 
     @property
     def svgs(self) -> list[Markup]:
@@ -136,6 +140,45 @@ def render(page: Page) -> str:
     ----------
     https://www.w3.org/TR/CSP3/
     """
+    return _render(page, POLICY, (), {})
+
+
+POLICY = "default-src 'none'; {style}; img-src data:; base-uri 'none'; form-action 'none'"
+"""Of a page without scripts."""
+ONLY_STYLE = "style-src-elem '{digest}'; style-src-attr 'unsafe-inline'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of an interactive page, or data for one: its content, and attributes of its tag."""
+
+    content: str
+    attributes: str = ""
+
+
+def render_with_scripts(page: Page, scripts: Sequence[Script], plots: Mapping[str, str]) -> str:
+    """The page with scripts, which are named by their hashes so that no other runs; nothing is loaded.
+
+    Parameters
+    ----------
+    page
+        The page.
+    scripts
+        Those with attributes are data and do not run.
+    plots
+        Name of each picture that a script draws -> the id of its place.
+    """
+    digests = " ".join(f"'{digest_of(one.content)}'" for one in scripts if not one.attributes)
+    policy = f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; "
+    return _render(page, f"{policy}base-uri 'none'; form-action 'none'", scripts, plots)
+
+
+def digest_of(content: str) -> str:
+    """The hash of a script or style, as a content security policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _render(page: Page, policy: str, scripts: Sequence[Script], plots: Mapping[str, str]) -> str:
     environment = Environment(
         loader=PackageLoader("aam.report"),
         autoescape=True,
@@ -145,6 +188,12 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     style = environment.get_template("report.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    own_style = ONLY_STYLE.format(digest=digest_of(style))
     template = environment.get_template("report.html.j2")
-    return template.render(page=page, style=Markup(style), style_hash=f"sha256-{digest}")
+    return template.render(
+        page=page,
+        style=Markup(style),
+        policy=Markup(policy.format(style=own_style)),
+        scripts=[(Markup(one.content), Markup(one.attributes)) for one in scripts],
+        plots=plots,
+    )

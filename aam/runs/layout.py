@@ -54,6 +54,8 @@ EMBEDDINGS = "sample_embeddings.tsv"
 """Sample vectors."""
 REPORT = "report.html"
 """The report."""
+INTERACTIVE_REPORT = "report_interactive.html"
+"""The report with scripts, on which one can point at samples."""
 
 MEMBERS = "members"
 """Of an ensemble: the runs of its members."""
@@ -77,6 +79,7 @@ WRITTEN = (
     *(CONFIG, DATA, LOG, FINISHED),
     *(*SAMPLE_LISTS.values(), METRICS, CHECKPOINTS, TENSORBOARD, NON_FINITE),
     *(MODEL, BASELINE, *PREDICTIONS.values(), FOREST_PREDICTIONS, COVERAGE, EMBEDDINGS, REPORT),
+    INTERACTIVE_REPORT,
     MEMBERS,
     *(FOLDS, FOLD_LISTS, FORESTS, CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, FINAL_CONFIG),
 )

@@ -329,7 +329,7 @@ def explain_model(**options: Any) -> Explanation:
     with _python_words():
         if options.get("output_dir") is not None:
             return explain_and_write(from_flat(ExplainConfig, options))
-        own = ("output_dir", "overwrite", "samples_table")
+        own = ("output_dir", "overwrite", "interactive", "samples_table")
         if given := [name for name in own[1:] if options.get(name)]:
             raise ConfigError(f"{given[0]} needs output_dir")
         return explain(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))

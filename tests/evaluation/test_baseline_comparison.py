@@ -63,6 +63,22 @@ def test_a_model_that_is_the_forest_is_said_to_be() -> None:
     assert lines[1] == "It predicts the same as the random forest."
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("test", "On 138 held-out test samples whose host_subject_id the model has never seen (46 groups, held out"),
+        ("folds", "On 138 cross-validated samples whose host_subject_id was not in training (46 groups, held out"),
+        ("validation", "On 138 held-out validation samples, which also chose the model, the mean"),
+    ],
+)
+def test_the_headline_says_what_was_held_out(part: str, words: str) -> None:
+    alone = numbers(2.0)
+    grouped = dataclasses.replace(alone, groups=(np.arange(len(alone)) // 3).astype(str).astype(object))
+    assert headline(judge(part, grouped, None, NUMBER), NUMBER, "host_subject_id").startswith(words)
+    assert " whose " not in headline(judge(part, grouped, None, NUMBER), NUMBER)
+    assert " whose " not in headline(judge(part, alone, None, NUMBER), NUMBER, "host_subject_id")
+
+
 def test_out_of_fold_predictions_are_said_to_be() -> None:
     alone = numbers(2.0)
     groups = (np.arange(len(alone)) // 3).astype(str).astype(object)

@@ -116,6 +116,12 @@ class ExplanationFolderOptions(Section):
 
     output_dir: Path = option(REQUIRED, "Folder to create.", usual=True)
     overwrite: bool = option(False, "Replace the files of an earlier explanation.", usual=True)
+    interactive: bool = option(
+        False,
+        "Also write report_interactive.html, a page on which one can point at samples and groups; needs the extra "
+        "'interactive' (plotly).",
+        usual="Also write a page on which one can point at samples and groups",
+    )
     samples_table: bool = option(
         False,
         "Write the effect of each group in each sample (samples.tsv.gz) for all groups, not for the most important "

@@ -15,6 +15,12 @@ class ReportOptions(Section):
     """Report: the page of a run, or its figures as files."""
 
     path: Path = option(REQUIRED, "Run directory of a finished run.", usual=True)
+    interactive: bool = option(
+        False,
+        "Also write report_interactive.html, a page on which one can point at samples; needs the extra 'interactive' "
+        "(plotly).",
+        usual="Also write a page on which one can point at samples",
+    )
     figures: Path | None = option(
         None,
         "Folder to write the figures of the report to, instead of the report.",
@@ -33,6 +39,8 @@ class ReportOptions(Section):
             raise ConfigError("--format needs --figures, the folder to write figures to")
         if self.figures is None and self.overwrite:
             raise ConfigError("--overwrite is for --figures; without it report.html is written anew")
+        if self.figures is not None and self.interactive:
+            raise ConfigError("--interactive is for the report; with --figures none is written")
         if not self.format:
             raise ConfigError("--format names at least one of pdf, svg, png")
 

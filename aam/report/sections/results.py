@@ -14,6 +14,7 @@ from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, group_words
 from aam.evaluation.catalogue import MINUS, NONE, PREDICTORS, difference_of, interval_of, metric, number, value_of
 from aam.evaluation.run_results import RunRecord
 from aam.report.figures import results as figures
+from aam.report.figures.hover import predicted_observed_hover, true_class_hover
 from aam.report.figures.run import interval_chart
 from aam.report.html import Cell, Picture, Section, Table, Tile
 from aam.report.sections.classes import class_table
@@ -130,6 +131,7 @@ def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterat
         "ROC curves",
         "True against false positive rate of each class against the rest, for every threshold on the predicted "
         "probability. The dashed line is chance.",
+        hover=partial(true_class_hover, shown, target.column),
     )
 
 
@@ -142,6 +144,7 @@ def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Itera
         partial(figures.predicted_vs_observed, shown, target.column),
         "Predicted against observed values",
         f"Dots are held-out samples; the dashed line is a perfect prediction.{edge}",
+        hover=partial(predicted_observed_hover, shown, target.column),
     )
     yield Picture(
         "residuals",

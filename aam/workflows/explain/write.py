@@ -1,21 +1,25 @@
-"""The folder of an explanation: its tables, and the record that says what it is."""
+"""The folder of an explanation: tables, page, figures, files for iTOL, and the record that says what it is."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 from aam.config import to_flat
+from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
 from aam.config.option import input_paths
 from aam.evaluation.prediction_table import write_table
 from aam.explain.results.explanation import Explanation
 from aam.explain.results.tables import TOP, samples_tables
 from aam.log import say
+from aam.report.interactive import check_interactive, write_interactive
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.version import __version__
 from aam.workflows.explain.explain import explain
+from aam.workflows.explain.show import page_of, write_shown
 
 RECORD = "explanation.json"
 EFFECTS, ASVS, GROUPS = "effects.tsv", "asvs.tsv", "groups.tsv"
@@ -24,7 +28,7 @@ MEMBERS, SAMPLES = "members.tsv.gz", "samples.tsv.gz"
 
 
 def explain_and_write(config: ExplainConfig) -> Explanation:
-    """Explain predictions, and write tables of what was found.
+    """Explain predictions, and write tables, a page, figures and files for iTOL of what was found.
 
     Parameters
     ----------
@@ -37,10 +41,18 @@ def explain_and_write(config: ExplainConfig) -> Explanation:
         As :func:`~aam.workflows.explain.explain.explain`; or if the folder cannot be used.
     """
     output = config.output
+    if output.interactive:
+        check_interactive()
     check_apart([output.output_dir], input_paths(config))
     with result_folder(output.output_dir, RECORD, overwrite=output.overwrite) as folder:
         explanation = explain(ExplainInMemoryConfig(table=config.table, explain=config.explain))
         write_tables(folder.path, explanation, top=None if output.samples_table else TOP)
+        options = [(name, str(value)) for name, value in to_flat(config).items() if value is not None]
+        command = shlex.join(command_words("explain", config))
+        page = page_of(explanation, config.explain.model.resolve().name, command, options)
+        write_shown(folder.path, page, explanation)
+        if output.interactive:
+            write_interactive(folder.path, page)
         folder.record.update(record_of(config, explanation))
     say(f"wrote {output.output_dir}")
     return explanation

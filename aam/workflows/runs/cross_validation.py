@@ -252,7 +252,8 @@ def _finish(
     for spec in targets.specs:
         judged = found[spec.column]
         won = wins(judged)
-        say("", headline(judged.judgement, spec), *verdicts(judged.judgement), *([won] if won else []))
+        said = headline(judged.judgement, spec, config.split.group_column)
+        say("", said, *verdicts(judged.judgement), *([won] if won else []))
     if config.run.report:
         say(f"report: {build_folds_report(run.path, found, targets)}")
     return found

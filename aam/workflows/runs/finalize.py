@@ -26,6 +26,7 @@ from aam.files.delimited import delimited
 from aam.learners.baseline import save_with_intervals
 from aam.learners.held_out import held_out_predictions, samples_of
 from aam.learners.novelty.familiarity import Familiarity
+from aam.learners.novelty.judgement import judge
 from aam.learners.predictor import known_of
 from aam.learners.trees.forest import ForestSettings, fit_forest
 from aam.log import say, warn
@@ -99,7 +100,10 @@ def finish_run(trained: Trained, run: RunDirectory, record: Mapping[str, Any]) -
     known = _familiarity(config, inputs)
     save_models(run.model, [dict(model.state_dict()) for model in models], description, known_of(known))
     for part, tables in _predictions(description.decoder(), trained.inputs, results, run).items():
-        write_part(run.path / PREDICTIONS[part], tables, targets.columns)
+        rows = trained.inputs.split.parts()[part]
+        new = None if known is None or part != "test" else judge(known, trained.inputs.study.take(rows))
+        more = {} if new is None else new.columns(np.arange(len(rows)))
+        write_part(run.path / PREDICTIONS[part], tables, targets.columns, more)
     if config.evaluation.forest_baseline:
         _write_forest(run, trained.inputs, targets, config, description.data, known)
     return say_verdicts(config, targets, run)
@@ -119,7 +123,7 @@ def say_verdicts(config: TrainConfig, targets: Targets, run: RunDirectory) -> di
     for spec in targets.specs:
         for judgement in judge_run(found, spec)[:1]:
             judgements[spec.column] = judgement
-            say("", headline(judgement, spec), *verdicts(judgement))
+            say("", headline(judgement, spec, found.config.get("group_column")), *verdicts(judgement))
     write_cards(found, judgements)
     if config.run.report:
         say(f"report: {build_report(run.path)}")

@@ -139,11 +139,12 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     """Predict the test samples; their coverage, and the predictions of the forest."""
     targets, rows, decoder = inputs.targets, inputs.split.test, model.decoder
     assert targets is not None
-    _say_novelty(model.blend.learners[0].task.familiarity, inputs.study.take(rows))
+    novelty = _say_novelty(model.blend.learners[0].task.familiarity, inputs.study.take(rows))
     found = [learner.predict(inputs.study, rows) for learner in model.blend.learners]
     samples = samples_of(targets, inputs.study, rows, inputs.groups)
     learned = model.blend.combined(np.stack(found))
-    write_part(run.path / PREDICTIONS[TEST], decoder.predictions(learned[None], samples), targets.columns)
+    tables = decoder.predictions(learned[None], samples)
+    write_part(run.path / PREDICTIONS[TEST], tables, targets.columns, novelty)
     covered = evaluate_coverage(decoder, learned[None], samples, TEST)
     if model.forest is None:
         return covered, {}
@@ -152,10 +153,13 @@ def _write_test(inputs: Inputs, model: BlendModel, run: RunDirectory) -> tuple[d
     return covered, {TEST: model.decoder_of(()).predictions(by_forest[None], samples)}
 
 
-def _say_novelty(known: Familiarity | None, test: Study) -> None:
-    """Say how much of the test samples is new to the model."""
-    if known is not None:
-        found = verdict(known, test, judge(known, test))
-        say(*found.lines)
-        for line in found.warnings:
-            warn(line)
+def _say_novelty(known: Familiarity | None, test: Study) -> dict[str, list[str]]:
+    """Say how much of the test samples is new to the model; the columns that say it of each."""
+    if known is None:
+        return {}
+    novelty = judge(known, test)
+    found = verdict(known, test, novelty)
+    say(*found.lines)
+    for line in found.warnings:
+        warn(line)
+    return novelty.columns(np.arange(len(test)))

@@ -1,0 +1,209 @@
+"""From what was found of a model to the page that shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aam.evaluation.catalogue import interval_of, metric, value_of
+from aam.evaluation.metrics import evaluate
+from aam.explain.effects import Effects
+from aam.explain.groups import ASV, CLADE
+from aam.explain.results.explanation import Explanation
+from aam.report.explanation.data import (
+    ExplanationView,
+    level_words,
+    outputs_shown,
+    view_of,
+)
+from aam.report.explanation.findings import Finding, value_of_output
+from aam.report.explanation.sections import (
+    abundance_section,
+    agreement_section,
+    effects_section,
+    found_of,
+    other_sections,
+    outputs_of,
+    samples_section,
+    tree_section,
+)
+from aam.report.explanation.words import (
+    NO_CAUSE,
+    accuracy_words,
+    certainty_words,
+    class_words,
+    naming_words,
+    trend_words,
+    unseen_words,
+)
+from aam.report.html import Cell, Page, Section, Table, Tile
+from aam.version import __version__
+
+READING = (
+    "An effect is a change of the prediction, in the units of the target or of a probability: positive where what is "
+    "measured raises the prediction. Intervals are of 95 % and drawn over samples or whole groups."
+)
+
+
+def explanation_page(explanation: ExplanationView) -> Page:
+    """The report of an explanation: a summary in words, then figures and tables, then methods and caveats.
+
+    Parameters
+    ----------
+    explanation
+        What was found, and the samples in which it was found.
+    """
+    spoken = explanation.spoken
+    sentences, sections = list(_accuracy(explanation)), []
+    if spoken is not None:
+        sentences += _summary(explanation, spoken)
+        sections = list(_group_sections(explanation, spoken))
+    for place, title, _ in outputs_shown(explanation):
+        sections += _titled(other_sections(explanation, place, title), explanation, title)
+    sentences += explanation.notes
+    sections.append(_methods(explanation))
+    if explanation.command:
+        text = ["Command and options."]
+        sections.append(
+            Section("method", "Reproducibility", text, code=explanation.command, options=explanation.options)
+        )
+    columns = ", ".join(spec.column for spec in explanation.specs)
+    day = datetime.now(UTC)
+    return Page(
+        kicker="AAM explanation",
+        title=f"{columns} \u00b7 {explanation.model}",
+        headline=sentences[0],
+        verdicts=sentences[1:],
+        tiles=list(_tiles(explanation, spoken)),
+        sections=sections,
+        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
+    )
+
+
+def summarize_explanation(explanation: Explanation) -> list[str]:
+    """What was found, in sentences: how well the samples are predicted, what rises and falls, and how sure that is.
+
+    Parameters
+    ----------
+    explanation
+        Of :func:`aam.explain_model`.
+
+    Returns
+    -------
+    list
+        The sentences on top of the page of an explanation; nothing is claimed where the interval of an effect holds 0.
+    """
+    page = explanation_page(view_of(explanation, ""))
+    return [page.headline, *page.verdicts]
+
+
+def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
+    """The figures of an explanation, for a notebook.
+
+    Parameters
+    ----------
+    explanation
+        Of :func:`aam.explain_model`.
+
+    Returns
+    -------
+    dict
+        Name, as of the files of ``aam explain`` -> ``matplotlib.figure.Figure`` on white.
+    """
+    page = explanation_page(view_of(explanation, ""))
+    found = {picture.name: picture.draw() for section in page.sections for picture in section.pictures}
+    for figure in found.values():
+        figure.set_facecolor("white")
+    return found
+
+
+def _accuracy(explanation: ExplanationView) -> Iterator[str]:
+    for spec in explanation.specs:
+        table = explanation.predictions[spec.column]
+        yield accuracy_words(table, spec, explanation.seen, explanation.group_column)
+
+
+def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
+    for place, title, column in outputs_of(explanation, effects):
+        yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
+    stable = effects.is_stable_GO
+    clear_G = np.asarray(effects.is_clear_GO.any(axis=1))
+    yield certainty_words(clear_G, None if stable is None else np.asarray(stable.any(axis=1)), effects.level)
+    yield from naming_words(effects.level, has_taxonomy=explanation.has_taxonomy)
+
+
+def output_words(explanation: ExplanationView, found: list[Finding], output: int, title: str, column: str) -> list[str]:
+    """What is said of one output."""
+    spec = next(spec for spec in explanation.specs if spec.column == column)
+    if spec.classes:
+        others = [name for name in spec.classes if name != title]
+        return class_words(found, title, others[0] if len(others) == 1 else "")
+    _, is_truth = value_of_output(explanation.predictions[column], spec, output)
+    return trend_words(found, column if is_truth else f"the predicted {column}")
+
+
+def _tiles(explanation: ExplanationView, spoken: Effects | None) -> Iterator[Tile]:
+    spec = explanation.specs[0]
+    table = explanation.predictions[spec.column].known()
+    if len(table) and len(explanation.specs) == 1:
+        results = evaluate(table)
+        for name in table.kind.tiles[:2]:
+            yield Tile(value_of(name, results[name].value), metric(name).label, interval_of(name, results[name]))
+    words = unseen_words(explanation.seen, explanation.group_column).split(",")[0].strip()
+    yield Tile(f"{explanation.num_samples:,}", "samples explained", words)
+    if spoken is not None:
+        things = level_words(spoken.level)
+        clear = int(spoken.is_clear_GO.any(axis=1).sum())
+        yield Tile(f"{clear:,}", f"{things} with a clear effect", f"of {len(spoken):,}; intervals without 0")
+        if (stable := spoken.is_stable_GO) is not None:
+            yield Tile(f"{int(stable.any(axis=1).sum()):,}", f"stable {things}", "one sign over models")
+
+
+def _group_sections(explanation: ExplanationView, spoken: Effects) -> Iterator[Section]:
+    """The sections of each output: the level that is spoken of in full, the others ranked."""
+    for place, title, column in outputs_of(explanation, spoken):
+        found = found_of(explanation, spoken, place, column)
+        own: list[Section | None] = [
+            effects_section(explanation, spoken, found, place, title),
+            abundance_section(explanation, spoken, found, place, column),
+            samples_section(explanation, spoken, found, place, column),
+        ]
+        for effects in explanation.told:
+            if effects is not spoken and effects.level in (CLADE, ASV):
+                more = found_of(explanation, effects, place, column)
+                own.append(effects_section(explanation, effects, more, place, title))
+        level = ASV if any(one.level == ASV for one in explanation.effects) else spoken.level
+        own += [tree_section(explanation, place, title), agreement_section(explanation, level, place, title)]
+        yield from _titled([one for one in own if one is not None], explanation, title)
+
+
+def _titled(sections: list[Section], explanation: ExplanationView, title: str) -> list[Section]:
+    """Sections that say which output they are of, where there are several."""
+    if len(outputs_shown(explanation)) == 1:
+        return sections
+    return [
+        dataclasses.replace(
+            section,
+            title=f"{title}: {section.title}",
+            pictures=[dataclasses.replace(one, name=f"{one.name}-{title}") for one in section.pictures],
+        )
+        for section in sections
+    ]
+
+
+def _methods(explanation: ExplanationView) -> Section:
+    used = list(dict.fromkeys(one.method for one in explanation.effects))
+    rows = []
+    for name in used:
+        title, summary = explanation.methods.get(name, (name, ""))
+        levels = list(dict.fromkeys(one.level for one in explanation.effects if one.method == name))
+        rows.append([Cell(title, name), Cell(summary), Cell(", ".join(map(level_words, levels)))])
+    tables = [Table(("method", "what it measures", "of"), rows)] if rows else []
+    text = [READING, NO_CAUSE]
+    if explanation.seen in ("training", "unknown"):
+        text.append("Effects in samples that the model was trained on also show what it learned by heart.")
+    return Section("reading", "How to read this", text, tables=tables)
