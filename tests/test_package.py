@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import aam
-from tests.code_rules import imported_modules
+from tests.code_rules import NOT_PINNED, imported_modules
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "aam"
@@ -21,8 +21,6 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Where a distribution's name is not that of its module.
 MODULE_OF = {"pyyaml": "yaml", "scikit-bio": "skbio", "scikit-learn": "sklearn", "umap-learn": "umap"}
-# Extras that the tests do without: what they need may not go together with what the tests pin (AnnData with pandas 3).
-NOT_PINNED = ("anndata", "emperor", "umap")
 
 LIGHT_MODULES = (
     "aam",
