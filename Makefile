@@ -68,7 +68,7 @@ lock: | $(VENV)/.uv ## Write the lock files: every dependency with its version a
 	echo > $(VENV)/.uv/excluded.txt
 	echo torch | $(LOCK) --output-file requirements-torch.lock -
 	echo torch > $(VENV)/.uv/excluded.txt
-	$(BUILD_NEEDS) | $(LOCK) --constraint requirements-torch.lock --all-extras \
+	$(BUILD_NEEDS) | $(LOCK) --constraint requirements-torch.lock --extra tensorboard --extra test --extra dev \
 		--output-file requirements.lock pyproject.toml -
 
 install-locked: | $(BIN)/python ## Install aam from the lock files, each file checked by its hash

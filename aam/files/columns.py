@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,7 @@ class Columns:
             If pandas is not installed.
         """
         try:
-            pandas = import_module("pandas")
+            import pandas
         except ImportError:
             raise ConfigError("data frames need pandas: pip install pandas") from None
         return pandas.DataFrame(dict(self.columns))

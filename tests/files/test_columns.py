@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +37,6 @@ def test_it_is_a_frame() -> None:
 
 
 def test_pandas_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *given: Any) -> Any:
-        if name == "pandas":
-            raise ImportError(name)
-        return real(name, *given)
-
-    monkeypatch.setattr("aam.files.columns.import_module", without)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ConfigError, match="pip install pandas"):
         TABLE.to_frame()

@@ -6,6 +6,7 @@ import shlex
 
 from aam.config.commands.embed import EmbedConfig
 from aam.log import logging_to_terminal, say
+from aam.runs.layout import REPORT
 from aam.workflows.embedding.run import embed
 
 
@@ -14,7 +15,7 @@ def run(config: EmbedConfig) -> None:
     with logging_to_terminal():
         found = embed(config)
         output = config.output.output_dir
-        say("", *found.summary, f"report: {output / 'report.html'}")
+        say("", *found.summary, f"report: {output / REPORT}")
         if found.nearest is None:
             say("", "Next, find the training samples that each sample is most like:")
             words = ["aam", "embed", str(config.embed.model), "--table", str(config.table.table[0])]

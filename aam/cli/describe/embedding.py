@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from aam.files.atomic import read_json
+from aam.runs.layout import REPORT
 from aam.text import listed, shorten
+from aam.workflows.embedding import RECORD
 
 Described = tuple[str, list[tuple[str, str]]]
 
-RECORD = "embedding.json"
 MEMBERS = {"vectors", "samples", "ordinated", "files"}
 """What the record of an embedding has."""
 
@@ -23,7 +24,7 @@ def embedding_folder(path: Path) -> Described | None:
     if not isinstance(content, dict) or not set(content) >= MEMBERS:
         return None
     title, facts = embedding_record(content)
-    page = shlex.quote(str(path / "report.html"))
+    page = shlex.quote(str(path / REPORT))
     return title.removeprefix("the record of "), [*facts, ("files", listed(content["files"], 12)), ("report", page)]
 
 

@@ -25,7 +25,7 @@ class EmbedOptions(ModelInputOptions):
     metadata: Path | None = option(
         None,
         "Sample metadata: columns to colour by and to test, and covariates of the model.",
-        usual="Sample metadata with columns to colour by and to test",
+        usual="Sample metadata, with columns to test",
     )
     where: str | None = same_as(StudyOptions, "where")
     of: tuple[VectorsOf, ...] = option(
@@ -120,7 +120,7 @@ class NearestOptions(Section):
     training_table: tuple[Path, ...] = option(
         (),
         "Feature tables of the training samples, among which to find those that each sample is most like.",
-        usual="Table of the training samples, to find the nearest",
+        usual="Tables of the training samples",
     )
     training_metadata: Path | None = option(
         None,
@@ -139,7 +139,9 @@ class NearestOptions(Section):
 class EmbedOutputOptions(Section):
     """Output: the folder of the results."""
 
-    output_dir: Path = option(REQUIRED, "Folder to write vectors, ordinations, tests and report.html to.", usual=True)
+    output_dir: Path = option(
+        REQUIRED, "Folder to write vectors, ordinations, tests and report.html to.", usual="Folder of the results"
+    )
     overwrite: bool = option(False, "Replace an earlier result in it.", usual=True)
 
 

@@ -19,6 +19,7 @@ from aam.progress import Bar
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.text import listed, plural
+from aam.workflows.embedding import RECORD
 from aam.workflows.embedding.columns import colours_of, groups_of
 from aam.workflows.embedding.distances import (
     FEWEST,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.embedding.vectors import Embedder, Vectors
     from aam.workflows.trained_model import TrainedModel
-
-RECORD = "embedding.json"
 
 
 def embed(config: EmbedConfig) -> Embedding:
