@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
     from aam.models.objectives import register_objective
-    from aam.report.explanation.page import draw_explanation, summarize_explanation
     from aam.workflows.api import (
         compare,
         cross_validate,
         embed,
         evaluate,
-        explain_model,
+        explain,
         learning_curve,
         load_study,
         predict,
@@ -37,17 +36,15 @@ __all__ = [
     "__version__",
     "compare",
     "cross_validate",
-    "draw_explanation",
     "embed",
     "evaluate",
-    "explain_model",
+    "explain",
     "learning_curve",
     "load_model",
     "load_study",
     "predict",
     "pretrain",
     "register_objective",
-    "summarize_explanation",
     "train",
 ]
 
@@ -56,7 +53,7 @@ _COMMANDS = (
     "cross_validate",
     "embed",
     "evaluate",
-    "explain_model",
+    "explain",
     "learning_curve",
     "load_study",
     "predict",
@@ -66,7 +63,6 @@ _COMMANDS = (
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
-    **dict.fromkeys(["draw_explanation", "summarize_explanation"], "aam.report.explanation.page"),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained_model",
     "register_objective": "aam.models.objectives",

@@ -32,10 +32,6 @@ EXCEPTIONS = {
         "aam/models/objectives/__init__.py",
         "importlib.import_module runs code from text",
     ): "imports the files of its own folder",
-    (
-        "aam/evaluation/columns.py",
-        "importlib.import_module runs code from text",
-    ): "pandas, by that name alone: data frames are for who has it",
     ("aam/__init__.py", "globals runs code from text"): "lists the names of the module itself",
     (
         "aam/cli/launch.py",
@@ -160,7 +156,8 @@ def test_only_the_checkpoint_module_loads_with_torch() -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_templates_escape_everything(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    # The scripts of an interactive page, which its policy names by their hashes; other pages have none.
+    text = path.read_text(encoding="utf-8").replace("<script{{ attributes }}>{{ content }}</script>", "")
     assert not re.findall(r"\|\s*safe\b|autoescape|<script|\bon\w+=|https?:", text)
 
 

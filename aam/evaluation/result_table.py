@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aam.evaluation.columns import Columns
+from aam.files.columns import Columns
 
 Row = Mapping[str, object]
 

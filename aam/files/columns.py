@@ -1,51 +1,33 @@
-"""A small table of a result: named columns, written as text or handed to pandas."""
+"""A table as columns: what Python functions return, what is written as TSV, and what becomes a data frame."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from aam.errors import ConfigError
 from aam.files.delimited import delimited
 
-if TYPE_CHECKING:
-    import numpy as np
 
+class Columns(dict[str, np.ndarray]):
+    """Name of each column -> its values, all of the same length."""
 
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """A table.
-
-    Attributes
-    ----------
-    columns
-        Name of each column -> its cells, as many in each; the first says what a row is.
-    """
-
-    columns: Mapping[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.columns[name]
+    @classmethod
+    def of_rows(cls, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Columns:
+        """From rows: columns of numbers become float64, or int64, all others objects."""
+        values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        return cls({name: _array(column) for name, column in zip(names, values, strict=True)})
 
     @property
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Its rows, as cells of Python's own types."""
-        return zip(*(column.tolist() for column in self.columns.values()), strict=True)
-
-    def write(self, path: Path) -> None:
-        """Write it as the ending of the file says; numbers in full precision, empty cells where there is none."""
-        with delimited(path) as write:
-            write(list(self.columns))
-            for row in self.rows:
-                write([_text(cell) for cell in row])
+        """Its rows."""
+        return zip(*self.values(), strict=True)
 
     def to_frame(self) -> Any:
-        """The table as a data frame of pandas.
+        """The table as a ``pandas.DataFrame``.
 
         Raises
         ------
@@ -55,12 +37,34 @@ class Columns:
         try:
             import pandas
         except ImportError:
-            raise ConfigError("data frames need pandas: pip install pandas") from None
-        return pandas.DataFrame(dict(self.columns))
+            raise ConfigError("a data frame needs pandas: pip install pandas") from None
+        return pandas.DataFrame(dict(self))
+
+    def write(self, path: Path) -> None:
+        """Write the table; numbers in full precision, undefined ones as empty cells."""
+        with delimited(path) as write_row:
+            write_row(list(self))
+            for row in self.rows:
+                write_row([_cell(value) for value in row])
 
 
-def _text(cell: Any) -> str:
-    """A cell as text; NaN and None are empty."""
-    if cell is None or cell != cell:
-        return ""
-    return repr(cell) if isinstance(cell, float) else str(cell)
+def write_tables(folder: Path, tables: Mapping[str, Columns]) -> None:
+    """Write each table as ``NAME.tsv``."""
+    for name, table in tables.items():
+        table.write(folder / f"{name}.tsv")
+
+
+def _array(values: Sequence[Any]) -> np.ndarray:
+    if values and all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.int64)
+    if values and all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.float64)
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        return repr(float(value)) if np.isfinite(value) else ""
+    return "" if value is None else str(value)

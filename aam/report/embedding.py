@@ -169,7 +169,7 @@ def _familiar(nearest: Columns) -> str:
 
 
 def _dicts(table: Columns | None) -> Iterator[dict[str, Any]]:
-    names = [] if table is None else list(table.columns)
+    names = [] if table is None else list(table)
     for row in () if table is None else table.rows:
         yield dict(zip(names, row, strict=True))
 
@@ -277,7 +277,7 @@ def _nearest(found: Findings) -> Section | None:
     nearest = found.nearest
     if nearest is None or not len(nearest):
         return None
-    values = [name for name in nearest.columns if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
+    values = [name for name in nearest if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
     order = np.argsort(-nearest["farther_than"], kind="stable")[:MOST_NEAREST]
     rows = [
         [

@@ -70,6 +70,14 @@ def figures_of(page: Page) -> dict[str, Figure]:
     return {name: picture.draw() for name, picture in _named(page)}
 
 
+def figures_on_white(page: Page) -> dict[str, Figure]:
+    """The same on white, for a notebook."""
+    found = figures_of(page)
+    for figure in found.values():
+        figure.set_facecolor("white")
+    return found
+
+
 def figure_bytes(figure: Figure, ending: str) -> bytes:
     """A figure in print colours on white, in one of the formats."""
     buffer = io.BytesIO()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +87,9 @@ def within_script(content: Any) -> str:
 
 def _plotly_js() -> str:
     try:
-        offline = import_module("plotly.offline")
+        from plotly.offline import get_plotlyjs
     except ImportError:
         raise ConfigError(
             "--interactive needs plotly, which is not installed: pip install 'aam[interactive]'"
         ) from None
-    return str(offline.get_plotlyjs())
+    return str(get_plotlyjs())

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from aam.explain.effects import Effects
-from aam.explain.groups import ASV, CLADE
-from aam.explain.model import MODEL
+from aam.explanation.effects import Effects
+from aam.explanation.groups import ASV, CLADE
+from aam.explanation.model import MODEL
 from aam.files.atomic import write_text
 from aam.learners.clades import Clades
 from aam.phylogeny.newick_text import newick_text

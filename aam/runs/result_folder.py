@@ -22,6 +22,8 @@ RECORDS = {
     "embedding.json": "aam embed",
 }
 """The record of each command that writes such a folder."""
+BY = "by"
+"""Key of the command in a record."""
 FILES = "files"
 """Key of the list of files in a record."""
 
@@ -81,7 +83,7 @@ def result_folder(output_dir: Path, record_name: str, *, overwrite: bool) -> Ite
         if taken:
             problem = f"holds {taken[0]}, which is not of an earlier {_what(record_name)}"
             raise InputError(output_dir, problem, ELSEWHERE)
-        write_json(staging / record_name, {**folder.record, FILES: [*names, record_name]})
+        write_json(staging / record_name, {BY: RECORDS[record_name], **folder.record, FILES: [*names, record_name]})
 
 
 def read_record(folder: Path, record_name: str) -> dict[str, Any]:

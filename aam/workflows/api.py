@@ -22,8 +22,8 @@ from aam.data.study.study import Study, TargetRequest
 from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
 from aam.errors import CheckpointError, ConfigError, InputError
-from aam.explain.results.explanation import Explanation
 from aam.runs.saved_options import complete_config, options_of_file
+from aam.workflows.explain.result import ExplanationResult
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
@@ -264,7 +264,7 @@ def compare(**options: Any) -> Comparison:
     -------
     Comparison
         ``metrics``, ``differences``, ``predictions`` and ``options`` are tables (columns of arrays; ``.to_frame()``
-        makes a data frame), ``lines`` and ``notes`` sentences, ``figures()`` the figures.
+        makes a data frame), ``summary`` and ``notes`` sentences, ``figures`` the figures.
 
     Raises
     ------
@@ -288,8 +288,8 @@ def learning_curve(**options: Any) -> LearningCurve:
     Returns
     -------
     LearningCurve
-        ``points`` and ``forecasts`` are tables (columns of arrays; ``.to_frame()`` makes a data frame), ``lines``
-        sentences, ``figures()`` the figures.
+        ``points`` and ``forecasts`` are tables (columns of arrays; ``.to_frame()`` makes a data frame), ``summary``
+        sentences, ``figures`` the figures.
 
     Raises
     ------
@@ -303,7 +303,7 @@ def learning_curve(**options: Any) -> LearningCurve:
 
 
 @takes_options({**parameters_of(ExplainConfig, output_dir=None)})
-def explain_model(**options: Any) -> Explanation:
+def explain(**options: Any) -> ExplanationResult:
     """Explain what predictions rest on: `aam explain`.
 
     Parameters
@@ -312,9 +312,9 @@ def explain_model(**options: Any) -> Explanation:
 
     Returns
     -------
-    Explanation
-        Effects with intervals; its tables become data frames by ``to_frame()``. Files are written if ``output_dir`` is
-        given.
+    ExplanationResult
+        Effects with intervals; its tables become data frames by ``to_frame()``. ``summary`` says in sentences what was
+        found, ``figures`` are matplotlib figures by name. Files are written if ``output_dir`` is given.
 
     Raises
     ------
@@ -323,7 +323,7 @@ def explain_model(**options: Any) -> Explanation:
     ConfigError, InputError
         If an option or a file cannot be used.
     """
-    from aam.workflows.explain.explain import explain
+    from aam.workflows.explain.explain import explain as explain_in_files
     from aam.workflows.explain.write import explain_and_write
 
     with _python_words():
@@ -332,7 +332,7 @@ def explain_model(**options: Any) -> Explanation:
         own = ("output_dir", "overwrite", "interactive", "samples_table")
         if given := [name for name in own[1:] if options.get(name)]:
             raise ConfigError(f"{given[0]} needs output_dir")
-        return explain(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))
+        return explain_in_files(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))
 
 
 @contextmanager

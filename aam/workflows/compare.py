@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aam.config.commands.compare import CompareConfig
-from aam.evaluation.columns import Columns, write_tables
 from aam.evaluation.side_by_side.judge import Standing, disagreement, judge, verdict
 from aam.evaluation.side_by_side.notes import notes, option_differences
 from aam.evaluation.side_by_side.same_samples import Aligned, align
 from aam.evaluation.side_by_side.sources import Source, names_of, read_source
 from aam.files.atomic import write_text
+from aam.files.columns import Columns, write_tables
+from aam.runs.layout import REPORT
 from aam.runs.result_folder import result_folder
 from aam.version import __version__
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from aam.report.html import Page
 
 RECORD = "comparison.json"
-PAGE = "report.html"
 LABELS = ("target", "run", "metric")
 
 
@@ -40,7 +40,7 @@ class Comparison:
         What is compared, the reference first.
     standings
         Metrics and paired differences of each target.
-    lines
+    summary
         The results in words.
     notes
         What limits them, in words.
@@ -48,7 +48,7 @@ class Comparison:
 
     sources: Sequence[Source]
     standings: Sequence[Standing]
-    lines: tuple[str, ...]
+    summary: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -99,18 +99,19 @@ class Comparison:
         shown = Shown(
             sources=self.sources,
             standings=self.standings,
-            verdicts=self.lines,
+            verdicts=self.summary,
             notes=self.notes,
             options=option_differences(self.sources),
             comparisons=_comparisons(self.standings),
         )
         return comparison_page(shown)
 
+    @property
     def figures(self) -> dict[str, Figure]:
         """Name -> figure, drawn anew."""
-        from aam.report.figure_files import figures_of
+        from aam.report.figure_files import figures_on_white
 
-        return figures_of(self.page)
+        return figures_on_white(self.page)
 
 
 def compare(config: CompareConfig) -> Comparison:
@@ -136,7 +137,7 @@ def compare(config: CompareConfig) -> Comparison:
     found = Comparison(
         sources=sources,
         standings=standings,
-        lines=tuple(_lines(standings)),
+        summary=tuple(_summary(standings)),
         notes=tuple(notes(sources, aligned)),
     )
     if options.output_dir is not None:
@@ -148,7 +149,7 @@ def _comparisons(standings: Sequence[Standing]) -> int:
     return sum(len(one.differences) for one in standings)
 
 
-def _lines(standings: Sequence[Standing]) -> list[str]:
+def _summary(standings: Sequence[Standing]) -> list[str]:
     number = _comparisons(standings)
     several = len(standings) > 1
     return [
@@ -185,13 +186,13 @@ def _write(found: Comparison, folder: Path, *, overwrite: bool) -> None:
         for place, table in enumerate(found.predictions.values()):
             ending = "" if len(found.predictions) == 1 else f"_{place + 1}"
             table.write(results.path / f"predictions{ending}.tsv")
-        write_text(results.path / PAGE, render(found.page))
+        write_text(results.path / REPORT, render(found.page))
         results.record.update(
             version=__version__,
             runs={source.name: {"path": str(source.path), "part": source.part} for source in found.sources},
             reference=found.names[0],
             targets=[one.aligned.column for one in found.standings],
             samples={one.aligned.column: len(one.aligned.sample_ids) for one in found.standings},
-            results=list(found.lines),
+            results=list(found.summary),
             notes=list(found.notes),
         )

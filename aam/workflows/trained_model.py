@@ -53,7 +53,7 @@ from aam.text import listed
 from aam.training.hardware.device import choose_device
 
 if TYPE_CHECKING:
-    from aam.explain.results.explanation import Explanation
+    from aam.workflows.explain.result import ExplanationResult
 
 Network = SequenceEncoder | SequencePredictor
 Device = Literal["auto", "cpu", "cuda"]
@@ -138,7 +138,7 @@ class TrainedModel(ABC):
         return dict(zip(self.columns, decoder.predictions(learned, samples), strict=True))
 
     @takes_options({name: one for name, one in parameters_of(ExplainInMemoryConfig).items() if name in OF_MODEL})
-    def explain(self, study: Study, **options: Any) -> Explanation:
+    def explain(self, study: Study, **options: Any) -> ExplanationResult:
         """Explain what predictions of a study's samples rest on: ASVs, clades and taxa.
 
         Parameters
@@ -149,8 +149,9 @@ class TrainedModel(ABC):
 
         Returns
         -------
-        Explanation
-            Effects with intervals; its tables become data frames by ``to_frame()``.
+        ExplanationResult
+            Effects with intervals; its tables become data frames by ``to_frame()``. ``summary`` says in sentences what
+            was found, ``figures`` are matplotlib figures by name.
 
         Raises
         ------

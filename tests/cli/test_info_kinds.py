@@ -51,6 +51,7 @@ WRITTEN = {
     "nonfinite-STEP.json": (json.dumps(STRANGE), "a step of a training that was not finite"),
     "log.txt": (LOG, "the log of a run"),
     "report.html": ('<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>', "a report of AAM"),
+    "report_interactive.html": ('<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>', "a report of AAM"),
     "cv_metrics.tsv": (METRICS, "metrics of predictions"),
     "config.json": (json.dumps(DESCRIPTION), "the description of a model"),
     "README.md": ("# AAM model\n\nPredicts `age`.\n", "the card of a model"),
@@ -219,4 +220,5 @@ def test_a_folder_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     title, facts = info(tmp_path / "found", capsys)
     assert title == "results of aam explain"
     assert facts["files"] == "effects.tsv, report.html, explanation.json"
+    assert info(tmp_path / "found" / "explanation.json", capsys)[0] == "the record of aam explain"
     assert facts["report"] == str(tmp_path / "found" / "report.html")

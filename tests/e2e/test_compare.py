@@ -98,7 +98,7 @@ def test_the_reference_is_the_one_asked_for(runs: dict[str, Path]) -> None:
     assert found.names == ("clr", "tested")
     assert found.differences["difference"] == pytest.approx(-other.differences["difference"])
     assert found.options["option"].tolist() == ["learners"]
-    assert set(found.figures()) == {"compared-metrics", "paired-differences", "predictions-against"}
+    assert set(found.figures) == {"compared-metrics", "paired-differences", "predictions-against"}
     frame = found.metrics.to_frame()
     assert list(frame["run"].unique()) == ["clr", "tested"]
 

@@ -78,11 +78,11 @@ def test_the_tree_has_the_asvs_as_tips(explained: Path, study: Path) -> None:
 
 def test_the_same_in_python(explained: Path, study: Path, model: Path, taxonomy: Path) -> None:
     options = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "taxonomy": taxonomy}
-    found = aam.explain_model(model=model, tree=study / "tree.nwk", progress=False, **options)
-    sentences = aam.summarize_explanation(found)
+    found = aam.explain(model=model, tree=study / "tree.nwk", progress=False, **options)
+    sentences = found.summary
     page = Page(explained / "report.html")
     assert all(sentence.replace(" %", "\u00a0%") in page.source.replace("&#39;", "'") for sentence in sentences[:2])
-    figures = aam.draw_explanation(found)
+    figures = found.figures
     assert set(figures) == {path.stem for path in (explained / "figures").iterdir()}
     assert all(isinstance(figure, Figure) for figure in figures.values())
 

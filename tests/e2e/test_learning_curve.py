@@ -70,9 +70,9 @@ def test_the_results_are_written(curve: tuple[LearningCurve, Path]) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
     assert len(read_columns(folder / "curve.tsv")["value"]) == 2 * 4 * 4
     assert read_columns(folder / "forecasts.tsv")["groups"].tolist() == ["15", "30", "60"] * 2
-    assert json.loads((folder / "learning_curve.json").read_text())["results"] == list(found.lines)
+    assert json.loads((folder / "learning_curve.json").read_text())["results"] == list(found.summary)
     assert "Would more samples help?" in (folder / "report.html").read_text()
-    assert set(found.figures()) == {"learning-curve"}
+    assert set(found.figures) == {"learning-curve"}
     assert list(found.points.to_frame().columns)[:3] == ["target", "learner", "groups"]
 
 

@@ -33,7 +33,7 @@ def test_numbers_are_written_in_full(tmp_path: Path) -> None:
 def test_it_is_a_frame() -> None:
     frame = TABLE.to_frame()
     assert list(frame["id"]) == ["a", "b"]
-    assert (len(TABLE), TABLE["n"].tolist()) == (2, [1, 2])
+    assert list(frame["n"]) == TABLE["n"].tolist() == [1, 2]
 
 
 def test_pandas_is_named_where_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.targets.kinds import CLASSES, NUMBERS, Predictions, TargetSpec
-from aam.explain.effects import Effects
-from aam.explain.groups import AsvGroups
+from aam.explanation.effects import Effects
+from aam.explanation.groups import AsvGroups
 from aam.learners.clades import Clades
 from aam.report.explanation.data import ExplanationView
 

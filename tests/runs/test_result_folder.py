@@ -29,7 +29,7 @@ def test_the_record_lists_all_files(tmp_path):
     written(tmp_path / "out", {"a.tsv": "1", "figures/b.svg": "2"})
     assert content(tmp_path / "out") == ["a.tsv", RECORD, "figures/b.svg"]
     record = read_record(tmp_path / "out", RECORD)
-    assert record == {"seed": 42, "files": ["a.tsv", "figures/b.svg", RECORD]}
+    assert record == {"by": "aam explain", "seed": 42, "files": ["a.tsv", "figures/b.svg", RECORD]}
 
 
 def test_overwriting_removes_the_earlier_result_alone(tmp_path):

@@ -14,8 +14,9 @@ from aam.evaluation.side_by_side.judge import Standing
 from aam.evaluation.side_by_side.notes import part_words
 from aam.evaluation.side_by_side.sources import Source
 from aam.log import logging_to_terminal, say, warn
+from aam.runs.layout import REPORT
 from aam.text import plural
-from aam.workflows.compare import PAGE, compare
+from aam.workflows.compare import compare
 
 
 def run(config: CompareConfig) -> None:
@@ -26,14 +27,14 @@ def run(config: CompareConfig) -> None:
         for standing in found.standings:
             console.print(_grid(standing))
         say(*(f"{source.name}: {part_words(source)}{_training(source)}" for source in found.sources), "")
-        say(*found.lines)
+        say(*found.summary)
         for note in found.notes:
             warn(note)
         folder = config.compare.output_dir
         if folder is None:
             say("", "Page, figures and tables: repeat the command with --output-dir DIR")
         else:
-            say("", f"report: {folder / PAGE}")
+            say("", f"report: {folder / REPORT}")
 
 
 def _training(source: Source) -> str:

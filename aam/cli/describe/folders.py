@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from aam.cli.describe.embedding import embedding_folder
 from aam.runs.directory import RunDirectory
 from aam.runs.layout import CHECKPOINTS, FORESTS, REPORT, SAMPLE_LISTS, TENSORBOARD
 from aam.runs.result_folder import FILES, RECORDS, read_record
 from aam.simulation.output import METADATA, TABLE
 from aam.text import listed, plural
 
+TOLD = ("targets", "models", "samples", "methods", "ordinated")
 Facts = list[tuple[str, str]]
 Described = tuple[str, Facts]
 
 
 def describe_folder(path: Path) -> Described | None:
     """Title and facts of a folder; None where it is of no kind that AAM knows."""
-    for found in (embedding_folder, _results, _runs, _lists, _tables, _study, _by_name):
+    for found in (_results, _runs, _lists, _tables, _study, _by_name):
         if described := found(path):
             return described
     return None
@@ -27,11 +29,16 @@ def describe_folder(path: Path) -> Described | None:
 def _results(path: Path) -> Described | None:
     for name, command in RECORDS.items():
         if (path / name).is_file():
-            files = read_record(path, name)[FILES]
-            facts = [("files", listed(map(str, files), 12))]
-            page = [("report", str(path / REPORT))] if REPORT in files else []
-            return f"results of {command}", [*facts, *page]
+            content = read_record(path, name)
+            page = [("report", str(path / REPORT))] if REPORT in content[FILES] else []
+            return f"results of {command}", [*result_facts(content), *page]
     return None
+
+
+def result_facts(content: Mapping[str, Any]) -> Facts:
+    """What the record of a result says of it in a word or a list."""
+    facts = [(name, content[name]) for name in (*TOLD, FILES) if name in content]
+    return [(name, listed(map(str, one), 12) if isinstance(one, list) else str(one)) for name, one in facts]
 
 
 def _runs(path: Path) -> Described | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aam.cli.describe.cells import Cells
-from aam.cli.describe.embedding import MEMBERS, embedding_record
+from aam.cli.describe.folders import result_facts
 from aam.config.yaml_file import read_config_file
+from aam.runs.result_folder import BY, FILES
 from aam.text import listed, shorten
 
 Facts = list[tuple[str, str]]
@@ -194,10 +195,16 @@ def _fold(content: Mapping[str, Any]) -> Described:
 
 
 INSTEAD = ("instead", "aam info the folder of the run")
+
+
+def _result(content: Mapping[str, Any]) -> Described:
+    return f"the record of {shorten(str(content[BY]), 40)}", result_facts(content)
+
+
 RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] = (
     ({"command", "inputs", "environment"}, _run_record),
     ({"format", "aam", "members"}, _description),
     ({"what", "step", "gradient_norm", "batches"}, _not_finite),
     ({"settings", "repeat", "number", "learned"}, _fold),
-    (MEMBERS, embedding_record),
+    ({BY, FILES}, _result),
 )

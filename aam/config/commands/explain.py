@@ -25,7 +25,11 @@ Level = Literal["auto", "asv", "clade", "domain", "phylum", "class", "order", "f
 class ExplainOptions(ModelInputOptions):
     """Explanation: which predictions are explained, how, and by what."""
 
-    model: Path = option(REQUIRED, "Model folder, run directory, or run directory of a cross-validation.", usual=True)
+    model: Path = option(
+        REQUIRED,
+        "Model folder, run directory, or run directory of a cross-validation.",
+        usual="Model folder or run (of a cross-validation, too)",
+    )
     more_models: tuple[Path, ...] = option(
         (),
         "Further models of the same targets, such as of other seeds; effects are pooled, and intervals hold how much "
@@ -120,7 +124,7 @@ class ExplanationFolderOptions(Section):
         False,
         "Also write report_interactive.html, a page on which one can point at samples and groups; needs the extra "
         "'interactive' (plotly).",
-        usual="Also write a page on which one can point at samples and groups",
+        usual="Also write a page to point at samples and groups",
     )
     samples_table: bool = option(
         False,

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.targets.kinds import Predictions, TargetSpec
-from aam.explain.effects import Effects
-from aam.explain.groups import ASV, CLADE, RANKS, AsvGroups
-from aam.explain.model import MODEL
-from aam.explain.results.explanation import Explanation, Seen
+from aam.explanation.effects import Effects
+from aam.explanation.groups import ASV, CLADE, RANKS, AsvGroups
+from aam.explanation.model import MODEL
+from aam.explanation.results.explanation import Explanation, Seen
 from aam.learners.clades import Clades
 
 SPOKEN = ("genus", "family", "species", "order", "class", "phylum", "domain", CLADE, ASV)

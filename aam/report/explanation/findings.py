@@ -14,7 +14,7 @@ from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.evaluation.catalogue import Interval
 from aam.evaluation.formulas import spearman
 from aam.evaluation.metrics import bootstrapped
-from aam.explain.effects import Effects
+from aam.explanation.effects import Effects
 
 DRAWS = 500
 LEAST_SAMPLES = 8

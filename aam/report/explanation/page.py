@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from aam.evaluation.catalogue import interval_of, metric, value_of
 from aam.evaluation.metrics import evaluate
-from aam.explain.effects import Effects
-from aam.explain.groups import ASV, CLADE
-from aam.explain.results.explanation import Explanation
+from aam.explanation.effects import Effects
+from aam.explanation.groups import ASV, CLADE
 from aam.report.explanation.data import (
     ExplanationView,
     level_words,
     outputs_shown,
-    view_of,
 )
 from aam.report.explanation.findings import Finding, value_of_output
 from aam.report.explanation.sections import (
@@ -82,43 +79,6 @@ def explanation_page(explanation: ExplanationView) -> Page:
         sections=sections,
         footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
-
-
-def summarize_explanation(explanation: Explanation) -> list[str]:
-    """What was found, in sentences: how well the samples are predicted, what rises and falls, and how sure that is.
-
-    Parameters
-    ----------
-    explanation
-        Of :func:`aam.explain_model`.
-
-    Returns
-    -------
-    list
-        The sentences on top of the page of an explanation; nothing is claimed where the interval of an effect holds 0.
-    """
-    page = explanation_page(view_of(explanation, ""))
-    return [page.headline, *page.verdicts]
-
-
-def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
-    """The figures of an explanation, for a notebook.
-
-    Parameters
-    ----------
-    explanation
-        Of :func:`aam.explain_model`.
-
-    Returns
-    -------
-    dict
-        Name, as of the files of ``aam explain`` -> ``matplotlib.figure.Figure`` on white.
-    """
-    page = explanation_page(view_of(explanation, ""))
-    found = {picture.name: picture.draw() for section in page.sections for picture in section.pictures}
-    for figure in found.values():
-        figure.set_facecolor("white")
-    return found
 
 
 def _accuracy(explanation: ExplanationView) -> Iterator[str]:

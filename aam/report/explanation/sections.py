@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from aam.evaluation.catalogue import NONE, Interval, number, percent
-from aam.explain.effects import Effects
-from aam.explain.groups import ASV, CLADE
-from aam.explain.model import MODEL
+from aam.explanation.effects import Effects
+from aam.explanation.groups import ASV, CLADE
+from aam.explanation.model import MODEL
 from aam.report.explanation.data import LARGEST_SHOWN, ExplanationView, distinct, level_words, members_of, outputs_shown
 from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value

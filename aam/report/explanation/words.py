@@ -13,8 +13,8 @@ import numpy as np
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.evaluation.catalogue import percent, value_of
 from aam.evaluation.metrics import score
-from aam.explain.groups import CLADE
-from aam.explain.results.explanation import Seen
+from aam.explanation.groups import CLADE
+from aam.explanation.results.explanation import Seen
 from aam.report.explanation.data import level_words
 from aam.report.explanation.findings import Finding
 from aam.text import plural

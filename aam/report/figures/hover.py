@@ -14,7 +14,7 @@ import numpy as np
 from aam.data.targets.kinds import Predictions
 from aam.data.targets.kinds.classes import probability_of
 from aam.evaluation.catalogue import PREDICTORS, number
-from aam.explain.effects import Effects
+from aam.explanation.effects import Effects
 from aam.report.figures.explain.effects import swarm
 from aam.report.figures.explain.parts import Series, colour_of, logged
 from aam.report.style import VARIABLES, shorten_middle

@@ -105,4 +105,4 @@ def _write_ordinations(folder: Path, found: Embedding, sheet: Metadata, *, with_
 
 
 def _after_id(table: Columns) -> dict[str, np.ndarray]:
-    return {name: cells for name, cells in table.columns.items() if name != "id"}
+    return {name: cells for name, cells in table.items() if name != "id"}

@@ -21,6 +21,7 @@ from aam.evaluation.evaluation_words import evaluation_lines
 from aam.evaluation.result_table import ResultTable
 from aam.log import say, warn
 from aam.progress import Bar
+from aam.report.figure_files import figures_on_white
 from aam.report.sections.evaluation.page import evaluation_page
 from aam.runs.result_folder import result_folder
 from aam.text import format_duration, plural
@@ -72,8 +73,7 @@ class EvaluationResult:
     @property
     def figures(self) -> dict[str, Figure]:
         """Name -> each figure of the report, drawn anew."""
-        page = evaluation_page(self.evaluation)
-        return {picture.name: picture.draw() for section in page.sections for picture in section.pictures}
+        return figures_on_white(evaluation_page(self.evaluation))
 
 
 def evaluate(config: EvaluateConfig) -> EvaluationResult:

@@ -15,13 +15,13 @@ from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.evaluation.prediction_table import concatenate
-from aam.explain.effects import Effects
-from aam.explain.groups import asv_groups
-from aam.explain.method import Method, Subject
-from aam.explain.model import ExplainedModel, with_counts
-from aam.explain.results.association import associate
-from aam.explain.results.explanation import ExplainedSamples, Explanation, Seen
-from aam.explain.results.pool import pool
+from aam.explanation.effects import Effects
+from aam.explanation.groups import asv_groups
+from aam.explanation.method import Method, Subject
+from aam.explanation.model import ExplainedModel, with_counts
+from aam.explanation.results.association import associate
+from aam.explanation.results.explanation import ExplainedSamples, Seen
+from aam.explanation.results.pool import pool
 from aam.learners.predictor import Predictor
 from aam.log import say
 from aam.progress import Bar
@@ -29,12 +29,13 @@ from aam.text import format_duration, listed, plural
 from aam.workflows.explain.methods import chosen_methods
 from aam.workflows.explain.parts import check_can_refit, refitted_of
 from aam.workflows.explain.plan import Plan, make_plan, plan_in_memory
+from aam.workflows.explain.result import ExplanationResult
 
 TIMED = 32, 160
 """Predictions by which the time of all is estimated: what more of them take, since each call costs something."""
 
 
-def explain(config: ExplainInMemoryConfig) -> Explanation:
+def explain(config: ExplainInMemoryConfig) -> ExplanationResult:
     """Explain the predictions of a model, of the folds of a cross-validation, or of several models.
 
     Parameters
@@ -52,7 +53,7 @@ def explain(config: ExplainInMemoryConfig) -> Explanation:
     return _explained(make_plan(config))
 
 
-def explain_in_memory(predictor: Predictor, study: Study, options: ExplainOptions) -> Explanation:
+def explain_in_memory(predictor: Predictor, study: Study, options: ExplainOptions) -> ExplanationResult:
     """Explain the predictions of a model in memory; see :func:`explain`.
 
     Parameters
@@ -72,7 +73,7 @@ def explain_in_memory(predictor: Predictor, study: Study, options: ExplainOption
     return _explained(plan_in_memory(predictor, study, options))
 
 
-def _explained(plan: Plan) -> Explanation:
+def _explained(plan: Plan) -> ExplanationResult:
     if plan.options.refit_parts:
         check_can_refit(plan)
     methods, left_out = chosen_methods(plan.options.methods, plan.subject(0, plan.first.predictor, plan.first.study))
@@ -155,7 +156,7 @@ def _explanation(
     effects: Sequence[Effects],
     tables: Sequence[Predictions],
     notes: tuple[str, ...],
-) -> Explanation:
+) -> ExplanationResult:
     targets = plan.first.predictor.targets
     outputs = ExplainedModel(predictor=plan.first.predictor).outputs
     rows = plan.chosen.rows
@@ -168,7 +169,7 @@ def _explanation(
     )
     counts = plan.first.study.table.counts[samples.rows_N]
     associations = [associate(one, counts, samples.predicted_NO, samples.truth_NO) for one in plan.groups]
-    return Explanation(
+    return ExplanationResult(
         specs=tuple(targets.specs),
         outputs=outputs,
         models=tuple(source.name for source in plan.sources),

@@ -15,7 +15,7 @@ from aam.data.study.alignment import missing_tips_error
 from aam.data.study.study import Study
 from aam.data.study.tips import tips_of
 from aam.errors import CheckpointError, ConfigError
-from aam.explain.groups import ASV, CLADE, AsvGroups, asv_groups, clade_groups, clades_of, ranks_of, taxon_groups
+from aam.explanation.groups import ASV, CLADE, AsvGroups, asv_groups, clade_groups, clades_of, ranks_of, taxon_groups
 from aam.learners.clades import Clades
 from aam.learners.predictor import Predictor, load_predictor
 from aam.learners.protocol import Computing

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aam.config.commands.explain import AUTO
 from aam.errors import ConfigError
-from aam.explain.catalogue import METHODS
-from aam.explain.method import Method, Subject, find_method
+from aam.explanation.catalogue import METHODS
+from aam.explanation.method import Method, Subject, find_method
 
 
 def chosen_methods(names: Sequence[str], subject: Subject) -> tuple[tuple[Method, ...], tuple[str, ...]]:

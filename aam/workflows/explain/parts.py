@@ -1,8 +1,8 @@
 """What the microbiome tells beside the metadata: the model's learners fitted anew with each, and with both.
 
-What a model uses (:mod:`aam.explain.parts`) is not what could be told: one that has both may read from the microbiome
-what the metadata say as well. So learners are fitted with the microbiome alone, with the covariates alone, and with
-both, and predict samples of groups that they have not seen; the parts are compared on the same samples.
+What a model uses (:mod:`aam.explanation.parts`) is not what could be told: one that has both may read from the
+microbiome what the metadata say as well. So learners are fitted with the microbiome alone, with the covariates alone,
+and with both, and predict samples of groups that they have not seen; the parts are compared on the same samples.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from aam.data.targets.targets import Targets
 from aam.errors import ConfigError, InputError
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import compare, evaluate
-from aam.explain.effects import BOTH, METADATA, MICROBIOME
-from aam.explain.results.refitted import PAIRS, RefittedParts
+from aam.explanation.effects import BOTH, METADATA, MICROBIOME
+from aam.explanation.results.refitted import PAIRS, RefittedParts
 from aam.learners.blend import cross_blend, even_weights
 from aam.learners.catalogue import LABELS, NETWORK
 from aam.learners.folds import deal_folds

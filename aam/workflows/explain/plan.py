@@ -12,10 +12,10 @@ import numpy as np
 from aam.config import TableOptions
 from aam.config.commands.explain import AUTO, ExplainInMemoryConfig, ExplainOptions
 from aam.data.study.study import Study
-from aam.explain.groups import AsvGroups
-from aam.explain.method import Subject
-from aam.explain.model import ExplainedModel
-from aam.explain.removal import removals
+from aam.explanation.groups import AsvGroups
+from aam.explanation.method import Subject
+from aam.explanation.model import ExplainedModel
+from aam.explanation.removal import removals
 from aam.learners.predictor import Predictor
 from aam.workflows.explain.inputs import NamedAsvs, further_model, named_asvs
 from aam.workflows.explain.samples import (

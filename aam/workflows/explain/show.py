@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from aam.explain.groups import RANKS
-from aam.explain.results.explanation import Explanation
+from aam.explanation.groups import RANKS
+from aam.explanation.results.explanation import Explanation
 from aam.files.atomic import write_text
 from aam.report.explanation.data import view_of
 from aam.report.explanation.page import explanation_page

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from aam.explain.effects import Effects
-from aam.explain.groups import ASV, CLADE, RANKS
-from aam.explain.results.explanation import Explanation
+from aam.explanation.effects import Effects
+from aam.explanation.groups import ASV, CLADE, RANKS
+from aam.explanation.results.explanation import Explanation
 
 MOST = 5
 LEAST_CORRELATION = 0.2

@@ -11,14 +11,15 @@ from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
 from aam.config.option import input_paths
 from aam.evaluation.prediction_table import write_table
-from aam.explain.results.explanation import Explanation
-from aam.explain.results.tables import TOP, samples_tables
+from aam.explanation.results.explanation import Explanation
+from aam.explanation.results.tables import TOP, samples_tables
 from aam.log import say
 from aam.report.interactive import check_interactive, write_interactive
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.version import __version__
 from aam.workflows.explain.explain import explain
+from aam.workflows.explain.result import ExplanationResult
 from aam.workflows.explain.show import page_of, write_shown
 
 RECORD = "explanation.json"
@@ -27,7 +28,7 @@ REFITTED = "refitted_parts.tsv"
 MEMBERS, SAMPLES = "members.tsv.gz", "samples.tsv.gz"
 
 
-def explain_and_write(config: ExplainConfig) -> Explanation:
+def explain_and_write(config: ExplainConfig) -> ExplanationResult:
     """Explain predictions, and write tables, a page, figures and files for iTOL of what was found.
 
     Parameters

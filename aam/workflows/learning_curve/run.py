@@ -13,12 +13,13 @@ import numpy as np
 
 from aam.config.commands.learning_curve import CurveConfig
 from aam.data.study.summary import describe
-from aam.evaluation.columns import Columns, write_tables
 from aam.evaluation.learning_curve import Curve, SizeResult, make_curve
 from aam.evaluation.metrics import score
 from aam.files.atomic import write_text
+from aam.files.columns import Columns, write_tables
 from aam.log import say, warn
 from aam.report import check_drawing
+from aam.runs.layout import REPORT
 from aam.runs.result_folder import result_folder
 from aam.text import format_duration, plural
 from aam.version import __version__
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from aam.report.html import Page
 
 RECORD = "learning_curve.json"
-PAGE = "report.html"
 LABELS = ("target", "learner")
 
 
@@ -57,7 +57,7 @@ class LearningCurve:
     seconds: float
 
     @cached_property
-    def lines(self) -> tuple[str, ...]:
+    def summary(self) -> tuple[str, ...]:
         """What was found, in words."""
         from aam.report.curve.page import curve_lines
 
@@ -96,11 +96,12 @@ class LearningCurve:
 
         return curve_page(ShownCurves(curves=self.curves, guesses=self.guesses, how=self.how))
 
+    @property
     def figures(self) -> dict[str, Figure]:
         """Name -> figure, drawn anew."""
-        from aam.report.figure_files import figures_of
+        from aam.report.figure_files import figures_on_white
 
-        return figures_of(self.page)
+        return figures_on_white(self.page)
 
     def _each(self) -> list[tuple[tuple[str, str], Curve]]:
         return [
@@ -131,7 +132,7 @@ def learning_curve(config: CurveConfig) -> LearningCurve:
         found = _curves(config)
         _write(found, results.path)
         results.record.update(
-            version=__version__, results=list(found.lines), how=list(found.how), seconds=round(found.seconds, 1)
+            version=__version__, results=list(found.summary), how=list(found.how), seconds=round(found.seconds, 1)
         )
     return found
 
@@ -193,4 +194,4 @@ def _write(found: LearningCurve, folder: Path) -> None:
     from aam.report.html import render
 
     write_tables(folder, {"curve": found.points, "forecasts": found.forecasts})
-    write_text(folder / PAGE, render(found.page))
+    write_text(folder / REPORT, render(found.page))

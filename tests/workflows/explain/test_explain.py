@@ -88,7 +88,7 @@ def test_what_qiime2_reads(run, files, study, tmp_path):
 
 
 def test_each_fold_explains_its_held_out_samples(folds, files, tmp_path):
-    explanation = aam.explain_model(
+    explanation = aam.explain(
         model=folds,
         **{name: str(path) for name, path in files.items()},
         levels=["asv"],
@@ -114,10 +114,10 @@ def test_seeds_are_pooled(run, files, tmp_path):
     tested = (run / "test_samples.txt").read_text().split()
     options = {name: str(path) for name, path in files.items()}
     options |= {"levels": ["asv"], "methods": ["removal"], "progress": False, "samples": tested}
-    found = aam.explain_model(model=run, more_models=[str(tmp_path / "again")], **options)
+    found = aam.explain(model=run, more_models=[str(tmp_path / "again")], **options)
     assert found.models == ("run", "again")
     assert len(found.samples) == 2 * len(tested)
-    alone, other = (aam.explain_model(model=path, **options).effects[0] for path in (run, tmp_path / "again"))
+    alone, other = (aam.explain(model=path, **options).effects[0] for path in (run, tmp_path / "again"))
     (pooled,) = found.effects
     assert pooled.names == alone.names == other.names
     assert pooled.effect_GO == pytest.approx((alone.effect_GO + other.effect_GO) / 2, rel=1e-5, abs=1e-7)
@@ -128,23 +128,23 @@ def test_seeds_are_pooled(run, files, tmp_path):
 def test_chosen_samples(run, files, tmp_path):
     tested = (run / "test_samples.txt").read_text().split()
     options = {name: str(path) for name, path in files.items()} | {"levels": ["asv"], "progress": False}
-    found = aam.explain_model(model=run, samples=tested[:3], **options)
+    found = aam.explain(model=run, samples=tested[:3], **options)
     assert sorted(found.sample_ids) == sorted(tested[:3])
     (tmp_path / "ids.txt").write_text("\n".join(tested[:4]) + "\n")
-    found = aam.explain_model(model=run, samples=[str(tmp_path / "ids.txt")], **options)
+    found = aam.explain(model=run, samples=[str(tmp_path / "ids.txt")], **options)
     assert len(found.samples) == 4
     learned = (run / "train_samples.txt").read_text().split()
-    found = aam.explain_model(model=run, samples=learned[:2], **options)
+    found = aam.explain(model=run, samples=learned[:2], **options)
     assert found.seen == "training"
     assert any("training samples of the model" in note for note in found.notes)
 
 
 def test_samples_are_drawn_evenly_over_groups(run, files):
     options = {name: str(path) for name, path in files.items()} | {"levels": ["asv"], "progress": False}
-    found = aam.explain_model(model=run, max_samples=6, **options)
+    found = aam.explain(model=run, max_samples=6, **options)
     subjects = found.study.metadata.columns["subject"][found.samples.rows_N]
     assert len(set(subjects)) == 6
-    again = aam.explain_model(model=run, max_samples=6, **options)
+    again = aam.explain(model=run, max_samples=6, **options)
     assert again.sample_ids.tolist() == found.sample_ids.tolist()
 
 
@@ -185,7 +185,7 @@ def test_classes_by_learner(files, tmp_path):
         == 0
     )
     options = {name: str(path) for name, path in files.items()}
-    found = aam.explain_model(
+    found = aam.explain(
         model=tmp_path / "c",
         **options,
         levels=["asv"],
@@ -215,12 +215,12 @@ def test_classes_by_learner(files, tmp_path):
 def test_refused(run, files, changes, error, words):
     options = {name: str(path) for name, path in files.items()} | {"progress": False}
     with pytest.raises(error, match=words):
-        aam.explain_model(model=run, **options, **changes)
+        aam.explain(model=run, **options, **changes)
 
 
 def test_an_encoder_predicts_nothing(encoder, files):
     with pytest.raises(CheckpointError, match="no target"):
-        aam.explain_model(model=encoder, table=[str(files["table"])], progress=False)
+        aam.explain(model=encoder, table=[str(files["table"])], progress=False)
 
 
 def test_other_targets_are_not_explained_together(run, files, tmp_path):
@@ -228,4 +228,4 @@ def test_other_targets_are_not_explained_together(run, files, tmp_path):
     assert trained("--classifier", **files, **other) == 0
     options = {name: str(path) for name, path in files.items()}
     with pytest.raises(CheckpointError, match="predicts group, and the first model gradient"):
-        aam.explain_model(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)
+        aam.explain(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)

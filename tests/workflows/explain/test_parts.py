@@ -10,7 +10,7 @@ import pytest
 
 from aam.config import CovariateOptions
 from aam.errors import ConfigError, InputError
-from aam.explain.effects import BOTH, METADATA, MICROBIOME
+from aam.explanation.effects import BOTH, METADATA, MICROBIOME
 from aam.learners import members
 from aam.learners.trees import forest
 from aam.learners.trees.forest import ForestSettings
@@ -18,7 +18,7 @@ from aam.workflows.explain import metadata_alone, parts
 from aam.workflows.explain.metadata_alone import from_metadata
 from aam.workflows.explain.parts import labelled_study, refit_parts
 from tests.data.study_files import make_study
-from tests.explain.subjects import forest_subject
+from tests.explanation.subjects import forest_subject
 from tests.learners.blend_studies import related_sequences
 
 SIZE = 60

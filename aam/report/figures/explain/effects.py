@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from aam.explain.effects import Effects
+from aam.explanation.effects import Effects
 from aam.report.figures.explain.parts import (
     LOWERS,
     RAISES,

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from aam.explain.effects import Effects
+from aam.explanation.effects import Effects
 from aam.report.style import FOREST, GUESS, INK, MODEL, is_stacked, shorten_middle
 
 RAISES, LOWERS, UNCLEAR = FOREST, MODEL, GUESS
