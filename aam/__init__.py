@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         pretrain,
         train,
     )
-    from aam.workflows.trained_model import load_model
+    from aam.workflows.trained.loading import load_model
 
 __all__ = [
     "AAMClassifier",
@@ -64,7 +64,7 @@ _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
     "Study": "aam.data.study.study",
-    "load_model": "aam.workflows.trained_model",
+    "load_model": "aam.workflows.trained.loading",
     "register_objective": "aam.models.objectives",
 }
 

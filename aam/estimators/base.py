@@ -20,7 +20,8 @@ from aam.data.study.study import Study
 from aam.estimators.options import as_value_errors
 from aam.estimators.tables import NAME, check_frame, check_study, study_of_array, study_of_frame
 from aam.estimators.targets import FEWEST_SAMPLES
-from aam.workflows.trained_model import TrainedModel, load_model
+from aam.workflows.trained.loading import load_model
+from aam.workflows.trained.model import TrainedModel
 
 ConfigT = TypeVar("ConfigT")
 Direction = Literal["auto", "yes", "no"]

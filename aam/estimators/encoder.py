@@ -20,7 +20,8 @@ from aam.estimators.targets import Answers, training_study
 from aam.models.sequence_predictor import encoder_of
 from aam.text import listed
 from aam.workflows.in_memory import fit_encoder, preserved_torch_state
-from aam.workflows.trained_model import NetworkModel, TrainedModel, load_networks
+from aam.workflows.trained.model import TrainedModel
+from aam.workflows.trained.networks import NetworkModel, load_networks
 
 OF_TRANSFORM = ("sequences", "seed", "device", "pretrained_encoder")
 

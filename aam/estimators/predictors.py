@@ -34,7 +34,7 @@ from aam.estimators.targets import (
     weights_of,
 )
 from aam.workflows.in_memory import fit_predictor, preserved_torch_state
-from aam.workflows.trained_model import TrainedModel
+from aam.workflows.trained.model import TrainedModel
 
 LABEL_TYPE, TARGET_AXES = "label type", "axes of y"
 """What the record of a model keeps of y, so that a model that is loaded answers as it did."""

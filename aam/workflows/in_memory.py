@@ -23,7 +23,9 @@ from aam.training.run.build_run import prepare_encoder, prepare_predictor
 from aam.training.run.transfer import with_encoder
 from aam.workflows.runs.blend.model import fit_blend_model
 from aam.workflows.runs.calibration import calibrated
-from aam.workflows.trained_model import CombinedModel, Network, NetworkModel, TrainedModel, predict_learned
+from aam.workflows.trained.combined import CombinedModel
+from aam.workflows.trained.model import TrainedModel
+from aam.workflows.trained.networks import Network, NetworkModel, predict_learned
 
 
 def fit_predictor(config: TrainConfig, study: Study) -> TrainedModel:

@@ -26,6 +26,7 @@ METRICS = "predictor\tmetric\tvalue\tlow\thigh\tfold_mean\nmodel\tmae\t7.2\t5.9\
 RECORD = {"command": "aam train", "inputs": [], "environment": {}}
 COVERED = {"age": {"part": "test", "level": 0.9, "calibration": {}, "found": []}}
 STRANGE = {"what": "loss", "step": 7, "epoch": 1, "gradient_norm": 1.0, "batches": []}
+PAGE = '<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>'
 
 WRITTEN = {
     "config.yaml": (OPTIONS, "the options of aam train"),
@@ -50,8 +51,11 @@ WRITTEN = {
     "finished.json": ('{"best_epoch": 1, "best_value": 0.5, "epochs": 3}', "the mark of a finished run"),
     "nonfinite-STEP.json": (json.dumps(STRANGE), "a step of a training that was not finite"),
     "log.txt": (LOG, "the log of a run"),
-    "report.html": ('<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>', "a report of AAM"),
-    "report_interactive.html": ('<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>', "a report of AAM"),
+    "report.html": (PAGE, "a report of AAM"),
+    "report_interactive.html": (
+        PAGE,
+        "a report of AAM",
+    ),
     "cv_metrics.tsv": (METRICS, "metrics of predictions"),
     "config.json": (json.dumps(DESCRIPTION), "the description of a model"),
     "README.md": ("# AAM model\n\nPredicts `age`.\n", "the card of a model"),

@@ -17,7 +17,7 @@ from aam.estimators import AAMRegressor
 from aam.evaluation.prediction_table import read_columns
 from aam.learners.novelty.judgement import NOT_SAID
 from aam.models.folder.container import read_model_folder, write_model_folder
-from aam.workflows.trained_model import load_model
+from aam.workflows.trained.loading import load_model
 from tests.data.study_files import write_table
 from tests.program import SMALL
 

@@ -18,7 +18,7 @@ from aam.workflows.embedding.vectors import Vectors
 if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.learners.clades import Clades
-    from aam.workflows.trained_model import TrainedModel
+    from aam.workflows.trained.model import TrainedModel
 
 SAMPLES_AT_ONCE = 1_024
 MIN_PREVALENCE = 0.02
@@ -76,7 +76,7 @@ def tree_for_clades(model: TrainedModel, study: Study, given: NamedTree | None) 
     """
     from aam.learners.clades import clades_of_sequences
     from aam.learners.reference import DNA, PHYLOGENY
-    from aam.workflows.trained_model import CombinedModel
+    from aam.workflows.trained.combined import CombinedModel
 
     if given is not None:
         return given

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aam.workflows.embedding.ordinate import Ordinated
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.embedding.vectors import Embedder, Vectors
-    from aam.workflows.trained_model import TrainedModel
+    from aam.workflows.trained.model import TrainedModel
 
 
 def embed(config: EmbedConfig) -> Embedding:
@@ -81,7 +81,7 @@ def embed_in_memory(config: EmbedInMemoryConfig) -> Embedding:
 
 def _embed(config: EmbedInMemoryConfig) -> tuple[Embedding, Metadata]:
     """Do all of it; the results, and the metadata of the samples."""
-    from aam.workflows.trained_model import load_model
+    from aam.workflows.trained.loading import load_model
 
     _check_extras(config)
     model = load_model(config.embed.model)

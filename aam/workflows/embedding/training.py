@@ -16,7 +16,7 @@ from aam.text import listed, plural, read_ids
 if TYPE_CHECKING:
     from aam.config.commands.embed import EmbedInMemoryConfig
     from aam.data.study.study import Study
-    from aam.workflows.trained_model import TrainedModel
+    from aam.workflows.trained.model import TrainedModel
 
 
 def trained_ids(model: Path) -> frozenset[str] | None:

@@ -20,7 +20,8 @@ from aam.text import plural
 if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.learners.sample_space import SampleSpace
-    from aam.workflows.trained_model import NetworkModel, TrainedModel
+    from aam.workflows.trained.model import TrainedModel
+    from aam.workflows.trained.networks import NetworkModel
 
 BLOCK = 512
 
@@ -197,7 +198,8 @@ def embedder_of(model: TrainedModel, study: Study, options: EmbedOptions) -> Emb
         If a number of coordinates is asked for, and the vectors are those of a network.
     """
     from aam.learners.protocol import Computing
-    from aam.workflows.trained_model import CombinedModel, NetworkModel
+    from aam.workflows.trained.combined import CombinedModel
+    from aam.workflows.trained.networks import NetworkModel
 
     passes = options.prediction_passes or model.manifest.prediction_passes
     if isinstance(model, NetworkModel):

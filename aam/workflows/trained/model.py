@@ -1,4 +1,4 @@
-"""A trained model in memory: what it predicts of a study, and its sample vectors.
+"""A trained model in memory: what it predicts of a study, what that rests on, and its sample vectors.
 
 Legend of shapes: ``N`` samples, ``D`` width of a sample vector.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -20,7 +17,6 @@ from aam.config.commands.explain import OF_MODEL, ExplainInMemoryConfig, Explain
 from aam.config.commands.predict import PredictOptions
 from aam.config.keywords import in_python, parameters_of, takes_options
 from aam.config.option import read_values
-from aam.data.batches.loaders import LoaderOptions
 from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.strand import SequenceSet
@@ -30,32 +26,15 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.novelty.judgement import NOT_SAID, Novelty, judge, verdict
 from aam.learners.predictor import (
-    Combination,
     Predictor,
-    familiarity_of,
-    known_of,
-    load_predictor,
-    predictor_of_states,
-    save_predictor,
 )
 from aam.learners.protocol import Computing
-from aam.learners.sample_space import DIMENSIONS, SampleSpace, fit_sample_space
-from aam.log import warn
-from aam.models.folder.container import contents_checked, read_model_folder
-from aam.models.folder.description import NETWORK, ModelDescription
 from aam.models.folder.manifest import Manifest, members_in_words, metadata_needed
-from aam.models.folder.paths import unfinished_notes
-from aam.models.folder.weights import load_models, save_models
-from aam.models.inference import BatchPredictor, predict_in_draws
-from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
 from aam.text import listed
-from aam.training.hardware.device import choose_device
 
 if TYPE_CHECKING:
     from aam.workflows.explain.result import ExplanationResult
 
-Network = SequenceEncoder | SequencePredictor
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -235,185 +214,3 @@ class TrainedModel(ABC):
         for column in needed:
             sheet.column(column)
         return dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
-
-
-@dataclass(frozen=True, repr=False)
-class NetworkModel(TrainedModel):
-    """One network, or an ensemble of networks that are alike, in the memory of the CPU.
-
-    Attributes
-    ----------
-    models
-        A pre-trained encoder, a predictor, or the predictors of an ensemble.
-    description
-        What describes them.
-    familiarity
-        What is known of their training data.
-    """
-
-    models: list[Network]
-    description: ModelDescription
-    familiarity: Familiarity | None = None
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the folder of these networks."""
-        return dataclasses.replace(self.description, members=len(self.models)).manifest
-
-    def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
-        """Vectors of the samples; those of the first network where there are several."""
-        with self.interpreting(study, seed, device) as interpreter:
-            return np.concatenate([output.vectors_BD for output in interpreter.run(np.arange(len(study)))])
-
-    def save(self, path: str | Path) -> None:
-        """Write the model folder."""
-        save_models(
-            Path(path),
-            [dict(model.state_dict()) for model in self.models],
-            self.description,
-            known_of(self.familiarity),
-        )
-
-    def noting(self, **facts: Any) -> Self:
-        """The same networks with further facts."""
-        return dataclasses.replace(
-            self, description=dataclasses.replace(self.description, record={**self.description.record, **facts})
-        )
-
-    @contextmanager
-    def interpreting(self, study: Study, seed: int, device: Device) -> Iterator[BatchPredictor]:
-        """The networks, ready to predict a study, which is rarefied as their training samples were."""
-        treated, predictor = self._treated(study), self.description.predictor
-        spec = None if predictor is None else predictor.covariate_spec
-        assert treated.metadata is not None
-        covariates = None if spec is None else spec.encode(treated.metadata)
-        loading = LoaderOptions(batch_size=PredictOptions.batch_size, seed=seed)
-        sampling = self.description.sampling
-        try:
-            yield BatchPredictor(self.models, treated, sampling, loading, choose_device(device), covariates)
-        finally:
-            for model in self.models:
-                model.cpu()
-
-    def _predictor(self, computing: Computing) -> Predictor:
-        states = [dict(model.state_dict()) for model in self.models]
-        return predictor_of_states(self.manifest, states, self.familiarity, computing)
-
-    def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
-        with self.interpreting(study, seed, device) as interpreter:
-            return predict_learned(interpreter, np.arange(len(study)), passes)
-
-
-@dataclass(frozen=True, repr=False)
-class CombinedModel(TrainedModel):
-    """Learners of any kind whose predictions are combined.
-
-    Attributes
-    ----------
-    predictor
-        The learners, and how they are combined.
-    """
-
-    predictor: Predictor
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the folder of these learners."""
-        return self.predictor.manifest
-
-    @property
-    def familiarity(self) -> Familiarity | None:
-        """What is known of the training data."""
-        return self.predictor.familiarity
-
-    def embed(self, study: Study, *, seed: int = PredictOptions.seed, device: Device = "auto") -> np.ndarray:
-        """Coordinates of the samples in the space of what the learners compare by, weighted as their predictions."""
-        treated = self._treated(study)
-        space = self.sample_space(treated, computing=Computing(device=device, seed=seed))
-        return space.vectors(treated, np.arange(len(treated)))
-
-    def sample_space(
-        self, study: Study, dimensions: int = DIMENSIONS, computing: Computing | None = None
-    ) -> SampleSpace:
-        """The space of the samples as the learners see them; see :func:`~aam.learners.sample_space.fit_sample_space`.
-
-        Parameters
-        ----------
-        study
-            The samples, treated as those of training.
-        dimensions
-            Coordinates at most.
-        computing
-            Where and how networks compute.
-        """
-        used = computing or Computing()
-        learners = tuple(one.computed_by(used) for one in self.predictor.learners)
-        return fit_sample_space(dataclasses.replace(self.predictor, learners=learners), study, dimensions, used.seed)
-
-    def save(self, path: str | Path) -> None:
-        """Write the model folder."""
-        manifest = self.manifest
-        combination = Combination(
-            weights=manifest.weights,
-            head=manifest.head,
-            record=manifest.record,
-            calibrations=manifest.calibrations,
-            interval_level=manifest.interval_level,
-            prediction_passes=manifest.prediction_passes,
-        )
-        save_predictor(Path(path), self.predictor.learners, combination)
-
-    def noting(self, **facts: Any) -> Self:
-        """The same learners with further facts."""
-        manifest = dataclasses.replace(self.manifest, record={**self.manifest.record, **facts})
-        return dataclasses.replace(self, predictor=dataclasses.replace(self.predictor, manifest=manifest))
-
-    def _predictor(self, computing: Computing) -> Predictor:
-        learners = tuple(one.computed_by(computing) for one in self.predictor.learners)
-        return dataclasses.replace(self.predictor, learners=learners)
-
-    def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
-        own = self._predictor(Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed))
-        return next(own.predict_in_draws(study, np.arange(len(study)), passes, len(study))).learned
-
-
-def load_model(path: str | Path) -> TrainedModel:
-    """Load the model of a model folder, or of a run directory: networks, a random forest, or what combines them.
-
-    Parameters
-    ----------
-    path
-        The folder; nothing in it is executed, and no pickle is read.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such model, or it is damaged.
-    """
-    manifest = read_model_folder(Path(path)).manifest
-    for line in unfinished_notes(Path(path)):
-        warn(line)
-    first = manifest.members[0]
-    if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
-        return load_networks(path)
-    return CombinedModel(load_predictor(Path(path)))
-
-
-def load_networks(path: str | Path) -> NetworkModel:
-    """Load a model that is a network, or an ensemble of networks that are alike.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such model, it is damaged, or holds other learners.
-    """
-    models, description = load_models(Path(path))
-    folder = read_model_folder(Path(path))
-    with contents_checked(folder.weights):
-        known = familiarity_of(folder.manifest, folder.reference)
-    return NetworkModel([model.eval() for model in models], description, known)
-
-
-def predict_learned(interpreter: BatchPredictor, rows: np.ndarray, passes: int) -> np.ndarray:
-    """Predictions of rows of a study in the space that the models learned, with the rarefied draws as first axis."""
-    return next(predict_in_draws(interpreter, rows, passes, len(rows))).learned
