@@ -1,0 +1,154 @@
+"""Do 95 % intervals of effects hold what they promise, and do effects have the right sign?
+
+Legend of shapes: ``G`` groups, ``M`` models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from aam.explain.effects import Effects
+from aam.explain.method import METHODS
+from aam.explain.model import ExplainedModel
+from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.studies import EXPLAINED, Simulated, fitted, simulated
+
+SAMPLES, EFFECT = 300, 2.0
+TIMES_MORE = 10
+"""Independent samples, as a multiple of those that are explained."""
+REFITS = 5
+LEAST_CARRIERS = (5, 10, 30, 10**9)
+SIDE = 0.15
+"""Distance of an optimum from the middle of the gradient from which on an ASV has a side."""
+SAME_MODEL, OTHER_MODEL, MEAN_MODEL = "the same model", "a model fitted on new samples", "the mean of such models"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covered:
+    """How many intervals hold a value.
+
+    Attributes
+    ----------
+    seed, level, learner
+        Of the study, and whose effects they are.
+    of
+        What the value is the effect of.
+    carriers
+        Range of the samples that have a group, in words.
+    intervals, held
+        Number of intervals, and of those that hold the value.
+    """
+
+    seed: int
+    level: str
+    learner: str
+    of: str
+    carriers: str
+    intervals: int
+    held: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs:
+    """Signs of the effects of informative groups with a side.
+
+    Attributes
+    ----------
+    seed, level, learner
+        Of the study, and whose effects they are.
+    clear, right
+        Number of clear effects, and of those with the sign of the side of the optimum.
+    effects, all_right
+        The same of all effects.
+    """
+
+    seed: int
+    level: str
+    learner: str
+    clear: int
+    right: int
+    effects: int
+    all_right: int
+
+
+def calibration(store: Store, seeds: Sequence[int]) -> tuple[list[Covered], list[Signs]]:
+    """Coverage and signs in all studies that are there."""
+    covered, signs = [], []
+    for seed in seeds:
+        try:
+            covered += [Covered(**row) for row in store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))]
+            signs += [Signs(**row) for row in store.get(f"signs/{seed}", lambda s=seed: _rows(study_signs(s)))]
+        except MissingError:
+            continue
+    return covered, signs
+
+
+def study_coverage(seed: int, *, refits: int = REFITS, times: int = TIMES_MORE) -> Iterator[Covered]:
+    """Intervals of one study beside effects on independent samples, and beside those of models fitted on others."""
+    data = simulated(SAMPLES, EFFECT, seed, num_rest=max(times * EXPLAINED, refits * SAMPLES))
+    model = fitted(data)
+    own = removal_effects(data, model, data.explained)
+    new = removal_effects(data, model, data.rest[: times * EXPLAINED])
+    for key, found in own.items():
+        yield from _covered(found, new[key].effect_GO[:, 0], SAME_MODEL, seed)
+    others = [
+        removal_effects(data, fitted(data, data.rest[start : start + SAMPLES]), data.explained)
+        for start in range(0, refits * SAMPLES, SAMPLES)
+    ]
+    for key, found in own.items():
+        effect_MG = np.stack([one[key].effect_GO[:, 0] for one in others])
+        for effect_G in effect_MG:
+            yield from _covered(found, effect_G, OTHER_MODEL, seed)
+        yield from _covered(found, effect_MG.mean(axis=0), MEAN_MODEL, seed)
+
+
+def study_signs(seed: int) -> Iterator[Signs]:
+    """Signs of the effects in one study."""
+    data = simulated(SAMPLES, EFFECT, seed)
+    groups = {level.level: level for level in data.groups()}
+    for (learner, level), found in removal_effects(data, fitted(data), data.explained).items():
+        side_G = data.truth.optimum(groups[level]) - 0.5
+        with np.errstate(invalid="ignore"):
+            has_side_G = (np.abs(side_G) >= SIDE) & (found.support_G >= LEAST_CARRIERS[0])
+        right_G = np.sign(found.effect_GO[:, 0]) == np.sign(side_G)
+        clear_G = found.is_clear_GO[:, 0] & has_side_G
+        yield Signs(
+            seed=seed,
+            level=level,
+            learner=learner,
+            clear=int(clear_G.sum()),
+            right=int((clear_G & right_G).sum()),
+            effects=int(has_side_G.sum()),
+            all_right=int((has_side_G & right_G).sum()),
+        )
+
+
+def removal_effects(data: Simulated, model: ExplainedModel, rows: np.ndarray) -> dict[tuple[str, str], Effects]:
+    """Learner and level -> effects by removal on some samples."""
+    found = METHODS["removal"].explain(data.subject(model, data.groups(), rows))
+    return {(one.learner, one.level): one for one in found}
+
+
+def _covered(found: Effects, value_G: np.ndarray, of: str, seed: int) -> Iterator[Covered]:
+    low_G, high_G = found.low_GO[:, 0], found.high_GO[:, 0]
+    with np.errstate(invalid="ignore"):
+        held_G = (low_G <= value_G) & (value_G <= high_G)
+    known_G = ~np.isnan(low_G) & ~np.isnan(value_G)
+    for least, most in zip(LEAST_CARRIERS[:-1], LEAST_CARRIERS[1:], strict=True):
+        some_G = known_G & (found.support_G >= least) & (found.support_G < most)
+        yield Covered(
+            seed=seed,
+            level=found.level,
+            learner=found.learner,
+            of=of,
+            carriers=f"{least} or more" if most == LEAST_CARRIERS[-1] else f"{least} to {most - 1}",
+            intervals=int(some_G.sum()),
+            held=int(held_G[some_G].sum()),
+        )
+
+
+def _rows(found: Iterator[Covered] | Iterator[Signs]) -> list[dict[str, object]]:
+    return [asdict(one) for one in found]
