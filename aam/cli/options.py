@@ -166,7 +166,8 @@ def parser(command: str, *, with_choices: bool = False) -> App:
     def collect(**given: Any) -> None:
         """Take the flags; they are read from the bound arguments."""
 
-    parameters = [*_parameters(command, _completed_type if with_choices else _text_type)]
+    found = _parameters(command, _completed_type if with_choices else _text_type)
+    parameters = sorted(found, key=lambda parameter: parameter.kind)  # Python wants positional ones first
     collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     app = App(name=command, help=COMMANDS[command].summary, help_flags=(), version_flags=(), help_format="plaintext")
     app.default(collect)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
 from aam.config.commands.demo import DemoConfig
+from aam.config.commands.explain import ExplainConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
@@ -48,6 +49,9 @@ COMMANDS: dict[str, Command] = {
     "pretrain": Command(PretrainConfig, "Pre-train an encoder on unlabelled samples."),
     "train": Command(TrainConfig, "Train a model to predict metadata columns, and write a report.", needs=SHEET),
     "predict": Command(PredictConfig, "Predict new samples with a trained model."),
+    "explain": Command(
+        ExplainConfig, "Explain predictions: which ASVs, clades and taxa they rest on.", positional="model"
+    ),
     "report": Command(
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
     ),

@@ -6,9 +6,15 @@ Legend of shapes: ``N`` samples that are explained, ``G`` things (ASVs, clades, 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+
+AGREEING = 0.8
+"""Share of the models in which the effect of a stable thing has one sign."""
+PRESENT = 0.5
+"""Share of the models above which their samples have a stable thing."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,8 +46,16 @@ class Effects:
         Samples that have the thing.
     by_sample_NGO
         The effect in each sample, where the method has one: 0 where the thing is absent.
+    has_NG
+        Which samples have the thing; None where all those have it whose effect is not 0.
     agreement_GO
-        Share of the models (folds, seeds) in which the effect has the sign of the mean; NaN for a single model.
+        Share of the models (folds, seeds) in which the effect has the sign of the mean, among those whose samples have
+        the thing; None for a single model.
+    presence_G
+        Share of the models whose samples have the thing; None for a single model.
+    is_increase
+        Whether an effect is an increase of the error: a mean over all samples whose truth is known, with the thing or
+        without it, which is the importance as well.
     """
 
     method: str
@@ -57,7 +71,10 @@ class Effects:
     importance_GO: np.ndarray
     support_G: np.ndarray
     by_sample_NGO: np.ndarray | None = None
+    has_NG: np.ndarray | None = None
     agreement_GO: np.ndarray | None = None
+    presence_G: np.ndarray | None = None
+    is_increase: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,3 +88,45 @@ class Effects:
     def is_clear_GO(self) -> np.ndarray:
         """Whether the interval leaves out 0."""
         return np.asarray((self.low_GO > 0) | (self.high_GO < 0))
+
+    @property
+    def is_stable_GO(self) -> np.ndarray | None:
+        """Whether an effect is clear, and has one sign in at least ``AGREEING`` of the models, most of which have it.
+
+        None for a single model.
+        """
+        if self.agreement_GO is None or self.presence_G is None:
+            return None
+        there_G = self.presence_G > PRESENT
+        return np.asarray(self.is_clear_GO & (self.agreement_GO >= AGREEING) & there_G[:, None])
+
+    @property
+    def present_NG(self) -> np.ndarray:
+        """Which samples have which thing (by methods that have an effect in each sample)."""
+        assert self.by_sample_NGO is not None
+        return self.by_sample_NGO.any(axis=2) if self.has_NG is None else self.has_NG
+
+    def take(self, chosen_G: np.ndarray) -> Effects:
+        """Some of the things: places, or a mask."""
+        places = np.arange(len(self))[chosen_G]
+        arrays = {name: _taken(getattr(self, name), places, axis) for name, axis in AXES.items()}
+        words = {name: tuple(getattr(self, name)[g] for g in places) for name in ("names", "labels")}
+        return dataclasses.replace(self, **words, **arrays)
+
+
+AXES = {
+    "effect_GO": 0,
+    "low_GO": 0,
+    "high_GO": 0,
+    "importance_GO": 0,
+    "support_G": 0,
+    "by_sample_NGO": 1,
+    "has_NG": 1,
+    "agreement_GO": 0,
+    "presence_G": 0,
+}
+"""Where the things are among the axes of each array."""
+
+
+def _taken(array: np.ndarray | None, places: np.ndarray, axis: int) -> np.ndarray | None:
+    return None if array is None else np.take(array, places, axis=axis)

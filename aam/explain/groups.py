@@ -5,6 +5,9 @@ Legend of shapes: ``N`` samples, ``A`` ASVs of the study, ``G`` groups, ``K`` no
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ from scipy.sparse import csr_array
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.study import Study
 from aam.learners.clades import Clades, clades_of_sequences
+from aam.text import shorten
 
 ASV, CLADE = "asv", "clade"
 RANKS = ("domain", "phylum", "class", "order", "family", "genus", "species")
@@ -22,6 +26,12 @@ MIN_PREVALENCE = 0.02
 """Share of the samples that must have a group: the part of a rarer one cannot be told from chance."""
 LARGEST_CLADE = 0.5
 """Share of the study's ASVs above which a clade says nothing: nearly all samples are mostly of it."""
+ALIKE = 0.9
+"""Share of the ASVs of a clade above which one that is nested in it is left out, as nearly the same."""
+HASHED = re.compile(r"[0-9a-f]{32}|[ACGTN]{20,}", re.IGNORECASE)
+"""Ids that tell nobody anything: MD5 sums and DNA."""
+HASH_LENGTH = 8
+LONGEST_NAME = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,12 +48,19 @@ class AsvGroups:
         How each is shown: a taxon's name where a taxonomy is known.
     members
         Which ASVs are in each group: ``G x A`` of 0 and 1 (int64).
+    taxa
+        The lineage that the ASVs of each group have in common, ranks separated by ``; ``; empty where none is known.
     """
 
     level: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     members: csr_array
+    taxa: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.taxa:
+            object.__setattr__(self, "taxa", ("",) * len(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,6 +82,7 @@ class AsvGroups:
             names=tuple(self.names[g] for g in places),
             labels=tuple(self.labels[g] for g in places),
             members=self.members[places],
+            taxa=tuple(self.taxa[g] for g in places),
         )
 
     def prevalent(self, counts_NA: csr_array, least: float = MIN_PREVALENCE) -> AsvGroups:
@@ -77,10 +95,17 @@ def asv_groups(study: Study, taxonomy: Taxonomy | None = None) -> AsvGroups:
     """Each ASV by itself."""
     number = len(study.lengths)
     members = csr_array((np.ones(number, dtype=np.int64), (np.arange(number), np.arange(number))))
-    names = tuple(map(str, study.table.asv_ids))
     lineages = _lineages(study, taxonomy)
-    labels = [f"{taxon_name(line)} ({name[:12]})" if line else name for name, line in zip(names, lineages, strict=True)]
-    return AsvGroups(level=ASV, names=names, labels=tuple(labels), members=members)
+    labels = [_asv_label(study, a, line) for a, line in enumerate(lineages)]
+    taxa = tuple("; ".join(line) for line in lineages)
+    return AsvGroups(level=ASV, names=asv_names(study), labels=tuple(labels), members=members, taxa=taxa)
+
+
+def asv_names(study: Study) -> tuple[str, ...]:
+    """Id of each ASV: the table's own, or its sequence where (in merged tables) several have the same."""
+    times = Counter(map(str, study.table.asv_ids))
+    ids = zip(map(str, study.table.asv_ids), map(str, study.table.sequences), strict=True)
+    return tuple(name if times[name] == 1 else sequence for name, sequence in ids)
 
 
 def taxon_groups(study: Study, taxonomy: Taxonomy, rank: str) -> AsvGroups:
@@ -96,29 +121,72 @@ def taxon_groups(study: Study, taxonomy: Taxonomy, rank: str) -> AsvGroups:
     shape = (len(classes), len(labels_A))
     members = csr_array((np.ones(len(asvs), dtype=np.int64), (labels_A[asvs], asvs)), shape)
     names = tuple(taxon_name(tuple(one.split("; "))) for one in classes)
-    unique = names if len(set(names)) == len(names) else classes
-    return AsvGroups(level=rank, names=classes, labels=unique, members=members)
+    times = Counter(names)
+    labels = tuple(name if times[name] == 1 else line for name, line in zip(names, classes, strict=True))
+    return AsvGroups(level=rank, names=classes, labels=labels, members=members, taxa=classes)
 
 
-def clade_groups(study: Study, taxonomy: Taxonomy | None = None) -> AsvGroups:
-    """Clades of the study's tree or, where there is none, of the tree made from the sequences.
+def ranks_of(taxonomy: Taxonomy, study: Study) -> tuple[str, ...]:
+    """The ranks at which some ASV of a study is classified."""
+    lineages = _lineages(study, taxonomy)
+    return tuple(rank for depth, rank in enumerate(RANKS) if any(len(one) > depth and one[depth] for one in lineages))
 
-    A clade has two ASVs or more, and at most ``LARGEST_CLADE`` of all. Of nested clades with the same ASVs the largest
-    node counts. Named by their place in the tree, and shown by the deepest taxon that most of their ASVs share.
+
+def clade_groups(study: Study, taxonomy: Taxonomy | None = None, clades: Clades | None = None) -> AsvGroups:
+    """Clades of a tree or, where there is none, of the tree made from the sequences.
+
+    A clade has two ASVs or more, and at most ``LARGEST_CLADE`` of all. Of nested clades with nearly the same ASVs
+    (``ALIKE``) the largest counts. Named by their place in the tree, and shown by the deepest taxon that most of their
+    ASVs share.
+
+    Parameters
+    ----------
+    study, taxonomy
+        The ASVs, and what they are called.
+    clades
+        The tree, with -1 for ASVs that are not in it; the study's own, or that of its sequences, where left out.
     """
-    found, number = clades_of(study), len(study.lengths)
+    found, number = clades or clades_of(study), len(study.lengths)
     inside_KA = _descendants(found, number)
-    size_K = np.diff(inside_KA.indptr)
-    sets = {inside_KA.indices[start:end].tobytes(): node for node, start, end in _spans(inside_KA)}
-    kept = np.array(sorted(k for k in sets.values() if 2 <= size_K[k] <= LARGEST_CLADE * number), dtype=np.int64)
+    kept = _unlike(found.parent, np.diff(inside_KA.indptr), number)
     members = inside_KA[kept]
     lineages = _lineages(study, taxonomy)
-    labels = []
+    taxa, labels = [], []
     for place, node in enumerate(kept):
         asvs = members.indices[members.indptr[place] : members.indptr[place + 1]]
         taxon = consensus([lineages[a] for a in asvs])
-        labels.append(f"{taxon_name(taxon)} clade ({len(asvs)} ASVs)" if taxon else f"clade {node} ({len(asvs)} ASVs)")
-    return AsvGroups(level=CLADE, names=tuple(f"clade-{k}" for k in kept), labels=tuple(labels), members=members)
+        taxa.append("; ".join(taxon))
+        labels.append(f"{taxon_name(taxon) or 'clade'} {node} ({len(asvs)} ASVs)")
+    names = tuple(f"clade-{k}" for k in kept)
+    return AsvGroups(level=CLADE, names=names, labels=tuple(labels), members=members, taxa=tuple(taxa))
+
+
+def _unlike(parent: np.ndarray, size_K: np.ndarray, number: int) -> np.ndarray:
+    """Nodes of the clades that count, ascending; parents come after their children."""
+    above, kept = np.full(len(parent), -1), []
+    for node in range(len(parent) - 1, -1, -1):
+        nearest = above[parent[node]] if parent[node] >= 0 else -1
+        is_alike = nearest >= 0 and size_K[node] > ALIKE * size_K[nearest]
+        counts = 2 <= size_K[node] <= LARGEST_CLADE * number and not is_alike
+        above[node] = node if counts else nearest
+        if counts:
+            kept.append(node)
+    return np.array(kept[::-1], dtype=np.int64)
+
+
+def _asv_label(study: Study, asv: int, lineage: tuple[str, ...]) -> str:
+    """A taxon's name, and a short one of the ASV: its id, or the first letters of the MD5 sum of its sequence."""
+    name, sequence = str(study.table.asv_ids[asv]), str(study.table.sequences[asv])
+    if not study.has_dna:
+        short = shorten(name, LONGEST_NAME)
+    elif HASHED.fullmatch(name) or len(name) > LONGEST_NAME:
+        short = hashlib.md5(sequence.encode(), usedforsecurity=False).hexdigest()[:HASH_LENGTH]
+    else:
+        short = name
+    taxon = taxon_name(lineage)
+    if taxon:
+        return f"{taxon} ({short})"
+    return f"ASV {short}" if study.has_dna and short != name else short
 
 
 def clades_of(study: Study) -> Clades:
@@ -165,17 +233,13 @@ def _descendants(clades: Clades, num_asvs: int) -> csr_array:
     """Which ASVs are on each node or below it, ``K x A`` of 0 and 1."""
     nodes, asvs, node_A = [], [], clades.node_of_asv.copy()
     left = np.arange(num_asvs)
+    left = left[node_A >= 0]
     while len(left):
         nodes.append(node_A[left])
         asvs.append(left)
         node_A[left] = clades.parent[node_A[left]]
         left = left[node_A[left] >= 0]
-    row, column = np.concatenate(nodes), np.concatenate(asvs)
+    row, column = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (nodes, asvs))
     found = csr_array((np.ones(len(row), dtype=np.int64), (row, column)), (len(clades.parent), num_asvs))
     found.sort_indices()
     return found
-
-
-def _spans(matrix: csr_array) -> list[tuple[int, int, int]]:
-    """Row, and the first and last place of its entries; the last of equal rows is the one nearest the root."""
-    return list(zip(range(matrix.shape[0]), matrix.indptr[:-1].tolist(), matrix.indptr[1:].tolist(), strict=True))

@@ -1,18 +1,27 @@
 """Intervals of mean effects, from groups of samples that are drawn whole.
 
-Legend of shapes: ``N`` samples, ``G`` things, ``O`` outputs, ``R`` bootstrap draws, ``U`` units.
+Legend of shapes: ``N`` samples, ``G`` things, ``O`` outputs, ``R`` bootstrap draws, ``C`` cells of units.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 DRAWS = 1_000
 LEVEL = 0.95
+THINGS_AT_ONCE = 1_024
 
 
 def bootstrap_interval(
-    by_sample_NGO: np.ndarray, has_NG: np.ndarray, unit_N: np.ndarray, *, seed: int, draws: int = DRAWS
+    by_sample_NGO: np.ndarray,
+    has_NG: np.ndarray,
+    unit_N: np.ndarray,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    crossed: Sequence[np.ndarray] = (),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean effect over the samples that have a thing, with the ends of its percentile interval.
 
@@ -26,6 +35,9 @@ def bootstrap_interval(
         Unit of each sample; units are drawn whole.
     seed, draws
         Of the bootstrap.
+    crossed
+        Further divisions of the samples, each as ``unit_N``: by model, or by draw of reads. Each is drawn from by
+        itself, and a sample counts as often as all that it belongs to together.
 
     Returns
     -------
@@ -35,25 +47,50 @@ def bootstrap_interval(
 
     References
     ----------
-    Field, Welsh (2007), Bootstrapping clustered data, Journal of the Royal Statistical Society B 69.
+    Field, Welsh (2007), Bootstrapping clustered data, Journal of the Royal Statistical Society B 69. Owen (2007), The
+    pigeonhole bootstrap, Annals of Applied Statistics 1.
     """
-    units, place_N = np.unique(unit_N, return_inverse=True)
-    number, _, outputs = by_sample_NGO.shape
-    has = has_NG.astype(np.float64)
-    of_unit_UN = np.zeros((len(units), number))
-    of_unit_UN[place_N, np.arange(number)] = 1
-    count_UG = of_unit_UN @ has
-    drawn_RU = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), size=draws)
-    count_RG = drawn_RU @ count_UG
-    mean, low, high = (np.full(by_sample_NGO.shape[1:], np.nan) for _ in range(3))
-    alone_G = (count_UG > 0).sum(axis=0) < 2
-    for output in range(outputs):
-        sum_UG = of_unit_UN @ (by_sample_NGO[:, :, output] * has)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean[:, output] = sum_UG.sum(axis=0) / count_UG.sum(axis=0)
-            means_RG = (drawn_RU @ sum_UG) / count_RG
-        known_G = ~np.isnan(means_RG).all(axis=0)
-        ends = np.nanquantile(means_RG[:, known_G], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        low[known_G, output], high[known_G, output] = ends
-    low[alone_G], high[alone_G] = np.nan, np.nan
+    cells, weight_RC, cell_N = _drawn(unit_N, crossed, seed, draws)
+    number, things, outputs = by_sample_NGO.shape
+    of_cell_CN = np.zeros((cells, number))
+    of_cell_CN[cell_N, np.arange(number)] = 1
+    mean, low, high = (np.full((things, outputs), np.nan) for _ in range(3))
+    for start in range(0, things, THINGS_AT_ONCE):
+        some = slice(start, start + THINGS_AT_ONCE)
+        has = has_NG[:, some].astype(np.float64)
+        count_CG = of_cell_CN @ has
+        count_RG = weight_RC @ count_CG
+        several_G = _num_units(has_NG[:, some], unit_N) > 1
+        for output in range(outputs):
+            sum_CG = of_cell_CN @ (by_sample_NGO[:, some, output] * has)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean[some, output] = sum_CG.sum(axis=0) / count_CG.sum(axis=0)
+                means_RG = (weight_RC @ sum_CG) / count_RG
+            ends = np.full((2, len(several_G)), np.nan)
+            ends[:, several_G] = np.nanquantile(means_RG[:, several_G], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+            low[some, output], high[some, output] = ends
     return mean, low, high
+
+
+def _drawn(
+    unit_N: np.ndarray, crossed: Sequence[np.ndarray], seed: int, draws: int
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Number of cells (of units that occur together), how often each is drawn (``R x C``), and each sample's cell."""
+    rng = np.random.default_rng(seed)
+    table = np.stack([unit_N, *crossed], axis=1)
+    cells, cell_N = np.unique(table, axis=0, return_inverse=True)
+    weight_RC = np.ones((draws, len(cells)))
+    for column in cells.T:
+        units, place_C = np.unique(column, return_inverse=True)
+        if len(units) > 1:
+            drawn_RU = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), size=draws)
+            weight_RC *= drawn_RU[:, place_C.ravel()]
+    return len(cells), weight_RC, cell_N.ravel()
+
+
+def _num_units(has_NG: np.ndarray, unit_N: np.ndarray) -> np.ndarray:
+    """How many units have each thing."""
+    units, place_N = np.unique(unit_N, return_inverse=True)
+    of_unit_UN = np.zeros((len(units), len(unit_N)))
+    of_unit_UN[place_N.ravel(), np.arange(len(unit_N))] = 1
+    return np.asarray((of_unit_UN @ has_NG.astype(np.float64) > 0).sum(axis=0))

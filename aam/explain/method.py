@@ -74,16 +74,23 @@ class Method(ABC):
         A few words for headings, and a sentence on what it measures.
     needs_truths
         Whether the true values must be known.
+    in_auto
+        Whether it is used where no method is named, the model is one that it can explain and what it needs is known.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     needs_truths: ClassVar[bool] = False
+    in_auto: ClassVar[bool] = False
 
     def unable(self, subject: Subject) -> str:
         """Why it cannot explain this model, or an empty text."""
         return ""
+
+    def left_out(self, subject: Subject) -> tuple[str, ...]:
+        """What it does not measure though it was asked for, in words."""
+        return ()
 
     @abstractmethod
     def num_predictions(self, subject: Subject) -> int:

@@ -6,7 +6,8 @@ Legend of shapes: ``B`` samples, ``O`` outputs: a number for each target, or a p
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ class ExplainedModel:
     @property
     def learners(self) -> tuple[str, ...]:
         """The whole model, then (where they are asked for and several) its learners by name."""
-        names = [member.name for member in self.predictor.manifest.members]
+        names = numbered([member.name for member in self.predictor.manifest.members])
         return (MODEL, *names) if self.by_learner and len(names) > 1 else (MODEL,)
 
     @property
@@ -84,6 +85,16 @@ class ExplainedModel:
         if tables[0].probabilities is not None:
             return tables[0].probabilities
         return np.stack([table.predicted for table in tables], axis=1).astype(np.float64)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names, those that occur several times with a number: the networks of an ensemble."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(f"{name}-{seen[name]}" if names.count(name) > 1 else name)
+    return found
 
 
 def with_counts(study: Study, rows: np.ndarray, counts: csr_array) -> Study:

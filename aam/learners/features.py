@@ -31,7 +31,7 @@ from aam.learners.clades import (
     sequence_keys,
     totals,
 )
-from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.stored import PerAsvsCache, Stored
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -103,7 +103,7 @@ class AsvFeatures(Features):
 
     def __init__(self, tokens: np.ndarray) -> None:
         self.tokens = tokens
-        self._indicator = PerStudyCache(self._indicator_of)
+        self._indicator = PerAsvsCache(self._indicator_of)
 
     @classmethod
     def fit(cls, study: Study, rows: np.ndarray) -> Self:
@@ -135,10 +135,10 @@ class AsvFeatures(Features):
         found.sort_indices()
         return found
 
-    def _indicator_of(self, study: Study) -> csr_array:
-        """Which ASV of a study is which feature, ``A x F`` of 0 and 1 (int64)."""
+    def _indicator_of(self, tokens: np.ndarray) -> csr_array:
+        """Which of these ASVs is which feature, ``A x F`` of 0 and 1 (int64)."""
         feature_of = {key: place for place, key in enumerate(sequence_keys(self.tokens))}
-        place_A = np.array([feature_of.get(key, -1) for key in sequence_keys(study.tokens)], dtype=np.int64)
+        place_A = np.array([feature_of.get(key, -1) for key in sequence_keys(tokens)], dtype=np.int64)
         asvs = np.flatnonzero(place_A >= 0)
         shape = (len(place_A), self.number)
         return csr_array((np.ones(len(asvs), dtype=np.int64), (asvs, place_A[asvs])), shape)
@@ -182,7 +182,7 @@ class CladeFeatures(Features):
         self.compared = compared
         self.nodes = nodes
         self.has_dna = has_dna
-        self._on_tree = PerStudyCache(self._placed)
+        self._on_tree = PerAsvsCache(self._placed)
 
     @classmethod
     def fit(cls, study: Study, rows: np.ndarray) -> Self:
@@ -251,8 +251,8 @@ class CladeFeatures(Features):
         nodes = read_places(stored, "nodes", number)
         return cls(Clades(parent, node_of_asv), tokens, compared, nodes, has_dna=not takes_names(stored.facts))
 
-    def _placed(self, study: Study) -> Clades:
-        return Clades(self.clades.parent, self.place(study.tokens))
+    def _placed(self, tokens: np.ndarray) -> Clades:
+        return Clades(self.clades.parent, self.place(tokens))
 
 
 KINDS: dict[str, type[Features]] = {cls.kind: cls for cls in (AsvFeatures, ClrFeatures, CladeFeatures)}

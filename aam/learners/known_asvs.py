@@ -12,7 +12,7 @@ import numpy as np
 
 from aam.data.readers.strand import SequenceSet
 from aam.learners.clades import kmer_frequencies, most_prevalent, nearest_sequences, sequence_keys
-from aam.learners.stored import PerStudyCache
+from aam.learners.stored import PerAsvsCache
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -54,7 +54,7 @@ class KnownAsvs:
         self.tokens = tokens
         self.prevalence = prevalence
         self.has_dna = has_dna
-        self._placement = PerStudyCache(self.place)
+        self._placement = PerAsvsCache(self.place_tokens)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -67,10 +67,6 @@ class KnownAsvs:
     def placement(self, study: Study) -> Placement:
         """Where the ASVs of a study belong; found once for a study."""
         return self._placement(study)
-
-    def place(self, study: Study) -> Placement:
-        """Where the ASVs of a study belong."""
-        return self.place_tokens(study.tokens)
 
     def place_tokens(self, tokens: np.ndarray) -> Placement:
         """Find each sequence, or the known one whose words of six bases are the most alike."""

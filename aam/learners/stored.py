@@ -1,4 +1,4 @@
-"""Arrays and facts of which a learner is made again, and what is kept of a whole study while its rows are read."""
+"""Arrays and facts of which a learner is made again, and what is kept of a study, or of its ASVs, between blocks."""
 
 from __future__ import annotations
 
@@ -71,4 +71,24 @@ class PerStudyCache(Generic[ResultT]):
         """What belongs to a study; made anew where another was asked for last."""
         if self._last is None or self._last[0] is not study:
             self._last = study, self._make(study)
+        return self._last[1]
+
+
+class PerAsvsCache(Generic[ResultT]):
+    """Keeps what is made of a study's ASVs alone, while studies of other samples with the same ASVs are read.
+
+    Parameters
+    ----------
+    make
+        Makes it of the ASVs' bases.
+    """
+
+    def __init__(self, make: Callable[[np.ndarray], ResultT]) -> None:
+        self._make = make
+        self._last: tuple[np.ndarray, ResultT] | None = None
+
+    def __call__(self, study: Study) -> ResultT:
+        """What belongs to the ASVs of a study; made anew where those of another were asked for last."""
+        if self._last is None or self._last[0] is not study.tokens:
+            self._last = study.tokens, self._make(study.tokens)
         return self._last[1]

@@ -15,6 +15,7 @@ from aam.config import CovariateOptions, SplitOptions, StudyOptions, TableOption
 from aam.config.commands.benchmark import TaskOptions
 from aam.config.target import ColumnOptions
 from aam.data.study.folds import Fold, FoldOptions, make_folds
+from aam.data.study.shuffling import shuffled_values
 from aam.data.study.split import sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.targets.kinds import Kind, chosen_kind
@@ -127,18 +128,5 @@ def shuffled(study: Study, groups: np.ndarray | None, seed: int) -> Study:
         Seed. The permutation is a function of it and of the samples' ids, not of the table's order.
     """
     (column, values), *_ = study.targets.items()
-    order, rng = np.argsort(study.sample_ids.astype(str), kind="stable"), np.random.default_rng(seed)
-    permuted = np.empty_like(values)
-    if groups is not None and (own := _values_of_groups(values[order], groups[order])) is not None:
-        of_group, group_of = own
-        permuted[order] = rng.permutation(of_group)[group_of]
-    else:
-        permuted[order] = rng.permutation(values[order])
+    permuted = shuffled_values(values, study.sample_ids, groups, seed)
     return dataclasses.replace(study, targets={**study.targets, column: permuted})
-
-
-def _values_of_groups(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The value of each group, and the group of each sample; None where a group has several values."""
-    _, first, group_of = np.unique(groups.astype(str), return_index=True, return_inverse=True)
-    of_group = values[first]
-    return (of_group, group_of) if (of_group[group_of] == values).all() else None

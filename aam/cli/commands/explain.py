@@ -1,0 +1,28 @@
+"""`aam explain`: which ASVs, clades and taxa predictions rest on."""
+
+from __future__ import annotations
+
+import shlex
+
+from aam.config.commands.explain import ExplainConfig
+from aam.log import logging_to_terminal, say
+from aam.workflows.explain.words import top_lines
+from aam.workflows.explain.write import EFFECTS, explain_and_write
+
+
+def run(config: ExplainConfig) -> None:
+    """Explain predictions, and say what counts most and what to do with it."""
+    with logging_to_terminal():
+        explanation = explain_and_write(config)
+        say("", *top_lines(explanation))
+        folder = config.output.output_dir
+        say("", f"All effects with intervals: {folder / EFFECTS}", *_next(config))
+
+
+def _next(config: ExplainConfig) -> list[str]:
+    """The next thing to type."""
+    words = ["aam", "explain", str(config.explain.model), *(f"--table={path}" for path in config.table.table)]
+    if not config.explain.by_learner:
+        more = shlex.join([*words, "--by-learner", f"--output-dir={config.output.output_dir}-learners"])
+        return ["Next, see whether the learners of the model agree:", f"  {more}"]
+    return ["Next, see how good the model is:", f"  {shlex.join(['aam', 'info', str(config.explain.model)])}"]

@@ -1,0 +1,154 @@
+"""Permutation: by how much predictions become worse where the reads of some ASVs are another sample's.
+
+The donor is of another group of samples, so that what is exchanged says nothing of the truth any more. The effect is
+the increase of the mean error: what the model as a whole loses without what these ASVs say. An effect below 0 is one of
+ASVs that mislead the model on these samples.
+
+ASVs that occur together can stand in for each other: one alone then has little effect, and all together have much. So
+whole clades are exchanged beside single ASVs, and each ASV is shown with the smallest clade that it is in.
+
+Legend of shapes: ``N`` samples that are explained, ``G`` groups, ``T`` targets, ``V`` variants.
+
+References
+----------
+Breiman (2001), Random forests, Machine Learning 45. Strobl et al. (2008), Conditional variable importance for random
+forests, BMC Bioinformatics 9 (relatives that stand in for each other).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from aam.explain.effects import Effects
+from aam.explain.exchange import Exchanges, donors, exchanged, exchanges, one_unit
+from aam.explain.groups import AsvGroups
+from aam.explain.increase import Things, increases, losses, unmeasurable
+from aam.explain.method import Method, Subject, register
+from aam.explain.model import with_counts
+from aam.explain.redraw import redrawn
+
+VARIANTS_PER_BLOCK = 1_024
+MOST_GROUPS = 400
+"""Of each level; of more the most prevalent, since an exchange of a rare one changes few predictions."""
+LEAST_DRAWS = 3
+"""Permutations, where fewer draws are asked for: one alone is a matter of luck."""
+
+
+def num_draws(subject: Subject) -> int:
+    """Permutations."""
+    return max(subject.draws, LEAST_DRAWS)
+
+
+def donors_of(subject: Subject, draw: int) -> np.ndarray:
+    """The donors of a permutation, the same for all that is exchanged, so that effects can be compared."""
+    return donors(subject.unit_N, np.random.default_rng([subject.seed, draw]))
+
+
+def widespread(groups: AsvGroups, counts_NA: csr_array) -> AsvGroups:
+    """At most so many of the groups: the most prevalent ones, in their order."""
+    prevalence_G = np.bincount(groups.counts(counts_NA).indices, minlength=len(groups))
+    return groups.take(np.sort(np.argsort(-prevalence_G, kind="stable")[:MOST_GROUPS]))
+
+
+class Permutation(Method):
+    """Exchange of each group of ASVs between samples of different units."""
+
+    name = "permutation"
+    title = "Permutation"
+    summary = "the increase of the error where the reads of these ASVs are those of a sample of another group"
+    needs_truths = True
+    in_auto = True
+
+    def unable(self, subject: Subject) -> str:
+        """Where there is none to exchange with."""
+        return one_unit(subject.unit_N) or unmeasurable(subject)
+
+    def left_out(self, subject: Subject) -> tuple[str, ...]:
+        """The rarest groups of a level that has very many."""
+        chosen = zip(subject.groups, _levels(subject), strict=True)
+        sizes = [(whole.level, len(whole), len(whole) - len(groups)) for whole, groups in chosen]
+        return tuple(
+            f"permutation of the {number - rarest:,} most widespread of {number:,} groups of level {level}"
+            for level, number, rarest in sizes
+            if rarest
+        )
+
+    def num_predictions(self, subject: Subject) -> int:
+        """One for each different exchange, and one for each sample as it is."""
+        found = exchanges(_reads(subject, 0), donors_of(subject, 0), _levels(subject))
+        return num_draws(subject) * (len(subject) + len(found))
+
+    def explain(self, subject: Subject) -> list[Effects]:
+        """Increases of the error by the groups of all levels, of each learner."""
+        levels = _levels(subject)
+        total: list[dict[str, np.ndarray]] = [{} for _ in levels]
+        for draw in range(num_draws(subject)):
+            counts, donor_N = _reads(subject, draw), donors_of(subject, draw)
+            found = exchanges(counts, donor_N, levels)
+            for learner, change_VT, lost_NT in _changes(subject, found, (counts, csr_array(counts[donor_N])), draw):
+                for place, groups in enumerate(levels):
+                    by_sample = _by_sample(found.variant[place], len(groups), change_VT, lost_NT)
+                    total[place][learner] = total[place].get(learner, 0.0) + by_sample / num_draws(subject)
+        return [
+            one
+            for groups, by_learner in zip(levels, total, strict=True)
+            for one in increases(subject, self.name, _things(groups, _counts(subject)), by_learner)
+        ]
+
+
+def _changes(
+    subject: Subject, found: Exchanges, reads: tuple[csr_array, csr_array], draw: int
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Each learner, the increase of the error of each variant (``V x T``), and the error as it is (``N x T``).
+
+    ``reads`` are those of the samples and of their donors.
+    """
+    model, study, rows, (counts, given) = subject.model, subject.study, subject.rows, reads
+    whole = model.predict(with_counts(study, rows, counts), np.arange(len(rows)), draw)
+    subject.on_done(len(subject))
+    lost = {learner: losses(subject, predicted) for learner, predicted in whole.items()}
+    pieces: dict[str, list[np.ndarray]] = {learner: [] for learner in lost}
+    for start in range(0, len(found), VARIANTS_PER_BLOCK):
+        sample = found.sample_V[start : start + VARIANTS_PER_BLOCK]
+        members = csr_array(found.members[found.member_V[start : start + VARIANTS_PER_BLOCK]])
+        mixed = exchanged(csr_array(counts[sample]), csr_array(given[sample]), members)
+        variants = with_counts(study, rows[sample], mixed)
+        for learner, predicted in model.predict(variants, np.arange(len(sample)), draw).items():
+            pieces[learner].append(losses(subject, predicted, sample) - lost[learner][sample])
+        subject.on_done(len(sample))
+    return [
+        (learner, np.concatenate(pieces[learner]) if pieces[learner] else lost_NT[:0], lost_NT)
+        for learner, lost_NT in lost.items()
+    ]
+
+
+def _by_sample(variant: csr_array, number: int, change_VT: np.ndarray, lost_NT: np.ndarray) -> np.ndarray:
+    """The increase in each sample, ``N x G x T``: 0 where nothing is exchanged, NaN where the truth is unknown."""
+    found = np.where(np.isnan(lost_NT), np.nan, 0.0)[:, None, :].repeat(number, axis=1)
+    sample, group = variant.nonzero()
+    found[sample, group] = change_VT[variant.data - 1]
+    return np.asarray(found)
+
+
+def _reads(subject: Subject, draw: int) -> csr_array:
+    """Reads of the explained samples in a permutation, drawn anew where several draws are asked for."""
+    several = subject.draws > 1
+    return redrawn(subject.study, subject.rows, draw % subject.draws, seed=subject.seed, several=several)
+
+
+def _counts(subject: Subject) -> csr_array:
+    return csr_array(subject.study.table.counts[subject.rows])
+
+
+def _levels(subject: Subject) -> list[AsvGroups]:
+    counts = _counts(subject)
+    return [widespread(groups, counts) for groups in subject.groups]
+
+
+def _things(groups: AsvGroups, counts: csr_array) -> Things:
+    support_G = np.bincount(groups.counts(counts).indices, minlength=len(groups))
+    return Things(level=groups.level, names=groups.names, labels=groups.labels, support_G=support_G)
+
+
+register(Permutation())

@@ -1,0 +1,285 @@
+"""From the options to an explanation: what is read, what is asked of each model, and how their answers are pooled.
+
+Legend of shapes: ``N`` samples that are explained, ``O`` outputs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aam.config import TableOptions
+from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
+from aam.data.study.study import Study
+from aam.data.targets.kinds import Predictions
+from aam.evaluation.prediction_table import concatenate
+from aam.explain.effects import Effects
+from aam.explain.groups import AsvGroups, asv_groups
+from aam.explain.method import Method, Subject
+from aam.explain.model import ExplainedModel, with_counts
+from aam.explain.results.association import associate
+from aam.explain.results.explanation import ExplainedSamples, Explanation, Seen
+from aam.explain.results.pool import pool
+from aam.learners.predictor import Predictor
+from aam.log import say
+from aam.progress import Bar
+from aam.text import format_duration, listed, plural
+from aam.workflows.explain.inputs import NamedAsvs, further_model, named_asvs
+from aam.workflows.explain.methods import chosen_methods
+from aam.workflows.explain.samples import ChosenSamples, choose_samples
+from aam.workflows.explain.sources import ModelSource, model_sources
+from aam.workflows.model_input import ModelInput, read_model_input
+
+TIMED = 64
+"""Predictions by which the time of all is estimated."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is to be explained.
+
+    Attributes
+    ----------
+    options, table
+        As given.
+    sources
+        The models that explain some sample.
+    first
+        The first model, and the samples as it reads them.
+    chosen
+        The samples of each model.
+    named
+        What the ASVs are called.
+    groups
+        Whose effect is asked for.
+    truths
+        Column -> true values of all samples; None where the metadata do not have them.
+    """
+
+    options: ExplainOptions
+    table: TableOptions
+    sources: tuple[ModelSource, ...]
+    first: ModelInput
+    chosen: ChosenSamples
+    named: NamedAsvs
+    groups: tuple[AsvGroups, ...]
+    truths: Mapping[str, np.ndarray] | None
+
+    def subject(self, place: int, predictor: Predictor, study: Study) -> Subject:
+        """What the methods are given of one model."""
+        rows = self.chosen.rows[place]
+        return Subject(
+            model=ExplainedModel(predictor=predictor, by_learner=self.options.by_learner),
+            study=study,
+            rows=rows,
+            groups=self.groups,
+            unit_N=self.chosen.unit_N[rows],
+            truths=self.truths,
+            draws=self.options.draws,
+            seed=self.options.seed,
+        )
+
+    def models(self) -> Iterator[tuple[Predictor, Study]]:
+        """One model after the other, so that only one is held beside the first."""
+        yield self.first.predictor, self.first.study
+        for source in self.sources[1:]:
+            yield further_model(source, self.first, self.table, self.options)
+
+
+def explain(config: ExplainInMemoryConfig) -> Explanation:
+    """Explain the predictions of a model, of the folds of a cross-validation, or of several models.
+
+    Parameters
+    ----------
+    config
+        What is explained, and how.
+
+    Raises
+    ------
+    CheckpointError
+        If a model cannot be read, is a pre-trained encoder, or predicts something else than the first.
+    ConfigError, InputError
+        If the options or the inputs cannot be used.
+    """
+    plan = make_plan(config)
+    methods, left_out = chosen_methods(plan.options.methods, plan.subject(0, plan.first.predictor, plan.first.study))
+    say(*plan.chosen.notes, *plan.named.notes, *left_out)
+    subjects = [plan.subject(place, plan.first.predictor, plan.first.study) for place in range(len(plan.sources))]
+    total = sum(method.num_predictions(subject) for subject in subjects for method in methods)
+    _announce(plan, methods, total)
+    effects, tables = [], []
+    with Bar("explaining", "predictions", total, wanted=plan.options.progress) as bar:
+        for place, (predictor, study) in enumerate(plan.models()):
+            subject = dataclasses.replace(plan.subject(place, predictor, study), on_done=bar.advance)
+            effects.append([one for method in methods for one in method.explain(subject)])
+            tables.append(_predictions(plan, subject))
+    pooled = pool(effects, [subject.unit_N for subject in subjects], seed=plan.options.seed)
+    together = [concatenate(each) for each in zip(*tables, strict=True)]
+    return _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
+
+
+def make_plan(config: ExplainInMemoryConfig) -> Plan:
+    """Read what is needed, and choose models, samples and groups.
+
+    Raises
+    ------
+    CheckpointError, ConfigError, InputError
+        As :func:`explain`.
+    """
+    options = config.explain
+    sources = model_sources([options.model, *options.more_models])
+    first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path))
+    chosen = choose_samples(sources, first.study, options)
+    used = [place for place, rows in enumerate(chosen.rows) if len(rows)]
+    if used[0]:
+        predictor, study = further_model(sources[used[0]], first, config.table, options)
+        first = dataclasses.replace(first, predictor=predictor, study=study)
+    chosen = dataclasses.replace(chosen, rows=tuple(chosen.rows[place] for place in used))
+    named = named_asvs(first.study, options, cache=config.table.cache)
+    groups = named.groups(first.study, options.levels, np.unique(np.concatenate(chosen.rows)))
+    return Plan(
+        options=options,
+        table=config.table,
+        sources=tuple(sources[place] for place in used),
+        first=first,
+        chosen=chosen,
+        named=named,
+        groups=groups,
+        truths=_truths(first, sources),
+    )
+
+
+def _truths(first: ModelInput, sources: Sequence[ModelSource]) -> Mapping[str, np.ndarray] | None:
+    """True values where the metadata have all targets."""
+    assert first.study.metadata is not None
+    if not set(first.predictor.targets.columns) <= set(first.study.metadata.columns):
+        return None
+    return first.truths(sources[0].missing)
+
+
+def _announce(plan: Plan, methods: Sequence[Method], total: int) -> None:
+    """Say what is done, and about how long it takes."""
+    targets = listed(plan.first.predictor.targets.columns)
+    things = listed([f"{len(one):,} {_things(one.level, len(one))}" for one in plan.groups], 9)
+    samples = sum(map(len, plan.chosen.rows))
+    models = f" of {plural(len(plan.sources), 'model')}" if len(plan.sources) > 1 else ""
+    column = plan.chosen.group_column
+    number = len(np.unique(np.concatenate([plan.chosen.unit_N[rows] for rows in plan.chosen.rows])))
+    over = f" in {number:,} groups of '{column}'" if column is not None else ""
+    say(f"explaining {targets} by {listed([method.name for method in methods], 9)}: {things}")
+    say(f"samples: {plural(samples, 'prediction')}{models}{over}")
+    seconds = _seconds_of_one(plan) * total
+    say(f"predictions: {total:,}; time: about {format_duration(seconds)} on this machine, measured on first ones")
+
+
+def _things(level: str, number: int) -> str:
+    plurals = {"asv": "ASVs", "clade": "clades", "family": "families", "genus": "genera", "species": "species"}
+    several = {"class": "classes", "phylum": "phyla", "domain": "domains", "order": "orders"}
+    return {"asv": "ASV"}.get(level, level) if number == 1 else (plurals | several)[level]
+
+
+def _seconds_of_one(plan: Plan) -> float:
+    """Seconds that a prediction takes, by some; what is made once for all is made before."""
+    rows, study = np.resize(plan.chosen.rows[0], TIMED), plan.first.study
+    some = with_counts(study, rows, study.table.counts[rows])
+    model = ExplainedModel(predictor=plan.first.predictor)
+    model.predict(some, np.arange(1))
+    started = time.perf_counter()
+    model.predict(some, np.arange(TIMED))
+    return (time.perf_counter() - started) / TIMED
+
+
+def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:
+    """The predictions of a model's samples, for each target, with truths where they are known."""
+    predictor, study, rows = subject.model.predictor, subject.study, subject.rows
+    source = dataclasses.replace(plan.first, predictor=predictor, study=study)
+    known = None if plan.truths is None else dict(plan.truths)
+    samples = source.samples(rows, known)
+    if plan.chosen.group_column is not None:
+        samples = dataclasses.replace(samples, groups=_labels(plan, rows))
+    learned = predictor.predict(study, rows)
+    return predictor.manifest.decoder(None).predictions(learned[None], samples)
+
+
+def _labels(plan: Plan, rows: np.ndarray) -> np.ndarray:
+    """Name of each sample's group; the sample's own where it has none."""
+    study, column = plan.first.study, plan.chosen.group_column
+    assert study.metadata is not None
+    assert column is not None
+    labels = study.metadata.labels(column)[rows].astype(str)
+    return np.where(labels == "", study.sample_ids[rows].astype(str), labels).astype(object)
+
+
+def _explanation(
+    plan: Plan,
+    methods: Sequence[Method],
+    effects: Sequence[Effects],
+    tables: Sequence[Predictions],
+    notes: tuple[str, ...],
+) -> Explanation:
+    targets = plan.first.predictor.targets
+    outputs = ExplainedModel(predictor=plan.first.predictor).outputs
+    rows = plan.chosen.rows
+    samples = ExplainedSamples(
+        rows_N=np.concatenate(rows),
+        model_N=np.repeat(np.arange(len(rows)), list(map(len, rows))),
+        unit_N=np.concatenate([plan.chosen.unit_N[one] for one in rows]),
+        predicted_NO=_outputs([table.predicted for table in tables], tables[0].probabilities),
+        truth_NO=None if plan.truths is None else _truth_outputs(plan, outputs),
+    )
+    counts = plan.first.study.table.counts[samples.rows_N]
+    associations = [associate(one, counts, samples.predicted_NO, samples.truth_NO) for one in plan.groups]
+    return Explanation(
+        specs=tuple(targets.specs),
+        outputs=outputs,
+        models=tuple(source.name for source in plan.sources),
+        study=plan.first.study,
+        samples=samples,
+        predictions=dict(zip(targets.columns, tables, strict=True)),
+        asvs=asv_groups(plan.first.study, plan.named.taxonomy),
+        groups=plan.groups,
+        associations=tuple(associations),
+        effects=tuple(effects),
+        methods={method.name: (method.title, method.summary) for method in methods},
+        clades=plan.named.clades,
+        has_taxonomy=plan.named.taxonomy is not None,
+        group_column=plan.chosen.group_column,
+        seen=_seen(plan),
+        notes=notes,
+        record={"samples": len(samples), "models": [source.name for source in plan.sources]},
+    )
+
+
+def _outputs(predicted: Sequence[np.ndarray], probabilities: np.ndarray | None) -> np.ndarray:
+    return probabilities if probabilities is not None else np.stack(predicted, axis=1).astype(np.float64)
+
+
+def _truth_outputs(plan: Plan, outputs: Sequence[str]) -> np.ndarray:
+    """True values of the explained samples, ``N x O``: 0 and 1 for classes, NaN where unknown."""
+    assert plan.truths is not None
+    targets, rows = plan.first.predictor.targets, np.concatenate(plan.chosen.rows)
+    values = [plan.truths[column][rows] for column in targets.columns]
+    if not targets.specs[0].classes:
+        return np.stack(values, axis=1).astype(np.float64)
+    labels = values[0].astype(str)
+    found = (labels[:, None] == np.array(outputs, dtype=str)).astype(np.float64)
+    found[labels == ""] = np.nan
+    return found
+
+
+def _seen(plan: Plan) -> Seen:
+    """What the models know of the samples that they explain."""
+    study, unit_N = plan.first.study, plan.chosen.unit_N
+    if not any(source.learned for source in plan.sources):
+        return "unknown"
+    found: set[Seen] = set()
+    for source, rows in zip(plan.sources, plan.chosen.rows, strict=True):
+        learned = np.array([str(one) in source.learned for one in study.sample_ids])
+        if learned[rows].any():
+            return "training"
+        found.add("new samples" if np.isin(unit_N[rows], unit_N[learned]).any() else "new groups")
+    return "new samples" if "new samples" in found or plan.chosen.group_column is None else "new groups"

@@ -1,0 +1,101 @@
+"""The models that are explained: one, those of the folds of a cross-validation, or several of the same targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aam.errors import CheckpointError
+from aam.models.folder.paths import find_weights
+from aam.runs.layout import CONFIG, FOLDS, SAMPLE_LISTS, is_run_directory
+from aam.runs.saved_options import training_config
+from aam.text import read_ids
+
+LEARNED, HELD_OUT = ("train", "validation"), "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """A model, and what its run says of samples.
+
+    Attributes
+    ----------
+    name
+        What it is called beside others: the fold, or the name of its run.
+    path
+        Where it lies.
+    place
+        Which of the models that were named it belongs to.
+    learned
+        Ids of the samples that it learned from, where that is known.
+    held_out
+        Ids of its test samples.
+    group_column
+        The column of groups of its run; None where there was none, or the run is not known.
+    missing
+        Further words for a missing value of the target in its run.
+    """
+
+    name: str
+    path: Path
+    place: int
+    learned: frozenset[str] = frozenset()
+    held_out: frozenset[str] = frozenset()
+    group_column: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+def model_sources(paths: Sequence[Path]) -> list[ModelSource]:
+    """The models at some places.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no model, or the run is unfinished.
+    """
+    found = [source for place, path in enumerate(paths) for source in _sources_of(path, place, len(paths) > 1)]
+    times = Counter(source.name for source in found)
+    repeated = [source.name for source in found if times[source.name] > 1]
+    if not repeated:
+        return found
+    return [ModelSource(**{**vars(source), "name": f"{source.place + 1}: {source.name}"}) for source in found]
+
+
+def is_cross_validation(path: Path) -> bool:
+    """Whether a folder is the run directory of a cross-validation."""
+    return is_run_directory(path) and (path / FOLDS).is_dir()
+
+
+def _sources_of(path: Path, place: int, is_one_of_many: bool) -> list[ModelSource]:
+    own = path.name if path.name not in ("", ".", "..") else path.resolve().name
+    if not is_cross_validation(path):
+        find_weights(path)
+        folder = path if path.is_dir() else path.parent
+        run = next((one for one in (folder, folder.resolve().parent) if is_run_directory(one)), None)
+        return [_source(own, path, place, run)]
+    folds = sorted(one for one in (path / FOLDS).iterdir() if one.is_dir())
+    if not folds:
+        raise CheckpointError(f"{path}: the cross-validation has no folds")
+    for one in (path, *folds):
+        if one != path or not (path / "finished.json").exists():
+            find_weights(one)
+    return [_source(f"{own}/{one.name}" if is_one_of_many else one.name, one, place, one) for one in folds]
+
+
+def _source(name: str, path: Path, place: int, run: Path | None) -> ModelSource:
+    if run is None:
+        return ModelSource(name=name, path=path, place=place)
+    lists = {part: run / file for part, file in SAMPLE_LISTS.items()}
+    ids = {part: frozenset(read_ids(file)) for part, file in lists.items() if file.is_file()}
+    options = training_config(run / CONFIG)
+    return ModelSource(
+        name=name,
+        path=path,
+        place=place,
+        learned=frozenset().union(*(ids.get(part, frozenset()) for part in LEARNED)),
+        held_out=ids.get(HELD_OUT, frozenset()),
+        group_column=options.split.group_column,
+        missing=options.target.missing,
+    )

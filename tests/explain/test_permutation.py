@@ -1,0 +1,185 @@
+"""Increase of the error by permutation, beside scikit-learn's."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import brier_score_loss
+
+from aam.config import CovariateOptions
+from aam.explain import covariates, permutation
+from aam.explain.covariates import CovariateExchange
+from aam.explain.increase import losses
+from aam.explain.model import with_counts
+from aam.explain.null import with_shuffled_truths
+from aam.explain.parts import Parts
+from aam.explain.permutation import Permutation
+from aam.explain.results.relatives import relatives_of
+from tests.data.study_files import make_study
+from tests.explain.subjects import forest_subject, groups_of
+
+SIZE, DEPTH = 24, 1_000
+
+
+class Asked(BaseEstimator):
+    """A predictor of numbers that remembers the last table that it was asked about."""
+
+    def __init__(self, predict):
+        self.function = predict
+
+    def fit(self, table, values):
+        return self
+
+    def predict(self, table):
+        self.last = table.copy()
+        return self.function(table)
+
+
+def importance(predict, table, truth, monkeypatch, module):
+    """scikit-learn's importance of the only column, whose permutation a method is made to take over."""
+    asked = Asked(predict)
+    found = permutation_importance(
+        asked, table, truth, scoring="neg_mean_absolute_error", n_repeats=1, random_state=3, n_jobs=None
+    )
+    place_of = {value: place for place, value in enumerate(table[:, 0])}
+    donor_N = np.array([place_of[value] for value in asked.last[:, 0]])
+    assert (donor_N != np.arange(len(donor_N))).any()
+    monkeypatch.setattr(module, "donors_of", lambda subject, draw: donor_N)
+    return found.importances_mean[0]
+
+
+def test_an_asv_as_scikit_learn_permutes_it(monkeypatch):
+    rng = np.random.default_rng(0)
+    share = rng.choice(np.arange(50, 950), SIZE, replace=False)
+    study = make_study(np.column_stack([share, DEPTH - share]), columns={})
+    truths = {"age": share / 100 + rng.normal(0, 1, SIZE)}
+    subject = forest_subject(study, truths, [groups_of("asv", [[1, 0]])])
+
+    def predict(table):
+        counts = csr_array(np.column_stack([table[:, 0], DEPTH - table[:, 0]]).astype(np.int64))
+        return subject.model.predict(with_counts(study, subject.rows, counts), subject.rows)["model"][:, 0]
+
+    expected = importance(predict, share[:, None].astype(float), truths["age"], monkeypatch, permutation)
+    (found,) = Permutation().explain(subject)
+    assert expected > 0.4
+    assert found.effect_GO[0, 0] == pytest.approx(expected, rel=1e-9)
+    assert found.importance_GO[0, 0] == found.effect_GO[0, 0]
+    assert found.low_GO[0, 0] > 0
+    assert found.outputs == ("age",)
+
+
+def test_a_covariate_as_scikit_learn_permutes_it(monkeypatch):
+    rng = np.random.default_rng(1)
+    ph = rng.permutation(np.linspace(4, 8, SIZE))
+    counts = rng.integers(1, 30, (SIZE, 4))
+    study = make_study(counts, columns={"ph": [repr(float(x)) for x in ph], "kit": ["a", "b"] * (SIZE // 2)})
+    truths = {"age": ph + rng.normal(0, 0.1, SIZE)}
+    options = CovariateOptions(numeric_columns=("ph",), categorical_columns=("kit",))
+    subject = forest_subject(study, truths, covariates=options)
+
+    def predict(table):
+        cells = np.array([repr(float(x)) for x in table[:, 0]], dtype=object)
+        return subject.model.predict(covariates.with_cells(study, {"ph": cells}), subject.rows)["model"][:, 0]
+
+    expected = importance(predict, ph[:, None], truths["age"], monkeypatch, covariates)
+    (found,) = CovariateExchange().explain(subject)
+    assert found.names == ("kit", "ph")
+    assert expected > 0.4
+    assert found.effect_GO[1, 0] == pytest.approx(expected, rel=1e-9)
+    assert abs(found.effect_GO[0, 0]) < expected / 2
+
+
+def informative(seed=0):
+    """ASV 0 tells the age, ASVs 1 and 2 are the same in every sample, and the rest is noise; six samples a unit."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(5, 40, (36, 6))
+    counts[:, 0] = rng.integers(0, 200, 36)
+    counts[:, 1:3] = 20
+    study = make_study(counts, columns={})
+    return study, {"age": np.log1p(counts[:, 0]) + rng.normal(0, 0.1, 36)}, np.arange(36) % 6
+
+
+def test_what_tells_the_truth_is_first():
+    study, truths, unit_N = informative()
+    levels = [groups_of("asv", np.eye(6, dtype=int)), groups_of("clade", [[1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0]])]
+    asvs, clades = Permutation().explain(forest_subject(study, truths, levels, unit_N=unit_N))
+    assert asvs.rank_G[0] == 0
+    assert asvs.is_clear_GO[:, 0].tolist()[0]
+    beside = relatives_of(asvs, [asvs, clades], levels)
+    assert beside.clade == ("clade0", "clade0", "clade1", "clade1", "", "")
+    assert (beside.effect_GO[[0, 2], 0] == clades.effect_GO[:, 0]).all()
+    assert np.isnan(beside.effect_GO[4:]).all()
+    assert relatives_of(clades, [asvs, clades], levels) is None
+    assert asvs.support_G.tolist() == np.count_nonzero(study.table.counts.toarray(), axis=0).tolist()
+
+
+def test_the_rarest_are_left_out_and_that_is_said(monkeypatch):
+    study, truths, _ = informative()
+    counts = study.table.counts.toarray()
+    counts[:30, 5], counts[:20, 4] = 0, 0
+    sparse = with_counts(study, np.arange(36), csr_array(counts))
+    monkeypatch.setattr(permutation, "MOST_GROUPS", 4)
+    subject = forest_subject(sparse, truths, [groups_of("asv", np.eye(6, dtype=int))])
+    (found,) = Permutation().explain(subject)
+    assert found.names == ("asv0", "asv1", "asv2", "asv3")
+    assert Permutation().left_out(subject) == ("permutation of the 4 most widespread of 6 groups of level asv",)
+
+
+def test_announced_predictions_are_made():
+    study, truths, unit_N = informative()
+    done = []
+    groups = [groups_of("asv", np.eye(6, dtype=int))]
+    subject = dataclasses.replace(forest_subject(study, truths, groups, unit_N=unit_N), on_done=done.append)
+    for method in (Permutation(), Parts()):
+        done.clear()
+        method.explain(subject)
+        assert sum(done) == method.num_predictions(subject)
+
+
+def test_unknown_truths_do_not_count():
+    study, truths, unit_N = informative()
+    groups = [groups_of("asv", [[1, 0, 0, 0, 0, 0]])]
+    subject = forest_subject(study, truths, groups, unit_N=unit_N)
+    (whole,) = Permutation().explain(subject)
+    known = truths["age"].copy()
+    known[::3] = np.nan
+    (found,) = Permutation().explain(dataclasses.replace(subject, truths={"age": known}))
+    counted = ~np.isnan(known)
+    assert found.effect_GO[0, 0] == pytest.approx(whole.by_sample_NGO[counted, 0, 0].mean())
+    assert found.effect_GO[0, 0] != pytest.approx(whole.effect_GO[0, 0])
+
+
+def test_the_brier_score_is_scikit_learns():
+    rng = np.random.default_rng(2)
+    study = make_study(rng.integers(1, 30, (SIZE, 5)), columns={})
+    sites = np.array(["gut", "skin", "soil"] * (SIZE // 3), dtype=object)
+    subject = forest_subject(study, {"site": sites})
+    shares = rng.dirichlet(np.ones(3), SIZE)
+    expected = brier_score_loss(sites.astype(str), shares, labels=["gut", "skin", "soil"], scale_by_half=False)
+    assert losses(subject, shares).mean() == pytest.approx(expected)
+    blank = sites.copy()
+    blank[0] = ""
+    assert np.isnan(losses(dataclasses.replace(subject, truths={"site": blank}), shares)[:, 0]).tolist() == [True] + [
+        False
+    ] * (SIZE - 1)
+
+
+def test_of_shuffled_truths_nothing_is_left():
+    study, truths, unit_N = informative()
+    subject = forest_subject(study, truths, unit_N=unit_N)
+    (told,) = Parts().explain(subject)
+    assert told.names == ("microbiome",)
+    assert told.low_GO[0, 0] > 0
+    clear = 0
+    for seed in range(10):
+        null = with_shuffled_truths(subject, seed)
+        assert sorted(null.truths["age"]) == sorted(truths["age"])
+        (found,) = Parts().explain(null)
+        clear += bool(found.low_GO[0, 0] > 0)
+        assert abs(found.effect_GO[0, 0]) < told.effect_GO[0, 0] / 3
+    assert clear <= 2
