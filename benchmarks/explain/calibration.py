@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from aam.explain.catalogue import METHODS
 from aam.explain.effects import Effects
-from aam.explain.method import METHODS
 from aam.explain.model import ExplainedModel
 from benchmarks.explain.store import MissingError, Store
 from benchmarks.explain.studies import EXPLAINED, Simulated, fitted, simulated
@@ -19,7 +19,7 @@ from benchmarks.explain.studies import EXPLAINED, Simulated, fitted, simulated
 SAMPLES, EFFECT = 300, 2.0
 TIMES_MORE = 10
 """Independent samples, as a multiple of those that are explained."""
-REFITS = 5
+REFITS = 3
 LEAST_CARRIERS = (5, 10, 30, 10**9)
 SIDE = 0.15
 """Distance of an optimum from the middle of the gradient from which on an ASV has a side."""
@@ -79,7 +79,9 @@ def calibration(store: Store, seeds: Sequence[int]) -> tuple[list[Covered], list
     covered, signs = [], []
     for seed in seeds:
         try:
-            covered += [Covered(**row) for row in store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))]
+            covered += [
+                Covered(**row) for row in store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))
+            ]
             signs += [Signs(**row) for row in store.get(f"signs/{seed}", lambda s=seed: _rows(study_signs(s)))]
         except MissingError:
             continue
@@ -90,12 +92,12 @@ def study_coverage(seed: int, *, refits: int = REFITS, times: int = TIMES_MORE) 
     """Intervals of one study beside effects on independent samples, and beside those of models fitted on others."""
     data = simulated(SAMPLES, EFFECT, seed, num_rest=max(times * EXPLAINED, refits * SAMPLES))
     model = fitted(data)
-    own = removal_effects(data, model, data.explained)
-    new = removal_effects(data, model, data.rest[: times * EXPLAINED])
+    own = measured(data, model, data.explained)
+    new = measured(data, model, data.rest[: times * EXPLAINED])
     for key, found in own.items():
         yield from _covered(found, new[key].effect_GO[:, 0], SAME_MODEL, seed)
     others = [
-        removal_effects(data, fitted(data, data.rest[start : start + SAMPLES]), data.explained)
+        measured(data, fitted(data, data.rest[start : start + SAMPLES]), data.explained)
         for start in range(0, refits * SAMPLES, SAMPLES)
     ]
     for key, found in own.items():
@@ -109,7 +111,7 @@ def study_signs(seed: int) -> Iterator[Signs]:
     """Signs of the effects in one study."""
     data = simulated(SAMPLES, EFFECT, seed)
     groups = {level.level: level for level in data.groups()}
-    for (learner, level), found in removal_effects(data, fitted(data), data.explained).items():
+    for (learner, level), found in measured(data, fitted(data), data.explained).items():
         side_G = data.truth.optimum(groups[level]) - 0.5
         with np.errstate(invalid="ignore"):
             has_side_G = (np.abs(side_G) >= SIDE) & (found.support_G >= LEAST_CARRIERS[0])
@@ -126,9 +128,15 @@ def study_signs(seed: int) -> Iterator[Signs]:
         )
 
 
-def removal_effects(data: Simulated, model: ExplainedModel, rows: np.ndarray) -> dict[tuple[str, str], Effects]:
-    """Learner and level -> effects by removal on some samples."""
-    found = METHODS["removal"].explain(data.subject(model, data.groups(), rows))
+def measured(
+    data: Simulated,
+    model: ExplainedModel,
+    rows: np.ndarray,
+    method: str = "removal",
+    target_N: np.ndarray | None = None,
+) -> dict[tuple[str, str], Effects]:
+    """Learner and level -> effects on some samples."""
+    found = METHODS[method].explain(data.subject(model, data.groups(), rows, target_N))
     return {(one.learner, one.level): one for one in found}
 
 

@@ -5,22 +5,23 @@ The targets are shuffled: subjects exchange the values of their samples, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from aam.data.targets.kinds import NUMBERS
 from aam.explain.effects import Effects
-from aam.explain.pool import pool
+from aam.explain.results.pool import pool
 from aam.learners.folds import deal_folds
 from aam.learners.protocol import Labelled
-from benchmarks.explain.calibration import removal_effects
+from benchmarks.explain.calibration import measured
 from benchmarks.explain.store import MissingError, Store
 from benchmarks.explain.studies import OF_A_SUBJECT, Simulated, fitted, simulated
 
 SAMPLES, EFFECT = 300, 2.0
-FOLDS = (3, 5, 10)
+FOLDS = {"removal": (1, 5), "permutation": (1, 5)}
+"""Method -> numbers of models."""
 TRUE, SHUFFLED = "true", "shuffled"
 CLEAR, STABLE = "clear", "stable"
 
@@ -31,7 +32,7 @@ class Called:
 
     Attributes
     ----------
-    seed, level, learner
+    seed, method, level, learner
         Of the study, and whose effects they are.
     targets
         ``true`` or ``shuffled``.
@@ -48,6 +49,7 @@ class Called:
     """
 
     seed: int
+    method: str
     level: str
     learner: str
     targets: str
@@ -72,14 +74,16 @@ def nulls(store: Store, seeds: Sequence[int]) -> list[Called]:
     return found
 
 
-def study_calls(seed: int, folds: Sequence[int] = FOLDS) -> Iterator[Called]:
+def study_calls(seed: int, folds: Mapping[str, Sequence[int]] = FOLDS) -> Iterator[Called]:
     """What is called in one study, with its targets and with shuffled ones."""
     data = simulated(SAMPLES, EFFECT, seed)
+    share_of = {level.level: dict(zip(level.names, data.truth.of(level), strict=True)) for level in data.groups()}
     for targets, target_N in ((TRUE, data.target_N), (SHUFFLED, shuffled(data))):
-        single = removal_effects(data, fitted(data, target_N=target_N), data.explained)
-        yield from _calls(data, single.values(), targets, 1, seed)
-        for number in folds:
-            yield from _calls(data, folded(data, target_N, number), targets, number, seed)
+        for number in sorted({number for numbers in folds.values() for number in numbers}):
+            methods = [method for method, numbers in folds.items() if number in numbers]
+            for one in together(data, target_N, number, methods):
+                share_G = np.array([share_of[one.level][name] for name in one.names])
+                yield from _calls(one, share_G, seed=seed, targets=targets, folds=number)
 
 
 def shuffled(data: Simulated) -> np.ndarray:
@@ -88,39 +92,38 @@ def shuffled(data: Simulated) -> np.ndarray:
     return np.random.default_rng(data.seed).permutation(by_subject).ravel()
 
 
-def folded(data: Simulated, target_N: np.ndarray, number: int) -> list[Effects]:
-    """Effects of the models of so many folds of the training samples, put together; subjects stay whole."""
+def together(data: Simulated, target_N: np.ndarray, number: int, methods: Sequence[str]) -> list[Effects]:
+    """Effects of one model on samples of other subjects, or of the models of so many folds on those of each fold."""
     rows = data.training
-    samples = Labelled(rows=rows, targets=target_N[rows][:, None], groups=data.unit_N[rows])
-    fold_N = deal_folds(NUMBERS, samples, data.seed, number)
-    parts, units = [], []
-    for fold in range(number):
-        held_out = rows[fold_N == fold]
-        model = fitted(data, rows[fold_N != fold], target_N)
-        parts.append(list(removal_effects(data, model, held_out).values()))
-        units.append(data.unit_N[held_out])
-    return pool(parts, units, seed=data.seed)
+    if number == 1:
+        models = [(fitted(data, target_N=target_N), data.explained)]
+    else:
+        samples = Labelled(rows=rows, targets=target_N[rows][:, None], groups=data.unit_N[rows])
+        fold_N = deal_folds(NUMBERS, samples, data.seed, number)
+        models = [(fitted(data, rows[fold_N != fold], target_N), rows[fold_N == fold]) for fold in range(number)]
+    parts = [
+        [one for method in methods for one in measured(data, model, held_out, method, target_N).values()]
+        for model, held_out in models
+    ]
+    return pool(parts, [data.unit_N[held_out] for _, held_out in models], seed=data.seed)
 
 
-def _calls(data: Simulated, effects: Sequence[Effects], targets: str, folds: int, seed: int) -> Iterator[Called]:
-    share_of = {level.level: data.truth.of(level) for level in data.groups()}
-    for one in effects:
-        share_G = share_of[one.level]
-        words = {CLEAR: one.is_clear_GO, STABLE: one.is_stable_GO}
-        for word, called_GO in words.items():
-            if called_GO is None:
-                continue
-            called_G = called_GO[:, 0]
-            yield Called(
-                seed=seed,
-                level=one.level,
-                learner=one.learner,
-                targets=targets,
-                folds=folds,
-                word=word,
-                groups=len(one),
-                called=int(called_G.sum()),
-                false=int((called_G & (share_G == 0)).sum()),
-                informative=int((share_G == 1).sum()),
-                found=int((called_G & (share_G == 1)).sum()),
-            )
+def _calls(one: Effects, share_G: np.ndarray, *, seed: int, targets: str, folds: int) -> Iterator[Called]:
+    for word, called_GO in {CLEAR: one.is_clear_GO, STABLE: one.is_stable_GO}.items():
+        if called_GO is None:
+            continue
+        called_G = called_GO[:, 0]
+        yield Called(
+            seed=seed,
+            method=one.method,
+            level=one.level,
+            learner=one.learner,
+            targets=targets,
+            folds=folds,
+            word=word,
+            groups=len(one),
+            called=int(called_G.sum()),
+            false=int((called_G & (share_G == 0)).sum()),
+            informative=int((share_G == 1).sum()),
+            found=int((called_G & (share_G == 1)).sum()),
+        )

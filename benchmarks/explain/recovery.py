@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
+from aam.explain.catalogue import METHODS
 from aam.explain.groups import ASV, CLADE, AsvGroups
-from aam.explain.method import METHODS
 from benchmarks.explain.rankings import READINGS, Ranking, of_effects, rivals, with_relatives
 from benchmarks.explain.store import MissingError, Store
-from benchmarks.explain.studies import TARGET, Simulated, fitted, simulated
+from benchmarks.explain.studies import TARGET, fitted, simulated
 
-SIZES, EFFECTS = (100, 300, 1_000), (1.0, 2.0)
+DESIGNS = ((100, 2.0), (300, 2.0), (1_000, 2.0), (300, 1.0))
+"""Training samples, and effect size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +63,10 @@ class Score:
     seconds: float | None = None
 
 
-def recovery(store: Store, sizes: Sequence[int], effects: Sequence[float], seeds: Sequence[int]) -> list[Score]:
+def recovery(store: Store, designs: Sequence[tuple[int, float]], seeds: Sequence[int]) -> list[Score]:
     """Scores of all rankings in all studies that are there."""
     found = []
-    for samples, effect, seed in product(sizes, effects, seeds):
+    for seed, (samples, effect) in product(seeds, designs):
         name = f"recovery/{samples}-{effect:g}-{seed}"
         try:
             rows = store.get(name, lambda s=samples, e=effect, d=seed: [asdict(one) for one in study_scores(s, e, d)])
@@ -84,29 +85,30 @@ def study_scores(samples: int, effect: float, seed: int) -> Iterator[Score]:
     for learner, values_BO in predicted.items():
         r2 = float(r2_score(data.target_N[data.explained], values_BO[:, 0]))
         yield Score(level=TARGET, ranking=learner, precision=r2, auroc=float("nan"), chance=0.0, **about)
-    share_of = {level.level: data.truth.of(level) for level in groups}
+    share_of = {level.level: dict(zip(level.names, data.truth.of(level), strict=True)) for level in groups}
     for level in groups:
-        share_G = share_of[level.level]
+        share_G = data.truth.of(level)
         for ranking in rivals(data, level):
             yield score(ranking, share_G, level=level.level, **about)
+    subject = data.subject(model, groups)
     for name, method in METHODS.items():
-        subject = data.subject(model, groups)
-        if method.unable(subject):
+        if not method.in_auto or method.unable(subject):
             continue
         started = time.monotonic()
         effects = method.explain(subject)
         seconds = round(time.monotonic() - started, 1)
         known = {(one.learner, one.level): one for one in effects if one.level in share_of}
         for (learner, level), one in known.items():
-            yield score(of_effects(one), share_of[level], level=level, seconds=seconds, **about)
-            if one.by_sample_NGO is None:
+            share_G = np.array([share_of[level][name] for name in one.names])
+            yield score(of_effects(one), share_G, level=level, seconds=seconds, **about)
+            if one.by_sample_NGO is None or one.is_increase:
                 continue
             readings = {reading: read(one) for reading, read in READINGS.items()}
             if level == ASV:
                 readings["with its relatives"] = with_relatives(one, known[learner, CLADE], *relatives(*groups))
             for reading, score_G in readings.items():
                 ranking = Ranking(name=f"{name}: {learner}: {reading}", score_G=score_G)
-                yield score(ranking, share_of[level], level=level, **about)
+                yield score(ranking, share_G, level=level, **about)
 
 
 def relatives(asvs: AsvGroups, clades: AsvGroups) -> tuple[AsvGroups, np.ndarray]:

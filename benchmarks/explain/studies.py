@@ -122,9 +122,13 @@ class Simulated:
         return asv_groups(self.study).prevalent(counts), clade_groups(self.study).prevalent(counts)
 
     def subject(
-        self, model: ExplainedModel, groups: Sequence[AsvGroups], rows: np.ndarray | None = None, draws: int = 1
+        self,
+        model: ExplainedModel,
+        groups: Sequence[AsvGroups],
+        rows: np.ndarray | None = None,
+        target_N: np.ndarray | None = None,
     ) -> Subject:
-        """What a method is given."""
+        """What a method is given; rows and values are those of the study where left out."""
         rows = self.explained if rows is None else rows
         return Subject(
             model=model,
@@ -132,8 +136,7 @@ class Simulated:
             rows=rows,
             groups=groups,
             unit_N=self.unit_N[rows],
-            truths={TARGET: self.target_N},
-            draws=draws,
+            truths={TARGET: self.target_N if target_N is None else target_N},
             seed=self.seed,
         )
 

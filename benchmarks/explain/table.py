@@ -1,0 +1,254 @@
+"""The page of results and their record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from aam.files.atomic import write_text
+from aam.text import plural
+from benchmarks.explain.calibration import EFFECT, MEAN_MODEL, OTHER_MODEL, SAME_MODEL, SAMPLES, Covered, Signs
+from benchmarks.explain.infants import SHOWN
+from benchmarks.explain.nulls import SHUFFLED, TRUE, Called
+from benchmarks.explain.rankings import CORRELATION, IMPURITY, PERMUTED
+from benchmarks.explain.recovery import Score
+from benchmarks.explain.studies import EXPLAINED, INFORMATIVE, NUM_ASVS, TARGET
+
+LEVELS = {"asv": "ASVs", "clade": "clades"}
+SHOWN_LEARNERS = ("model", "forest", "trees-dna", "clr-linear")
+CONFIDENCE = 0.95
+
+
+def write(
+    folder: Path,
+    scores: Sequence[Score],
+    calibrated: tuple[Sequence[Covered], Sequence[Signs]],
+    called: Sequence[Called],
+    infants: Sequence[Mapping[str, Any]],
+    about: Mapping[str, str],
+) -> None:
+    """Write ``explain.md`` and ``explain.json``."""
+    covered, signs = calibrated
+    record = {
+        "conditions": about,
+        "recovery": [_plain(asdict(one)) for one in scores],
+        "coverage": [asdict(one) for one in covered],
+        "signs": [asdict(one) for one in signs],
+        "called": [asdict(one) for one in called],
+        "infants": list(infants[: SHOWN + 1]),
+    }
+    write_text(folder / "explain.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    lines = [
+        "# What explanations find",
+        "",
+        "`python -m benchmarks.explain --data DATA`; what is measured is in its `--help`.",
+    ]
+    lines += ["", ", ".join(f"{name} {value}" for name, value in about.items())]
+    if scores:
+        lines += recovery_lines(scores)
+    if covered:
+        lines += [*coverage_lines(covered), *sign_lines(signs)]
+    if called:
+        lines += call_lines(called)
+    if infants:
+        lines += infant_lines(infants)
+    write_text(folder / "explain.md", "\n".join(lines) + "\n")
+
+
+def recovery_lines(scores: Sequence[Score]) -> Iterator[str]:
+    """Tables of the rankings: precision, AUROC, and what is called."""
+    designs = sorted({(one.samples, one.effect) for one in scores})
+    seeds = len({one.seed for one in scores})
+    yield from ("", "## Recovery", "")
+    yield f"{seeds} simulated studies of each design: {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of them informative, in whole clades;"
+    yield f"{EXPLAINED} samples of other subjects are explained. Mean over studies, with the 95 % interval of that mean."
+    yield "R2 of the blend on them: " + "; ".join(
+        f"{_design(design)} {_mean(scores, design, TARGET, 'model', 'precision', 2)}" for design in designs
+    )
+    for level, words in LEVELS.items():
+        for measure, title in (("auroc", "AUROC of the ranking"), ("precision", "precision at k")):
+            yield from ("", f"### {words.capitalize()}: {title}", "")
+            yield _row("ranking", *(_design(design) for design in designs))
+            yield _rule(len(designs) + 1)
+            for name in _rankings(scores, level):
+                yield _row(name, *(_mean(scores, design, level, name, measure, 2) for design in designs))
+        yield from (
+            "",
+            f"### {words.capitalize()}: called important, of these not informative, informative ones found",
+            "",
+        )
+        yield _row("rule", *(_design(design) for design in designs))
+        yield _rule(len(designs) + 1)
+        for name in _rankings(scores, level):
+            cells = [_calls(scores, design, level, name) for design in designs]
+            if any(cells):
+                yield _row(name, *cells)
+
+
+def _rankings(scores: Sequence[Score], level: str) -> list[str]:
+    """Rankings that are shown: those beside the explanations, then methods by learner."""
+    names = list(dict.fromkeys(one.ranking for one in scores if one.level == level))
+    rivals = [name for name in (CORRELATION, IMPURITY, PERMUTED) if name in names]
+    return rivals + [name for name in names if name not in rivals and name.split(": ")[1] in SHOWN_LEARNERS]
+
+
+def _calls(scores: Sequence[Score], design: tuple[int, float], level: str, name: str) -> str:
+    some = [one for one in _chosen(scores, design, level, name) if one.called is not None]
+    if not some:
+        return ""
+    called, false, power = (np.mean([getattr(one, field) for one in some]) for field in ("called", "false", "power"))
+    return f"{called:.0f}, {false:.0%}, {power:.0%}"
+
+
+def _chosen(scores: Sequence[Score], design: tuple[int, float], level: str, name: str) -> list[Score]:
+    return [one for one in scores if ((one.samples, one.effect), one.level, one.ranking) == (design, level, name)]
+
+
+def _mean(scores: Sequence[Score], design: tuple[int, float], level: str, name: str, measure: str, digits: int) -> str:
+    values = np.array([getattr(one, measure) for one in _chosen(scores, design, level, name)], dtype=np.float64)
+    if not len(values):
+        return ""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    half = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():.{digits}f} ± {half:.{digits}f}"
+
+
+def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
+    """Share of intervals that hold a value."""
+    seeds = len({one.seed for one in covered})
+    yield from ("", "## Calibration of the intervals", "")
+    yield f"{seeds} studies, {SAMPLES} training samples, effect {EFFECT:g}, removal. Share of the 95 % intervals of the mean"
+    yield f"effect on {EXPLAINED} samples that hold the effect of the same model on ten times as many, of models fitted on"
+    yield "other samples, and the mean effect of these (number of intervals)."
+    for level, words in LEVELS.items():
+        yield from ("", f"### {words.capitalize()}", "")
+        kinds = (SAME_MODEL, OTHER_MODEL, MEAN_MODEL)
+        yield _row("learner", "samples that have it", *kinds)
+        yield _rule(len(kinds) + 2)
+        for learner in SHOWN_LEARNERS:
+            for carriers in dict.fromkeys(one.carriers for one in covered):
+                mine = [one for one in covered if (one.level, one.learner, one.carriers) == (level, learner, carriers)]
+                yield _row(
+                    learner,
+                    carriers,
+                    *(_share([one for one in mine if one.of == of], "held", "intervals") for of in kinds),
+                )
+
+
+def sign_lines(signs: Sequence[Signs]) -> Iterator[str]:
+    """Share of effects with the sign of the truth."""
+    yield from ("", "### Signs", "")
+    yield "Informative groups whose optimum is not in the middle of the gradient: share of effects with the sign of their side"
+    yield "(number of effects)."
+    yield ""
+    yield _row("level", "learner", "clear effects", "all effects")
+    yield _rule(4)
+    for level, words in LEVELS.items():
+        for learner in SHOWN_LEARNERS:
+            mine = [one for one in signs if (one.level, one.learner) == (level, learner)]
+            yield _row(words, learner, _share(mine, "right", "clear"), _share(mine, "all_right", "effects"))
+
+
+def call_lines(called: Sequence[Called]) -> Iterator[str]:
+    """What is called with true and with shuffled targets."""
+    seeds = len({one.seed for one in called})
+    yield from ("", "## Nulls", "")
+    yield f"{seeds} studies, {SAMPLES} training samples, effect {EFFECT:g}; subjects exchange their targets in the shuffled"
+    yield "ones, where whatever is called is called wrongly. Mean number of groups that are called of all; with the true"
+    yield "targets, also the share of these without an informative ASV, and the share of informative groups that are found."
+    for level, words in LEVELS.items():
+        yield from ("", f"### {words.capitalize()}", "")
+        yield _row("method: learner", "models", "word", "shuffled targets", "true targets", "not informative", "found")
+        yield _rule(7)
+        keys = dict.fromkeys((one.method, one.learner, one.folds, one.word) for one in called)
+        order = sorted(
+            keys,
+            key=lambda key: (
+                key[0] != "removal",
+                SHOWN_LEARNERS.index(key[1]) if key[1] in SHOWN_LEARNERS else 9,
+                key[2],
+                key[3],
+            ),
+        )
+        for method, learner, folds, word in order:
+            if learner not in SHOWN_LEARNERS:
+                continue
+            mine = [
+                one
+                for one in called
+                if (one.level, one.method, one.learner, one.folds, one.word) == (level, method, learner, folds, word)
+            ]
+            null, true = ([one for one in mine if one.targets == targets] for targets in (SHUFFLED, TRUE))
+            yield _row(
+                f"{method}: {learner}",
+                "1" if folds == 1 else f"{folds} folds",
+                word,
+                _number(null),
+                _number(true),
+                _share(true, "false", "called", counted=False),
+                _share(true, "found", "informative", counted=False),
+            )
+
+
+def _number(some: Sequence[Called]) -> str:
+    if not some:
+        return ""
+    return f"{np.mean([one.called for one in some]):.1f} of {np.mean([one.groups for one in some]):.0f}"
+
+
+def _share(some: Sequence[Any], part: str, whole: str, *, counted: bool = True) -> str:
+    total = sum(getattr(one, whole) for one in some)
+    if not total:
+        return ""
+    share = f"{sum(getattr(one, part) for one in some) / total:.0%}"
+    return f"{share} ({total:,})" if counted else share
+
+
+def infant_lines(infants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The most important ASVs of the infants, with names."""
+    about, *found = infants
+    yield from ("", "## `infant_ecam`", "")
+    yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend (held-out"
+    yield f"R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of the samples have. Names: `benchmarks/explain/names.tsv`,"
+    yield "by the first 100 bases. Effects in months, in the samples that have the ASV."
+    for key, title in (("rank", "over all samples"), ("rank_in_carriers", "in the samples that have the ASV")):
+        yield from ("", f"### The {SHOWN} largest by the mean size of the effect {title}", "")
+        yield _row(
+            "", "name", "effect (95 %)", "stable", "samples that have it", "reads", "Spearman with age", "ASV begins"
+        )
+        yield _rule(8)
+        for one in sorted(found, key=lambda one, key=key: one[key])[:SHOWN]:
+            yield _row(
+                str(one[key]),
+                one["name"],
+                f"{one['effect']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})",
+                "yes" if one["stable"] else "no",
+                f"{one['prevalence']:.0%}",
+                f"{one['share']:.1%}",
+                f"{one['correlation']:+.2f}",
+                f"`{one['asv'][40:75]}`",
+            )
+
+
+def _design(design: tuple[int, float]) -> str:
+    return f"{design[0]:,} samples, effect {design[1]:g}"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rule(columns: int) -> str:
+    return "|" + "---|" * columns
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """NaN as None, which JSON knows."""
+    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}

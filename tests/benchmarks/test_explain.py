@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from aam.explain.effects import Effects
+from aam.explain.groups import AsvGroups
+from benchmarks.explain import calibration, nulls, rankings, recovery, studies, table
+from benchmarks.explain.calibration import SAME_MODEL, Covered, Signs
+from benchmarks.explain.infants import UNNAMED, name_of, read_names
+from benchmarks.explain.nulls import CLEAR, SHUFFLED, TRUE, Called
+from benchmarks.explain.rankings import Ranking
+from benchmarks.explain.recovery import Score
+from benchmarks.explain.store import MissingError, Store
+
+SMALL = {"NUM_ASVS": 60, "RICHNESS": 20.0, "EXPLAINED": 24}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SMALL.items():
+        monkeypatch.setattr(studies, name, value)
+    monkeypatch.setattr(calibration, "EXPLAINED", SMALL["EXPLAINED"])
+    monkeypatch.setattr(rankings, "TREES", 10)
+    monkeypatch.setattr(studies, "AUTO", "forest")
+    for module in (calibration, nulls):
+        monkeypatch.setattr(module, "SAMPLES", 40)
+
+
+def effects(by_sample_NG: list[list[float]], level: str = "asv") -> Effects:
+    by_sample = np.array(by_sample_NG)[:, :, None]
+    support = (by_sample[:, :, 0] != 0).sum(axis=0)
+    names = tuple(f"{level}{place}" for place in range(by_sample.shape[1]))
+    mean = by_sample.sum(axis=0) / support[:, None]
+    return Effects(
+        method="removal",
+        learner="model",
+        level=level,
+        names=names,
+        labels=names,
+        outputs=("gradient",),
+        unit="prediction",
+        effect_GO=mean,
+        low_GO=mean - 1,
+        high_GO=mean + 1,
+        importance_GO=np.abs(by_sample).mean(axis=0),
+        support_G=support,
+        by_sample_NGO=by_sample,
+    )
+
+
+def test_precision_and_auroc_leave_out_mixed_groups() -> None:
+    # informative: 0 and 3; of the two first pure ones, one is informative; of four pairs three are in order
+    ranking = Ranking(
+        name="any", score_G=np.array([5, 4, 9, 1, 0.5]), is_called_G=np.array([1, 1, 1, 0, 0], dtype=bool)
+    )
+    found = recovery.score(ranking, np.array([1, 0, 0.5, 1, 0]), samples=1, effect=1.0, seed=0, level="asv")
+    assert (found.precision, found.auroc, found.chance) == (0.5, 0.75, 0.5)
+    assert (found.called, found.false, found.power) == (2, 0.5, 0.5)
+
+
+def test_rare_groups_count_by_their_carriers() -> None:
+    found = effects([[1, 3], [1, 0], [1, 0]])
+    assert rankings.over_all(found).tolist() == [1, 1]
+    assert rankings.in_carriers(found).tolist() == [1, 3]
+
+
+def test_small_clades_support_their_asvs() -> None:
+    clades = AsvGroups(
+        level="clade", names=("a", "b"), labels=("a", "b"), members=csr_array(np.array([[1, 1, 0], [1, 1, 1]]))
+    )
+    within = clades.members.toarray()
+    found = rankings.with_relatives(effects([[1, 1, 1]]), effects([[6, 2]], "clade"), clades, within)
+    # sizes by their means: ASVs 1; clades 1.5 and 0.5, of which the first two are in both and the last in one
+    assert found.tolist() == [2, 2, 1.5]
+
+
+def test_importances_of_a_forest_find_the_informative(small: None) -> None:
+    data = studies.simulated(200, 4.0, seed=1)
+    groups, _ = data.groups()
+    is_true = data.truth.of(groups) == 1
+    for ranking in rankings.rivals(data, groups):
+        assert recovery.score(ranking, data.truth.of(groups), samples=1, effect=1.0, seed=0, level="asv").auroc > 0.6
+    called = rankings.rivals(data, groups)[-1].is_called_G
+    assert called is not None
+    assert is_true[called].mean() > 0.6
+
+
+def test_subjects_are_not_divided(small: None) -> None:
+    data = studies.simulated(40, 2.0, seed=3, num_rest=20)
+    parts = (data.training, data.explained, data.rest)
+    assert [len(rows) for rows in parts] == [40, 24, 20]
+    units = [set(data.unit_N[rows]) for rows in parts]
+    assert not units[0] & units[1] and not units[1] & units[2]
+    shuffled = nulls.shuffled(data)
+    assert sorted(shuffled) == sorted(data.target_N)
+    assert not np.allclose(shuffled, data.target_N)
+    blocks = {tuple(row) for row in data.target_N.reshape(-1, 4)}
+    assert {tuple(row) for row in shuffled.reshape(-1, 4)} == blocks
+
+
+def test_a_study_is_scored_by_every_method(small: None) -> None:
+    found = list(recovery.study_scores(40, 3.0, seed=1))
+    names = {one.ranking for one in found if one.level == "clade"}
+    assert {"removal: model", "permutation: model", rankings.IMPURITY, rankings.PERMUTED, rankings.CORRELATION} <= names
+    assert all(0 <= one.auroc <= 1 for one in found if one.level != studies.TARGET)
+
+
+def test_intervals_are_judged_on_other_samples(small: None) -> None:
+    found = list(calibration.study_coverage(1, refits=1, times=2))
+    same = [one for one in found if one.of == SAME_MODEL and one.level == "asv"]
+    assert sum(one.intervals for one in same) > 10
+    assert all(one.held <= one.intervals for one in found)
+    signs = list(calibration.study_signs(1))
+    assert all(one.right <= one.clear <= one.effects for one in signs)
+
+
+def test_folds_are_called_clear_and_stable(small: None) -> None:
+    found = list(nulls.study_calls(1, {"removal": (1, 2)}))
+    assert {(one.targets, one.folds, one.word) for one in found if one.level == "asv"} == {
+        (targets, folds, word)
+        for targets in (TRUE, SHUFFLED)
+        for folds, word in ((1, "clear"), (2, "clear"), (2, "stable"))
+    }
+    assert all(one.false <= one.called <= one.groups for one in found)
+
+
+def test_a_store_computes_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.get("a/b", lambda: [{"x": 1}]) == [{"x": 1}]
+    assert store.get("a/b", lambda: pytest.fail("computed again")) == [{"x": 1}]
+    with pytest.raises(MissingError):
+        Store(tmp_path, computes=False).get("c", list)
+
+
+def test_names_are_of_whole_references() -> None:
+    names = read_names()
+    assert {len(sequence) for sequence in names} == {100}
+    sequence, name = next(iter(names.items()))
+    assert name_of(sequence + "ACGT", names) == name
+    assert name_of("N" * 3 + sequence[3:], names) == f"near {name} (3 of 100 bases differ)"
+    assert name_of("N" * 100, names) == UNNAMED
+
+
+def test_the_page_has_all_parts(tmp_path: Path) -> None:
+    about = {"samples": 100, "effect": 2.0, "level": "asv", "chance": 0.3}
+    scores = [
+        Score(seed=seed, ranking="removal: model", precision=0.5, auroc=value, called=4, false=0.25, power=0.5, **about)
+        for seed, value in enumerate((0.7, 0.8))
+    ]
+    covered = [Covered(seed=0, level="asv", learner="model", of=SAME_MODEL, carriers="5 to 9", intervals=20, held=18)]
+    signs = [Signs(seed=0, level="asv", learner="model", clear=4, right=3, effects=10, all_right=6)]
+    called = [
+        Called(
+            seed=0, method="removal", level="asv", learner="model", targets=targets, folds=1, word=CLEAR,
+            groups=10, called=4, false=false, informative=3, found=2,
+        )
+        for targets, false in ((TRUE, 2), (SHUFFLED, 3))
+    ]  # fmt: skip
+    table.write(tmp_path, scores, (covered, signs), called, [], {"cores": "2"})
+    page = (tmp_path / "explain.md").read_text()
+    # 0.75 ± t(0.975, 1) * 0.0707 / sqrt(2) = 12.706 * 0.05
+    assert "| removal: model | 0.75 ± 0.64 |" in page
+    assert "| removal: model | 4, 25%, 50% |" in page
+    assert "| model | 5 to 9 | 90% (20) |" in page
+    assert "| ASVs | model | 75% (4) | 60% (10) |" in page
+    assert "| removal: model | 1 | clear | 4.0 of 10 | 4.0 of 10 | 50% | 67% |" in page
