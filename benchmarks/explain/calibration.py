@@ -1,4 +1,4 @@
-"""Do 95 % intervals of effects hold what they promise, and do effects have the right sign?
+"""Whether 95 % intervals of effects hold what they promise, and whether effects have the right sign.
 
 Legend of shapes: ``G`` groups, ``M`` models.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,12 +80,12 @@ def calibration(store: Store, seeds: Sequence[int]) -> tuple[list[Covered], list
     covered, signs = [], []
     for seed in seeds:
         try:
-            covered += [
-                Covered(**row) for row in store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))
-            ]
-            signs += [Signs(**row) for row in store.get(f"signs/{seed}", lambda s=seed: _rows(study_signs(s)))]
+            of_coverage = store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))
+            of_signs = store.get(f"signs/{seed}", lambda s=seed: _rows(study_signs(s)))
         except MissingError:
             continue
+        covered += [Covered(**row) for row in of_coverage]
+        signs += [Signs(**row) for row in of_signs]
     return covered, signs
 
 
@@ -145,7 +146,7 @@ def _covered(found: Effects, value_G: np.ndarray, of: str, seed: int) -> Iterato
     with np.errstate(invalid="ignore"):
         held_G = (low_G <= value_G) & (value_G <= high_G)
     known_G = ~np.isnan(low_G) & ~np.isnan(value_G)
-    for least, most in zip(LEAST_CARRIERS[:-1], LEAST_CARRIERS[1:], strict=True):
+    for least, most in pairwise(LEAST_CARRIERS):
         some_G = known_G & (found.support_G >= least) & (found.support_G < most)
         yield Covered(
             seed=seed,

@@ -135,7 +135,7 @@ def read_names(path: Path = NAMES) -> Mapping[str, str]:
 
 
 def name_of(sequence: str, names: Mapping[str, str]) -> str:
-    """Name of the reference with the same first bases; of one that differs in three at most (97 % alike), with the difference."""
+    """Name of the reference with the same first bases, or of the nearest one that differs in three at most."""
     first = sequence[:KNOWN_BASES]
     if first in names:
         return names[first]

@@ -1,4 +1,4 @@
-"""Are the informative ASVs and clades at the top? Explanations beside a forest's importances and correlations."""
+"""Whether informative ASVs and clades are at the top: explanations beside a forest's importances and correlations."""
 
 from __future__ import annotations
 

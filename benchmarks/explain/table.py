@@ -66,8 +66,10 @@ def recovery_lines(scores: Sequence[Score]) -> Iterator[str]:
     designs = sorted({(one.samples, one.effect) for one in scores})
     seeds = len({one.seed for one in scores})
     yield from ("", "## Recovery", "")
-    yield f"{seeds} simulated studies of each design: {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of them informative, in whole clades;"
-    yield f"{EXPLAINED} samples of other subjects are explained. Mean over studies, with the 95 % interval of that mean."
+    yield f"At most {seeds} simulated studies of each design: {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of"
+    yield "them informative, in"
+    yield f"whole clades; {EXPLAINED} samples of other subjects are explained. Mean over studies,"
+    yield "with its 95 % interval."
     yield "R2 of the blend on them: " + "; ".join(
         f"{_design(design)} {_mean(scores, design, TARGET, 'model', 'precision', 2)}" for design in designs
     )
@@ -124,9 +126,11 @@ def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
     """Share of intervals that hold a value."""
     seeds = len({one.seed for one in covered})
     yield from ("", "## Calibration of the intervals", "")
-    yield f"{seeds} studies, {SAMPLES} training samples, effect {EFFECT:g}, removal. Share of the 95 % intervals of the mean"
-    yield f"effect on {EXPLAINED} samples that hold the effect of the same model on ten times as many, of models fitted on"
-    yield "other samples, and the mean effect of these (number of intervals)."
+    yield f"Studies: {seeds}; {SAMPLES} training samples, effect {EFFECT:g}, removal. Share of the"
+    yield "95 % intervals of the mean"
+    yield f"effect on {EXPLAINED} samples that hold the effect of the same model on ten times as"
+    yield "many, the effects of models"
+    yield "fitted on other samples, and the mean of these (number of intervals)."
     for level, words in LEVELS.items():
         yield from ("", f"### {words.capitalize()}", "")
         kinds = (SAME_MODEL, OTHER_MODEL, MEAN_MODEL)
@@ -145,8 +149,9 @@ def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
 def sign_lines(signs: Sequence[Signs]) -> Iterator[str]:
     """Share of effects with the sign of the truth."""
     yield from ("", "### Signs", "")
-    yield "Informative groups whose optimum is not in the middle of the gradient: share of effects with the sign of their side"
-    yield "(number of effects)."
+    yield "Informative groups whose optimum is not in the middle of the gradient: share of effects"
+    yield "with the sign of their"
+    yield "side (number of effects)."
     yield ""
     yield _row("level", "learner", "clear effects", "all effects")
     yield _rule(4)
@@ -160,26 +165,18 @@ def call_lines(called: Sequence[Called]) -> Iterator[str]:
     """What is called with true and with shuffled targets."""
     seeds = len({one.seed for one in called})
     yield from ("", "## Nulls", "")
-    yield f"{seeds} studies, {SAMPLES} training samples, effect {EFFECT:g}; subjects exchange their targets in the shuffled"
-    yield "ones, where whatever is called is called wrongly. Mean number of groups that are called of all; with the true"
-    yield "targets, also the share of these without an informative ASV, and the share of informative groups that are found."
+    yield f"Studies: {seeds}; {SAMPLES} training samples, effect {EFFECT:g}. Where targets are"
+    yield "shuffled (subjects exchange"
+    yield "theirs), whatever is called is called wrongly. Mean number of groups that are called,"
+    yield "of all; with the true targets"
+    yield "also the share of these without an informative ASV, and of the informative groups that are found."
     for level, words in LEVELS.items():
         yield from ("", f"### {words.capitalize()}", "")
         yield _row("method: learner", "models", "word", "shuffled targets", "true targets", "not informative", "found")
         yield _rule(7)
         keys = dict.fromkeys((one.method, one.learner, one.folds, one.word) for one in called)
-        order = sorted(
-            keys,
-            key=lambda key: (
-                key[0] != "removal",
-                SHOWN_LEARNERS.index(key[1]) if key[1] in SHOWN_LEARNERS else 9,
-                key[2],
-                key[3],
-            ),
-        )
-        for method, learner, folds, word in order:
-            if learner not in SHOWN_LEARNERS:
-                continue
+        shown = [key for key in keys if key[1] in SHOWN_LEARNERS]
+        for method, learner, folds, word in sorted(shown, key=_order):
             mine = [
                 one
                 for one in called
@@ -195,6 +192,11 @@ def call_lines(called: Sequence[Called]) -> Iterator[str]:
                 _share(true, "false", "called", counted=False),
                 _share(true, "found", "informative", counted=False),
             )
+
+
+def _order(key: tuple[str, str, int, str]) -> tuple[Any, ...]:
+    method, learner, folds, word = key
+    return method != "removal", SHOWN_LEARNERS.index(learner), folds, word
 
 
 def _number(some: Sequence[Called]) -> str:
@@ -215,13 +217,22 @@ def infant_lines(infants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The most important ASVs of the infants, with names."""
     about, *found = infants
     yield from ("", "## `infant_ecam`", "")
-    yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend (held-out"
-    yield f"R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of the samples have. Names: `benchmarks/explain/names.tsv`,"
-    yield "by the first 100 bases. Effects in months, in the samples that have the ASV."
+    yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend"
+    yield f"(held-out R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of"
+    yield "the samples have. Names:"
+    yield "[names.tsv](../explain/names.tsv), by the first 100 bases. Effects in months, in the"
+    yield "samples that have the ASV."
     for key, title in (("rank", "over all samples"), ("rank_in_carriers", "in the samples that have the ASV")):
         yield from ("", f"### The {SHOWN} largest by the mean size of the effect {title}", "")
         yield _row(
-            "", "name", "effect (95 %)", "stable", "samples that have it", "reads", "Spearman with age", "ASV begins"
+            "",
+            "name",
+            "effect (95 %)",
+            "stable",
+            "samples that have it",
+            "reads",
+            "Spearman with age",
+            "bases 41 to 75",
         )
         yield _rule(8)
         for one in sorted(found, key=lambda one, key=key: one[key])[:SHOWN]:

@@ -94,7 +94,8 @@ def test_subjects_are_not_divided(small: None) -> None:
     parts = (data.training, data.explained, data.rest)
     assert [len(rows) for rows in parts] == [40, 24, 20]
     units = [set(data.unit_N[rows]) for rows in parts]
-    assert not units[0] & units[1] and not units[1] & units[2]
+    assert not units[0] & units[1]
+    assert not units[1] & units[2]
     shuffled = nulls.shuffled(data)
     assert sorted(shuffled) == sorted(data.target_N)
     assert not np.allclose(shuffled, data.target_N)
