@@ -1,6 +1,7 @@
 """All methods: to import it registers them."""
 
-from aam.explain import covariates, parts, permutation, removal
+from aam.explain import covariates, parts, permutation, positions, removal
 from aam.explain.method import METHODS
+from aam.explain.network import attention, gradients
 
-__all__ = ["METHODS", "covariates", "parts", "permutation", "removal"]
+__all__ = ["METHODS", "attention", "covariates", "gradients", "parts", "permutation", "positions", "removal"]

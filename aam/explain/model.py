@@ -71,9 +71,10 @@ class ExplainedModel:
         weights = self.predictor.manifest.weights
         whole = combine(found, np.array(weights)) if weights else found.mean(axis=0)
         learned = dict(zip(self.learners, [whole, *found], strict=False))
-        return {name: self._in_units(study, rows, values) for name, values in learned.items()}
+        return {name: self.in_units(study, rows, values) for name, values in learned.items()}
 
-    def _in_units(self, study: Study, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
+    def in_units(self, study: Study, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
+        """Predictions of samples, as learners give them in the learned space, in the user's units: ``B x O``."""
         targets, sheet = self.predictor.targets, study.metadata
         assert sheet is not None
         samples = Samples(

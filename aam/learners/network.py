@@ -107,9 +107,13 @@ class NetworkLearner(Learner):
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Outputs of the network for a rarefied draw of each sample."""
-        outputs = self._interpreter(study).run(rows, draw)
+        outputs = self.interpreter(study).run(rows, draw)
         found = [output.learned for output in outputs if output.learned is not None]
         return np.concatenate(found) if found else np.empty((0, *self.task.output_shape))
+
+    def interpreter(self, study: Study) -> BatchPredictor:
+        """The network, with the ASVs of a study encoded; the same for the study that was asked for last."""
+        return self._interpreter(study)
 
     def computed_by(self, computing: Computing) -> Learner:
         """Another learner with the same network."""

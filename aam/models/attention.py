@@ -131,10 +131,12 @@ class GeluLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient_TD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of the three inputs."""
+    def backward(ctx: Any, gradient_TD: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Gradients of the three inputs; of frozen weights there is none."""
         x_TF, weight_DF = ctx.saved_tensors
         gradient_TF = torch.ops.aten.gelu_backward(gradient_TD @ weight_DF, x_TF)
+        if not ctx.needs_input_grad[1]:
+            return gradient_TF, None, None
         return gradient_TF, gradient_TD.T @ F.gelu(x_TF), gradient_TD.sum(dim=0)
 
 

@@ -26,13 +26,18 @@ class AttentionPooling(nn.Module):
 
     def forward(self, x_BLD: Tensor, mask_BL: Tensor | None, prior_BL: Tensor | None = None) -> Tensor:
         """Pool ``x_BLD`` over its unmasked positions (None: all) to ``BD``; ``prior_BL`` is added to the scores."""
+        weight_BL = self.weights(x_BLD, mask_BL, prior_BL)
+        return torch.einsum("bl,bld->bd", weight_BL.to(x_BLD.dtype), x_BLD)
+
+    def weights(self, x_BLD: Tensor, mask_BL: Tensor | None, prior_BL: Tensor | None = None) -> Tensor:
+        """Weight of each position, ``BL``, which sum to one over a row; 0 where masked."""
         score_BL = self.score(x_BLD).squeeze(-1).float()
         if prior_BL is not None:
             score_BL = score_BL + prior_BL
         if mask_BL is not None:
             score_BL = score_BL.masked_fill(~mask_BL, float("-inf"))
-        weight_BL = score_BL.softmax(dim=-1)
-        return torch.einsum("bl,bld->bd", weight_BL.to(x_BLD.dtype), x_BLD)
+        weight_BL: Tensor = score_BL.softmax(dim=-1)
+        return weight_BL
 
 
 class SoftClades(nn.Module):

@@ -17,7 +17,7 @@ from benchmarks.explain.rankings import READINGS, Ranking, of_effects, rivals, w
 from benchmarks.explain.store import MissingError, Store
 from benchmarks.explain.studies import TARGET, fitted, simulated
 
-DESIGNS = ((100, 2.0), (300, 2.0), (1_000, 2.0), (300, 1.0))
+DESIGNS = ((100, 2.0), (300, 1.0), (300, 2.0), (1_000, 2.0))
 """Training samples, and effect size."""
 
 
