@@ -10,6 +10,9 @@ effects of models that were fitted on other samples? Have effects the sign of th
 
 Nulls: what is called clear or stable where targets are shuffled, and how much of what is called is not informative.
 
+Networks: recovery by gradients and attention of a network, how far integrated gradients are from completeness, and
+what is found in a network whose weights are random.
+
 Infants: which ASVs of `infant_ecam` the predicted age rests on.
 
 Everything takes about an hour of one core, or two minutes with --quick; what is finished is kept, and `table` writes
@@ -27,12 +30,13 @@ from typing import Any
 from benchmarks.explain import table
 from benchmarks.explain.calibration import calibration
 from benchmarks.explain.infants import infants
+from benchmarks.explain.networks import networks
 from benchmarks.explain.nulls import nulls
 from benchmarks.explain.recovery import DESIGNS, recovery
 from benchmarks.explain.store import MissingError, Store
 from benchmarks.machine import conditions
 
-PARTS = ("recovery", "calibration", "nulls", "infants")
+PARTS = ("recovery", "calibration", "nulls", "networks", "infants")
 QUICK = ((100, 2.0),)
 
 
@@ -63,8 +67,7 @@ def main(options: argparse.Namespace) -> None:
             parts = tuple(part for part in parts if part == "recovery")
         found = {part: _results(part, options, store) for part in parts}
         if what == "table":
-            scores, calibrated, called, children = (found.get(part, []) for part in PARTS)
-            table.write(options.output, scores, calibrated or ([], []), called, children, about)
+            table.write(options.output, found, about)
             print(options.output / "explain.md")
 
 
@@ -74,8 +77,8 @@ def _results(part: str, options: argparse.Namespace, store: Store) -> Any:
         return recovery(store, QUICK if options.quick else DESIGNS, seeds)
     if part == "calibration":
         return calibration(store, seeds)
-    if part == "nulls":
-        return nulls(store, seeds)
+    if part in ("nulls", "networks"):
+        return (nulls if part == "nulls" else networks)(store, seeds)
     with suppress(MissingError):
         return store.get("infants", lambda: infants(options.data))
     return []

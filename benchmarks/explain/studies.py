@@ -28,7 +28,7 @@ from aam.learners.members import new_member, possible_members
 from aam.learners.predictor import Combination, predictor_of
 from aam.learners.protocol import Labelled, Task
 from aam.learners.reference import Reference
-from aam.simulation.study import simulate_study
+from aam.simulation.study import Simulation, simulate_study
 
 TARGET, SUBJECT = "gradient", "subject"
 NUM_ASVS, RICHNESS, READS = 200, 40.0, 5_000
@@ -155,24 +155,33 @@ def simulated(num_training: int, effect: float, seed: int, num_rest: int = 0) ->
     num_rest
         Further samples.
     """
-    samples = OF_A_SUBJECT * math.ceil((num_training + EXPLAINED + num_rest) / OF_A_SUBJECT)
     with tempfile.TemporaryDirectory() as folder:
-        made = simulate_study(
-            SimulateOptions(
-                output_dir=Path(folder) / "study",
-                samples=samples,
-                asvs=NUM_ASVS,
-                asvs_per_sample=RICHNESS,
-                reads=READS,
-                informative=INFORMATIVE,
-                effect=effect,
-                samples_per_subject=OF_A_SUBJECT,
-                seed=seed,
-            )
+        made = simulate_files(Path(folder) / "study", num_training, effect, seed, num_rest)
+        return read_simulated(made, num_training, seed)
+
+
+def simulate_files(folder: Path, num_training: int, effect: float, seed: int, num_rest: int = 0) -> Simulation:
+    """The files of a simulated study; see :func:`simulated`."""
+    return simulate_study(
+        SimulateOptions(
+            output_dir=folder,
+            samples=OF_A_SUBJECT * math.ceil((num_training + EXPLAINED + num_rest) / OF_A_SUBJECT),
+            asvs=NUM_ASVS,
+            asvs_per_sample=RICHNESS,
+            reads=READS,
+            informative=INFORMATIVE,
+            effect=effect,
+            samples_per_subject=OF_A_SUBJECT,
+            seed=seed,
         )
-        study = load_study(table=made.table, tree=made.tree, metadata=made.metadata, metadata_column=(TARGET,))
-        truth = _truth(made.truth, study)
+    )
+
+
+def read_simulated(made: Simulation, num_training: int, seed: int) -> Simulated:
+    """A study that was written, its samples in the order in which they were simulated."""
+    study = load_study(table=made.table, tree=made.tree, metadata=made.metadata, metadata_column=(TARGET,))
     order = np.argsort(study.sample_ids.astype(str), kind="stable")
+    truth = _truth(made.truth, study)
     return Simulated(study=study.take(order), truth=truth, num_training=num_training, seed=seed)
 
 

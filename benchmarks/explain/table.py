@@ -15,6 +15,7 @@ from aam.files.atomic import write_text
 from aam.text import plural
 from benchmarks.explain.calibration import EFFECT, MEAN_MODEL, OTHER_MODEL, SAME_MODEL, SAMPLES, Covered, Signs
 from benchmarks.explain.infants import SHOWN
+from benchmarks.explain.networks import EPOCHS, RANDOM, STEPS, TRAINED, OfNetwork
 from benchmarks.explain.nulls import SHUFFLED, TRUE, Called
 from benchmarks.explain.rankings import CORRELATION, IMPURITY, PERMUTED
 from benchmarks.explain.recovery import Score
@@ -23,42 +24,65 @@ from benchmarks.explain.studies import EXPLAINED, INFORMATIVE, NUM_ASVS, TARGET
 LEVELS = {"asv": "ASVs", "clade": "clades"}
 SHOWN_LEARNERS = ("model", "forest", "trees-dna", "clr-linear")
 CONFIDENCE = 0.95
+FIRST_INFANTS = 200
+"""ASVs that the record keeps."""
 
 
-def write(
-    folder: Path,
-    scores: Sequence[Score],
-    calibrated: tuple[Sequence[Covered], Sequence[Signs]],
-    called: Sequence[Called],
-    infants: Sequence[Mapping[str, Any]],
-    about: Mapping[str, str],
-) -> None:
-    """Write ``explain.md`` and ``explain.json``."""
-    covered, signs = calibrated
+def write(folder: Path, found: Mapping[str, Any], about: Mapping[str, str]) -> None:
+    """Write ``explain.md`` and ``explain.json`` of the parts that are there."""
+    scores, called, of_networks = (found.get(part, []) for part in ("recovery", "nulls", "networks"))
+    covered, signs = found.get("calibration", ([], []))
+    infants = found.get("infants", [])[: 1 + FIRST_INFANTS]
     record = {
         "conditions": about,
         "recovery": [_plain(asdict(one)) for one in scores],
         "coverage": [asdict(one) for one in covered],
         "signs": [asdict(one) for one in signs],
         "called": [asdict(one) for one in called],
-        "infants": list(infants[: SHOWN + 1]),
+        "networks": [_plain(asdict(one)) for one in of_networks],
+        "infants": infants,
     }
     write_text(folder / "explain.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
-    lines = [
-        "# What explanations find",
-        "",
-        "`python -m benchmarks.explain --data DATA`; what is measured is in its `--help`.",
-    ]
-    lines += ["", ", ".join(f"{name} {value}" for name, value in about.items())]
-    if scores:
-        lines += recovery_lines(scores)
-    if covered:
-        lines += [*coverage_lines(covered), *sign_lines(signs)]
-    if called:
-        lines += call_lines(called)
-    if infants:
-        lines += infant_lines(infants)
+    lines = ["# What explanations find", ""]
+    lines += ["`python -m benchmarks.explain --data DATA`; what is measured is in its `--help`.", ""]
+    lines.append(", ".join(f"{name} {value}" for name, value in about.items()))
+    lines += recovery_lines(scores) if scores else ()
+    lines += [*coverage_lines(covered), *sign_lines(signs)] if covered else ()
+    lines += call_lines(called) if called else ()
+    lines += network_lines(of_networks) if of_networks else ()
+    lines += infant_lines(infants) if infants else ()
     write_text(folder / "explain.md", "\n".join(lines) + "\n")
+
+
+def network_lines(found: Sequence[OfNetwork]) -> Iterator[str]:
+    """What methods find in networks."""
+    yield from ("", "## Networks", "")
+    yield f"Studies: {len({one.seed for one in found})}, as above; a network is trained for {EPOCHS} epochs (R2 on the"
+    yield f"samples that are explained: {_average(found, TRAINED, 'r2')}). AUROC of the rankings of groups, precision"
+    yield "at k in brackets; the same network with random weights; and by how much sums of attributions miss what they"
+    yield "must sum to, at most, as a share of the standard deviation of the predictions, with"
+    yield f"{' and '.join(map(str, STEPS))} steps."
+    for level, words in LEVELS.items():
+        yield from ("", f"### {words.capitalize()}", "")
+        yield _row("method", "trained", "random weights", "not complete by")
+        yield _rule(4)
+        mine = [one for one in found if one.level == level]
+        for method in dict.fromkeys(one.method for one in mine):
+            some = [one for one in mine if one.method == method]
+            missing = [one.incomplete for one in some if one.incomplete]
+            apart = ", ".join(f"{value:.0e}" for value in np.max(missing, axis=0)) if missing else ""
+            cells = [_both(some, weights) for weights in (TRAINED, RANDOM)]
+            yield _row(method, *([_both(some, ""), ""] if not any(cells) else cells), apart)
+
+
+def _both(some: Sequence[OfNetwork], weights: str) -> str:
+    if not any(one.weights == weights for one in some):
+        return ""
+    return f"{_average(some, weights, 'auroc')} ({_average(some, weights, 'precision')})"
+
+
+def _average(some: Sequence[OfNetwork], weights: str, field: str) -> str:
+    return f"{np.mean([getattr(one, field) for one in some if one.weights == weights]):.2f}"
 
 
 def recovery_lines(scores: Sequence[Score]) -> Iterator[str]:

@@ -161,7 +161,8 @@ def test_the_page_has_all_parts(tmp_path: Path) -> None:
         )
         for targets, false in ((TRUE, 2), (SHUFFLED, 3))
     ]  # fmt: skip
-    table.write(tmp_path, scores, (covered, signs), called, [], {"cores": "2"})
+    parts = {"recovery": scores, "calibration": (covered, signs), "nulls": called}
+    table.write(tmp_path, parts, {"cores": "2"})
     page = (tmp_path / "explain.md").read_text()
     # 0.75 ± t(0.975, 1) * 0.0707 / sqrt(2) = 12.706 * 0.05
     assert "| removal: model | 0.75 ± 0.64 |" in page
