@@ -20,7 +20,7 @@ from benchmarks.explain.studies import EXPLAINED, Simulated, fitted, simulated
 SAMPLES, EFFECT = 300, 2.0
 TIMES_MORE = 10
 """Independent samples, as a multiple of those that are explained."""
-REFITS = 3
+REFITS = 2
 LEAST_CARRIERS = (5, 10, 30, 10**9)
 SIDE = 0.15
 """Distance of an optimum from the middle of the gradient from which on an ASV has a side."""
