@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
     from aam.models.objectives import register_objective
-    from aam.workflows.api import cross_validate, load_study, predict, pretrain, train
+    from aam.workflows.api import cross_validate, explain_model, load_study, predict, pretrain, train
     from aam.workflows.trained_model import load_model
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Study",
     "__version__",
     "cross_validate",
+    "explain_model",
     "load_model",
     "load_study",
     "predict",
@@ -34,7 +35,9 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
-    **dict.fromkeys(["cross_validate", "load_study", "predict", "pretrain", "train"], "aam.workflows.api"),
+    **dict.fromkeys(
+        ["cross_validate", "explain_model", "load_study", "predict", "pretrain", "train"], "aam.workflows.api"
+    ),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained_model",
     "register_objective": "aam.models.objectives",

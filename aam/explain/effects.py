@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,20 +99,20 @@ class Effects:
         if self.agreement_GO is None or self.presence_G is None:
             return None
         there_G = self.presence_G > PRESENT
-        return np.asarray(self.is_clear_GO & (self.agreement_GO >= AGREEING) & there_G[:, None])
+        return np.asarray(self.is_clear_GO & (self.agreement_GO >= AGREEING) & there_G[:, None], dtype=bool)
 
     @property
     def present_NG(self) -> np.ndarray:
         """Which samples have which thing (by methods that have an effect in each sample)."""
         assert self.by_sample_NGO is not None
-        return self.by_sample_NGO.any(axis=2) if self.has_NG is None else self.has_NG
+        return np.asarray(self.by_sample_NGO.any(axis=2) if self.has_NG is None else self.has_NG, dtype=bool)
 
     def take(self, chosen_G: np.ndarray) -> Effects:
         """Some of the things: places, or a mask."""
         places = np.arange(len(self))[chosen_G]
-        arrays = {name: _taken(getattr(self, name), places, axis) for name, axis in AXES.items()}
-        words = {name: tuple(getattr(self, name)[g] for g in places) for name in ("names", "labels")}
-        return dataclasses.replace(self, **words, **arrays)
+        parts: dict[str, Any] = {name: _taken(getattr(self, name), places, axis) for name, axis in AXES.items()}
+        parts |= {name: tuple(getattr(self, name)[g] for g in places) for name in ("names", "labels")}
+        return dataclasses.replace(self, **parts)
 
 
 AXES = {

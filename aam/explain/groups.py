@@ -6,7 +6,6 @@ Legend of shapes: ``N`` samples, ``A`` ASVs of the study, ``G`` groups, ``K`` no
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ LARGEST_CLADE = 0.5
 """Share of the study's ASVs above which a clade says nothing: nearly all samples are mostly of it."""
 ALIKE = 0.9
 """Share of the ASVs of a clade above which one that is nested in it is left out, as nearly the same."""
-HASHED = re.compile(r"[0-9a-f]{32}|[ACGTN]{20,}", re.IGNORECASE)
-"""Ids that tell nobody anything: MD5 sums and DNA."""
 HASH_LENGTH = 8
 LONGEST_NAME = 20
 
@@ -179,7 +176,7 @@ def _asv_label(study: Study, asv: int, lineage: tuple[str, ...]) -> str:
     name, sequence = str(study.table.asv_ids[asv]), str(study.table.sequences[asv])
     if not study.has_dna:
         short = shorten(name, LONGEST_NAME)
-    elif HASHED.fullmatch(name) or len(name) > LONGEST_NAME:
+    elif name.upper() == sequence or len(name) > LONGEST_NAME:
         short = hashlib.md5(sequence.encode(), usedforsecurity=False).hexdigest()[:HASH_LENGTH]
     else:
         short = name

@@ -1,13 +1,17 @@
-"""Positions: how a prediction changes where bases are unknown, at the same place of all sequences.
+"""Positions: how much more a prediction changes where bases are unknown at one place of all sequences than at another.
 
-The bases of a window are replaced by N in all ASVs, for each window in turn, and the prediction is subtracted from that
-with all bases known: a positive effect raises the prediction. Places count from the first base of the sequences as the
-model reads them, trimmed where it trims: of amplicons that begin at one primer they are about the same columns of an
-alignment. Networks read N as a letter. Learners that know ASVs of training samples by their sequences meet new ones
-only, and place each with its nearest relative by the words of six bases that are left: for them the effect is that of
-the places at which relatives are mistaken, and they hardly change where few bases are hidden.
+The bases of a window are replaced by N in all ASVs, for each window in turn. The prediction with a window hidden is
+subtracted from the mean over all windows: a positive effect says that these bases raise the prediction more than those
+at other places do. The mean over windows, and not the prediction with all bases known, is what is compared with, since
+hiding any base at all changes much for learners that know ASVs of training samples by their sequences: they meet new
+ones only. Those that know nothing else of an ASV (such as a forest on ASVs) have no effect anywhere. Others place each
+new ASV with its nearest relative by the words of six bases that are left: for them the effect is that of the places
+without which relatives are mistaken. Networks read N as a letter.
 
-Legend of shapes: ``N`` samples that are explained, ``W`` windows, ``O`` outputs, ``A`` ASVs, ``L`` bases.
+Places count from the first base of the sequences as the model reads them, trimmed where it trims: of amplicons that
+begin at one primer they are about the same columns of an alignment.
+
+Legend of shapes: ``N`` samples that are explained, ``R`` draws, ``W`` windows, ``O`` outputs, ``A`` ASVs, ``L`` bases.
 
 References
 ----------
@@ -19,54 +23,86 @@ networks, ECCV (occlusion).
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 
 from aam.alphabet import PAD, N
 from aam.data.study.study import Study
 from aam.explain.effects import Effects
-from aam.explain.intervals import bootstrap_interval
 from aam.explain.method import Method, Subject, register
+from aam.explain.model import with_counts
+from aam.explain.redraw import redrawn
+from aam.explain.summary import Named, effects_of
+from aam.explain.windows import POSITION, Windows
 
-POSITION = "position"
 MOST_WINDOWS = 30
 """Windows at most: each costs a prediction of all samples, with all ASVs as new ones."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Windows:
-    """Windows of neighbouring places, from the first base on.
+class Positions(Method):
+    """Occlusion of windows of bases."""
 
-    Attributes
-    ----------
-    length
-        Bases of the longest sequence.
-    width
-        Bases of a window; the last may be shorter.
-    """
+    name = "positions"
+    title = "Positions"
+    summary = "what these bases of all sequences add to a prediction, beside other bases"
 
-    length: int
-    width: int
+    def unable(self, subject: Subject) -> str:
+        """It needs sequences."""
+        return "" if subject.study.has_dna else "the table's ASVs have names and no DNA"
 
-    def __len__(self) -> int:
-        return -(-self.length // self.width)
+    def num_predictions(self, subject: Subject) -> int:
+        """One for each window."""
+        return subject.draws * len(subject) * len(windows_of(subject.study))
 
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """Columns of each."""
-        return tuple(slice(start, min(start + self.width, self.length)) for start in range(0, self.length, self.width))
+    def explain(self, subject: Subject) -> list[Effects]:
+        """Effects of the windows on each learner."""
+        asked, study = windows_of(subject.study), drawn_study(subject)
+        hidden: dict[str, list[np.ndarray]] = {}
+        for columns in asked.slices:
+            found = subject.model.predict(without_bases(study, columns), np.arange(len(study)))
+            for learner, values_VO in found.items():
+                hidden.setdefault(learner, []).append(values_VO)
+            subject.on_done(len(study))
+        labels = tuple(f"bases {name}" for name in asked.names)
+        has = np.ones((1, subject.draws, len(subject), len(asked)), dtype=bool)
+        return [
+            effects_of(
+                subject,
+                Named(method=self.name, learner=learner, outputs=subject.model.outputs, unit="prediction"),
+                (POSITION, asked.names, labels),
+                (np.mean(each, axis=0)[:, None] - np.stack(each, axis=1)).reshape(*has.shape, -1),
+                has,
+            )
+            for learner, each in hidden.items()
+        ]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """First and last base, from 1 on; of a single base its place."""
-        ends = [(one.start + 1, one.stop) for one in self.slices]
-        return tuple(str(first) if first == last else f"{first}-{last}" for first, last in ends)
+
+def windows_of(study: Study) -> Windows:
+    """Single bases, or so wide windows that they are few enough."""
+    length = study.longest_sequence
+    return Windows(length=length, width=-(-length // MOST_WINDOWS))
 
 
-def windows(length: int, width: int) -> Windows:
-    """Windows of this width."""
-    return Windows(length=length, width=width)
+def drawn_study(subject: Subject) -> Study:
+    """All draws of the explained samples, one draw after the other, with the ASVs that they have."""
+    several = subject.draws > 1
+    draws = [
+        redrawn(subject.study, subject.rows, draw, seed=subject.seed, several=several) for draw in range(subject.draws)
+    ]
+    counts = csr_array(vstack(draws, format="csr"))
+    study = with_counts(subject.study, np.tile(subject.rows, subject.draws), counts)
+    present = np.unique(counts.indices)
+    table = dataclasses.replace(
+        study.table,
+        counts=csr_array(counts[:, present]),
+        asv_ids=study.table.asv_ids[present],
+        sequences=study.table.sequences[present],
+    )
+    # Learners place ASVs in the trees of their training samples: nobody reads the study's.
+    return dataclasses.replace(
+        study, table=table, tokens=study.tokens[present], lengths=study.lengths[present], tree=None, phylogeny=None
+    )
 
 
 def without_bases(study: Study, columns: slice) -> Study:
@@ -75,64 +111,6 @@ def without_bases(study: Study, columns: slice) -> Study:
     part = tokens_AL[:, columns]
     part[part != PAD] = N
     return dataclasses.replace(study, tokens=tokens_AL)
-
-
-class Positions(Method):
-    """Occlusion of windows of bases."""
-
-    name = "positions"
-    title = "Positions"
-    summary = "the change of a prediction where these bases of all sequences are unknown"
-
-    def unable(self, subject: Subject) -> str:
-        """It needs sequences."""
-        return "" if subject.study.has_dna else "the table's ASVs have names and no DNA"
-
-    def num_predictions(self, subject: Subject) -> int:
-        """One for each window, and one of each sample as it is."""
-        return subject.draws * len(subject) * (1 + len(_windows_of(subject.study)))
-
-    def explain(self, subject: Subject) -> list[Effects]:
-        """Effects of the windows on each learner."""
-        asked, study = _windows_of(subject.study), subject.study
-        total: dict[str, np.ndarray] = {}
-        whole = [subject.model.predict(study, subject.rows, draw) for draw in range(subject.draws)]
-        subject.on_done(subject.draws * len(subject))
-        for place, columns in enumerate(asked.slices):
-            changed = without_bases(study, columns)
-            for draw, as_it_is in enumerate(whole):
-                found = subject.model.predict(changed, subject.rows, draw)
-                for learner, values_NO in as_it_is.items():
-                    shape = (len(subject), len(asked), values_NO.shape[1])
-                    effect = total.setdefault(learner, np.zeros(shape))
-                    effect[:, place] += (values_NO - found[learner]) / subject.draws
-                subject.on_done(len(subject))
-        return [self._effects(subject, learner, asked, by_sample) for learner, by_sample in total.items()]
-
-    def _effects(self, subject: Subject, learner: str, asked: Windows, by_sample_NWO: np.ndarray) -> Effects:
-        has_NW = np.ones(by_sample_NWO.shape[:2], dtype=bool)
-        effect, low, high = bootstrap_interval(by_sample_NWO, has_NW, subject.unit_N, seed=subject.seed)
-        return Effects(
-            method=self.name,
-            learner=learner,
-            level=POSITION,
-            names=asked.names,
-            labels=tuple(f"bases {name}" for name in asked.names),
-            outputs=subject.model.outputs,
-            unit="prediction",
-            effect_GO=effect,
-            low_GO=low,
-            high_GO=high,
-            importance_GO=np.abs(by_sample_NWO).mean(axis=0),
-            support_G=has_NW.sum(axis=0),
-            by_sample_NGO=by_sample_NWO,
-        )
-
-
-def _windows_of(study: Study) -> Windows:
-    """Single bases, or so wide that they are few enough."""
-    length = study.longest_sequence
-    return windows(length, -(-length // MOST_WINDOWS))
 
 
 register(Positions())

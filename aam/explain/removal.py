@@ -117,7 +117,8 @@ class Removal(Method):
 
     def num_predictions(self, subject: Subject) -> int:
         """One for each different removal, and one for each sample as it is."""
-        return subject.draws * (len(subject) + len(removals(_reads(subject, 0), subject.groups)))
+        draws = range(subject.draws)
+        return sum(len(subject) + len(removals(_reads(subject, draw), subject.groups)) for draw in draws)
 
     def explain(self, subject: Subject) -> list[Effects]:
         """Effects of the groups of all levels on each learner.

@@ -212,6 +212,33 @@ def load_predictor(path: Path, computing: Computing | None = None) -> Predictor:
     return Predictor(manifest=manifest, learners=learners)
 
 
+def predictor_of_states(
+    manifest: Manifest, states: Sequence[State], familiarity: Familiarity | None, computing: Computing
+) -> Predictor:
+    """Networks in memory, which share nothing, as a model that predicts.
+
+    Parameters
+    ----------
+    manifest
+        Theirs.
+    states
+        The tensors of each.
+    familiarity
+        What is known of the training data.
+    computing
+        Where and how predictions are computed.
+    """
+    assert manifest.targets is not None
+    task = Task(
+        targets=manifest.targets,
+        covariate_spec=manifest.covariate_spec,
+        data=manifest.data,
+        familiarity=familiarity,
+    )
+    pairs = zip(manifest.members, states, strict=True)
+    return Predictor(manifest=manifest, learners=tuple(_learner(one, state, task, computing) for one, state in pairs))
+
+
 def known_of(familiarity: Familiarity | None, *, with_asvs: bool = True) -> Known | None:
     """What is known of training data as it stands in a folder; without the ASVs where a reference has them."""
     if familiarity is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.config import PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
 from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
@@ -19,6 +20,7 @@ from aam.data.study.study import Study, TargetRequest
 from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
 from aam.errors import CheckpointError, ConfigError, InputError
+from aam.explain.results.explanation import Explanation
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
@@ -158,6 +160,39 @@ def predict(**options: Any) -> dict[str, Predictions]:
             return predict_and_write(from_flat(PredictConfig, options))
         given = {name: value for name, value in options.items() if name != "output"}
         return predict_in_memory(from_flat(PredictInMemoryConfig, given))
+
+
+@takes_options({**parameters_of(ExplainConfig, output_dir=None)})
+def explain_model(**options: Any) -> Explanation:
+    """Explain what predictions rest on: `aam explain`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Explanation
+        Effects with intervals; its tables become data frames by ``to_frame()``. Files are written if ``output_dir`` is
+        given.
+
+    Raises
+    ------
+    CheckpointError
+        If a model cannot be used.
+    ConfigError, InputError
+        If an option or a file cannot be used.
+    """
+    from aam.workflows.explain.explain import explain
+    from aam.workflows.explain.write import explain_and_write
+
+    with _python_words():
+        if options.get("output_dir") is not None:
+            return explain_and_write(from_flat(ExplainConfig, options))
+        own = ("output_dir", "overwrite", "samples_table")
+        if given := [name for name in own[1:] if options.get(name)]:
+            raise ConfigError(f"{given[0]} needs output_dir")
+        return explain(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))
 
 
 def _run_config(command: str, options: Mapping[str, Any]) -> Any:

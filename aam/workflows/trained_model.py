@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from aam.config.commands.explain import OF_MODEL, ExplainInMemoryConfig, ExplainOptions
 from aam.config.commands.predict import PredictOptions
-from aam.config.keywords import in_python
+from aam.config.keywords import in_python, parameters_of, takes_options
+from aam.config.option import read_values
 from aam.data.batches.loaders import LoaderOptions
 from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
@@ -33,6 +35,7 @@ from aam.learners.predictor import (
     familiarity_of,
     known_of,
     load_predictor,
+    predictor_of_states,
     save_predictor,
 )
 from aam.learners.protocol import Computing
@@ -47,6 +50,9 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.text import listed
 from aam.training.hardware.device import choose_device
+
+if TYPE_CHECKING:
+    from aam.explain.results.explanation import Explanation
 
 Network = SequenceEncoder | SequencePredictor
 Device = Literal["auto", "cpu", "cuda"]
@@ -130,6 +136,37 @@ class TrainedModel(ABC):
         )
         return dict(zip(self.columns, decoder.predictions(learned, samples), strict=True))
 
+    @takes_options({name: one for name, one in parameters_of(ExplainInMemoryConfig).items() if name in OF_MODEL})
+    def explain(self, study: Study, **options: Any) -> Explanation:
+        """Explain what predictions of a study's samples rest on: ASVs, clades and taxa.
+
+        Parameters
+        ----------
+        study
+            The samples, as in :meth:`predict`. Its own tree has the clades, where it has one and no other is named.
+        {parameters}
+
+        Returns
+        -------
+        Explanation
+            Effects with intervals; its tables become data frames by ``to_frame()``.
+
+        Raises
+        ------
+        CheckpointError
+            If this is a pre-trained encoder.
+        ConfigError, InputError
+            If an option or the study cannot be used.
+        """
+        from aam.workflows.explain.explain import explain_in_memory
+
+        if not self.columns:
+            raise CheckpointError("a pre-trained encoder has no target; train it first")
+        chosen = read_values(ExplainInMemoryConfig, options)
+        wanted = ExplainOptions(model=Path("model in memory"), **chosen)
+        computing = Computing(device=wanted.device, batch_size=wanted.batch_size, seed=wanted.seed)
+        return explain_in_memory(self._predictor(computing), self._treated(study), wanted)
+
     @property
     def known_sequences(self) -> SequenceSet | None:
         """The ASVs of the training samples; None where the model does not keep them."""
@@ -179,6 +216,10 @@ class TrainedModel(ABC):
     @abstractmethod
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         """Predictions of all samples of a treated study in the learned space; the rarefied draws are the first axis."""
+
+    @abstractmethod
+    def _predictor(self, computing: Computing) -> Predictor:
+        """The learners, computed so."""
 
     def _treated(self, study: Study) -> Study:
         """A study, rarefied as the training samples were, with metadata: an empty table where none is needed."""
@@ -254,6 +295,10 @@ class NetworkModel(TrainedModel):
             for model in self.models:
                 model.cpu()
 
+    def _predictor(self, computing: Computing) -> Predictor:
+        states = [dict(model.state_dict()) for model in self.models]
+        return predictor_of_states(self.manifest, states, self.familiarity, computing)
+
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
         with self.interpreting(study, seed, device) as interpreter:
             return predict_learned(interpreter, np.arange(len(study)), passes)
@@ -304,11 +349,12 @@ class CombinedModel(TrainedModel):
         manifest = dataclasses.replace(self.manifest, record={**self.manifest.record, **facts})
         return dataclasses.replace(self, predictor=dataclasses.replace(self.predictor, manifest=manifest))
 
+    def _predictor(self, computing: Computing) -> Predictor:
+        learners = tuple(one.computed_by(computing) for one in self.predictor.learners)
+        return dataclasses.replace(self.predictor, learners=learners)
+
     def _learned(self, study: Study, passes: int, seed: int, device: Device) -> np.ndarray:
-        computing = Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed)
-        own = dataclasses.replace(
-            self.predictor, learners=tuple(one.computed_by(computing) for one in self.predictor.learners)
-        )
+        own = self._predictor(Computing(device=device, batch_size=PredictOptions.batch_size, seed=seed))
         return next(own.predict_in_draws(study, np.arange(len(study)), passes, len(study))).learned
 
 

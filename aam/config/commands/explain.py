@@ -12,6 +12,11 @@ from aam.config.sections import StudyOptions, TableOptions
 from aam.errors import ConfigError
 
 AUTO = "auto"
+OF_MODEL = (
+    *("methods", "levels", "samples", "max_samples", "group_column", "taxonomy", "tree", "root", "missing_tips"),
+    *("by_learner", "draws", "batch_size", "seed", "device", "progress"),
+)
+"""Options that are asked for a model and a study in memory as well."""
 LEVELS = ("asv", "clade", "domain", "phylum", "class", "order", "family", "genus", "species")
 Level = Literal["auto", "asv", "clade", "domain", "phylum", "class", "order", "family", "genus", "species"]
 

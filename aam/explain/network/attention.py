@@ -22,10 +22,11 @@ from torch import Tensor
 from aam.data.batches.batch import Batch
 from aam.explain.effects import Effects
 from aam.explain.method import Method, Subject, register
-from aam.explain.network.attributions import Attributions, Named, effects_of, group_effects
+from aam.explain.network.attributions import Attributions, group_effects
 from aam.explain.network.members import Reader, counted_predictions, no_network, readers_of
 from aam.explain.network.weights import base_weights, sample_weights
-from aam.explain.positions import POSITION, windows
+from aam.explain.summary import Named, effects_of
+from aam.explain.windows import POSITION, Windows
 from aam.models.pooling import relative_abundance
 
 OUTPUTS = ("attention",)
@@ -104,7 +105,7 @@ class BaseAttention(Method):
         study, found = subject.study, []
         present = np.unique(study.table.counts[subject.rows].indices)
         patch = readers[0].network.base.asv_encoder.patch
-        names = windows(study.longest_sequence, patch).names
+        names = Windows(length=study.longest_sequence, width=patch).names
         for reader in readers:
             weight_AP = np.zeros((len(study.lengths), len(names)))
             known = base_weights(reader.network.base.asv_encoder, study.tokens[present], reader.interpreter.device)

@@ -29,7 +29,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -39,11 +38,16 @@ from torch import Tensor, nn
 from aam.data.batches.batch import Batch
 from aam.explain.effects import Effects
 from aam.explain.method import Method, Subject, register
-from aam.explain.network.attributions import Attributions, Named, group_effects
+from aam.explain.network.attributions import Attributions, group_effects
 from aam.explain.network.baseline import log_counts, mean_vector, training_shares
 from aam.explain.network.members import Reader, counted_predictions, no_network, readers_of
-from aam.explain.network.path_integral import STEPS, integrated_gradients
+from aam.explain.network.path_integral import integrated_gradients
+from aam.explain.summary import Named
 
+STEPS = (16, 64)
+"""Points of a way at which gradients are computed, and so many more where they do not sum up."""
+TOLERANCE, LEAST = 1e-3, 1e-4
+"""How far the attributions may be from the difference that they sum to: a share of it, and in the learned space."""
 NO_WAY = 1e-5
 """Difference in the learned space below which a way's ends are taken for one point."""
 SLOPE = 1e-3
@@ -89,15 +93,13 @@ class Walked:
 class Gradients(Method):
     """What the two ways have in common."""
 
-    steps: ClassVar[int] = STEPS
-
     def unable(self, subject: Subject) -> str:
         """It needs a network."""
         return no_network(subject.model)
 
     def num_predictions(self, subject: Subject) -> int:
-        """One for each step; a gradient for each output takes as long as two more."""
-        return counted_predictions(subject, self.steps * (1 + 2 * len(subject.model.outputs)))
+        """One for each point of the way; a gradient for each output takes as long as two more."""
+        return counted_predictions(subject, STEPS[0] * (1 + 2 * len(subject.model.outputs)))
 
     @abstractmethod
     def ways(self, reader: Reader, subject: Subject) -> Callable[[Batch], Way]:
@@ -122,7 +124,7 @@ class Gradients(Method):
         values: list[list[np.ndarray]] = [[] for _ in subject.model.outputs]
         for places_B, batch in reader.batches(draw):
             way = way_of(batch)
-            attribution_OT, learned_2B, point_2BO = walk(reader, batch, way, self.steps)
+            attribution_OT, learned_2B, point_2BO = walk(reader, batch, way)
             for found, attribution_T in zip(values, attribution_OT.cpu().numpy(), strict=True):
                 found.append(attribution_T)
             sizes_B = batch.mask_BS.sum(dim=1).cpu().numpy()
@@ -130,7 +132,7 @@ class Gradients(Method):
             asvs.append(batch.asvs_U[batch.layout.pack(batch.index_BS)].cpu().numpy())
             learned.append(learned_2B)
             point.append(point_2BO)
-            subject.on_done(self.steps * (1 + 2 * len(values)) * len(places_B))
+            subject.on_done(STEPS[0] * (1 + 2 * len(values)) * len(places_B))
         shape = (len(subject), len(subject.study.lengths))
         entries = (np.concatenate(samples), np.concatenate(asvs))
         return Walked(
@@ -185,7 +187,7 @@ class IdentityGradients(Gradients):
         return way
 
 
-def walk(reader: Reader, batch: Batch, way: Way, steps: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+def walk(reader: Reader, batch: Batch, way: Way) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Attributions of a batch's ASVs, ``O x T``, and what the network learned to say, and predicts, at both ends."""
     network = reader.network
 
@@ -200,13 +202,21 @@ def walk(reader: Reader, batch: Batch, way: Way, steps: int) -> tuple[Tensor, np
             encoded = network(on_way, None, vectors_UD)
             learned.append(network.outputs(encoded).double().cpu().numpy())
             point.append(network.predict(encoded).double().cpu().numpy())
-    with frozen(network):
-        found = integrated_gradients(output, way.start, way.end, steps)
-    if way.start.shape == batch.counts_BS.shape:
-        attribution_OT = torch.stack([batch.layout.pack(one) for one in found])
-    else:
-        attribution_OT = found.sum(dim=-1)
+    for steps in STEPS:
+        with frozen(network):
+            found = integrated_gradients(output, way.start, way.end, steps)
+        is_by_sample = way.start.shape == batch.counts_BS.shape
+        attribution_OT = torch.stack([batch.layout.pack(one) for one in found]) if is_by_sample else found.sum(dim=-1)
+        if sums_up(batch, attribution_OT, point[1] - point[0]):
+            break
     return attribution_OT, np.stack(learned), np.stack(point)
+
+
+def sums_up(batch: Batch, attribution_OT: Tensor, change_BO: np.ndarray) -> bool:
+    """Whether the attributions of each sample sum to the change of its outputs, but for what is tolerated."""
+    sums = [batch.layout.pad(one_T).sum(dim=1).cpu().numpy() for one_T in attribution_OT]
+    off_BO = np.abs(np.stack(sums, axis=1) - change_BO)
+    return bool((off_BO <= TOLERANCE * np.abs(change_BO) + LEAST).all())
 
 
 @contextmanager

@@ -15,12 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STEPS = 32
 
-
-def integrated_gradients(
-    output: Callable[[Tensor], Tensor], start_I: Tensor, end_I: Tensor, steps: int = STEPS
-) -> Tensor:
+def integrated_gradients(output: Callable[[Tensor], Tensor], start_I: Tensor, end_I: Tensor, steps: int) -> Tensor:
     """The attribution of each input to each output, ``O x I``; over all inputs they sum to the outputs' difference.
 
     The integral is computed by Gauss-Legendre quadrature, whose error falls faster than any power of the number of

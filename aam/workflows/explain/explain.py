@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from aam.config import TableOptions
 from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.evaluation.prediction_table import concatenate
 from aam.explain.effects import Effects
-from aam.explain.groups import AsvGroups, asv_groups
+from aam.explain.groups import asv_groups
 from aam.explain.method import Method, Subject
 from aam.explain.model import ExplainedModel, with_counts
 from aam.explain.results.association import associate
@@ -28,66 +26,11 @@ from aam.learners.predictor import Predictor
 from aam.log import say
 from aam.progress import Bar
 from aam.text import format_duration, listed, plural
-from aam.workflows.explain.inputs import NamedAsvs, further_model, named_asvs
 from aam.workflows.explain.methods import chosen_methods
-from aam.workflows.explain.samples import ChosenSamples, choose_samples
-from aam.workflows.explain.sources import ModelSource, model_sources
-from aam.workflows.model_input import ModelInput, read_model_input
+from aam.workflows.explain.plan import Plan, make_plan, plan_in_memory
 
 TIMED = 64
 """Predictions by which the time of all is estimated."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """What is to be explained.
-
-    Attributes
-    ----------
-    options, table
-        As given.
-    sources
-        The models that explain some sample.
-    first
-        The first model, and the samples as it reads them.
-    chosen
-        The samples of each model.
-    named
-        What the ASVs are called.
-    groups
-        Whose effect is asked for.
-    truths
-        Column -> true values of all samples; None where the metadata do not have them.
-    """
-
-    options: ExplainOptions
-    table: TableOptions
-    sources: tuple[ModelSource, ...]
-    first: ModelInput
-    chosen: ChosenSamples
-    named: NamedAsvs
-    groups: tuple[AsvGroups, ...]
-    truths: Mapping[str, np.ndarray] | None
-
-    def subject(self, place: int, predictor: Predictor, study: Study) -> Subject:
-        """What the methods are given of one model."""
-        rows = self.chosen.rows[place]
-        return Subject(
-            model=ExplainedModel(predictor=predictor, by_learner=self.options.by_learner),
-            study=study,
-            rows=rows,
-            groups=self.groups,
-            unit_N=self.chosen.unit_N[rows],
-            truths=self.truths,
-            draws=self.options.draws,
-            seed=self.options.seed,
-        )
-
-    def models(self) -> Iterator[tuple[Predictor, Study]]:
-        """One model after the other, so that only one is held beside the first."""
-        yield self.first.predictor, self.first.study
-        for source in self.sources[1:]:
-            yield further_model(source, self.first, self.table, self.options)
 
 
 def explain(config: ExplainInMemoryConfig) -> Explanation:
@@ -105,7 +48,30 @@ def explain(config: ExplainInMemoryConfig) -> Explanation:
     ConfigError, InputError
         If the options or the inputs cannot be used.
     """
-    plan = make_plan(config)
+    return _explained(make_plan(config))
+
+
+def explain_in_memory(predictor: Predictor, study: Study, options: ExplainOptions) -> Explanation:
+    """Explain the predictions of a model in memory; see :func:`explain`.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    study
+        The samples, as the model reads them, with metadata (empty where it reads none).
+    options
+        How; its model is not read.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If the options or the study cannot be used.
+    """
+    return _explained(plan_in_memory(predictor, study, options))
+
+
+def _explained(plan: Plan) -> Explanation:
     methods, left_out = chosen_methods(plan.options.methods, plan.subject(0, plan.first.predictor, plan.first.study))
     say(*plan.chosen.notes, *plan.named.notes, *left_out)
     subjects = [plan.subject(place, plan.first.predictor, plan.first.study) for place in range(len(plan.sources))]
@@ -120,45 +86,6 @@ def explain(config: ExplainInMemoryConfig) -> Explanation:
     pooled = pool(effects, [subject.unit_N for subject in subjects], seed=plan.options.seed)
     together = [concatenate(each) for each in zip(*tables, strict=True)]
     return _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
-
-
-def make_plan(config: ExplainInMemoryConfig) -> Plan:
-    """Read what is needed, and choose models, samples and groups.
-
-    Raises
-    ------
-    CheckpointError, ConfigError, InputError
-        As :func:`explain`.
-    """
-    options = config.explain
-    sources = model_sources([options.model, *options.more_models])
-    first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path))
-    chosen = choose_samples(sources, first.study, options)
-    used = [place for place, rows in enumerate(chosen.rows) if len(rows)]
-    if used[0]:
-        predictor, study = further_model(sources[used[0]], first, config.table, options)
-        first = dataclasses.replace(first, predictor=predictor, study=study)
-    chosen = dataclasses.replace(chosen, rows=tuple(chosen.rows[place] for place in used))
-    named = named_asvs(first.study, options, cache=config.table.cache)
-    groups = named.groups(first.study, options.levels, np.unique(np.concatenate(chosen.rows)))
-    return Plan(
-        options=options,
-        table=config.table,
-        sources=tuple(sources[place] for place in used),
-        first=first,
-        chosen=chosen,
-        named=named,
-        groups=groups,
-        truths=_truths(first, sources),
-    )
-
-
-def _truths(first: ModelInput, sources: Sequence[ModelSource]) -> Mapping[str, np.ndarray] | None:
-    """True values where the metadata have all targets."""
-    assert first.study.metadata is not None
-    if not set(first.predictor.targets.columns) <= set(first.study.metadata.columns):
-        return None
-    return first.truths(sources[0].missing)
 
 
 def _announce(plan: Plan, methods: Sequence[Method], total: int) -> None:

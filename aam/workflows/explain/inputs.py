@@ -97,7 +97,7 @@ def named_asvs(study: Study, options: ExplainOptions, *, cache: bool) -> NamedAs
     if options.tree is not None:
         clades, of_tree = _clades_of_tree(study, options, cache=cache)
         notes += of_tree
-    elif study.has_dna:
+    elif study.has_dna or study.tree is not None:
         clades = clades_of(study)
     return NamedAsvs(taxonomy=taxonomy, clades=clades, notes=tuple(notes))
 

@@ -144,8 +144,8 @@ def _limited(
     """At most so many samples for each model that was named; its folds share them."""
     kept = list(rows)
     for place in np.unique(places):
-        own = np.flatnonzero(places == place)
-        pairs = [(int(model), int(row)) for model in own for row in rows[model]]
+        own = np.flatnonzero(places == place).tolist()
+        pairs = [(model, int(row)) for model in own for row in rows[model]]
         if len(pairs) <= most:
             continue
         order = list(_evenly([unit_N[row] for _, row in pairs], np.random.default_rng(seed)))

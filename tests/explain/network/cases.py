@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from torch import nn
 
-from aam.config import HeadOptions, LossOptions
+from aam.config import CovariateOptions, HeadOptions, LossOptions
 from aam.data.targets.kinds import TargetSpec
 from aam.explain.groups import AsvGroups, asv_groups
 from aam.explain.method import Subject
@@ -22,17 +22,32 @@ from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from tests.data.study_files import make_study, random_counts
 from tests.factories import random_sequences
-from tests.models.model_cases import REGRESSION, all_weights_move, fresh_encoder, predictor_plan
+from tests.models.model_cases import COVARIATES, REGRESSION, all_weights_move, fresh_encoder, predictor_plan
 
 DATA: dict[str, Any] = {"max_bp": None, "token_limit": 1024, "asv_sampling": "abundance", "trim_length": None}
 SAMPLES, ASVS = 5, 12
 
 
+TOLD = CovariateOptions(
+    categorical_columns=("season",),
+    categorical_hierarchy=("city>country",),
+    numeric_columns=("ph",),
+    categorical_embed_dim=4,
+)
+COLUMNS = {
+    "season": ["spring", "winter", "winter", "spring", "winter"],
+    "city": ["bergen", "malmo", "oslo", "bergen", "malmo"],
+    "country": ["no", "se", "no", "no", "se"],
+    "ph": ["6.5", "7", "8.5", "5", "9"],
+}
+
+
 def network(
-    spec: TargetSpec = REGRESSION, seed: int = 0, loss: LossOptions | None = None, **sizes: Any
+    spec: TargetSpec = REGRESSION, seed: int = 0, loss: LossOptions | None = None, told: bool = False, **sizes: Any
 ) -> NetworkLearner:
-    """A network as a learner."""
-    plan = predictor_plan(spec, HeadOptions(), loss)
+    """A network as a learner, perhaps told covariates."""
+    covariate_spec = COVARIATES if told else None
+    plan = predictor_plan(spec, HeadOptions(), loss, TOLD if told else None, covariate_spec)
     encoder: SequenceEncoder = fresh_encoder(seed=seed, nucleotide_patch=3, **sizes)
     model = SequencePredictor(encoder, plan).eval()
     all_weights_move(model, seed)
@@ -43,7 +58,7 @@ def network(
         options=encoder.options, supervision=SelfSupervision(), predictor=plan, data=DATA, record={}
     )
     arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    task = Task(targets=plan.targets, data=DATA)
+    task = Task(targets=plan.targets, covariate_spec=covariate_spec, data=DATA)
     return NetworkLearner.from_arrays(Stored(arrays, description.facts), task, Computing(device="cpu"))
 
 
@@ -51,7 +66,7 @@ def subject(*learners: Any, draws: int = 1, rarefy_depth: int | None = None) -> 
     """Five samples of a study of twelve ASVs, with each ASV and two halves as groups."""
     counts = random_counts(SAMPLES, ASVS, share=0.7)
     sequences = random_sequences(ASVS, length=14)
-    study = make_study(counts, columns={}, sequences=sequences, rarefy_depth=rarefy_depth)
+    study = make_study(counts, columns=COLUMNS, sequences=sequences, rarefy_depth=rarefy_depth)
     return Subject(
         model=ExplainedModel(predictor=predictor_of(learners or [network()], Combination())),
         study=study,

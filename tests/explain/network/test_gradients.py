@@ -13,6 +13,7 @@ from aam.config import LossOptions
 from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.explain.method import Subject
 from aam.explain.model import with_counts
+from aam.explain.network import gradients
 from aam.explain.network.baseline import log_counts, training_shares
 from aam.explain.network.gradients import AbundanceGradients, IdentityGradients
 from aam.explain.network.members import readers_of
@@ -31,9 +32,10 @@ CASES = {
 
 def even(subject: Subject) -> np.ndarray:
     """Predictions of the samples with one read of each of their ASVs."""
-    counts = subject.study.table.counts
+    counts = subject.study.table.counts[subject.rows]
     ones = csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), counts.shape)
-    return subject.model.predict(with_counts(subject.study, subject.rows, ones), subject.rows)["model"]
+    variants = with_counts(subject.study, subject.rows, ones)
+    return subject.model.predict(variants, np.arange(len(subject)))["model"]
 
 
 def alike(subject: Subject) -> np.ndarray:
@@ -128,3 +130,22 @@ def test_the_weights_can_be_trained_afterwards() -> None:
     asked = subject()
     AbundanceGradients().explain(asked)
     assert all(weight.requires_grad for weight in readers_of(asked)[1][0].network.parameters())
+
+
+def test_more_steps_are_taken_where_few_do_not_sum_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = subject()
+    asked.model.predictor.learners[0].interpreter(asked.study).models[0].head.out.weight.data *= 30  # type: ignore[attr-defined]
+    method, change = AbundanceGradients(), asked.model.predict(asked.study, asked.rows)["model"] - even(asked)
+    off = []
+    for steps in ((1,), (1, 64), (64,)):
+        monkeypatch.setattr(gradients, "STEPS", steps)
+        off.append(np.abs(method.explain(asked)[0].by_sample_NGO.sum(axis=1) - change).max())
+    assert off[0] > 1e-2 * np.abs(change).max()
+    assert off[1] == off[2] < 1e-3 * np.abs(change).max()
+
+
+def test_covariates_stay_those_of_their_sample() -> None:
+    asked = dataclasses.replace(subject(network(told=True)), rows=np.array([4, 1, 0]), unit_N=np.arange(3))
+    found = AbundanceGradients().explain(asked)[0]
+    change = asked.model.predict(asked.study, asked.rows)["model"] - even(asked)
+    assert found.by_sample_NGO.sum(axis=1) == pytest.approx(change, rel=1e-3, abs=1e-3 * np.abs(change).max())

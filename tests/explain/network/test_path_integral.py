@@ -31,7 +31,7 @@ def test_they_sum_to_the_difference_of_a_smooth_function() -> None:
     def smooth(x: torch.Tensor) -> torch.Tensor:
         return torch.stack([torch.tanh(x).prod(dim=1), torch.logsumexp(x, dim=1)], dim=1)
 
-    found = integrated_gradients(smooth, START.double(), END.double())
+    found = integrated_gradients(smooth, START.double(), END.double(), steps=16)
     difference = smooth(END.double()) - smooth(START.double())
     torch.testing.assert_close(found.sum(dim=-1).T, difference, atol=1e-6, rtol=0)
 
@@ -43,4 +43,6 @@ def test_captum_finds_the_same() -> None:
         return torch.tanh(x).prod(dim=1, keepdim=True)
 
     expected = captum.IntegratedGradients(smooth).attribute(END, START, target=0, n_steps=32)
-    torch.testing.assert_close(integrated_gradients(smooth, START, END)[0], expected.double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        integrated_gradients(smooth, START, END, steps=32)[0], expected.double(), atol=1e-5, rtol=0
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,17 +36,29 @@ def test_random_weights_are_of_the_same_sizes_and_seeded() -> None:
     assert np.abs(members[0] - members[1]).min() > 0
 
 
-def forest(asked: Subject) -> ExplainedModel:
-    learner = ForestLearner(Task(targets=Targets(specs=(REGRESSION,))), ForestSettings(seed=1, max_grown=2))
-    learner.fit(asked.study, asked.rows, np.linspace(-1, 1, 5)[:, None])
-    return ExplainedModel(predictor=predictor_of([learner], Combination()))
+def forest(asked: Subject) -> ForestLearner:
+    learner = ForestLearner(Task(targets=Targets(specs=(REGRESSION,))), ForestSettings(n_estimators=2, max_grown=2))
+    return learner.fit(asked.study, asked.rows, np.linspace(-1, 1, 5)[:, None])
 
 
 def test_a_model_without_a_network_is_not_looked_into() -> None:
     asked = subject()
-    without = Subject(model=forest(asked), study=asked.study, rows=asked.rows, groups=asked.groups, unit_N=asked.rows)
-    reasons = {METHODS[name].unable(without) for name in OF_NETWORKS}
+    without = ExplainedModel(predictor=predictor_of([forest(asked)], Combination()))
+    reasons = {METHODS[name].unable(dataclasses.replace(asked, model=without)) for name in OF_NETWORKS}
     assert reasons == {"the model has no network (its learners: forest)"}
     assert not any(METHODS[name].unable(asked) for name in OF_NETWORKS)
     with pytest.raises(ConfigError, match="random weights: the model has no network"):
-        randomised(without.model)
+        randomised(without)
+
+
+def test_of_a_blend_the_network_is_looked_into() -> None:
+    asked = subject()
+    weights = ((0.4,), (0.6,))
+    blend = ExplainedModel(predictor=predictor_of([forest(asked), network()], Combination(weights=weights)))
+    found = METHODS["abundance-gradients"].explain(dataclasses.replace(asked, model=blend))
+    alone = METHODS["abundance-gradients"].explain(asked)
+    assert [one.learner for one in found] == ["network"] * 2
+    assert found[0].effect_GO == pytest.approx(alone[0].effect_GO, nan_ok=True)
+    control = randomised(blend).predictor.learners
+    assert control[0] is blend.predictor.learners[0]
+    assert control[1] is not blend.predictor.learners[1]
