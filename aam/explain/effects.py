@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+MICROBIOME, METADATA, BOTH = "microbiome", "metadata", "both"
+"""Things of the level ``part``."""
 AGREEING = 0.8
 """Share of the models in which the effect of a stable thing has one sign."""
 PRESENT = 0.5

@@ -15,14 +15,13 @@ from scipy.sparse import csr_array
 
 from aam.data.study.study import Study
 from aam.explain.covariates import columns_read, given_by, mean_increases, with_cells
-from aam.explain.effects import Effects
+from aam.explain.effects import BOTH, METADATA, MICROBIOME, Effects
 from aam.explain.exchange import one_unit
 from aam.explain.increase import Things, increases, unmeasurable
 from aam.explain.method import Method, Subject, register
 from aam.explain.permutation import donors_of, num_draws
 
 PART = "part"
-MICROBIOME, METADATA, BOTH = "microbiome", "metadata", "both"
 
 
 def parts_of(subject: Subject) -> tuple[str, ...]:

@@ -25,12 +25,13 @@ from aam.explain.exchange import Exchanges, donors, exchanged, exchanges, one_un
 from aam.explain.groups import AsvGroups
 from aam.explain.increase import Things, increases, losses, unmeasurable
 from aam.explain.method import Method, Subject, register
-from aam.explain.model import with_counts
+from aam.explain.model import MODEL, with_counts
 from aam.explain.redraw import redrawn
+from aam.explain.screening import screened
 
 VARIANTS_PER_BLOCK = 1_024
-MOST_GROUPS = 400
-"""Of each level; of more the most prevalent, since an exchange of a rare one changes few predictions."""
+MOST_EXCHANGES = 60_000
+"""Of all levels and permutations; the groups of which there are too many are screened."""
 LEAST_DRAWS = 3
 """Permutations, where fewer draws are asked for: one alone is a matter of luck."""
 
@@ -43,12 +44,6 @@ def num_draws(subject: Subject) -> int:
 def donors_of(subject: Subject, draw: int) -> np.ndarray:
     """The donors of a permutation, the same for all that is exchanged, so that effects can be compared."""
     return donors(subject.unit_N, np.random.default_rng([subject.seed, draw]))
-
-
-def widespread(groups: AsvGroups, counts_NA: csr_array) -> AsvGroups:
-    """At most so many of the groups: the most prevalent ones, in their order."""
-    prevalence_G = np.bincount(groups.counts(counts_NA).indices, minlength=len(groups))
-    return groups.take(np.sort(np.argsort(-prevalence_G, kind="stable")[:MOST_GROUPS]))
 
 
 class Permutation(Method):
@@ -65,13 +60,13 @@ class Permutation(Method):
         return one_unit(subject.unit_N) or unmeasurable(subject)
 
     def left_out(self, subject: Subject) -> tuple[str, ...]:
-        """The rarest groups of a level that has very many."""
+        """Groups of a level that has very many."""
         chosen = zip(subject.groups, _levels(subject), strict=True)
-        sizes = [(whole.level, len(whole), len(whole) - len(groups)) for whole, groups in chosen]
         return tuple(
-            f"permutation of the {number - rarest:,} most widespread of {number:,} groups of level {level}"
-            for level, number, rarest in sizes
-            if rarest
+            f"permutation of {len(groups):,} of {len(whole):,} groups of level {whole.level}, "
+            "those whose shares go most with the predictions"
+            for whole, groups in chosen
+            if len(groups) < len(whole)
         )
 
     def num_predictions(self, subject: Subject) -> int:
@@ -142,8 +137,11 @@ def _counts(subject: Subject) -> csr_array:
 
 
 def _levels(subject: Subject) -> list[AsvGroups]:
-    counts = _counts(subject)
-    return [widespread(groups, counts) for groups in subject.groups]
+    """The groups that are exchanged."""
+    counts, donor_N = _counts(subject), donors_of(subject, 0)
+    predicted_NO = subject.model.predict(subject.study, subject.rows)[MODEL]
+    most = MOST_EXCHANGES // (num_draws(subject) * max(1, len(subject.groups)))
+    return [screened(groups, counts, donor_N, predicted_NO, most) for groups in subject.groups]
 
 
 def _things(groups: AsvGroups, counts: csr_array) -> Things:

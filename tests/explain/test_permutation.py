@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import brier_score_loss
@@ -19,6 +20,7 @@ from aam.explain.model import with_counts
 from aam.explain.null import with_shuffled_truths
 from aam.explain.parts import Parts
 from aam.explain.permutation import Permutation
+from aam.explain.results.pool import pool
 from aam.explain.results.relatives import relatives_of
 from tests.data.study_files import make_study
 from tests.explain.subjects import forest_subject, groups_of
@@ -115,19 +117,41 @@ def test_what_tells_the_truth_is_first():
     assert (beside.effect_GO[[0, 2], 0] == clades.effect_GO[:, 0]).all()
     assert np.isnan(beside.effect_GO[4:]).all()
     assert relatives_of(clades, [asvs, clades], levels) is None
+    rarer = [levels[0].take(np.array([0, 2, 3])), levels[1]]  # of the first clade one ASV alone is measured
+    assert relatives_of(asvs.take(np.array([0, 2, 3])), [asvs, clades], rarer).clade == ("clade1",) * 3
     assert asvs.support_G.tolist() == np.count_nonzero(study.table.counts.toarray(), axis=0).tolist()
 
 
-def test_the_rarest_are_left_out_and_that_is_said(monkeypatch):
-    study, truths, _ = informative()
-    counts = study.table.counts.toarray()
-    counts[:30, 5], counts[:20, 4] = 0, 0
-    sparse = with_counts(study, np.arange(36), csr_array(counts))
-    monkeypatch.setattr(permutation, "MOST_GROUPS", 4)
-    subject = forest_subject(sparse, truths, [groups_of("asv", np.eye(6, dtype=int))])
+def test_what_goes_with_predictions_is_measured(monkeypatch):
+    study, truths, unit_N = informative()
+    subject = forest_subject(study, truths, [groups_of("asv", np.eye(6, dtype=int))], unit_N=unit_N)
+    assert len(Permutation().explain(subject)[0]) == 6
+    assert Permutation().left_out(subject) == ()
+    monkeypatch.setattr(permutation, "MOST_EXCHANGES", 3 * 36 * 3 + 1)  # each ASV is in all 36 samples, in 3 draws
     (found,) = Permutation().explain(subject)
-    assert found.names == ("asv0", "asv1", "asv2", "asv3")
-    assert Permutation().left_out(subject) == ("permutation of the 4 most widespread of 6 groups of level asv",)
+    predicted = subject.model.predict(study, subject.rows)["model"][:, 0]
+    shares = study.table.counts.toarray() / study.table.counts.sum(axis=1)[:, None]
+    size = [abs(spearmanr(shares[:, asv], predicted).statistic) for asv in range(6)]
+    assert found.names == tuple(f"asv{asv}" for asv in sorted(np.argsort(size)[-3:]))
+    assert Permutation().left_out(subject) == (
+        "permutation of 3 of 6 groups of level asv, those whose shares go most with the predictions",
+    )
+
+
+def test_pooled_increases_stay_means_over_all_samples():
+    study, truths, unit_N = informative()
+    counts = study.table.counts.toarray()
+    counts[:30, 5] = 0
+    sparse = with_counts(study, np.arange(36), csr_array(counts))
+    (one,) = Permutation().explain(forest_subject(sparse, truths, [groups_of("asv", np.eye(6, dtype=int))]))
+    (alone,) = pool([[one]], [unit_N], seed=42)
+    assert alone.effect_GO == pytest.approx(one.effect_GO, rel=1e-5)
+    assert alone.support_G.tolist() == one.support_G.tolist() == [36, 36, 36, 36, 36, 6]
+    other = dataclasses.replace(one, by_sample_NGO=3 * one.by_sample_NGO)
+    (both,) = pool([[one], [other]], [unit_N, unit_N], seed=42)
+    assert both.effect_GO == pytest.approx(2 * one.effect_GO, rel=1e-5)
+    assert (both.importance_GO == both.effect_GO).all()
+    assert both.support_G.tolist() == [72, 72, 72, 72, 72, 12]
 
 
 def test_announced_predictions_are_made():

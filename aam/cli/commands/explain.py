@@ -15,6 +15,8 @@ def run(config: ExplainConfig) -> None:
     with logging_to_terminal():
         explanation = explain_and_write(config)
         say("", *top_lines(explanation))
+        if explanation.refitted is not None:
+            say("", *explanation.refitted.lines())
         folder = config.output.output_dir
         say("", f"All effects with intervals: {folder / EFFECTS}", *_next(config))
 

@@ -83,6 +83,12 @@ class ExplainOptions(ModelInputOptions):
         at_most=100,
     )
 
+    refit_parts: bool = option(
+        False,
+        "Fit the learners anew with the microbiome alone, the covariates alone, and both, on the labelled samples of "
+        "the run, and compare them on groups that they have not seen.",
+    )
+
     def check(self) -> None:
         """Refuse what cannot go together."""
         super().check()

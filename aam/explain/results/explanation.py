@@ -18,6 +18,7 @@ from aam.evaluation.columns import Columns
 from aam.explain.effects import Effects
 from aam.explain.groups import AsvGroups
 from aam.explain.results.association import Association, associate
+from aam.explain.results.refitted import RefittedParts
 from aam.explain.results.tables import asvs_table, effects_table, groups_table, members_table, samples_tables
 from aam.learners.clades import Clades
 from aam.text import plural
@@ -93,6 +94,8 @@ class Explanation:
         What the models know of the samples.
     notes
         What is to be said of it.
+    refitted
+        What the microbiome, the metadata and both can tell, where learners were fitted anew.
     record
         Options and findings in JSON types, as they stand in ``explanation.json``.
     """
@@ -113,6 +116,7 @@ class Explanation:
     group_column: str | None = None
     seen: Seen = "unknown"
     notes: tuple[str, ...] = ()
+    refitted: RefittedParts | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:

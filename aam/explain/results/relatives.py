@@ -1,4 +1,4 @@
-"""Each ASV beside the smallest clade that it is in, which was measured by the same method.
+"""Each ASV beside the smallest clade that it is in with another measured ASV, by the same method.
 
 Relatives that occur together can stand in for each other: a model that loses one reads the others, so that each alone
 has little effect, and their clade has much. An ASV of little effect is one that does not matter only where its clade
@@ -50,6 +50,8 @@ def relatives_of(found: Effects, effects: Sequence[Effects], groups: Sequence[As
     if found.level != ASV or clades is None or not {ASV, CLADE} <= set(by_level):
         return None
     measured = by_level[CLADE].take(np.isin(by_level[CLADE].names, clades.names))
+    asvs = np.isin(np.arange(measured.members.shape[1]), by_level[ASV].members.indices)
+    measured = measured.take(measured.members @ asvs.astype(np.int64) > 1)
     place_of = {name: place for place, name in enumerate(clades.names)}
     clade_of = dict(zip(by_level[ASV].names, smallest_clades(by_level[ASV], measured).tolist(), strict=True))
     places = [clade_of.get(name, -1) for name in found.names]

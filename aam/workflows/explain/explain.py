@@ -27,6 +27,7 @@ from aam.log import say
 from aam.progress import Bar
 from aam.text import format_duration, listed, plural
 from aam.workflows.explain.methods import chosen_methods
+from aam.workflows.explain.parts import check_can_refit, refitted_of
 from aam.workflows.explain.plan import Plan, make_plan, plan_in_memory
 
 TIMED = 64
@@ -72,6 +73,8 @@ def explain_in_memory(predictor: Predictor, study: Study, options: ExplainOption
 
 
 def _explained(plan: Plan) -> Explanation:
+    if plan.options.refit_parts:
+        check_can_refit(plan)
     methods, left_out = chosen_methods(plan.options.methods, plan.subject(0, plan.first.predictor, plan.first.study))
     say(*plan.chosen.notes, *plan.named.notes, *left_out)
     subjects = [plan.subject(place, plan.first.predictor, plan.first.study) for place in range(len(plan.sources))]
@@ -83,9 +86,11 @@ def _explained(plan: Plan) -> Explanation:
             subject = dataclasses.replace(plan.subject(place, predictor, study), on_done=bar.advance)
             effects.append([one for method in methods for one in method.explain(subject)])
             tables.append(_predictions(plan, subject))
+    refitted = refitted_of(plan) if plan.options.refit_parts else None
     pooled = pool(effects, [subject.unit_N for subject in subjects], seed=plan.options.seed)
     together = [concatenate(each) for each in zip(*tables, strict=True)]
-    return _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
+    found = _explanation(plan, methods, pooled, together, (*plan.chosen.notes, *plan.named.notes, *left_out))
+    return dataclasses.replace(found, refitted=refitted)
 
 
 def _announce(plan: Plan, methods: Sequence[Method], total: int) -> None:

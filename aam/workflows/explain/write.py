@@ -19,6 +19,7 @@ from aam.workflows.explain.explain import explain
 
 RECORD = "explanation.json"
 EFFECTS, ASVS, GROUPS = "effects.tsv", "asvs.tsv", "groups.tsv"
+REFITTED = "refitted_parts.tsv"
 MEMBERS, SAMPLES = "members.tsv.gz", "samples.tsv.gz"
 
 
@@ -60,6 +61,8 @@ def write_tables(folder: Path, explanation: Explanation, *, top: int | None = TO
     explanation.effects_table().write(folder / EFFECTS)
     explanation.asvs_table().write(folder / ASVS)
     explanation.groups_table().write(folder / GROUPS)
+    if explanation.refitted is not None:
+        explanation.refitted.table().write(folder / REFITTED)
     explanation.members_table().write(folder / MEMBERS)
     tables = samples_tables(explanation.effects, explanation.sample_ids, top)
     blocks = ({name: [_cell(value) for value in values] for name, values in one.items()} for one in tables)
