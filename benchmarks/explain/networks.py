@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 import aam
 from aam.config import TableOptions
 from aam.explain.catalogue import METHODS
-from aam.explain.method import Subject
+from aam.explain.method import Method, Subject
 from aam.explain.model import MODEL, ExplainedModel
 from aam.explain.network.gradients import Gradients, walk
 from aam.explain.network.members import readers_of
@@ -27,7 +27,6 @@ from benchmarks.explain.studies import SUBJECT, TARGET, Simulated, read_simulate
 
 SAMPLES, EFFECT, EPOCHS = 300, 2.0, 4
 OF_NETWORKS = ("abundance-gradients", "identity-gradients", "attention", "rollout")
-STEPS = (8, 32)
 TRAINED, RANDOM = "trained", "random weights"
 
 
@@ -44,8 +43,8 @@ class OfNetwork:
     precision, auroc, chance
         As in :class:`~benchmarks.explain.recovery.Score`.
     incomplete
-        For each number of steps of integrated gradients the largest difference of the sum of a sample's attributions
-        from what they must sum to, by the spread of the predictions.
+        Of integrated gradients: the largest difference of the sum of a sample's attributions from what they must sum
+        to, by the standard deviation of the predictions.
     """
 
     seed: int
@@ -56,7 +55,7 @@ class OfNetwork:
     precision: float
     auroc: float
     chance: float
-    incomplete: tuple[float, ...] = ()
+    incomplete: float | None = None
 
 
 def networks(store: Store, seeds: Sequence[int]) -> list[OfNetwork]:
@@ -67,7 +66,7 @@ def networks(store: Store, seeds: Sequence[int]) -> list[OfNetwork]:
             rows = store.get(f"networks/{seed}", lambda s=seed: [asdict(one) for one in network_scores(s)])
         except MissingError:
             continue
-        found += [OfNetwork(**{**row, "incomplete": tuple(row["incomplete"])}) for row in rows]
+        found += [OfNetwork(**row) for row in rows]
     return found
 
 
@@ -96,9 +95,8 @@ def network_scores(seed: int, epochs: int = EPOCHS) -> Iterator[OfNetwork]:
         r2 = float(r2_score(data.target_N[data.explained], predicted))
         for name in (*(("removal",) if weights == TRAINED else ()), *OF_NETWORKS):
             method = METHODS[name]
-            missing: tuple[float, ...] = ()
-            if isinstance(method, Gradients) and weights == TRAINED:
-                missing = tuple(incompleteness(method, subject, steps) for steps in STEPS)
+            looks_into = isinstance(method, Gradients) and weights == TRAINED
+            missing = incompleteness(method, subject) if looks_into else None
             for one in method.explain(subject):
                 share_G = np.array([share_of[one.level][group] for group in one.names])
                 found = score(of_effects(one), share_G, samples=SAMPLES, effect=EFFECT, seed=seed, level=one.level)
@@ -146,14 +144,15 @@ def trained_network(folder: Path, seed: int, epochs: int) -> tuple[Simulated, Ex
     return dataclasses.replace(data, study=study), ExplainedModel(predictor=predictor)
 
 
-def incompleteness(method: Gradients, subject: Subject, steps: int) -> float:
+def incompleteness(method: Method, subject: Subject) -> float:
     """How far sums of attributions are at most from the difference of the predictions at both ends of the way."""
+    assert isinstance(method, Gradients)
     _, readers = readers_of(subject)
     apart, said = [], []
     for reader in readers:
         way_of = method.ways(reader, subject)
         for _, batch in reader.batches(0):
-            attribution_OT, _, point_2BO = walk(reader, batch, way_of(batch), steps)
+            attribution_OT, _, point_2BO = walk(reader, batch, way_of(batch))
             sizes = batch.mask_BS.sum(dim=1).tolist()
             sums = np.array([part.sum() for part in np.split(attribution_OT[0].cpu().numpy(), np.cumsum(sizes)[:-1])])
             apart.append(np.abs(sums - (point_2BO[1] - point_2BO[0])[:, 0]))

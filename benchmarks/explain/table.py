@@ -15,7 +15,7 @@ from aam.files.atomic import write_text
 from aam.text import plural
 from benchmarks.explain.calibration import EFFECT, MEAN_MODEL, OTHER_MODEL, SAME_MODEL, SAMPLES, Covered, Signs
 from benchmarks.explain.infants import SHOWN
-from benchmarks.explain.networks import EPOCHS, RANDOM, STEPS, TRAINED, OfNetwork
+from benchmarks.explain.networks import EPOCHS, RANDOM, TRAINED, OfNetwork
 from benchmarks.explain.nulls import SHUFFLED, TRUE, Called
 from benchmarks.explain.rankings import CORRELATION, IMPURITY, PERMUTED
 from benchmarks.explain.recovery import Score
@@ -32,7 +32,7 @@ def write(folder: Path, found: Mapping[str, Any], about: Mapping[str, str]) -> N
     """Write ``explain.md`` and ``explain.json`` of the parts that are there."""
     scores, called, of_networks = (found.get(part, []) for part in ("recovery", "nulls", "networks"))
     covered, signs = found.get("calibration", ([], []))
-    infants = found.get("infants", [])[: 1 + FIRST_INFANTS]
+    infants = found.get("infants", [])
     record = {
         "conditions": about,
         "recovery": [_plain(asdict(one)) for one in scores],
@@ -40,7 +40,7 @@ def write(folder: Path, found: Mapping[str, Any], about: Mapping[str, str]) -> N
         "signs": [asdict(one) for one in signs],
         "called": [asdict(one) for one in called],
         "networks": [_plain(asdict(one)) for one in of_networks],
-        "infants": infants,
+        "infants": infants[: 1 + FIRST_INFANTS],
     }
     write_text(folder / "explain.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
     lines = ["# What explanations find", ""]
@@ -60,8 +60,7 @@ def network_lines(found: Sequence[OfNetwork]) -> Iterator[str]:
     yield f"Studies: {len({one.seed for one in found})}, as above; a network is trained for {EPOCHS} epochs (R2 on the"
     yield f"samples that are explained: {_average(found, TRAINED, 'r2')}). AUROC of the rankings of groups, precision"
     yield "at k in brackets; the same network with random weights; and by how much sums of attributions miss what they"
-    yield "must sum to, at most, as a share of the standard deviation of the predictions, with"
-    yield f"{' and '.join(map(str, STEPS))} steps."
+    yield "must sum to, at most, as a share of the standard deviation of the predictions."
     for level, words in LEVELS.items():
         yield from ("", f"### {words.capitalize()}", "")
         yield _row("method", "trained", "random weights", "not complete by")
@@ -69,8 +68,8 @@ def network_lines(found: Sequence[OfNetwork]) -> Iterator[str]:
         mine = [one for one in found if one.level == level]
         for method in dict.fromkeys(one.method for one in mine):
             some = [one for one in mine if one.method == method]
-            missing = [one.incomplete for one in some if one.incomplete]
-            apart = ", ".join(f"{value:.0e}" for value in np.max(missing, axis=0)) if missing else ""
+            missing = [one.incomplete for one in some if one.incomplete is not None]
+            apart = f"{max(missing):.0e}" if missing else ""
             cells = [_both(some, weights) for weights in (TRAINED, RANDOM)]
             yield _row(method, *([_both(some, ""), ""] if not any(cells) else cells), apart)
 
@@ -242,10 +241,10 @@ def infant_lines(infants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     about, *found = infants
     yield from ("", "## `infant_ecam`", "")
     yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend"
-    yield f"(held-out R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of"
-    yield "the samples have. Names:"
-    yield "[names.tsv](../explain/names.tsv), by the first 100 bases. Effects in months, in the"
-    yield "samples that have the ASV."
+    yield f"(held-out R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of the samples have."
+    stable = sum(one["stable"] for one in found)
+    yield f"{stable} of the {len(found)} largest are stable. Names: [names.tsv](../explain/names.tsv), by the first 100"
+    yield "bases. Effects in months, in the samples that have the ASV."
     for key, title in (("rank", "over all samples"), ("rank_in_carriers", "in the samples that have the ASV")):
         yield from ("", f"### The {SHOWN} largest by the mean size of the effect {title}", "")
         yield _row(

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from aam.explain.catalogue import METHODS
 from aam.explain.effects import Effects
 from aam.explain.groups import AsvGroups
-from benchmarks.explain import calibration, nulls, rankings, recovery, studies, table
+from benchmarks.explain import calibration, networks, nulls, rankings, recovery, studies, table
 from benchmarks.explain.calibration import SAME_MODEL, Covered, Signs
 from benchmarks.explain.infants import UNNAMED, name_of, read_names
+from benchmarks.explain.networks import RANDOM, TRAINED
 from benchmarks.explain.nulls import CLEAR, SHUFFLED, TRUE, Called
 from benchmarks.explain.rankings import Ranking
 from benchmarks.explain.recovery import Score
 from benchmarks.explain.store import MissingError, Store
+from tests.explain.network.cases import subject
 
 SMALL = {"NUM_ASVS": 60, "RICHNESS": 20.0, "EXPLAINED": 24}
 
@@ -127,6 +130,22 @@ def test_folds_are_called_clear_and_stable(small: None) -> None:
         for folds, word in ((1, "clear"), (2, "clear"), (2, "stable"))
     }
     assert all(one.false <= one.called <= one.groups for one in found)
+
+
+def test_attributions_sum_up_to_the_change() -> None:
+    for method in ("abundance-gradients", "identity-gradients"):
+        assert networks.incompleteness(METHODS[method], subject()) < 1e-3
+
+
+def test_a_network_is_trained_beside_a_random_one(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "SAMPLES", 40)
+    monkeypatch.setattr(networks, "OF_NETWORKS", ("attention",))
+    found = list(networks.network_scores(1, epochs=1))
+    assert {(one.weights, one.method) for one in found if one.weights} == {
+        (TRAINED, "removal"),
+        (TRAINED, "attention"),
+        (RANDOM, "attention"),
+    }
 
 
 def test_a_store_computes_once(tmp_path: Path) -> None:
