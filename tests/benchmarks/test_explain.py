@@ -71,6 +71,14 @@ def test_rare_groups_count_by_their_carriers() -> None:
     assert rankings.in_carriers(found).tolist() == [1, 3]
 
 
+def test_effects_are_compared_with_those_of_a_null() -> None:
+    null = effects([[0.1 * place for place in range(1, 20)]])
+    # of 20 equally likely places only those beyond all 19 have p = 0.05, and five of ten of them q = 0.1 at most
+    found = nulls.beyond(effects([[5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 0.1, 0.1, 0.1, 0.1]]), null)
+    assert found.tolist() == [True] * 6 + [False] * 4
+    assert not nulls.beyond(null, null).any()
+
+
 def test_small_clades_support_their_asvs() -> None:
     clades = AsvGroups(
         level="clade", names=("a", "b"), labels=("a", "b"), members=csr_array(np.array([[1, 1, 0], [1, 1, 1]]))
