@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from aam.explain.model import MODEL
 from aam.files.atomic import write_text
 from aam.text import plural
 from benchmarks.explain.calibration import EFFECT, MEAN_MODEL, OTHER_MODEL, SAME_MODEL, SAMPLES, Covered, Signs
@@ -21,8 +22,9 @@ from benchmarks.explain.rankings import CORRELATION, IMPURITY, PERMUTED
 from benchmarks.explain.recovery import Score
 from benchmarks.explain.studies import EXPLAINED, INFORMATIVE, NUM_ASVS, TARGET
 
-LEVELS = {"asv": "ASVs", "clade": "clades"}
+LEVELS = {"asv": "ASVs", "clade": "Clades"}
 SHOWN_LEARNERS = ("model", "forest", "trees-dna", "clr-linear")
+SHOWN_READINGS = ("in samples that have it", "with its relatives")
 CONFIDENCE = 0.95
 FIRST_INFANTS = 200
 """ASVs that the record keeps."""
@@ -62,7 +64,7 @@ def network_lines(found: Sequence[OfNetwork]) -> Iterator[str]:
     yield "at k in brackets; the same network with random weights; and by how much sums of attributions miss what they"
     yield "must sum to, at most, as a share of the standard deviation of the predictions."
     for level, words in LEVELS.items():
-        yield from ("", f"### {words.capitalize()}", "")
+        yield from ("", f"### {words}", "")
         yield _row("method", "trained", "random weights", "not complete by")
         yield _rule(4)
         mine = [one for one in found if one.level == level]
@@ -89,23 +91,22 @@ def recovery_lines(scores: Sequence[Score]) -> Iterator[str]:
     designs = sorted({(one.samples, one.effect) for one in scores})
     seeds = len({one.seed for one in scores})
     yield from ("", "## Recovery", "")
-    yield f"At most {seeds} simulated studies of each design: {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of"
-    yield "them informative, in"
-    yield f"whole clades; {EXPLAINED} samples of other subjects are explained. Mean over studies,"
-    yield "with its 95 % interval."
+    yield f"Simulated studies of each design: at most {seeds}; {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of them informative,"
+    yield f"in whole clades; {EXPLAINED} samples of other subjects are explained. Mean over studies, with its 95 %"
+    yield "interval where there are several."
     yield "R2 of the blend on them: " + "; ".join(
         f"{_design(design)} {_mean(scores, design, TARGET, 'model', 'precision', 2)}" for design in designs
     )
     for level, words in LEVELS.items():
         for measure, title in (("auroc", "AUROC of the ranking"), ("precision", "precision at k")):
-            yield from ("", f"### {words.capitalize()}: {title}", "")
+            yield from ("", f"### {words}: {title}", "")
             yield _row("ranking", *(_design(design) for design in designs))
             yield _rule(len(designs) + 1)
             for name in _rankings(scores, level):
                 yield _row(name, *(_mean(scores, design, level, name, measure, 2) for design in designs))
         yield from (
             "",
-            f"### {words.capitalize()}: called important, of these not informative, informative ones found",
+            f"### {words}: called important, of these not informative, informative ones found",
             "",
         )
         yield _row("rule", *(_design(design) for design in designs))
@@ -120,7 +121,13 @@ def _rankings(scores: Sequence[Score], level: str) -> list[str]:
     """Rankings that are shown: those beside the explanations, then methods by learner."""
     names = list(dict.fromkeys(one.ranking for one in scores if one.level == level))
     rivals = [name for name in (CORRELATION, IMPURITY, PERMUTED) if name in names]
-    return rivals + [name for name in names if name not in rivals and name.split(": ")[1] in SHOWN_LEARNERS]
+    return rivals + [name for name in names if name not in rivals and _is_shown(name)]
+
+
+def _is_shown(name: str) -> bool:
+    """Whether a method's ranking is shown: all of the model, and of some learners those that are worth it."""
+    _, learner, *reading = name.split(": ")
+    return learner == MODEL or (learner in SHOWN_LEARNERS and (not reading or reading[0] in SHOWN_READINGS))
 
 
 def _calls(scores: Sequence[Score], design: tuple[int, float], level: str, name: str) -> str:
@@ -155,7 +162,7 @@ def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
     yield "many, the effects of models"
     yield "fitted on other samples, and the mean of these (number of intervals)."
     for level, words in LEVELS.items():
-        yield from ("", f"### {words.capitalize()}", "")
+        yield from ("", f"### {words}", "")
         kinds = (SAME_MODEL, OTHER_MODEL, MEAN_MODEL)
         yield _row("learner", "samples that have it", *kinds)
         yield _rule(len(kinds) + 2)
@@ -194,7 +201,7 @@ def call_lines(called: Sequence[Called]) -> Iterator[str]:
     yield "of all; with the true targets"
     yield "also the share of these without an informative ASV, and of the informative groups that are found."
     for level, words in LEVELS.items():
-        yield from ("", f"### {words.capitalize()}", "")
+        yield from ("", f"### {words}", "")
         yield _row("method: learner", "models", "word", "shuffled targets", "true targets", "not informative", "found")
         yield _rule(7)
         keys = dict.fromkeys((one.method, one.learner, one.folds, one.word) for one in called)
@@ -240,8 +247,9 @@ def infant_lines(infants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The most important ASVs of the infants, with names."""
     about, *found = infants
     yield from ("", "## `infant_ecam`", "")
-    yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend"
-    yield f"(held-out R2 {about['r2']:.2f}); {plural(about['groups'], 'ASV')} that at least 2 % of the samples have."
+    yield f"Month of life of {about['samples']} samples of children, five folds of whole children, removal, the blend,"
+    r2 = "" if about["r2"] is None else f"(held-out R2 {about['r2']:.2f}), "
+    yield f"{r2}{plural(about['groups'], 'ASV')} that at least 2 % of the samples have."
     stable = sum(one["stable"] for one in found)
     yield f"{stable} of the {len(found)} largest are stable. Names: [names.tsv](../explain/names.tsv), by the first 100"
     yield "bases. Effects in months, in the samples that have the ASV."
