@@ -11,16 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from aam.explain.catalogue import METHODS
 from aam.explain.effects import Effects
-from aam.explain.model import ExplainedModel
+from benchmarks.explain.measuring import measured, together
 from benchmarks.explain.store import MissingError, Store
-from benchmarks.explain.studies import EXPLAINED, Simulated, fitted, simulated
+from benchmarks.explain.studies import EXPLAINED, fitted, simulated
 
 SAMPLES, EFFECT = 300, 2.0
 TIMES_MORE = 10
 """Independent samples, as a multiple of those that are explained."""
-REFITS = 2
+REFITS, FOLDS = 2, 5
 LEAST_CARRIERS = (5, 10, 30, 10**9)
 SIDE = 0.15
 """Distance of an optimum from the middle of the gradient from which on an ASV has a side."""
@@ -41,6 +40,8 @@ class Covered:
         Range of the samples that have a group, in words.
     intervals, held
         Number of intervals, and of those that hold the value.
+    models
+        Models of the interval: 1, or those of folds, each of which explains the samples that it has not learned from.
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Covered:
     carriers: str
     intervals: int
     held: int
+    models: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def calibration(store: Store, seeds: Sequence[int]) -> tuple[list[Covered], list
     for seed in seeds:
         try:
             of_coverage = store.get(f"calibration/{seed}", lambda s=seed: _rows(study_coverage(s)))
+            of_coverage += store.get(f"folds/{seed}", lambda s=seed: _rows(fold_coverage(s)))
             of_signs = store.get(f"signs/{seed}", lambda s=seed: _rows(study_signs(s)))
         except MissingError:
             continue
@@ -102,10 +105,25 @@ def study_coverage(seed: int, *, refits: int = REFITS, times: int = TIMES_MORE) 
         for start in range(0, refits * SAMPLES, SAMPLES)
     ]
     for key, found in own.items():
-        effect_MG = np.stack([one[key].effect_GO[:, 0] for one in others])
-        for effect_G in effect_MG:
-            yield from _covered(found, effect_G, OTHER_MODEL, seed)
-        yield from _covered(found, effect_MG.mean(axis=0), MEAN_MODEL, seed)
+        yield from _of_others(found, [one[key] for one in others], seed)
+
+
+def fold_coverage(seed: int, *, refits: int = REFITS, folds: int = FOLDS) -> Iterator[Covered]:
+    """Intervals of models of folds beside the effects of models fitted on others, on the same samples."""
+    data = simulated(SAMPLES, EFFECT, seed, num_rest=refits * SAMPLES)
+    others = [
+        measured(data, fitted(data, data.rest[start : start + SAMPLES]), data.training)
+        for start in range(0, refits * SAMPLES, SAMPLES)
+    ]
+    for found in together(data, data.target_N, folds, ["removal"]):
+        yield from _of_others(found, [one[found.learner, found.level] for one in others], seed, folds)
+
+
+def _of_others(found: Effects, others: Sequence[Effects], seed: int, models: int = 1) -> Iterator[Covered]:
+    effect_MG = np.stack([one.effect_GO[:, 0] for one in others])
+    for effect_G in effect_MG:
+        yield from _covered(found, effect_G, OTHER_MODEL, seed, models)
+    yield from _covered(found, effect_MG.mean(axis=0), MEAN_MODEL, seed, models)
 
 
 def study_signs(seed: int) -> Iterator[Signs]:
@@ -129,19 +147,7 @@ def study_signs(seed: int) -> Iterator[Signs]:
         )
 
 
-def measured(
-    data: Simulated,
-    model: ExplainedModel,
-    rows: np.ndarray,
-    method: str = "removal",
-    target_N: np.ndarray | None = None,
-) -> dict[tuple[str, str], Effects]:
-    """Learner and level -> effects on some samples."""
-    found = METHODS[method].explain(data.subject(model, data.groups(), rows, target_N))
-    return {(one.learner, one.level): one for one in found}
-
-
-def _covered(found: Effects, value_G: np.ndarray, of: str, seed: int) -> Iterator[Covered]:
+def _covered(found: Effects, value_G: np.ndarray, of: str, seed: int, models: int = 1) -> Iterator[Covered]:
     low_G, high_G = found.low_GO[:, 0], found.high_GO[:, 0]
     with np.errstate(invalid="ignore"):
         held_G = (low_G <= value_G) & (value_G <= high_G)
@@ -156,6 +162,7 @@ def _covered(found: Effects, value_G: np.ndarray, of: str, seed: int) -> Iterato
             carriers=f"{least} or more" if most == LEAST_CARRIERS[-1] else f"{least} to {most - 1}",
             intervals=int(some_G.sum()),
             held=int(held_G[some_G].sum()),
+            models=models,
         )
 
 

@@ -11,15 +11,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from aam.data.targets.kinds import NUMBERS
 from aam.explain.effects import Effects
-from aam.explain.results.pool import pool
-from aam.learners.folds import deal_folds
-from aam.learners.protocol import Labelled
-from benchmarks.explain.calibration import measured
+from benchmarks.explain.measuring import together
 from benchmarks.explain.rankings import in_carriers
 from benchmarks.explain.store import MissingError, Store
-from benchmarks.explain.studies import OF_A_SUBJECT, Simulated, fitted, simulated
+from benchmarks.explain.studies import OF_A_SUBJECT, Simulated, simulated
 
 SAMPLES, EFFECT = 300, 2.0
 FOLDS = {"removal": (1, 5), "permutation": (1,)}
@@ -131,22 +127,6 @@ def shuffled(data: Simulated, number: int = 0) -> np.ndarray:
     """The values of all samples, exchanged by subjects."""
     by_subject = data.target_N.reshape(-1, OF_A_SUBJECT)
     return np.random.default_rng(data.seed + SEEDS_APART * number).permutation(by_subject).ravel()
-
-
-def together(data: Simulated, target_N: np.ndarray, number: int, methods: Sequence[str]) -> list[Effects]:
-    """Effects of one model on samples of other subjects, or of the models of so many folds on those of each fold."""
-    rows = data.training
-    if number == 1:
-        models = [(fitted(data, target_N=target_N), data.explained)]
-    else:
-        samples = Labelled(rows=rows, targets=target_N[rows][:, None], groups=data.unit_N[rows])
-        fold_N = deal_folds(NUMBERS, samples, data.seed, number)
-        models = [(fitted(data, rows[fold_N != fold], target_N), rows[fold_N == fold]) for fold in range(number)]
-    parts = [
-        [one for method in methods for one in measured(data, model, held_out, method, target_N).values()]
-        for model, held_out in models
-    ]
-    return pool(parts, [data.unit_N[held_out] for _, held_out in models], seed=data.seed)
 
 
 def _calls(

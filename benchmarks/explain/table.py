@@ -164,16 +164,17 @@ def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
     for level, words in LEVELS.items():
         yield from ("", f"### {words}", "")
         kinds = (SAME_MODEL, OTHER_MODEL, MEAN_MODEL)
-        yield _row("learner", "samples that have it", *kinds)
-        yield _rule(len(kinds) + 2)
+        yield _row("learner", "interval of", "samples that have it", *kinds)
+        yield _rule(len(kinds) + 3)
         for learner in SHOWN_LEARNERS:
-            for carriers in dict.fromkeys(one.carriers for one in covered):
-                mine = [one for one in covered if (one.level, one.learner, one.carriers) == (level, learner, carriers)]
-                yield _row(
-                    learner,
-                    carriers,
-                    *(_share([one for one in mine if one.of == of], "held", "intervals") for of in kinds),
-                )
+            for models, carriers in dict.fromkeys((one.models, one.carriers) for one in covered):
+                mine = [
+                    one
+                    for one in covered
+                    if (one.level, one.learner, one.models, one.carriers) == (level, learner, models, carriers)
+                ]
+                shares = (_share([one for one in mine if one.of == of], "held", "intervals") for of in kinds)
+                yield _row(learner, "1 model" if models == 1 else f"{models} folds", carriers, *shares)
 
 
 def sign_lines(signs: Sequence[Signs]) -> Iterator[str]:

@@ -126,6 +126,9 @@ def test_intervals_are_judged_on_other_samples(small: None) -> None:
     same = [one for one in found if one.of == SAME_MODEL and one.level == "asv"]
     assert sum(one.intervals for one in same) > 10
     assert all(one.held <= one.intervals for one in found)
+    folds = list(calibration.fold_coverage(1, refits=1, folds=2))
+    assert {one.models for one in folds} == {2}
+    assert sum(one.intervals for one in folds) > 10
     signs = list(calibration.study_signs(1))
     assert all(one.right <= one.clear <= one.effects for one in signs)
 
@@ -194,6 +197,6 @@ def test_the_page_has_all_parts(tmp_path: Path) -> None:
     # 0.75 ± t(0.975, 1) * 0.0707 / sqrt(2) = 12.706 * 0.05
     assert "| removal: model | 0.75 ± 0.64 |" in page
     assert "| removal: model | 4, 25%, 50% |" in page
-    assert "| model | 5 to 9 | 90% (20) |" in page
+    assert "| model | 1 model | 5 to 9 | 90% (20) |" in page
     assert "| ASVs | model | 75% (4) | 60% (10) |" in page
     assert "| removal: model | 1 | clear | 4.0 of 10 | 4.0 of 10 | 50% | 67% |" in page
