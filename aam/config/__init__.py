@@ -3,6 +3,7 @@
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
 from aam.config.commands.demo import DemoConfig
+from aam.config.commands.explain import ExplainConfig
 from aam.config.commands.info import InfoConfig
 from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
@@ -35,6 +36,7 @@ __all__ = [
     "DemoConfig",
     "DistributedOptions",
     "EvaluationOptions",
+    "ExplainConfig",
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",

@@ -87,6 +87,11 @@ class AsvGroups:
         prevalence_G = np.bincount(self.counts(counts_NA).indices, minlength=len(self))
         return self.take(prevalence_G >= max(1, np.ceil(least * counts_NA.shape[0])))
 
+    def most_prevalent(self, counts_NA: csr_array, most: int) -> AsvGroups:
+        """So many of the groups at most: those that most samples have, in their order."""
+        prevalence_G = np.bincount(self.counts(counts_NA).indices, minlength=len(self))
+        return self.take(np.sort(np.argsort(-prevalence_G, kind="stable")[:most]))
+
 
 def asv_groups(study: Study, taxonomy: Taxonomy | None = None) -> AsvGroups:
     """Each ASV by itself."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
@@ -21,6 +22,8 @@ FLOOR = 1e-4
 # ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
 MAX_CLUSTERED = 6_000
 ASVS_PER_BLOCK = 1_000
+# mean depth of ASVs from which on cumulative sums are the faster way to the reads of clades
+MAX_DEPTH = 64
 # numbers of a block of samples x nodes that is held dense
 BLOCK_VALUES = 1 << 23
 
@@ -43,12 +46,30 @@ class Clades:
     node_of_asv: np.ndarray
     length: np.ndarray | None = None
 
+    @cached_property
+    def above(self) -> csr_array | None:
+        """The nodes above each ASV, its own one too: ``A x K`` of 0 and 1 (int64); None for a tree that is too deep."""
+        nodes, asvs, node_A = [], [], self.node_of_asv.astype(np.int64)
+        left, number = np.arange(len(node_A)), 0
+        while len(left):
+            number += len(left)
+            if number > MAX_DEPTH * len(node_A):
+                return None
+            nodes.append(node_A[left])
+            asvs.append(left)
+            node_A[left] = self.parent[node_A[left]]
+            left = left[node_A[left] >= 0]
+        places = np.concatenate([np.empty(0, dtype=np.int64), *asvs]), np.concatenate([np.empty(0, np.int64), *nodes])
+        shape = (len(node_A), len(self.parent))
+        return csr_array((np.ones(number, dtype=np.int64), places), shape)
+
 
 def clade_counts(counts: csr_array, clades: Clades, nodes: np.ndarray | None = None) -> csr_array:
     """Reads of clades in samples, ``N x F`` (int64).
 
-    Nodes are numbered so that those below a node are the ones right after it; the reads of a clade are then the
-    difference of two cumulative sums, whatever the depth of the tree.
+    Where the tree is not deep, each read is added to all nodes above it. Otherwise nodes are numbered so that those
+    below a node are the ones right after it; the reads of a clade are then the difference of two cumulative sums,
+    whatever the depth.
 
     Parameters
     ----------
@@ -59,6 +80,11 @@ def clade_counts(counts: csr_array, clades: Clades, nodes: np.ndarray | None = N
     nodes
         Top nodes of the clades; all nodes in their order where left out.
     """
+    if clades.above is not None:
+        above = clades.above if nodes is None else clades.above[:, nodes]
+        found = csr_array(csr_array(counts, dtype=np.int64) @ above)
+        found.sort_indices()
+        return found
     place_K, size_K = _preorder(clades.parent)
     wanted = np.arange(len(clades.parent)) if nodes is None else nodes
     place_A = place_K[clades.node_of_asv]

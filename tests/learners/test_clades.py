@@ -44,6 +44,19 @@ def test_reads_of_clades_are_sums_over_their_asvs(seed: int, block: int, monkeyp
     assert (asvs_per_clade(clades) == members(clades).sum(axis=0)).all()
 
 
+def test_deep_trees_are_counted_by_cumulative_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    clades = clades_of_sequences(encode(random_sequences(50)), np.ones(50))
+    counts, nodes = csr_array(random_counts(9, 50)), np.array([80, 3, 98])
+    assert clades.above is not None
+    monkeypatch.setattr("aam.learners.clades.MAX_DEPTH", 1)
+    deep = Clades(clades.parent, clades.node_of_asv)
+    assert deep.above is None
+    for some in (None, nodes):
+        first, second = clade_counts(counts, clades, some), clade_counts(counts, deep, some)
+        assert first.indices.tolist() == second.indices.tolist()
+        assert (first.toarray() == second.toarray()).all()
+
+
 def test_a_tree_that_is_one_long_ladder_takes_little_memory() -> None:
     """A matrix of ASVs x nodes above them would have 2 * 10^10 entries."""
     size = 200_000

@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 
 from aam.alphabet import encode
 from aam.data.study.study import Study
-from aam.learners.clades import FLOOR, clades_of_sequences
+from aam.learners.clades import FLOOR, clades_of_sequences, sequence_keys
 from aam.learners.features import KINDS, CladeFeatures, fit_features, read_features
 from aam.learners.stored import Stored
 from aam.phylogeny.tree import read_tree
@@ -28,6 +28,24 @@ def features(study: Study, kind: Any, train_rows: np.ndarray) -> Any:
 
 def dense(table: Any) -> np.ndarray:
     return table.toarray() if issparse(table) else table
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_made_of_asvs_is_kept_for_other_samples(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make_study(random_counts(40, 12))
+    fitted = fit_features(study, kind, np.arange(40))
+    other = make_study(random_counts(30, 12, seed=1))
+    wanted = dense(fit_features(study, kind, np.arange(40)).transform(other.take(np.arange(5)), np.arange(5)))
+    made: list[int] = []
+    monkeypatch.setattr("aam.learners.features.sequence_keys", lambda tokens: made.append(1) or sequence_keys(tokens))
+    fitted.transform(other, np.arange(30))
+    once = len(made)
+    assert once > 0
+    # Other samples of the same ASVs: nothing is made anew; of other ASVs it is.
+    assert (dense(fitted.transform(other.take(np.arange(5)), np.arange(5))) == wanted).all()
+    assert len(made) == once
+    fitted.transform(study, np.arange(3))
+    assert len(made) > once
 
 
 def test_relative_abundances_of_prevalent_asvs() -> None:

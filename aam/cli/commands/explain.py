@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from aam.config import replace
+from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig
 from aam.log import logging_to_terminal, say
 from aam.workflows.explain.words import top_lines
@@ -23,8 +25,9 @@ def run(config: ExplainConfig) -> None:
 
 def _next(config: ExplainConfig) -> list[str]:
     """The next thing to type."""
-    words = ["aam", "explain", str(config.explain.model), *(f"--table={path}" for path in config.table.table)]
     if not config.explain.by_learner:
-        more = shlex.join([*words, "--by-learner", f"--output-dir={config.output.output_dir}-learners"])
-        return ["Next, see whether the learners of the model agree:", f"  {more}"]
+        folder = config.output.output_dir
+        more = replace(config, by_learner=True, output_dir=folder.with_name(f"{folder.name}-learners"))
+        words = shlex.join(command_words("explain", more))
+        return ["Next, see whether the learners of the model agree:", f"  {words}"]
     return ["Next, see how good the model is:", f"  {shlex.join(['aam', 'info', str(config.explain.model)])}"]

@@ -53,11 +53,15 @@ class ExplainOptions(ModelInputOptions):
         "otherwise all",
         usual="Samples to explain: ids, or a file with one a line",
     )
-    max_samples: int | Literal["all"] = option(
-        100,
+    max_samples: int | Literal["all"] | None = option(
+        None,
         "Explain at most so many samples, drawn at random and evenly over groups.",
         at_least=2,
+        derived="100; fewer, and at least 20, where removal would need more than 20,000 predictions",
         usual="Explain at most so many samples, drawn over groups",
+    )
+    max_groups: int = option(
+        500, "Explain at most so many groups of ASVs of a level: those that most samples have.", at_least=1
     )
     group_column: str | None = option(
         None,
@@ -102,8 +106,6 @@ class ExplainOptions(ModelInputOptions):
                 raise ConfigError(f"--{name} names one twice")
         if self.taxonomy is None and (ranks := [one for one in self.levels if one not in (AUTO, "asv", "clade")]):
             raise ConfigError(f"--levels {ranks[0]} needs --taxonomy")
-        if self.group_column is not None and self.metadata is None:
-            raise ConfigError("--group-column needs --metadata")
         if self.tree is None and self.missing_tips != "error":
             raise ConfigError("--missing-tips needs --tree")
 

@@ -30,8 +30,8 @@ from aam.workflows.explain.methods import chosen_methods
 from aam.workflows.explain.parts import check_can_refit, refitted_of
 from aam.workflows.explain.plan import Plan, make_plan, plan_in_memory
 
-TIMED = 64
-"""Predictions by which the time of all is estimated."""
+TIMED = 32, 160
+"""Predictions by which the time of all is estimated: what more of them take, since each call costs something."""
 
 
 def explain(config: ExplainInMemoryConfig) -> Explanation:
@@ -116,13 +116,16 @@ def _things(level: str, number: int) -> str:
 
 def _seconds_of_one(plan: Plan) -> float:
     """Seconds that a prediction takes, by some; what is made once for all is made before."""
-    rows, study = np.resize(plan.chosen.rows[0], TIMED), plan.first.study
+    rows, study = np.resize(plan.chosen.rows[0], TIMED[-1]), plan.first.study
     some = with_counts(study, rows, study.table.counts[rows])
     model = ExplainedModel(predictor=plan.first.predictor)
     model.predict(some, np.arange(1))
-    started = time.perf_counter()
-    model.predict(some, np.arange(TIMED))
-    return (time.perf_counter() - started) / TIMED
+    ends = [time.perf_counter()]
+    for number in TIMED:
+        model.predict(some, np.arange(number))
+        ends.append(time.perf_counter())
+    few, many = np.diff(ends)
+    return max(float(many - few), 0.0) / (TIMED[1] - TIMED[0])
 
 
 def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:

@@ -47,8 +47,17 @@ class NamedAsvs:
     clades: Clades | None
     notes: tuple[str, ...] = ()
 
-    def groups(self, study: Study, levels: Sequence[str], rows: np.ndarray) -> tuple[AsvGroups, ...]:
-        """The groups of each level that enough of the explained samples have.
+    def groups(
+        self, study: Study, levels: Sequence[str], rows: np.ndarray, most: int
+    ) -> tuple[tuple[AsvGroups, ...], tuple[str, ...]]:
+        """The groups of each level that enough of the explained samples have, and a note on levels with too many.
+
+        Parameters
+        ----------
+        study, levels, rows
+            The study, the levels that are asked for, and the rows of the explained samples.
+        most
+            Groups of a level.
 
         Raises
         ------
@@ -59,7 +68,10 @@ class NamedAsvs:
         if CLADE in names and self.clades is None:
             raise ConfigError("--levels clade needs --tree: these ASVs have names and no DNA")
         counts = study.table.counts[rows]
-        return tuple(found for name in names if len(found := self._groups(study, name).prevalent(counts)))
+        found = [one for name in names if len(one := self._groups(study, name).prevalent(counts))]
+        cut = [f"{most:,} of {len(one):,} of the level {one.level}" for one in found if len(one) > most]
+        note = f"the most prevalent groups are explained: {', '.join(cut)}; --max-groups takes more"
+        return tuple(one.most_prevalent(counts, most) for one in found), (note,) if cut else ()
 
     def _all_levels(self, study: Study) -> tuple[str, ...]:
         clades = () if self.clades is None else (CLADE,)

@@ -10,18 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from aam.config import TableOptions
-from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
+from aam.config.commands.explain import AUTO, ExplainInMemoryConfig, ExplainOptions
 from aam.data.study.study import Study
 from aam.explain.groups import AsvGroups
 from aam.explain.method import Subject
 from aam.explain.model import ExplainedModel
+from aam.explain.removal import removals
 from aam.learners.predictor import Predictor
 from aam.workflows.explain.inputs import NamedAsvs, further_model, named_asvs
-from aam.workflows.explain.samples import ChosenSamples, choose_samples
+from aam.workflows.explain.samples import (
+    LEAST_SAMPLES,
+    MOST_PREDICTIONS,
+    MOST_SAMPLES,
+    ChosenSamples,
+    choose_samples,
+)
 from aam.workflows.explain.sources import ModelSource, model_sources
 from aam.workflows.model_input import CheckedTable, ModelInput, read_model_input
 
 IN_MEMORY = Path("model in memory")
+REMOVAL = "removal"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,13 +95,7 @@ def make_plan(config: ExplainInMemoryConfig) -> Plan:
     options = config.explain
     sources = model_sources([options.model, *options.more_models])
     first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path))
-    chosen = choose_samples(sources, first.study, options)
-    used = [place for place, rows in enumerate(chosen.rows) if len(rows)]
-    if used[0]:
-        predictor, study = further_model(sources[used[0]], first, config.table, options)
-        first = dataclasses.replace(first, predictor=predictor, study=study)
-    chosen = dataclasses.replace(chosen, rows=tuple(chosen.rows[place] for place in used))
-    return _plan(config, [sources[place] for place in used], first, chosen)
+    return _plan(config, sources, first)
 
 
 def plan_in_memory(predictor: Predictor, study: Study, options: ExplainOptions) -> Plan:
@@ -107,25 +109,39 @@ def plan_in_memory(predictor: Predictor, study: Study, options: ExplainOptions) 
     table = TableOptions(table=(Path("study"),))
     source = ModelSource(name="model", path=IN_MEMORY, place=0)
     first = ModelInput(predictor=predictor, study=study, checked=CheckedTable.of(predictor, study, table))
-    chosen = choose_samples([source], study, options)
-    return _plan(ExplainInMemoryConfig(table=table, explain=options), [source], first, chosen)
+    return _plan(ExplainInMemoryConfig(table=table, explain=options), [source], first)
 
 
-def _plan(
-    config: ExplainInMemoryConfig, sources: Sequence[ModelSource], first: ModelInput, chosen: ChosenSamples
-) -> Plan:
-    options = config.explain
-    named = named_asvs(first.study, options, cache=config.table.cache)
+def _plan(config: ExplainInMemoryConfig, sources: Sequence[ModelSource], first: ModelInput) -> Plan:
+    options, study = config.explain, first.study
+    named = named_asvs(study, options, cache=config.table.cache)
+    chosen = choose_samples(sources, study, options)
+    rows = np.unique(np.concatenate(chosen.rows))
+    groups, notes = named.groups(study, options.levels, rows, options.max_groups)
+    if options.max_samples is None and {AUTO, REMOVAL} & set(options.methods):
+        chosen = choose_samples(sources, study, options, _affordable(study, chosen, groups, options.draws))
+    used = [place for place, rows in enumerate(chosen.rows) if len(rows)]
+    if used[0]:
+        predictor, own = further_model(sources[used[0]], first, config.table, options)
+        first = dataclasses.replace(first, predictor=predictor, study=own)
     return Plan(
         options=options,
         table=config.table,
-        sources=tuple(sources),
+        sources=tuple(sources[place] for place in used),
         first=first,
-        chosen=chosen,
-        named=named,
-        groups=named.groups(first.study, options.levels, np.unique(np.concatenate(chosen.rows))),
+        chosen=dataclasses.replace(chosen, rows=tuple(chosen.rows[place] for place in used)),
+        named=dataclasses.replace(named, notes=(*named.notes, *notes)),
+        groups=groups,
         truths=_truths(first, sources),
     )
+
+
+def _affordable(study: Study, chosen: ChosenSamples, groups: Sequence[AsvGroups], draws: int) -> int:
+    """How many samples of each model that was named can be explained by so many predictions."""
+    number = sum(map(len, chosen.rows))
+    counts = study.table.counts[np.concatenate(chosen.rows)]
+    of_sample = draws * len(removals(counts, groups)) / number if groups else 0
+    return MOST_SAMPLES if of_sample == 0 else min(MOST_SAMPLES, max(LEAST_SAMPLES, int(MOST_PREDICTIONS / of_sample)))
 
 
 def _truths(first: ModelInput, sources: Sequence[ModelSource]) -> Mapping[str, np.ndarray] | None:

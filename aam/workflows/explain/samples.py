@@ -14,11 +14,15 @@ import numpy as np
 from aam.config.commands.explain import ExplainOptions
 from aam.data.readers.metadata import Metadata
 from aam.data.study.study import Study
-from aam.errors import InputError
+from aam.errors import ConfigError, InputError
 from aam.text import plural, read_ids, shorten
 from aam.workflows.explain.sources import ModelSource
 
 LISTED = "--samples"
+MOST_SAMPLES, LEAST_SAMPLES = 100, 20
+"""Samples that are explained where their number is not given: so many, and as few where each takes long."""
+MOST_PREDICTIONS = 20_000
+"""By which removal shall do."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,8 +47,17 @@ class ChosenSamples:
     notes: tuple[str, ...]
 
 
-def choose_samples(sources: Sequence[ModelSource], study: Study, options: ExplainOptions) -> ChosenSamples:
+def choose_samples(
+    sources: Sequence[ModelSource], study: Study, options: ExplainOptions, most: int = MOST_SAMPLES
+) -> ChosenSamples:
     """Choose the samples of each model.
+
+    Parameters
+    ----------
+    sources, study, options
+        The models, all samples, and what is asked for.
+    most
+        Samples of a model, where the options name no number.
 
     Raises
     ------
@@ -61,11 +74,16 @@ def choose_samples(sources: Sequence[ModelSource], study: Study, options: Explai
         raise InputError(options.model, "none of its held-out samples is in the table", f"name some by {LISTED}")
     if options.max_samples != "all":
         places = np.array([source.place for source in sources])
-        rows = _limited(rows, places, unit_N, int(options.max_samples), options.seed)
+        rows = _limited(
+            rows, places, unit_N, most if options.max_samples is None else options.max_samples, options.seed
+        )
     chosen = sum(map(len, rows))
     if chosen < sum(every):
         over = f", evenly over the groups of '{shorten(column)}'" if column is not None else ""
-        notes = (*notes, f"{chosen:,} of {sum(every):,} predictions are explained{over}: --max-samples all takes all")
+        notes = (
+            *notes,
+            f"{chosen:,} of {sum(every):,} predictions are explained{over}; --max-samples takes more, or all",
+        )
     return ChosenSamples(rows=tuple(rows), unit_N=unit_N, group_column=column, notes=tuple(notes))
 
 
@@ -97,6 +115,8 @@ def _wanted(given: Sequence[str], study: Study) -> np.ndarray | None:
 
 def _group_column(sources: Sequence[ModelSource], sheet: Metadata, options: ExplainOptions) -> str | None:
     if options.group_column is not None:
+        if not sheet.columns:
+            raise ConfigError("--group-column needs --metadata")
         sheet.column(options.group_column)
         return options.group_column
     found = next((source.group_column for source in sources if source.group_column is not None), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from aam.errors import CheckpointError
 from aam.models.folder.paths import find_weights
-from aam.runs.layout import CONFIG, FOLDS, SAMPLE_LISTS, is_run_directory
+from aam.runs.layout import CONFIG, FINISHED, FOLDS, SAMPLE_LISTS, command_of, is_run_directory
 from aam.runs.saved_options import training_config
 from aam.text import read_ids
 
@@ -60,7 +61,7 @@ def model_sources(paths: Sequence[Path]) -> list[ModelSource]:
     repeated = [source.name for source in found if times[source.name] > 1]
     if not repeated:
         return found
-    return [ModelSource(**{**vars(source), "name": f"{source.place + 1}: {source.name}"}) for source in found]
+    return [dataclasses.replace(source, name=f"{source.place + 1}: {source.name}") for source in found]
 
 
 def is_cross_validation(path: Path) -> bool:
@@ -78,9 +79,8 @@ def _sources_of(path: Path, place: int, is_one_of_many: bool) -> list[ModelSourc
     folds = sorted(one for one in (path / FOLDS).iterdir() if one.is_dir())
     if not folds:
         raise CheckpointError(f"{path}: the cross-validation has no folds")
-    for one in (path, *folds):
-        if one != path or not (path / "finished.json").exists():
-            find_weights(one)
+    for one in folds if (path / FINISHED).exists() else (path,):
+        find_weights(one)
     return [_source(f"{own}/{one.name}" if is_one_of_many else one.name, one, place, one) for one in folds]
 
 
@@ -89,13 +89,14 @@ def _source(name: str, path: Path, place: int, run: Path | None) -> ModelSource:
         return ModelSource(name=name, path=path, place=place)
     lists = {part: run / file for part, file in SAMPLE_LISTS.items()}
     ids = {part: frozenset(read_ids(file)) for part, file in lists.items() if file.is_file()}
-    options = training_config(run / CONFIG)
-    return ModelSource(
+    found = ModelSource(
         name=name,
         path=path,
         place=place,
         learned=frozenset().union(*(ids.get(part, frozenset()) for part in LEARNED)),
         held_out=ids.get(HELD_OUT, frozenset()),
-        group_column=options.split.group_column,
-        missing=options.target.missing,
     )
+    if command_of(run) != "train":
+        return found
+    options = training_config(run / CONFIG)
+    return dataclasses.replace(found, group_column=options.split.group_column, missing=options.target.missing)

@@ -18,7 +18,7 @@ assert set(SPOKEN) <= {ASV, CLADE, *RANKS}
 
 
 def top_lines(explanation: Explanation, most: int = MOST) -> list[str]:
-    """The most important things of the preferred level, for each output, in words.
+    """The most important things of the preferred level, clear ones first, for each output, in words.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def _of_output(explanation: Explanation, found: Effects, output: int, most: int)
     yield f"{said} rests most on (mean change where it is taken out of the samples that have it):"
     rho = _correlations(explanation, found.level, output)
     stable = found.is_stable_GO
-    order = np.argsort(-found.importance_GO[:, output], kind="stable")
+    order = np.lexsort([-found.importance_GO[:, output], ~found.is_clear_GO[:, output]])
     for place in [g for g in order if found.support_G[g] > 0][:most]:
         change = -found.effect_GO[place, output]
         low, high = -found.high_GO[place, output], -found.low_GO[place, output]
