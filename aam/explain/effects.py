@@ -59,6 +59,8 @@ class Effects:
     is_increase
         Whether an effect is an increase of the error: a mean over all samples whose truth is known, with the thing or
         without it, which is the importance as well.
+    is_signed
+        False where an effect is a share, above 0 whatever it does: it is then never clear.
     """
 
     method: str
@@ -78,6 +80,7 @@ class Effects:
     agreement_GO: np.ndarray | None = None
     presence_G: np.ndarray | None = None
     is_increase: bool = False
+    is_signed: bool = True
 
     def __len__(self) -> int:
         return len(self.names)
@@ -90,7 +93,7 @@ class Effects:
     @property
     def is_clear_GO(self) -> np.ndarray:
         """Whether the interval leaves out 0."""
-        return np.asarray((self.low_GO > 0) | (self.high_GO < 0))
+        return np.asarray(self.is_signed & ((self.low_GO > 0) | (self.high_GO < 0)))
 
     @property
     def is_stable_GO(self) -> np.ndarray | None:

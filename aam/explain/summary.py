@@ -23,7 +23,7 @@ class Named:
     ----------
     method, learner
         As in :class:`~aam.explain.effects.Effects`.
-    outputs, unit
+    outputs, unit, is_signed
         As there.
     """
 
@@ -31,6 +31,7 @@ class Named:
     learner: str
     outputs: tuple[str, ...]
     unit: str
+    is_signed: bool = True
 
 
 def effects_of(
@@ -79,6 +80,7 @@ def effects_of(
         support_G=has_NG.sum(axis=0),
         by_sample_NGO=by_sample.astype(np.float32),
         has_NG=has_NG,
+        is_signed=named.is_signed,
         **({} if models == 1 else _agreement(values_MRNGO, has_MRNG)),
     )
 

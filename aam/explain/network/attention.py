@@ -50,7 +50,7 @@ class SampleAttention(Method):
         """Shares of the groups of all levels."""
         name, readers = readers_of(subject)
         found = [[self._shares(reader, subject, draw) for draw in range(subject.draws)] for reader in readers]
-        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT)
+        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT, is_signed=False)
         return group_effects(subject, named, found)
 
     def _shares(self, reader: Reader, subject: Subject, draw: int) -> Attributions:
@@ -111,7 +111,7 @@ class BaseAttention(Method):
             known = base_weights(reader.network.base.asv_encoder, study.tokens[present], reader.interpreter.device)
             weight_AP[present, : known.shape[1]] = known
             found.append([_of_bases(reader, subject, weight_AP, draw) for draw in range(subject.draws)])
-        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT)
+        named = Named(method=self.name, learner=name, outputs=OUTPUTS, unit=UNIT, is_signed=False)
         values, labels = np.array(found), tuple(f"bases {name}" for name in names)
         has = np.ones(values.shape[:-1], dtype=bool)
         return [effects_of(subject, named, (POSITION, names, labels), values, has)]

@@ -1,5 +1,9 @@
 """A model whose networks have learned nothing: what is found in it is not what a model has learned.
 
+A random network is a function too, and treats an ASV about alike in all samples: intervals over samples may leave out
+0, and importance still follows abundance and prevalence, without which nothing can be important. What must be gone is
+the direction: effects have nothing to do with those of the trained model, with the truth, or with those of other seeds.
+
 References
 ----------
 Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim (2018), Sanity checks for saliency maps, NeurIPS (arXiv:1810.03292).

@@ -54,6 +54,7 @@ def test_shares_of_a_sample_sum_to_one(method: Pooling | Rollout) -> None:
     assert (asvs.by_sample_NGO >= 0).all()
     assert halves.by_sample_NGO.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert asvs.agreement_GO is not None
+    assert not asvs.is_clear_GO.any()
 
 
 def test_a_pooling_that_learned_nothing_weighs_by_abundance() -> None:

@@ -14,9 +14,10 @@ from aam.data.targets.kinds import NUMBERS, TargetSpec
 from aam.explain.method import Subject
 from aam.explain.model import with_counts
 from aam.explain.network import gradients
-from aam.explain.network.baseline import log_counts, training_shares
+from aam.explain.network.baseline import log_counts, mean_vector, training_shares
 from aam.explain.network.gradients import AbundanceGradients, IdentityGradients
 from aam.explain.network.members import readers_of
+from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.reference import Reference
 from tests.explain.network.cases import network, subject
 from tests.models.model_cases import CLASSES, REGRESSION
@@ -149,3 +150,16 @@ def test_covariates_stay_those_of_their_sample() -> None:
     found = AbundanceGradients().explain(asked)[0]
     change = asked.model.predict(asked.study, asked.rows)["model"] - even(asked)
     assert found.by_sample_NGO.sum(axis=1) == pytest.approx(change, rel=1e-3, abs=1e-3 * np.abs(change).max())
+
+
+def test_the_vector_of_the_baseline_is_that_of_training_asvs() -> None:
+    asked = subject()
+    familiarity = Familiarity.fit(asked.study, np.array([0, 1]))
+    (learner,) = asked.model.predictor.learners
+    (reader,) = readers_of(asked)[1]
+    unknown = mean_vector(reader, asked)
+    learner.task = dataclasses.replace(learner.task, familiarity=familiarity)
+    weight = np.bincount(asked.study.table.counts[[0, 1]].indices, minlength=12)
+    expected = torch.from_numpy(weight / weight.sum()).float() @ reader.vectors_AD
+    torch.testing.assert_close(mean_vector(reader, asked), expected, atol=1e-5, rtol=1e-5)
+    assert (unknown - expected).abs().max() > 1e-3
