@@ -115,5 +115,5 @@ def register(method: Method) -> None:
 def find_method(name: str) -> Method:
     """The method of this name (:class:`~aam.errors.ConfigError` where there is none)."""
     if name not in METHODS:
-        raise ConfigError(f"unknown method '{name}'; known: {listed(METHODS)}")
+        raise ConfigError(f"unknown method '{name}'; known: {listed(METHODS, len(METHODS))}")
     return METHODS[name]

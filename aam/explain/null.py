@@ -11,6 +11,8 @@ from aam.explain.method import Subject
 def with_shuffled_truths(subject: Subject, seed: int) -> Subject:
     """The subject whose explained samples exchange their truths, all targets alike.
 
+    No effect of permutation may then be clearly above 0; many are below (see :mod:`aam.explain.permutation`).
+
     Where all samples of a unit have one truth, whole units exchange theirs. For a model that learned from true values;
     one that learned from shuffled ones (:func:`~aam.workflows.benchmark.study.shuffled`) is a null by itself.
 

@@ -2,7 +2,8 @@
 
 The donor is of another group of samples, so that what is exchanged says nothing of the truth any more. The effect is
 the increase of the mean error: what the model as a whole loses without what these ASVs say. An effect below 0 is one of
-ASVs that mislead the model on these samples.
+ASVs that mislead the model on these samples: exchange draws predictions towards their middle, so that those that were
+wrong err less. Where a model knows nothing, effects are therefore below 0 rather than 0.
 
 ASVs that occur together can stand in for each other: one alone then has little effect, and all together have much. So
 whole clades are exchanged beside single ASVs, and each ASV is shown with the smallest clade that it is in.
@@ -30,7 +31,7 @@ from aam.explain.redraw import redrawn
 from aam.explain.screening import screened
 
 VARIANTS_PER_BLOCK = 1_024
-MOST_EXCHANGES = 60_000
+MOST_EXCHANGES = 40_000
 """Of all levels and permutations; the groups of which there are too many are screened."""
 LEAST_DRAWS = 3
 """Permutations, where fewer draws are asked for: one alone is a matter of luck."""

@@ -66,10 +66,10 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
     assert record["group_column"] == "subject"
     assert list(record["levels"]) == ["asv", "clade", "domain", "phylum", "class"]
     effects = rows_of(tmp_path / "x" / "effects.tsv")
-    assert {row["method"] for row in effects} == {"removal"}
+    assert {row["method"] for row in effects} >= {"removal", "permutation", "parts"}
     assert {row["learner"] for row in effects} == {"model"}
     assert {"asv", "clade", "class"} <= {row["level"] for row in effects}
-    asvs = [row for row in effects if row["level"] == "asv"]
+    asvs = [row for row in effects if (row["method"], row["level"]) == ("removal", "asv")]
     assert [int(row["rank"]) for row in asvs] == list(range(1, len(asvs) + 1))
     assert np.all(np.diff([float(row["importance"]) for row in asvs]) <= 0)
     assert all(float(r["low"]) <= float(r["effect"]) <= float(r["high"]) for r in effects if r["low"])
@@ -89,7 +89,11 @@ def test_what_qiime2_reads(run, files, study, tmp_path):
 
 def test_each_fold_explains_its_held_out_samples(folds, files, tmp_path):
     explanation = aam.explain_model(
-        model=folds, **{name: str(path) for name, path in files.items()}, levels=["asv"], progress=False
+        model=folds,
+        **{name: str(path) for name, path in files.items()},
+        levels=["asv"],
+        methods=["removal"],
+        progress=False,
     )
     assert len(explanation.models) == 3
     for place, name in enumerate(explanation.models):
@@ -109,7 +113,7 @@ def test_seeds_are_pooled(run, files, tmp_path):
     assert trained(**files, **RUN, seed=7, output_dir=tmp_path / "again") == 0
     tested = (run / "test_samples.txt").read_text().split()
     options = {name: str(path) for name, path in files.items()}
-    options |= {"levels": ["asv"], "progress": False, "samples": tested}
+    options |= {"levels": ["asv"], "methods": ["removal"], "progress": False, "samples": tested}
     found = aam.explain_model(model=run, more_models=[str(tmp_path / "again")], **options)
     assert found.models == ("run", "again")
     assert len(found.samples) == 2 * len(tested)
@@ -147,7 +151,8 @@ def test_samples_are_drawn_evenly_over_groups(run, files):
 def test_a_model_in_memory(run, files, study):
     model = aam.load_model(run)
     whole = aam.load_study(table=(files["table"],), metadata=files["metadata"], tree=study / "tree.nwk")
-    found = model.explain(whole, max_samples=5, levels=["asv", "clade"], group_column="subject", progress=False)
+    chosen = {"levels": ["asv", "clade"], "methods": ["removal"], "group_column": "subject"}
+    found = model.explain(whole, max_samples=5, **chosen, progress=False)
     assert [one.level for one in found.effects] == ["asv", "clade"]
     assert found.clades is not None
     assert len(found.samples) == 5
@@ -181,7 +186,13 @@ def test_classes_by_learner(files, tmp_path):
     )
     options = {name: str(path) for name, path in files.items()}
     found = aam.explain_model(
-        model=tmp_path / "c", **options, levels=["asv"], max_samples=8, by_learner=True, progress=False
+        model=tmp_path / "c",
+        **options,
+        levels=["asv"],
+        methods=["removal"],
+        max_samples=8,
+        by_learner=True,
+        progress=False,
     )
     assert [one.learner for one in found.effects] == ["model", "forest", "jaccard"]
     assert len(found.outputs) == 3
