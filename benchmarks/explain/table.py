@@ -25,7 +25,8 @@ from benchmarks.explain.studies import EXPLAINED, INFORMATIVE, NUM_ASVS, TARGET
 LEVELS = {"asv": "ASVs", "clade": "Clades"}
 SHOWN_LEARNERS = ("model", "forest", "trees-dna", "clr-linear")
 SHOWN_READINGS = ("in samples that have it", "with its relatives")
-CONFIDENCE = 0.95
+CONFIDENCE, ENOUGH = 0.95, 3
+"""Level of the intervals, and the fewest studies that one is made of."""
 FIRST_INFANTS = 200
 """ASVs that the record keeps."""
 
@@ -93,7 +94,7 @@ def recovery_lines(scores: Sequence[Score]) -> Iterator[str]:
     yield from ("", "## Recovery", "")
     yield f"Simulated studies of each design: at most {seeds}; {NUM_ASVS} ASVs, {INFORMATIVE:.0%} of them informative,"
     yield f"in whole clades; {EXPLAINED} samples of other subjects are explained. Mean over studies, with its 95 %"
-    yield "interval where there are several."
+    yield f"interval where there are {ENOUGH} or more."
     yield "R2 of the blend on them: " + "; ".join(
         f"{_design(design)} {_mean(scores, design, TARGET, 'model', 'precision', 2)}" for design in designs
     )
@@ -146,8 +147,8 @@ def _mean(scores: Sequence[Score], design: tuple[int, float], level: str, name: 
     values = np.array([getattr(one, measure) for one in _chosen(scores, design, level, name)], dtype=np.float64)
     if not len(values):
         return ""
-    if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
+    if len(values) < ENOUGH:
+        return f"{values.mean():.{digits}f}"
     half = student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{values.mean():.{digits}f} ± {half:.{digits}f}"
 

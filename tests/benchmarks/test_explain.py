@@ -180,7 +180,7 @@ def test_the_page_has_all_parts(tmp_path: Path) -> None:
     about = {"samples": 100, "effect": 2.0, "level": "asv", "chance": 0.3}
     scores = [
         Score(seed=seed, ranking="removal: model", precision=0.5, auroc=value, called=4, false=0.25, power=0.5, **about)
-        for seed, value in enumerate((0.7, 0.8))
+        for seed, value in enumerate((0.7, 0.8, 0.9))
     ]
     covered = [Covered(seed=0, level="asv", learner="model", of=SAME_MODEL, carriers="5 to 9", intervals=20, held=18)]
     signs = [Signs(seed=0, level="asv", learner="model", clear=4, right=3, effects=10, all_right=6)]
@@ -194,8 +194,8 @@ def test_the_page_has_all_parts(tmp_path: Path) -> None:
     parts = {"recovery": scores, "calibration": (covered, signs), "nulls": called}
     table.write(tmp_path, parts, {"cores": "2"})
     page = (tmp_path / "explain.md").read_text()
-    # 0.75 ± t(0.975, 1) * 0.0707 / sqrt(2) = 12.706 * 0.05
-    assert "| removal: model | 0.75 ± 0.64 |" in page
+    # t(0.975, 2) * 0.1 / sqrt(3) = 4.303 * 0.0577
+    assert "| removal: model | 0.80 ± 0.25 |" in page
     assert "| removal: model | 4, 25%, 50% |" in page
     assert "| model | 1 model | 5 to 9 | 90% (20) |" in page
     assert "| ASVs | model | 75% (4) | 60% (10) |" in page
