@@ -232,6 +232,7 @@ class Sensitivity(Method):
             importance_GO=np.abs(change_NGO).mean(axis=0),
             support_G=moved_NG.sum(axis=0),
             by_sample_NGO=change_NGO,
+            has_NG=moved_NG,
         )
 
 

@@ -48,9 +48,9 @@ class Effects:
     support_G
         Samples that have the thing.
     by_sample_NGO
-        The effect in each sample, where the method has one: 0 where the thing is absent.
+        The effect in each sample: 0 where the thing is absent, NaN where it is not known.
     has_NG
-        Which samples have the thing; None where all those have it whose effect is not 0.
+        Which samples have the thing.
     agreement_GO
         Share of the models (folds, seeds) in which the effect has the sign of the mean, among those whose samples have
         the thing; None for a single model.
@@ -75,8 +75,8 @@ class Effects:
     high_GO: np.ndarray
     importance_GO: np.ndarray
     support_G: np.ndarray
-    by_sample_NGO: np.ndarray | None = None
-    has_NG: np.ndarray | None = None
+    by_sample_NGO: np.ndarray
+    has_NG: np.ndarray
     agreement_GO: np.ndarray | None = None
     presence_G: np.ndarray | None = None
     is_signed: bool = True
@@ -89,6 +89,11 @@ class Effects:
     def rank_G(self) -> np.ndarray:
         """Places of the things, the most important first: by the largest of their outputs."""
         return np.argsort(-self.importance_GO.max(axis=1), kind="stable")
+
+    @property
+    def is_change(self) -> bool:
+        """Whether an effect is a change of predictions: its sign then says whether the thing raises or lowers them."""
+        return self.is_signed and not self.is_increase
 
     @property
     def is_clear_GO(self) -> np.ndarray:
@@ -105,12 +110,6 @@ class Effects:
             return None
         there_G = self.presence_G > PRESENT
         return np.asarray(self.is_clear_GO & (self.agreement_GO >= AGREEING) & there_G[:, None], dtype=bool)
-
-    @property
-    def present_NG(self) -> np.ndarray:
-        """Which samples have which thing (by methods that have an effect in each sample)."""
-        assert self.by_sample_NGO is not None
-        return np.asarray(self.by_sample_NGO.any(axis=2) if self.has_NG is None else self.has_NG, dtype=bool)
 
     def take(self, chosen_G: np.ndarray) -> Effects:
         """Some of the things: places, or a mask."""

@@ -97,27 +97,22 @@ def increases(subject: Subject, method: str, things: Things, by_learner: Mapping
 
 
 def _effects(subject: Subject, method: str, things: Things, learner: str, increase_NGT: np.ndarray) -> Effects:
-    columns = subject.model.predictor.targets.columns
-    ends = []
-    for place in range(len(columns)):
-        own = increase_NGT[:, :, [place]]
-        known = ~np.isnan(own[:, :, 0])
-        ends.append(bootstrap_interval(np.nan_to_num(own), known, subject.unit_N, seed=subject.seed))
-    effect, low, high = (np.concatenate(found, axis=1) for found in zip(*ends, strict=True))
+    has_NG = ~np.isnan(increase_NGT).all(axis=2)
+    effect, low, high = bootstrap_interval(increase_NGT, has_NG, subject.unit_N, seed=subject.seed)
     return Effects(
         method=method,
         learner=learner,
         level=things.level,
         names=things.names,
         labels=things.labels,
-        outputs=columns,
+        outputs=subject.model.predictor.targets.columns,
         unit=unit_of(subject),
         effect_GO=effect,
         low_GO=low,
         high_GO=high,
         importance_GO=effect,
         support_G=things.support_G,
-        by_sample_NGO=np.nan_to_num(increase_NGT).astype(np.float32),
-        has_NG=~np.isnan(increase_NGT).all(axis=2),
+        by_sample_NGO=increase_NGT.astype(np.float32),
+        has_NG=has_NG,
         is_increase=True,
     )

@@ -28,7 +28,7 @@ def bootstrap_interval(
     Parameters
     ----------
     by_sample_NGO
-        Effect in each sample; 0 where the thing is absent.
+        Effect in each sample; 0 where the thing is absent, NaN where it is not known, which then does not count.
     has_NG
         Which samples have it.
     unit_N
@@ -52,20 +52,21 @@ def bootstrap_interval(
     """
     cells, weight_RC, cell_N = _drawn(unit_N, crossed, seed, draws)
     number, things, outputs = by_sample_NGO.shape
+    place_N = np.unique(unit_N, return_inverse=True)[1].ravel()
     of_cell_CN = np.zeros((cells, number))
     of_cell_CN[cell_N, np.arange(number)] = 1
     mean, low, high = (np.full((things, outputs), np.nan) for _ in range(3))
     for start in range(0, things, THINGS_AT_ONCE):
         some = slice(start, start + THINGS_AT_ONCE)
-        has = has_NG[:, some].astype(np.float64)
-        count_CG = of_cell_CN @ has
-        count_RG = weight_RC @ count_CG
-        several_G = _num_units(has_NG[:, some], unit_N) > 1
         for output in range(outputs):
-            sum_CG = of_cell_CN @ (by_sample_NGO[:, some, output] * has)
+            values = by_sample_NGO[:, some, output]
+            known = has_NG[:, some] & ~np.isnan(values)
+            several_G = _num_units(known, place_N) > 1
+            count_CG = of_cell_CN @ known.astype(np.float64)
+            sum_CG = of_cell_CN @ np.where(known, values, 0.0)
             with np.errstate(invalid="ignore", divide="ignore"):
                 mean[some, output] = sum_CG.sum(axis=0) / count_CG.sum(axis=0)
-                means_RG = (weight_RC @ sum_CG) / count_RG
+                means_RG = (weight_RC @ sum_CG) / (weight_RC @ count_CG)
             ends = np.full((2, len(several_G)), np.nan)
             ends[:, several_G] = np.nanquantile(means_RG[:, several_G], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
             low[some, output], high[some, output] = ends
@@ -88,9 +89,8 @@ def _drawn(
     return len(cells), weight_RC, cell_N.ravel()
 
 
-def _num_units(has_NG: np.ndarray, unit_N: np.ndarray) -> np.ndarray:
+def _num_units(has_NG: np.ndarray, place_N: np.ndarray) -> np.ndarray:
     """How many units have each thing."""
-    units, place_N = np.unique(unit_N, return_inverse=True)
-    of_unit_UN = np.zeros((len(units), len(unit_N)))
-    of_unit_UN[place_N.ravel(), np.arange(len(unit_N))] = 1
+    of_unit_UN = np.zeros((place_N.max() + 1, len(place_N)))
+    of_unit_UN[place_N, np.arange(len(place_N))] = 1
     return np.asarray((of_unit_UN @ has_NG.astype(np.float64) > 0).sum(axis=0))

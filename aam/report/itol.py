@@ -23,15 +23,15 @@ from aam.explanation.model import MODEL
 from aam.files.atomic import write_text
 from aam.learners.clades import Clades
 from aam.phylogeny.newick_text import newick_text
-from aam.report.figures.explain.parts import LOWERS, RAISES, UNCLEAR
+from aam.report.figures.explain.parts import LOWERS, RAISES, UNCLEAR, sign_words
 from aam.report.style import class_colours
 from aam.text import CONTROL
 
 TREE = "tree.nwk"
 MOST_CLADES = 30
+UNKNOWN = "unclear"
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 """What ids of iTOL had better not have: it separates by tabs and ``|``, and Newick by brackets, commas and colons."""
-SIGNS = {"raises": RAISES, "lowers": LOWERS, "unclear": UNCLEAR}
 Rows = Sequence[Sequence[str]]
 
 
@@ -162,21 +162,29 @@ def _bars(effects: Effects, output: int, tip_of: Mapping[str, str]) -> str:
 
 
 def _signs(effects: Effects, output: int, tip_of: Mapping[str, str]) -> str:
-    rows = [(tip_of[name], _sign(effects, place, output)) for place, name in enumerate(effects.names) if name in tip_of]
-    return _strip(f"sign of the effect on {effects.outputs[output]}", rows, SIGNS)
+    signs = _sign_of(effects, output)
+    rows = [(tip_of[name], sign) for name, sign in zip(effects.names, signs, strict=True) if name in tip_of]
+    return _strip(f"sign of the effect on {effects.outputs[output]}", rows, _colours(effects))
 
 
-def _sign(effects: Effects, place: int, output: int) -> str:
-    low, high = effects.low_GO[place, output], effects.high_GO[place, output]
-    return "raises" if low > 0 else "lowers" if high < 0 else "unclear"
+def _colours(effects: Effects) -> dict[str, str]:
+    """What an effect does -> its colour."""
+    return dict(zip((*sign_words(effects), UNKNOWN), (RAISES, LOWERS, UNCLEAR), strict=True))
+
+
+def _sign_of(effects: Effects, output: int) -> list[str]:
+    """What each thing does."""
+    above, below = sign_words(effects)
+    signs = np.where(effects.effect_GO[:, output] > 0, above, below)
+    return np.where(effects.is_clear_GO[:, output], signs, UNKNOWN).tolist()
 
 
 def _clades(effects: Effects, output: int) -> str:
     """The most important clades with a clear effect, by its sign."""
     order = np.argsort(-np.nan_to_num(effects.importance_GO[:, output]), kind="stable").tolist()
-    signs = [(place, _sign(effects, place, output)) for place in order]
-    clear = [(place, sign) for place, sign in signs if sign != "unclear"][:MOST_CLADES]
-    rows = [(effects.names[place], "clade", SIGNS[sign], "normal", "2") for place, sign in clear]
+    signs, colours = _sign_of(effects, output), _colours(effects)
+    clear = [place for place in order if signs[place] != UNKNOWN][:MOST_CLADES]
+    rows = [(effects.names[place], "clade", colours[signs[place]], "normal", "2") for place in clear]
     return _dataset("TREE_COLORS", {}, rows)
 
 

@@ -6,15 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from aam.data.readers.taxonomy import Taxonomy
 from aam.explanation.groups import ALIKE, asv_groups, clade_groups, consensus, ranks_of, taxon_groups, taxon_name
-from aam.explanation.removal import Removal
-from aam.explanation.roll_up import roll_up
 from aam.learners.clades import Clades
 from tests.data.study_files import make_study
-from tests.explanation.linear import linear_subject
 
 LINE = ("d__Bacteria", "p__Firmicutes", "c__Clostridia", "o__Lachnospirales", "f__Lachnospiraceae", "g__Blautia")
 
@@ -94,28 +90,3 @@ def test_a_clade_has_the_lineage_of_most_of_its_members():
     assert consensus([a, a, a, a, b]) == a
     assert consensus([a, b, a, b]) == ("B", "F")
     assert consensus([a, (), ()]) == ()
-
-
-def test_effects_that_add_up_are_summed_over_groups():
-    subject = linear_subject()
-    (of_asvs,) = Removal().explain(subject)
-    pair = dataclasses.replace(subject.groups[0], level="clade", names=("c",), labels=("c",), taxa=("",))
-    pair = dataclasses.replace(pair, members=csr_array(np.array([[1, 0, 1, 0]])))
-    found = roll_up(of_asvs, pair, subject.groups[0].names, subject.unit_N, seed=1)
-    wanted = of_asvs.by_sample_NGO[:, 0, 0] + of_asvs.by_sample_NGO[:, 2, 0]
-    assert found.by_sample_NGO[:, 0, 0] == pytest.approx(wanted)
-    assert found.has_NG[:, 0].tolist() == [True, True, True, True]
-    assert found.effect_GO[0, 0] == pytest.approx(wanted.mean())
-    assert (found.level, found.names) == ("clade", ("c",))
-    # Of the ASVs some may be left out, in another order.
-    some = of_asvs.take(np.array([2, 0]))
-    again = roll_up(some, pair, subject.groups[0].names, subject.unit_N, seed=1)
-    assert again.effect_GO == pytest.approx(found.effect_GO)
-
-
-def test_only_effects_in_single_samples_are_summed():
-    subject = linear_subject()
-    (found,) = Removal().explain(subject)
-    for wrong in (dataclasses.replace(found, level="clade"), dataclasses.replace(found, by_sample_NGO=None)):
-        with pytest.raises(ValueError, match="effects of ASVs in single samples"):
-            roll_up(wrong, subject.groups[0], subject.groups[0].names, subject.unit_N, seed=1)

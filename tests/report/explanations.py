@@ -42,6 +42,7 @@ def make_effects(
         "importance_GO": np.abs(effect_GO),
         "support_G": np.full(number, SIZE),
         "by_sample_NGO": by_sample,
+        "has_NG": np.ones(by_sample.shape[:2], dtype=bool),
     }
     return Effects(**{**values, **changes})
 

@@ -9,13 +9,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
 
 from aam.explanation.effects import Effects
-from aam.explanation.intervals import LEVEL, bootstrap_interval
-
-HALF_WIDTH = float(norm.ppf((1 + LEVEL) / 2))
-"""Standard errors from the middle of an interval to its end."""
+from aam.explanation.intervals import bootstrap_interval
 
 
 def pool(parts: Sequence[Sequence[Effects]], units: Sequence[np.ndarray], *, seed: int) -> list[Effects]:
@@ -33,8 +29,7 @@ def pool(parts: Sequence[Sequence[Effects]], units: Sequence[np.ndarray], *, see
     Returns
     -------
     list of Effects
-        Those of each method, learner and level. Where a method has effects in single samples, the interval draws groups
-        and models; otherwise it is normal, from the models' own intervals and the differences between models.
+        Those of each method, learner and level; the interval draws groups and models.
     """
     found: dict[tuple[str, str, str], list[tuple[int, Effects]]] = {}
     for place, part in enumerate(parts):
@@ -50,8 +45,7 @@ def _pooled(
     label_of = {name: label for _, one in each for name, label in zip(one.names, one.labels, strict=True)}
     own_outputs = tuple(name for name in outputs if any(name in one.outputs for _, one in each))
     aligned = [_aligned(one, tuple(label_of), own_outputs) for _, one in each]
-    together = _of_samples if all(one.by_sample_NGO is not None for one in aligned) else _of_means
-    pooled = together(aligned, [units[place] for place, _ in each], seed)
+    pooled = _of_samples(aligned, [units[place] for place, _ in each], seed)
     pooled = dataclasses.replace(pooled, labels=tuple(label_of.values()))
     if models == 1:
         return pooled
@@ -66,8 +60,8 @@ def _pooled(
 
 def _of_samples(each: Sequence[Effects], units: Sequence[np.ndarray], seed: int) -> Effects:
     """All samples of all models as one set, from which groups and models are drawn."""
-    by_sample_NGO = np.concatenate([_array(one.by_sample_NGO) for one in each])
-    has_NG = np.concatenate([one.present_NG for one in each])
+    by_sample_NGO = np.concatenate([one.by_sample_NGO for one in each])
+    has_NG = np.concatenate([one.has_NG for one in each])
     model_N = np.repeat(np.arange(len(each)), [len(unit) for unit in units])
     effect, low, high = bootstrap_interval(by_sample_NGO, has_NG, np.concatenate(units), seed=seed, crossed=[model_N])
     return dataclasses.replace(
@@ -79,34 +73,6 @@ def _of_samples(each: Sequence[Effects], units: Sequence[np.ndarray], seed: int)
         support_G=np.sum([one.support_G for one in each], axis=0),
         by_sample_NGO=by_sample_NGO,
         has_NG=has_NG,
-    )
-
-
-def _of_means(each: Sequence[Effects], units: Sequence[np.ndarray], seed: int) -> Effects:
-    """The models' means, weighted by their samples with the thing; their errors and their spread make the interval."""
-    weight_MG = np.stack([one.support_G for one in each]).astype(np.float64)
-    known_MG = weight_MG > 0
-    effect_MGO = np.stack([np.nan_to_num(one.effect_GO) for one in each])
-    error_MGO = np.nan_to_num(np.stack([one.high_GO - one.low_GO for one in each])) / (2 * HALF_WIDTH)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share_MG = weight_MG / weight_MG.sum(axis=0)
-        mean_GO = (share_MG[:, :, None] * effect_MGO).sum(axis=0)
-        within_GO = np.where(known_MG[:, :, None], (share_MG[:, :, None] * error_MGO) ** 2, 0.0).sum(axis=0)
-        number_G = known_MG.sum(axis=0)
-        off_MGO = np.where(known_MG[:, :, None], (effect_MGO - mean_GO) ** 2, 0.0)
-        between_GO = off_MGO.sum(axis=0) / (np.maximum(number_G - 1, 1) * np.maximum(number_G, 1))[:, None]
-    half_GO = HALF_WIDTH * np.sqrt(within_GO + between_GO)
-    size_M = np.array([len(unit) for unit in units], dtype=np.float64)
-    importance_GO = np.einsum("m,mgo->go", size_M / size_M.sum(), np.stack([one.importance_GO for one in each]))
-    return dataclasses.replace(
-        each[0],
-        effect_GO=mean_GO,
-        low_GO=mean_GO - half_GO,
-        high_GO=mean_GO + half_GO,
-        importance_GO=importance_GO,
-        support_G=weight_MG.sum(axis=0).astype(np.int64),
-        by_sample_NGO=None,
-        has_NG=None,
     )
 
 
@@ -125,13 +91,11 @@ def _aligned(one: Effects, names: tuple[str, ...], outputs: tuple[str, ...]) -> 
 
     support_G = np.zeros(len(names), dtype=np.int64)
     support_G[thing_G] = one.support_G
-    by_sample_NGO = has_NG = None
-    if one.by_sample_NGO is not None:
-        number = len(one.by_sample_NGO)
-        by_sample_NGO = np.zeros((number, len(names), len(outputs)), dtype=one.by_sample_NGO.dtype)
-        by_sample_NGO[np.ix_(np.arange(number), thing_G, output_O)] = one.by_sample_NGO
-        has_NG = np.zeros((number, len(names)), dtype=bool)
-        has_NG[:, thing_G] = one.present_NG
+    number = len(one.by_sample_NGO)
+    by_sample_NGO = np.zeros((number, len(names), len(outputs)), dtype=one.by_sample_NGO.dtype)
+    by_sample_NGO[np.ix_(np.arange(number), thing_G, output_O)] = one.by_sample_NGO
+    has_NG = np.zeros((number, len(names)), dtype=bool)
+    has_NG[:, thing_G] = one.has_NG
     return dataclasses.replace(
         one,
         names=names,
@@ -145,8 +109,3 @@ def _aligned(one: Effects, names: tuple[str, ...], outputs: tuple[str, ...]) -> 
         by_sample_NGO=by_sample_NGO,
         has_NG=has_NG,
     )
-
-
-def _array(values: np.ndarray | None) -> np.ndarray:
-    assert values is not None
-    return values

@@ -182,19 +182,17 @@ def samples_tables(effects: Sequence[Effects], sample_ids: np.ndarray, top: int 
     Parameters
     ----------
     effects
-        All effects; those of methods without an effect in each sample are passed over.
+        All effects.
     sample_ids
         Ids of the samples.
     top
         How many things of each level; None for all.
     """
     for found in effects:
-        if found.by_sample_NGO is None:
-            continue
         chosen = found.rank_G[:top]
-        by_sample_NGO, has_NG = found.by_sample_NGO[:, chosen], found.present_NG[:, chosen]
-        place, sample = np.nonzero(has_NG.T)
+        by_sample_NGO, has_NG = found.by_sample_NGO[:, chosen], found.has_NG[:, chosen]
         for output, name in enumerate(found.outputs):
+            place, sample = np.nonzero((has_NG & ~np.isnan(by_sample_NGO[:, :, output])).T)
             yield Columns(
                 {
                     "sample-id": sample_ids[sample],

@@ -98,15 +98,15 @@ class ExplanationView:
     def spoken(self) -> Effects | None:
         """The effects that sentences are about: of taxa where they are known, else of clades or ASVs.
 
-        They are signed changes of predictions of the whole model, by the first method that has them in each sample.
+        They are changes of predictions of the whole model, where a method measures these.
         """
         return next(iter(self.told), None)
 
     @property
     def told(self) -> list[Effects]:
-        """One for each level of groups that has effects in each sample, in the order of ``SPOKEN``."""
-        found = [next((e for e in self.of_level(level) if e.by_sample_NGO is not None), None) for level in SPOKEN]
-        return [one for one in found if one is not None and len(one) and one.level in self.groups]
+        """One for each level in the order of ``SPOKEN``: of the first method that measures changes, if one does."""
+        levels = [[one for one in self.of_level(level) if len(one)] for level in SPOKEN if level in self.groups]
+        return [max(own, key=lambda one: one.is_change) for own in levels if own]
 
 
 def view_of(

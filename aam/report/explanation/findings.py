@@ -39,6 +39,8 @@ class Finding:
         Spearman correlation of its share of reads with the target, or with the prediction where truths are unknown.
     is_stable
         Whether the effect is stable over models; None for a single model.
+    is_change
+        Whether the effect is a change of predictions, so that its sign says which way it moves them.
     """
 
     name: str
@@ -48,11 +50,12 @@ class Finding:
     effect: Interval
     trend: Interval
     is_stable: bool | None = None
+    is_change: bool = True
 
     @property
     def push(self) -> int:
         """1 where it raises the prediction, -1 where it lowers it, 0 where the interval holds 0 or there is none."""
-        return _sign(self.effect)
+        return _sign(self.effect) if self.is_change else 0
 
     @property
     def slope(self) -> int:
@@ -144,6 +147,7 @@ def findings(
             ),
             trend=trend(shares_NG[:, column], values_N, groups),
             is_stable=None if stable is None else bool(stable[place, output]),
+            is_change=effects.is_change,
         )
         for column, (place, size) in enumerate(zip(places, sizes, strict=True))
     ]

@@ -42,7 +42,9 @@ from aam.version import __version__
 
 READING = (
     "An effect is a change of the prediction, in the units of the target or of a probability: positive where what is "
-    "measured raises the prediction. Intervals are of 95 % and drawn over samples or whole groups."
+    "measured raises the prediction. Methods that measure errors give an increase of the error, and attention a share "
+    "of a sample: neither says which way a prediction moves. Intervals are of 95 % and drawn over samples or whole "
+    "groups."
 )
 
 
@@ -58,9 +60,10 @@ def explanation_page(explanation: ExplanationView) -> Page:
     sentences, sections = list(_accuracy(explanation)), []
     if spoken is not None:
         sentences += _summary(explanation, spoken)
+        sentences += naming_words(spoken.level, has_taxonomy=explanation.has_taxonomy)
         sections = list(_group_sections(explanation, spoken))
     for place, title, _ in outputs_shown(explanation):
-        sections += _titled(other_sections(explanation, place, title), explanation, title)
+        sections += _titled(other_sections(explanation, place), explanation, title)
     sentences += explanation.notes
     sections.append(_methods(explanation))
     if explanation.command:
@@ -90,10 +93,11 @@ def _accuracy(explanation: ExplanationView) -> Iterator[str]:
 def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
     for place, title, column in outputs_of(explanation, effects):
         yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
+    if not effects.is_signed:
+        return
     stable = effects.is_stable_GO
     clear_G = np.asarray(effects.is_clear_GO.any(axis=1))
     yield certainty_words(clear_G, None if stable is None else np.asarray(stable.any(axis=1)), effects.level)
-    yield from naming_words(effects.level, has_taxonomy=explanation.has_taxonomy)
 
 
 def output_words(explanation: ExplanationView, found: list[Finding], output: int, title: str, column: str) -> list[str]:
@@ -115,7 +119,7 @@ def _tiles(explanation: ExplanationView, spoken: Effects | None) -> Iterator[Til
             yield Tile(value_of(name, results[name].value), metric(name).label, interval_of(name, results[name]))
     words = unseen_words(explanation.seen, explanation.group_column).split(",")[0].strip()
     yield Tile(f"{explanation.num_samples:,}", "samples explained", words)
-    if spoken is not None:
+    if spoken is not None and spoken.is_signed:
         things = level_words(spoken.level)
         clear = int(spoken.is_clear_GO.any(axis=1).sum())
         yield Tile(f"{clear:,}", f"{things} with a clear effect", f"of {len(spoken):,}; intervals without 0")

@@ -16,7 +16,7 @@ from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value
 from aam.report.figures.explain.agreement import agreement_matrix
 from aam.report.figures.explain.effects import ranked_effects, sample_effects
-from aam.report.figures.explain.parts import Series
+from aam.report.figures.explain.parts import Series, sign_words
 from aam.report.figures.explain.positions import position_track
 from aam.report.figures.explain.samples import sample_heat_maps
 from aam.report.figures.explain.tree import Branches, Tip, branches, effect_tree
@@ -140,8 +140,8 @@ def abundance_section(
 def samples_section(
     explanation: ExplanationView, effects: Effects, found: Sequence[Finding], output: int, column: str
 ) -> Section | None:
-    """Samples by groups, and effects in single samples."""
-    if effects.by_sample_NGO is None or not found:
+    """Samples by groups, and effects in single samples; None where effects are errors: of one sample chance."""
+    if effects.is_increase or not found:
         return None
     table = explanation.predictions[column]
     spec = next(spec for spec in explanation.specs if spec.column == column)
@@ -162,7 +162,7 @@ def samples_section(
             draw,
             "Heat maps of samples by groups",
             f"Samples from left to right by {title} (the line on top). Left: share of reads, brighter is more, on a "
-            "logarithmic scale from 0.01 %. Right: effect, orange raises and blue lowers.",
+            f"logarithmic scale from 0.01 %. Right: effect, {_colour_words(effects)}.",
         )
     ]
     few = names[:MOST_SWARMS]
@@ -171,6 +171,11 @@ def samples_section(
     caption = "Each dot is a sample that has the group; its place is the effect there, its colour the share of reads."
     pictures.append(Picture("effects-by-sample", draw_swarm, "Effects in single samples", caption, hover=hover))
     return Section(f"samples-{output}", "Sample by sample", pictures=pictures)
+
+
+def _colour_words(effects: Effects) -> str:
+    above, below = sign_words(effects)
+    return f"orange {above}, blue {below}"
 
 
 def tree_section(explanation: ExplanationView, output: int, title: str) -> Section | None:
@@ -202,8 +207,8 @@ def tree_section(explanation: ExplanationView, output: int, title: str) -> Secti
     drawn: Branches = branches(tree.parent, tree.length, list(first))
     draw = partial(effect_tree, drawn, tips, list(coloured), asvs.unit)
     caption = (
-        f"The tree of the {len(tips)} most important ASVs, with their mean effects on {title}: orange raises, blue "
-        "lowers, grey is unclear. Branches in a colour are those of the clades in the legend."
+        f"The tree of the {len(tips)} most important ASVs, with their mean effects on {title}: {_colour_words(asvs)}, "
+        "grey is unclear. Branches in a colour are those of the clades in the legend."
     )
     picture = Picture("tree", draw, "Tree of the most important ASVs with their effects", caption)
     return Section(f"tree-{output}", "Tree", pictures=[picture])
@@ -229,16 +234,14 @@ def _coloured(
 
 def agreement_section(explanation: ExplanationView, level: str, output: int, title: str) -> Section | None:
     """Methods and learners side by side, and how alike they rank."""
-    series = [
-        Series(title=_series_title(explanation, one), effects=one, output=output)
-        for one in explanation.effects
-        if one.level == level and one.importance_GO.shape[1] > output
-    ]
+    series = _series(explanation, [one for one in explanation.effects if one.level == level], output)
     if len(series) < 2:
         return None
     series = sorted(series, key=lambda one: one.effects.learner != MODEL)[:MOST_SERIES]
     main = series[0].effects
-    names = [main.names[place] for place in distinct(main, explanation.groups.get(level), output, MOST_RANKED)]
+    names = [
+        main.names[place] for place in distinct(main, explanation.groups.get(level), series[0].output, MOST_RANKED)
+    ]
     things = level_words(level)
     pictures = [
         Picture(
@@ -259,6 +262,21 @@ def agreement_section(explanation: ExplanationView, level: str, output: int, tit
     return Section(f"agreement-{output}", "Methods and learners side by side", [], pictures=pictures)
 
 
+def _series(explanation: ExplanationView, effects: Sequence[Effects], output: int) -> list[Series]:
+    """What is shown of effects beside an output; those on something else (an error, attention) beside the first one."""
+    first = outputs_shown(explanation)[0][0]
+    places = [(one, output if len(one.outputs) == _num_outputs(explanation) else 0) for one in effects]
+    return [
+        Series(title=_series_title(explanation, one), effects=one, output=place)
+        for one, place in places
+        if place == output or output == first
+    ]
+
+
+def _num_outputs(explanation: ExplanationView) -> int:
+    return len(explanation.specs[0].classes) or len(explanation.specs)
+
+
 def _series_title(explanation: ExplanationView, effects: Effects) -> str:
     title = explanation.methods.get(effects.method, (effects.method, ""))[0]
     several = len({one.method for one in explanation.effects}) > 1
@@ -266,21 +284,21 @@ def _series_title(explanation: ExplanationView, effects: Effects) -> str:
     return f"{title}, {learner}" if several else learner
 
 
-def other_sections(explanation: ExplanationView, output: int, title: str) -> list[Section]:
+def other_sections(explanation: ExplanationView, output: int) -> list[Section]:
     """Positions of the sequences, and whatever else is no group of ASVs: covariates, parts of the input."""
     sections = []
     others = [one for one in explanation.effects if one.level not in explanation.groups and len(one)]
     for level in dict.fromkeys(one.level for one in others):
-        own = [one for one in others if one.level == level and one.importance_GO.shape[1] > output][:4]
-        if not own:
+        series = _series(explanation, [one for one in others if one.level == level], output)[:4]
+        if not series:
             continue
-        series = [Series(title=_series_title(explanation, one), effects=one, output=output) for one in own]
-        things = level_words(level)
+        main, place = series[0].effects, series[0].output
+        things, title = level_words(level), main.outputs[place]
         if level == "position":
             caption = f"Grey: mean size of the effect of each position on {title}; bars: its mean with a sign."
             picture = Picture("positions", partial(position_track, series), "Effects of positions", caption)
         else:
-            names = [own[0].names[place] for place in distinct(own[0], None, output, MOST_RANKED)]
+            names = [main.names[one] for one in distinct(main, None, place, MOST_RANKED)]
             caption = f"Effects of {things} on {title} with their 95 % intervals."
             picture = Picture(level, partial(ranked_effects, series, names), f"Effects of {things}", caption)
         heading = f"{things[0].upper()}{things[1:]}"

@@ -85,7 +85,6 @@ def swarm_hover(
     effects: Effects, output: int, names: Sequence[str], share_NG: np.ndarray, sample_ids: np.ndarray
 ) -> HoverFigure:
     """Effects in single samples; one points at samples."""
-    assert effects.by_sample_NGO is not None
     place_of = {name: place for place, name in enumerate(effects.names)}
     traces = []
     for row, name in enumerate(names):

@@ -58,20 +58,6 @@ def test_a_single_model_is_left_as_it_is():
     assert found.is_stable_GO is None
 
 
-def test_methods_without_effects_in_samples_are_pooled_by_means():
-    parts = []
-    for shift in (0.0, 2.0):
-        one = effects_of(1.0)
-        effect = np.full((4, 1), 1.0 + shift)
-        plain = {"by_sample_NGO": None, "has_NG": None, "support_G": np.full(4, 4)}
-        parts.append([dataclasses.replace(one, effect_GO=effect, low_GO=effect - 0.5, high_GO=effect + 0.5, **plain)])
-    (found,) = pool(parts, [np.arange(4)] * 2, seed=1)
-    assert found.effect_GO[:, 0].tolist() == [2.0] * 4
-    # Two halves of an error of .5 each, and two models that are 1 off their mean.
-    error = np.sqrt(2 * (0.5 * 0.5 / 1.96) ** 2 + 2 / (1 * 2))
-    assert found.high_GO[0, 0] - found.effect_GO[0, 0] == pytest.approx(1.96 * error, rel=1e-3)
-
-
 def test_an_output_that_a_model_lacks_has_no_effect_there():
     (two,), (one,) = ([effects_of(1.0)] for _ in range(2))
     two = dataclasses.replace(
@@ -85,3 +71,22 @@ def test_an_output_that_a_model_lacks_has_no_effect_there():
     (found,) = pool([[two], [one]], [np.arange(4)] * 2, seed=1)
     assert found.outputs == ("age", "mass")
     assert found.effect_GO[:, 1] == pytest.approx(two.effect_GO[:, 1] / 2)
+
+
+def test_unknown_truths_of_one_target_do_not_count():
+    (one,) = [effects_of(1.0)]
+    values = np.repeat(one.by_sample_NGO, 2, axis=-1)
+    values[:2, :, 1] = np.nan
+    two = {name: np.repeat(getattr(one, name), 2, axis=-1) for name in ("effect_GO", "low_GO", "high_GO")}
+    both = dataclasses.replace(
+        one,
+        outputs=("age", "mass"),
+        by_sample_NGO=values,
+        has_NG=np.ones(values.shape[:2], dtype=bool),
+        is_increase=True,
+        importance_GO=two["effect_GO"],
+        **two,
+    )
+    (found,) = pool([[both], [both]], [np.arange(4), np.arange(4) + 4], seed=1)
+    assert found.effect_GO[:, 0] == pytest.approx(one.by_sample_NGO[:, :, 0].mean(axis=0), rel=1e-5)
+    assert found.effect_GO[:, 1] == pytest.approx(one.by_sample_NGO[2:, :, 0].mean(axis=0), rel=1e-5)

@@ -34,7 +34,7 @@ def full_view() -> ExplanationView:
     values, names = position_effects()
     more = [
         dataclasses.replace(view.effects[1], learner="forest"),
-        make_effects(values, "position", names=names, outputs=("age",), method="gradients", by_sample_NGO=None),
+        make_effects(values, "position", names=names, outputs=("age",), method="gradients"),
         make_effects(np.array([[1.0], [-0.5]]), "covariate", names=("diet", "sex"), outputs=("age",)),
     ]
     labels = ("Candidatus Saccharimonas of a very long and winding name", NASTY, "Blautia")
@@ -66,6 +66,26 @@ def test_a_page_of_classes(classes: tuple[str, ...], tmp_path: Path) -> None:
     else:
         assert "Bifidobacterium speaks for 'a'; Faecalibacterium speaks against 'a'." in page.words
         assert "a: Genera" in page.words
+
+
+@pytest.mark.parametrize("kind", [{"is_increase": True}, {"is_signed": False}])
+def test_what_is_no_change_says_no_direction(kind: dict[str, bool], tmp_path: Path) -> None:
+    view = make_view()
+    others = [dataclasses.replace(one, method="other", **kind) for one in view.effects]
+    page = write(dataclasses.replace(view, effects=others), tmp_path)
+    assert "Genera" in page.words
+    assert not any(f"{word} with age" in page.words for word in ("rises", "falls", "rise", "fall"))
+    assert "raises" not in page.source.replace("what is measured raises", "")
+    beside = write(dataclasses.replace(view, effects=[*others, *view.effects]), tmp_path)
+    assert "Bifidobacterium falls" in beside.words
+
+
+def test_errors_are_shown_beside_classes(tmp_path: Path) -> None:
+    view = make_class_view()
+    names = ("diet", "sex")
+    more = make_effects(np.array([[1.0], [-0.5]]), "covariate", names=names, outputs=("delivery",), is_increase=True)
+    page = write(dataclasses.replace(view, effects=[*view.effects, more]), tmp_path)
+    assert page.words.count("Effects of covariates on delivery") == 1
 
 
 def test_nothing_found_is_a_page_too(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from aam.report.figures.explain.parts import (
     logged,
     name_rows,
     row_label,
+    sign_words,
 )
 from aam.report.style import (
     HALF,
@@ -62,7 +63,7 @@ def ranked_effects(series: Sequence[Series], names: Sequence[str], stable: froze
             axes.set_xlabel(f"effect ({one.effects.unit})")
             axes.locator_params(axis="x", nbins=5)
             name_rows(axes, labels, named=place == 0 or is_stacked())
-        _sign_legend(figure)
+        _sign_legend(figure, sign_words(*(one.effects for one in series)))
     return figure
 
 
@@ -84,8 +85,8 @@ def _draw_effects(axes: Axes, series: Series, names: Sequence[str]) -> None:
         axes.plot([value], [row], "o", color=colour, markersize=6, markerfacecolor=face, markeredgecolor=colour)
 
 
-def _sign_legend(figure: Figure) -> None:
-    words = (("raises", RAISES, RAISES), ("lowers", LOWERS, LOWERS), ("unclear", UNCLEAR, PAPER))
+def _sign_legend(figure: Figure, signs: tuple[str, str]) -> None:
+    words = ((signs[0], RAISES, RAISES), (signs[1], LOWERS, LOWERS), ("unclear", UNCLEAR, PAPER))
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, markerfacecolor=face, label=word)
         for word, colour, face in words
@@ -99,7 +100,7 @@ def sample_effects(effects: Effects, output: int, names: Sequence[str], share_NG
     Parameters
     ----------
     effects
-        With effects in samples.
+        The effects.
     output
         Which output.
     names
@@ -107,7 +108,6 @@ def sample_effects(effects: Effects, output: int, names: Sequence[str], share_NG
     share_NG
         Share of each thing of ``names`` among the reads of each sample.
     """
-    assert effects.by_sample_NGO is not None
     place_of = {name: place for place, name in enumerate(effects.names)}
     with styled():
         figure, (axes,) = grid_of_axes(1, 1, MARGIN + 0.2 + 0.36 * len(names))

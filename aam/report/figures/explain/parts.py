@@ -49,6 +49,11 @@ def colour_of(low: float, high: float) -> str:
     return RAISES if low > 0 else LOWERS if high < 0 else UNCLEAR
 
 
+def sign_words(*effects: Effects) -> tuple[str, str]:
+    """What the colours of a clear effect say: raises, lowers; of other things than changes, on which side of 0."""
+    return ("raises", "lowers") if all(one.is_change for one in effects) else ("above 0", "below 0")
+
+
 def row_label(label: str, detail: str = "") -> str:
     """A label of a row with what follows it in full; on a narrow screen without the number of ASVs of a clade."""
     room = max(12, (LONGEST_STACKED if is_stacked() else LONGEST) - len(detail))
