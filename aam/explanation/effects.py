@@ -44,7 +44,8 @@ class Effects:
     low_GO, high_GO
         Ends of its 95 % interval over groups of samples, draws and models; NaN where there is none.
     importance_GO
-        The mean size of the effect over all samples (0 in samples without the thing), by which things are ranked.
+        The mean size of the effect over the samples that have the thing, by which things are ranked: over all samples
+        the most prevalent would come first.
     support_G
         Samples that have the thing.
     by_sample_NGO
@@ -117,6 +118,12 @@ class Effects:
         parts: dict[str, Any] = {name: _taken(getattr(self, name), places, axis) for name, axis in AXES.items()}
         parts |= {name: tuple(getattr(self, name)[g] for g in places) for name in ("names", "labels")}
         return dataclasses.replace(self, **parts)
+
+
+def mean_size(by_sample_NGO: np.ndarray, support_G: np.ndarray) -> np.ndarray:
+    """Mean size of effects over the samples that have each thing, ``G x O``; 0 where none has it."""
+    total_GO = np.abs(by_sample_NGO).sum(axis=0, dtype=np.float64)
+    return np.asarray(total_GO / np.maximum(support_G, 1)[:, None])
 
 
 AXES = {

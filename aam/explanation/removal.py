@@ -22,7 +22,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from aam.errors import ConfigError
-from aam.explanation.effects import Effects
+from aam.explanation.effects import Effects, mean_size
 from aam.explanation.groups import AsvGroups
 from aam.explanation.intervals import bootstrap_interval
 from aam.explanation.method import Method, Subject, register
@@ -159,7 +159,7 @@ class Removal(Method):
             effect_GO=effect,
             low_GO=low,
             high_GO=high,
-            importance_GO=np.abs(mean_NGO).mean(axis=0, dtype=np.float64),
+            importance_GO=mean_size(mean_NGO, (times_NG > 0).sum(axis=0)),
             support_G=(times_NG > 0).sum(axis=0),
             by_sample_NGO=mean_NGO,
             has_NG=times_NG > 0,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aam.explanation.effects import Effects
+from aam.explanation.effects import Effects, mean_size
 from aam.explanation.intervals import bootstrap_interval
 from aam.explanation.method import Subject
 
@@ -77,7 +77,7 @@ def effects_of(
         effect_GO=effect,
         low_GO=low,
         high_GO=high,
-        importance_GO=np.abs(by_sample).mean(axis=0),
+        importance_GO=mean_size(by_sample, has_NG.sum(axis=0)),
         support_G=has_NG.sum(axis=0),
         by_sample_NGO=by_sample.astype(np.float32),
         has_NG=has_NG,

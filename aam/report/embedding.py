@@ -162,7 +162,7 @@ def _familiar(nearest: Columns) -> str:
     far = nearest["farther_than"]
     number = int((far > 1 - SIGNIFICANT).sum())
     return (
-        f"{plural(number, 'sample')} of {len(nearest):,} ({percent(number / max(1, len(nearest)))}) "
+        f"{plural(number, 'sample')} of {nearest.size:,} ({percent(number / max(1, nearest.size))}) "
         f"{'is' if number == 1 else 'are'} farther from "
         "their nearest training sample than 95 % of the training samples are from theirs."
     )
@@ -204,7 +204,7 @@ def _ordination(found: Findings) -> Section | None:
 
 
 def _permanova(found: Findings) -> Section | None:
-    if found.permanova is None or not len(found.permanova):
+    if found.permanova is None or not found.permanova.size:
         return None
     rows = [_test_cells(row, found.metric) for row in _dicts(found.permanova)]
     header = ("column", "distance", "R\u00b2", "p", "q", "pseudo-F", "samples", "PERMDISP p")
@@ -275,7 +275,7 @@ def _agreement(found: Findings) -> Section | None:
 
 def _nearest(found: Findings) -> Section | None:
     nearest = found.nearest
-    if nearest is None or not len(nearest):
+    if nearest is None or not nearest.size:
         return None
     values = [name for name in nearest if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
     order = np.argsort(-nearest["farther_than"], kind="stable")[:MOST_NEAREST]

@@ -8,7 +8,6 @@ from aam.config import replace
 from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig
 from aam.log import logging_to_terminal, say
-from aam.workflows.explain.words import top_lines
 from aam.workflows.explain.write import EFFECTS, explain_and_write
 
 
@@ -16,7 +15,7 @@ def run(config: ExplainConfig) -> None:
     """Explain predictions, and say what counts most and what to do with it."""
     with logging_to_terminal():
         explanation = explain_and_write(config)
-        say("", *top_lines(explanation))
+        say("", *explanation.summary)
         if explanation.refitted is not None:
             say("", *explanation.refitted.lines())
         folder = config.output.output_dir

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aam.explanation.effects import Effects
+from aam.explanation.effects import Effects, mean_size
 from aam.explanation.intervals import bootstrap_interval
 
 
@@ -69,7 +69,7 @@ def _of_samples(each: Sequence[Effects], units: Sequence[np.ndarray], seed: int)
         effect_GO=effect,
         low_GO=low,
         high_GO=high,
-        importance_GO=effect if each[0].is_increase else np.abs(by_sample_NGO).mean(axis=0, dtype=np.float64),
+        importance_GO=effect if each[0].is_increase else mean_size(by_sample_NGO, has_NG.sum(axis=0)),
         support_G=np.sum([one.support_G for one in each], axis=0),
         by_sample_NGO=by_sample_NGO,
         has_NG=has_NG,

@@ -10,6 +10,7 @@ from aam.explanation.effects import Effects
 from aam.explanation.groups import ASV, AsvGroups
 from aam.explanation.model import MODEL
 from aam.explanation.results.association import Association
+from aam.explanation.results.need import is_needed, need_of
 from aam.explanation.results.relatives import Relatives, relatives_of
 from aam.files.columns import Columns
 
@@ -29,7 +30,7 @@ def effects_table(
         relatives = relatives_of(found, effects, groups)
         for output, name in enumerate(found.outputs):
             block = _effect_rows(found, output, name, known.get(found.level), shares.get(found.level))
-            block |= _relatives_rows(found, output, relatives)
+            block |= _relatives_rows(found, output, relatives) | _need_rows(found, output, effects)
             for column, values in block.items():
                 rows.setdefault(column, []).append(values)
     return Columns({column: np.concatenate(pieces) for column, pieces in rows.items()})
@@ -76,6 +77,13 @@ def _relatives_rows(found: Effects, output: int, relatives: Relatives | None) ->
         return {"clade": _same("", len(order)), "clade_effect": np.full(len(order), np.nan)}
     names = _texts(relatives.clade[g] for g in order)
     return {"clade": names, "clade_effect": relatives.effect_GO[order, output]}
+
+
+def _need_rows(found: Effects, output: int, effects: Sequence[Effects]) -> dict[str, np.ndarray]:
+    """Whether the error grows where each thing is exchanged; empty where that was not measured."""
+    need = need_of(effects, found.level, found.outputs[output], found.learner)
+    names = (found.names[g] for g in _order(found, output))
+    return {"needed": _texts("" if name not in need else "yes" if is_needed(need[name]) else "no" for name in names)}
 
 
 def _of_association(

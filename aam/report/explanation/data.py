@@ -6,7 +6,7 @@ Legend of shapes: ``N`` samples that are explained, ``A`` ASVs, ``G`` things, ``
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +142,9 @@ def view_of(
     )
 
 
-def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int) -> list[int]:
+def distinct(
+    effects: Effects, groups: AsvGroups | None, output: int, most: int, first: Collection[str] = ()
+) -> list[int]:
     """Places of the most important things of an output, among those that some sample has.
 
     Of nested groups the more important one stands for both. Clades of more than ``LARGEST_SHOWN`` of the ASVs are
@@ -158,8 +160,11 @@ def distinct(effects: Effects, groups: AsvGroups | None, output: int, most: int)
         Whose importance counts.
     most
         How many at most.
+    first
+        Names of things that come before the others.
     """
-    order = np.argsort(-np.nan_to_num(effects.importance_GO[:, output]), kind="stable")
+    is_later = [name not in first for name in effects.names]
+    order = np.lexsort([-np.nan_to_num(effects.importance_GO[:, output]), is_later])
     order = order[effects.support_G[order] > 0]
     if groups is None:
         return order[:most].tolist()

@@ -15,6 +15,7 @@ from aam.evaluation.catalogue import Interval
 from aam.evaluation.formulas import spearman
 from aam.evaluation.metrics import bootstrapped
 from aam.explanation.effects import Effects
+from aam.explanation.results.need import is_needed
 
 DRAWS = 500
 LEAST_SAMPLES = 8
@@ -39,6 +40,10 @@ class Finding:
         Spearman correlation of its share of reads with the target, or with the prediction where truths are unknown.
     is_stable
         Whether the effect is stable over models; None for a single model.
+    need
+        Increase of the error where it is exchanged; None where that was not measured.
+    knows_need
+        Whether that was measured of any group.
     is_change
         Whether the effect is a change of predictions, so that its sign says which way it moves them.
     """
@@ -50,7 +55,19 @@ class Finding:
     effect: Interval
     trend: Interval
     is_stable: bool | None = None
+    need: Interval | None = None
+    knows_need: bool = False
     is_change: bool = True
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the error grows beyond doubt where the group is exchanged."""
+        return self.need is not None and is_needed(self.need)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is worth a sentence: needed, or not known whether anything is."""
+        return self.is_needed or not self.knows_need
 
     @property
     def push(self) -> int:

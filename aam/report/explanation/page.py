@@ -12,6 +12,7 @@ from aam.evaluation.catalogue import interval_of, metric, value_of
 from aam.evaluation.metrics import evaluate
 from aam.explanation.effects import Effects
 from aam.explanation.groups import ASV, CLADE
+from aam.explanation.results.need import is_needed, need_of
 from aam.report.explanation.data import (
     ExplanationView,
     level_words,
@@ -34,6 +35,7 @@ from aam.report.explanation.words import (
     certainty_words,
     class_words,
     naming_words,
+    need_words,
     trend_words,
     unseen_words,
 )
@@ -93,6 +95,8 @@ def _accuracy(explanation: ExplanationView) -> Iterator[str]:
 def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
     for place, title, column in outputs_of(explanation, effects):
         yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
+    if need := need_of(explanation.effects, effects.level):
+        yield need_words(need, effects.level)
     if not effects.is_signed:
         return
     stable = effects.is_stable_GO
@@ -119,7 +123,13 @@ def _tiles(explanation: ExplanationView, spoken: Effects | None) -> Iterator[Til
             yield Tile(value_of(name, results[name].value), metric(name).label, interval_of(name, results[name]))
     words = unseen_words(explanation.seen, explanation.group_column).split(",")[0].strip()
     yield Tile(f"{explanation.num_samples:,}", "samples explained", words)
-    if spoken is not None and spoken.is_signed:
+    need = {} if spoken is None else need_of(explanation.effects, spoken.level)
+    if spoken is not None and need:
+        number = sum(map(is_needed, need.values()))
+        yield Tile(
+            f"{number:,}", f"{level_words(spoken.level)} needed", f"of {len(need):,}; the error grows without them"
+        )
+    elif spoken is not None and spoken.is_signed:
         things = level_words(spoken.level)
         clear = int(spoken.is_clear_GO.any(axis=1).sum())
         yield Tile(f"{clear:,}", f"{things} with a clear effect", f"of {len(spoken):,}; intervals without 0")

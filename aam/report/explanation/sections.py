@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,6 +12,7 @@ from aam.evaluation.catalogue import NONE, Interval, number, percent
 from aam.explanation.effects import Effects
 from aam.explanation.groups import ASV, CLADE
 from aam.explanation.model import MODEL
+from aam.explanation.results.need import is_needed, need_of
 from aam.report.explanation.data import LARGEST_SHOWN, ExplanationView, distinct, level_words, members_of, outputs_shown
 from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value
@@ -34,14 +36,16 @@ def found_of(
 ) -> list[Finding]:
     """What is known of the most important groups of a level for an output of a target."""
     groups = explanation.groups[effects.level]
-    places = distinct(effects, groups, output, most)
+    need = need_of(explanation.effects, effects.level, column)
+    places = distinct(effects, groups, output, most, {name for name, one in need.items() if is_needed(one)})
     names = [effects.names[place] for place in places]
     spec = next(spec for spec in explanation.specs if spec.column == column)
     table = explanation.predictions[column]
     values, _ = value_of_output(table, spec, output)
     size_of = dict(zip(groups.names, groups.size_G.tolist(), strict=True))
     shares = explanation.shares(effects.level, names)
-    return findings(effects, output, places, shares, values, table.groups, [size_of[name] for name in names])
+    found = findings(effects, output, places, shares, values, table.groups, [size_of[name] for name in names])
+    return [dataclasses.replace(one, need=need.get(one.name), knows_need=bool(need)) for one in found]
 
 
 def effects_section(
@@ -51,8 +55,10 @@ def effects_section(
     names = [one.name for one in found]
     stable = frozenset(one.name for one in found if one.is_stable)
     things = level_words(effects.level)
+    by_size = "by the mean size of their effect in the samples that have them"
+    ranking = f"those first that the model needs, then {by_size}" if any(one.need for one in found) else by_size
     caption = (
-        f"The {len(names)} most important {things} by the mean size of their effect over all samples. Dots are mean "
+        f"The {len(names)} most important {things} {ranking}. Dots are mean "
         "effects in the n samples that have them, bars their 95 % intervals; a grey dot is an effect whose interval "
         "holds 0."
     )
@@ -82,7 +88,9 @@ def _table(explanation: ExplanationView, effects: Effects, found: Sequence[Findi
     share_NG = explanation.shares(effects.level, [one.name for one in found])
     header = ["group", "effect", "samples", "mean share", "trend"]
     knows_stable = any(one.is_stable is not None for one in found)
+    knows_need = any(one.need is not None for one in found)
     header += ["stable"] if knows_stable else []
+    header += ["needed"] if knows_need else []
     rows = []
     for column, one in enumerate(found):
         share_N = share_NG[:, column]
@@ -94,9 +102,16 @@ def _table(explanation: ExplanationView, effects: Effects, found: Sequence[Findi
             Cell(_share(mean)),
             Cell(f"{ARROWS[one.slope]} {signed(one.trend.value)}", _ends(one.trend)),
         ]
-        rows.append([*cells, *([Cell("yes" if one.is_stable else "no")] if knows_stable else [])])
+        cells += [Cell("yes" if one.is_stable else "no")] if knows_stable else []
+        rows.append([*cells, *([_need_cell(one)] if knows_need else [])])
     caption = f"Effects on {effects.outputs[output]} ({effects.unit})"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
+
+
+def _need_cell(found: Finding) -> Cell:
+    if found.need is None:
+        return Cell(NONE, "not measured")
+    return Cell("yes" if found.is_needed else "no", f"error {signed(found.need.value)}")
 
 
 def _share(value: float) -> str:

@@ -6,15 +6,16 @@ Nothing is claimed where the interval of an effect holds 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
-from aam.evaluation.catalogue import percent, value_of
+from aam.evaluation.catalogue import Interval, percent, value_of
 from aam.evaluation.metrics import score
 from aam.explanation.groups import CLADE
 from aam.explanation.results.explanation import Seen
+from aam.explanation.results.need import is_needed
 from aam.report.explanation.data import level_words
 from aam.report.explanation.findings import Finding
 from aam.text import plural
@@ -93,7 +94,7 @@ def trend_words(found: Sequence[Finding], target: str) -> list[str]:
     target
         What shares were compared with: the column, or ``the predicted`` column.
     """
-    clear = [one for one in found if one.push]
+    clear = [one for one in found if one.push and one.is_told]
     rising = [one for one in clear if one.push > 0 and one.slope > 0]
     falling = [one for one in clear if one.push < 0 and one.slope < 0]
     other = [one for one in clear if one not in rising and one not in falling]
@@ -131,7 +132,7 @@ def class_words(found: Sequence[Finding], name: str, other: str = "") -> list[st
     """
     lines = []
     for sign, words in ((1, f"for '{name}'"), (-1, f"for '{other}'" if other else f"against '{name}'")):
-        some = [one for one in found if one.push == sign][:MOST_NAMED]
+        some = [one for one in found if one.push == sign and one.is_told][:MOST_NAMED]
         if some:
             verb = "speaks" if len(some) == 1 else "speak"
             lines.append(f"{joined([name_of(one) for one in some])} {verb} {words}")
@@ -155,10 +156,18 @@ def certainty_words(clear_G: np.ndarray, stable_G: np.ndarray | None, level: str
     if not clear:
         return f"None of {things} has an effect that is clearly not 0."
     said = f"{clear:,} of {things} {'has' if clear == 1 else 'have'} an effect that is clearly not 0"
-    if stable_G is None:
-        return f"{said}; it was one model, so that stability over folds is not known."
-    stable = int(stable_G.sum())
-    return f"{said}; {stable:,} {'is' if stable == 1 else 'are'} stable over models."
+    if stable_G is not None:
+        stable = int(stable_G.sum())
+        said += f", {stable:,} of them with one sign over the models"
+    return f"{said}: this is what is used, and most of it tells little of the target."
+
+
+def need_words(need: Mapping[str, Interval], level: str) -> str:
+    """How many of the groups whose exchange was measured the model needs."""
+    number = sum(map(is_needed, need.values()))
+    things = f"{len(need):,} {level_words(level, len(need))}"
+    said = f"The model needs {number:,} of {things}" if number else f"The model needs none of {things} by itself"
+    return f"{said}: the error grows where {'its' if number == 1 else 'their'} reads are those of other samples."
 
 
 def naming_words(level: str, *, has_taxonomy: bool) -> list[str]:

@@ -87,8 +87,12 @@ def test_how_well_classes_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("clear", "stable", "words"),
     [
-        ([1, 1, 0], [1, 0, 0], "2 of 3 genera have an effect that is clearly not 0; 1 is stable over models."),
-        ([1, 0, 0], None, "1 of 3 genera has an effect that is clearly not 0; it was one model, so that stability "),
+        (
+            [1, 1, 0],
+            [1, 0, 0],
+            "2 of 3 genera have an effect that is clearly not 0, 1 of them with one sign over the models",
+        ),
+        ([1, 0, 0], None, "1 of 3 genera has an effect that is clearly not 0: this is what is used"),
         ([0, 0, 0], None, "None of 3 genera has an effect that is clearly not 0."),
     ],
 )
@@ -124,9 +128,23 @@ def test_the_summary_of_a_page() -> None:
     assert page.headline == "Predicts age to within 2 on average in 48 samples whose infant it has never seen."
     assert page.verdicts[:2] == [
         "Bifidobacterium falls; Faecalibacterium rises with age.",
-        "2 of 3 genera have an effect that is clearly not 0; it was one model, so that stability over folds is not "
-        "known.",
+        "2 of 3 genera have an effect that is clearly not 0: this is what is used, and most of it tells little of the "
+        "target.",
     ]
+
+
+def test_only_what_is_needed_is_told() -> None:
+    """Exchanging the first genus makes the error grow; the second is used as clearly, but its exchange does no harm."""
+    view = make_view()
+    need = make_effects(np.array([[0.5], [-0.3], [0.05]]), outputs=("age",), method="permutation", is_increase=True)
+    page = explanation_page(dataclasses.replace(view, effects=[*view.effects, need]))
+    assert page.verdicts[:2] == [
+        "Faecalibacterium rises with age.",
+        "The model needs 1 of 3 genera: the error grows where its reads are those of other samples.",
+    ]
+    (table,) = next(one for one in page.sections if one.anchor.startswith("effects-genus")).tables
+    assert [row[0].text for row in table.rows] == ["Faecalibacterium", "Bifidobacterium", "Blautia"]
+    assert [row[-1].text for row in table.rows] == ["yes", "no", "no"]
 
 
 def test_several_targets_have_a_sentence_each() -> None:
