@@ -90,7 +90,7 @@ def test_how_well_classes_are_told_apart() -> None:
         (
             [1, 1, 0],
             [1, 0, 0],
-            "2 of 3 genera have an effect that is clearly not 0, 1 of them with one sign over the models",
+            "2 of 3 genera have an effect that is clearly not 0, 1 of them with one sign",
         ),
         ([1, 0, 0], None, "1 of 3 genera has an effect that is clearly not 0: this is what is used"),
         ([0, 0, 0], None, "None of 3 genera has an effect that is clearly not 0."),
