@@ -48,7 +48,7 @@ def test_the_runs_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert names["vectors"].shape == (len(names["study"]), TINY["embedding_dim"])
     assert len(names["folds"].folds) == 2
     assert "sheet" not in capsys.readouterr().err
-    assert len(blocks(RUNS)) == 7
+    assert len(blocks(RUNS)) == 8
 
 
 @pytest.mark.slow
