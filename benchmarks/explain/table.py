@@ -45,7 +45,7 @@ def write(folder: Path, found: Mapping[str, Any], about: Mapping[str, str]) -> N
         "networks": [_plain(asdict(one)) for one in of_networks],
         "infants": infants[: 1 + FIRST_INFANTS],
     }
-    write_text(folder / "explain.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "explain.json", rows_as_lines(record))
     lines = ["# What explanations find", ""]
     lines += ["`python -m benchmarks.explain --data DATA`; what is measured is in its `--help`.", ""]
     lines.append(", ".join(f"{name} {value}" for name, value in about.items()))
@@ -55,6 +55,22 @@ def write(folder: Path, found: Mapping[str, Any], about: Mapping[str, str]) -> N
     lines += network_lines(of_networks) if of_networks else ()
     lines += infant_lines(infants) if infants else ()
     write_text(folder / "explain.md", "\n".join(lines) + "\n")
+
+
+def rows_as_lines(record: Mapping[str, Any]) -> str:
+    """A record as JSON: a line for each row of its lists, without what the row does not have, numbers short."""
+    parts = []
+    for name, value in record.items():
+        rows = value if isinstance(value, list) else [value]
+        lines = ",\n".join(json.dumps(_short(row), allow_nan=False) for row in rows)
+        parts.append(f"{json.dumps(name)}: " + (f"[\n{lines}\n]" if isinstance(value, list) else lines))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 5) if isinstance(value, float) else value for name, value in row.items() if value is not None
+    }
 
 
 def network_lines(found: Sequence[OfNetwork]) -> Iterator[str]:

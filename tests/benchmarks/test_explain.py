@@ -17,7 +17,7 @@ from benchmarks.explain.nulls import CLEAR, SHUFFLED, TRUE, Called
 from benchmarks.explain.rankings import Ranking
 from benchmarks.explain.recovery import Score
 from benchmarks.explain.store import MissingError, Store
-from tests.explain.network.cases import subject
+from tests.explanation.network.cases import subject
 
 SMALL = {"NUM_ASVS": 60, "RICHNESS": 20.0, "EXPLAINED": 24}
 

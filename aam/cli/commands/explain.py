@@ -15,7 +15,7 @@ def run(config: ExplainConfig) -> None:
     """Explain predictions, and say what counts most and what to do with it."""
     with logging_to_terminal():
         explanation = explain_and_write(config)
-        say("", *explanation.summary)
+        say("", *(line for line in explanation.summary if line not in explanation.notes))
         if explanation.refitted is not None:
             say("", *explanation.refitted.lines())
         folder = config.output.output_dir

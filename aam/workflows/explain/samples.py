@@ -68,7 +68,8 @@ def choose_samples(
     wanted = _wanted(options.samples, study)
     column = _group_column(sources, study.metadata, options)
     unit_N = group_numbers(study, column)
-    rows, notes = _rows_of_all(sources, study, wanted)
+    several = {source.place for source in sources if sum(one.place == source.place for one in sources) > 1}
+    rows = [_rows_of(source, study, wanted, is_fold=source.place in several) for source in sources]
     every = [len(one) for one in rows]
     if not sum(every):
         raise InputError(options.model, "none of its held-out samples is in the table", f"name some by {LISTED}")
@@ -77,6 +78,7 @@ def choose_samples(
         rows = _limited(
             rows, places, unit_N, most if options.max_samples is None else options.max_samples, options.seed
         )
+    notes = _notes_on_learned(sources, study, rows)
     chosen = sum(map(len, rows))
     if chosen < sum(every):
         over = f", evenly over the groups of '{shorten(column)}'" if column is not None else ""
@@ -123,35 +125,30 @@ def _group_column(sources: Sequence[ModelSource], sheet: Metadata, options: Expl
     return found if found is not None and found in sheet.columns else None
 
 
-def _rows_of_all(
-    sources: Sequence[ModelSource], study: Study, wanted: np.ndarray | None
-) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """The samples of each model before their number is limited, and notes."""
-    several = {source.place for source in sources if sum(one.place == source.place for one in sources) > 1}
-    rows = [_rows_of(source, study, wanted, is_fold=source.place in several) for source in sources]
+def _notes_on_learned(sources: Sequence[ModelSource], study: Study, rows: Sequence[np.ndarray]) -> tuple[str, ...]:
+    """What is to be said where models explain samples that they learned from, or may have."""
     pairs = zip(rows, sources, strict=True)
     learned = np.unique(np.concatenate([_among(one, study, source.learned) for one, source in pairs]))
-    notes = []
+    says = "effects say what it learned, not what holds for new samples"
     if len(learned):
-        notes.append(
-            f"{plural(len(learned), 'sample')} that are explained are training samples of the model: effects say what "
-            "it learned, not what holds for new samples"
-        )
-    elif not any(source.learned for source in sources):
-        notes.append(
-            "the model does not say which samples it learned from: if these are among them, effects say what "
-            "it learned, not what holds for new samples"
-        )
-    return rows, tuple(notes)
+        return (f"{plural(len(learned), 'sample')} that are explained are training samples of the model: {says}",)
+    if not any(source.learned for source in sources):
+        return (f"the model does not say which samples it learned from: if these are among them, {says}",)
+    return ()
 
 
 def _rows_of(source: ModelSource, study: Study, wanted: np.ndarray | None, *, is_fold: bool) -> np.ndarray:
-    """A fold explains what it has not learned from; another model what is asked for, or else its test samples."""
+    """A fold explains what it has not learned from; another model what is asked for, or else its test samples.
+
+    Without them, samples that it has not learned from, where there are some.
+    """
     rows = np.arange(len(study)) if wanted is None else wanted
     if wanted is not None:
         return np.setdiff1d(rows, _among(rows, study, source.learned)) if is_fold else rows
     held_out = _among(rows, study, source.held_out)
-    return held_out if is_fold or len(held_out) else rows
+    if is_fold or len(held_out):
+        return held_out
+    return new if len(new := np.setdiff1d(rows, _among(rows, study, source.learned))) else rows
 
 
 def _among(rows: np.ndarray, study: Study, ids: frozenset[str]) -> np.ndarray:

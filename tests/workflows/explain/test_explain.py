@@ -231,3 +231,14 @@ def test_other_targets_are_not_explained_together(run, files, tmp_path):
     options = {name: str(path) for name, path in files.items()}
     with pytest.raises(CheckpointError, match="predicts group, and the first model gradient"):
         aam.explain(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)
+
+
+def test_samples_that_were_learned_from_come_last(files, tmp_path):
+    lines = files["metadata"].read_text().splitlines()
+    (tmp_path / "first.tsv").write_text("\n".join(lines[:45]) + "\n")
+    given = {"table": files["table"], "metadata": tmp_path / "first.tsv"}
+    assert trained(**given, **RUN, output_dir=tmp_path / "run") == 0
+    options = {"table": str(files["table"]), "levels": ["asv"], "methods": ["removal"], "progress": False}
+    found = aam.explain(model=tmp_path / "run", metadata=str(files["metadata"]), **options)
+    assert set(found.sample_ids) == {line.split("\t")[0] for line in lines[45:]}
+    assert not any("training samples" in note for note in found.notes)
