@@ -15,11 +15,6 @@ Row = Mapping[str, object]
 class ResultTable(Columns):
     """Name of each column -> its values: float64 with NaN where there is none, int64, or text (object)."""
 
-    @property
-    def size(self) -> int:
-        """Number of rows."""
-        return len(next(iter(self.values()), ()))
-
     @classmethod
     def of_records(cls, records: Iterable[Row]) -> ResultTable:
         """From rows with the same names; no columns where there is no row."""

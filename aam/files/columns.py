@@ -22,6 +22,11 @@ class Columns(dict[str, np.ndarray]):
         return cls({name: _array(column) for name, column in zip(names, values, strict=True)})
 
     @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.values()), ()))
+
+    @property
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Its rows."""
         return zip(*self.values(), strict=True)

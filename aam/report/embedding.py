@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,6 @@ from aam.files.columns import Columns
 from aam.report.figures.ordinations import Layout, layouts_figure
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
 from aam.text import listed, plural
-from aam.version import __version__
 
 MOST_NEAREST = 12
 SIGNIFICANT = 0.05
@@ -100,7 +98,6 @@ def embedding_page(found: Findings) -> Page:
     """The report of an embedding."""
     sentences = [*summary(found), *found.notes]
     sections = [_ordination(found), _permanova(found), _agreement(found), _nearest(found), _vectors(found)]
-    day = datetime.now(UTC)
     return Page(
         kicker="AAM embedding",
         title=found.title,
@@ -108,7 +105,6 @@ def embedding_page(found: Findings) -> Page:
         verdicts=sentences[1:],
         tiles=list(_tiles(found)),
         sections=[section for section in sections if section is not None],
-        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
 
 
@@ -162,7 +158,7 @@ def _familiar(nearest: Columns) -> str:
     far = nearest["farther_than"]
     number = int((far > 1 - SIGNIFICANT).sum())
     return (
-        f"{plural(number, 'sample')} of {len(nearest):,} ({percent(number / max(1, len(nearest)))}) "
+        f"{plural(number, 'sample')} of {nearest.size:,} ({percent(number / max(1, nearest.size))}) "
         f"{'is' if number == 1 else 'are'} farther from "
         "their nearest training sample than 95 % of the training samples are from theirs."
     )
@@ -204,7 +200,7 @@ def _ordination(found: Findings) -> Section | None:
 
 
 def _permanova(found: Findings) -> Section | None:
-    if found.permanova is None or not len(found.permanova):
+    if found.permanova is None or not found.permanova.size:
         return None
     rows = [_test_cells(row, found.metric) for row in _dicts(found.permanova)]
     header = ("column", "distance", "R\u00b2", "p", "q", "pseudo-F", "samples", "PERMDISP p")
@@ -275,7 +271,7 @@ def _agreement(found: Findings) -> Section | None:
 
 def _nearest(found: Findings) -> Section | None:
     nearest = found.nearest
-    if nearest is None or not len(nearest):
+    if nearest is None or not nearest.size:
         return None
     values = [name for name in nearest if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
     order = np.argsort(-nearest["farther_than"], kind="stable")[:MOST_NEAREST]

@@ -10,7 +10,7 @@ import numpy as np
 
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.data.readers.metadata import Metadata
-from aam.data.study.grouping import likely_grouping
+from aam.data.study.grouping import group_labels, likely_grouping
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Samples
 from aam.errors import InputError
@@ -205,9 +205,7 @@ def _groups(sheet: Metadata, column: str) -> np.ndarray:
     InputError
         If all samples are of one group.
     """
-    labels = sheet.labels(column)
-    alone = [f"(no {column}: {sample_id})" for sample_id in sheet.sample_ids]
-    groups = np.where(labels == "", alone, labels).astype(object)
+    groups = group_labels(sheet, column)
     if len(set(groups)) == 1:
         problem = f"column '{shorten(column)}': all samples are of one group ('{shorten(str(groups[0]))}')"
         raise InputError(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
+from aam.data.study.grouping import group_labels
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.evaluation.prediction_table import concatenate
@@ -136,18 +137,10 @@ def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:
     known = None if plan.truths is None else dict(plan.truths)
     samples = source.samples(rows, known)
     if plan.chosen.group_column is not None:
-        samples = dataclasses.replace(samples, groups=_labels(plan, rows))
+        assert study.metadata is not None
+        samples = dataclasses.replace(samples, groups=group_labels(study.metadata, plan.chosen.group_column)[rows])
     learned = predictor.predict(study, rows)
     return predictor.manifest.decoder(None).predictions(learned[None], samples)
-
-
-def _labels(plan: Plan, rows: np.ndarray) -> np.ndarray:
-    """Name of each sample's group; the sample's own where it has none."""
-    study, column = plan.first.study, plan.chosen.group_column
-    assert study.metadata is not None
-    assert column is not None
-    labels = study.metadata.labels(column)[rows].astype(str)
-    return np.where(labels == "", study.sample_ids[rows].astype(str), labels).astype(object)
 
 
 def _explanation(
@@ -186,7 +179,6 @@ def _explanation(
         group_column=plan.chosen.group_column,
         seen=_seen(plan),
         notes=notes,
-        record={"samples": len(samples), "models": [source.name for source in plan.sources]},
     )
 
 

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from aam.explanation.effects import Effects
-from aam.explanation.groups import ASV, CLADE, RANKS
 from aam.explanation.results.explanation import Explanation
+from aam.report.explanation.data import SPOKEN
 
 MOST = 5
 LEAST_CORRELATION = 0.2
-SPOKEN = ("genus", "family", "species", "order", "class", "phylum", ASV, CLADE)
-"""Levels in the order in which sentences prefer them."""
-assert set(SPOKEN) <= {ASV, CLADE, *RANKS}
 
 
 def top_lines(explanation: Explanation, most: int = MOST) -> list[str]:

@@ -139,7 +139,7 @@ def test_a_column_that_says_nothing_is_not_tested(study: Path, blend: Path, tmp_
     given = inputs(study, colour=("same", "each")) | {"metadata": tmp_path / "m.tsv"}
     found = aam.embed(model=blend, **given)
     assert found.permanova is not None
-    assert len(found.permanova) == 0
+    assert found.permanova.size == 0
 
 
 @pytest.mark.parametrize(
