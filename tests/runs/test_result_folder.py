@@ -35,10 +35,11 @@ def test_the_record_lists_all_files(tmp_path):
 
 
 def test_overwriting_removes_the_earlier_result_alone(tmp_path):
-    written(tmp_path, {"a.tsv": "1", "old.tsv": "2"})
+    written(tmp_path, {"a.tsv": "1", "old.tsv": "2", "figures/old.pdf": "3"})
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "figures" / "mine.pdf").write_text("mine")
     written(tmp_path, {"a.tsv": "3"}, overwrite=True)
-    assert content(tmp_path) == ["a.tsv", RECORD, "notes.txt"]
+    assert content(tmp_path) == ["a.tsv", RECORD, "figures/mine.pdf", "notes.txt"]
     assert (tmp_path / "a.tsv").read_text() == "3"
 
 

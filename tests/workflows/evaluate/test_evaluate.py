@@ -193,7 +193,7 @@ def test_several_targets_have_rows_of_their_own(study: Path, tmp_path: Path) -> 
     own = {**files(study), "metadata": tmp_path / "m.tsv"}
     options = {"metadata_column": ["gradient", "second"], "test_size": 0.5, "learners": "forest"}
     run = aam.train(**own, **options, output_dir=tmp_path / "run", report=False).run
-    result = aam.evaluate(model=run, **own, robustness_samples=10, output_dir=tmp_path / "out")
+    result = aam.evaluate(model=run, **own, robustness_samples=10)
     assert list(result.metrics) == ["gradient", "second"]
     assert set(result.tables["errors_by_column"]["target"]) == {"gradient", "second"}
     assert {"robustness-gradient", "robustness-second"} <= set(result.figures)
