@@ -174,6 +174,10 @@ def _labelled(
     if group_column is None:
         grouping = likely_grouping(study.metadata, source.predictor.targets.columns)
         notes += [] if grouping is None else [grouping.words]
+    elif groups is not None and run is not None and group_column == run.group_column:
+        number = int(np.isin(groups.astype(str), list(run.trained_groups())).sum())
+        about = f"of groups ('{shorten(group_column)}') that the model learned from: of new groups it may know less"
+        notes += [f"{plural(number, 'sample')} {about}"] if number else []
     study_column, studies = _studies(config, study)
     return LabelledSamples(
         predictor=source.predictor,

@@ -40,6 +40,12 @@ class TrainingRun:
         """The samples that it learned from, or chose the best epoch by."""
         return learned_from(self.record.path)
 
+    def trained_groups(self) -> frozenset[str]:
+        """Groups of the samples that it learned from, or chose by, as far as its predictions of these say."""
+        parts = [self.record.predictions.get(part, {}) for part in ("out_of_fold", "validation")]
+        groups = [table.groups for part in parts for table in part.values() if table.groups is not None]
+        return frozenset(str(group) for own in groups for group in own)
+
     def held_out(self, target: TargetSpec, judged: np.ndarray) -> HeldOut | None:
         """Its held-out results; None where it has none of this target. ``judged`` are the samples that are judged."""
         record, part = self.record, self.record.evaluated_part

@@ -205,9 +205,14 @@ def _seen(plan: Plan) -> Seen:
     if not any(source.learned for source in plan.sources):
         return "unknown"
     found: set[Seen] = set()
+    ids = study.sample_ids.astype(str)
     for source, rows in zip(plan.sources, plan.chosen.rows, strict=True):
-        learned = np.array([str(one) in source.learned for one in study.sample_ids])
+        learned = np.isin(ids, list(source.learned))
         if learned[rows].any():
             return "training"
-        found.add("new samples" if np.isin(unit_N[rows], unit_N[learned]).any() else "new groups")
+        # Groups of training samples that the table lacks are known where the run held these samples out by groups.
+        is_held_out = source.group_column == plan.chosen.group_column and source.held_out.issuperset(ids[rows])
+        is_told = is_held_out or learned.sum() == len(source.learned)
+        is_new = is_told and not np.isin(unit_N[rows], unit_N[learned]).any()
+        found.add("new groups" if is_new else "new samples")
     return "new samples" if "new samples" in found or plan.chosen.group_column is None else "new groups"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 from pathlib import Path
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 
 import aam
+from aam.config.commands.explain import ExplainOptions
 from aam.errors import CheckpointError, ConfigError, InputError
+from aam.learners.predictor import load_predictor
+from aam.workflows.explain.explain import _seen
+from aam.workflows.explain.plan import plan_in_memory
+from aam.workflows.explain.sources import model_sources
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
 
@@ -230,3 +236,18 @@ def test_other_targets_are_not_explained_together(run, files, tmp_path):
     options = {name: str(path) for name, path in files.items()}
     with pytest.raises(CheckpointError, match="predicts group, and the first model gradient"):
         aam.explain(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)
+
+
+def test_groups_of_samples_that_are_not_there_are_not_said_to_be_new(run, files):
+    study = aam.load_study(**files)
+    plan = plan_in_memory(load_predictor(run), study, ExplainOptions(model=run, group_column="subject"))
+    (source,) = model_sources([run])
+    rows = np.flatnonzero([one in source.held_out for one in study.sample_ids])
+    chosen = dataclasses.replace(plan.chosen, rows=(rows,))
+    told = dataclasses.replace(plan, sources=(source,), chosen=chosen)
+    assert _seen(told) == "new groups"
+    elsewhere = dataclasses.replace(source, learned=frozenset({"not in the table"}), held_out=frozenset())
+    assert _seen(dataclasses.replace(told, sources=(elsewhere,))) == "new samples"
+    assert (
+        _seen(dataclasses.replace(told, sources=(dataclasses.replace(source, learned=source.held_out),))) == "training"
+    )
