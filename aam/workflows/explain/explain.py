@@ -139,6 +139,9 @@ def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:
     if plan.chosen.group_column is not None:
         assert study.metadata is not None
         samples = dataclasses.replace(samples, groups=group_labels(study.metadata, plan.chosen.group_column)[rows])
+    elif len(plan.sources) > 1:
+        # A sample that several models predict is one sample.
+        samples = dataclasses.replace(samples, groups=study.sample_ids[rows])
     learned = predictor.predict(study, rows)
     return predictor.manifest.decoder(None).predictions(learned[None], samples)
 

@@ -14,7 +14,7 @@ import aam
 from aam.config.commands.explain import ExplainOptions
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import load_predictor
-from aam.workflows.explain.explain import _seen
+from aam.workflows.explain.explain import _predictions, _seen
 from aam.workflows.explain.plan import plan_in_memory
 from aam.workflows.explain.sources import model_sources
 from tests.program import run_command
@@ -86,7 +86,7 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):
-    assert run_command("explain", run, **files, levels="asv", output_dir=tmp_path / "x") == 0
+    assert run_command("explain", run, **files, levels="asv", methods="removal", output_dir=tmp_path / "x") == 0
     ids, kinds = read_qiime2(tmp_path / "x" / "asvs.tsv")
     whole = aam.load_study(table=(study / "table.biom",))
     assert sorted(ids) == sorted(map(str, whole.table.asv_ids))
@@ -238,7 +238,7 @@ def test_other_targets_are_not_explained_together(run, files, tmp_path):
         aam.explain(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)
 
 
-def test_groups_of_samples_that_are_not_there_are_not_said_to_be_new(run, files):
+def test_groups_that_nobody_told_of_are_not_new(run, files):
     study = aam.load_study(**files)
     plan = plan_in_memory(load_predictor(run), study, ExplainOptions(model=run, group_column="subject"))
     (source,) = model_sources([run])
@@ -251,3 +251,12 @@ def test_groups_of_samples_that_are_not_there_are_not_said_to_be_new(run, files)
     assert (
         _seen(dataclasses.replace(told, sources=(dataclasses.replace(source, learned=source.held_out),))) == "training"
     )
+
+
+def test_a_sample_of_several_models_is_one_unit(run, files):
+    plan = plan_in_memory(load_predictor(run), aam.load_study(**files), ExplainOptions(model=run))
+    subject = plan.subject(0, plan.first.predictor, plan.first.study)
+    (alone,) = _predictions(plan, subject)
+    (one_of_two,) = _predictions(dataclasses.replace(plan, sources=plan.sources * 2), subject)
+    assert alone.groups is None
+    assert one_of_two.groups.tolist() == alone.sample_ids.tolist()
