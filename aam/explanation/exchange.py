@@ -17,12 +17,12 @@ samples).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from aam.explanation.groups import AsvGroups
+from aam.explanation.variants import Variants, variants
 
 ROUNDS = 20
 """Of random swaps, after which a donor is all but independent of where the exchange began."""
@@ -78,54 +78,9 @@ def _drawn(order: np.ndarray, place_N: np.ndarray, size_U: np.ndarray, rng: np.r
     return np.asarray(order[(start_U[place_N] + steps) % number])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Exchanges:
-    """The variants of samples: which group of a sample is exchanged for its donor's, each set of ASVs once.
-
-    Attributes
-    ----------
-    sample_V
-        Place of the sample among the explained ones.
-    member_V
-        Row of ``members`` that is exchanged.
-    members
-        Members of the groups of all levels, ``rows x A``.
-    variant
-        For each level, which variant has each group of each sample exchanged: sparse ``N x G`` of its number + 1;
-        nothing where neither the sample nor its donor has the group.
-    """
-
-    sample_V: np.ndarray
-    member_V: np.ndarray
-    members: csr_array
-    variant: tuple[csr_array, ...]
-
-    def __len__(self) -> int:
-        return len(self.sample_V)
-
-
-def exchanges(counts_NA: csr_array, donor_N: np.ndarray, levels: Sequence[AsvGroups]) -> Exchanges:
-    """All exchanges of a group that a sample or its donor has.
-
-    Groups that hold the same of the ASVs of both, such as nested clades, are one variant.
-    """
-    held = csr_array(counts_NA + counts_NA[donor_N])
-    keys = np.random.default_rng(0).integers(1, 2**63, size=held.shape[1], dtype=np.uint64)
-    # Equal sums of random keys (which wrap around) mean equal sets of ASVs.
-    keyed = csr_array((keys[held.indices], held.indices, held.indptr), held.shape)
-    found = [csr_array(keyed @ level.members.astype(np.uint64).T).tocoo() for level in levels]
-    first = np.cumsum([0, *map(len, levels)])
-    sample = np.concatenate([one.row for one in found]).astype(np.int64)
-    member = np.concatenate([one.col.astype(np.int64) + start for one, start in zip(found, first, strict=False)])
-    key = np.concatenate([one.data for one in found]).view(np.int64)
-    _, place, number = np.unique(np.stack([sample, key]), axis=1, return_index=True, return_inverse=True)
-    ends = np.cumsum([len(one.data) for one in found])[:-1]
-    variant = [
-        csr_array((own.ravel() + 1, (one.row, one.col)), one.shape)
-        for own, one in zip(np.split(number.ravel(), ends), found, strict=True)
-    ]
-    members = csr_array(vstack([level.members for level in levels], format="csr"))
-    return Exchanges(sample_V=sample[place], member_V=member[place], members=members, variant=tuple(variant))
+def exchanges(counts_NA: csr_array, donor_N: np.ndarray, levels: Sequence[AsvGroups]) -> Variants:
+    """All exchanges of a group that a sample or its donor has."""
+    return variants(csr_array(counts_NA + counts_NA[donor_N]), levels, whole=True)
 
 
 def exchanged(own: csr_array, donor: csr_array, members: csr_array) -> csr_array:

@@ -149,7 +149,9 @@ def clade_groups(study: Study, taxonomy: Taxonomy | None = None, clades: Clades 
         The tree, with -1 for ASVs that are not in it; the study's own, or that of its sequences, where left out.
     """
     found, number = clades or clades_of(study), len(study.lengths)
-    inside_KA = _descendants(found, number)
+    above_AK = found.ancestors()
+    assert above_AK is not None
+    inside_KA = csr_array(above_AK.T)
     kept = _unlike(found.parent, np.diff(inside_KA.indptr), number)
     members = inside_KA[kept]
     lineages = _lineages(study, taxonomy)
@@ -229,19 +231,3 @@ def _lineages(study: Study, taxonomy: Taxonomy | None) -> list[tuple[str, ...]]:
     known: Mapping[str, tuple[str, ...]] = {} if taxonomy is None else taxonomy.lineages
     ids = zip(study.table.asv_ids, study.table.sequences, strict=True)
     return [known.get(name, known.get(sequence, ())) for name, sequence in ids]
-
-
-def _descendants(clades: Clades, num_asvs: int) -> csr_array:
-    """Which ASVs are on each node or below it, ``K x A`` of 0 and 1."""
-    nodes, asvs, node_A = [], [], clades.node_of_asv.copy()
-    left = np.arange(num_asvs)
-    left = left[node_A >= 0]
-    while len(left):
-        nodes.append(node_A[left])
-        asvs.append(left)
-        node_A[left] = clades.parent[node_A[left]]
-        left = left[node_A[left] >= 0]
-    row, column = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (nodes, asvs))
-    found = csr_array((np.ones(len(row), dtype=np.int64), (row, column)), (len(clades.parent), num_asvs))
-    found.sort_indices()
-    return found

@@ -22,15 +22,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.explanation.effects import Effects
-from aam.explanation.exchange import Exchanges, donors, exchanged, exchanges, one_unit
+from aam.explanation.exchange import donors, exchanged, exchanges, one_unit
 from aam.explanation.groups import AsvGroups
 from aam.explanation.increase import Things, increases, losses, unmeasurable
 from aam.explanation.method import Method, Subject, register
 from aam.explanation.model import MODEL, with_counts
 from aam.explanation.redraw import redrawn
 from aam.explanation.screening import screened
+from aam.explanation.variants import AT_ONCE, Variants
 
-VARIANTS_PER_BLOCK = 1_024
 MOST_EXCHANGES = 40_000
 """Of all levels and permutations; the groups of which there are too many are screened."""
 LEAST_DRAWS = 3
@@ -94,7 +94,7 @@ class Permutation(Method):
 
 
 def _changes(
-    subject: Subject, found: Exchanges, reads: tuple[csr_array, csr_array], draw: int
+    subject: Subject, found: Variants, reads: tuple[csr_array, csr_array], draw: int
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Each learner, the increase of the error of each variant (``V x T``), and the error as it is (``N x T``).
 
@@ -105,10 +105,10 @@ def _changes(
     subject.on_done(len(subject))
     lost = {learner: losses(subject, predicted) for learner, predicted in whole.items()}
     pieces: dict[str, list[np.ndarray]] = {learner: [] for learner in lost}
-    for start in range(0, len(found), VARIANTS_PER_BLOCK):
-        sample = found.sample_V[start : start + VARIANTS_PER_BLOCK]
-        members = csr_array(found.members[found.member_V[start : start + VARIANTS_PER_BLOCK]])
-        mixed = exchanged(csr_array(counts[sample]), csr_array(given[sample]), members)
+    for start in range(0, len(found), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        sample = found.sample_V[some]
+        mixed = exchanged(csr_array(counts[sample]), csr_array(given[sample]), found.members_of(some))
         variants = with_counts(study, rows[sample], mixed)
         for learner, predicted in model.predict(variants, np.arange(len(sample)), draw).items():
             pieces[learner].append(losses(subject, predicted, sample) - lost[learner][sample])

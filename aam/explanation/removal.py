@@ -8,18 +8,16 @@ Legend of shapes: ``N`` samples that are explained, ``G`` groups, ``O`` outputs,
 References
 ----------
 Zeiler, Fergus (2014), Visualizing and understanding convolutional networks, ECCV (occlusion). Covert, Lundberg, Lee
-(2021), Explaining by removing, Journal of Machine Learning Research 22. Zobrist (1970), A new hashing method with
-application for game playing (a number for each set).
+(2021), Explaining by removing, Journal of Machine Learning Research 22.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from aam.errors import ConfigError
 from aam.explanation.effects import Effects, mean_size
@@ -28,75 +26,15 @@ from aam.explanation.intervals import bootstrap_interval
 from aam.explanation.method import Method, Subject, register
 from aam.explanation.model import with_counts
 from aam.explanation.redraw import redrawn
+from aam.explanation.variants import AT_ONCE, Variants, variants
 
-VARIANTS_PER_BLOCK = 1_024
 MOST_VALUES = 250_000_000
 """Effects of single samples that are held in memory (four bytes each)."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Removals:
-    """The variants of samples: which ASVs of which sample are removed, each set once.
-
-    Attributes
-    ----------
-    sample_V
-        Place of the sample among the explained ones.
-    group_V
-        Which of the groups of all levels, one level after the other, is taken out.
-    members
-        Which ASVs are in each of them, of 0 and 1.
-    variant
-        For each level, which variant has each group of each sample removed: sparse ``N x G`` of its number + 1.
-    """
-
-    sample_V: np.ndarray
-    group_V: np.ndarray
-    members: csr_array
-    variant: tuple[csr_array, ...]
-
-    def __len__(self) -> int:
-        return len(self.sample_V)
-
-    def left(self, counts_NA: csr_array, some: slice = slice(None)) -> csr_array:
-        """Reads that some of the variants have left, without zeros."""
-        return without(csr_array(counts_NA[self.sample_V[some]]), csr_array(self.members[self.group_V[some]]))
-
-
-def removals(counts_NA: csr_array, levels: Sequence[AsvGroups]) -> Removals:
-    """All removals of a group from a sample that has it and something else.
-
-    Groups that hold the same of a sample's ASVs, such as nested clades, are one variant: each ASV has a random number
-    of 64 bits, and a set is known by their sum.
-    """
-    members = csr_array(vstack([level.members for level in levels], format="csr"))
-    number_A = np.random.default_rng(0).integers(1, 2**63, members.shape[1], dtype=np.int64).astype(np.uint64)
-    there = csr_array((np.ones(counts_NA.nnz, dtype=np.uint64), counts_NA.indices, counts_NA.indptr), counts_NA.shape)
-    by_asv = csr_array(members.T.astype(np.uint64))
-    size = csr_array(there @ by_asv)
-    keys = csr_array(csr_array((number_A[there.indices], there.indices, there.indptr), there.shape) @ by_asv)
-    # No number is 0, and no sum but by a chance of 2^-64: both products have the same places.
-    size.sort_indices()
-    keys.sort_indices()
-    sample, group = np.repeat(np.arange(size.shape[0]), np.diff(size.indptr)), size.indices
-    is_part = size.data < np.diff(counts_NA.indptr)[sample].astype(np.uint64)
-    sample, group = sample[is_part].astype(np.int64), group[is_part].astype(np.int64)
-    _, first, place = np.unique(_pairs(sample, keys.data[is_part]), return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    number_of = np.empty(len(first), dtype=np.int64)
-    number_of[order] = np.arange(len(first))
-    first = first[order]
-    variant = csr_array((number_of[place.ravel()] + 1, (sample, group)), (size.shape[0], members.shape[0]))
-    ends = np.cumsum([0, *map(len, levels)])
-    parts = [csr_array(variant[:, start:end]) for start, end in pairwise(ends)]
-    return Removals(sample_V=sample[first], group_V=group[first], members=members, variant=tuple(parts))
-
-
-def _pairs(sample: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """Sample and key as one value that can be sorted."""
-    pairs = np.empty(len(sample), dtype=[("sample", np.int64), ("key", np.uint64)])
-    pairs["sample"], pairs["key"] = sample, key
-    return pairs
+def removals(counts_NA: csr_array, levels: Sequence[AsvGroups]) -> Variants:
+    """All removals of a group from a sample that has it and something else."""
+    return variants(counts_NA, levels, whole=False)
 
 
 def without(counts: csr_array, removed: csr_array) -> csr_array:
@@ -170,7 +108,7 @@ class Removal(Method):
 class _Round:
     """One draw of the samples' reads: the variants, and what the removal changes in each, by learner (``V x O``)."""
 
-    found: Removals
+    found: Variants
     changes: Mapping[str, np.ndarray]
 
     @classmethod
@@ -181,11 +119,11 @@ class _Round:
         whole = subject.model.predict(with_counts(study, subject.rows, counts), np.arange(number), draw)
         subject.on_done(number)
         pieces: list[Mapping[str, np.ndarray]] = []
-        for start in range(0, len(found), VARIANTS_PER_BLOCK):
-            some = slice(start, start + VARIANTS_PER_BLOCK)
+        for start in range(0, len(found), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
             sample = found.sample_V[some]
-            variants = with_counts(study, subject.rows[sample], found.left(counts, some))
-            pieces.append(subject.model.predict(variants, np.arange(len(sample)), draw))
+            left = with_counts(study, subject.rows[sample], without(csr_array(counts[sample]), found.members_of(some)))
+            pieces.append(subject.model.predict(left, np.arange(len(sample)), draw))
             subject.on_done(len(sample))
         changes = {
             learner: values[found.sample_V] - np.concatenate([values[:0], *(piece[learner] for piece in pieces)])

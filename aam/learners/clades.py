@@ -48,12 +48,22 @@ class Clades:
 
     @cached_property
     def above(self) -> csr_array | None:
-        """The nodes above each ASV, its own one too: ``A x K`` of 0 and 1 (int64); None for a tree that is too deep."""
+        """The nodes above each ASV (see :meth:`ancestors`); None for a tree that is too deep."""
+        return self.ancestors(MAX_DEPTH)
+
+    def ancestors(self, most: float = np.inf) -> csr_array | None:
+        """The nodes above each ASV, its own one too: ``A x K`` of 0 and 1 (int64).
+
+        Parameters
+        ----------
+        most
+            Mean depth of the ASVs beyond which there is no answer.
+        """
         nodes, asvs, node_A = [], [], self.node_of_asv.astype(np.int64)
-        left, number = np.arange(len(node_A)), 0
+        left, number = np.flatnonzero(node_A >= 0), 0
         while len(left):
             number += len(left)
-            if number > MAX_DEPTH * len(node_A):
+            if number > most * len(node_A):
                 return None
             nodes.append(node_A[left])
             asvs.append(left)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aam.data.targets.kinds import TargetSpec
@@ -16,7 +15,7 @@ from aam.evaluation.cross_validation import CrossValidation, read_cross_validati
 from aam.evaluation.run_results import RunRecord, read_run
 from aam.files.atomic import write_text
 from aam.models.objectives import each_part
-from aam.report.html import Page, Section, Tile, render
+from aam.report.html import Page, Section, Tile, footer, render
 from aam.report.record_parts import check_parts
 from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
@@ -98,7 +97,7 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
         verdicts=sentences[1:],
         tiles=tiles_of([(spec, [found[spec.column].judgement]) for spec in targets.specs]),
         sections=present([data_section(record), *results, *details, how, method_section(record)]),
-        footer=footer(record),
+        footer=footer(record.data.get("environment", {}).get("aam", "")),
     )
 
 
@@ -209,7 +208,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
                 method_section(record),
             ]
         ),
-        footer=footer(record),
+        footer=footer(record.data.get("environment", {}).get("aam", "")),
     )
 
 
@@ -268,17 +267,10 @@ def _encoder_page(record: RunRecord) -> Page:
         verdicts=[judged] if shown else [],
         tiles=[Tile(value_of(name, found[name]), metric(name).label, metric(name).meaning) for name in shown],
         sections=present([data_section(record), training_section(record), map_section(record), method_section(record)]),
-        footer=footer(record),
+        footer=footer(record.data.get("environment", {}).get("aam", "")),
     )
 
 
 def present(sections: list[Section | None]) -> list[Section]:
     """The sections that have content."""
     return [section for section in sections if section is not None]
-
-
-def footer(record: RunRecord) -> str:
-    """The last line of a page."""
-    version = record.data.get("environment", {}).get("aam", "")
-    day = datetime.now(UTC)
-    return f"AAM {version}, {day.day} {day:%B %Y}. This page is self-contained."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,6 @@ from aam.files.columns import Columns
 from aam.report.figures.ordinations import Layout, layouts_figure
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
 from aam.text import listed, plural
-from aam.version import __version__
 
 MOST_NEAREST = 12
 SIGNIFICANT = 0.05
@@ -100,7 +98,6 @@ def embedding_page(found: Findings) -> Page:
     """The report of an embedding."""
     sentences = [*summary(found), *found.notes]
     sections = [_ordination(found), _permanova(found), _agreement(found), _nearest(found), _vectors(found)]
-    day = datetime.now(UTC)
     return Page(
         kicker="AAM embedding",
         title=found.title,
@@ -108,7 +105,6 @@ def embedding_page(found: Findings) -> Page:
         verdicts=sentences[1:],
         tiles=list(_tiles(found)),
         sections=[section for section in sections if section is not None],
-        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
 
 

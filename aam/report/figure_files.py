@@ -19,11 +19,13 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from aam.errors import InputError
-from aam.files.atomic import atomic_write
-from aam.report.html import Page, Picture
+from aam.files.atomic import atomic_write, write_text
+from aam.report.html import Page, Picture, render
 from aam.report.style import GRID, GUESS, INK, MUTED, PAPER, styled
+from aam.runs.layout import REPORT
 from aam.text import plural
 
+FIGURES = "figures"
 DPI = 300
 PRINT = {INK: "#000000", MUTED: "#3d3d3d", GRID: "#dcdcdc", PAPER: "#ffffff", GUESS: "#7f7f7f"}
 """Stand-in colour of the page -> colour on paper; all others stay."""
@@ -63,6 +65,13 @@ def write_figures(page: Page, folder: Path, formats: Sequence[str], *, overwrite
         with atomic_write(path, "wb") as file:
             file.write(figure_bytes(picture.draw(), path.suffix[1:]))
     return [path for _, path in named]
+
+
+def write_page(page: Page, folder: Path, formats: Sequence[str] = ("pdf",)) -> None:
+    """Write a page as ``report.html`` into a new folder, and the figures that it has into ``figures/``."""
+    write_text(folder / REPORT, render(page))
+    if any(section.pictures for section in page.sections):
+        write_figures(page, folder / FIGURES, formats, overwrite=False)
 
 
 def figures_of(page: Page) -> dict[str, Figure]:

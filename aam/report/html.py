@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from aam.report.style import is_wide, stacked, to_svg
+from aam.version import __version__
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,12 @@ class Tile:
     small: str = ""
 
 
+def footer(version: str = __version__) -> str:
+    """The last line of a page that is made now, of results of a version."""
+    day = datetime.now(UTC)
+    return f"AAM {version}, {day.day} {day:%B %Y}. This page is self-contained."
+
+
 @dataclass(frozen=True)
 class Page:
     """All that the page says."""
@@ -121,7 +129,7 @@ class Page:
     verdicts: Sequence[str]
     tiles: Sequence[Tile]
     sections: Sequence[Section]
-    footer: str
+    footer: str = field(default_factory=footer)
 
 
 def _unbroken(value: object) -> object:

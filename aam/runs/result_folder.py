@@ -12,6 +12,7 @@ from aam.errors import InputError
 from aam.files.atomic import read_json, write_json
 from aam.files.staged import staged_files, staged_folder
 from aam.runs.layout import is_run_directory
+from aam.version import __version__
 
 ELSEWHERE = "choose another --output-dir"
 RECORDS = {
@@ -83,7 +84,10 @@ def result_folder(output_dir: Path, record_name: str, *, overwrite: bool) -> Ite
         if taken:
             problem = f"holds {taken[0]}, which is not of an earlier {_what(record_name)}"
             raise InputError(output_dir, problem, ELSEWHERE)
-        write_json(staging / record_name, {BY: RECORDS[record_name], **folder.record, FILES: [*names, record_name]})
+        write_json(
+            staging / record_name,
+            {BY: RECORDS[record_name], "version": __version__, **folder.record, FILES: [*names, record_name]},
+        )
 
 
 def read_record(folder: Path, record_name: str) -> dict[str, Any]:

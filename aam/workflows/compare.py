@@ -15,11 +15,8 @@ from aam.evaluation.side_by_side.judge import Standing, disagreement, judge, ver
 from aam.evaluation.side_by_side.notes import notes, option_differences
 from aam.evaluation.side_by_side.same_samples import Aligned, align
 from aam.evaluation.side_by_side.sources import Source, names_of, read_source
-from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
-from aam.runs.layout import REPORT
 from aam.runs.result_folder import result_folder
-from aam.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -178,7 +175,7 @@ def _labels(classes: tuple[str, ...], mean: np.ndarray) -> np.ndarray:
 
 
 def _write(found: Comparison, folder: Path, *, overwrite: bool) -> None:
-    from aam.report.html import render
+    from aam.report.figure_files import write_page
 
     with result_folder(folder, RECORD, overwrite=overwrite) as results:
         write_tables(results.path, {"metrics": found.metrics, "differences": found.differences})
@@ -186,9 +183,8 @@ def _write(found: Comparison, folder: Path, *, overwrite: bool) -> None:
         for place, table in enumerate(found.predictions.values()):
             ending = "" if len(found.predictions) == 1 else f"_{place + 1}"
             table.write(results.path / f"predictions{ending}.tsv")
-        write_text(results.path / REPORT, render(found.page))
+        write_page(found.page, results.path)
         results.record.update(
-            version=__version__,
             runs={source.name: {"path": str(source.path), "part": source.part} for source in found.sources},
             reference=found.names[0],
             targets=[one.aligned.column for one in found.standings],

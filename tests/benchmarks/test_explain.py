@@ -52,6 +52,7 @@ def effects(by_sample_NG: list[list[float]], level: str = "asv") -> Effects:
         importance_GO=np.abs(by_sample).mean(axis=0),
         support_G=support,
         by_sample_NGO=by_sample,
+        has_NG=by_sample[:, :, 0] != 0,
     )
 
 

@@ -16,7 +16,8 @@ from aam.evaluation.prediction_table import read_columns
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
 
-FILES = {"comparison.json", "differences.tsv", "metrics.tsv", "options.tsv", "predictions.tsv", "report.html"}
+TABLES = {"differences.tsv", "metrics.tsv", "options.tsv", "predictions.tsv"}
+FILES = {"comparison.json", "figures", "report.html", *TABLES}
 
 
 def train(study: Path, folder: Path, *words: str, **options: object) -> Path:

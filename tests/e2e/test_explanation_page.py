@@ -87,15 +87,6 @@ def test_the_same_in_python(explained: Path, study: Path, model: Path, taxonomy:
     assert all(isinstance(figure, Figure) for figure in figures.values())
 
 
-def test_an_earlier_explanation_is_replaced_whole(explained: Path, study: Path, model: Path, tmp_path: Path) -> None:
-    flags = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "model": model}
-    assert run_command("explain", **flags, output_dir=tmp_path / "out", levels="asv,clade", small=False) == 0
-    assert run_command("explain", "--overwrite", **flags, output_dir=tmp_path / "out", levels="asv", small=False) == 0
-    assert (tmp_path / "out" / "figures" / "effects-asv.pdf").exists()
-    assert not (tmp_path / "out" / "figures" / "effects-clade.pdf").exists()
-    assert not (tmp_path / "out" / "itol").exists() or not list((tmp_path / "out" / "itol").iterdir())
-
-
 def test_taxa_that_colour_are_of_a_rank_with_few(taxonomy: Path) -> None:
     lineages = ["; ".join(ranks) for ranks in read_taxonomy(taxonomy).lineages.values()]
     assert set(coloured_taxa(lineages)) == {"f__F0", "f__F1", "f__F2", "f__F3"}

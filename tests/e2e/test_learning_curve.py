@@ -20,7 +20,7 @@ from aam.workflows.learning_curve.plan import plan_curve
 from aam.workflows.learning_curve.run import LearningCurve
 from tests.program import run_command
 
-FILES = {"curve.tsv", "forecasts.tsv", "learning_curve.json", "report.html"}
+FILES = {"figures", "curve.tsv", "forecasts.tsv", "learning_curve.json", "report.html"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -84,7 +84,7 @@ def test_each_set_is_exchanged_once():
     held = (counts + counts[[2, 0, 1]]).toarray() > 0
     for level, first in ((0, 0), (1, 4)):
         for sample, group in zip(*found.variant[level].nonzero(), strict=True):
-            chosen = found.member_V[found.variant[level].toarray()[sample, group] - 1]
+            chosen = found.group_V[found.variant[level].toarray()[sample, group] - 1]
             assert ((stacked[chosen] > 0) & held[sample]).tolist() == (
                 (stacked[first + group] > 0) & held[sample]
             ).tolist()

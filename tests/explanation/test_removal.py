@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from aam.errors import ConfigError
 from aam.explanation import removal
 from aam.explanation.groups import AsvGroups
-from aam.explanation.removal import Removal, removals
+from aam.explanation.removal import Removal, removals, without
 from tests.explanation.linear import AGE, COUNTS, MASS, SITE, WEIGHTS, change_without, linear_subject
 
 
@@ -25,7 +25,7 @@ def test_each_set_of_a_sample_is_removed_once():
     counts = csr_array(np.array([[5, 3, 0, 1], [0, 4, 2, 0]], dtype=np.int64))
     singles, clades = groups("asv", np.eye(4, dtype=int)), groups("clade", [[1, 0, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0]])
     found = removals(counts, (singles, clades))
-    left = found.left(counts).toarray()
+    left = without(csr_array(counts[found.sample_V]), found.members_of(slice(None))).toarray()
     # Sample 0 without A (also the first clade), B (also the third), D, and A with B; sample 1 without B and without C.
     assert found.sample_V.tolist() == [0, 0, 0, 0, 1, 1]
     assert left.tolist() == [[0, 3, 0, 1], [5, 0, 0, 1], [5, 3, 0, 0], [0, 0, 0, 1], [0, 0, 2, 0], [0, 4, 0, 0]]

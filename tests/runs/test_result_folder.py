@@ -9,6 +9,7 @@ import pytest
 
 from aam.errors import InputError
 from aam.runs.result_folder import read_record, result_folder
+from aam.version import __version__
 
 RECORD = "explanation.json"
 
@@ -29,14 +30,16 @@ def test_the_record_lists_all_files(tmp_path):
     written(tmp_path / "out", {"a.tsv": "1", "figures/b.svg": "2"})
     assert content(tmp_path / "out") == ["a.tsv", RECORD, "figures/b.svg"]
     record = read_record(tmp_path / "out", RECORD)
-    assert record == {"by": "aam explain", "seed": 42, "files": ["a.tsv", "figures/b.svg", RECORD]}
+    files = ["a.tsv", "figures/b.svg", RECORD]
+    assert record == {"by": "aam explain", "version": __version__, "seed": 42, "files": files}
 
 
 def test_overwriting_removes_the_earlier_result_alone(tmp_path):
-    written(tmp_path, {"a.tsv": "1", "old.tsv": "2"})
+    written(tmp_path, {"a.tsv": "1", "old.tsv": "2", "figures/old.pdf": "3"})
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "figures" / "mine.pdf").write_text("mine")
     written(tmp_path, {"a.tsv": "3"}, overwrite=True)
-    assert content(tmp_path) == ["a.tsv", RECORD, "notes.txt"]
+    assert content(tmp_path) == ["a.tsv", RECORD, "figures/mine.pdf", "notes.txt"]
     assert (tmp_path / "a.tsv").read_text() == "3"
 
 

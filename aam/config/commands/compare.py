@@ -33,7 +33,7 @@ class CompareOptions(Section):
         usual="Samples of runs without folds",
     )
     output_dir: Path | None = option(
-        None, "Folder for the page, its figures' data and the tables.", usual="Folder for a page and tables"
+        None, "Folder for the page, its figures as PDF and the tables.", usual="Folder for a page and tables"
     )
     overwrite: bool = option(False, "Replace an earlier comparison in it.", usual=True)
 

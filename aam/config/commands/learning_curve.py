@@ -33,7 +33,9 @@ class CurveOptions(Section):
         2, "Random choices of the groups of each size, in each fold.", at_least=1, usual="Random choices of each size"
     )
     folds: int = option(5, "Folds that judge: the same held-out samples for all sizes.", at_least=2)
-    output_dir: Path | None = option(None, "Folder for the page and tables.", usual="Folder for a page and tables")
+    output_dir: Path | None = option(
+        None, "Folder for the page, its figures as PDF and the tables.", usual="Folder for a page and tables"
+    )
     overwrite: bool = option(False, "Replace an earlier learning curve in it.", usual=True)
     seed: int = option(42, "Seed of folds, subsets and learners.", at_least=0, at_most=LARGEST_SEED)
     progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")

@@ -80,6 +80,19 @@ def likely_grouping(sheet: Metadata, left_out: Collection[str] = ()) -> Grouping
     return max(named or unnamed, key=lambda one: (one.samples, one.groups), default=None)
 
 
+def group_labels(sheet: Metadata, column: str) -> np.ndarray:
+    """Group of each sample (object); one without a value stands for itself.
+
+    Raises
+    ------
+    InputError
+        If there is no such column.
+    """
+    labels = sheet.labels(column)
+    alone = [f"(no {column}: {sample_id})" for sample_id in sheet.sample_ids]
+    return np.where(labels == "", alone, labels).astype(object)
+
+
 def _named(name: str, labels: np.ndarray) -> Grouping | None:
     known = labels[labels != ""].astype(str)
     if not USUAL.fullmatch(re.sub(r"[\s.-]+", "_", name)) or NOT_GROUPS.fullmatch(name):

@@ -15,7 +15,6 @@ References
 Spearman (1904), doi:10.2307/1412159. Kruskal, Wallis (1952), doi:10.1080/01621459.1952.10483441.
 Liang, Zeger (1986), doi:10.1093/biomet/73.1.13. Cameron, Miller (2015), doi:10.3368/jhr.50.2.317 (few groups).
 Tomczak, Tomczak (2014), The need to report effect size estimates revisited, Trends Sport Sci. 1:19 (epsilon squared).
-Benjamini, Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import f as f_distribution
-from scipy.stats import false_discovery_control, kruskal, rankdata, spearmanr
+from scipy.stats import kruskal, rankdata, spearmanr
 from scipy.stats.contingency import association
 
 from aam.evaluation.errors.columns import LEAST_IN_LEVEL, Usable, common_levels
+from aam.evaluation.false_discovery import corrected
 
 LEAST_UNITS = 10
 """Samples, or groups, below which nothing is tested."""
@@ -118,11 +118,8 @@ def associate(error_N: np.ndarray, column: Usable, groups: np.ndarray | None = N
 
 def with_false_discovery(found: Sequence[Association]) -> list[Association]:
     """The same with q values, over all that were tested."""
-    tested = [place for place, one in enumerate(found) if np.isfinite(one.p)]
-    if not tested:
-        return list(found)
-    adjusted = dict(zip(tested, false_discovery_control([found[place].p for place in tested]), strict=True))
-    return [dataclasses.replace(one, q=float(adjusted.get(place, np.nan))) for place, one in enumerate(found)]
+    q = corrected(np.array([one.p for one in found], dtype=np.float64))
+    return [dataclasses.replace(one, q=float(own)) for one, own in zip(found, q, strict=True)]
 
 
 def strength(values_N: np.ndarray, column: Usable) -> float:

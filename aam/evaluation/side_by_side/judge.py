@@ -5,8 +5,7 @@ Legend: ``R`` bootstrap draws, ``N`` samples.
 References
 ----------
 Efron, Tibshirani (1993), An Introduction to the Bootstrap, chapters 13 and 15. Davison, Hinkley (1997), Bootstrap
-Methods and their Application, equation 4.11 (why one is added to counts of draws). Benjamini, Hochberg (1995),
-doi:10.1111/j.2517-6161.1995.tb02031.x (correction for the number of comparisons).
+Methods and their Application, equation 4.11 (why one is added to counts of draws).
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from aam.evaluation.catalogue import Interval, difference_interval_of, difference_of, metric, value_of
+from aam.evaluation.false_discovery import corrected
 from aam.evaluation.metrics import draw_repeats, evaluate_repeats, interval_of_draws
 from aam.evaluation.side_by_side.same_samples import Aligned
 from aam.text import plural
@@ -141,17 +140,13 @@ def _corrected(standings: Sequence[Standing]) -> list[Standing]:
     for metric_name in dict.fromkeys(key[2] for key in keys):
         own = [key for key in keys if key[2] == metric_name]
         p = np.array([standings[place].differences[name][metric_name].p for place, name, _ in own])
-        defined = np.isfinite(p)
-        if defined.any():
-            corrected = np.full(len(p), np.nan)
-            corrected[defined] = false_discovery_control(p[defined], method="bh")
-            found |= dict(zip(own, map(float, corrected), strict=True))
+        found |= dict(zip(own, map(float, corrected(p)), strict=True))
     return [
         replace(
             one,
             differences={
                 name: {
-                    metric_name: replace(difference, corrected=found.get((place, name, metric_name), np.nan))
+                    metric_name: replace(difference, corrected=found[place, name, metric_name])
                     for metric_name, difference in of_source.items()
                 }
                 for name, of_source in one.differences.items()

@@ -15,8 +15,9 @@ from aam.errors import InputError
 from aam.evaluation.cross_validation import FoldResult, pooled, read_folds
 from aam.evaluation.prediction_table import ID, read_columns, read_predictions
 from aam.evaluation.run_results import RunRecord, read_run
-from aam.runs.layout import FINISHED, FOLDS, SAMPLE_LISTS, command_of, is_run_directory
-from aam.text import duplicates, listed, read_ids, shorten
+from aam.runs.layout import FINISHED, FOLDS, command_of, is_run_directory
+from aam.runs.sample_lists import learned_from, sample_lists
+from aam.text import duplicates, listed, shorten
 
 AUTO = "auto"
 OUT_OF_FOLD = "out_of_fold"
@@ -136,8 +137,7 @@ def _of_run(record: RunRecord, name: str, part: str) -> Source:
     if chosen not in record.predictions:
         raise _no_part(record.path, chosen, record.predictions)
     found = record.predictions[chosen]
-    lists = _lists(record.path)
-    learned = lists["train"] | lists["validation"]
+    lists, learned = sample_lists(record.path), learned_from(record.path)
     predicted = frozenset(str(i) for table in found.values() for i in table.sample_ids)
     of_one = (Fitted(learned=lists["train"] if chosen == "validation" else learned, predicted=predicted),)
     is_known = bool(learned) and chosen != OUT_OF_FOLD
@@ -160,8 +160,8 @@ def _of_folds(record: RunRecord, name: str) -> Source:
     folds = read_folds(record.path, number)
     fitted = []
     for folder, _ in folds:
-        lists = _lists(record.path / FOLDS / folder)
-        fitted.append(Fitted(learned=lists["train"] | lists["validation"], predicted=lists["test"]))
+        run = record.path / FOLDS / folder
+        fitted.append(Fitted(learned=learned_from(run), predicted=sample_lists(run)["test"]))
     targets = {}
     for column in record.targets.columns:
         results = [found[column] for _, found in folds if column in found]
@@ -231,12 +231,6 @@ def _no_part(path: Path, part: str, there: Mapping[str, Any]) -> InputError:
     has = listed(name.replace("_", "-") for name in there) or "none"
     problem = f"has no {shorten(part.replace('_', '-'))} predictions"
     return InputError(path, f"{problem} (there: {has})", "leave out --part, or choose another")
-
-
-def _lists(path: Path) -> dict[str, frozenset[str]]:
-    """The samples of each part of a run; none where there is no list."""
-    files = {part: path / name for part, name in SAMPLE_LISTS.items()}
-    return {part: frozenset(read_ids(file)) if file.is_file() else frozenset() for part, file in files.items()}
 
 
 def _groups(tables: Sequence[Predictions]) -> dict[str, str]:

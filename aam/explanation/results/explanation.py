@@ -6,8 +6,8 @@ Legend of shapes: ``N`` samples that are explained (one may be there once for ea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -96,8 +96,6 @@ class Explanation:
         What is to be said of it.
     refitted
         What the microbiome, the metadata and both can tell, where learners were fitted anew.
-    record
-        Options and findings in JSON types, as they stand in ``explanation.json``.
     """
 
     specs: tuple[TargetSpec, ...]
@@ -117,7 +115,6 @@ class Explanation:
     seen: Seen = "unknown"
     notes: tuple[str, ...] = ()
     refitted: RefittedParts | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         columns = ", ".join(spec.column for spec in self.specs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -23,7 +22,6 @@ from aam.evaluation.side_by_side.sources import Source
 from aam.report.comparison import figures
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
 from aam.text import plural
-from aam.version import __version__
 
 MOST_DISAGREED = 10
 
@@ -72,7 +70,6 @@ def comparison_page(shown: Shown) -> Page:
             for one in own
         ]
     columns = ", ".join(standing.aligned.column for standing in shown.standings)
-    day = datetime.now(UTC)
     return Page(
         kicker="AAM comparison",
         title=f"{columns} \u00b7 {', '.join(source.name for source in shown.sources)}",
@@ -80,7 +77,6 @@ def comparison_page(shown: Shown) -> Page:
         verdicts=[*shown.verdicts, *shown.notes],
         tiles=list(_tiles(shown)),
         sections=[*sections, _sources(shown), _options(shown)],
-        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from aam.evaluation.catalogue import CI, interval_of, metric, number, value_of
 from aam.evaluation.learning_curve import Curve, counted, forecast_words, gain_words, measured_words
 from aam.report.curve.figures import LABELS, learning_curves
 from aam.report.html import Cell, Page, Picture, Section, Table, Tile
-from aam.version import __version__
 
 TIMES = {1: "all of the study", 2: "twice as many", 4: "four times as many"}
 
@@ -55,7 +53,6 @@ def curve_page(shown: ShownCurves) -> Page:
             _curve_section(of_learner, shown.guesses[column], f"curve{ending}", f"{before}Would more samples help?"),
             _measured_section(of_learner, f"measured{ending}", f"{before}Measured"),
         ]
-    day = datetime.now(UTC)
     return Page(
         kicker="AAM learning curve",
         title=", ".join(shown.curves),
@@ -63,7 +60,6 @@ def curve_page(shown: ShownCurves) -> Page:
         verdicts=lines[1:],
         tiles=list(_tiles(next(iter(shown.curves.values())))),
         sections=[*sections, Section("how", "How it was measured", shown.how)],
-        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
 
 

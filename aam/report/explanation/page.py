@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -40,7 +39,6 @@ from aam.report.explanation.words import (
     unseen_words,
 )
 from aam.report.html import Cell, Page, Section, Table, Tile
-from aam.version import __version__
 
 READING = (
     "An effect is a change of the prediction, in the units of the target or of a probability: positive where what is "
@@ -74,7 +72,6 @@ def explanation_page(explanation: ExplanationView) -> Page:
             Section("method", "Reproducibility", text, code=explanation.command, options=explanation.options)
         )
     columns = ", ".join(spec.column for spec in explanation.specs)
-    day = datetime.now(UTC)
     return Page(
         kicker="AAM explanation",
         title=f"{columns} \u00b7 {explanation.model}",
@@ -82,7 +79,6 @@ def explanation_page(explanation: ExplanationView) -> Page:
         verdicts=sentences[1:],
         tiles=list(_tiles(explanation, spoken)),
         sections=sections,
-        footer=f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aam.data.study.grouping import group_labels
 from aam.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def groups_of(sheet: Metadata, column: str | None) -> np.ndarray | None:
         return None
     if not sheet.columns:
         raise ConfigError("--group-column needs --metadata")
-    labels = sheet.labels(column)
-    named = [f"g{label}" if label else f"s{row}" for row, label in enumerate(labels)]
-    return np.asarray(np.unique(named, return_inverse=True)[1])
+    return np.unique(group_labels(sheet, column).astype(str), return_inverse=True)[1]
 
 
 def _is_number(sheet: Metadata, column: str) -> bool:

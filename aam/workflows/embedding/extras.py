@@ -80,16 +80,23 @@ def write_emperor(
         np.pad(ordination.eigenvalues_K, (0, lacking)),
         np.pad(ordination.shares_K, (0, lacking)),
     )
-    results = OrdinationResults.read(io.StringIO(ordination_text(padded, sample_ids)))
+    ids = list(map(no_markup, sample_ids))
+    results = OrdinationResults.read(io.StringIO(ordination_text(padded, ids)))
     results.proportion_explained = pandas.Series(results.proportion_explained.to_numpy())
-    sheet = pandas.DataFrame({name: cells.astype(str) for name, cells in columns.items()}, index=list(sample_ids))
+    known = {no_markup(name): list(map(no_markup, cells)) for name, cells in columns.items()}
+    sheet = pandas.DataFrame(known, index=ids)
     if sheet.columns.empty:
-        sheet["sample"] = list(sample_ids)
+        sheet["sample"] = ids
     sheet.index.name = "sample-id"
     page = Emperor(results, sheet, remote="./emperor-support")
     folder.mkdir(parents=True)
     (folder / "index.html").write_text(page.make_emperor(standalone=True))
     page.copy_support_files(str(folder / "emperor-support"))
+
+
+def no_markup(text: object) -> str:
+    """A text that cannot end the script of a page that it stands in: Emperor writes names as they are."""
+    return str(text).replace("<", "\u2039")
 
 
 def write_anndata(path: Path, vectors: Vectors, columns: Mapping[str, np.ndarray]) -> None:

@@ -15,9 +15,7 @@ from aam.files.columns import Columns
 from aam.files.delimited import delimited
 from aam.ordination.ordinations import ordination_text
 from aam.report.embedding import embedding_page
-from aam.report.figure_files import write_figures
-from aam.report.html import render
-from aam.runs.layout import REPORT
+from aam.report.figure_files import write_page
 from aam.runs.result_folder import ResultFolder
 from aam.workflows.embedding.extras import write_anndata, write_emperor
 
@@ -68,10 +66,7 @@ def write_embedding(folder: ResultFolder, found: Embedding, sheet: Metadata, con
     for name, table in named.items():
         if table is not None:
             table.write(path / f"{name}.tsv")
-    page = embedding_page(found.findings)
-    if found.ordinations:
-        write_figures(page, path / "figures", ("pdf", "png"), overwrite=False)
-    write_text(path / REPORT, render(page))
+    write_page(embedding_page(found.findings), path, ("pdf", "png"))
     made = {"options": to_flat(config), "vectors": dict(found.facts), "samples": len(found.samples)}
     folder.record.update(made, ordinated=len(found.ordinated_ids))
 

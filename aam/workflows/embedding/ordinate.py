@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aam.evaluation.false_discovery import corrected
 from aam.files.columns import Columns
 from aam.log import say
 from aam.ordination.agreement import mantel, procrustes
@@ -157,19 +158,11 @@ def _tests(
 
 def _corrected(rows: Sequence[dict[str, Any]]) -> Columns:
     """The tests as a table, with their p corrected for their number."""
-    from scipy.stats import false_discovery_control
-
     names = ["column", "distance", "samples", "levels", "permuted", "pseudo_f", "r2", "p", "permdisp_f", "permdisp_p"]
     columns = {name: np.array([row[name] for row in rows]) for name in names}
-    p = columns["p"].astype(np.float64)
-    corrected = np.full(len(p), np.nan)
-    is_known = ~np.isnan(p)
-    if is_known.any():
-        corrected[is_known] = false_discovery_control(p[is_known])
+    q = corrected(columns["p"].astype(np.float64))
     place = names.index("p") + 1
-    return Columns(
-        {name: columns[name] for name in names[:place]} | {"q": corrected} | {n: columns[n] for n in names[place:]}
-    )
+    return Columns({name: columns[name] for name in names[:place]} | {"q": q} | {n: columns[n] for n in names[place:]})
 
 
 def _agreement(

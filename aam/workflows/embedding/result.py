@@ -10,7 +10,8 @@ import numpy as np
 
 from aam.files.columns import Columns
 from aam.ordination.ordinations import Ordination
-from aam.report.embedding import Findings, pictures, summary
+from aam.report.embedding import Findings, embedding_page, summary
+from aam.report.figure_files import figures_on_white
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,4 +78,4 @@ class Embedding:
     @property
     def figures(self) -> dict[str, Figure]:
         """The figures of the report by name, drawn when asked for."""
-        return {picture.name: picture.draw() for picture in pictures(self.findings)}
+        return figures_on_white(embedding_page(self.findings))

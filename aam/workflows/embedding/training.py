@@ -10,8 +10,8 @@ import numpy as np
 
 from aam.errors import ConfigError, InputError
 from aam.log import say
-from aam.runs.layout import BASELINE, MODEL, SAMPLE_LISTS, is_run_directory
-from aam.text import listed, plural, read_ids
+from aam.runs.sample_lists import run_of, sample_lists
+from aam.text import listed, plural
 
 if TYPE_CHECKING:
     from aam.config.commands.embed import EmbedInMemoryConfig
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 def trained_ids(model: Path) -> frozenset[str] | None:
     """Ids of the samples that a model was trained on, where it is in its run directory; else None."""
-    run = model.resolve().parent if model.resolve().name in (MODEL, BASELINE) else model
-    path = run / SAMPLE_LISTS["train"]
-    return frozenset(read_ids(path)) if is_run_directory(run) and path.is_file() else None
+    run = run_of(model)
+    return None if run is None else sample_lists(run)["train"] or None
 
 
 def training_study(config: EmbedInMemoryConfig, model: TrainedModel) -> Study | None:

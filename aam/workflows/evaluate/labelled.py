@@ -10,7 +10,7 @@ import numpy as np
 
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.data.readers.metadata import Metadata
-from aam.data.study.grouping import likely_grouping
+from aam.data.study.grouping import group_labels, likely_grouping
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Samples
 from aam.errors import InputError
@@ -174,6 +174,10 @@ def _labelled(
     if group_column is None:
         grouping = likely_grouping(study.metadata, source.predictor.targets.columns)
         notes += [] if grouping is None else [grouping.words]
+    elif groups is not None and run is not None and group_column == run.group_column:
+        number = int(np.isin(groups.astype(str), list(run.trained_groups())).sum())
+        about = f"of groups ('{shorten(group_column)}') that the model learned from: of new groups it may know less"
+        notes += [f"{plural(number, 'sample')} {about}"] if number else []
     study_column, studies = _studies(config, study)
     return LabelledSamples(
         predictor=source.predictor,
@@ -205,9 +209,7 @@ def _groups(sheet: Metadata, column: str) -> np.ndarray:
     InputError
         If all samples are of one group.
     """
-    labels = sheet.labels(column)
-    alone = [f"(no {column}: {sample_id})" for sample_id in sheet.sample_ids]
-    groups = np.where(labels == "", alone, labels).astype(object)
+    groups = group_labels(sheet, column)
     if len(set(groups)) == 1:
         problem = f"column '{shorten(column)}': all samples are of one group ('{shorten(str(groups[0]))}')"
         raise InputError(

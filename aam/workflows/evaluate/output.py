@@ -16,19 +16,16 @@ from aam.evaluation.evaluated import Evaluation
 from aam.evaluation.evaluation_words import evaluation_lines
 from aam.evaluation.prediction_table import result_columns, write_table
 from aam.evaluation.result_table import ResultTable
-from aam.files.atomic import write_json, write_text
-from aam.report.figure_files import write_figures
-from aam.report.html import render
+from aam.files.atomic import write_json
+from aam.report.figure_files import write_page
 from aam.report.sections.evaluation.page import evaluation_page
-from aam.runs.layout import COVERAGE, REPORT
+from aam.runs.layout import COVERAGE
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import ResultFolder
-from aam.version import __version__
 from aam.workflows.evaluate.labelled import LabelledSamples
 
 RECORD = "evaluation.json"
 PREDICTIONS = "predictions.tsv"
-FIGURES = "figures"
 TARGET = "target"
 SKIPPED = "columns_left_out"
 
@@ -95,16 +92,13 @@ def write_evaluation(
     covered = {column: one.coverage.to_dict() for column, one in found.targets.items() if one.coverage is not None}
     write_json(path / COVERAGE, covered)
     if config.output.report:
-        page = evaluation_page(found)
-        write_text(path / REPORT, render(page))
-        write_figures(page, path / FIGURES, ("pdf",), overwrite=False)
+        write_page(evaluation_page(found), path)
     folder.record.update(_record(config, found))
 
 
 def _record(config: EvaluateConfig, found: Evaluation) -> dict[str, Any]:
     """The options and the results in plain JSON types."""
     return {
-        "aam": __version__,
         "options": to_flat(config),
         "group_column": found.group_column,
         "study_column": found.study_column,

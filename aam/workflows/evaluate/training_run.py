@@ -11,8 +11,8 @@ from aam.data.targets.kinds import TargetSpec
 from aam.evaluation.errors.held_out import HeldOut
 from aam.evaluation.metrics import evaluate
 from aam.evaluation.run_results import RunRecord, read_run
-from aam.runs.layout import BASELINE, FINISHED, MODEL, SAMPLE_LISTS, is_run_directory
-from aam.text import read_ids
+from aam.runs.layout import BASELINE, FINISHED
+from aam.runs.sample_lists import learned_from, run_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,13 @@ class TrainingRun:
 
     def trained_ids(self) -> frozenset[str]:
         """The samples that it learned from, or chose the best epoch by."""
-        files = (self.record.path / SAMPLE_LISTS[part] for part in ("train", "validation"))
-        return frozenset(name for path in files if path.is_file() and path.stat().st_size for name in read_ids(path))
+        return learned_from(self.record.path)
+
+    def trained_groups(self) -> frozenset[str]:
+        """Groups of the samples that it learned from, or chose by, as far as its predictions of these say."""
+        parts = [self.record.predictions.get(part, {}) for part in ("out_of_fold", "validation")]
+        groups = [table.groups for part in parts for table in part.values() if table.groups is not None]
+        return frozenset(str(group) for own in groups for group in own)
 
     def held_out(self, target: TargetSpec, judged: np.ndarray) -> HeldOut | None:
         """Its held-out results; None where it has none of this target. ``judged`` are the samples that are judged."""
@@ -67,10 +72,9 @@ class TrainingRun:
 
 def training_run(model: Path) -> TrainingRun | None:
     """The finished run of a model that lies in its run directory; None for a model folder alone."""
-    place = model.resolve()
-    run = place if is_run_directory(place) else place.parent
-    is_inside = place == run or place.name in (MODEL, BASELINE)
-    if not is_inside or not is_run_directory(run) or not (run / FINISHED).exists():
+    run = run_of(model)
+    if run is None or not (run / FINISHED).exists():
         return None
     record = read_run(run)
-    return None if record.targets is None else TrainingRun(record, place.name == BASELINE and place != run)
+    is_forest = model.resolve().is_relative_to(run / BASELINE)
+    return None if record.targets is None else TrainingRun(record, is_forest)

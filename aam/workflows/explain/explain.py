@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aam.config.commands.explain import ExplainInMemoryConfig, ExplainOptions
+from aam.data.study.grouping import group_labels
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.evaluation.prediction_table import concatenate
@@ -136,18 +137,13 @@ def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:
     known = None if plan.truths is None else dict(plan.truths)
     samples = source.samples(rows, known)
     if plan.chosen.group_column is not None:
-        samples = dataclasses.replace(samples, groups=_labels(plan, rows))
+        assert study.metadata is not None
+        samples = dataclasses.replace(samples, groups=group_labels(study.metadata, plan.chosen.group_column)[rows])
+    elif len(plan.sources) > 1:
+        # A sample that several models predict is one sample.
+        samples = dataclasses.replace(samples, groups=study.sample_ids[rows])
     learned = predictor.predict(study, rows)
     return predictor.manifest.decoder(None).predictions(learned[None], samples)
-
-
-def _labels(plan: Plan, rows: np.ndarray) -> np.ndarray:
-    """Name of each sample's group; the sample's own where it has none."""
-    study, column = plan.first.study, plan.chosen.group_column
-    assert study.metadata is not None
-    assert column is not None
-    labels = study.metadata.labels(column)[rows].astype(str)
-    return np.where(labels == "", study.sample_ids[rows].astype(str), labels).astype(object)
 
 
 def _explanation(
@@ -186,7 +182,6 @@ def _explanation(
         group_column=plan.chosen.group_column,
         seen=_seen(plan),
         notes=notes,
-        record={"samples": len(samples), "models": [source.name for source in plan.sources]},
     )
 
 
@@ -213,9 +208,14 @@ def _seen(plan: Plan) -> Seen:
     if not any(source.learned for source in plan.sources):
         return "unknown"
     found: set[Seen] = set()
+    ids = study.sample_ids.astype(str)
     for source, rows in zip(plan.sources, plan.chosen.rows, strict=True):
-        learned = np.array([str(one) in source.learned for one in study.sample_ids])
+        learned = np.isin(ids, list(source.learned))
         if learned[rows].any():
             return "training"
-        found.add("new samples" if np.isin(unit_N[rows], unit_N[learned]).any() else "new groups")
+        # Groups of training samples that the table lacks are known where the run held these samples out by groups.
+        is_held_out = source.group_column == plan.chosen.group_column and source.held_out.issuperset(ids[rows])
+        is_told = is_held_out or learned.sum() == len(source.learned)
+        is_new = is_told and not np.isin(unit_N[rows], unit_N[learned]).any()
+        found.add("new groups" if is_new else "new samples")
     return "new samples" if "new samples" in found or plan.chosen.group_column is None else "new groups"

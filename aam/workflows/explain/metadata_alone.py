@@ -62,6 +62,9 @@ def _cross_fit(task: Task, read_BF: np.ndarray, samples: Labelled, fold_B: np.nd
         for place in range(samples.targets.shape[1]):
             values = samples.targets[:, place]
             rest = ~own & ~np.isnan(values)
+            if task.targets.specs[0].classes and len(set(values[rest])) == 1:
+                found[own, int(values[rest][0])] = 1.0
+                continue
             estimator = fit(read_BF[rest], values[rest])
             if task.targets.specs[0].classes:
                 found[np.ix_(own, estimator.classes_.astype(np.int64))] = estimator.predict_proba(read_BF[own])

@@ -13,6 +13,7 @@ import numpy as np
 
 from aam.config.commands.explain import ExplainOptions
 from aam.data.readers.metadata import Metadata
+from aam.data.study.grouping import group_labels
 from aam.data.study.study import Study
 from aam.errors import ConfigError, InputError
 from aam.text import plural, read_ids, shorten
@@ -91,13 +92,10 @@ def choose_samples(
 
 def group_numbers(study: Study, column: str | None) -> np.ndarray:
     """Group of each sample as a number, ``N``; one of its own where its cell is empty, or there is no column."""
-    number = len(study)
     if column is None:
-        return np.arange(number)
+        return np.arange(len(study))
     assert study.metadata is not None
-    labels = study.metadata.labels(column).astype(str)
-    found = np.unique(labels, return_inverse=True)[1].ravel()
-    return np.where(labels == "", number + np.arange(number), found)
+    return np.unique(group_labels(study.metadata, column).astype(str), return_inverse=True)[1]
 
 
 def _wanted(given: Sequence[str], study: Study) -> np.ndarray | None:

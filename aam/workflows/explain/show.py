@@ -7,15 +7,13 @@ from pathlib import Path
 
 from aam.explanation.groups import RANKS
 from aam.explanation.results.explanation import Explanation
-from aam.files.atomic import write_text
 from aam.report.explanation.data import view_of
 from aam.report.explanation.page import explanation_page
-from aam.report.figure_files import write_figures
-from aam.report.html import Page, render
+from aam.report.figure_files import write_page
+from aam.report.html import Page
 from aam.report.itol import itol_files, write_itol
-from aam.runs.layout import REPORT
 
-FIGURES, ITOL = "figures", "itol"
+ITOL = "itol"
 COLOURED = ("family", "order", "class", "phylum", "domain")
 """Ranks whose taxa may colour the tips of a tree, in the order of preference."""
 MOST_TAXA = 24
@@ -34,8 +32,7 @@ def write_shown(folder: Path, page: Page, explanation: Explanation) -> None:
     explanation
         What was found.
     """
-    write_text(folder / REPORT, render(page))
-    write_figures(page, folder / FIGURES, ("pdf",), overwrite=False)
+    write_page(page, folder)
     if explanation.clades is not None:
         (folder / ITOL).mkdir()
         write_itol(folder / ITOL, itol_of(explanation, explanation.asvs.labels))

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from aam.errors import CheckpointError
 from aam.models.folder.paths import find_weights
-from aam.runs.layout import CONFIG, FINISHED, FOLDS, SAMPLE_LISTS, command_of, is_run_directory
+from aam.runs.layout import CONFIG, FINISHED, FOLDS, command_of, is_run_directory
+from aam.runs.sample_lists import learned_from, run_of, sample_lists
 from aam.runs.saved_options import training_config
-from aam.text import read_ids
-
-LEARNED, HELD_OUT = ("train", "validation"), "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +71,7 @@ def _sources_of(path: Path, place: int, is_one_of_many: bool) -> list[ModelSourc
     own = path.name if path.name not in ("", ".", "..") else path.resolve().name
     if not is_cross_validation(path):
         find_weights(path)
-        folder = path if path.is_dir() else path.parent
-        run = next((one for one in (folder, folder.resolve().parent) if is_run_directory(one)), None)
-        return [_source(own, path, place, run)]
+        return [_source(own, path, place, run_of(path))]
     folds = sorted(one for one in (path / FOLDS).iterdir() if one.is_dir())
     if not folds:
         raise CheckpointError(f"{path}: the cross-validation has no folds")
@@ -87,15 +83,8 @@ def _sources_of(path: Path, place: int, is_one_of_many: bool) -> list[ModelSourc
 def _source(name: str, path: Path, place: int, run: Path | None) -> ModelSource:
     if run is None:
         return ModelSource(name=name, path=path, place=place)
-    lists = {part: run / file for part, file in SAMPLE_LISTS.items()}
-    ids = {part: frozenset(read_ids(file)) for part, file in lists.items() if file.is_file()}
-    found = ModelSource(
-        name=name,
-        path=path,
-        place=place,
-        learned=frozenset().union(*(ids.get(part, frozenset()) for part in LEARNED)),
-        held_out=ids.get(HELD_OUT, frozenset()),
-    )
+    test = sample_lists(run)["test"]
+    found = ModelSource(name=name, path=path, place=place, learned=learned_from(run), held_out=test)
     if command_of(run) != "train":
         return found
     options = training_config(run / CONFIG)

@@ -17,7 +17,6 @@ from aam.log import say
 from aam.report.interactive import check_interactive, write_interactive
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
-from aam.version import __version__
 from aam.workflows.explain.explain import explain
 from aam.workflows.explain.result import ExplanationResult
 from aam.workflows.explain.show import page_of, write_shown
@@ -85,8 +84,6 @@ def write_tables(folder: Path, explanation: Explanation, *, top: int | None = TO
 def record_of(config: ExplainConfig, explanation: Explanation) -> dict[str, Any]:
     """What ``explanation.json`` says."""
     return {
-        "command": "explain",
-        "version": __version__,
         "options": to_flat(config),
         "targets": [spec.column for spec in explanation.specs],
         "outputs": list(explanation.outputs),

@@ -15,14 +15,11 @@ from aam.config.commands.learning_curve import CurveConfig
 from aam.data.study.summary import describe
 from aam.evaluation.learning_curve import Curve, SizeResult, make_curve
 from aam.evaluation.metrics import score
-from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
 from aam.log import say, warn
 from aam.report import check_drawing
-from aam.runs.layout import REPORT
 from aam.runs.result_folder import result_folder
 from aam.text import format_duration, plural
-from aam.version import __version__
 from aam.workflows.learning_curve.compute import GUESS, Found, compute
 from aam.workflows.learning_curve.plan import CurvePlan, plan_curve, size_words
 
@@ -131,9 +128,7 @@ def learning_curve(config: CurveConfig) -> LearningCurve:
     with result_folder(options.output_dir, RECORD, overwrite=options.overwrite) as results:
         found = _curves(config)
         _write(found, results.path)
-        results.record.update(
-            version=__version__, results=list(found.summary), how=list(found.how), seconds=round(found.seconds, 1)
-        )
+        results.record.update(results=list(found.summary), how=list(found.how), seconds=round(found.seconds, 1))
     return found
 
 
@@ -191,7 +186,7 @@ def _how(plan: CurvePlan, config: CurveConfig) -> list[str]:
 
 
 def _write(found: LearningCurve, folder: Path) -> None:
-    from aam.report.html import render
+    from aam.report.figure_files import write_page
 
     write_tables(folder, {"curve": found.points, "forecasts": found.forecasts})
-    write_text(folder / REPORT, render(found.page))
+    write_page(found.page, folder)

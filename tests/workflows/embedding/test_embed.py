@@ -19,6 +19,7 @@ from aam.ordination.ordinations import principal_coordinates
 from aam.phylogeny.tree import read_tree
 from aam.phylogeny.unifrac import Phylogeny
 from aam.workflows.embedding import extras
+from aam.workflows.embedding.extras import no_markup
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
 
@@ -227,3 +228,7 @@ def test_neighbours_are_training_samples_of_the_run(study: Path, blend: Path, tm
     (run / "train_samples.txt").write_text("somebody\n")
     with pytest.raises(InputError, match="holds none of the 1 training sample of the run"):
         aam.embed(model=run, **given)
+
+
+def test_names_cannot_end_a_script():
+    assert no_markup("a</script><b>") == "a\u2039/script>\u2039b>"

@@ -67,6 +67,7 @@ def test_only_new_samples_are_judged(found: tuple[EvaluationResult, Path], train
     assert result.evaluation.num_trained == 0
     assert result.evaluation.group_column == "subject", "that of the training run"
     assert any("that the model learned from: left out" in note for note in result.evaluation.notes)
+    assert not any("of new groups it may know less" in note for note in result.evaluation.notes)
     assert any("this is no second test" in line for line in result.summary)
 
 
@@ -149,6 +150,7 @@ def test_samples_learned_from_are_judged_if_asked(trained: TrainResult, study: P
     assert result.evaluation.num_samples == 60
     assert 0 < (result.evaluation.num_trained or 0) < 60
     assert any("The model learned from" in line for line in result.summary)
+    assert any("of groups ('subject') that the model learned from" in note for note in result.evaluation.notes)
     assert "robustness" not in result.tables
     first = (trained.run / "train_samples.txt").read_text().split()[0]
     with pytest.raises(InputError, match="learned from all 1 samples"):
@@ -193,7 +195,7 @@ def test_several_targets_have_rows_of_their_own(study: Path, tmp_path: Path) -> 
     own = {**files(study), "metadata": tmp_path / "m.tsv"}
     options = {"metadata_column": ["gradient", "second"], "test_size": 0.5, "learners": "forest"}
     run = aam.train(**own, **options, output_dir=tmp_path / "run", report=False).run
-    result = aam.evaluate(model=run, **own, robustness_samples=10, output_dir=tmp_path / "out")
+    result = aam.evaluate(model=run, **own, robustness_samples=10)
     assert list(result.metrics) == ["gradient", "second"]
     assert set(result.tables["errors_by_column"]["target"]) == {"gradient", "second"}
     assert {"robustness-gradient", "robustness-second"} <= set(result.figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 from pathlib import Path
@@ -10,7 +11,12 @@ import numpy as np
 import pytest
 
 import aam
+from aam.config.commands.explain import ExplainOptions
 from aam.errors import CheckpointError, ConfigError, InputError
+from aam.learners.predictor import load_predictor
+from aam.workflows.explain.explain import _predictions, _seen
+from aam.workflows.explain.plan import plan_in_memory
+from aam.workflows.explain.sources import model_sources
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
 
@@ -81,7 +87,7 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):
-    assert run_command("explain", run, **files, levels="asv", output_dir=tmp_path / "x") == 0
+    assert run_command("explain", run, **files, levels="asv", methods="removal", output_dir=tmp_path / "x") == 0
     ids, kinds = read_qiime2(tmp_path / "x" / "asvs.tsv")
     whole = aam.load_study(table=(study / "table.biom",))
     assert sorted(ids) == sorted(map(str, whole.table.asv_ids))
@@ -242,3 +248,27 @@ def test_samples_that_were_learned_from_come_last(files, tmp_path):
     found = aam.explain(model=tmp_path / "run", metadata=str(files["metadata"]), **options)
     assert set(found.sample_ids) == {line.split("\t")[0] for line in lines[45:]}
     assert not any("training samples" in note for note in found.notes)
+
+
+def test_groups_that_nobody_told_of_are_not_new(run, files):
+    study = aam.load_study(**files)
+    plan = plan_in_memory(load_predictor(run), study, ExplainOptions(model=run, group_column="subject"))
+    (source,) = model_sources([run])
+    rows = np.flatnonzero([one in source.held_out for one in study.sample_ids])
+    chosen = dataclasses.replace(plan.chosen, rows=(rows,))
+    told = dataclasses.replace(plan, sources=(source,), chosen=chosen)
+    assert _seen(told) == "new groups"
+    elsewhere = dataclasses.replace(source, learned=frozenset({"not in the table"}), held_out=frozenset())
+    assert _seen(dataclasses.replace(told, sources=(elsewhere,))) == "new samples"
+    assert (
+        _seen(dataclasses.replace(told, sources=(dataclasses.replace(source, learned=source.held_out),))) == "training"
+    )
+
+
+def test_a_sample_of_several_models_is_one_unit(run, files):
+    plan = plan_in_memory(load_predictor(run), aam.load_study(**files), ExplainOptions(model=run))
+    subject = plan.subject(0, plan.first.predictor, plan.first.study)
+    (alone,) = _predictions(plan, subject)
+    (one_of_two,) = _predictions(dataclasses.replace(plan, sources=plan.sources * 2), subject)
+    assert alone.groups is None
+    assert one_of_two.groups.tolist() == alone.sample_ids.tolist()

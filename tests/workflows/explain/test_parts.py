@@ -119,3 +119,10 @@ def test_what_cannot_be_compared_is_refused():
         )
     with pytest.raises(InputError, match="2 groups with true values; at least 3"):
         labelled_study(study, truths, UNITS % 2, frozenset(), 42)
+
+
+def test_a_class_of_one_group_is_no_error():
+    study, _, _ = study_and_causes()
+    sites = np.where(UNITS == 0, "skin", "gut").astype(object)
+    found = refitted({"site": sites}, study)
+    assert set(found.metrics["site"]) == {MICROBIOME, METADATA, BOTH}

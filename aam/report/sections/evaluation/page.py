@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aam.evaluation.evaluated import NEW, Evaluation, TargetEvaluation
@@ -17,7 +16,6 @@ from aam.report.sections.evaluation.levels import gaps_section, levels_section, 
 from aam.report.sections.evaluation.robustness import robustness_section
 from aam.report.sections.results import comparison_section, metrics_section, predictions_section, tiles
 from aam.text import plural
-from aam.version import __version__
 
 
 def evaluation_page(found: Evaluation) -> Page:
@@ -38,7 +36,6 @@ def evaluation_page(found: Evaluation) -> Page:
         verdicts=[*trained, *lines[1:]],
         tiles=_tiles(found),
         sections=[*sections, _method(found)],
-        footer=_footer(),
     )
 
 
@@ -99,8 +96,3 @@ def _method(found: Evaluation) -> Section:
         more = f"; and {len(skipped) - 6} more (columns_left_out.tsv)" if len(skipped) > 6 else ""
         facts.append((f"{plural(len(skipped), 'column')} left out", some + more))
     return Section("method", "What was judged", list(found.notes), options=facts)
-
-
-def _footer() -> str:
-    day = datetime.now(UTC)
-    return f"AAM {__version__}, {day.day} {day:%B %Y}. This page is self-contained."
