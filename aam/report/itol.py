@@ -32,6 +32,8 @@ MOST_CLADES = 30
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 """What ids of iTOL had better not have: it separates by tabs and ``|``, and Newick by brackets, commas and colons."""
 SIGNS = {"raises": RAISES, "lowers": LOWERS, "unclear": UNCLEAR}
+INCREASES = {"worse without": RAISES, "unclear": UNCLEAR}
+"""Of methods that measure errors, which have no direction."""
 Rows = Sequence[Sequence[str]]
 
 
@@ -163,11 +165,13 @@ def _bars(effects: Effects, output: int, tip_of: Mapping[str, str]) -> str:
 
 def _signs(effects: Effects, output: int, tip_of: Mapping[str, str]) -> str:
     rows = [(tip_of[name], _sign(effects, place, output)) for place, name in enumerate(effects.names) if name in tip_of]
-    return _strip(f"sign of the effect on {effects.outputs[output]}", rows, SIGNS)
+    return _strip(f"sign of the effect on {effects.outputs[output]}", rows, INCREASES if effects.is_increase else SIGNS)
 
 
 def _sign(effects: Effects, place: int, output: int) -> str:
     low, high = effects.low_GO[place, output], effects.high_GO[place, output]
+    if effects.is_increase:
+        return "worse without" if low > 0 else "unclear"
     return "raises" if low > 0 else "lowers" if high < 0 else "unclear"
 
 
@@ -176,7 +180,7 @@ def _clades(effects: Effects, output: int) -> str:
     order = np.argsort(-np.nan_to_num(effects.importance_GO[:, output]), kind="stable").tolist()
     signs = [(place, _sign(effects, place, output)) for place in order]
     clear = [(place, sign) for place, sign in signs if sign != "unclear"][:MOST_CLADES]
-    rows = [(effects.names[place], "clade", SIGNS[sign], "normal", "2") for place, sign in clear]
+    rows = [(effects.names[place], "clade", {**SIGNS, **INCREASES}[sign], "normal", "2") for place, sign in clear]
     return _dataset("TREE_COLORS", {}, rows)
 
 

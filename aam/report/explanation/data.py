@@ -98,15 +98,22 @@ class ExplanationView:
     def spoken(self) -> Effects | None:
         """The effects that sentences are about: of taxa where they are known, else of clades or ASVs.
 
-        They are signed changes of predictions of the whole model, by the first method that has them in each sample.
+        They are changes of predictions of the whole model, by the first method that has them in each sample; where no
+        method has, increases of the error.
         """
         return next(iter(self.told), None)
 
     @property
     def told(self) -> list[Effects]:
-        """One for each level of groups that has effects in each sample, in the order of ``SPOKEN``."""
-        found = [next((e for e in self.of_level(level) if e.by_sample_NGO is not None), None) for level in SPOKEN]
-        return [one for one in found if one is not None and len(one) and one.level in self.groups]
+        """One for each level of groups that has effects in each sample, in the order of ``SPOKEN``.
+
+        Changes of predictions where there are any: an increase of the error has no direction.
+        """
+        return [one for level in SPOKEN if level in self.groups and (one := self._told(level)) is not None]
+
+    def _told(self, level: str) -> Effects | None:
+        found = [one for one in self.of_level(level) if one.by_sample_NGO is not None and len(one)]
+        return min(found, key=lambda one: (one.is_increase, not one.is_signed), default=None)
 
 
 def view_of(

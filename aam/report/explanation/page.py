@@ -33,6 +33,7 @@ from aam.report.explanation.words import (
     accuracy_words,
     certainty_words,
     class_words,
+    error_words,
     naming_words,
     trend_words,
     unseen_words,
@@ -42,7 +43,8 @@ from aam.version import __version__
 
 READING = (
     "An effect is a change of the prediction, in the units of the target or of a probability: positive where what is "
-    "measured raises the prediction. Intervals are of 95 % and drawn over samples or whole groups."
+    "measured raises the prediction. Of methods that measure errors it is an increase of the error, whichever way the "
+    "prediction goes. Intervals are of 95 % and drawn over samples or whole groups."
 )
 
 
@@ -89,7 +91,11 @@ def _accuracy(explanation: ExplanationView) -> Iterator[str]:
 
 def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
     for place, title, column in outputs_of(explanation, effects):
-        yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
+        found = found_of(explanation, effects, place, column)
+        if effects.is_increase:
+            yield from error_words(found, title)
+        else:
+            yield from output_words(explanation, found, place, title, column)
     stable = effects.is_stable_GO
     clear_G = np.asarray(effects.is_clear_GO.any(axis=1))
     yield certainty_words(clear_G, None if stable is None else np.asarray(stable.any(axis=1)), effects.level)

@@ -16,7 +16,7 @@ from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value
 from aam.report.figures.explain.agreement import agreement_matrix
 from aam.report.figures.explain.effects import ranked_effects, sample_effects
-from aam.report.figures.explain.parts import Series
+from aam.report.figures.explain.parts import Series, sign_words
 from aam.report.figures.explain.positions import position_track
 from aam.report.figures.explain.samples import sample_heat_maps
 from aam.report.figures.explain.tree import Branches, Tip, branches, effect_tree
@@ -95,7 +95,7 @@ def _table(explanation: ExplanationView, effects: Effects, found: Sequence[Findi
             Cell(f"{ARROWS[one.slope]} {signed(one.trend.value)}", _ends(one.trend)),
         ]
         rows.append([*cells, *([Cell("yes" if one.is_stable else "no")] if knows_stable else [])])
-    caption = f"Effects on {effects.outputs[output]} ({effects.unit})"
+    caption = f"Effects on {effects.outputs[output]} ({effects.unit_of(output)})"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
@@ -162,7 +162,7 @@ def samples_section(
             draw,
             "Heat maps of samples by groups",
             f"Samples from left to right by {title} (the line on top). Left: share of reads, brighter is more, on a "
-            "logarithmic scale from 0.01 %. Right: effect, orange raises and blue lowers.",
+            f"logarithmic scale from 0.01 %. Right: effect, orange {' and blue '.join(sign_words(effects))}.",
         )
     ]
     few = names[:MOST_SWARMS]
@@ -200,10 +200,11 @@ def tree_section(explanation: ExplanationView, output: int, title: str) -> Secti
         for place in first.values()
     ]
     drawn: Branches = branches(tree.parent, tree.length, list(first))
-    draw = partial(effect_tree, drawn, tips, list(coloured), asvs.unit)
+    above, below = sign_words(asvs)
+    draw = partial(effect_tree, drawn, tips, list(coloured), asvs.unit_of(output))
     caption = (
-        f"The tree of the {len(tips)} most important ASVs, with their mean effects on {title}: orange raises, blue "
-        "lowers, grey is unclear. Branches in a colour are those of the clades in the legend."
+        f"The tree of the {len(tips)} most important ASVs, with their mean effects on {title}: orange {above}, blue "
+        f"{below}, grey is unclear. Branches in a colour are those of the clades in the legend."
     )
     picture = Picture("tree", draw, "Tree of the most important ASVs with their effects", caption)
     return Section(f"tree-{output}", "Tree", pictures=[picture])

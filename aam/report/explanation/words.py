@@ -117,6 +117,20 @@ def _verb(found: Sequence[Finding], one: str, several: str, target: str) -> str:
     return f"{names} {one if len(found) == 1 else several}{f' with {target}' if target else ''}"
 
 
+def error_words(found: Sequence[Finding], target: str) -> list[str]:
+    """Which groups predictions get worse without, where nothing says which way they move them.
+
+    Parameters
+    ----------
+    found
+        The most important first.
+    target
+        What is predicted.
+    """
+    some = [one for one in found if one.push > 0][:MOST_NAMED]
+    return [f"{target} is predicted worse without {joined([name_of(one) for one in some])}."] if some else []
+
+
 def class_words(found: Sequence[Finding], name: str, other: str = "") -> list[str]:
     """Which groups speak for and against a class.
 

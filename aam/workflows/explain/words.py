@@ -36,13 +36,12 @@ def top_lines(explanation: Explanation, most: int = MOST) -> list[str]:
 def _of_output(explanation: Explanation, found: Effects, output: int, most: int) -> Iterator[str]:
     name = found.outputs[output]
     said = f"the probability of {name}" if explanation.specs[0].classes else name
-    yield f"{said} rests most on (mean change where it is taken out of the samples that have it):"
+    yield f"{said} rests most on (mean change that it makes in the samples that have it):"
     rho = _correlations(explanation, found.level, output)
     stable = found.is_stable_GO
     order = np.lexsort([-found.importance_GO[:, output], ~found.is_clear_GO[:, output]])
     for place in [g for g in order if found.support_G[g] > 0][:most]:
-        change = -found.effect_GO[place, output]
-        low, high = -found.high_GO[place, output], -found.low_GO[place, output]
+        change, low, high = (float(one[place, output]) for one in (found.effect_GO, found.low_GO, found.high_GO))
         ends = "" if np.isnan(low) else f" [{low:+.3g} to {high:+.3g}]"
         notes = [_trend(rho[place], said)]
         if stable is not None:

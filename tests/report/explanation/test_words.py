@@ -157,3 +157,16 @@ def test_without_a_taxonomy_clades_are_spoken_of() -> None:
     said = " ".join(page.verdicts)
     assert "a clade of 2 ASVs (clade-4) rises with age" in said
     assert "--taxonomy names them" in said
+
+
+def test_errors_have_no_direction() -> None:
+    view = make_view()
+    error = "increase of the mean absolute error"
+    increases = [dataclasses.replace(one, method="permutation", unit=error, is_increase=True) for one in view.effects]
+    both = explanation_page(dataclasses.replace(view, effects=[*increases, *view.effects]))
+    assert both.verdicts[0] == "Bifidobacterium falls; Faecalibacterium rises with age."
+    alone = explanation_page(dataclasses.replace(view, effects=increases))
+    assert alone.verdicts[0] == "age is predicted worse without Faecalibacterium."
+    captions = " ".join(picture.caption for section in alone.sections for picture in section.pictures)
+    assert "is worse without" in captions
+    assert "raises" not in captions

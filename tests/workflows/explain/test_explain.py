@@ -75,7 +75,11 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
     assert all(float(r["low"]) <= float(r["effect"]) <= float(r["high"]) for r in effects if r["low"])
     assert asvs[0]["stable"] == ""
     assert "gradient rests most on" in said
-    assert sorted(record["files"]) == sorted(path.name for path in (tmp_path / "x").iterdir())
+    classes = [row for row in effects if (row["method"], row["level"]) == ("removal", "class")]
+    assert sum(f"{row['label']}: {float(row['effect']):+.3g}" in said for row in classes) == 5, "signs as in the table"
+    assert {row["unit"] for row in asvs} == {"change of gradient"}
+    written = [path for path in (tmp_path / "x").rglob("*") if path.is_file()]
+    assert sorted(record["files"]) == sorted(str(path.relative_to(tmp_path / "x")) for path in written)
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):

@@ -19,6 +19,7 @@ from aam.report.figures.explain.parts import (
     logged,
     name_rows,
     row_label,
+    sign_words,
 )
 from aam.report.style import (
     HALF,
@@ -59,10 +60,10 @@ def ranked_effects(series: Sequence[Series], names: Sequence[str], stable: froze
         for place, (axes, one) in enumerate(zip(panels, shown, strict=True)):
             _draw_effects(axes, one, names)
             axes.set_title(shorten_middle(one.title, 34))
-            axes.set_xlabel(f"effect ({one.effects.unit})")
+            axes.set_xlabel(f"effect ({one.effects.unit_of(one.output)})")
             axes.locator_params(axis="x", nbins=5)
             name_rows(axes, labels, named=place == 0 or is_stacked())
-        _sign_legend(figure)
+        _sign_legend(figure, shown)
     return figure
 
 
@@ -84,8 +85,10 @@ def _draw_effects(axes: Axes, series: Series, names: Sequence[str]) -> None:
         axes.plot([value], [row], "o", color=colour, markersize=6, markerfacecolor=face, markeredgecolor=colour)
 
 
-def _sign_legend(figure: Figure) -> None:
-    words = (("raises", RAISES, RAISES), ("lowers", LOWERS, LOWERS), ("unclear", UNCLEAR, PAPER))
+def _sign_legend(figure: Figure, series: Sequence[Series]) -> None:
+    said = zip(*(sign_words(one.effects) for one in series), strict=True)
+    above, below = (" / ".join(dict.fromkeys(each)) for each in said)
+    words = ((above, RAISES, RAISES), (below, LOWERS, LOWERS), ("unclear", UNCLEAR, PAPER))
     handles = [
         Line2D([], [], marker="o", linestyle="", color=colour, markerfacecolor=face, label=word)
         for word, colour, face in words
@@ -129,7 +132,7 @@ def sample_effects(effects: Effects, output: int, names: Sequence[str], share_NG
                 zorder=2,
             )
         name_rows(axes, [row_label(effects.labels[place_of[name]]) for name in names])
-        axes.set_xlabel(f"effect ({effects.unit})")
+        axes.set_xlabel(f"effect ({effects.unit_of(output)})")
         axes.locator_params(axis="x", nbins=5)
         if dots is not None:
             where = "bottom" if is_stacked() else "right"

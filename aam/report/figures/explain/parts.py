@@ -49,6 +49,11 @@ def colour_of(low: float, high: float) -> str:
     return RAISES if low > 0 else LOWERS if high < 0 else UNCLEAR
 
 
+def sign_words(effects: Effects) -> tuple[str, str]:
+    """What effects above and below 0 do."""
+    return ("is worse without", "is better without") if effects.is_increase else ("raises", "lowers")
+
+
 def row_label(label: str, detail: str = "") -> str:
     """A label of a row with what follows it in full; on a narrow screen without the number of ASVs of a clade."""
     room = max(12, (LONGEST_STACKED if is_stacked() else LONGEST) - len(detail))
