@@ -23,7 +23,6 @@ class LabelledInputOptions(ModelInputOptions):
         "Sample metadata with the true values, and the columns that the model reads.",
         usual="Sample metadata with the true values",
     )
-    where: str | None = same_as(StudyOptions, "where")
     include_trained: bool = option(
         False,
         "Judge also by samples that the model learned from, which are left out where they are known: if the model lies "

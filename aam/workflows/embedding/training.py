@@ -10,7 +10,8 @@ import numpy as np
 
 from aam.errors import ConfigError, InputError
 from aam.log import say
-from aam.runs.layout import BASELINE, MODEL, SAMPLE_LISTS, is_run_directory
+from aam.runs.layout import BASELINE, CONFIG, MODEL, SAMPLE_LISTS, command_of, is_run_directory
+from aam.runs.saved_options import training_config
 from aam.text import listed, plural, read_ids
 
 if TYPE_CHECKING:
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from aam.workflows.trained.model import TrainedModel
 
 
+def _run_of(model: Path) -> Path:
+    return model.resolve().parent if model.resolve().name in (MODEL, BASELINE) else model
+
+
 def trained_ids(model: Path) -> frozenset[str] | None:
     """Ids of the samples that a model was trained on, where it is in its run directory; else None."""
-    run = model.resolve().parent if model.resolve().name in (MODEL, BASELINE) else model
+    run = _run_of(model)
     path = run / SAMPLE_LISTS["train"]
     return frozenset(read_ids(path)) if is_run_directory(run) and path.is_file() else None
+
+
+def group_column_of(model: Path) -> str | None:
+    """The column that the training run of a model kept whole, where the model is in its run directory."""
+    run = _run_of(model)
+    is_run = is_run_directory(run) and command_of(run) == "train"
+    return training_config(run / CONFIG).split.group_column if is_run else None
 
 
 def training_study(config: EmbedInMemoryConfig, model: TrainedModel) -> Study | None:

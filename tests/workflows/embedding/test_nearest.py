@@ -47,5 +47,5 @@ def test_fewer_training_samples_than_neighbours():
     assert found["neighbour_1"].tolist() == ["t1", "t0"]
     assert found["neighbour_2"].tolist() == ["", ""]
     assert np.isnan(found["distance_2"]).all()
-    assert list(found.columns)[-1] == "age_2"
+    assert list(found)[-1] == "age_2"
     assert found["farther_than"].tolist() == pytest.approx([0.0, 0.0])

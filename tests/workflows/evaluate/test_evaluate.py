@@ -220,7 +220,7 @@ def test_an_earlier_evaluation_is_replaced_whole(trained: TrainResult, study: Pa
     [
         ({"by": ["sexx"]}, "no column 'sexx'"),
         ({"group_column": "nothing"}, "no column 'nothing'"),
-        ({"where": "gradient > 1e9"}, "no sample is left"),
+        ({"where": "gradient > 1e9"}, "holds for none of 60 samples"),
         ({"group_column": "one"}, "all samples are of one group"),
     ],
 )

@@ -233,3 +233,14 @@ def test_other_targets_are_not_explained_together(run, files, tmp_path):
     options = {name: str(path) for name, path in files.items()}
     with pytest.raises(CheckpointError, match="predicts group, and the first model gradient"):
         aam.explain(model=run, more_models=[str(tmp_path / "other")], **options, progress=False)
+
+
+def test_a_condition_chooses_samples(run, files, capsys):
+    """What is said of samples that are unlike those of training is said of the chosen ones."""
+    assert run_command("explain", run, **files, where="gradient > 0.5", levels="asv", output_dir=run / "half") == 0
+    said = capsys.readouterr().out
+    chosen = int(next(line for line in said.splitlines() if line.endswith("fit --where")).split()[0])
+    assert 0 < chosen < 60
+    assert f" of {chosen} samples (" in said
+    with pytest.raises(ConfigError, match="where needs metadata"):
+        aam.explain(model=run, table=files["table"], where="gradient > 0.5")
