@@ -8,7 +8,7 @@ from pathlib import Path
 from aam.config.commands.predict import PredictOptions
 from aam.config.model_input import ModelInputOptions
 from aam.config.option import Section, option, same_as
-from aam.config.sections import LARGEST_SEED, StudyOptions, TableOptions
+from aam.config.sections import LARGEST_SEED, TableOptions
 from aam.config.target import TargetOptions
 from aam.config.types import Column
 from aam.errors import ConfigError
