@@ -30,7 +30,9 @@ def top_lines(explanation: Explanation, most: int = MOST) -> list[str]:
     found = next((one for level in SPOKEN if (one := explanation.find("removal", level)) is not None), None)
     if found is None:
         return []
-    return [line for output in range(len(found.outputs)) for line in _of_output(explanation, found, output, most)]
+    # of two classes the second says what the first does
+    outputs = [1] if len(explanation.specs[0].classes) == 2 else range(len(found.outputs))
+    return [line for output in outputs for line in _of_output(explanation, found, output, most)]
 
 
 def _of_output(explanation: Explanation, found: Effects, output: int, most: int) -> Iterator[str]:
