@@ -146,9 +146,10 @@ def _explained(found: Findings) -> Iterator[str]:
         learned, other = rows.pop("learned", None), next(iter(rows.values()), None)
         if learned is None or other is None:
             continue
+        seen = "no test: the model was trained on it" if _is_circular(found, colour) else f"q = {learned['q']:.2g}"
         yield (
             f"{colour.column} explains {percent_of(learned['r2'])} of the squared learned distances "
-            f"(q = {learned['q']:.2g}), and {percent_of(other['r2'])} of those of {found.metric} "
+            f"({seen}), and {percent_of(other['r2'])} of those of {found.metric} "
             f"(q = {other['q']:.2g})."
         )
 
@@ -162,7 +163,7 @@ def _familiar(nearest: Columns) -> str:
     far = nearest["farther_than"]
     number = int((far > 1 - SIGNIFICANT).sum())
     return (
-        f"{plural(number, 'sample')} of {len(nearest):,} ({percent(number / max(1, len(nearest)))}) "
+        f"{plural(number, 'sample')} of {len(far):,} ({percent(number / max(1, len(far)))}) "
         f"{'is' if number == 1 else 'are'} farther from "
         "their nearest training sample than 95 % of the training samples are from theirs."
     )
@@ -204,7 +205,7 @@ def _ordination(found: Findings) -> Section | None:
 
 
 def _permanova(found: Findings) -> Section | None:
-    if found.permanova is None or not len(found.permanova):
+    if found.permanova is None or not len(found.permanova["column"]):
         return None
     rows = [_test_cells(row, found.metric) for row in _dicts(found.permanova)]
     header = ("column", "distance", "R\u00b2", "p", "q", "pseudo-F", "samples", "PERMDISP p")
@@ -216,6 +217,11 @@ def _permanova(found: Findings) -> Section | None:
     text += _circular(found)
     table = Table(header, rows, "", frozenset(range(2, len(header))))
     return Section("permanova", "What explains the distances", text, tables=[table])
+
+
+def _is_circular(found: Findings, colour: Colour) -> bool:
+    """Whether the model has seen the column of some of these samples."""
+    return colour.is_target and bool(found.num_trained)
 
 
 def _circular(found: Findings) -> Iterator[str]:
@@ -275,7 +281,7 @@ def _agreement(found: Findings) -> Section | None:
 
 def _nearest(found: Findings) -> Section | None:
     nearest = found.nearest
-    if nearest is None or not len(nearest):
+    if nearest is None or not len(nearest["farther_than"]):
         return None
     values = [name for name in nearest if name.endswith("_1") and name not in ("neighbour_1", "distance_1")]
     order = np.argsort(-nearest["farther_than"], kind="stable")[:MOST_NEAREST]
