@@ -100,8 +100,8 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     has_forest = "forest" in judgement.results
     forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
     caption = (
-        f"Dots are results on {HELD_OUT[judgement.part]}, bars their 95 % intervals. The constant prediction is {guess}, the "
-        f"{target.kind.guessed} of the training samples; an arrow is a value beyond the axis."
+        f"Dots are results on {HELD_OUT[judgement.part]}, bars their 95 % intervals. The constant prediction is "
+        f"{guess}, the {target.kind.guessed} of the training samples; an arrow is a value beyond the axis."
     )
     picture = Picture("baselines", draw, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
     return Section("comparison", "Comparison with baselines", pictures=[picture])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import aam
+from aam.cli.options import parse
 from aam.errors import CheckpointError, ConfigError, InputError
 from tests.program import run_command
 from tests.qiime2_metadata import read_qiime2
@@ -244,3 +246,13 @@ def test_a_condition_chooses_samples(run, files, capsys):
     assert f" of {chosen} samples (" in said
     with pytest.raises(ConfigError, match="where needs metadata"):
         aam.explain(model=run, table=files["table"], where="gradient > 0.5")
+
+
+def test_training_says_how_to_explain(run, files):
+    """The command is one that can be typed as it is."""
+    said = (run / "log.txt").read_text().splitlines()
+    (line,) = [one for one in said if "  aam explain " in one]
+    config = parse("explain", shlex.split(line.partition("  aam ")[2])[1:]).config
+    assert config.explain.model == run
+    assert config.table.table == (files["table"],)
+    assert config.explain.metadata == files["metadata"]
