@@ -21,6 +21,7 @@ class ModelInputOptions(Section):
         "Sample metadata: required for covariates; observed values of the target are copied to the output.",
         usual="Sample metadata, where the model reads columns",
     )
+    where: str | None = same_as(StudyOptions, "where")
     match_ids: MatchIds = same_as(StudyOptions, "match_ids")
     batch_size: int = option(32, "Samples per batch; does not change the predictions.", at_least=1)
     prediction_passes: int | None = option(
@@ -38,6 +39,8 @@ class ModelInputOptions(Section):
     progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:
-        """Refuse ids of no metadata."""
+        """Refuse ids of, and conditions on, no metadata."""
+        if self.where is not None and self.metadata is None:
+            raise ConfigError("--where needs --metadata: it is a condition on the metadata")
         if self.match_ids != "exact" and self.metadata is None:
             raise ConfigError("--match-ids needs --metadata: leave it out")

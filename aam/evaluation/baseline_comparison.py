@@ -18,7 +18,7 @@ HELD_OUT = {
     "validation": "held-out validation samples",
     "out_of_fold": "out-of-fold training samples",
     "folds": "cross-validated samples",
-    "new": "new samples",
+    "new": "labelled samples",
 }
 
 

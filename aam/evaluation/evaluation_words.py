@@ -144,7 +144,8 @@ def gap_words(one: TargetEvaluation) -> Iterator[str]:
     main = one.judgement.main
     for row in one.tables["gaps"].records():
         if not row["best"]:
-            yield f"'{row['column']}': there are not two levels with enough samples, or groups, to compare."
+            few = f" (too few in {row['too_few']})" if row["too_few"] else ""
+            yield f"'{row['column']}' is not compared: it has not two levels with enough samples or groups{few}."
             continue
         size = Interval(row["gap"], row["gap_low"], row["gap_high"])
         clear = "differs clearly" if size.low > 0 else "does not differ clearly"

@@ -257,7 +257,7 @@ def forecast_words(curve: Curve, who: str) -> str:
     verb = "raise" if metric(name).higher_is_better else "lower"
     lead = f"{who}: twice as many {unit} ({twice.units:,.0f}) would {verb} the {metric(name).name.lower()} from"
     said = (
-        f"{lead} {value_of(name, now.value.value)} to about {value_of(name, twice.value.value)} "
+        f"{lead} {value_of(name, now.value.value)} (all {now.units:,.0f}) to about {value_of(name, twice.value.value)} "
         f"({_gained(name, twice.gain)}), four times as many to {value_of(name, four.value.value)} "
         f"({_gained(name, four.gain)})"
     )

@@ -225,7 +225,7 @@ class Sensitivity(Method):
             names=names,
             labels=names,
             outputs=subject.model.outputs,
-            unit="prediction",
+            unit=subject.model.unit,
             effect_GO=effect,
             low_GO=low,
             high_GO=high,

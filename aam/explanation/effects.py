@@ -14,6 +14,8 @@ import numpy as np
 
 MICROBIOME, METADATA, BOTH = "microbiome", "metadata", "both"
 """Things of the level ``part``."""
+CHANGE, PROBABILITY = "prediction", "probability"
+"""Units of changes of predictions, of numbers and of classes; each output is named in :meth:`Effects.unit_of`."""
 AGREEING = 0.8
 """Share of the models in which the effect of a stable thing has one sign."""
 PRESENT = 0.5
@@ -85,6 +87,11 @@ class Effects:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def unit_of(self, output: int) -> str:
+        """What effects on an output are measured in, in words."""
+        changed = {CHANGE: "change of", PROBABILITY: "change of the probability of"}.get(self.unit)
+        return self.unit if changed is None else f"{changed} {self.outputs[output]}"
 
     @property
     def rank_G(self) -> np.ndarray:

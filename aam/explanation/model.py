@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Samples
 from aam.evaluation.decode_predictions import PredictionDecoder
+from aam.explanation.effects import CHANGE, PROBABILITY
 from aam.learners.blend import combine
 from aam.learners.predictor import Predictor
 
@@ -49,6 +50,11 @@ class ExplainedModel:
         """The targets, or the classes of the one target."""
         targets = self.predictor.targets
         return targets.specs[0].classes or tuple(targets.columns)
+
+    @property
+    def unit(self) -> str:
+        """What a change of an output is measured in."""
+        return PROBABILITY if self.predictor.targets.specs[0].classes else CHANGE
 
     @property
     def decoder(self) -> PredictionDecoder:

@@ -69,7 +69,7 @@ class Positions(Method):
         return [
             effects_of(
                 subject,
-                Named(method=self.name, learner=learner, outputs=subject.model.outputs, unit="prediction"),
+                Named(method=self.name, learner=learner, outputs=subject.model.outputs, unit=subject.model.unit),
                 (POSITION, asked.names, labels),
                 (np.mean(each, axis=0)[:, None] - np.stack(each, axis=1)).reshape(*has.shape, -1),
                 has,

@@ -93,7 +93,7 @@ class Removal(Method):
             names=groups.names,
             labels=groups.labels,
             outputs=subject.model.outputs,
-            unit="prediction",
+            unit=subject.model.unit,
             effect_GO=effect,
             low_GO=low,
             high_GO=high,

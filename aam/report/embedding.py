@@ -142,9 +142,10 @@ def _explained(found: Findings) -> Iterator[str]:
         learned, other = rows.pop("learned", None), next(iter(rows.values()), None)
         if learned is None or other is None:
             continue
+        seen = "no test: the model was trained on it" if _is_circular(found, colour) else f"q = {learned['q']:.2g}"
         yield (
             f"{colour.column} explains {percent_of(learned['r2'])} of the squared learned distances "
-            f"(q = {learned['q']:.2g}), and {percent_of(other['r2'])} of those of {found.metric} "
+            f"({seen}), and {percent_of(other['r2'])} of those of {found.metric} "
             f"(q = {other['q']:.2g})."
         )
 
@@ -212,6 +213,11 @@ def _permanova(found: Findings) -> Section | None:
     text += _circular(found)
     table = Table(header, rows, "", frozenset(range(2, len(header))))
     return Section("permanova", "What explains the distances", text, tables=[table])
+
+
+def _is_circular(found: Findings, colour: Colour) -> bool:
+    """Whether the model has seen the column of some of these samples."""
+    return colour.is_target and bool(found.num_trained)
 
 
 def _circular(found: Findings) -> Iterator[str]:

@@ -174,13 +174,14 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
 
     study = read_preprocessed(table, model.manifest.data, model.known_sequences)
     sheet = _sheet(options, model.manifest, study)
+    study, notes = _selected(dataclasses.replace(study, metadata=sheet), options)
     checked = CheckedTable.of(model, study, table)
     checked.raise_if_refused(options)
     if model.manifest.targets is not None or model.familiarity is not None:
         checked.say()
     spec = model.manifest.covariate_spec
-    say(*_notes(study), *sheet.notes, *([] if spec is None else spec.unknown_notes(sheet)))
-    return dataclasses.replace(study, metadata=sheet), checked
+    say(*_notes(study), *sheet.notes, *notes, *([] if spec is None else spec.unknown_notes(sheet)))
+    return study, checked
 
 
 def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
@@ -195,8 +196,29 @@ def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
 
     predictor = load_predictor(config.predict.model)
     study = predictor.read(config.table)
-    _sheet(config.predict, predictor.manifest, study)
+    sheet = _sheet(config.predict, predictor.manifest, study)
+    study, _ = _selected(dataclasses.replace(study, metadata=sheet), config.predict)
     return CheckedTable.of(predictor, study, config.table)
+
+
+def _selected(study: Study, options: ModelInputOptions) -> tuple[Study, list[str]]:
+    """The samples that a condition on the metadata holds for, and notes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used, or holds for no sample.
+    """
+    if options.where is None:
+        return study, []
+    assert study.metadata is not None
+    selection = study.metadata.where(options.where)
+    rows = np.flatnonzero(selection.holds)
+    if not len(rows):
+        problem = f"--where {shorten(options.where)} holds for none of {plural(len(study), 'sample')}"
+        raise InputError(study.metadata.source, problem, "aam info lists its columns and their values")
+    fit = f"{len(rows):,} of {plural(len(study), 'sample')} fit --where"
+    return study.take(rows), [*selection.notes, fit]
 
 
 def _sheet(options: ModelInputOptions, manifest: Manifest, study: Study) -> Metadata:

@@ -219,10 +219,12 @@ def test_archives_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_folder_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with result_folder(tmp_path / "found", "explanation.json", overwrite=False) as folder:
+        folder.record["targets"] = {"age": {"kind": "regression"}}
         (folder.path / "effects.tsv").write_text("method\n")
         (folder.path / "report.html").write_text("<p>")
     title, facts = info(tmp_path / "found", capsys)
     assert title == "results of aam explain"
     assert facts["files"] == "effects.tsv, report.html, explanation.json"
+    assert facts["targets"] == "age"
     assert info(tmp_path / "found" / "explanation.json", capsys)[0] == "the record of aam explain"
     assert facts["report"] == str(tmp_path / "found" / "report.html")

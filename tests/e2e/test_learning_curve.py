@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import aam
+from aam.cli.options import parse
 from aam.config import CurveConfig, from_flat
 from aam.evaluation.prediction_table import read_columns
 from aam.learners import members
@@ -135,3 +137,13 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     assert run_command("learning-curve", **options(study, **changes)) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_next_command_trains_alike(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = options(study, learners="forest", folds=2, sizes="3,4", repeats=1)
+    assert run_command("learning-curve", **words) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("  aam train ")]
+    config = parse("train", shlex.split(line)[2:]).config
+    assert config.split.group_column == "subject"
+    assert config.learners.learners == ("forest",)
+    assert config.study.metadata == study / "metadata.tsv"

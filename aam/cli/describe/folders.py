@@ -38,7 +38,7 @@ def _results(path: Path) -> Described | None:
 def result_facts(content: Mapping[str, Any]) -> Facts:
     """What the record of a result says of it in a word or a list."""
     facts = [(name, content[name]) for name in (*TOLD, FILES) if name in content]
-    return [(name, listed(map(str, one), 12) if isinstance(one, list) else str(one)) for name, one in facts]
+    return [(name, listed(map(str, one), 12) if isinstance(one, list | dict) else str(one)) for name, one in facts]
 
 
 def _runs(path: Path) -> Described | None:

@@ -27,7 +27,6 @@ class EmbedOptions(ModelInputOptions):
         "Sample metadata: columns to colour by and to test, and covariates of the model.",
         usual="Sample metadata, with columns to test",
     )
-    where: str | None = same_as(StudyOptions, "where")
     of: tuple[VectorsOf, ...] = option(
         ("samples",), "What to write vectors of; one or several.", usual="samples, asvs, clades or several"
     )
@@ -48,8 +47,6 @@ class EmbedOptions(ModelInputOptions):
     def check(self) -> None:
         """Refuse vectors of nothing, and in no format."""
         super().check()
-        if self.where is not None and self.metadata is None:
-            raise ConfigError("--where needs --metadata: it is a condition on the metadata")
         if not self.of:
             raise ConfigError("--of names at least one of samples, asvs, clades")
         if not self.format:
@@ -73,6 +70,7 @@ class OrdinationOptions(Section):
         None,
         "Column of groups whose samples are alike (subjects): PERMANOVA permutes values that do not differ within "
         "groups between whole groups, and others within groups.",
+        derived="that of the training run, where the metadata has it",
         alias="strata",
         usual="Column of groups, such as subjects",
     )

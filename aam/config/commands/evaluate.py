@@ -8,7 +8,7 @@ from pathlib import Path
 from aam.config.commands.predict import PredictOptions
 from aam.config.model_input import ModelInputOptions
 from aam.config.option import Section, option, same_as
-from aam.config.sections import LARGEST_SEED, StudyOptions, TableOptions
+from aam.config.sections import LARGEST_SEED, TableOptions
 from aam.config.target import TargetOptions
 from aam.config.types import Column
 from aam.errors import ConfigError
@@ -23,7 +23,6 @@ class LabelledInputOptions(ModelInputOptions):
         "Sample metadata with the true values, and the columns that the model reads.",
         usual="Sample metadata with the true values",
     )
-    where: str | None = same_as(StudyOptions, "where")
     include_trained: bool = option(
         False,
         "Judge also by samples that the model learned from, which are left out where they are known: if the model lies "

@@ -88,7 +88,9 @@ def _shared_targets(
         shared = [column for column in columns if column in source.targets]
         if not shared:
             own, theirs = listed(source.targets), listed(columns)
-            raise InputError(source.path, f"predicts {own}, and {named[0].name} predicts {theirs}", "the same column")
+            raise InputError(
+                source.path, f"predicts {own}, and {named[0].name} predicts {theirs}", "compare runs of one column"
+            )
         columns = shared
     tables = {source.name: source.targets for source in named}
     for source in unnamed:

@@ -116,7 +116,7 @@ class Gradients(Method):
         found = [
             [_scaled(one, factor_NO) for one, factor_NO in zip(draws, factors_R, strict=True)] for draws in walked_MR
         ]
-        named = Named(method=self.name, learner=name, outputs=subject.model.outputs, unit="prediction")
+        named = Named(method=self.name, learner=name, outputs=subject.model.outputs, unit=subject.model.unit)
         return group_effects(subject, named, found)
 
     def _walk(self, reader: Reader, subject: Subject, way_of: Callable[[Batch], Way], draw: int) -> Walked:

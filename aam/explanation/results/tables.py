@@ -50,7 +50,7 @@ def _effect_rows(
         "label": _texts(found.labels[g] for g in order),
         "taxon": _texts(taxon_of.get(found.names[g], "") for g in order),
         "output": _same(name, len(order)),
-        "unit": _same(found.unit, len(order)),
+        "unit": _same(found.unit_of(output), len(order)),
         "effect": found.effect_GO[order, output],
         "low": found.low_GO[order, output],
         "high": found.high_GO[order, output],

@@ -29,10 +29,13 @@ from aam.report.explanation.sections import (
     tree_section,
 )
 from aam.report.explanation.words import (
+    NO_BETTER,
     NO_CAUSE,
     accuracy_words,
     certainty_words,
     class_words,
+    error_words,
+    is_no_better_than_a_guess,
     naming_words,
     need_words,
     trend_words,
@@ -64,7 +67,6 @@ def explanation_page(explanation: ExplanationView) -> Page:
         sections = list(_group_sections(explanation, spoken))
     for place, title, _ in outputs_shown(explanation):
         sections += _titled(other_sections(explanation, place), explanation, title)
-    sentences += explanation.notes
     sections.append(_methods(explanation))
     if explanation.command:
         text = ["Command and options."]
@@ -86,11 +88,17 @@ def _accuracy(explanation: ExplanationView) -> Iterator[str]:
     for spec in explanation.specs:
         table = explanation.predictions[spec.column]
         yield accuracy_words(table, spec, explanation.seen, explanation.group_column)
+        if is_no_better_than_a_guess(table, spec):
+            yield NO_BETTER
 
 
 def _summary(explanation: ExplanationView, effects: Effects) -> Iterator[str]:
     for place, title, column in outputs_of(explanation, effects):
-        yield from output_words(explanation, found_of(explanation, effects, place, column), place, title, column)
+        found = found_of(explanation, effects, place, column)
+        if effects.is_increase:
+            yield from error_words(found, title)
+        else:
+            yield from output_words(explanation, found, place, title, column)
     if need := need_of(explanation.effects, effects.level):
         yield need_words(need, effects.level)
     if not effects.is_signed:
@@ -165,6 +173,11 @@ def _titled(sections: list[Section], explanation: ExplanationView, title: str) -
     ]
 
 
+def _sentence(note: str) -> str:
+    """A note of the log as a sentence of the page."""
+    return f"{note[0].upper()}{note[1:]}."
+
+
 def _methods(explanation: ExplanationView) -> Section:
     used = list(dict.fromkeys(one.method for one in explanation.effects))
     rows = []
@@ -173,7 +186,7 @@ def _methods(explanation: ExplanationView) -> Section:
         levels = list(dict.fromkeys(one.level for one in explanation.effects if one.method == name))
         rows.append([Cell(title, name), Cell(summary), Cell(", ".join(map(level_words, levels)))])
     tables = [Table(("method", "what it measures", "of"), rows)] if rows else []
-    text = [READING, NO_CAUSE]
+    text = [READING, NO_CAUSE, *map(_sentence, explanation.notes)]
     if explanation.seen in ("training", "unknown"):
         text.append("Effects in samples that the model was trained on also show what it learned by heart.")
     return Section("reading", "How to read this", text, tables=tables)

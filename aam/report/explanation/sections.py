@@ -104,7 +104,7 @@ def _table(explanation: ExplanationView, effects: Effects, found: Sequence[Findi
         ]
         cells += [Cell("yes" if one.is_stable else "no")] if knows_stable else []
         rows.append([*cells, *([_need_cell(one)] if knows_need else [])])
-    caption = f"Effects on {effects.outputs[output]} ({effects.unit})"
+    caption = f"Effects on {effects.outputs[output]} ({effects.unit_of(output)})"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
@@ -220,7 +220,7 @@ def tree_section(explanation: ExplanationView, output: int, title: str) -> Secti
         for place in first.values()
     ]
     drawn: Branches = branches(tree.parent, tree.length, list(first))
-    draw = partial(effect_tree, drawn, tips, list(coloured), asvs.unit)
+    draw = partial(effect_tree, drawn, tips, list(coloured), asvs.unit_of(output))
     caption = (
         f"The tree of the {len(tips)} most important ASVs, with their mean effects on {title}: {_colour_words(asvs)}, "
         "grey is unclear. Branches in a colour are those of the clades in the legend."

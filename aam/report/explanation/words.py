@@ -12,12 +12,12 @@ import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.evaluation.catalogue import Interval, percent, value_of
-from aam.evaluation.metrics import score
+from aam.evaluation.metrics import evaluate, score
 from aam.explanation.groups import CLADE
 from aam.explanation.results.explanation import Seen
 from aam.explanation.results.need import is_needed
 from aam.report.explanation.data import level_words
-from aam.report.explanation.findings import Finding
+from aam.report.explanation.findings import LEAST_SAMPLES, Finding
 from aam.text import plural
 
 MOST_NAMED = 3
@@ -29,6 +29,11 @@ NO_NAMES = (
 NO_CAUSE = (
     "Importance is no cause: a group may stand for others that come and go with it, for diet or for the protocol, and "
     "changing it need not change the target."
+)
+
+NO_BETTER = (
+    "That is not clearly better than a guess: effects show what the model does, and hardly what goes along with the "
+    "target."
 )
 
 
@@ -84,6 +89,15 @@ def accuracy_words(table: Predictions, spec: TargetSpec, seen: Seen, group_colum
     return f"Predicts {spec.column} to within {value} on average in {samples}."
 
 
+def is_no_better_than_a_guess(table: Predictions, spec: TargetSpec) -> bool:
+    """Whether the interval of the main result holds that of a guess; False where too few truths are known."""
+    known = table.known()
+    if len(known) < LEAST_SAMPLES:
+        return False
+    name, guess = ("balanced_accuracy", 1 / len(spec.classes)) if spec.classes else ("r2", 0.0)
+    return bool(evaluate(known)[name].low <= guess)
+
+
 def trend_words(found: Sequence[Finding], target: str) -> list[str]:
     """Which groups rise and fall with a number, as the model reads them.
 
@@ -101,14 +115,23 @@ def trend_words(found: Sequence[Finding], target: str) -> list[str]:
     parts = [_verb(falling, "falls", "fall", target if not rising else "")]
     parts.append(_verb(rising, "rises", "rise", target))
     lines = [_sentence("; ".join(part for part in parts if part))] if rising or falling else []
-    for sign, word in ((1, "raise"), (-1, "lower")):
-        some = [one for one in other if one.push == sign][:MOST_NAMED]
-        if some:
-            verb = f"{word}s" if len(some) == 1 else word
-            its = "its share shows" if len(some) == 1 else "their shares show"
-            names = joined([name_of(one) for one in some])
-            lines.append(_sentence(f"{names} {verb} the prediction, though {its} no such trend"))
+    for sign, slope in ((1, 0), (1, -1), (-1, 0), (-1, 1)):
+        lines += _against(target, sign, [one for one in other if (one.push, one.slope) == (sign, slope)][:MOST_NAMED])
     return lines
+
+
+def _against(target: str, sign: int, found: Sequence[Finding]) -> list[str]:
+    """What is said of groups that move predictions otherwise than their shares go with the target."""
+    if not found:
+        return []
+    several = len(found) > 1
+    verb = f"{'raise' if sign > 0 else 'lower'}{'' if several else 's'}"
+    shares = "their shares" if several else "its share"
+    if found[0].slope:
+        way = f"{'rise' if found[0].slope > 0 else 'fall'}{'' if several else 's'} with {target}"
+    else:
+        way = f"show{'' if several else 's'} no such trend"
+    return [_sentence(f"{joined([name_of(one) for one in found])} {verb} the prediction, though {shares} {way}")]
 
 
 def _verb(found: Sequence[Finding], one: str, several: str, target: str) -> str:
@@ -116,6 +139,20 @@ def _verb(found: Sequence[Finding], one: str, several: str, target: str) -> str:
         return ""
     names = joined([name_of(each) for each in found[:MOST_NAMED]])
     return f"{names} {one if len(found) == 1 else several}{f' with {target}' if target else ''}"
+
+
+def error_words(found: Sequence[Finding], target: str) -> list[str]:
+    """Which groups predictions get worse without, where nothing says which way they move them.
+
+    Parameters
+    ----------
+    found
+        The most important first.
+    target
+        What is predicted.
+    """
+    some = [one for one in found if one.push > 0][:MOST_NAMED]
+    return [f"{target} is predicted worse without {joined([name_of(one) for one in some])}."] if some else []
 
 
 def class_words(found: Sequence[Finding], name: str, other: str = "") -> list[str]:

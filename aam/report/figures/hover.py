@@ -78,7 +78,7 @@ def ranked_hover(series: Series, names: Sequence[str]) -> HoverFigure:
         },
     }
     labels = [effects.labels[place] for place in places]
-    return _rows([trace], labels, f"effect ({effects.unit})")
+    return _rows([trace], labels, f"effect ({effects.unit_of(series.output)})")
 
 
 def swarm_hover(
@@ -100,7 +100,8 @@ def swarm_hover(
             "cmax": 0,
         }
         traces.append(trace | {"hovertemplate": "%{text}<br>effect %{x:.3~g}"})
-    return _rows(traces, [effects.labels[place_of[name]] for name in names], f"effect ({effects.unit})", height=36)
+    labels = [effects.labels[place_of[name]] for name in names]
+    return _rows(traces, labels, f"effect ({effects.unit_of(output)})", height=36)
 
 
 def _rows(

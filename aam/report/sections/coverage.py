@@ -81,7 +81,7 @@ def coverage_section(
         text.append(_few_words(calibration, level, group_column))
     text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
     caption = (
-        "Dots are the observed coverage of held-out samples at several nominal levels, bars its 95 % intervals. "
+        "Dots are the observed coverage at several nominal levels, bars its 95 % intervals. "
         "Below the dashed line, intervals are too narrow; above it, too wide."
     )
     picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)

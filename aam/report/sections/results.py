@@ -100,8 +100,8 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     has_forest = "forest" in judgement.results
     forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
     caption = (
-        f"Dots are results on held-out samples, bars their 95 % intervals. The constant prediction is {guess}, the "
-        f"{target.kind.guessed} of the training samples; an arrow is a value beyond the axis."
+        f"Dots are results on {HELD_OUT[judgement.part]}, bars their 95 % intervals. The constant prediction is "
+        f"{guess}, the {target.kind.guessed} of the training samples; an arrow is a value beyond the axis."
     )
     picture = Picture("baselines", draw, "Metrics of AAM and of the baselines with 95 % intervals", caption + forest)
     return Section("comparison", "Comparison with baselines", pictures=[picture])
@@ -143,7 +143,7 @@ def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Itera
         "predicted-observed",
         partial(figures.predicted_vs_observed, shown, target.column),
         "Predicted against observed values",
-        f"Dots are held-out samples; the dashed line is a perfect prediction.{edge}",
+        f"Dots are samples; the dashed line is a perfect prediction.{edge}",
         hover=partial(predicted_observed_hover, shown, target.column),
     )
     yield Picture(
@@ -158,7 +158,7 @@ def _number_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Itera
 def metrics_section(judgements: list[Judgement], group_column: str | None) -> Section:
     """All metrics of all predictors and parts, with intervals."""
     text = [
-        "Intervals are bootstrapped over held-out samples. They show the uncertainty from the choice of samples, not "
+        "Intervals are bootstrapped over these samples. They show the uncertainty from the choice of samples, not "
         "the variation between training runs."
     ]
     note = group_words(judgements[0], group_column)

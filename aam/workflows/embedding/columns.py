@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aam.data.study.grouping import group_labels
+from aam.data.study.grouping import group_labels, likely_grouping
 from aam.errors import ConfigError, InputError
+from aam.text import shorten
 
 if TYPE_CHECKING:
     from aam.data.readers.metadata import Metadata
@@ -43,6 +44,11 @@ def colours_of(sheet: Metadata, wanted: Sequence[str], targets: Targets | None) 
     return found
 
 
+def group_column_among(sheet: Metadata, given: str | None, of_run: str | None) -> str | None:
+    """The column of groups that is given, else that of the training run where the metadata has it."""
+    return of_run if given is None and of_run in sheet.columns else given
+
+
 def groups_of(sheet: Metadata, column: str | None) -> np.ndarray | None:
     """Code of each sample's group; a sample without one is a group of its own.
 
@@ -56,6 +62,19 @@ def groups_of(sheet: Metadata, column: str | None) -> np.ndarray | None:
     if not sheet.columns:
         raise ConfigError("--group-column needs --metadata")
     return np.unique(group_labels(sheet, column).astype(str), return_inverse=True)[1]
+
+
+def groups_words(
+    sheet: Metadata, column: str | None, groups: np.ndarray | None, tested: Sequence[str]
+) -> Iterator[str]:
+    """Which groups the tests keep, or which column looks like groups that they do not know of."""
+    if groups is not None and column is not None:
+        yield f"groups: {len(np.unique(groups)):,} of '{shorten(column)}', which the tests keep"
+    elif tested and (found := likely_grouping(sheet, tested)) is not None:
+        yield (
+            f"column '{shorten(found.column)}' looks like groups of samples ({found.groups:,} values in "
+            f"{found.samples:,} samples): without --group-column, p values are too small"
+        )
 
 
 def _is_number(sheet: Metadata, column: str) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 
 from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.option import input_paths
-from aam.errors import InputError
 from aam.log import say, warn
 from aam.models.folder.paths import unfinished_notes
 from aam.progress import Bar
@@ -20,7 +19,7 @@ from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
 from aam.text import listed, plural
 from aam.workflows.embedding import RECORD
-from aam.workflows.embedding.columns import colours_of, groups_of
+from aam.workflows.embedding.columns import colours_of, group_column_among, groups_of, groups_words
 from aam.workflows.embedding.distances import (
     FEWEST,
     OnTree,
@@ -31,7 +30,7 @@ from aam.workflows.embedding.distances import (
     title_of,
 )
 from aam.workflows.embedding.extras import check_extra
-from aam.workflows.embedding.training import trained_ids, training_study
+from aam.workflows.embedding.training import group_column_of, trained_ids, training_study
 from aam.workflows.model_input import read_samples
 
 if TYPE_CHECKING:
@@ -112,17 +111,7 @@ def _check_extras(config: EmbedInMemoryConfig) -> None:
 
 def _samples(config: EmbedInMemoryConfig, model: TrainedModel) -> Study:
     """The samples, with their metadata."""
-    study, _ = read_samples(model, config.table, config.embed)
-    if config.embed.where is None:
-        return study
-    assert study.metadata is not None
-    selection = study.metadata.where(config.embed.where)
-    say(*selection.notes)
-    rows = np.flatnonzero(selection.holds)
-    if not len(rows):
-        raise InputError(study.metadata.source, f"no sample fits --where {config.embed.where}")
-    say(f"{len(rows):,} of {plural(len(study), 'sample')} fit --where")
-    return study.take(rows)
+    return read_samples(model, config.table, config.embed)[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,7 +137,10 @@ class _Job:
 
         options = self.config.ordination
         assert self.study.metadata is not None
-        groups = groups_of(self.study.metadata, options.group_column)
+        of_run = group_column_of(self.config.embed.model)
+        column = group_column_among(self.study.metadata, options.group_column, of_run)
+        groups = groups_of(self.study.metadata, column)
+        say(*groups_words(self.study.metadata, column, groups, [one.column for one in self.colours]))
         on_tree = None
         if options.tree is not None:
             on_tree = study_on_tree(self.study, options, options.tree, cache=self.config.table.cache)

@@ -10,7 +10,9 @@ import numpy as np
 
 from aam.errors import ConfigError, InputError
 from aam.log import say
+from aam.runs.layout import CONFIG, command_of
 from aam.runs.sample_lists import run_of, sample_lists
+from aam.runs.saved_options import training_config
 from aam.text import listed, plural
 
 if TYPE_CHECKING:
@@ -23,6 +25,13 @@ def trained_ids(model: Path) -> frozenset[str] | None:
     """Ids of the samples that a model was trained on, where it is in its run directory; else None."""
     run = run_of(model)
     return None if run is None else sample_lists(run)["train"] or None
+
+
+def group_column_of(model: Path) -> str | None:
+    """The column that the training run of a model kept whole, where the model is in its run directory."""
+    run = run_of(model)
+    is_training = run is not None and command_of(run) == "train"
+    return training_config(run / CONFIG).split.group_column if run is not None and is_training else None
 
 
 def training_study(config: EmbedInMemoryConfig, model: TrainedModel) -> Study | None:

@@ -87,10 +87,6 @@ def read_labelled(config: EvaluateConfig) -> LabelledSamples:
     notes += unknown
     is_used = _have_truth(source, truths)
     notes += _count_note(is_used, "without a true value")
-    if config.model.where is not None:
-        selection = sheet.where(config.model.where)
-        notes += [*selection.notes, *_count_note(selection.holds | ~is_used, "that --where leaves out")]
-        is_used = is_used & selection.holds
     if not is_used.any():
         problem = f"no sample is left that has a value of {listed(source.predictor.targets.columns)}"
         raise InputError(sheet.source, problem, "an evaluation needs samples with true values")

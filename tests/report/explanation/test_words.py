@@ -9,6 +9,7 @@ from aam.evaluation.catalogue import Interval
 from aam.report.explanation.findings import Finding, trend
 from aam.report.explanation.page import explanation_page
 from aam.report.explanation.words import (
+    NO_BETTER,
     accuracy_words,
     certainty_words,
     class_words,
@@ -39,10 +40,12 @@ def test_nothing_is_claimed_where_the_interval_holds_0(effect: Interval) -> None
     assert class_words([finding("Blautia", effect, UP)], "Vaginal", "Cesarean") == []
 
 
-@pytest.mark.parametrize("slope", [DOWN, NONE, UNKNOWN])
-def test_an_effect_against_the_trend_is_no_trend(slope: Interval) -> None:
+@pytest.mark.parametrize(
+    ("slope", "words"), [(DOWN, "falls with age"), (NONE, "shows no such trend"), (UNKNOWN, "shows no such trend")]
+)
+def test_an_effect_against_the_trend_is_no_trend(slope: Interval, words: str) -> None:
     (line,) = trend_words([finding("Blautia", UP, slope)], "age")
-    assert line == "Blautia raises the prediction, though its share shows no such trend."
+    assert line == f"Blautia raises the prediction, though its share {words}."
 
 
 def test_clades_are_named_by_their_size_and_taxon() -> None:
@@ -175,3 +178,36 @@ def test_without_a_taxonomy_clades_are_spoken_of() -> None:
     said = " ".join(page.verdicts)
     assert "a clade of 2 ASVs (clade-4) rises with age" in said
     assert "--taxonomy names them" in said
+
+
+def test_errors_have_no_direction() -> None:
+    view = make_view()
+    error = "increase of the mean absolute error"
+    increases = [dataclasses.replace(one, method="permutation", unit=error, is_increase=True) for one in view.effects]
+    both = explanation_page(dataclasses.replace(view, effects=[*increases, *view.effects]))
+    assert both.verdicts[0] == "Bifidobacterium falls; Faecalibacterium rises with age."
+    alone = explanation_page(dataclasses.replace(view, effects=increases))
+    assert alone.verdicts[0] == "age is predicted worse without Faecalibacterium."
+    captions = " ".join(picture.caption for section in alone.sections for picture in section.pictures)
+    assert "is worse without" in captions
+    assert "raises" not in captions
+
+
+def test_a_model_that_guesses_is_said_to_guess() -> None:
+    view = make_view()
+    assert NO_BETTER not in explanation_page(view).verdicts
+    table = view.predictions["age"]
+    guessed = dataclasses.replace(table, predicted=np.random.default_rng(1).permutation(table.predicted))
+    page = explanation_page(dataclasses.replace(view, predictions={"age": guessed}))
+    assert page.verdicts[0] == NO_BETTER
+    known = make_class_view()
+    classes = known.predictions["delivery"]
+    wrong = dataclasses.replace(classes, predicted=np.roll(classes.predicted, SIZE // 4))
+    assert NO_BETTER in explanation_page(dataclasses.replace(known, predictions={"delivery": wrong})).verdicts
+
+
+def test_notes_are_told_with_the_methods() -> None:
+    page = explanation_page(make_view(notes=["100 of 180 predictions are explained"]))
+    assert not any("are explained" in line for line in page.verdicts)
+    reading = next(section for section in page.sections if section.anchor == "reading")
+    assert "100 of 180 predictions are explained." in reading.text

@@ -150,7 +150,7 @@ def test_a_column_that_says_nothing_is_not_tested(study: Path, blend: Path, tmp_
         ({"root": "midpoint"}, "root needs tree"),
         ({"training_metadata": "m.tsv"}, "training_metadata needs training_table"),
         ({"colour": ("nothing",)}, "no column 'nothing'"),
-        ({"where": "gradient > 99"}, "no sample fits where"),
+        ({"where": "gradient > 99"}, "holds for none of 60 samples"),
         ({"of": ()}, "of names at least one of samples, asvs, clades"),
         ({"metadata": None, "colour": ("group",)}, "colour needs metadata"),
         ({"metadata": None, "where": "a = 1"}, "where needs metadata"),
@@ -232,3 +232,20 @@ def test_neighbours_are_training_samples_of_the_run(study: Path, blend: Path, tm
 
 def test_names_cannot_end_a_script():
     assert no_markup("a</script><b>") == "a\u2039/script>\u2039b>"
+
+
+def test_groups_of_the_run_are_kept(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As evaluate and explain do: repeated samples of a subject are no independent ones."""
+    run = tmp_path / "run"
+    words = ("--learners", "clr-linear", "--no-report", "--no-forest-baseline")
+    given = {"table": study / "table.biom", "metadata": study / "metadata.tsv"}
+    target = {"metadata_column": "gradient", "group_column": "subject"}
+    assert run_command("train", *words, small=False, **given, **target, output_dir=run) == 0
+    found = aam.embed(model=run, **inputs(study, colour=("group",)))
+    assert found.permanova is not None
+    assert "freely" not in set(found.permanova["permuted"])
+    shutil.copytree(run / "model", tmp_path / "elsewhere")
+    capsys.readouterr()
+    flags = {**given, "permutations": 19, "colour": "group", "output_dir": tmp_path / "out"}
+    assert run_command("embed", tmp_path / "elsewhere", **flags) == 0
+    assert "'subject' looks like groups of samples" in capsys.readouterr().out

@@ -146,7 +146,9 @@ def test_the_same_seed_gives_the_same_result(trained: TrainResult, study: Path) 
 
 def test_samples_learned_from_are_judged_if_asked(trained: TrainResult, study: Path, tmp_path: Path) -> None:
     options = {"model": trained.run, **files(study), "robustness": False}
-    result = aam.evaluate(**options, include_trained=True)
+    result = aam.evaluate(**options, include_trained=True, output_dir=tmp_path / "out")
+    assert "held-out" not in (tmp_path / "out" / "report.html").read_text(), "some were learned from"
+    assert not any("new samples, " in line or "new samples (" in line for line in result.summary), "some were learned"
     assert result.evaluation.num_samples == 60
     assert 0 < (result.evaluation.num_trained or 0) < 60
     assert any("The model learned from" in line for line in result.summary)
@@ -222,7 +224,7 @@ def test_an_earlier_evaluation_is_replaced_whole(trained: TrainResult, study: Pa
     [
         ({"by": ["sexx"]}, "no column 'sexx'"),
         ({"group_column": "nothing"}, "no column 'nothing'"),
-        ({"where": "gradient > 1e9"}, "no sample is left"),
+        ({"where": "gradient > 1e9"}, "holds for none of 60 samples"),
         ({"group_column": "one"}, "all samples are of one group"),
     ],
 )

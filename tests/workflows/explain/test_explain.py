@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import aam
+from aam.cli.options import parse
 from aam.config.commands.explain import ExplainOptions
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import load_predictor
@@ -81,9 +83,9 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
     assert all(float(r["low"]) <= float(r["effect"]) <= float(r["high"]) for r in effects if r["low"])
     assert asvs[0]["stable"] == ""
     assert "The model needs" in said
-    assert sorted(record["files"]) == sorted(
-        str(path.relative_to(tmp_path / "x")) for path in (tmp_path / "x").rglob("*") if path.is_file()
-    )
+    assert {row["unit"] for row in asvs} == {"change of gradient"}
+    written = [path for path in (tmp_path / "x").rglob("*") if path.is_file()]
+    assert sorted(record["files"]) == sorted(str(path.relative_to(tmp_path / "x")) for path in written)
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):
@@ -272,3 +274,24 @@ def test_a_sample_of_several_models_is_one_unit(run, files):
     (one_of_two,) = _predictions(dataclasses.replace(plan, sources=plan.sources * 2), subject)
     assert alone.groups is None
     assert one_of_two.groups.tolist() == alone.sample_ids.tolist()
+
+
+def test_a_condition_chooses_samples(run, files, capsys):
+    """What is said of samples that are unlike those of training is said of the chosen ones."""
+    assert run_command("explain", run, **files, where="gradient > 0.5", levels="asv", output_dir=run / "half") == 0
+    said = capsys.readouterr().out
+    chosen = int(next(line for line in said.splitlines() if line.endswith("fit --where")).split()[0])
+    assert 0 < chosen < 60
+    assert f" of {chosen} samples (" in said
+    with pytest.raises(ConfigError, match="where needs metadata"):
+        aam.explain(model=run, table=files["table"], where="gradient > 0.5")
+
+
+def test_training_says_how_to_explain(run, files):
+    """The command is one that can be typed as it is."""
+    said = (run / "log.txt").read_text().splitlines()
+    (line,) = [one for one in said if "  aam explain " in one]
+    config = parse("explain", shlex.split(line.partition("  aam ")[2])[1:]).config
+    assert config.explain.model == run
+    assert config.table.table == (files["table"],)
+    assert config.explain.metadata == files["metadata"]

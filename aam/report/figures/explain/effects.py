@@ -60,7 +60,7 @@ def ranked_effects(series: Sequence[Series], names: Sequence[str], stable: froze
         for place, (axes, one) in enumerate(zip(panels, shown, strict=True)):
             _draw_effects(axes, one, names)
             axes.set_title(shorten_middle(one.title, 34))
-            axes.set_xlabel(f"effect ({one.effects.unit})")
+            axes.set_xlabel(f"effect ({one.effects.unit_of(one.output)})")
             axes.locator_params(axis="x", nbins=5)
             name_rows(axes, labels, named=place == 0 or is_stacked())
         _sign_legend(figure, sign_words(*(one.effects for one in series)))
@@ -129,7 +129,7 @@ def sample_effects(effects: Effects, output: int, names: Sequence[str], share_NG
                 zorder=2,
             )
         name_rows(axes, [row_label(effects.labels[place_of[name]]) for name in names])
-        axes.set_xlabel(f"effect ({effects.unit})")
+        axes.set_xlabel(f"effect ({effects.unit_of(output)})")
         axes.locator_params(axis="x", nbins=5)
         if dots is not None:
             where = "bottom" if is_stacked() else "right"
