@@ -110,7 +110,7 @@ def test_two_targets_of_which_samples_lack_one(train: Train, study: Path) -> Non
     columns = of_test_part(run)
     endings = ("_age", "_ph")
     names = [f"{name}{ending}" for ending in endings for name in NUMBERS[1:]]
-    assert list(columns) == ["sample-id", *names]
+    assert list(columns) == ["sample-id", *names, *NOVELTY]
     assert (columns["observed_age"] != "").all()
     assert 0 < (columns["observed_ph"] == "").sum() < len(columns["observed_ph"])
     assert (columns["predicted_ph"] != "").all(), "what is missing is predicted as well"
@@ -149,7 +149,7 @@ def test_quantiles(train: Train, study: Path) -> None:
     run = train("--loss-type", "quantile", "--quantiles", "0.1,0.25,0.5,0.9")
     columns = of_test_part(run)
     levels = ["quantile_0.1", "quantile_0.25", "quantile_0.5", "quantile_0.9"]
-    assert list(columns) == [*NUMBERS, *levels]
+    assert list(columns) == [*NUMBERS, *levels, *NOVELTY]
     quantiles = np.column_stack([columns[name].astype(float) for name in levels])
     assert (np.diff(quantiles, axis=1) > 0).all()
     assert (columns["quantile_0.5"] == columns["predicted"]).all()
@@ -225,7 +225,7 @@ def test_every_fusion_with_output_scaling(train: Train, study: Path, sheet: Path
 def test_ways_to_learn_a_number(train: Train, study: Path, words: tuple[str, ...]) -> None:
     run = train(*words, "--no-report")
     columns = of_test_part(run)
-    assert list(columns) == NUMBERS
+    assert list(columns) == [*NUMBERS, *NOVELTY]
     assert is_as_good_as_guessing(columns)
     low, said, high = (columns[name].astype(float) for name in ("predicted_low", "predicted", "predicted_high"))
     assert ((low < said) & (said < high)).all()

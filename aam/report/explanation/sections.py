@@ -56,9 +56,9 @@ def effects_section(
     stable = frozenset(one.name for one in found if one.is_stable)
     things = level_words(effects.level)
     by_size = "by the mean size of their effect in the samples that have them"
-    ranking = f"those first that the model needs, then {by_size}" if any(one.need for one in found) else by_size
+    ranking = f": those first that the model needs, then {by_size}" if any(one.need for one in found) else f" {by_size}"
     caption = (
-        f"The {len(names)} most important {things} {ranking}. Dots are mean "
+        f"The {len(names)} most important {things}{ranking}. Dots are mean "
         "effects in the n samples that have them, bars their 95 % intervals; a grey dot is an effect whose interval "
         "holds 0."
     )

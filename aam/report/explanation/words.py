@@ -151,7 +151,7 @@ def error_words(found: Sequence[Finding], target: str) -> list[str]:
     target
         What is predicted.
     """
-    some = [one for one in found if one.push > 0][:MOST_NAMED]
+    some = [one for one in found if one.effect.low > 0][:MOST_NAMED]
     return [f"{target} is predicted worse without {joined([name_of(one) for one in some])}."] if some else []
 
 

@@ -50,8 +50,12 @@ def colour_of(low: float, high: float) -> str:
 
 
 def sign_words(*effects: Effects) -> tuple[str, str]:
-    """What the colours of a clear effect say: raises, lowers; of other things than changes, on which side of 0."""
-    return ("raises", "lowers") if all(one.is_change for one in effects) else ("above 0", "below 0")
+    """What the colours of a clear effect say: raises, lowers; of others, what the error or which side of 0 tells."""
+    if all(one.is_change for one in effects):
+        return "raises", "lowers"
+    return (
+        ("is worse without", "is better without") if all(one.is_increase for one in effects) else ("above 0", "below 0")
+    )
 
 
 def row_label(label: str, detail: str = "") -> str:
