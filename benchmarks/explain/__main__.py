@@ -33,8 +33,9 @@ from benchmarks.explain.infants import infants
 from benchmarks.explain.networks import networks
 from benchmarks.explain.nulls import nulls
 from benchmarks.explain.recovery import DESIGNS, recovery
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
 from benchmarks.machine import conditions
+from benchmarks.store import MissingError
 
 PARTS = ("recovery", "calibration", "nulls", "networks", "infants")
 QUICK = ((100, 2.0),)

@@ -13,8 +13,9 @@ import numpy as np
 
 from aam.explanation.effects import Effects
 from benchmarks.explain.measuring import measured, together
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
 from benchmarks.explain.studies import EXPLAINED, fitted, simulated
+from benchmarks.store import MissingError
 
 SAMPLES, EFFECT = 300, 2.0
 TIMES_MORE = 10

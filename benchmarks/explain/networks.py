@@ -22,8 +22,9 @@ from aam.explanation.network.random_weights import randomised
 from aam.learners.predictor import load_predictor
 from benchmarks.explain.rankings import of_effects, rivals
 from benchmarks.explain.recovery import score
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
 from benchmarks.explain.studies import SUBJECT, TARGET, Simulated, read_simulated, simulate_files
+from benchmarks.store import MissingError
 
 SAMPLES, EFFECT, EPOCHS = 300, 2.0, 4
 OF_NETWORKS = ("abundance-gradients", "identity-gradients", "attention", "rollout")

@@ -14,8 +14,9 @@ from scipy.stats import false_discovery_control
 from aam.explanation.effects import Effects
 from benchmarks.explain.measuring import together
 from benchmarks.explain.rankings import in_carriers
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
 from benchmarks.explain.studies import OF_A_SUBJECT, Simulated, simulated
+from benchmarks.store import MissingError
 
 SAMPLES, EFFECT = 300, 2.0
 FOLDS = {"removal": (1, 5), "permutation": (1,)}

@@ -14,8 +14,9 @@ from sklearn.metrics import r2_score, roc_auc_score
 from aam.explanation.catalogue import METHODS
 from aam.explanation.groups import ASV, CLADE, AsvGroups
 from benchmarks.explain.rankings import READINGS, Ranking, of_effects, rivals, with_relatives
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
 from benchmarks.explain.studies import TARGET, fitted, simulated
+from benchmarks.store import MissingError
 
 DESIGNS = ((100, 2.0), (300, 1.0), (300, 2.0), (1_000, 2.0))
 """Training samples, and effect size."""

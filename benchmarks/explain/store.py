@@ -1,44 +1,28 @@
-"""Where results are kept, so that an interrupted benchmark goes on."""
+"""Rows of results, a JSON file each."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aam.files.atomic import write_text
+from benchmarks import store
+
+Rows = list[dict[str, Any]]
 
 
-class MissingError(LookupError):
-    """What was not computed yet."""
+class Store(store.Store[Rows]):
+    """A folder of rows; it tells what was computed."""
 
+    ending = ".json"
 
-@dataclass(frozen=True)
-class Store:
-    """A folder of JSON files.
+    def write(self, path: Path, computed: Rows) -> None:
+        """Write the rows."""
+        write_text(path, json.dumps(computed, indent=1) + "\n")
+        print(f"{path.relative_to(self.folder).with_suffix('')}: done", flush=True)
 
-    Attributes
-    ----------
-    folder
-        Where they lie.
-    computes
-        Whether what is missing is computed; else it is a :class:`MissingError`.
-    """
-
-    folder: Path
-    computes: bool = True
-
-    def get(self, name: str, compute: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """The rows that a file holds, which is written where it is missing."""
-        path = self.folder / f"{name}.json"
-        if not path.exists():
-            if not self.computes:
-                raise MissingError(name)
-            rows = compute()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(rows, indent=1) + "\n")
-            print(f"{name}: done", flush=True)
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    def read(self, path: Path) -> Rows:
+        """The rows of a file."""
+        found: Rows = json.loads(path.read_text(encoding="utf-8"))
         return found

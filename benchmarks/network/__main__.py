@@ -29,9 +29,10 @@ from pathlib import Path
 from benchmarks.network.curves import Point, measured, real_parts, simulated_parts
 from benchmarks.network.ideas import STACKED, TaskScores, task_scores
 from benchmarks.network.recipes import IDEAS
-from benchmarks.network.store import MissingError, Store
+from benchmarks.network.store import Store
 from benchmarks.network.table import write
 from benchmarks.network.tasks import TASKS
+from benchmarks.store import MissingError
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:

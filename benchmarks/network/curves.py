@@ -17,8 +17,9 @@ from aam.workflows.benchmark.study import open_task
 from benchmarks.network.blends import fitted, stacked
 from benchmarks.network.networks import PreparedPart, inner, outer
 from benchmarks.network.recipes import IDEAS
-from benchmarks.network.store import MissingError, Store
+from benchmarks.network.store import Store
 from benchmarks.network.tasks import SEED, Part, open_tasks, part_of, score
+from benchmarks.store import MissingError
 
 REAL = "infant-month"
 REAL_SIZES = (100, 200, 400)

@@ -13,8 +13,9 @@ import numpy as np
 from benchmarks.network.blends import Blended, fitted, stacked, weights_of
 from benchmarks.network.networks import POOLS, PreparedPart, inner, outer
 from benchmarks.network.recipes import IDEAS
-from benchmarks.network.store import MissingError, Store
+from benchmarks.network.store import Store
 from benchmarks.network.tasks import Part, open_tasks, parts_of, score
+from benchmarks.store import MissingError
 
 STACKED = ("components-clades",)
 """Recipes that join the blend, one at a time."""

@@ -16,7 +16,8 @@ from benchmarks.explain.networks import RANDOM, TRAINED
 from benchmarks.explain.nulls import CLEAR, SHUFFLED, TRUE, Called
 from benchmarks.explain.rankings import Ranking
 from benchmarks.explain.recovery import Score
-from benchmarks.explain.store import MissingError, Store
+from benchmarks.explain.store import Store
+from benchmarks.store import MissingError
 from tests.explanation.network.cases import subject
 
 SMALL = {"NUM_ASVS": 60, "RICHNESS": 20.0, "EXPLAINED": 24}

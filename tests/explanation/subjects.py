@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.sparse import csr_array
 
 from aam.config import CovariateOptions
 from aam.data.study.covariates import CovariateSpec
+from aam.data.study.shuffling import shuffled_values
 from aam.data.study.study import Study
 from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
 from aam.data.targets.targets import Targets
@@ -50,3 +52,15 @@ def forest_subject(
     model = ExplainedModel(predictor=predictor_of([forest], Combination()))
     units = rows if unit_N is None else unit_N
     return Subject(model=model, study=study, rows=rows, groups=groups, unit_N=units, truths=truths)
+
+
+def with_shuffled_truths(subject: Subject, seed: int) -> Subject:
+    """The subject whose explained samples exchange their truths, all targets alike."""
+    assert subject.truths is not None
+    ids = subject.study.sample_ids[subject.rows]
+    found = {}
+    for column, values in subject.truths.items():
+        own = shuffled_values(values[subject.rows], ids, subject.unit_N, seed)
+        found[column] = values.copy()
+        found[column][subject.rows] = own
+    return dataclasses.replace(subject, truths=found)

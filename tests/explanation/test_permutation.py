@@ -17,13 +17,12 @@ from aam.explanation import covariates, permutation
 from aam.explanation.covariates import CovariateExchange
 from aam.explanation.increase import losses
 from aam.explanation.model import with_counts
-from aam.explanation.null import with_shuffled_truths
 from aam.explanation.parts import Parts
 from aam.explanation.permutation import Permutation
 from aam.explanation.results.pool import pool
 from aam.explanation.results.relatives import relatives_of
 from tests.data.study_files import make_study
-from tests.explanation.subjects import forest_subject, groups_of
+from tests.explanation.subjects import forest_subject, groups_of, with_shuffled_truths
 
 SIZE, DEPTH = 24, 1_000
 

@@ -220,24 +220,6 @@ def compare(sequences: SequenceSet, reference: SequenceSet) -> Comparison:
     return replace(found_out, best=now) if found_out.is_unrelated else found_out
 
 
-def best_orientation(
-    sequences: Sequence[str],
-    reference: Sequence[str],
-    reads: np.ndarray | None = None,
-    reference_reads: np.ndarray | None = None,
-) -> Comparison:
-    """As :func:`compare`, of texts.
-
-    Parameters
-    ----------
-    sequences, reference
-        DNA over ACGTN.
-    reads, reference_reads
-        Reads of each; one where left out.
-    """
-    return compare(SequenceSet.of(sequences, reads), SequenceSet.of(reference, reference_reads))
-
-
 def measure(sequences: SequenceSet, reference: SequenceSet, way: Fit) -> Fit:
     """What sequences and reference have in common when they are laid on each other in some way."""
     own = sequences.turned if way.reverse else sequences

@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from aam.alphabet import decode
-from aam.data.readers.strand import SequenceSet, best_orientation, compare, reverse_complement
+from aam.data.readers.strand import Comparison, SequenceSet, compare, reverse_complement
 from tests.factories import random_sequences, related_sequences
 
 ASVS = random_sequences(40, length=60)
+
+
+def best_orientation(
+    sequences: Sequence[str],
+    reference: Sequence[str],
+    reads: np.ndarray | None = None,
+    reference_reads: np.ndarray | None = None,
+) -> Comparison:
+    return compare(SequenceSet.of(sequences, reads), SequenceSet.of(reference, reference_reads))
 
 
 def test_reverse_complement() -> None:
