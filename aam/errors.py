@@ -19,7 +19,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from os import PathLike
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -48,6 +48,16 @@ class AamError(Exception):
         more = len(problems) - 1
         Exception.__init__(error, problems[0] + (f" (and {more} more: `aam check` lists them)" if more else ""))
         return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, for another process: the arguments of its kind are not kept."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[AamError], args: tuple[Any, ...], facts: dict[str, Any]) -> AamError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class InputError(AamError):

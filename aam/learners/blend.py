@@ -15,16 +15,17 @@ Journal of Forecasting 5 (why equal weights are hard to beat).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
 
 from aam.learners.catalogue import TREE_ENSEMBLES
+from aam.learners.cross_fit import CrossFit, CrossFitted
 from aam.learners.protocol import Labelled, Learner
+from aam.processes import outcomes
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -73,14 +74,27 @@ class FittedBlend:
         return combine(predictions_M, self.weights_MT)
 
 
+class BlendProgress(Protocol):
+    """Is told how far the fitting of a blend is."""
+
+    def begin(self, name: str) -> None:
+        """A member is fitted next."""
+
+    def next_fold(self) -> None:
+        """That member has learned without one more fold."""
+
+    def finish(self, name: str) -> None:
+        """A member, one of several that were fitted at once, is fitted."""
+
+
 def fit_blend(
     learners: Sequence[Learner],
     names: Sequence[str],
     study: Study,
     samples: Labelled,
     fold_B: np.ndarray,
-    on_member: Callable[[str], object] = lambda name: None,
-    on_fold: Callable[[], object] | None = None,
+    progress: BlendProgress | None = None,
+    jobs: int = 1,
 ) -> FittedBlend:
     """Fit every member on all samples and without each fold, and weigh them.
 
@@ -92,20 +106,17 @@ def fit_blend(
         The study, and its training samples in the order of their ids.
     fold_B
         Fold of each sample; see :func:`~aam.learners.folds.deal_folds`.
-    on_member
-        Called with the name of each member before it is fitted.
-    on_fold
-        Called whenever a member that learns fold by fold has learned without one.
+    progress
+        Is told how far it is.
+    jobs
+        Members that are fitted at once, each in a process of its own.
     """
     targets = learners[0].targets
-    found, seconds = [], []
-    for learner, name in zip(learners, names, strict=True):
-        on_member(name)
-        started = time.monotonic()
-        learner.on_fold = on_fold
-        found.append(learner.cross_fit(study, samples, fold_B))
-        learner.on_fold = None
-        seconds.append(time.monotonic() - started)
+    fitting = [CrossFit(learner, study, samples, fold_B) for learner in learners]
+    cross_fitted = _in_turn(fitting, names, progress) if jobs == 1 else _at_once(fitting, names, progress, jobs)
+    learners = [one.learner for one in cross_fitted]
+    seconds = [one.seconds for one in cross_fitted]
+    found = [one.out_of_fold for one in cross_fitted]
     out_of_fold_M, towards_M = np.stack(found), even_weights(names)
     return FittedBlend(
         learners=tuple(learners),
@@ -116,6 +127,31 @@ def fit_blend(
         fold_B=fold_B,
         seconds=tuple(seconds),
     )
+
+
+def _in_turn(fitting: Sequence[CrossFit], names: Sequence[str], progress: BlendProgress | None) -> list[CrossFitted]:
+    found = []
+    for one, name in zip(fitting, names, strict=True):
+        if progress is not None:
+            progress.begin(name)
+            one.learner.on_fold = progress.next_fold
+        found.append(one.here())
+        one.learner.on_fold = None
+    return found
+
+
+def _at_once(
+    fitting: Sequence[CrossFit], names: Sequence[str], progress: BlendProgress | None, jobs: int
+) -> list[CrossFitted]:
+    found: dict[int, CrossFitted] = {}
+    for outcome in outcomes(fitting, jobs):
+        if outcome.error is not None:
+            raise outcome.error
+        assert outcome.value is not None
+        found[outcome.place] = outcome.value.for_task(fitting[outcome.place].learner)
+        if progress is not None:
+            progress.finish(names[outcome.place])
+    return [found[place] for place in range(len(fitting))]
 
 
 def combine(predictions_M: np.ndarray, weights_MT: np.ndarray) -> np.ndarray:

@@ -25,6 +25,10 @@ from aam.runs.layout import BASELINE, CHECKPOINTS, CONFIG, FINISHED, LOCK, LOG, 
 from aam.version import __version__
 
 
+class InUseError(InputError):
+    """A run directory that another process works in."""
+
+
 def resume_command(command: str, path: Path) -> str:
     """The command that resumes a run."""
     return f"aam {command} --resume-from {shlex.quote(str(path))}"
@@ -147,12 +151,12 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(path, f"is in use by {_owner(file)}", "choose another --output-dir") from None
+            raise InUseError(path, f"is in use by {_owner(file)}", "choose another --output-dir") from None
         except OSError as error:
             problem = f"cannot be locked ({error.strerror})"
             raise InputError(path, problem, "choose an --output-dir on another disk") from None
         if not _is_same(file, lock_path):
-            raise InputError(path, "is being released by another process", "try again")
+            raise InUseError(path, "is being released by another process", "try again")
         if before := _content(file):
             warn(f"{path} was locked by {before}, which is no longer running; taking over the lock")
         try:

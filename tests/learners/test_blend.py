@@ -171,6 +171,24 @@ def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extra_trees_module, "NUM_TREES", 6)
 
 
+class Heard:
+    """Keeps what it is told of the progress of a blend."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.finished: list[str] = []
+        self.folds = 0
+
+    def begin(self, name: str) -> None:
+        self.begun.append(name)
+
+    def next_fold(self) -> None:
+        self.folds += 1
+
+    def finish(self, name: str) -> None:
+        self.finished.append(name)
+
+
 @pytest.mark.usefixtures("_few_trees")
 @pytest.mark.parametrize("specs", [(AGE, MASS), (SITE,)], ids=["numbers", "classes"])
 def test_a_blend_is_fitted_weighed_and_predicts(specs: Any) -> None:
@@ -179,10 +197,10 @@ def test_a_blend_is_fitted_weighed_and_predicts(specs: Any) -> None:
     names = ["forest", "trees-dna", "jaccard", "clr-linear", "clr-radial"]
     members = [new_member(name, task, 1) for name in names]
     members[0] = ForestLearner(task, ForestSettings(n_estimators=8, n_jobs=1, seed=1))
-    begun: list[str] = []
-    folds = deal_folds(task.targets.kind, samples, seed=1)
-    found = fit_blend(members, names, study, samples, folds, on_member=begun.append)
-    assert begun == names == list(found.names)
+    folds, heard = deal_folds(task.targets.kind, samples, seed=1), Heard()
+    found = fit_blend(members, names, study, samples, folds, heard)
+    assert heard.begun == names == list(found.names)
+    assert heard.folds > len(names)
     shape = (len(TRAIN), *task.output_shape)
     assert found.out_of_fold_M.shape == (5, *shape)
     assert found.blended.shape == shape

@@ -19,6 +19,8 @@ def run(config: TrainConfig, command_line: str) -> None:
     with run_log(config):
         if config.evaluation.cv is not None:
             folds = cross_validate(config, command_line)
+            if not folds.targets:
+                return
             final = f"  aam train --config {shlex.quote(str(folds.final_config))}"
             say_next(config, folds.run, "Next, train the model to use, on all samples:", final)
             return

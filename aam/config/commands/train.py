@@ -8,6 +8,7 @@ from typing import Literal
 
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
+from aam.config.jobs import JobOptions
 from aam.config.learners import LearnerOptions, check_learners
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
@@ -137,6 +138,7 @@ class TrainConfig:
     optim: OptimOptions
     memory: MemoryOptions
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
+    jobs: JobOptions = field(default_factory=JobOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:
@@ -152,6 +154,7 @@ class TrainConfig:
             attempt(self.split.check_validation)
         attempt(self._check_folds)
         attempt(self._check_processes)
+        attempt(self._check_jobs)
         attempt.raise_if_any()
 
     def _check_processes(self) -> None:
@@ -161,6 +164,15 @@ class TrainConfig:
         if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
             which = "--cv" if self.evaluation.cv is not None else "--ensemble"
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
+
+    def _check_jobs(self) -> None:
+        has_runs = self.evaluation.cv is not None or self.evaluation.ensemble > 1
+        if self.jobs.join and self.evaluation.cv is None:
+            raise ConfigError("--join shares the folds of a cross-validation: it needs --cv")
+        if self.jobs.join and self.run.overwrite:
+            raise ConfigError("--join works in a run that others may have begun: leave out --overwrite")
+        if self.jobs.are_several and not has_runs and not self.is_blend:
+            raise ConfigError("--jobs is for folds, members and learners, and this is one network: see --devices")
 
     @property
     def is_blend(self) -> bool:

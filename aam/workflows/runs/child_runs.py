@@ -1,7 +1,8 @@
 """Runs within a run: the folds of a cross-validation and the members of an ensemble.
 
 Each is an ordinary and complete run of ``aam train`` on given lists of samples, in a folder of its own. They are
-trained one after the other; a run that was stopped continues with the first that is not finished.
+trained one after the other or, by :mod:`aam.workflows.runs.at_once`, several at once; a run that was stopped continues
+with those that are not finished.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from aam.text import format_duration, read_ids
 from aam.workflows.runs.results import TrainResult
 from aam.workflows.runs.run_manifest import check_inputs_still_same
 from aam.workflows.runs.signals import stopped_in_order
+
+ALONE = {"jobs": 1, "join": False, "dask_scheduler": None}
+"""Options of a run that is one of several, which alone are computed at once."""
 
 Train = Callable[[TrainConfig, str], TrainResult]
 """Trains what a configuration asks for; the text is the command line that repeats it."""
@@ -74,6 +78,7 @@ class ChildRun:
             "overwrite": False,
             "resume_from": None,
             "seed": self.seed,
+            **ALONE,
         }
         return replace(whole, **{**own, **changes})
 

@@ -8,10 +8,11 @@ differ in their samples alone, and no two repeats share a seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +41,9 @@ from aam.runs.layout import (
 )
 from aam.runs.saved_options import config_text
 from aam.training.plan.supervision import learnable_folds, learned_split, target_request
+from aam.workflows.runs.at_once import Training, at_once
 from aam.workflows.runs.child_runs import (
+    ALONE,
     ChildRun,
     check_lists,
     in_turn,
@@ -51,7 +54,7 @@ from aam.workflows.runs.child_runs import (
 )
 from aam.workflows.runs.ensemble import train_one_or_several
 from aam.workflows.runs.results import CrossValidationResult
-from aam.workflows.runs.run_manifest import run_record, study_record
+from aam.workflows.runs.run_manifest import InputStates, run_record, study_record
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
 
 if TYPE_CHECKING:
@@ -85,6 +88,10 @@ class FoldRun:
         """The options of an ordinary run of this fold; a blend says itself what its random forest predicts."""
         own = config.evaluation.forest_baseline and brings_forest(config)
         return self.child.config(config, cv=None, cv_repeats=1, forest_baseline=own)
+
+    def training(self, whole: RunDirectory, config: TrainConfig) -> Training:
+        """Its training in a process of its own."""
+        return Training(whole=whole, config=self.config(config), child=self.child, train=train_one_or_several)
 
 
 def brings_forest(config: TrainConfig) -> bool:
@@ -166,48 +173,117 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before):
-        study = load_study(
-            config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
-        )
-        targets, of_samples = learnable_folds(config, study)
-        folds = fold_runs(of_samples, study, run, config)
-        runs = [fold.child for fold in folds]
-        for folder in (run.path / FORESTS, *(child.lists for child in runs)):
+        plan = plan_folds(config, run)
+        plan.write(before, command_line)
+        with plan.rollback_if_first_run_fails():
+            if config.jobs.are_several:
+                trainings = [fold.training(run, config) for fold in plan.folds]
+                at_once(run, "fold", trainings, config.jobs, plan.compare)
+            else:
+                in_turn(run, plan.runs, "fold", plan.train_and_compare)
+        return plan.finish()
+
+
+def plan_folds(config: TrainConfig, run: RunDirectory) -> FoldsPlan:
+    """Read the study, and deal its folds; nothing is written.
+
+    Raises
+    ------
+    InputError
+        As :func:`train_folds`.
+    """
+    study = load_study(
+        config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
+    )
+    targets, of_samples = learnable_folds(config, study)
+    folds = fold_runs(of_samples, study, run, config)
+    say(*describe(study), *of_samples[0].split.notes, _folds_line(config, folds))
+    return FoldsPlan(config=config, run=run, study=study, targets=targets, folds=tuple(folds))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldsPlan:
+    """A cross-validation that is about to be computed.
+
+    Attributes
+    ----------
+    config, run
+        Its options and its run directory.
+    study, targets
+        The samples, and the targets as all of them have them.
+    folds
+        Where each fold lies.
+    """
+
+    config: TrainConfig
+    run: RunDirectory
+    study: Study
+    targets: Targets
+    folds: tuple[FoldRun, ...]
+
+    @property
+    def runs(self) -> list[ChildRun]:
+        """The runs of the folds."""
+        return [fold.child for fold in self.folds]
+
+    def write(self, before: InputStates, command_line: str) -> None:
+        """Write the plan down, or see that the one that is there is the same; ``before``: the inputs when unread."""
+        config, run, notes = self.config, self.run, self.folds[0].fold.split.notes
+        for folder in (run.path / FORESTS, *(child.lists for child in self.runs)):
             remove_leftovers(folder, owned=True)
-        notes = folds[0].fold.split.notes
-        say(*describe(study), *notes, _folds_line(config, folds))
         record = {
             **run_record(config, before, command_line),
-            **study_record(study, np.arange(len(study)), notes),
-            "samples": {"folds": len(study)},
-            "targets": targets.to_dict(),
+            **study_record(self.study, np.arange(len(self.study)), notes),
+            "samples": {"folds": len(self.study)},
+            "targets": self.targets.to_dict(),
         }
         if config.run.resume_from is not None and (run.path / DATA).exists():
-            check_lists(runs)
+            check_lists(self.runs)
         else:
-            _write_plan(config, run, folds)
+            _write_plan(config, run, self.folds)
         run.write_json(DATA, record)
 
-        def train_and_compare(place: int) -> bool:
-            fold = folds[place]
-            is_new = train_child_run(fold.config(config), fold.child, train_one_or_several)
-            if config.evaluation.forest_baseline and not fold.forest.exists():
-                write_forest_of(fold, study, targets, config)
-                return True
-            return is_new
+    def check(self) -> None:
+        """Refuse a plan that was written for other folds than these."""
+        check_lists(self.runs)
 
-        with rollback_if_first_run_fails(run, runs, (FOLDS, FOLD_LISTS, FORESTS, FINAL_CONFIG, DATA, run.config.name)):
-            in_turn(run, runs, "fold", train_and_compare)
+    def rollback_if_first_run_fails(self) -> AbstractContextManager[None]:
+        """Remove the plan if the first fold finds the options wrong."""
+        run = self.run
+        names = (FOLDS, FOLD_LISTS, FORESTS, FINAL_CONFIG, DATA, run.config.name)
+        return rollback_if_first_run_fails(run, self.runs, names)
+
+    def compare(self, place: int) -> bool:
+        """Write what a random forest predicts in a fold; returns whether that was to be done."""
+        fold = self.folds[place]
+        is_lacking = self.config.evaluation.forest_baseline and not fold.forest.exists()
+        if is_lacking:
+            write_forest_of(fold, self.study, self.targets, self.config)
+        return is_lacking
+
+    def train_and_compare(self, place: int) -> bool:
+        """Train a fold's model and its forest; returns whether there was anything to do."""
+        fold = self.folds[place]
+        is_new = train_child_run(fold.config(self.config), fold.child, train_one_or_several)
+        return self.compare(place) or is_new
+
+    def finish(self) -> CrossValidationResult:
+        """Put the folds together."""
+        run = self.run
         with stopped_within(run, "after the last fold"):
-            found = _finish(config, targets, run, folds)
-        run.finish({"folds": len(folds)})
+            found = _finish(self.config, self.targets, run, self.folds)
+        run.finish({"folds": len(self.folds)})
         say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
-    return CrossValidationResult(
-        run=run.path,
-        folds=tuple(child.directory.path for child in runs),
-        targets=found,
-        final_config=run.path / FINAL_CONFIG,
-    )
+        return self.result(found)
+
+    def result(self, found: Mapping[str, CrossValidation]) -> CrossValidationResult:
+        """Where all lies."""
+        return CrossValidationResult(
+            run=self.run.path,
+            folds=tuple(child.directory.path for child in self.runs),
+            targets=found,
+            final_config=self.run.path / FINAL_CONFIG,
+        )
 
 
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
@@ -228,7 +304,8 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     run.write_config("train", options_to_repeat(config))
     write_lists([fold.child for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
-    alone = replace(config, cv=None, cv_repeats=1, output_dir=final, overwrite=False, resume_from=None)
+    own: dict[str, Any] = {"output_dir": final, "overwrite": False, "resume_from": None, **ALONE}
+    alone = replace(config, cv=None, cv_repeats=1, **own)
     write_text(run.path / FINAL_CONFIG, config_text("train", alone))
 
 

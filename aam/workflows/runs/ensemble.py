@@ -31,6 +31,7 @@ from aam.runs.layout import DATA, MEMBERS, SAMPLE_LISTS
 from aam.runs.saved_options import training_config
 from aam.training.hardware.device import prepare_device
 from aam.training.plan.supervision import Inputs, read_inputs
+from aam.workflows.runs.at_once import Training, at_once
 from aam.workflows.runs.child_runs import (
     ChildRun,
     check_lists,
@@ -81,7 +82,13 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
             return train_child_run(members[place].config(config, ensemble=1), members[place], train_one)
 
         with rollback_if_first_run_fails(run, members, (MEMBERS, *SAMPLE_LISTS.values(), DATA, run.config.name)):
-            in_turn(run, members, "member", train_member)
+            if config.jobs.are_several:
+                own = [member.config(config, ensemble=1) for member in members]
+                pairs = zip(own, members, strict=True)
+                trainings = [Training(whole=run, config=one, child=member, train=train_one) for one, member in pairs]
+                at_once(run, "member", trainings, config.jobs, lambda place: None)
+            else:
+                in_turn(run, members, "member", train_member)
         with stopped_within(run, "after the last member"):
             result = _finish(config, inputs, run, members, record)
         run.finish({"members": len(members)})

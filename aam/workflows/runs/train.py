@@ -115,9 +115,14 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
     if config.evaluation.cv is None:
         raise ConfigError("a cross-validation needs the number of folds: --cv")
     check_drawing()
+    typed = command_line or _equivalent("train", config)
+    if config.jobs.join:
+        from aam.workflows.runs.joining import join_folds
+
+        return join_folds(config, typed)
     from aam.workflows.runs.cross_validation import train_folds
 
-    return train_folds(config, command_line or _equivalent("train", config))
+    return train_folds(config, typed)
 
 
 def _equivalent(command: str, config: PretrainConfig | TrainConfig) -> str:

@@ -27,6 +27,7 @@ from aam.learners.protocol import Labelled, Learner
 from aam.log import say, say_detail, warn
 from aam.models.folder.paths import unfinished_notes
 from aam.models.shipped import NAMES, familiar_reads
+from aam.processes import on_scheduler
 from aam.text import format_duration, plural, shorten
 from aam.training.plan.supervision import Inputs
 from aam.training.run.transfer import encoder_folder
@@ -156,8 +157,11 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     beside = [FOREST] if config.evaluation.forest_baseline and FOREST not in names else []
     forests = [new_member(FOREST, task, config.run.seed) for _ in beside]
     expected = _expected([*members, *forests], [*names, *beside], study, samples, fold_B) if announced else {}
-    with BlendBar([*names, *beside], len(np.unique(fold_B)), expected, wanted=config.run.progress) as bar:
-        blend = fit_blend(members, names, study, samples, fold_B, bar.begin, bar.next_fold)
+    with (
+        on_scheduler(config.jobs.dask_scheduler),
+        BlendBar([*names, *beside], len(np.unique(fold_B)), expected, wanted=config.run.progress) as bar,
+    ):
+        blend = fit_blend(members, names, study, samples, fold_B, bar, config.jobs.number)
         forest = _forest(blend, forests, study, samples, bar)
     known = samples_of(targets, study, rows, inputs.groups)
     head, level = config.head, config.evaluation.interval_level

@@ -80,6 +80,11 @@ class BlendBar(Bar):
         """The member has learned without a fold."""
         self.advance(1, self._of_fit[self._before[-1]])
 
+    def finish(self, name: str) -> None:
+        """A member is fitted; which are next is not known here."""
+        self.say(f"fitted {name}")
+        self.advance(self.fits, self.fits * self._of_fit[name])
+
     def stop(self) -> None:
         """Take it away."""
         self._complete()
