@@ -114,10 +114,7 @@ def outcomes(tasks: Sequence[Callable[[], T]], jobs: int, folder: Path | None = 
         shared = stack.enter_context(tempfile.TemporaryDirectory(prefix="aam-jobs-", dir=folder))
         stop = Stop(Path(shared))
         asked = stack.enter_context(_asked_to_stop(stop))
-        for found in _parallel(tasks, jobs, stop):
-            if found.error is not None and stop.signal is None:
-                stop.ask(signal.SIGTERM)
-            yield found
+        yield from _parallel(tasks, jobs, stop)
         if asked:
             raise Signalled(asked[0])
 
@@ -190,6 +187,8 @@ def _compute_here(place: int, task: Callable[[], T], stop: Stop, parent: int) ->
         with silent(), _interruptible(), _watching(stop, parent if os.getppid() == parent else None):
             return Outcome(place=place, value=task())
     except AamError as error:
+        if stop.signal is None:
+            stop.ask(signal.SIGTERM)  # here, as the next task is sent out before this outcome is looked at
         return Outcome(place=place, error=error)
     except Signalled as signalled:
         return Outcome(place=place, error=signalled.preempted("stopped"))

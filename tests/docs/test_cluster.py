@@ -15,13 +15,14 @@ from aam.cli.options import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
-SCRIPTS = [EXAMPLES / "slurm.sbatch", EXAMPLES / "torchrun.sh"]
+SCRIPTS = [EXAMPLES / "slurm.sbatch", EXAMPLES / "torchrun.sh", EXAMPLES / "slurm_folds.sbatch"]
 # Writes down what it is called with, one word a line, and ends as it is told.
 STAND_IN = """#!/bin/bash
 printf '%s\\n' "${0##*/}" "$@" '' >> "$CALLS"
 [ "${0##*/}" = srun ] && exit "$CODE"
 exit 0
 """
+ARRAY = {"SLURM_ARRAY_JOB_ID": "41", "SLURM_ARRAY_TASK_ID": "3"}
 # Of the manual page of sbatch.
 SBATCH_OPTIONS = """
 account array begin chdir comment constraint cpus-per-gpu cpus-per-task dependency error exclude exclusive export
@@ -45,7 +46,7 @@ def calls_of(script: Path, folder: Path, *words: str, code: int = 0) -> tuple[in
     told = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "CALLS": str(folder / "calls"), "CODE": str(code)}
     done = subprocess.run(
         ["bash", str(script), *words],
-        env={**os.environ, **told, "SLURM_JOB_ID": "42", "SLURM_CPUS_PER_TASK": "4"},
+        env={**os.environ, **told, "SLURM_JOB_ID": "42", "SLURM_CPUS_PER_TASK": "4", **ARRAY},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -85,8 +86,9 @@ def test_shellcheck_finds_nothing(path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_options_of_sbatch_exist() -> None:
-    lines = re.findall(r"^#SBATCH (.*)$", SCRIPTS[0].read_text(), re.MULTILINE)
+@pytest.mark.parametrize("path", [SCRIPTS[0], SCRIPTS[2]], ids=name_of)
+def test_options_of_sbatch_exist(path: Path) -> None:
+    lines = re.findall(r"^#SBATCH (.*)$", path.read_text(), re.MULTILINE)
     assert len(lines) > 5
     assert [line for line in lines if not re.fullmatch(r"--[a-z-]+(=\S+)?", line)] == []
     assert {line.removeprefix("--").split("=")[0] for line in lines} - set(SBATCH_OPTIONS.split()) == set()
@@ -111,6 +113,17 @@ def test_slurm_begins_a_run_and_goes_on_with_it(tmp_path: Path, monkeypatch: pyt
     resumed = words_of_aam(calls[-1])
     assert resumed == ["train", "--resume-from", "runs/age", "--distributed"]
     assert parse("train", resumed[1:]).config.distributed.distributed
+
+
+@pytest.mark.parametrize(("code", "is_requeued"), [(75, True), (0, False)])
+def test_slurm_shares_folds(tmp_path: Path, code: int, is_requeued: bool) -> None:
+    ended, [call, *after] = calls_of(SCRIPTS[2], tmp_path, code=code)
+    assert ended == code
+    assert after == ([["scontrol", "requeue", "41_3"]] if is_requeued else [])
+    words = words_of_aam(call)
+    config = parse("train", words[1:]).config
+    assert (words[0], config.jobs.join, config.evaluation.cv) == ("train", True, 5)
+    assert "#SBATCH --array=1-5\n" in SCRIPTS[2].read_text()
 
 
 def test_torchrun_begins_a_run_and_goes_on_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
