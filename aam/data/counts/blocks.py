@@ -6,10 +6,12 @@ What is small is done at once, with the same result. Legend of shapes: ``N`` sam
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.files import scratch
 from aam.files.scratch import BLOCK, blocks, is_on_disk, new_array
 from aam.text import format_bytes
 
@@ -17,7 +19,7 @@ LARGEST_INT32 = np.iinfo(np.int32).max
 
 
 def row_blocks(counts: csr_array, entries: int = BLOCK) -> Iterator[tuple[slice, csr_array]]:
-    """The samples in parts of about so many counts, of one sample at least; nothing is copied but pointers."""
+    """The samples in parts of about so many counts, of one sample at least."""
     indptr, number = counts.indptr, counts.shape[0]
     start = 0
     while start < number:
@@ -29,7 +31,7 @@ def row_blocks(counts: csr_array, entries: int = BLOCK) -> Iterator[tuple[slice,
 
 
 def rows_between(counts: csr_array, start: int, end: int) -> csr_array:
-    """Some samples that follow each other, without a copy of their counts."""
+    """Some samples that follow each other; scipy may copy their counts, those of no others."""
     first, last = counts.indptr[start], counts.indptr[end]
     parts = (counts.data[first:last], counts.indices[first:last], counts.indptr[start : end + 1] - first)
     return csr_array(parts, shape=(end - start, counts.shape[1]))
@@ -64,7 +66,7 @@ def select_rows(counts: csr_array, rows: np.ndarray) -> csr_array:
     sizes = np.diff(counts.indptr)[rows].astype(np.int64)
     if sizes.sum() <= BLOCK:
         return counts[rows]
-    found = _Filled(int(sizes.sum()), (len(rows), counts.shape[1]))
+    found = _Filled(int(sizes.sum()), (len(rows), counts.shape[1]), counts.indices.dtype)
     ends = np.cumsum(sizes)
     start = 0
     while start < len(rows):
@@ -80,7 +82,7 @@ def select_columns(counts: csr_array, columns: np.ndarray) -> csr_array:
     new_A = np.full(counts.shape[1], -1, dtype=np.int64)
     new_A[columns] = np.arange(len(columns))
     kept = sum(int(np.count_nonzero(new_A[counts.indices[block]] >= 0)) for block in blocks(counts.nnz))
-    found = _Filled(kept, (counts.shape[0], len(columns)))
+    found = _Filled(kept, (counts.shape[0], len(columns)), counts.indices.dtype)
     sizes = np.zeros(counts.shape[0], dtype=np.int64)
     for rows, some in row_blocks(counts):
         new = new_A[some.indices]
@@ -95,11 +97,17 @@ def stack(parts: Sequence[csr_array]) -> csr_array:
     if len(parts) == 1:
         return parts[0]
     shape = (sum(part.shape[0] for part in parts), parts[0].shape[1])
-    found = _Filled(sum(part.nnz for part in parts), shape)
+    number = sum(part.nnz for part in parts)
+    found = _Filled(number, shape, np.dtype(index_type(number, shape)))
     for part in parts:
         for block in blocks(part.nnz):
             found.append(part.data[block], part.indices[block])
     return found.counts(np.concatenate([np.diff(part.indptr) for part in parts]))
+
+
+def is_large(counts: csr_array) -> bool:
+    """Whether counts that are read anew would lie on the disk."""
+    return bool(counts.data.nbytes > scratch.IN_MEMORY_BYTES)
 
 
 def size_words(counts: csr_array) -> str:
@@ -117,9 +125,9 @@ def index_type(number: int, shape: Sequence[int]) -> type[np.int32 | np.int64]:
 class _Filled:
     """Counts that are written one after another, in memory or on the disk."""
 
-    def __init__(self, number: int, shape: tuple[int, int]) -> None:
-        self.kind, self.shape, self._done = index_type(number, shape), shape, 0
-        self.data, self.indices = new_array(number, np.int64), new_array(number, self.kind)
+    def __init__(self, number: int, shape: tuple[int, int], kind: np.dtype[Any]) -> None:
+        self.kind, self.shape, self._done = kind, shape, 0
+        self.data, self.indices = new_array(number, np.int64), new_array(number, kind)
 
     def add(self, some: csr_array) -> None:
         """Take the counts of some samples."""
