@@ -11,6 +11,7 @@ import mmap
 import os
 import re
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,10 +84,13 @@ class Hdf5File:
     def _in_blocks(self, name: str, dataset: h5py.Dataset, kind: np.dtype[Any]) -> np.ndarray:
         """All values of a large dataset, which are never in memory together."""
         values = new_array(dataset.size, kind)
+        started = time.monotonic()
         with Bar(f"reading {name} of {Path(self.source).name}", "values", dataset.size) as bar:
             for block in blocks(dataset.size):
                 values[block] = dataset[block]
                 bar.advance(block.stop - block.start)
+                rate = bar.done / max(time.monotonic() - started, 1e-3)
+                bar.say(bar.what, f"{rate / 1e6:,.1f} million a second")
         return values
 
     def texts(self, name: str) -> list[str]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from aam.cli.main import main
 from aam.data.counts import blocks
 from aam.evaluation.prediction_table import read_columns
 from aam.files import hdf5, scratch
+from aam.progress import Bar
 from tests.program import run_command
 
 
@@ -39,3 +41,24 @@ def test_training_and_prediction_are_the_same(study: Path, tmp_path: Path, monke
     expected = results("memory")
     on_disk(monkeypatch)
     assert results("disk") == expected
+
+
+@pytest.mark.parametrize(("words", "shown"), [((), True), (("--no-progress",), False)])
+def test_reading_is_shown_unless_hidden(
+    words: tuple[str, ...], shown: bool, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    class Watched(Bar):
+        def start(self) -> None:
+            seen.append(not self.bars.disable or self._lines is not None)
+            super().start()
+
+    monkeypatch.setattr(hdf5, "Bar", Watched)
+    on_disk(monkeypatch)
+    options = {"metric": "bray_curtis", "output": tmp_path / "distances.npy", "table": study / "table.biom"}
+    assert (
+        main(["unifrac", *(word for name, value in options.items() for word in (f"--{name}", str(value))), *words]) == 0
+    )
+    assert seen
+    assert set(seen) == {shown}

@@ -60,6 +60,11 @@ def test_rows_are_those_of_scipy(counts: csr_array, place: str) -> None:
     assert is_on_disk(found.data) == (place == "on the disk")
 
 
+def test_all_rows_are_not_copied(counts: csr_array) -> None:
+    assert select_rows(counts, np.arange(20)) is counts
+    assert_same(select_rows(counts, np.arange(20)[::-1]), counts[np.arange(20)[::-1]])
+
+
 def test_columns_are_those_of_scipy(counts: csr_array) -> None:
     columns = np.array([0, 2, 3, 9, 11])
     expected = counts[:, columns]
@@ -86,6 +91,6 @@ def test_samples_that_have_an_asv_are_counted(counts: csr_array) -> None:
 
 
 def test_words_say_where_counts_are(counts: csr_array, place: str) -> None:
-    words = size_words(select_rows(counts, np.arange(20)))
+    words = size_words(select_rows(counts, np.arange(20)[::-1]))
     assert words.startswith(f"{counts.nnz} that are not 0, ")
     assert words.endswith("read from the disk where they are needed" if place == "on the disk" else "in memory")
