@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +36,19 @@ def progress_console(wanted: bool) -> tuple[Console, bool]:
     console = Console(stderr=True)
     can_draw = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
     return console, not (wanted and can_draw)
+
+
+_HIDDEN: ContextVar[bool] = ContextVar("hidden", default=False)
+
+
+@contextmanager
+def without_bars(hidden: bool = True) -> Iterator[None]:
+    """Show no bar within the block, where ``hidden``: not even of what has no option for it, such as reading."""
+    token = _HIDDEN.set(hidden or _HIDDEN.get())
+    try:
+        yield
+    finally:
+        _HIDDEN.reset(token)
 
 
 class Bar:
@@ -73,6 +87,7 @@ class Bar:
         self.what, self.unit, self.total, self.done, self.seconds = what, unit, total, done, seconds
         self.work = self._work_before = 0.0 if seconds is not None else float(done)
         self.extra = ""
+        wanted = wanted and not _HIDDEN.get()
         console, hidden = progress_console(wanted)
         self.bars = Progress(
             *self._columns(console.width),

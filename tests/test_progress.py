@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from aam import progress
-from aam.progress import Bar
+from aam.progress import Bar, without_bars
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -120,4 +120,11 @@ def test_lines_end_with_an_error(no_terminal: None, capsys: pytest.CaptureFixtur
         raise RuntimeError
     capsys.readouterr()
     time.sleep(0.2)
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_is_shown_where_bars_are_hidden(no_terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with without_bars(), without_bars(hidden=False), Bar("reading", "values", 4, every=0.01) as bar:
+        bar.advance()
+        time.sleep(0.1)
     assert capsys.readouterr().err == ""

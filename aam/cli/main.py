@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from aam.cli.covariate_help import COVARIATE_HELP_FLAG, covariate_help
 from aam.cli.help_text import COMPLETION_FLAG, HELP_ALL_FLAG, HELP_FLAGS, print_help, print_overview, print_start
@@ -115,13 +116,25 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if request.only_print:
         print(config_text(command, request.config), end="")
         return
+    from aam.progress import without_bars  # takes as long to load as all else of --help
+
     module = f"aam.cli.commands.{command.replace('-', '_')}"
+    with without_bars(not _shows_progress(request.config)):
+        _run(command, words, module, request.config)
+
+
+def _shows_progress(config: Any) -> bool:
+    """Whether no section of the options hides progress."""
+    return all(getattr(section, "progress", True) for section in vars(config).values())
+
+
+def _run(command: str, words: Sequence[str], module: str, config: Any) -> None:
     if not COMMANDS[command].can_resume:
-        importlib.import_module(module).run(request.config)
+        importlib.import_module(module).run(config)
         return
-    with stopped_in_order(partial(resume_hint, command, request.config.run.output_dir)):
-        if not launched(command, words, request.config):
-            importlib.import_module(module).run(request.config, shlex.join(["aam", command, *words]))
+    with stopped_in_order(partial(resume_hint, command, config.run.output_dir)):
+        if not launched(command, words, config):
+            importlib.import_module(module).run(config, shlex.join(["aam", command, *words]))
 
 
 def _fail(code: int, *lines: str) -> int:

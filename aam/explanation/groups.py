@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.data.counts.blocks import prevalence
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.study import Study
 from aam.learners.clades import Clades, clades_of_sequences
@@ -197,7 +198,7 @@ def clades_of(study: Study) -> Clades:
     """The tree of the study, or the one made from its sequences."""
     if study.tree is not None and study.phylogeny is not None:
         return Clades(study.tree.parent, study.tree.tips[study.phylogeny.tip_A])
-    return clades_of_sequences(study.tokens, np.bincount(study.table.counts.indices, minlength=len(study.lengths)))
+    return clades_of_sequences(study.tokens, prevalence(study.table.counts))
 
 
 def consensus(lineages: Sequence[tuple[str, ...]], share: float = 0.8) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ FEWEST_BYTES = 1 << 20
 """Files that have fewer together are read about as fast anew."""
 MOST_BYTES = 20 << 30
 """What the folder may hold; the entries that were not used for the longest time go first."""
+MAPPED_BYTES = 64 << 20
+"""Results that take as much are mapped from their entry once it is there, so that they are on the disk once."""
 KEY_LETTERS = 40
 ENTRY = re.compile(rf"[a-z]+-[0-9a-f]{{{KEY_LETTERS}}}")
 UNFINISHED, REMOVED = ".aam-new-", ".aam-old-"
@@ -137,7 +139,10 @@ def read_through_cache(
     result = read()
     # What was read is what the name says only if no file changed in the meantime.
     if all(is_unchanged(path, state) for path, state in zip(sources, before, strict=True)):
-        keep_entry(entry, form, result)
+        kept = keep_entry(entry, form, result)
+        if kept >= MAPPED_BYTES:
+            # What lies on the disk for this process alone gives way to the entry.
+            return find_entry(entry, form) or result
     return result
 
 
@@ -213,11 +218,12 @@ def find_entry(entry: Path, form: CacheCodec[T]) -> T | None:
     return found
 
 
-def keep_entry(entry: Path, form: CacheCodec[T], value: T) -> None:
-    """Store an entry; what another process stored under its name in the meantime is as good."""
+def keep_entry(entry: Path, form: CacheCodec[T], value: T) -> int:
+    """Store an entry, and tell its bytes; what another process stored under its name in the meantime is as good."""
     parsed = form.pack(value)
-    if sum(values.nbytes for values in parsed.arrays.values()) > MOST_BYTES:
-        return
+    size = sum(values.nbytes for values in parsed.arrays.values())
+    if size > MOST_BYTES:
+        return 0
     try:
         entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _unfinished(entry.parent) as folder:
@@ -225,10 +231,12 @@ def keep_entry(entry: Path, form: CacheCodec[T], value: T) -> None:
             if not entry.exists():
                 folder.rename(entry)
         _make_room(entry)
+        return size
     except OSError as error:
         # A folder that has the name by now, or one that is gone, is the work of another process.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             _warn_once(f"parsed files and vectors could not be cached: {entry.parent}: {error.strerror or error}")
+        return 0
 
 
 @functools.cache

@@ -11,15 +11,19 @@ import mmap
 import os
 import re
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from aam.errors import InputError
 from aam.files.limits import limits
+from aam.files.scratch import IN_MEMORY_BYTES, blocks, new_array
+from aam.progress import Bar
 from aam.text import shorten
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -55,7 +59,7 @@ class Hdf5File:
         return None if value is None else tuple(int(n) for n in np.ravel(value))
 
     def numbers(self, name: str, kinds: str, ndim: int = 1) -> np.ndarray:
-        """All values of a dataset of numbers.
+        """All values of a dataset of numbers; those of a large one lie on the disk.
 
         Parameters
         ----------
@@ -69,10 +73,25 @@ class Hdf5File:
         dataset = self._dataset(name, ndim)
         if dataset.dtype.kind not in kinds:
             raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, numbers are needed")
-        values: np.ndarray = dataset[()]
-        native = values.dtype.newbyteorder("=")
+        native = dataset.dtype.newbyteorder("=")
         # Half precision ends at 65,504: sums and comparisons with what is larger would overflow.
-        return values.astype(np.float32 if native == np.float16 else native, copy=False)
+        kind = np.dtype(np.float32) if native == np.float16 else native
+        if ndim == 1 and dataset.size * kind.itemsize > IN_MEMORY_BYTES:
+            return self._in_blocks(name, dataset, kind)
+        values: np.ndarray = dataset[()]
+        return values.astype(kind, copy=False)
+
+    def _in_blocks(self, name: str, dataset: h5py.Dataset, kind: np.dtype[Any]) -> np.ndarray:
+        """All values of a large dataset, which are never in memory together."""
+        values = new_array(dataset.size, kind)
+        started = time.monotonic()
+        with Bar(f"reading {name} of {Path(self.source).name}", "values", dataset.size) as bar:
+            for block in blocks(dataset.size):
+                values[block] = dataset[block]
+                bar.advance(block.stop - block.start)
+                rate = bar.done / max(time.monotonic() - started, 1e-3)
+                bar.say(bar.what, f"{rate / 1e6:,.1f} million a second")
+        return values
 
     def texts(self, name: str) -> list[str]:
         """All values of a dataset of texts, in UTF-8."""

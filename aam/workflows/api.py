@@ -22,6 +22,7 @@ from aam.data.study.study import Study, TargetRequest
 from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
 from aam.errors import CheckpointError, ConfigError, InputError
+from aam.progress import without_bars
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.explain.result import ExplanationResult
 from aam.workflows.runs import train as training
@@ -59,7 +60,7 @@ def load_study(*, needs_dna: bool = True, **options: Any) -> Study:
     ConfigError, InputError
         If an option or a file cannot be used.
     """
-    with _python_words():
+    with _python_words(options):
         config = from_flat(StudyConfig, options)
         target = config.target
         request = TargetRequest(
@@ -163,7 +164,7 @@ def predict(**options: Any) -> dict[str, Predictions]:
     """
     from aam.workflows.predict import predict_and_write, predict_in_memory
 
-    with _python_words():
+    with _python_words(options):
         if options.get("output") is not None:
             return predict_and_write(from_flat(PredictConfig, options))
         given = {name: value for name, value in options.items() if name != "output"}
@@ -193,7 +194,7 @@ def evaluate(**options: Any) -> EvaluationResult:
     """
     from aam.workflows.evaluate.run import evaluate as judged
 
-    with _python_words():
+    with _python_words(options):
         return judged(from_flat(EvaluateConfig, options))
 
 
@@ -243,7 +244,7 @@ def embed(**options: Any) -> Embedding:
     from aam.workflows.embedding.run import embed as embed_and_write
     from aam.workflows.embedding.run import embed_in_memory
 
-    with _python_words():
+    with _python_words(options):
         if options.get("output_dir") is not None:
             return embed_and_write(from_flat(EmbedConfig, options))
         if options.get("overwrite"):
@@ -273,7 +274,7 @@ def compare(**options: Any) -> Comparison:
     """
     from aam.workflows.compare import compare as compare_runs
 
-    with _python_words():
+    with _python_words(options):
         return compare_runs(from_flat(CompareConfig, options))
 
 
@@ -298,7 +299,7 @@ def learning_curve(**options: Any) -> LearningCurve:
     """
     from aam.workflows.learning_curve.run import learning_curve as compute_curve
 
-    with _python_words():
+    with _python_words(options):
         return compute_curve(from_flat(CurveConfig, options))
 
 
@@ -326,7 +327,7 @@ def explain(**options: Any) -> ExplanationResult:
     from aam.workflows.explain.explain import explain as explain_in_files
     from aam.workflows.explain.write import explain_and_write
 
-    with _python_words():
+    with _python_words(options):
         if options.get("output_dir") is not None:
             return explain_and_write(from_flat(ExplainConfig, options))
         own = ("output_dir", "overwrite", "interactive", "samples_table")
@@ -336,9 +337,10 @@ def explain(**options: Any) -> ExplanationResult:
 
 
 @contextmanager
-def _python_words() -> Iterator[None]:
-    """Name options in messages as keyword arguments, not as flags."""
+def _python_words(options: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Name options in messages as keyword arguments, not as flags; hide all progress where the options say so."""
     try:
-        yield
+        with without_bars((options or {}).get("progress") is False):
+            yield
     except (CheckpointError, ConfigError, InputError) as error:
         raise type(error).of(tuple(map(in_python, error.problems))) from None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aam.config.commands.unifrac import DistanceOptions, UnifracConfig
 from aam.config.option import input_paths
 from aam.errors import ConfigError, InputError, RunError
@@ -57,6 +59,7 @@ def compute_distances(config: UnifracConfig) -> MatrixResult:
     options, output = config.distance, config.matrix.output
     _check(config)
     study = load_study(config.table, options.study, options.sampling, None, needs_dna=False)
+    study = _drawn(study, config)
     if len(study) < MIN_SAMPLES:
         raise InputError(config.table.table[0], "has a single sample left", "distances need two or more")
     sample_ids = [str(name) for name in study.sample_ids]
@@ -71,6 +74,16 @@ def compute_distances(config: UnifracConfig) -> MatrixResult:
     took = time.monotonic() - started
     say(f"wrote {plural(_num_pairs(len(study)), 'distance')} in {took:.1f} s: {output}")
     return MatrixResult(output=output, sample_ids=tuple(sample_ids), metric=options.metric, has_dna=study.has_dna)
+
+
+def _drawn(study: Study, config: UnifracConfig) -> Study:
+    """The samples that distances are asked of; of a large table only their counts are read."""
+    most = config.matrix.max_samples
+    if most is None or most >= len(study):
+        return study
+    rows = np.random.default_rng(config.distance.seed).choice(len(study), most, replace=False)
+    say(f"{most:,} of {plural(len(study), 'sample')} are drawn at random (--max-samples)")
+    return study.take(np.sort(rows))
 
 
 def _check(config: UnifracConfig) -> None:

@@ -48,6 +48,24 @@ STARTS = tuple(
     for command, parts in (("pretrain", ("few", "cold", "warm")), ("train", ("few", "warm")))
     for part in parts
 )
+STREAMED: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("streaming.read", {}),
+    *(("streaming.command", {"name": name}) for name in ("unifrac", "pretrain", "train", "explain", "predict")),
+)
+
+
+def _streamed(samples: int, asvs: int, files: int, small: Sizes | None = None) -> Case:
+    """A table in files that are never one in memory."""
+    return Case(
+        f"{samples:,} samples in {files} file{'s' if files > 1 else ''}",
+        "every command in 4 GB, without the files ever being one in memory",
+        "streaming.make_parts",
+        STREAMED,
+        {"samples": samples, "asvs": asvs, "each": 100, "files": files},
+        small or {},
+    )
+
+
 CASES = {
     "L1": Case(
         "EMP-like table",
@@ -150,6 +168,11 @@ CASES = {
         STARTS,
         {"samples": 1_000_000, "asvs": 500_000, "each": 50},
     ),
+    "parts-1k": _streamed(1_000, 5_000, 10, {"samples": 300, "asvs": 400, "each": 20, "files": 3}),
+    "parts-10k": _streamed(10_000, 20_000, 10),
+    "parts-100k": _streamed(100_000, 100_000, 10),
+    "parts-1m": _streamed(1_000_000, 500_000, 10),
+    "whole-1m": _streamed(1_000_000, 500_000, 1),
 }
 
 

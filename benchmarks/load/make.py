@@ -19,7 +19,7 @@ Divide = Callable[[int, int, random.Random], int]
 """Where the tips of a clade, from the first to the one before the end, part into two clades."""
 
 
-def write_table(path: Path, samples: int, asvs: int, each: int, seed: int = 0) -> int:
+def write_table(path: Path, samples: int, asvs: int, each: int, seed: int = 0, first: int = 0) -> int:
     """Write a BIOM 2.1 table in which every ASV is in a sample; a few ASVs are in most samples, most in few.
 
     Parameters
@@ -32,18 +32,20 @@ def write_table(path: Path, samples: int, asvs: int, each: int, seed: int = 0) -
         ASVs of each sample.
     seed
         Of everything random.
+    first
+        Number of the first sample; the ASVs are the same whatever it is.
 
     Returns
     -------
     int
         The sum of all counts.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, first] if first else seed)
     total = 0
     with h5py.File(path, "w") as file:
         file.attrs["shape"] = (asvs, samples)
         _write_ids(file, "observation/ids", asvs, sequence_blocks(asvs, seed))
-        _write_ids(file, "sample/ids", samples, _name_blocks("study.sample.", samples))
+        _write_ids(file, "sample/ids", samples, _name_blocks("study.sample.", samples, first))
         group = file.create_group("sample/matrix")
         pointers = np.arange(samples + 1, dtype=np.int64) * each
         group.create_dataset("indptr", data=pointers, **COMPRESSION)
@@ -149,9 +151,9 @@ def _write_ids(file: h5py.File, name: str, number: int, blocks: Iterable[Sequenc
         start += len(some)
 
 
-def _name_blocks(start: str, number: int) -> Iterator[list[str]]:
+def _name_blocks(start: str, number: int, first: int = 0) -> Iterator[list[str]]:
     for rows in _blocks(number, IDS_AT_ONCE):
-        yield [f"{start}{row:07d}" for row in rows]
+        yield [f"{start}{first + row:07d}" for row in rows]
 
 
 def _columns(rng: np.random.Generator, rows: range, asvs: int, each: int) -> np.ndarray:

@@ -78,7 +78,7 @@ def start(folder: Path, samples: int, asvs: int, each: int, command: str, part: 
     if command == "train":
         words += ["--metadata", str(where / "metadata.tsv"), "--metadata-column", "age", "--group-column", "subject"]
         words += ["--learners", "network"]
-    clock = _StepClock(steps)
+    clock = StepClock(steps)
     with Meter() as meter, clock:
         code = main(words)
     size = f"{samples:,} samples x {asvs:,} ASVs" if part != "few" else f"{samples // 500:,} x {asvs // 100:,}"
@@ -94,7 +94,7 @@ def start(folder: Path, samples: int, asvs: int, each: int, command: str, part: 
     return row
 
 
-class _StepClock:
+class StepClock:
     """Seconds to the first step, and of the processor for each; sends the signal of a scheduler after the last."""
 
     def __init__(self, steps: int) -> None:
@@ -108,7 +108,7 @@ class _StepClock:
         """Median of the steps after the first."""
         return median(after - before for before, after in zip(self._used[1:], self._used[2:], strict=False))
 
-    def __enter__(self) -> _StepClock:
+    def __enter__(self) -> StepClock:
         clock, original = self, self._original
         started, used = time.perf_counter(), time.process_time()
 

@@ -53,6 +53,14 @@ def test_results_are_right_and_memory_is_bounded(name: str, run: Run, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_several_files_are_read_as_one_table(run: Run, tmp_path: Path) -> None:
+    sizes = CASES["parts-1k"].small
+    run("streaming.make_parts", tmp_path, sizes)
+    for part, more in (("streaming.read", {}), ("streaming.command", {"name": "unifrac"})):
+        row = run(part, tmp_path, {**sizes, **more})
+        assert but_for_time(row), row
+
+
 def test_predictions_stream_and_appear_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:
     sizes = CASES["L10"].small
     run("predictions.make_model", tmp_path, sizes)

@@ -78,6 +78,13 @@ class MatrixOptions(Section):
     )
     overwrite: bool = option(False, "Replace an existing output file.", usual=True)
     n_jobs: int = option(-1, "Threads; -1 uses all available cores. The result does not depend on it.", at_least=-1)
+    max_samples: int | None = option(
+        None,
+        "Distances of at most so many samples, drawn at random by --seed, in the order of the table.",
+        at_least=2,
+        derived="all samples",
+        usual="At most so many samples, drawn at random",
+    )
     progress: bool = option(True, "Show a progress bar; where there is no terminal, a line every 30 seconds.")
 
     def check(self) -> None:

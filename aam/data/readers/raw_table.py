@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from scipy.sparse import csr_array
 
 from aam.errors import InputError, Problems
 from aam.files.limits import limits
+from aam.files.scratch import BLOCK, blocks, converted
 from aam.text import ONCE, duplicates, shorten
 
 LARGEST_COUNT = 2**53  # the largest that all number types of the formats hold exactly
-BLOCK = 1 << 20
-"""Stored values that are looked at together: what is only needed for a check is never as large as the table."""
 
 
 @dataclass(frozen=True)
@@ -116,22 +115,18 @@ def _are_counts(values: np.ndarray) -> bool:
         return False
     if values.dtype.kind in "iu":
         return True
-    return all(bool((values[block].astype(np.int64) == values[block]).all()) for block in _blocks(len(values)))
+    return all(bool((values[block].astype(np.int64) == values[block]).all()) for block in blocks(len(values)))
 
 
 def _as_int64(values: np.ndarray) -> np.ndarray:
     """Whole numbers as int64; those of 8 bytes in the memory that they have."""
     if values.dtype.itemsize != np.dtype(np.int64).itemsize:
-        return values.astype(np.int64)
+        return converted(values, np.int64)
     whole = values.view(np.int64)
     if values.dtype.kind == "f":
-        for block in _blocks(len(values)):
+        for block in blocks(len(values)):
             whole[block] = values[block].astype(np.int64)
     return whole
-
-
-def _blocks(number: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, number, BLOCK))
 
 
 def _sort(source: Path, counts: csr_array, sample_ids: list[str], asv_ids: list[str]) -> None:

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from aam.config import TableOptions
+from aam.data.counts.blocks import select_rows, stack
 from aam.data.readers.feature_ids import are_sequences, resolve, transposed
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import finish, read_sequences
@@ -26,6 +27,7 @@ from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.files.hdf5 import SIGNATURE
 from aam.files.packed import read_unpacked
+from aam.files.scratch import blocks
 from aam.text import decode_text, first_bytes, listed, plural, read_stored, shorten
 
 COUNTS = ("data", "indices", "indptr")
@@ -78,7 +80,6 @@ def _unpack(parsed: Parsed) -> Table:
 
 
 TABLE_TYPES = ("FeatureTable[Frequency]",)
-ENTRIES_PER_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +116,8 @@ class Table:
     def select(self, rows: np.ndarray | Sequence[int]) -> Table:
         """These samples, in this order; all ASVs stay."""
         rows = np.asarray(rows, dtype=np.int64)
-        chosen = {"counts": self.counts[rows], "sample_ids": self.sample_ids[rows], "studies": self.studies[rows]}
-        return dataclasses.replace(self, **chosen)
+        ids, studies = self.sample_ids[rows], self.studies[rows]
+        return dataclasses.replace(self, counts=select_rows(self.counts, rows), sample_ids=ids, studies=studies)
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,12 @@ def read_table(options: TableOptions, reference: SequenceSet | None = None, *, n
     """
     attempt = Attempts()
     known = attempt(lambda: read_sequences(options.sequences)) if options.sequences else {}
-    raw = [attempt(partial(read_raw_table, path)) for path in options.table]
+    texts: dict[str, str] = {}
+    raw = [attempt(partial(_read_sharing, path, texts)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
     turning = Turning(options.reverse_complement, reference)
-    prepare = partial(_prepare, known=known, options=options, turning=turning, needs_dna=needs_dna)
+    prepare = partial(_prepare, known=known, options=options, turning=turning, texts=texts, needs_dna=needs_dna)
     prepared = [attempt(partial(prepare, table)) for table in raw if table is not None]
     attempt.raise_if_any()
     parts = [part for part in prepared if part is not None]
@@ -195,7 +197,7 @@ def table_of_counts(
         If an ASV has no usable sequence.
     """
     turning = Turning(options.reverse_complement, reference)
-    return _merge([_prepare(raw, known, options, turning, needs_dna=needs_dna)], [raw.source.name])
+    return _merge([_prepare(raw, known, options, turning, {}, needs_dna=needs_dna)], [raw.source.name])
 
 
 def read_raw_table(path: Path) -> RawTable:
@@ -216,6 +218,16 @@ def read_raw_table(path: Path) -> RawTable:
         return read_hdf5_table(path, content)
     text = _as_text(path, content)
     return read_json_table(path, text) if text.lstrip().startswith("{") else read_text_table(path, text)
+
+
+def _read_sharing(path: Path, texts: dict[str, str]) -> RawTable:
+    raw = read_raw_table(path)
+    return dataclasses.replace(raw, asv_ids=_shared(raw.asv_ids, texts))
+
+
+def _shared(names: Sequence[str], texts: dict[str, str]) -> list[str]:
+    """The same texts, those that were met before in the memory that they have already."""
+    return [texts.setdefault(name, name) for name in names]
 
 
 def study_names(paths: Sequence[Path]) -> list[str]:
@@ -243,7 +255,13 @@ def _as_text(path: Path, content: bytes) -> str:
 
 
 def _prepare(
-    raw: RawTable, known: Mapping[str, str], options: TableOptions, turning: Turning, *, needs_dna: bool
+    raw: RawTable,
+    known: Mapping[str, str],
+    options: TableOptions,
+    turning: Turning,
+    texts: dict[str, str],
+    *,
+    needs_dna: bool,
 ) -> _Part:
     if error := transposed(raw.source, raw.sample_ids, raw.asv_ids, known):
         raise error
@@ -253,7 +271,7 @@ def _prepare(
     sequences, turn_notes = turning.apply(raw.source, sequences, raw.counts)
     sequences, final_notes = finish(raw.source, sequences, options.trim_length, options.max_bp)
     raw, sample_notes = _without_empty_samples(raw)
-    return _Part(raw, sequences, [*raw.notes, *read_notes, *turn_notes, *final_notes, *sample_notes])
+    return _Part(raw, _shared(sequences, texts), [*raw.notes, *read_notes, *turn_notes, *final_notes, *sample_notes])
 
 
 def _named(raw: RawTable, options: TableOptions) -> _Part:
@@ -284,7 +302,10 @@ def _without_empty_samples(raw: RawTable) -> tuple[RawTable, list[str]]:
     left_out = ids[~has_reads]
     verb = "has no reads and is" if len(left_out) == 1 else "have no reads and are"
     note = f"{plural(len(left_out), 'sample')} {verb} left out: {listed(left_out)}"
-    kept = dataclasses.replace(raw, sample_ids=ids[has_reads].tolist(), counts=raw.counts[np.flatnonzero(has_reads)])
+    # A sample without reads has no counts: leaving out its pointer leaves it out.
+    pointers = raw.counts.indptr[np.concatenate([[True], has_reads])]
+    counts = csr_array((raw.counts.data, raw.counts.indices, pointers), (int(has_reads.sum()), raw.counts.shape[1]))
+    kept = dataclasses.replace(raw, sample_ids=ids[has_reads].tolist(), counts=counts)
     return kept, [note]
 
 
@@ -334,17 +355,16 @@ def _moved(counts: csr_array, columns: np.ndarray, num_columns: int) -> csr_arra
     if np.array_equal(columns, np.arange(num_columns)):
         return counts
     new = columns.astype(counts.indices.dtype)
-    for start in range(0, counts.nnz, ENTRIES_PER_BLOCK):
-        some = slice(start, start + ENTRIES_PER_BLOCK)
+    for some in blocks(counts.nnz):
         counts.indices[some] = new[counts.indices[some]]
     moved = csr_array((counts.data, counts.indices, counts.indptr), shape=(counts.shape[0], num_columns))
     moved.sum_duplicates()
     return moved
 
 
-def _stack(blocks: Sequence[csr_array]) -> csr_array:
-    """The samples of all blocks, one below the other; nothing may be written into them from here on."""
-    stacked = blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr")
+def _stack(parts: Sequence[csr_array]) -> csr_array:
+    """The samples of all parts, one below the other; nothing may be written into them from here on."""
+    stacked = stack(parts)
     stacked.sum_duplicates()
     for values in (stacked.data, stacked.indices, stacked.indptr):
         values.flags.writeable = False

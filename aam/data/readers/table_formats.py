@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.data.counts.blocks import index_type
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.errors import InputError
 from aam.files.hdf5 import Hdf5File, open_hdf5
+from aam.files.scratch import converted
 from aam.text import shorten
 
 IDS = ("sample/ids", "observation/ids")
@@ -27,7 +29,6 @@ PARTS = ("sample/matrix/data", "sample/matrix/indices", "sample/matrix/indptr")
 TRIPLE = 3
 """Numbers of an entry of a sparse matrix in JSON: row, column, value."""
 EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
-LARGEST_INT32 = np.iinfo(np.int32).max
 
 
 def read_hdf5_table(source: Path, content: bytes | None = None) -> RawTable:
@@ -55,8 +56,8 @@ def read_hdf5_table(source: Path, content: bytes | None = None) -> RawTable:
     _check_shape(source, declared, shape)
     _check_pointers(source, indptr, len(data), shape[0])
     _check_indices(source, indices, len(data), shape[1])
-    kind = np.int32 if max(len(data), *shape) <= LARGEST_INT32 else np.int64
-    matrix = csr_array((data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False)), shape=shape)
+    kind = index_type(len(data), shape)
+    matrix = csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
     return make_raw_table(source, sample_ids, asv_ids, matrix)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.sections import MatchIds
+from aam.data.counts.blocks import present, select_columns
 from aam.data.readers.alike import kept_word_note, label_notes
 from aam.data.readers.distance_matrix import Distances
 from aam.data.readers.feature_ids import are_among, transposed_error
@@ -102,7 +103,6 @@ def _agree(given: np.ndarray, of_tree: np.ndarray) -> bool:
 
 
 MIN_SAMPLES = 2
-BLOCK_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -286,17 +286,16 @@ class Alignment:
 
     def _keep_asvs(self, kept: np.ndarray) -> None:
         columns = np.flatnonzero(kept)
-        counts = self.table.counts[:, columns]
-        counts.sort_indices()
+        counts = select_columns(self.table.counts, columns)
         self.table = dataclasses.replace(
             self.table, counts=counts, asv_ids=self.table.asv_ids[columns], sequences=self.table.sequences[columns]
         )
         self.tips = None if self.tips is None else self.tips[columns]
 
     def _drop_absent_asvs(self) -> None:
-        present = _has_reads(self.table.counts)
-        if not present.all():
-            self._keep_asvs(present)
+        has_reads = present(self.table.counts)
+        if not has_reads.all():
+            self._keep_asvs(has_reads)
 
     def _reads(self) -> np.ndarray:
         return np.asarray(self.table.counts.sum(axis=1)).ravel().astype(np.int64)
@@ -343,11 +342,3 @@ def table_names(table: Table) -> str:
 def file_name(source: str) -> str:
     """A file's name without its folders, as errors show it."""
     return str(source).replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _has_reads(counts: csr_array) -> np.ndarray:
-    """For each ASV whether a sample has it. In blocks, since numpy makes a copy of indices that are not int64."""
-    present = np.zeros(counts.shape[1], dtype=bool)
-    for start in range(0, counts.nnz, BLOCK_VALUES):
-        present[counts.indices[start : start + BLOCK_VALUES]] = True
-    return present

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aam.data.counts.blocks import is_large, size_words
 from aam.data.readers.computable import stand_in_line
 from aam.data.readers.sharing import LOUD
 from aam.data.study.split import Split
@@ -22,6 +23,7 @@ def describe(study: Study, split: Split | None = None) -> list[str]:
     lines.append(f"{len(study):,} samples of {len(study.table_ids):,} and {len(study.lengths):,} ASVs are kept")
     lines.append(f"reads per sample: {spread(reads)}")
     lines.append(f"ASVs per sample: {spread(richness)}")
+    lines += [f"counts: {size_words(table.counts)}"] if is_large(table.counts) else []
     lines += [f"bases per ASV: {spread(study.lengths)}"] if study.has_dna else []
     depth = "all reads are used" if study.rarefy_depth is None else f"{study.rarefy_depth:,} reads are drawn from each"
     lines.append(f"rarefaction: {depth}")

@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 
 from aam.alphabet import NUM_BASES, PAD
 from aam.config.json_dataclass import need
+from aam.data.counts.blocks import prevalence, row_blocks, select_columns, select_rows
 from aam.data.readers.feature_ids import takes_names
 from aam.learners.clades import (
     ASVS_PER_BLOCK,
@@ -132,10 +133,10 @@ class Familiarity:
         """
         if not len(rows):
             return None
-        counts = study.table.counts[rows]
-        prevalence = np.bincount(counts.indices, minlength=counts.shape[1])
-        present = np.flatnonzero(prevalence)
-        asvs = asvs or KnownAsvs(study.tokens[present], prevalence[present], has_dna=study.has_dna)
+        counts = select_rows(study.table.counts, rows)
+        number = prevalence(counts)
+        present = np.flatnonzero(number)
+        asvs = asvs or KnownAsvs(study.tokens[present], number[present], has_dna=study.has_dna)
         kept = np.arange(len(rows))
         if len(rows) > MAX_SAMPLES:
             kept = np.sort(np.random.default_rng(seed).choice(len(rows), MAX_SAMPLES, replace=False))
@@ -143,7 +144,7 @@ class Familiarity:
         own.roots = own.roots_of(study, rows[kept])
         group_B = _groups(groups, len(rows))
         if len(np.unique(group_B)) > 1:
-            apart = _apart(csr_array(counts[:, present]), group_B, kept, asvs)
+            apart = _apart(select_columns(counts, present), group_B, kept, asvs)
             own.limits = limits_of(apart, _from_others(own.roots, group_B[kept]))
         return own
 
@@ -267,10 +268,11 @@ def _apart(counts: csr_array, group_B: np.ndarray, kept: np.ndarray, asvs: Known
 
 def _only_group(counts: csr_array, group_B: np.ndarray) -> np.ndarray:
     """The one group that has each ASV; -1 where several have it."""
-    group = np.repeat(group_B, np.diff(counts.indptr))
     first, last = np.full(counts.shape[1], len(group_B)), np.full(counts.shape[1], -1)
-    np.minimum.at(first, counts.indices, group)
-    np.maximum.at(last, counts.indices, group)
+    for rows, some in row_blocks(counts):
+        group = np.repeat(group_B[rows], np.diff(some.indptr))
+        np.minimum.at(first, some.indices, group)
+        np.maximum.at(last, some.indices, group)
     return np.where(first == last, first, -1)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import binom
 
+from aam.data.counts.blocks import present
 from aam.data.readers.strand import Comparison, SequenceSet, compare
 from aam.learners.novelty.familiarity import RATE, SHALLOW, Familiarity
 from aam.text import plural, shorten
@@ -180,10 +181,10 @@ def new_asvs(asvs: KnownAsvs | None, study: Study) -> list[str]:
     """
     if asvs is None or not len(study):
         return []
-    present = np.unique(study.table.counts.indices)
+    found = np.flatnonzero(present(study.table.counts))
     placement = asvs.placement(study)
-    distance = placement.distance[present]
-    is_new = placement.known[present] < 0
+    distance = placement.distance[found]
+    is_new = placement.known[found] < 0
     if not is_new.any():
         return []
     share = 1 - float(_share(study, placement.known >= 0).mean())
@@ -191,7 +192,7 @@ def new_asvs(asvs: KnownAsvs | None, study: Study) -> list[str]:
     told = f", {far:,} of them far from all known ones" if far else ""
     nearest = f"; each counts with its nearest known ASV (median distance {np.median(distance[is_new]):.2f}){told}"
     return [
-        f"new to the model: {plural(int(is_new.sum()), 'ASV')} of {len(present):,}, {share:.1%} of a sample's reads on "
+        f"new to the model: {plural(int(is_new.sum()), 'ASV')} of {len(found):,}, {share:.1%} of a sample's reads on "
         f"average{nearest if asvs.has_dna else ''}"
     ]
 
@@ -206,7 +207,8 @@ def _distances(known: Familiarity, study: Study) -> tuple[np.ndarray, np.ndarray
     blocks = [rows[start : start + SAMPLES_AT_ONCE] for start in range(0, len(rows), SAMPLES_AT_ONCE)]
     samples = [known.from_samples(study, some) for some in blocks]
     apart = np.concatenate(samples) if samples else np.empty(0)
-    return known.from_known_asvs(study, rows) / limits.reads, apart / limits.samples
+    reads = [known.from_known_asvs(study, some) for some in blocks]
+    return np.concatenate([np.empty(0), *reads]) / limits.reads, apart / limits.samples
 
 
 def _share(study: Study, chosen_A: np.ndarray) -> np.ndarray:
@@ -249,8 +251,8 @@ def _refusal(known: Familiarity, study: Study, found: Novelty) -> tuple[str, str
     if not known.asvs.has_dna:
         return f"its ASVs have other names than those of training ({told})", "name them by the same database and rank"
     reads = np.asarray(study.table.counts.sum(axis=0), dtype=np.float64).ravel()
-    present = np.flatnonzero(reads)
-    own, others = SequenceSet(study.tokens[present], reads[present]), known.asvs
+    has_reads = np.flatnonzero(reads)
+    own, others = SequenceSet(study.tokens[has_reads], reads[has_reads]), known.asvs
     compared = compare(own, SequenceSet(others.tokens, others.prevalence.astype(np.float64)))
     reason, remedy = _reason(compared, own, known)
     return (f"{reason} ({told})", remedy) if reason else ("", "")

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from aam.config.json_dataclass import need
+from aam.data.counts.blocks import times_vector
 from aam.data.study.study import Study
 from aam.errors import CheckpointError
 from aam.files.atomic import atomic_write
@@ -105,7 +106,7 @@ def familiar_reads(name: str, study: Study) -> np.ndarray:
     """
     is_known_A = known_asvs(folder_of(name), study)
     reads_N = np.asarray(study.table.counts.sum(axis=1), dtype=np.float64)
-    known_N = np.asarray(study.table.counts @ is_known_A.astype(np.float64))
+    known_N = times_vector(study.table.counts, is_known_A.astype(np.float64))
     return known_N / np.maximum(1, reads_N)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.data.counts.blocks import prevalence
 from aam.errors import ConfigError
 from aam.files.columns import Columns
 from aam.workflows.embedding.vectors import Vectors
@@ -91,8 +92,8 @@ def tree_for_clades(model: TrainedModel, study: Study, given: NamedTree | None) 
                 return NamedTree(name, words, type(own)(own.parent, own.node_of_asv[place.nearest]), is_on)
     if not study.has_dna:
         raise ConfigError("--of clades needs --tree: the ASVs have no DNA to make a tree of, and the model has none")
-    prevalence = np.bincount(study.table.counts.indices, minlength=study.shape[1])
-    return NamedTree("table", "a tree of this table's DNA", clades_of_sequences(study.tokens, prevalence), every)
+    clades = clades_of_sequences(study.tokens, prevalence(study.table.counts))
+    return NamedTree("table", "a tree of this table's DNA", clades, every)
 
 
 def clade_vectors(study: Study, vectors_AD: np.ndarray, tree: NamedTree) -> CladeVectors:
