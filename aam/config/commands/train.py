@@ -22,6 +22,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
+from aam.config.tuning.settings import LearnerSettings, check_settings
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
@@ -125,6 +126,7 @@ class TrainConfig:
     study: StudyOptions
     target: TargetOptions
     learners: LearnerOptions = field(default_factory=LearnerOptions)
+    settings: LearnerSettings = field(default_factory=LearnerSettings)
     head: HeadOptions
     loss: LossOptions
     covariates: CovariateOptions
@@ -144,6 +146,7 @@ class TrainConfig:
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(lambda: check_learners(self))
+        attempt(lambda: check_settings(self))
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
