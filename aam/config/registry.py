@@ -72,9 +72,7 @@ COMMANDS: dict[str, Command] = {
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
     "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
     "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
-    "tune": Command(
-        TuneConfig, "Search for better options of a training, and tell whether it is worth it.", needs=SHEET
-    ),
+    "tune": Command(TuneConfig, "Search for better options, and tell whether they are worth it.", needs=SHEET),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.evaluate.run import EvaluationResult
     from aam.workflows.learning_curve.run import LearningCurve
-    from aam.workflows.tune.run import Tuning
+    from aam.workflows.tune.tuning import Tuning
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")

@@ -171,6 +171,11 @@ class TrainConfig:
         return not self.learners.is_network_alone
 
     @property
+    def keeps_finished_parts(self) -> bool:
+        """Whether a stopped run has something to go on with, whatever is trained: finished folds."""
+        return self.evaluation.cv is not None
+
+    @property
     def members(self) -> tuple[str, ...]:
         """The single learners that are asked for; `auto` asks for those of an encoder only where one is named."""
         learners = self.learners

@@ -74,6 +74,11 @@ class TuneConfig(TrainConfig):
         return from_flat(TrainConfig, {**given, "overwrite": False, "resume_from": None})
 
     @property
+    def keeps_finished_parts(self) -> bool:
+        """It keeps its finished trials."""
+        return True
+
+    @property
     def total(self) -> int | None:
         """Trials of each search; None where the time alone ends it."""
         search = self.search

@@ -49,8 +49,8 @@ class Dimension:
     """
 
     name: str
-    low: float | None = None
-    high: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
     log: bool = False
     choices: tuple[Any, ...] = ()
 
@@ -62,7 +62,8 @@ class Dimension:
     @property
     def is_whole(self) -> bool:
         """Whether it is a range of whole numbers."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+        ends: tuple[Any, ...] = (self.low, self.high)
+        return all(isinstance(end, int) for end in ends)
 
     def holds(self, value: Any) -> bool:
         """Whether a value is among those to try."""

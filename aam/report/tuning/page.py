@@ -79,9 +79,9 @@ def _search_section(shown: ShownTuning, search: ShownSearch) -> Section:
             f"history{ending}",
             partial(history, search, shown.metric),
             "Metric of each trial in the order of the search",
-            "Each dot is a trial, judged by the pooled predictions of the folds within the training part; a cross is one "
-            "that was stopped early, at its value by then. The star is the choice. Trials that are far worse than most "
-            "are drawn at the edge.",
+            "Each dot is a trial, judged by the pooled predictions of the folds within the training part; a cross is "
+            "one that was stopped early, at its value by then. The star is the choice. Trials that are far worse than "
+            "most are drawn at the edge.",
         )
     ]
     if search is shown.recommended:

@@ -211,7 +211,10 @@ def rule_words(shown: ShownTuning) -> str:
     if within == 1:
         return "It is the best of all trials, and no other lies within one standard error of it."
     best = f"{_named(name)} {value_of(name, search.best.value)}"
-    return f"It is the cheapest of {within} trials within one standard error of the best ({best})."
+    return (
+        f"Of the {within} trials within one standard error of the best ({best}), it is the cheapest that is no worse than "
+        "the untuned default."
+    )
 
 
 def _within_words(search: ShownSearch, name: str) -> str:

@@ -8,13 +8,14 @@ rule). Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from aam.workflows.tune.trials import DRAWS, seconds_of
+from aam.workflows.tune.trials import DRAWS, is_default, seconds_of
 
 AS_FAST = 1.25
 """Ratio of times that counts as none: among trials as fast as the fastest, the best is taken."""
@@ -44,7 +45,8 @@ def choose(trials: Sequence[FrozenTrial], sign: int) -> Chosen:
     """Choose by the one-standard-error rule.
 
     A trial counts where it is worse than the best by no more than one standard error of the difference between the two,
-    from bootstrap draws of groups. Of these the one that trains in the least time is taken.
+    from bootstrap draws of groups. Of these, and of those that are not worse than the untuned default, the one that
+    trains in the least time is taken.
 
     Parameters
     ----------
@@ -56,8 +58,10 @@ def choose(trials: Sequence[FrozenTrial], sign: int) -> Chosen:
     best = max(trials, key=lambda one: (sign * value_of(one), -one.number))
     errors = {one.number: standard_error(one, best) for one in trials}
     within = [one for one in trials if sign * (value_of(best) - value_of(one)) <= errors[one.number]]
-    fastest = min(seconds_of(one) for one in within)
-    fast = [one for one in within if seconds_of(one) <= AS_FAST * fastest]
+    untuned = [sign * value_of(one) for one in trials if is_default(one)]
+    better = [one for one in within if sign * value_of(one) >= max(untuned, default=-math.inf)]
+    fastest = min(seconds_of(one) for one in better)
+    fast = [one for one in better if seconds_of(one) <= AS_FAST * fastest]
     chosen = max(fast, key=lambda one: (sign * value_of(one), -one.number))
     return Chosen(trial=chosen, best=best, within=tuple(one.number for one in within), error=errors[chosen.number])
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 from aam.config import TuneConfig
@@ -39,37 +39,35 @@ class Helpers:
         for name in ("trials", "minutes"):
             value = getattr(config.search, name)
             words += [] if value is None else [f"--{name}", str(value)]
-        self._started: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
-        for _ in range(config.search.jobs - 1):
-            errors = tempfile.TemporaryFile()
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env={**os.environ, HELPER: "1"},
-            )
-            self._started.append((process, errors))
+        self._files = ExitStack()
+        self._started = [self._start(words) for _ in range(config.search.jobs - 1)]
 
-    def wait(self) -> None:
-        """Wait for their trials; one that ended badly is told, and its trial is repeated when the search goes on."""
-        for process, errors in self._started:
-            if process.wait():
-                errors.seek(0)
-                lines = errors.read().decode(errors="replace").strip().splitlines() or ["no reason is known"]
-                warn(f"a process of the search ended with exit code {process.returncode} ({lines[-1]})")
+    def _start(self, words: list[str]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        errors: IO[bytes] = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        nothing = subprocess.DEVNULL
+        environment = {**os.environ, HELPER: "1"}
+        return subprocess.Popen(words, stdin=nothing, stdout=nothing, stderr=errors, env=environment), errors
+
+    def wait(self) -> bool:
+        """Wait for their trials; whether one of them ended badly, which is said, so that a trial is to be repeated."""
+        failed = [(process, errors) for process, errors in self._started if process.wait()]
+        for process, errors in failed:
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines() or ["it was killed"]
+            warn(f"a process of the search ended with exit code {process.returncode} ({lines[-1]})")
+        return bool(failed)
 
     def stop(self) -> None:
         """End those that are left, which note that their trials were stopped."""
         for process, _ in self._started:
             if process.poll() is None:
                 process.terminate()
-        for process, errors in self._started:
+        for process, _ in self._started:
             try:
                 process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-            errors.close()
+        self._files.close()
 
 
 @contextmanager

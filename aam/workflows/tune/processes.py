@@ -24,10 +24,12 @@ BEAT_SECONDS, DEAD_SECONDS = 20.0, 180.0
 """How often a process shows that it is alive, and after how long without it counts as dead on another machine."""
 STARTED = 19
 """Place of the time of the start in the fields of ``/proc/PID/stat`` that follow the name."""
+GONE = ("Z", "X")
+"""States of a process that has ended and whose parent has not yet taken note of it."""
 
 
 class Process:
-    """This process as one of those that work on a search.
+    """One of the processes that work on a search: this one.
 
     Parameters
     ----------
@@ -95,18 +97,19 @@ class Process:
 
 
 def _machine() -> str:
-    """This machine since its last start, and the space that its process numbers are of."""
+    """What this machine is called since its last start, and the space that its process numbers are of."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"
+        return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return socket.gethostname()
 
 
 def _started(process: int) -> str | None:
-    """When a process of this machine began, so that a number that is used again is not taken for it."""
+    """When a process of this machine began, so that a number that is used again is not taken for it; None if ended."""
     try:
         content = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return content.rpartition(")")[2].split()[STARTED]
+    fields = content.rpartition(")")[2].split()
+    return None if fields[0] in GONE else fields[STARTED]

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from aam.config import TrainConfig, replace, to_flat
 from aam.config.option import flag
 from aam.config.tuning.space import as_choice
-from aam.errors import RunError
+from aam.errors import ConfigError, RunError
 from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
 from aam.report.tuning.shown import COMPLETE, NO_RESULT, STOPPED, ShownSearch, ShownTrial, ShownTuning
@@ -26,9 +26,9 @@ from aam.workflows.tune.choose import Chosen, choose
 from aam.workflows.tune.folder import BEST, RECORD
 from aam.workflows.tune.outer import judge_choices, outer_table, shown_outer
 from aam.workflows.tune.plan import TunePlan
-from aam.workflows.tune.run import Tuning
 from aam.workflows.tune.search import Search
 from aam.workflows.tune.trials import FINISHED, REASON, is_default, seconds_of
+from aam.workflows.tune.tuning import Tuning
 
 FEWEST_FOR_IMPORTANCE = 5
 RUN_OPTIONS: dict[str, Any] = {"progress": True, "report": True, "verbose": False}
@@ -92,7 +92,7 @@ def config_of(trial: FrozenTrial, plan: TunePlan) -> TrainConfig:
         return plan.training
     try:
         return replace(plan.training, **tried_values(trial, plan))
-    except Exception as error:
+    except ConfigError as error:
         raise RunError(f"trial {trial.number} of the journal is not of this search ({error})") from None
 
 
@@ -177,7 +177,7 @@ def _how(plan: TunePlan) -> Iterator[str]:
     column = plan.config.split.group_column
     whole = f" of whole groups ({column})" if column is not None else ""
     yield (
-        f"A trial is judged by {plural(folds, 'fold')}{whole} within the samples that it may see: each fold is predicted "
+        f"A trial is judged by {plural(folds, 'fold')}{whole} within the samples that it may see: each is predicted "
         f"by a model trained on the others as aam train does it, and the metric is that of all predictions together. "
         "The first trial is the untuned default."
     )
@@ -186,11 +186,11 @@ def _how(plan: TunePlan) -> Iterator[str]:
         "before found; the first ones at random."
     )
     if search.prune:
-        yield "A trial stops early where its predictions of two folds or more are worse than the median trial's by then."
+        yield "A trial stops after two folds or more where it is worse than the median trial was by then."
     yield (
         "The choice is by the one-standard-error rule: of all trials that are worse than the best by no more than one "
-        "standard error of the difference (bootstrap over groups, the same draws for all), the one that trains in the "
-        "least time; of those about as fast, the best."
+        "standard error of the difference (bootstrap over groups, the same draws for all) and are not worse than the "
+        "untuned default, the one that trains in the least time; of those about as fast, the best."
     )
     if len(plan.parts) > 1:
         yield (

@@ -4,86 +4,27 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-from aam.config import TrainConfig, TuneConfig
+from aam.config import TuneConfig
 from aam.data.study.summary import describe
 from aam.errors import ConfigError, InputError, RunError
-from aam.files.columns import Columns
 from aam.log import say
 from aam.progress import Bar
 from aam.report import check_drawing
-from aam.report.tuning.shown import ShownTuning, tuning_lines
 from aam.text import format_duration, plural
 from aam.workflows.tune.folder import fingerprint, open_folder, write_options
 from aam.workflows.tune.helpers import helped, is_helper
 from aam.workflows.tune.plan import TunePlan, plan_search
 from aam.workflows.tune.processes import Process
+from aam.workflows.tune.tuning import Tuning
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from aam.report.html import Page
     from aam.workflows.tune.search import Search
 
 NEEDS_OPTUNA = "aam tune needs optuna, which is not installed: pip install 'aam[tune]'"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Tuning:
-    """What a search found.
-
-    Attributes
-    ----------
-    folder
-        Where it lies.
-    config
-        The options of the choice, for ``aam train``; the same as ``best.yaml``.
-    changed
-        Those of them that differ from the untuned default.
-    shown
-        Trials, choices and how good they are.
-    trials
-        All trials as a table.
-    outer
-        What the choice and the default predicted of the samples that judge.
-    """
-
-    folder: Path
-    config: TrainConfig
-    changed: Mapping[str, Any]
-    shown: ShownTuning
-    trials: Columns
-    outer: Columns
-
-    @cached_property
-    def summary(self) -> tuple[str, ...]:
-        """What was found, in words; whether it is worth it comes first."""
-        return tuple(tuning_lines(self.shown))
-
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether the choice is clearly better than the untuned default for one target or more, and worse for none."""
-        signs = [0 if one.is_same else one.sign for one in self.shown.outer]
-        return max(signs) > 0 and min(signs) >= 0
-
-    @cached_property
-    def page(self) -> Page:
-        """The page, before it is rendered."""
-        from aam.report.tuning.page import tuning_page
-
-        return tuning_page(self.shown)
-
-    @property
-    def figures(self) -> dict[str, Figure]:
-        """Name -> figure, drawn anew."""
-        from aam.report.figure_files import figures_on_white
-
-        return figures_on_white(self.page)
 
 
 def tune(config: TuneConfig) -> Tuning | None:
@@ -118,7 +59,8 @@ def tune(config: TuneConfig) -> Tuning | None:
         searches = _searches(plan, process)
         with helped(config) as helpers:
             _run(plan, searches, started)
-            helpers.wait()
+            if helpers.wait():
+                _run(plan, searches, started)
         if is_helper() or not _all_ended(config, searches):
             return None
         return _finish(plan, searches)
@@ -131,9 +73,7 @@ def _say_plan(plan: TunePlan) -> None:
     what = f" of whole groups ({plural(plan.units, 'group')} of '{column}')" if column is not None else ""
     say(f"trials: judged by {plural(len(last.folds), 'fold')}{what} within {plural(len(last.study), 'sample')}")
     if len(plan.parts) > 1:
-        say(
-            f"outer folds: {len(plan.parts) - 1}, each with a search of its own; all {judged:,} samples judge the choice"
-        )
+        say(f"outer folds: {len(plan.parts) - 1}, each with a search of its own; all {judged:,} samples judge")
     else:
         aside = ", set aside for this" if plan.config.tested_by == "aside" else ""
         say(f"the choice is judged by {plural(judged, 'sample')} that no trial sees{aside}")
@@ -170,7 +110,7 @@ def _run(plan: TunePlan, searches: Sequence[Search], started: float) -> None:
     with _bar(config, len(searches), before) as bar:
         for search in searches:
             _show(bar, search, None, started)
-            search.run(budget, lambda search=search: _show(bar, search, searches, started))
+            search.run(budget, partial(_show, bar, search, searches, started))
 
 
 def _bar(config: TuneConfig, searches: int, before: int) -> Bar:
@@ -196,7 +136,7 @@ def _all_ended(config: TuneConfig, searches: Sequence[Search]) -> bool:
     running = sum(one.trials.running_elsewhere() for one in searches)
     if running:
         say(
-            f"{plural(running, 'trial')} still {'runs' if running == 1 else 'run'} in other processes: the last of them "
+            f"{plural(running, 'trial')} still {'runs' if running == 1 else 'run'} in other processes: the last one "
             f"writes the results (or aam tune --resume-from {shlex.quote(str(config.run.output_dir))})"
         )
         return False
