@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from aam.evaluation.catalogue import metric
 from aam.report.style import (
@@ -21,8 +21,10 @@ from aam.report.style import (
     SMALL,
     WIDE,
     grid_of_axes,
+    is_stacked,
     shorten_middle,
     styled,
+    tidy_log_axis,
 )
 from aam.report.tuning.shown import COMPLETE, STOPPED, ShownSearch, ShownTrial, shown_value
 
@@ -50,7 +52,8 @@ def history(search: ShownSearch, name: str) -> Figure:
         axes.set_xlabel("trial")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _metric_axis(axes, name, (low, high))
-        axes.legend(fontsize=SMALL, loc="best", labelcolor=INK, ncols=2)
+        columns = 3 if is_stacked() else 6
+        axes.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.16), labelcolor=INK, ncols=columns)
     return figure
 
 
@@ -109,9 +112,7 @@ def _slice(axes: Axes, search: ShownSearch, option: str, name: str, ends: tuple[
             axes.plot([place(one)], _clipped([one], ends), "*", color=FOREST, markersize=11, markeredgecolor=PAPER)
     axes.set_title(shorten_middle(option, LONGEST))
     if is_number and option in search.logarithmic:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        tidy_log_axis(axes)
     if order:
         axes.set_xticks(range(len(order)), [shorten_middle(one, 16) for one in order], rotation=25, ha="right")
         axes.set_xlim(-0.5, len(order) - 0.5)

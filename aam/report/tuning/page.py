@@ -96,7 +96,7 @@ def _detailed(search: ShownSearch, name: str) -> Iterator[Picture]:
             partial(importances, search),
             "Importance of each option",
             "How much an option says about whether a trial is among the best (PED-ANOVA, doi:10.24963/ijcai.2023/488), "
-            "over the trials of this search; options that not all trials had are left out.",
+            "over the complete trials that had it.",
         )
     if sliced(search):
         yield Picture(

@@ -184,7 +184,7 @@ def worth_words(one: ShownOuter, *, nested: bool, named: bool) -> str:
     )
     verdicts = {
         1: f"Worth it: {told}.",
-        0: f"Not worth it here: {told}, which is not told from none; the untuned default will do.",
+        0: f"Not worth it here: {told}: no clear difference, so the untuned default will do.",
         -1: f"Not worth it: {told}; take the untuned default.",
     }
     return before + verdicts[one.sign]
@@ -212,8 +212,8 @@ def rule_words(shown: ShownTuning) -> str:
         return "It is the best of all trials, and no other lies within one standard error of it."
     best = f"{_named(name)} {value_of(name, search.best.value)}"
     return (
-        f"Of the {within} trials within one standard error of the best ({best}), it is the cheapest that is no worse than "
-        "the untuned default."
+        f"Of the {within} trials within one standard error of the best ({best}), it is the cheapest that is no worse "
+        "than the untuned default."
     )
 
 

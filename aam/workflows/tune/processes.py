@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
+import platform
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +39,7 @@ class Process:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / FOLDER
-        self.name = f"{socket.gethostname()}-{os.getpid()}-{_started(os.getpid()) or 0}"
+        self.name = f"{platform.node()}-{os.getpid()}-{_started(os.getpid()) or 0}"
         self._is_over = threading.Event()
         self._beats = threading.Thread(target=self._beat, daemon=True, name="alive")
 
@@ -100,9 +100,9 @@ def _machine() -> str:
     """What this machine is called since its last start, and the space that its process numbers are of."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
+        return f"{platform.node()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return socket.gethostname()
+        return platform.node()
 
 
 def _started(process: int) -> str | None:
