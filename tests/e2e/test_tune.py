@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,18 +138,44 @@ def wait_for(folder: Path, number: int, process: subprocess.Popen[bytes]) -> Non
 
 def test_processes_share_a_search(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "search"
-    process = started(options(study, folder, trials=30), "--jobs", "2", "--no-report")
+    process = started(options(study, folder, trials=8), "--no-report")
     try:
         wait_for(folder, 1, process)
-        aam.tune(resume_from=folder, progress=False)
+        pause_within_a_trial(folder, process)
+        assert aam.tune(resume_from=folder, progress=False) is None, "the other process is still at a trial"
+        assert not (folder / "tune.json").exists()
+        process.send_signal(signal.SIGCONT)
         assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
     trials = trials_of(folder).all
-    assert len(trials) == len(trials_of(folder).finished) == 30
-    assert sorted(map(place_of, trials)) == list(range(30))
-    assert len({one.user_attrs[PROCESS] for one in trials}) >= 2
-    assert len(read_columns(folder / "trials.tsv")["trial"]) == 30
+    assert len(trials) == len(trials_of(folder).finished) == 8
+    assert sorted(map(place_of, trials)) == list(range(8))
+    assert len({one.user_attrs[PROCESS] for one in trials}) == 2
+    assert len(read_columns(folder / "trials.tsv")["trial"]) == 8, "who finishes last writes the results"
+
+
+def pause_within_a_trial(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Stop a process for a while, where it holds no lock and is at a trial."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        process.send_signal(signal.SIGSTOP)
+        with (folder / "processes" / ".lock").open("a") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            is_free = not list(folder.glob(f"{JOURNAL}.lock*"))
+            if is_free and any(one.state == TrialState.RUNNING for one in trials_of(folder).all):
+                return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+    raise AssertionError("it was never at a trial")
+
+
+def test_further_processes_are_started(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "search"
+    assert run_command("tune", "--jobs", "2", "--no-report", **options(study, folder, trials=6)) == 0
+    assert len(trials_of(folder).finished) == len(trials_of(folder).all) == 6
+    assert "jobs: 1" in (folder / "config.yaml").read_text(), "how many is for each that joins to say"
 
 
 def test_more_trials_continue_a_finished_search(tuned: Tuning, study: Path, tmp_path: Path) -> None:

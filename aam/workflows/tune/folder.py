@@ -53,8 +53,8 @@ def open_folder(config: TuneConfig) -> None:
 
 
 def write_options(config: TuneConfig) -> None:
-    """Write the options of a search, for those that join it."""
-    saved = replace(config, overwrite=False, resume_from=None)
+    """Write the options of a search, for those that join it; in how many processes is for each to say."""
+    saved = replace(config, overwrite=False, resume_from=None, jobs=1)
     write_text(config.run.output_dir / CONFIG, config_text("tune", saved))
 
 

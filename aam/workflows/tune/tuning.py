@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aam.report.html import Page
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Tuning:
     """What a search found.
 
@@ -44,6 +44,9 @@ class Tuning:
     shown: ShownTuning
     trials: Columns
     outer: Columns
+
+    def __repr__(self) -> str:
+        return f"Tuning({self.folder}: {self.summary[0]})"
 
     @cached_property
     def summary(self) -> tuple[str, ...]:
