@@ -42,6 +42,10 @@ EXCEPTIONS = {
         "imports subprocess, which runs programs or code",
     ): "starts aam again, as the other processes of a run",
     (
+        "aam/workflows/tune/helpers.py",
+        "imports subprocess, which runs programs or code",
+    ): "starts aam again, as further processes of a search",
+    (
         "aam/workflows/runs/provenance.py",
         "imports subprocess, which runs programs or code",
     ): "asks git for the commit of the program's own folder",

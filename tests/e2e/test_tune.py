@@ -160,7 +160,7 @@ def pause_within_a_trial(folder: Path, process: subprocess.Popen[bytes]) -> None
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
         process.send_signal(signal.SIGSTOP)
-        with (folder / "processes" / ".lock").open("a") as file, suppress(BlockingIOError):
+        with (folder / "processes" / ".deciding").open("a") as file, suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.flock(file, fcntl.LOCK_UN)
             is_free = not list(folder.glob(f"{JOURNAL}.lock*"))

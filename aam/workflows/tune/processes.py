@@ -19,7 +19,7 @@ from typing import Self
 from aam.errors import InputError
 from aam.files.atomic import is_running, read_json, write_json
 
-FOLDER, LOCK = "processes", ".lock"
+FOLDER, DECIDING = "processes", ".deciding"
 BEAT_SECONDS, DEAD_SECONDS = 20.0, 180.0
 """How often a process shows that it is alive, and after how long without it counts as dead on another machine."""
 STARTED = 19
@@ -66,7 +66,7 @@ class Process:
     @contextmanager
     def deciding(self) -> Iterator[None]:
         """Alone among all processes of the search."""
-        with (self.folder / LOCK).open("a") as file:
+        with (self.folder / DECIDING).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
