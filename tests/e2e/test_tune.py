@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from aam.cli.options import parse
 from aam.errors import ConfigError, InputError
 from aam.evaluation.prediction_table import read_columns
 from aam.runs.saved_options import training_config
+from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.folder import JOURNAL
 from aam.workflows.tune.processes import Process
 from aam.workflows.tune.trials import PROCESS, REPEATS, Rules, Trials, open_journal, place_of, quiet
@@ -116,6 +118,33 @@ def test_a_killed_search_goes_on_as_if_it_had_not(tuned: Tuning, study: Path, tm
     assert states[TrialState.FAIL] <= 1
     assert states[TrialState.RUNNING] == 0
     assert sum(REPEATS in one.user_attrs for one in trials_of(folder).all) == states[TrialState.FAIL]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_in_order(
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    code: int,
+) -> None:
+    folder, fits = tmp_path / "search", []
+    predict = Fitter.predict
+
+    def stopped_in_the_second_trial(self: Fitter, *rest: Any) -> Any:
+        fits.append(1)
+        if len(fits) == 4:
+            os.kill(os.getpid(), number)
+        return predict(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fitter, "predict", stopped_in_the_second_trial)
+        assert run_command("tune", "--no-report", **options(study, folder, trials=3)) == code
+    assert f"resume with: aam tune --resume-from {folder}" in capsys.readouterr().err
+    assert [one.state for one in trials_of(folder).all] == [TrialState.COMPLETE, TrialState.FAIL]
+    assert run_command("tune", "--resume-from", folder, "--no-progress") == 0
+    assert len(results(folder)) == 3
 
 
 def started(given: dict[str, Any], *words: str) -> subprocess.Popen[bytes]:

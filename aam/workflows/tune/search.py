@@ -14,11 +14,12 @@ from optuna.trial import Trial
 
 from aam.config import TrainConfig
 from aam.data.targets.kinds import Predictions
-from aam.errors import ConfigError, InputError, NonFiniteError
+from aam.errors import ConfigError, InputError, NonFiniteError, PreemptedError
 from aam.evaluation.catalogue import metric, value_of
 from aam.evaluation.metrics import draw_repeats, score
 from aam.evaluation.prediction_table import concatenate
 from aam.log import warn
+from aam.runs.directory import resume_hint
 from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.plan import Part, TunePlan
 from aam.workflows.tune.sampler import default_values, note_defaults, suggested_config
@@ -93,6 +94,10 @@ class Search:
             self._tell(trial, None)
         except UpdateFinishedTrialError:
             warn(f"trial {trial.number} was taken over by another process")
+        except PreemptedError as error:  # of the network, which says how to go on with its own run
+            self.trials.fail(trial)
+            remedy = resume_hint("tune", self.plan.config.run.output_dir)
+            raise PreemptedError(f"stopped; {remedy}", interrupted=error.exit_code == 130) from None
         except BaseException:
             self.trials.fail(trial)
             raise
