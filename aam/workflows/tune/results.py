@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shlex
 import warnings
@@ -18,7 +19,7 @@ from aam.config.tuning.space import as_choice
 from aam.errors import ConfigError, RunError
 from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
-from aam.report.tuning.shown import COMPLETE, NO_RESULT, STOPPED, ShownSearch, ShownTrial, ShownTuning
+from aam.report.tuning.shown import COMPLETE, NO_RESULT, STOPPED, ShownOuter, ShownSearch, ShownTrial, ShownTuning
 from aam.runs.result_folder import result_folder
 from aam.runs.saved_options import config_text
 from aam.text import plural
@@ -59,6 +60,7 @@ def conclude(plan: TunePlan, searches: Sequence[Search]) -> Tuning:
         shown=found,
         trials=_table(shown),
         outer=outer_table(outer, columns),
+        minutes=round(_minutes(searches[-1]), 3),
     )
 
 
@@ -82,8 +84,25 @@ def write(found: Tuning, plan: TunePlan) -> None:
             metric=found.shown.metric,
             changed={name: as_choice(value) for name, value in found.changed.items()},
             trials=len(found.shown.recommended.trials),
+            minutes=found.minutes,
             worth_it=found.is_worth_it,
+            outer=[_plain_outer(one) for one in found.shown.outer],
         )
+
+
+def _plain_outer(one: ShownOuter) -> dict[str, Any]:
+    """The main metric of a target on the samples that judge, with intervals."""
+    parts = {"tuned": one.tuned, "untuned": one.default, "difference": one.difference}
+    plain = {name: list(dataclasses.astuple(found[one.main])) for name, found in parts.items()}
+    return {"target": one.column, "metric": one.main, "samples": one.samples, "groups": one.groups, **plain}
+
+
+def _minutes(search: Search) -> float:
+    """From the begin of the first trial to the end of the last."""
+    trials = search.trials.finished
+    begun = [one.datetime_start for one in trials if one.datetime_start is not None]
+    ended = [one.datetime_complete for one in trials if one.datetime_complete is not None]
+    return (max(ended) - min(begun)).total_seconds() / 60
 
 
 def config_of(trial: FrozenTrial, plan: TunePlan) -> TrainConfig:

@@ -36,6 +36,8 @@ class Tuning:
         All trials as a table.
     outer
         What the choice and the default predicted of the samples that judge.
+    minutes
+        From the begin of the first trial of the recommended search to the end of its last.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Tuning:
     shown: ShownTuning
     trials: Columns
     outer: Columns
+    minutes: float
 
     def __repr__(self) -> str:
         return f"Tuning({self.folder}: {self.summary[0]})"
