@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         predict,
         pretrain,
         train,
+        tune,
     )
     from aam.workflows.trained.loading import load_model
 
@@ -46,6 +47,7 @@ __all__ = [
     "pretrain",
     "register_objective",
     "train",
+    "tune",
 ]
 
 _COMMANDS = (
@@ -59,6 +61,7 @@ _COMMANDS = (
     "predict",
     "pretrain",
     "train",
+    "tune",
 )
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),

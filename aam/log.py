@@ -48,6 +48,17 @@ def silent() -> Iterator[None]:
 
 
 @contextmanager
+def muted() -> Iterator[None]:
+    """Say nothing at all, whoever listens: of a training that is one of many and whose result alone counts."""
+    before = LOGGER.level
+    LOGGER.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(before)
+
+
+@contextmanager
 def only_notes() -> Iterator[None]:
     """Say nothing but what the user should look at: of a training that is one of many."""
     before = LOGGER.level

@@ -46,6 +46,10 @@ EXCEPTIONS = {
         "imports joblib, which reads pickles",
     ): "hands tasks to processes that it starts, and reads no file",
     (
+        "aam/workflows/tune/helpers.py",
+        "imports subprocess, which runs programs or code",
+    ): "starts aam again, as further processes of a search",
+    (
         "aam/workflows/runs/provenance.py",
         "imports subprocess, which runs programs or code",
     ): "asks git for the commit of the program's own folder",

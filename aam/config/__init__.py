@@ -15,6 +15,7 @@ from aam.config.commands.report import ReportConfig
 from aam.config.commands.rf_baseline import ForestConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import EvaluationOptions, TrainConfig, TransferOptions
+from aam.config.commands.tune import TuneConfig
 from aam.config.commands.unifrac import UnifracConfig
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
@@ -66,6 +67,7 @@ __all__ = [
     "TargetOptions",
     "TrainConfig",
     "TransferOptions",
+    "TuneConfig",
     "UnifracConfig",
     "from_flat",
     "replace",

@@ -165,7 +165,7 @@ def _refuse_of_network(given: list[str]) -> None:
 
 def _check_resumed(config: Any) -> None:
     """Refuse to continue a blend, which keeps nothing of what it began; a cross-validation keeps its finished folds."""
-    if config.run.resume_from is not None and config.evaluation.cv is None:
+    if config.run.resume_from is not None and not config.keeps_finished_parts:
         raise ConfigError("--resume-from continues a network, not a blend: repeat the run's command with --overwrite")
 
 

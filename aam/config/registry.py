@@ -19,6 +19,7 @@ from aam.config.commands.report import ReportConfig
 from aam.config.commands.rf_baseline import ForestConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import TrainConfig
+from aam.config.commands.tune import TuneConfig
 from aam.config.commands.unifrac import UnifracConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")
@@ -44,7 +45,7 @@ class Command(NamedTuple):
     @property
     def can_resume(self) -> bool:
         """Whether a run of this command can be continued."""
-        return self.config in (PretrainConfig, TrainConfig)
+        return self.config in (PretrainConfig, TrainConfig, TuneConfig)
 
 
 COMMANDS: dict[str, Command] = {
@@ -71,6 +72,7 @@ COMMANDS: dict[str, Command] = {
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
     "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
     "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
+    "tune": Command(TuneConfig, "Search for better options, and tell whether they are worth it.", needs=SHEET),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),

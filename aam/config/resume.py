@@ -11,7 +11,11 @@ from aam.errors import ConfigError
 STARTED_BY = ("devices", "num_nodes", "distributed", "data_parallel")
 """In which processes a run computes: what is given of these replaces all of them."""
 
+SEARCH = ("trials", "minutes", "jobs")
+"""How long a search goes on, and in how many processes."""
+
 FREE = (
+    *SEARCH,
     *STARTED_BY,
     "distributed_timeout",
     "progress",

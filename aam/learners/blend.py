@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from scipy.optimize import minimize
 
+from aam.config.tuning.settings import LearnerSettings
 from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.cross_fit import CrossFit, CrossFitted
 from aam.learners.protocol import Labelled, Learner
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
     from aam.data.targets.targets import Targets
 
-PULL = 0.1
+PULL = LearnerSettings.blend_pull
 """Weight of the squared distance from even weights, beside a loss that is 1 for the best constant prediction."""
 SMALLEST_SHARE = 1e-6
 """Of a class, so that its logarithm is finite."""
@@ -117,13 +118,13 @@ def fit_blend(
     learners = [one.learner for one in cross_fitted]
     seconds = [one.seconds for one in cross_fitted]
     found = [one.out_of_fold for one in cross_fitted]
-    out_of_fold_M, towards_M = np.stack(found), even_weights(names)
+    out_of_fold_M, towards_M, pull = np.stack(found), even_weights(names), learners[0].task.settings.blend_pull
     return FittedBlend(
         learners=tuple(learners),
         names=tuple(names),
-        weights_MT=blend_weights(out_of_fold_M, samples, targets, towards_M),
+        weights_MT=blend_weights(out_of_fold_M, samples, targets, towards_M, pull),
         out_of_fold_M=out_of_fold_M,
-        blended=cross_blend(out_of_fold_M, samples, targets, fold_B, towards_M),
+        blended=cross_blend(out_of_fold_M, samples, targets, fold_B, towards_M, pull),
         fold_B=fold_B,
         seconds=tuple(seconds),
     )
@@ -209,12 +210,13 @@ def cross_blend(
     targets: Targets,
     fold_B: np.ndarray,
     towards_M: np.ndarray | None = None,
+    pull: float = PULL,
 ) -> np.ndarray:
     """Blended out-of-fold predictions, for each fold by the weights that the other folds ask for."""
     found = np.empty(out_of_fold_M.shape[1:])
     for fold in np.unique(fold_B):
         others, own = fold_B != fold, fold_B == fold
-        weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets, towards_M)
+        weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets, towards_M, pull)
         found[own] = combine(out_of_fold_M[:, own], weights_MT)
     return found
 

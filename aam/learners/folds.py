@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from aam.config.tuning.settings import LearnerSettings
 from aam.data.study.dealing import deal
 from aam.data.targets.kinds import Kind
 from aam.learners.protocol import Labelled
 
-FOLDS = 5
+FOLDS = LearnerSettings.blend_folds
 
 
 def deal_folds(kind: Kind, samples: Labelled, seed: int = 42, number: int = FOLDS) -> np.ndarray:

@@ -103,7 +103,7 @@ class KernelLearner(Learner):
     def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
         """Learn from all samples, and predict each without its fold, by a penalty that the other folds choose."""
         assert self.task.reference is not None
-        self._similarity = SIMILARITIES[self.name].fit(self.name, self.task.reference)
+        self._similarity = SIMILARITIES[self.name].fit(self.name, self.task.reference, self.task.settings)
         map_NP = self._fit_map()
         covariates = self._covariates(study)[samples.rows]
         points_BP = self._points(study, samples.rows, map_NP, covariates)

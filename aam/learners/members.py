@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from aam.config.tuning.settings import LearnerSettings
 from aam.learners.catalogue import FOREST, LABELS, NETWORK, WITHOUT_DNA
 from aam.learners.kernel import KernelLearner
 from aam.learners.protocol import Learner, Task
@@ -77,7 +78,7 @@ def new_member(name: str, task: Task, seed: int, network: Callable[[Task], Learn
     """
     assert name in LABELS
     if name == FOREST:
-        return ForestLearner(task, ForestSettings(seed=seed, max_grown=MAX_GROWN))
+        return ForestLearner(task, _forest_settings(task.settings, seed))
     if name == NETWORK:
         assert network is not None
         return network(task)
@@ -85,3 +86,10 @@ def new_member(name: str, task: Task, seed: int, network: Callable[[Task], Learn
         return CladeTreesLearner(task, name.removeprefix(TREES_PREFIX), seed)
     assert name in SIMILARITIES
     return KernelLearner(task, name)
+
+
+def _forest_settings(given: LearnerSettings, seed: int) -> ForestSettings:
+    """How the forest of a blend is grown."""
+    own: dict[str, Any] = {} if given.trees is None else {"n_estimators": given.trees}
+    own |= {"max_features": given.forest_max_features, "min_leaf": given.forest_leaf}
+    return ForestSettings(seed=seed, max_grown=MAX_GROWN, **own)

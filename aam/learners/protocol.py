@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from aam.config.tuning.settings import LearnerSettings
 from aam.data.study.covariates import CovariateSpec, features
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
@@ -47,6 +48,8 @@ class Task:
         What several learners share: known ASVs, their trees, training samples; None where none needs it.
     familiarity
         What is known of the training data as such; None where it is not.
+    settings
+        Hyper-parameters of what is to be fitted.
     """
 
     targets: Targets
@@ -54,6 +57,7 @@ class Task:
     data: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
     familiarity: Familiarity | None = None
+    settings: LearnerSettings = field(default_factory=LearnerSettings)
 
     @property
     def num_covariates(self) -> int:

@@ -23,14 +23,16 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
+from aam.config.tuning.settings import LearnerSettings
 from aam.learners.clades import clade_counts, log_abundances
 from aam.learners.features import read_places
 from aam.learners.reference import DNA, ENCODER, Reads, Reference
 from aam.learners.stored import Stored
 
-MIN_ASV_PREVALENCE = 0.01
-MIN_CLADE_PREVALENCE = 0.02
-"""Share of the training samples that must have an ASV, or a clade."""
+USUAL = LearnerSettings()
+MIN_ASV_PREVALENCE = LearnerSettings.asv_prevalence
+MIN_CLADE_PREVALENCE = LearnerSettings.clade_prevalence
+"""Share of the training samples that must have an ASV, or a clade, where nothing else is asked for."""
 MAX_CORRELATION = 0.9
 """Of a clade with a larger one that it is kept beside."""
 TINY = 1e-12
@@ -58,7 +60,7 @@ class Similarity(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, name: str, reference: Reference) -> Self:
+    def fit(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> Self:
         """Choose features by the training samples."""
 
     @abstractmethod
@@ -90,7 +92,7 @@ class JaccardSimilarity(Similarity):
     names = ("jaccard",)
 
     @classmethod
-    def fit(cls, name: str, reference: Reference) -> Self:
+    def fit(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> Self:
         """Nothing is chosen."""
         return cls(reference)
 
@@ -130,7 +132,7 @@ class UnifracSimilarity(Similarity):
         self.root_length = np.sqrt(self.clades.length[self.nodes]).astype(np.float32)
 
     @classmethod
-    def fit(cls, name: str, reference: Reference) -> Self:
+    def fit(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> Self:
         """Nothing is chosen."""
         return cls(reference, name.partition("-")[2])
 
@@ -171,16 +173,17 @@ class FeatureSimilarity(Similarity):
 
     @classmethod
     @abstractmethod
-    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+    def choose(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> np.ndarray:
         """The features."""
 
     @classmethod
-    def fit(cls, name: str, reference: Reference) -> Self:
+    def fit(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> Self:
         """Choose the features, and the width where it is radial."""
-        found = cls(reference, cls.choose(name, reference), 0.0)
+        found = cls(reference, cls.choose(name, reference, settings), 0.0)
         if name.endswith("-radial"):
             squares = _squared_distances(found.embedded, found.embedded)
-            found.width = float(np.sqrt(np.median(squares[np.triu_indices(len(squares), 1)]))) or 1.0
+            median = float(np.sqrt(np.median(squares[np.triu_indices(len(squares), 1)])))
+            found.width = settings.kernel_width * (median or 1.0)
         return found
 
     def between(self, first: Any, second: Any) -> np.ndarray:
@@ -214,9 +217,9 @@ class ClrSimilarity(FeatureSimilarity):
     names = ("clr-linear", "clr-radial")
 
     @classmethod
-    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+    def choose(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> np.ndarray:
         """ASVs that enough training samples have."""
-        least = max(1, np.ceil(MIN_ASV_PREVALENCE * reference.num_samples))
+        least = max(1, np.ceil(settings.asv_prevalence * reference.num_samples))
         return np.flatnonzero(reference.prevalence >= least)
 
     @classmethod
@@ -237,9 +240,9 @@ class CladeSimilarity(FeatureSimilarity):
     tree: ClassVar[str] = DNA
 
     @classmethod
-    def choose(cls, name: str, reference: Reference) -> np.ndarray:
+    def choose(cls, name: str, reference: Reference, settings: LearnerSettings = USUAL) -> np.ndarray:
         """Clades that enough training samples have."""
-        return prevalent_clades(reference, cls.tree)
+        return prevalent_clades(reference, cls.tree, settings.clade_prevalence)
 
     @classmethod
     def num_choices(cls, reference: Reference) -> int:
@@ -259,19 +262,19 @@ class EncoderCladeSimilarity(CladeSimilarity):
     tree = ENCODER
 
 
-def prevalent_clades(reference: Reference, tree: str) -> np.ndarray:
-    """Nodes that at least ``MIN_CLADE_PREVALENCE`` of the kept training samples have."""
+def prevalent_clades(reference: Reference, tree: str, prevalence: float = MIN_CLADE_PREVALENCE) -> np.ndarray:
+    """Nodes that at least so many of the kept training samples have."""
     counts = clade_counts(reference.reads.placed, reference.trees[tree])
-    least = max(1, np.ceil(MIN_CLADE_PREVALENCE * counts.shape[0]))
+    least = max(1, np.ceil(prevalence * counts.shape[0]))
     return np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= least)
 
 
-def distinct_clades(reference: Reference, tree: str) -> np.ndarray:
+def distinct_clades(reference: Reference, tree: str, prevalence: float = MIN_CLADE_PREVALENCE) -> np.ndarray:
     """Prevalent clades whose log abundances differ from those of the nearest larger clade that is one of them.
 
     Trees that try a share of all features take half the time, and predict no worse.
     """
-    nodes = prevalent_clades(reference, tree)
+    nodes = prevalent_clades(reference, tree, prevalence)
     logs = log_clades(reference.reads, reference, tree, nodes).toarray()
     centred = logs - logs.mean(axis=0)
     standard = centred / np.maximum(np.sqrt((centred**2).sum(axis=0)), TINY)

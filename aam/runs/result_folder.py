@@ -21,6 +21,7 @@ RECORDS = {
     "comparison.json": "aam compare",
     "learning_curve.json": "aam learning-curve",
     "embedding.json": "aam embed",
+    "tune.json": "aam tune",
 }
 """The record of each command that writes such a folder."""
 BY = "by"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aam.config import CompareConfig, CurveConfig, PredictConfig, PretrainConfig, TrainConfig, from_flat
+from aam.config import CompareConfig, CurveConfig, PredictConfig, PretrainConfig, TrainConfig, TuneConfig, from_flat
 from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.evaluate.run import EvaluationResult
     from aam.workflows.learning_curve.run import LearningCurve
+    from aam.workflows.tune.tuning import Tuning
 
 CONFIG = {
     "config": Parameter(None, "YAML file with options, such as the config.yaml of a run; arguments take precedence.")
@@ -301,6 +302,34 @@ def learning_curve(**options: Any) -> LearningCurve:
 
     with _python_words(options):
         return compute_curve(from_flat(CurveConfig, options))
+
+
+@takes_options({**CONFIG, **parameters_of(TuneConfig)})
+def tune(**options: Any) -> Tuning | None:
+    """Search for better options of a training, and tell whether it is worth it: `aam tune`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Tuning or None
+        ``config`` holds the options of the choice; ``trials`` and ``outer`` are tables (columns of arrays;
+        ``.to_frame()`` makes a data frame), ``summary`` sentences, ``figures`` the figures. None where other processes
+        still run trials of the same search: the last one writes the results.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If an option, a file or the folder cannot be used, or optuna is not installed.
+    RunError
+        If no trial has a result.
+    """
+    from aam.workflows.tune.run import tune as search
+
+    with _python_words(), _callers_torch():
+        return search(_run_config("tune", options))
 
 
 @takes_options({**parameters_of(ExplainConfig, output_dir=None)})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aam.config import PretrainConfig, TrainConfig
+from aam.config import PretrainConfig, TrainConfig, TuneConfig
 from aam.config.option import fields
 from aam.config.resume import CHANGEABLE, FREE, free_values, resumed_values
 from aam.errors import ConfigError
@@ -16,7 +16,7 @@ def resumed(given: dict[str, object], **own: object) -> dict[str, object]:
 
 
 def test_every_name_is_an_option_of_training() -> None:
-    known = {field.name for kind in (PretrainConfig, TrainConfig) for _, field, _ in fields(kind)}
+    known = {field.name for kind in (PretrainConfig, TrainConfig, TuneConfig) for _, field, _ in fields(kind)}
     assert set(FREE) | set(CHANGEABLE) <= known
     assert not set(FREE) & set(CHANGEABLE)
 

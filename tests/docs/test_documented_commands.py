@@ -23,6 +23,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md", "docs/evaluate.md")
 COMPARE = "docs/compare.md"
+TUNE = "docs/tune.md"
 MOUSE, PHYLOSEQ = TUTORIALS = ("docs/tutorials/mouse-age.md", "docs/tutorials/phyloseq.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {
@@ -34,7 +35,13 @@ SMALL_TRAINING = {
     "--rarefy-depth": "200",
 }
 SMALL_CURVE = {"--folds": "2", "--repeats": "1", "--learners": "jaccard", "--sizes": "4"}
-SMALL = {"pretrain": SMALL_TRAINING, "rf-baseline": {"--n-estimators": "10"}, "learning-curve": SMALL_CURVE}
+SMALL_SEARCH = {"--trials": "2", "--folds": "2", "--learners": "jaccard,clr-radial"}
+SMALL = {
+    "pretrain": SMALL_TRAINING,
+    "rf-baseline": {"--n-estimators": "10"},
+    "learning-curve": SMALL_CURVE,
+    "tune": SMALL_SEARCH,
+}
 ALONE = {"train": ("--no-forest-baseline", "--no-report")}
 PREDICTED = ("observed", "predicted", "predicted_low", "predicted_high")
 
@@ -98,18 +105,24 @@ def test_command_is_accepted(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if "--config" in command.words or "--resume-from" in command.words:
-        make_run_configuration(Path(command.words[2]))
+        make_run_configuration(Path(command.words[2]), command.words[0])
     code = exit_code([*command.words, "--print-config"])
     output = capsys.readouterr()
     assert code == 0, output.err
     assert "_" in output.out or ":" in output.out
 
 
-def make_run_configuration(path: Path) -> None:
+def make_run_configuration(path: Path, command: str) -> None:
     """The configuration of an earlier run, where a command continues or repeats one."""
     file = path if path.suffix else path / "config.yaml"
     file.parent.mkdir(parents=True)
-    lines = ("command: train", "table: [t.biom]", "metadata: m.tsv", "metadata_column: age", "output_dir: runs/age")
+    lines = (
+        f"command: {command}",
+        "table: [t.biom]",
+        "metadata: m.tsv",
+        "metadata_column: age",
+        "output_dir: runs/age",
+    )
     lines += ("learners: network",)
     file.write_text("\n".join(lines) + "\n")
 
@@ -208,6 +221,15 @@ def test_comparison_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert header_of(tmp_path / "runs/age-curve/curve.tsv")[:3] == ["target", "learner", "groups"]
 
 
+def test_search_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    make_chapter_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = run_all(TUNE, capsys, {"train": ("--no-report",)})
+    assert "orth it" in said
+    assert header_of(tmp_path / "runs/age-search/outer.tsv")[:2] == ["target", "sample-id"]
+    assert (tmp_path / "runs/age-search-best/out_of_fold_predictions.tsv").is_file()
+
+
 def mean_width(path: Path) -> float:
     names, *rows = (line.split("\t") for line in path.read_text().splitlines())
     low, high = (names.index(f"predicted_{end}") for end in ("low", "high"))
@@ -224,5 +246,5 @@ def test_embeddings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, *CHAPTERS, *TUTORIALS}
+    documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, TUNE, *CHAPTERS, *TUTORIALS}
     assert {c.document for c in COMMANDS if c.is_run} == documents

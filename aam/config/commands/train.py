@@ -23,6 +23,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
+from aam.config.tuning.settings import LearnerSettings, check_settings
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
@@ -126,6 +127,7 @@ class TrainConfig:
     study: StudyOptions
     target: TargetOptions
     learners: LearnerOptions = field(default_factory=LearnerOptions)
+    settings: LearnerSettings = field(default_factory=LearnerSettings)
     head: HeadOptions
     loss: LossOptions
     covariates: CovariateOptions
@@ -146,6 +148,7 @@ class TrainConfig:
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(lambda: check_learners(self))
+        attempt(lambda: check_settings(self))
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
@@ -178,6 +181,11 @@ class TrainConfig:
     def is_blend(self) -> bool:
         """Whether several learners are blended, and not the network trained alone."""
         return not self.learners.is_network_alone
+
+    @property
+    def keeps_finished_parts(self) -> bool:
+        """Whether a stopped run has something to go on with, whatever is trained: finished folds."""
+        return self.evaluation.cv is not None
 
     @property
     def members(self) -> tuple[str, ...]:

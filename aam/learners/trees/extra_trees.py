@@ -62,7 +62,7 @@ class CladeTreesLearner(Learner):
         self.seed = seed
         self.n_jobs = n_jobs
         self.nodes = np.empty(0, dtype=np.int64)
-        self.num_trees = NUM_TREES
+        self.num_trees = task.settings.trees or NUM_TREES
         self.ensembles: list[tuple[Trees, np.ndarray]] = []
         self._covariates = PerStudyCache(task.covariates)
 
@@ -78,7 +78,7 @@ class CladeTreesLearner(Learner):
         assert self.task.reference is not None
         is_class = bool(self.task.targets.specs[0].classes)
         choose = prevalent_clades if is_class else distinct_clades
-        self.nodes = choose(self.task.reference, self.tree)
+        self.nodes = choose(self.task.reference, self.tree, self.task.settings.clade_prevalence)
         samples = Labelled(rows=rows, targets=targets, weights=weights).at_most(MAX_GROWN, self.seed)
         table = self._read(study, samples.rows)
         samples = replace(samples, rows=np.arange(len(samples)))
@@ -88,7 +88,7 @@ class CladeTreesLearner(Learner):
     def without_fold(self) -> Self:
         """The same with fewer trees."""
         learner = copy(self)
-        learner.num_trees = NUM_TREES_OF_FOLD
+        learner.num_trees = min(self.num_trees, NUM_TREES_OF_FOLD)
         return learner
 
     def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
@@ -99,7 +99,7 @@ class CladeTreesLearner(Learner):
             learner.num_trees = trees
             return learner
 
-        plan = TreePlan(self.num_trees, NUM_TREES_OF_FOLD, len(np.unique(folds)), MAX_GROWN)
+        plan = TreePlan(self.num_trees, self.without_fold().num_trees, len(np.unique(folds)), MAX_GROWN)
         return expected_seconds_of_trees(with_trees, study, samples, plan)
 
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
@@ -145,13 +145,14 @@ class CladeTreesLearner(Learner):
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        is_class = bool(self.task.targets.specs[0].classes)
+        is_class, settings = bool(self.task.targets.specs[0].classes), self.task.settings
+        options["max_features"] = settings.clade_max_features or ("sqrt" if is_class else MAX_FEATURES)
+        options["min_samples_leaf"] = settings.clade_leaf or (MIN_LEAF_OF_CLASSES if is_class else MIN_LEAF)
         if is_class:
             balance = None if known.hold_class_weights(self.task.targets) else "balanced"
-            options |= {"class_weight": balance, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
-            estimator = ExtraTreesClassifier(max_features="sqrt", **options)
+            estimator = ExtraTreesClassifier(class_weight=balance, **options)
         else:
-            estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
+            estimator = ExtraTreesRegressor(**options)
         grow(estimator, table[known.rows], known.targets[:, place], known.weights)
         return trees_of_target(estimator)
 

@@ -55,6 +55,8 @@ class ForestSettings:
     max_features
         Features tried at each split: a share, ``sqrt`` or ``log2``. None is 0.33 (0.1 for 3,000 features or more) for
         numbers and ``sqrt`` for classes, whose samples are weighted so that every class counts the same.
+    min_leaf
+        Fewest samples in a leaf.
     seed
         Seed; the trees do not depend on ``n_jobs``.
     n_jobs
@@ -66,6 +68,7 @@ class ForestSettings:
     features: FeatureKind = "asv"
     n_estimators: int = 500
     max_features: MaxFeatures | None = None
+    min_leaf: int = 1
     seed: int = 42
     n_jobs: int = -1
     max_grown: int | None = None
@@ -228,6 +231,7 @@ def new_forest(
 
     options: dict[str, Any] = {
         "n_estimators": settings.n_estimators,
+        "min_samples_leaf": settings.min_leaf,
         "random_state": settings.seed,
         "n_jobs": settings.n_jobs,
     }

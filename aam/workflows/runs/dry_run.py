@@ -23,7 +23,6 @@ from aam.data.targets.kinds import chosen_kind
 from aam.data.targets.targets import Targets
 from aam.errors import Attempts
 from aam.learners.clades import MAX_CLUSTERED
-from aam.learners.folds import FOLDS
 from aam.learners.members import Unable, possible_members
 from aam.models.size_estimate import (
     PROCESS_BYTES,
@@ -266,7 +265,7 @@ def _planned_blend(config: TrainConfig, inputs: Inputs, *, timed: bool) -> Plann
         config=config,
         members=tuple(members),
         left_out=tuple(left_out),
-        folds=min(FOLDS, len(rows) if groups is None else groups),
+        folds=min(config.settings.blend_folds, len(rows) if groups is None else groups),
         groups=groups,
         peak_bytes=PROCESS_BYTES + _largest_member(len(rows), study.shape[1]),
         durations=expected_durations(config, inputs, members) if timed else {},

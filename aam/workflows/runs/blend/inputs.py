@@ -71,6 +71,7 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
         },
         reference=reference,
         familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
+        settings=config.settings,
     )
 
 

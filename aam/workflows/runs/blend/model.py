@@ -19,7 +19,7 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS
-from aam.learners.folds import FOLDS, deal_folds
+from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.predictor import Combination
@@ -150,8 +150,8 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     names, unable = _members(config, study)
     rows = ordered_rows(inputs)
     samples = labelled(inputs, rows)
-    fold_B = deal_folds(targets.kind, samples, config.run.seed)
-    _check_learnable(config, inputs, samples, fold_B)
+    fold_B = deal_folds(targets.kind, samples, config.run.seed, config.settings.blend_folds)
+    check_learnable(config, inputs, samples, fold_B)
     task = shared_task(config, inputs, names, encoding(config))
     members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
     beside = [FOREST] if config.evaluation.forest_baseline and FOREST not in names else []
@@ -191,8 +191,21 @@ def _forest(
     return Baseline(learner=beside[0], out_of_fold=out_of_fold, seconds=time.monotonic() - started)
 
 
-def _check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:
-    """Refuse samples that leave a fold without truths to learn a target from."""
+def check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:
+    """Refuse samples that leave a fold without truths to learn a target from.
+
+    Parameters
+    ----------
+    config, inputs
+        What was asked for, and the data.
+    samples, fold_B
+        The training samples, and the fold of each.
+
+    Raises
+    ------
+    InputError
+        With each target that cannot be learned.
+    """
     targets, sheet = inputs.targets, inputs.study.metadata
     assert targets is not None
     problems = Problems("" if sheet is None else sheet.source)
@@ -250,7 +263,7 @@ def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     _say_familiar(config, inputs)
     rows = inputs.split.train
     units = len(rows) if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
-    folds = plural(min(FOLDS, units), "fold")
+    folds = plural(min(config.settings.blend_folds, units), "fold")
     say(f"blend: {plural(len(names), 'learner')}, weighted by predictions of {plural(len(rows), 'sample')} in {folds}")
     say_detail(f"learners: {', '.join(names)}")
 

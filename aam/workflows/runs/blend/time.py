@@ -107,7 +107,7 @@ def expected_durations(config: TrainConfig, inputs: Inputs, names: Sequence[str]
     task = shared_task(config, inputs, names, encoding(config))
     prepared = time.monotonic() - started
     members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
-    folds = deal_folds(targets.kind, samples, config.run.seed)
+    folds = deal_folds(targets.kind, samples, config.run.seed, config.settings.blend_folds)
     return {PREPARING: prepared, **measured_durations(members, names, inputs.study, samples, folds)}
 
 

@@ -1,0 +1,1 @@
+"""Hyper-parameters of the learners, and spaces of options to search."""

@@ -1,0 +1,1 @@
+"""`aam tune`: search for better options, and tell whether that is worth it."""

@@ -1,0 +1,1 @@
+"""What a search of 50 trials brings on real studies, and how fast it is."""
