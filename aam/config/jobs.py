@@ -16,10 +16,11 @@ class JobOptions(Section):
 
     jobs: int | Literal["all"] = option(
         1,
-        "Folds of a cross-validation, members of an ensemble, or else learners of a blend that are computed at once, "
-        "each in a process of its own with its share of the cores; 'all' is one for each core.",
+        "Folds of a cross-validation, members of an ensemble, trials of a search, or else learners of a blend that are "
+        "computed at once, each in a process of its own with its share of the cores; 'all' is one for each core.",
         at_least=1,
-        usual="Folds, members or learners at once",
+        at_most=1024,
+        usual="Folds, members, trials or learners at once",
     )
     join: bool = option(
         False,

@@ -11,8 +11,8 @@ from aam.errors import ConfigError
 STARTED_BY = ("devices", "num_nodes", "distributed", "data_parallel")
 """In which processes a run computes: what is given of these replaces all of them."""
 
-SEARCH = ("trials", "minutes", "jobs")
-"""How long a search goes on, and in how many processes."""
+SEARCH = ("trials", "minutes")
+"""How long a search goes on."""
 
 FREE = (
     *SEARCH,

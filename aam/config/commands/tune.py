@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aam.config.commands.train import TrainConfig
+from aam.config.jobs import JobOptions
 from aam.config.option import Section, from_flat, option, to_flat
 from aam.errors import Attempts, ConfigError
 
@@ -51,7 +52,6 @@ class SearchOptions(Section):
         usual="Nested: a search in each of so many folds",
     )
     prune: bool = option(True, "Stop a trial after a fold where it is worse than half of the others were by then.")
-    jobs: int = option(1, "Processes that search at once on this machine.", at_least=1, at_most=1024, usual=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class TuneConfig(TrainConfig):
     @property
     def training(self) -> TrainConfig:
         """The untuned default: ``aam train`` with these options."""
-        own = {one.name for one in dataclasses.fields(SearchOptions)}
+        own = {one.name for section in (SearchOptions, JobOptions) for one in dataclasses.fields(section)}
         given = {name: value for name, value in to_flat(self).items() if name not in own}
         return from_flat(TrainConfig, {**given, "overwrite": False, "resume_from": None})
 
@@ -92,6 +92,14 @@ class TuneConfig(TrainConfig):
             return "folds"
         is_given = split.test_size > 0 or split.split_column is not None or split.train_samples is not None
         return "given" if is_given else "aside"
+
+    def _check_jobs(self) -> None:
+        """Refuse other ways of sharing the work than processes that join the search."""
+        if self.jobs.join or self.jobs.dask_scheduler is not None:
+            which = "--join" if self.jobs.join else "--dask-scheduler"
+            raise ConfigError(
+                f"{which} is for --cv: start more processes with --resume-from and the folder of the search"
+            )
 
     def _check_search(self) -> None:
         """Refuse what trains something else than one model."""

@@ -40,7 +40,7 @@ class Helpers:
             value = getattr(config.search, name)
             words += [] if value is None else [f"--{name}", str(value)]
         self._files = ExitStack()
-        self._started = [self._start(words) for _ in range(config.search.jobs - 1)]
+        self._started = [self._start(words) for _ in range(config.jobs.number - 1)]
 
     def _start(self, words: list[str]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         errors: IO[bytes] = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
