@@ -85,7 +85,7 @@ def with_depth(study: Study) -> Study:
 
 
 def predictions(part: Part, name: str, store: Store) -> tuple[np.ndarray, float]:
-    """Predictions of the held-out samples of a fold by an arm, and seconds of one core; from their file if there is one.
+    """Predictions of the held-out samples of a fold by an arm, and seconds of one core, computed once.
 
     Parameters
     ----------
