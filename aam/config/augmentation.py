@@ -108,7 +108,8 @@ def check_augmentation(config: Any) -> None:
         raise ConfigError(
             f"--augment {name} changes sequences, which --freeze-base encodes once: leave one of them out"
         )
-    learns = config.objective.penalty != 0 if transfer is None else bool(config.objective.penalty)
+    penalty, is_named = config.objective.penalty, config.objective.encoder_type is not None
+    learns = bool(penalty) or (penalty is None and (transfer is None or is_named))
     changed = [name for name, _ in wanted.strengths if name not in wanted.of_sequences]
     if config.study.distances is not None and learns and changed:
         raise ConfigError(
