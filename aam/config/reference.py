@@ -86,7 +86,7 @@ def value_words(hint: Any) -> str:
     if (names := names_of(hint)) is not None:
         return "|".join(map(str, names))
     if isinstance(registry := one_of(hint), NamedNumber):
-        return f"{'|'.join(registry.names())}=NUMBER"
+        return "|".join(f"{name}=N" for name in registry.names())
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
         if one_of(item) is not None or names_of(item) is not None:

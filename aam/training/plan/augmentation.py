@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aam.config import PretrainConfig, TrainConfig
+from aam.config import AugmentationOptions, PretrainConfig, TrainConfig
+from aam.data.augmentation import find_augmentation
 from aam.data.batches.augmenter import Augmenter, ChangedSequences, joint_codes
 from aam.data.batches.loaders import TrainingChanges
 from aam.data.batches.mixture import Mixture
@@ -38,4 +39,9 @@ def training_changes(config: PretrainConfig | TrainConfig, inputs: Inputs) -> Tr
     return TrainingChanges(augmenter, mixture, sequences)
 
 
-__all__ = ["training_changes"]
+def augmentation_lines(options: AugmentationOptions) -> tuple[str, ...]:
+    """What the augmentations do to the training samples, in words; nothing where there are none."""
+    if not options.strengths:
+        return ()
+    parts = [f"{name} {strength:g} ({find_augmentation(name).strength.words})" for name, strength in options.strengths]
+    return (f"training samples are augmented in every epoch: {', '.join(parts)}",)

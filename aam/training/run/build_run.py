@@ -26,7 +26,7 @@ from aam.training.distributed.collectives import all_or_none, decided_by_rank_0,
 from aam.training.hardware.device import machine_of, prepare_device
 from aam.training.hardware.device_memory import cap_gpu
 from aam.training.memory.layout import MemoryPlan
-from aam.training.plan.augmentation import training_changes
+from aam.training.plan.augmentation import augmentation_lines, training_changes
 from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
 from aam.training.plan.objectives import encoder_type, objectives_of_run, truths_of
 from aam.training.plan.supervision import Inputs, read_inputs
@@ -259,6 +259,7 @@ def _calibrate(
 def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
     config = plan.config
     say_detail(*plan.lines)
+    say(*augmentation_lines(config.augmentation))
     trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
     layout = memory.layout
     say(
