@@ -132,7 +132,15 @@ class Mixing(Augmentation):
 
 
 class OfSequences(Augmentation):
-    """Changes the sequences of the ASVs; counts and target stay."""
+    """Changes the sequences of the ASVs; counts and target stay.
+
+    Attributes
+    ----------
+    differs_by_sample
+        Whether the samples of a batch may have an ASV changed in different ways.
+    """
+
+    differs_by_sample: ClassVar[bool] = True
 
     @abstractmethod
     def of_sample(self, strength: float, rng: np.random.Generator, epoch: int) -> float:

@@ -29,6 +29,7 @@ class SequencingErrors(OfSequences):
     name = "sequencing-errors"
     strength = Strength("errors for each base", 0.0, 0.2)
     order = 40
+    differs_by_sample = False
 
     def of_sample(self, strength: float, rng: np.random.Generator, epoch: int) -> float:
         """The epoch."""

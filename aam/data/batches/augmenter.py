@@ -53,15 +53,19 @@ class Pools:
     """
 
     def __init__(self, rows: np.ndarray, keys_N: np.ndarray, stratum_N: np.ndarray) -> None:
-        ordered = rows[np.argsort(keys_N[rows], kind="stable")]
-        self.rows_of = {code: ordered[stratum_N[ordered] == code] for code in np.unique(stratum_N[ordered]).tolist()}
+        ordered = rows[np.lexsort((keys_N[rows], stratum_N[rows]))]
+        codes, starts = np.unique(stratum_N[ordered], return_index=True)
+        self.rows_of = dict(zip(codes.tolist(), np.split(ordered, starts[1:]), strict=True))
         self.stratum_N = stratum_N
 
     def other(self, row: int, rng: np.random.Generator) -> int | None:
-        """The row of another sample of its stratum; None where it is alone."""
-        rows = self.rows_of.get(int(self.stratum_N[row]), np.empty(0, dtype=np.int64))
-        others = rows[rows != row]
-        return int(others[rng.integers(len(others))]) if len(others) else None
+        """The row of another sample of a training sample's stratum; None where it is alone."""
+        rows = self.rows_of[int(self.stratum_N[row])]
+        if len(rows) == 1:
+            return None
+        while (found := int(rows[rng.integers(len(rows))])) == row:
+            pass
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aam.config import AugmentationOptions, SamplingOptions
-from aam.data.augmentation import find_augmentation
+from aam.data.augmentation import OfSequences, find_augmentation
 from aam.models.size_estimate import BatchSizes
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SPREADS = 3
 
 
 class Changes(NamedTuple):
-    """Whether augmentation adds ASVs of other samples, and whether it changes sequences, which are then not shared."""
+    """Whether augmentation adds ASVs of other samples, and whether samples have sequences changed in different ways."""
 
     adds_asvs: bool = False
     of_sequences: bool = False
@@ -32,8 +32,9 @@ class Changes(NamedTuple):
     @classmethod
     def of(cls, options: AugmentationOptions) -> Changes:
         """Those of the augmentations that are asked for."""
-        adds = any(find_augmentation(name).adds_asvs for name, _ in options.strengths)
-        return cls(adds_asvs=adds, of_sequences=bool(options.of_sequences))
+        chosen = [find_augmentation(name) for name, _ in options.strengths]
+        differs = any(isinstance(one, OfSequences) and one.differs_by_sample for one in chosen)
+        return cls(adds_asvs=any(one.adds_asvs for one in chosen), of_sequences=differs)
 
 
 class WorstCase:
