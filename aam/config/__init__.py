@@ -1,5 +1,6 @@
 """The typed configuration: the one source of the command line, the YAML file, the saved run and the reference page."""
 
+from aam.config.augmentation import AugmentationOptions
 from aam.config.commands.benchmark import BenchmarkConfig
 from aam.config.commands.check import CheckConfig
 from aam.config.commands.compare import CompareConfig
@@ -35,6 +36,7 @@ from aam.config.sections import (
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
 
 __all__ = [
+    "AugmentationOptions",
     "BenchmarkConfig",
     "CheckConfig",
     "CompareConfig",

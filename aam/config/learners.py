@@ -78,7 +78,7 @@ class LearnerOptions(Section):
         return bool(LEARNERS.load().FOREST in self.members)
 
 
-SECTIONS = ("head", "loss", "transfer", "model", "objective", "optim", "memory", "distributed")
+SECTIONS = ("head", "loss", "transfer", "model", "objective", "optim", "memory", "distributed", "augmentation")
 """Sections that are the network's but for what :data:`SHARED` lists."""
 
 SHARED = (

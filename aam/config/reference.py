@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from aam.config.option import Section, flag, is_switch, sections, type_hints
 from aam.config.registry import COMMANDS
-from aam.config.types import UNDIVIDED, Column, names_of
+from aam.config.types import UNDIVIDED, Column, NamedNumber, names_of, one_of
 
 LIMITS = {"at_least": ">=", "above": ">", "at_most": "<=", "below": "<"}
 AND_MORE = ",..."  # what follows the first word of a list
@@ -85,9 +85,11 @@ def value_words(hint: Any) -> str:
     """What an option's value looks like, in a word or its choices; nothing for a switch."""
     if (names := names_of(hint)) is not None:
         return "|".join(map(str, names))
+    if isinstance(registry := one_of(hint), NamedNumber):
+        return "|".join(f"{name}=N" for name in registry.names())
     if typing.get_origin(hint) is tuple:
         item = typing.get_args(hint)[0]
-        if names_of(item) is not None:
+        if one_of(item) is not None or names_of(item) is not None:
             return f"{value_words(item)}{AND_MORE}"
         return f"{WORDS[item]}..." if item in UNDIVIDED else f"{WORDS[item]}{AND_MORE}"
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]

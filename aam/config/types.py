@@ -39,6 +39,10 @@ class OneOf:
         return tuple(name for name in registry.names() if option in registry.options(name))
 
 
+class NamedNumber(OneOf):
+    """Words ``NAME=NUMBER`` with such names: what the numbers mean, and may be, is for the options' group to say."""
+
+
 def one_of(hint: Any) -> OneOf | None:
     """The registry that a type's values are from, if they are from one."""
     found = [note for note in getattr(hint, "__metadata__", ()) if isinstance(note, OneOf)]
@@ -50,7 +54,7 @@ def names_of(hint: Any) -> tuple[Any, ...] | None:
     if typing.get_origin(hint) is Literal:
         return typing.get_args(hint)
     registry = one_of(hint)
-    return None if registry is None else registry.names()
+    return None if registry is None or isinstance(registry, NamedNumber) else registry.names()
 
 
 LONGEST_SHOWN = 60  # of a value, in a message
@@ -84,9 +88,11 @@ def describe_type(hint: Any) -> str:
     """A type in words, as error messages and the reference page say it."""
     if (names := names_of(hint)) is not None:
         return " or ".join(map(repr, names))
+    if isinstance(registry := one_of(hint), NamedNumber):
+        return f"NAME=NUMBER, of {', '.join(registry.names())}"
     if is_tuple(hint):
         item = typing.get_args(hint)[0]
-        if names_of(item) is not None:
+        if names_of(item) is not None or one_of(item) is not None:
             return f"a list of {describe_type(item)}"
         numbers = {float: "a list of numbers", int: "a list of whole numbers"}
         return {**numbers, Path: "a list of paths"}.get(item, "a list of words")
@@ -108,6 +114,7 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[str(value).lower()]
     if kind is int:
         return value if isinstance(value, int) else int(str(value))
+    kind = str if isinstance(one_of(kind), NamedNumber) else kind
     if kind not in (float, str, Path, Column) or value is None or isinstance(value, (bool, list, tuple, dict)):
         raise ValueError
     if kind is Path and (value == "" or "\0" in str(value)):
@@ -140,6 +147,8 @@ def fits(value: Any, hint: Any) -> bool:
     for kind in choices(hint):
         if (names := names_of(kind)) is not None:
             is_one = isinstance(value, str | int) and value in names
+        elif isinstance(one_of(kind), NamedNumber):
+            is_one = isinstance(value, str)
         elif is_tuple(kind):
             is_one = isinstance(value, tuple) and all(fits(v, typing.get_args(kind)[0]) for v in value)
         elif kind in (int, float):

@@ -10,18 +10,45 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array, vstack
 
 from aam import alphabet
-from aam.alphabet import NUM_BASES
+from aam.phylogeny.sequence_tree import (
+    ASVS_PER_BLOCK,
+    MAX_CLUSTERED,
+    WORD,
+    kmer_frequencies,
+    most_prevalent,
+    nearest,
+    scale_rows,
+    squared_distances,
+    tree_of_profiles,
+    tree_of_sequences,
+)
 
-WORD = 6
+__all__ = [
+    "ASVS_PER_BLOCK",
+    "FLOOR",
+    "MAX_CLUSTERED",
+    "MAX_DEPTH",
+    "WORD",
+    "Clades",
+    "asvs_per_clade",
+    "clade_counts",
+    "clades_of_sequences",
+    "clades_of_vectors",
+    "kmer_frequencies",
+    "log_abundances",
+    "most_prevalent",
+    "nearest_sequences",
+    "scale_rows",
+    "sequence_keys",
+    "squared_distances",
+    "totals",
+]
+
 # relative abundance below which clades look alike: one read in ten thousand
 FLOOR = 1e-4
-# ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
-MAX_CLUSTERED = 6_000
-ASVS_PER_BLOCK = 1_000
 # mean depth of ASVs from which on cumulative sums are the faster way to the reads of clades
 MAX_DEPTH = 64
 # numbers of a block of samples x nodes that is held dense
@@ -146,28 +173,12 @@ def clades_of_sequences(tokens: np.ndarray, prevalence: np.ndarray) -> Clades:
     Ward (1963), Hierarchical grouping to optimize an objective function, Journal of the American Statistical
     Association 58. Vinga, Almeida (2003), Alignment-free sequence comparison, Bioinformatics 19.
     """
-    return _clades_of(kmer_frequencies(tokens), prevalence)
+    return Clades(*tree_of_sequences(tokens, prevalence))
 
 
 def clades_of_vectors(vectors: np.ndarray, prevalence: np.ndarray) -> Clades:
     """The same of an encoder's vectors of the ASVs, ``A x D``."""
-    return _clades_of(csr_array(vectors), prevalence)
-
-
-def _clades_of(profiles: csr_array, prevalence: np.ndarray) -> Clades:
-    chosen = most_prevalent(prevalence)
-    centres = profiles[chosen].toarray()
-    node_of_asv = np.empty(len(prevalence), dtype=np.int64)
-    node_of_asv[chosen] = np.arange(len(chosen))
-    others = np.setdiff1d(np.arange(len(prevalence)), chosen)
-    node_of_asv[others] = _nearest(profiles[others], centres)
-    parent, length = _ward(centres)
-    return Clades(parent, node_of_asv, length)
-
-
-def most_prevalent(prevalence: np.ndarray) -> np.ndarray:
-    """The ``MAX_CLUSTERED`` most prevalent ASVs, ascending: those that others are compared with."""
-    return np.sort(np.argsort(-prevalence, kind="stable")[:MAX_CLUSTERED])
+    return Clades(*tree_of_profiles(csr_array(vectors), prevalence))
 
 
 def nearest_sequences(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -182,36 +193,13 @@ def nearest_sequences(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     if not len(tokens):
         return np.empty(0, dtype=np.int64)
-    return _nearest(kmer_frequencies(tokens), kmer_frequencies(known).toarray())
+    return nearest(kmer_frequencies(tokens), kmer_frequencies(known).toarray())
 
 
 def sequence_keys(tokens: np.ndarray) -> list[bytes]:
     """The bases of each sequence without padding, by which equal sequences of two tables are found."""
     pad = bytes([alphabet.PAD])
     return [row.tobytes().rstrip(pad) for row in tokens]
-
-
-def kmer_frequencies(tokens: np.ndarray, bases: int = WORD) -> csr_array:
-    """Share of each word of so many bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
-    num_asvs, length = tokens.shape
-    codes = tokens.astype(np.int64) - alphabet.A
-    num_words = max(0, length - bases + 1)
-    words = np.zeros((num_asvs, num_words), dtype=np.int64)
-    known = np.ones((num_asvs, num_words), dtype=bool)
-    for place in range(bases):
-        window = codes[:, place : place + num_words]
-        words = words * NUM_BASES + window
-        known &= (window >= 0) & (window < NUM_BASES)
-    rows, _ = np.nonzero(known)
-    values = np.ones(len(rows), dtype=np.float32)
-    found = csr_array((values, (rows, words[known])), (num_asvs, NUM_BASES**bases))
-    return scale_rows(found, 1 / np.maximum(1, known.sum(axis=1)).astype(np.float32))
-
-
-def scale_rows(matrix: csr_array, factors: np.ndarray) -> csr_array:
-    """The matrix with each row multiplied by its factor."""
-    values = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
-    return csr_array((values, matrix.indices, matrix.indptr), matrix.shape)
 
 
 def _preorder(parent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -234,37 +222,3 @@ def _row_blocks(num_rows: int, row_values: int) -> Iterator[tuple[int, int]]:
     at_once = max(1, BLOCK_VALUES // row_values)
     for first in range(0, num_rows, at_once):
         yield first, min(num_rows, first + at_once)
-
-
-def _nearest(profiles: csr_array, centres: np.ndarray) -> np.ndarray:
-    """For each row of ``profiles`` the nearest row of ``centres``."""
-    found = np.empty(profiles.shape[0], dtype=np.int64)
-    for start in range(0, len(found), ASVS_PER_BLOCK):
-        block = slice(start, start + ASVS_PER_BLOCK)
-        found[block] = squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
-    return found
-
-
-def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances of all rows of one matrix to all of another."""
-    lengths = [np.einsum("ij,ij->i", matrix, matrix) for matrix in (first, second)]
-    return np.maximum(lengths[0][:, None] + lengths[1][None, :] - 2 * first @ second.T, 0)
-
-
-def _ward(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ward's tree, whose first nodes are the points: the parent of each node (-1 for the root, the last), and lengths.
-
-    Branches reach from the square root of the height of one merge to that of the next: heights grow with the number of
-    points that are merged, and the oldest branches would outweigh all others.
-    """
-    number = len(points)
-    parent, height = np.full(2 * number - 1, -1), np.zeros(2 * number - 1)
-    if number > 1:
-        distances = np.sqrt(squared_distances(points, points))
-        condensed = np.concatenate([distances[row, row + 1 :] for row in range(number - 1)]).astype(np.float64)
-        merges = linkage(condensed, "ward")
-        parent[merges[:, :2].astype(np.int64)] = number + np.arange(number - 1)[:, None]
-        height[number:] = np.sqrt(merges[:, 2])
-    length = np.zeros(2 * number - 1)
-    length[:-1] = np.maximum(height[parent[:-1]] - height[:-1], 0)
-    return parent, length

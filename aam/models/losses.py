@@ -98,6 +98,23 @@ def classification_loss(
     return weighted_mean(loss_B, weight_B)
 
 
+def shared_classification_loss(
+    logit_BC: Tensor,
+    share_BC: Tensor,
+    class_weight_C: Tensor | None,
+    weight_B: Tensor | None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The mean of :func:`classification_loss` over the classes that a sample is a mixture of, by their shares.
+
+    As for mixtures of samples (Zhang et al. 2018, arXiv:1710.09412).
+    """
+    log_BC = logit_BC.float().log_softmax(dim=1)
+    loss_BC = -(1 - label_smoothing) * log_BC - label_smoothing * log_BC.mean(dim=1, keepdim=True)
+    wanted_BC = share_BC if class_weight_C is None else share_BC * class_weight_C
+    return weighted_mean((wanted_BC * loss_BC).sum(dim=1), weight_B)
+
+
 def weighted_mean(loss: Tensor, weight: Tensor | None) -> Tensor:
     """Mean of ``loss`` times ``weight``; 0 where there is nothing to average.
 

@@ -108,7 +108,7 @@ def _branches(
     if num_tips > 1:
         between = parting_T[tips_U[0] + 1 : tips_U[-1] + 1]
         parting[1:-1] = np.minimum.reduceat(between, tips_U[:-1] - tips_U[0])
-    left, right = _nearest_above(parting)
+    left, right = nearest_above(parting)
     tip = np.arange(num_tips)
     tip_length = depth_U - np.maximum(parting[:-1], parting[1:])
     inner_length = parting[1:-1] - np.maximum(parting[left], parting[right])
@@ -119,7 +119,7 @@ def _branches(
     return length[order], start[order], end[order]
 
 
-def _nearest_above(parting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_above(parting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the clade below each parting begins and ends: at the nearest partings that are closer to the root.
 
     Of partings at one node the last one stands for it, the others begin and end where they get no length.

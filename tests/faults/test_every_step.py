@@ -159,6 +159,18 @@ def test_the_state_is_the_same_where_a_run_is_stopped_again(toy: Path, children:
     assert differences(once, twice) == []
 
 
+def test_an_augmented_run_is_resumed_exactly(
+    toy: Path, resumed: Resumed, children: Children, tmp_path: Path, unbroken: dict[str, str]
+) -> None:
+    augment = "mixup=0.3,phylomix=0.3,contaminate=0.2,depth=0.3,sequencing-errors=0.01,reverse-complement=0.5"
+    asked = words("train", toy, tmp_path / "whole", augment=augment)
+    assert children.run(asked).code == 0
+    faults = [Fault(TRAINING_STEP, 6), Fault(TRAINING_STEP, 3)]
+    found = resumed(faults, augment=augment, num_workers=2)
+    assert found == fingerprint(tmp_path / "whole")
+    assert found != unbroken
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, BATCHES + 1))
 @pytest.mark.parametrize("workers", [0, 2])

@@ -100,8 +100,8 @@ def alike(sequence: str) -> str:
 
 def test_rare_asvs_join_the_nearest_of_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_CLUSTERED > 6
-    monkeypatch.setattr(module, "MAX_CLUSTERED", 3)
-    monkeypatch.setattr(module, "ASVS_PER_BLOCK", 2)
+    monkeypatch.setattr("aam.phylogeny.sequence_tree.MAX_CLUSTERED", 3)
+    monkeypatch.setattr("aam.phylogeny.sequence_tree.ASVS_PER_BLOCK", 2)
     centres = random_sequences(3, length=60)
     found = clades_of_sequences(encode([*map(alike, centres), *centres]), np.array([1, 0, 1, 5, 6, 7]))
     assert found.node_of_asv.tolist() == [0, 1, 2, 0, 1, 2]

@@ -16,6 +16,7 @@ from aam.models.losses import (
     masked_mean,
     pinball_losses,
     regression_loss,
+    shared_classification_loss,
     weighted_mean,
 )
 
@@ -59,6 +60,25 @@ def test_classification_agrees_with_scikit_learn() -> None:
         expected = metrics.log_loss(CLASS_B.numpy(), probability, sample_weight=weights, labels=[0, 1, 2])
         expected *= weights.mean()  # ours are weights of mean 1, scikit-learn divides by their sum
         assert float(classification_loss(LOGIT_BC, CLASS_B, of_class, of_sample)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_shares_of_classes_by_torch_and_of_one_class() -> None:
+    share_BC = torch.tensor([[1.0, 0, 0], [0.25, 0.75, 0], [0, 0.5, 0.5], [0, 0, 1.0]])
+    expected = torch.nn.functional.cross_entropy(LOGIT_BC, share_BC, label_smoothing=0.2)
+    torch.testing.assert_close(shared_classification_loss(LOGIT_BC, share_BC, None, None, 0.2), expected)
+    class_weight_C, weight_B = torch.tensor([1.0, 0.5, 4.0]), torch.tensor([1.0, 2.0, 3.0, 0.5])
+    single = torch.nn.functional.one_hot(CLASS_B, 3).float()
+    for weights in ((None, None), (class_weight_C, None), (class_weight_C, weight_B)):
+        torch.testing.assert_close(
+            shared_classification_loss(LOGIT_BC, single, *weights, 0.2),
+            classification_loss(LOGIT_BC, CLASS_B, *weights, 0.2),
+        )
+    both = shared_classification_loss(LOGIT_BC, share_BC, class_weight_C, weight_B)
+    by_class = [
+        classification_loss(LOGIT_BC, torch.full((4,), code), class_weight_C, weight_B * share_BC[:, code])
+        for code in range(3)
+    ]
+    torch.testing.assert_close(both, torch.stack(by_class).sum())
 
 
 def test_equal_weights_are_no_weights() -> None:

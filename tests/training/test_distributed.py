@@ -33,6 +33,8 @@ CLASSES = [
 CLASSES += ["--unknown-level-rate", "0.3", "--class-weights", "balanced", "--no-forest-baseline", "--no-report"]
 ACCUMULATED = ["--gradient-accumulation-steps", "2", "--batch-size", "6", "--num-workers", "1"]
 
+MIXED = ["--augment", "mixup=0.3,phylomix=0.3,contaminate=0.2,drop=0.2,trim=0.8,reverse-complement=0.5"]
+
 # The gradients of 3 ASVs change a thousandfold with the weights: after steps that differ by rounding they differ by
 # more than rounding. With weights that stay, each step compares gradients of the same weights.
 STILL = ["--lr", "1e-9"]
@@ -111,6 +113,11 @@ def test_losses_of_pretraining_in_several_batches_a_step(runs: Runs) -> None:
 
 def test_classes_covariates_and_weights(runs: Runs) -> None:
     assert_same(runs.run(1, CLASSES), runs.run(2, CLASSES))
+
+
+@pytest.mark.parametrize("words", [TRAINING, CLASSES])
+def test_augmented_samples(runs: Runs, words: list[str]) -> None:
+    assert_same(runs.run(1, words, *MIXED), runs.run(2, words, *MIXED))
 
 
 def test_a_sharded_model(runs: Runs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aam.config.augmentation import AugmentationOptions, check_augmentation
 from aam.config.distributed import DistributedOptions
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
@@ -27,6 +28,7 @@ class PretrainConfig:
     table: TableOptions
     study: StudyOptions
     sampling: SamplingOptions
+    augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     split: SplitOptions
     model: ModelOptions
     objective: ObjectiveOptions
@@ -39,5 +41,6 @@ class PretrainConfig:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
+        attempt(lambda: check_augmentation(self))
         attempt(self.split.check_validation)
         attempt.raise_if_any()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from aam.config.augmentation import AugmentationOptions, check_augmentation
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
 from aam.config.jobs import JobOptions
@@ -134,6 +135,7 @@ class TrainConfig:
     transfer: TransferOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions
+    augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     split: SplitOptions
     model: ModelOptions
     objective: ObjectiveOptions
@@ -147,6 +149,7 @@ class TrainConfig:
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
+        attempt(lambda: check_augmentation(self))
         attempt(lambda: check_learners(self))
         attempt(lambda: check_settings(self))
         attempt(self._check_sheet)

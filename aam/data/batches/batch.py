@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aam.data.batches.augmenter import ChangedSequences, Partner
 from aam.data.batches.corruption import Corruption
 from aam.data.batches.ragged import Ragged
 
@@ -121,6 +122,10 @@ class Sample:
         The ASVs that the model sees, at most as many as the token limit, and their reads.
     all_asvs, all_counts
         The draw before the token limit cut it, from which distances and diversity are computed.
+    partner
+        What it is mixed with, where it is.
+    sequences
+        What is done to its sequences: a number for each augmentation that changes some.
     """
 
     row: int
@@ -128,6 +133,8 @@ class Sample:
     counts: np.ndarray
     all_asvs: np.ndarray
     all_counts: np.ndarray
+    partner: Partner | None = None
+    sequences: tuple[float, ...] = ()
 
 
 @dataclass
@@ -139,7 +146,8 @@ class Batch:
     rows_B
         Rows of the samples in the study.
     asvs_U
-        Columns of the distinct ASVs in the study, by length and then ascending: neighbours have one length.
+        Columns of the distinct ASVs in the study, by length and then ascending: neighbours have one length. Where
+        augmentation changes sequences, one may be there several times.
     tokens_UL
         Their bases as codes of :mod:`aam.alphabet` (uint8), trimmed to the longest of them. In a share, those of
         the ASVs that this process encodes for all.
@@ -154,7 +162,8 @@ class Batch:
     truths
         What the encoder learns without labels, where it does.
     target_BT
-        The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``).
+        The targets as the model learns them: normalised (float32, NaN where missing), or the class (int64, ``B x 1``);
+        where samples of classes are mixed, the share of each class (float32, ``B x C``).
     weight_B
         Weight of each sample in the target's loss (float32).
     category_BC, number_BM
@@ -216,7 +225,9 @@ class Batch:
         return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
 
 
-def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarray) -> Batch:
+def make_batch(
+    samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarray, changed: ChangedSequences | None = None
+) -> Batch:
     """Lay samples side by side, with each distinct ASV once.
 
     Parameters
@@ -227,17 +238,16 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
         Bases of all ASVs of the study, padded at the end.
     lengths_A
         Number of bases of each.
+    changed
+        Changes sequences; an ASV is then there once for each way in which it is changed.
     """
     sizes_B = np.array([len(sample.asvs) for sample in samples])
-    asvs_U, position = np.unique(np.concatenate([sample.asvs for sample in samples]), return_inverse=True)
-    by_length = np.argsort(lengths_A[asvs_U], kind="stable")
-    asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
+    asvs_U, position, tokens_UL, bases_U = _distinct(samples, sizes_B, tokens_AL, lengths_A, changed)
     mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
     index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
     index_BS[mask_BS] = position
     counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
     counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
-    tokens_UL = tokens_AL[asvs_U, : lengths_A[asvs_U[-1]]]
     return Batch(
         rows_B=torch.tensor([sample.row for sample in samples]),
         asvs_U=torch.from_numpy(asvs_U.astype(np.int64, copy=False)),
@@ -245,8 +255,32 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
         index_BS=torch.from_numpy(index_BS),
         counts_BS=torch.from_numpy(counts_BS),
         layout=Ragged.of_lengths(sizes_B.tolist()),
-        bases=tuple(lengths_A[asvs_U].tolist()),
+        bases=tuple(bases_U.tolist()),
     )
+
+
+def _distinct(
+    samples: list[Sample],
+    sizes_B: np.ndarray,
+    tokens_AL: np.ndarray,
+    lengths_A: np.ndarray,
+    changed: ChangedSequences | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct ASVs, the place of each sample's among them, their sequences and numbers of bases, which ascend."""
+    asvs_P = np.concatenate([sample.asvs for sample in samples])
+    if changed is None:
+        asvs_U, position = np.unique(asvs_P, return_inverse=True)
+        by_length = np.argsort(lengths_A[asvs_U], kind="stable")
+        asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
+        bases_U = lengths_A[asvs_U]
+        return asvs_U, position, tokens_AL[asvs_U, : bases_U[-1]], bases_U
+    values_WV, way_B = np.unique([sample.sequences for sample in samples], axis=0, return_inverse=True)
+    both_U, position = np.unique(asvs_P * len(values_WV) + np.repeat(way_B.reshape(-1), sizes_B), return_inverse=True)
+    asvs_U, way_U = np.divmod(both_U, len(values_WV))
+    tokens_UL, bases_U = changed(asvs_U, values_WV[way_U], tokens_AL[asvs_U], lengths_A[asvs_U])
+    by_length = np.argsort(bases_U, kind="stable")
+    bases_U = bases_U[by_length]
+    return asvs_U[by_length], np.argsort(by_length)[position], tokens_UL[by_length, : bases_U[-1]], bases_U
 
 
 def encoded_batch(rows_B: Tensor, **parts: Tensor) -> Batch:

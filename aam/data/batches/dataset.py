@@ -11,7 +11,10 @@ from scipy.sparse import csr_array
 from torch.utils.data import Dataset
 
 from aam.config import SamplingOptions
+from aam.data.augmentation import Drawn
+from aam.data.batches.augmenter import Augmenter, ChangedSequences, Partner
 from aam.data.batches.batch import Batch, Sample, Truths, make_batch
+from aam.data.batches.mixture import Known, Mixture
 from aam.data.batches.truths import DrawnSamples, Truth, TruthOf
 from aam.data.study.covariates import Covariates
 from aam.data.study.rarefaction import draw_rng, rarefy
@@ -39,15 +42,25 @@ class SampleDataset(Dataset[Sample]):
         The token limit, and which ASVs to keep above it.
     seed
         Seed of the draws.
+    augmenter
+        Changes what was drawn, of training samples; None leaves it as it is.
     """
 
-    def __init__(self, study: Study, rows: np.ndarray, sampling: SamplingOptions, seed: int) -> None:
+    def __init__(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        sampling: SamplingOptions,
+        seed: int,
+        augmenter: Augmenter | None = None,
+    ) -> None:
         self.counts = study.table.counts
         self.keys = study.keys
         self.depth = study.rarefy_depth
         self.rows = np.asarray(rows, dtype=np.int64)
         self.sampling = sampling
         self.seed = seed
+        self.augmenter = augmenter
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -55,6 +68,8 @@ class SampleDataset(Dataset[Sample]):
     @property
     def is_random(self) -> bool:
         """Whether any sample differs from epoch to epoch."""
+        if self.augmenter is not None:
+            return True
         if self.depth is not None and (self.counts.sum(axis=1)[self.rows] > self.depth).any():
             return True
         is_cut = np.diff(self.counts.indptr)[self.rows] > self.sampling.token_limit
@@ -64,6 +79,16 @@ class SampleDataset(Dataset[Sample]):
         """The sample at a position of ``rows`` as drawn for an epoch: ``dataset[epoch, position]``."""
         epoch, position = item
         row = int(self.rows[position])
+        drawn, rng = self._drawn(epoch, row)
+        partner: Partner | None = None
+        sequences: tuple[float, ...] = ()
+        if self.augmenter is not None:
+            drawn, partner, sequences = self.augmenter(epoch, row, drawn, lambda other: self._drawn(epoch, other)[0])
+        kept = self._within_limit(drawn.reads, rng)
+        return Sample(row, drawn.asvs[kept], drawn.reads[kept], *drawn, partner, sequences)
+
+    def _drawn(self, epoch: int, row: int) -> tuple[Drawn, np.random.Generator]:
+        """The rarefied draw of a row, and where its random numbers go on."""
         begin, end = self.counts.indptr[row], self.counts.indptr[row + 1]
         asvs = self.counts.indices[begin:end].astype(np.int64)
         counts = self.counts.data[begin:end]
@@ -71,8 +96,7 @@ class SampleDataset(Dataset[Sample]):
         if self.depth is not None and counts.sum() > self.depth:
             counts = rarefy(counts, self.depth, rng)
             asvs, counts = asvs[counts > 0], counts[counts > 0]
-        kept = self._within_limit(counts, rng)
-        return Sample(row, asvs[kept], counts[kept], asvs, counts)
+        return Drawn(asvs, counts), rng
 
     def _within_limit(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray | slice:
         limit = self.sampling.token_limit
@@ -101,6 +125,10 @@ class Collate:
         What is known of each row besides, where there is something.
     own
         The samples of a batch whose distances are wanted, those of this process; None for all.
+    mixture
+        How the targets of samples that are mixed are mixed; None where none is.
+    sequences
+        Changes the sequences of training samples; None leaves them as they are.
     """
 
     tokens_AL: np.ndarray
@@ -110,6 +138,8 @@ class Collate:
     weight_N: np.ndarray | None = None
     covariates: Covariates | None = None
     own: slice | None = None
+    mixture: Mixture | None = None
+    sequences: ChangedSequences | None = None
 
     @classmethod
     def of(
@@ -126,16 +156,14 @@ class Collate:
 
     def __call__(self, samples: list[Sample]) -> Batch:
         """Make a batch."""
-        batch = make_batch(samples, self.tokens_AL, self.lengths_A)
+        batch = make_batch(samples, self.tokens_AL, self.lengths_A, self.sequences)
         rows_B = batch.rows_B.numpy()
         if self.truths:
             counts_BA = _drawn_counts(samples, len(self.lengths_A))
             batch.truths = compute_truths(self.truths, DrawnSamples(rows_B, counts_BA, batch.asvs_U.numpy(), self.own))
-        batch.target_BT = None if self.target_NT is None else _tensor(self.target_NT[rows_B])
-        batch.weight_B = None if self.weight_N is None else _tensor(self.weight_N[rows_B])
-        if self.covariates is not None:
-            batch.category_BC = _tensor(self.covariates.category_NC[rows_B])
-            batch.number_BM = _tensor(self.covariates.number_NM[rows_B])
+        known = Known(self.target_NT, self.weight_N, self.covariates).of(samples, self.mixture)
+        for name, values in known.items():
+            setattr(batch, name, _tensor(values))
         return batch
 
 

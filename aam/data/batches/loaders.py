@@ -8,12 +8,14 @@ import signal
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from aam.config import SamplingOptions
+from aam.data.batches.augmenter import Augmenter, ChangedSequences
 from aam.data.batches.dataset import VALIDATION_EPOCH, Collate, SampleDataset
+from aam.data.batches.mixture import Mixture
 from aam.data.batches.sampler import ResumableLoader, ShardedBatches
 from aam.data.study.split import Split
 from aam.errors import SIGNALS
@@ -82,6 +84,14 @@ class LoaderOptions:
     world_size: int = 1
 
 
+class TrainingChanges(NamedTuple):
+    """What augmentation changes of the training samples: their reads, their targets and their sequences."""
+
+    augmenter: Augmenter
+    mixture: Mixture | None = None
+    sequences: ChangedSequences | None = None
+
+
 class StudyDataModule:
     """A study, its split, and the loaders over the parts.
 
@@ -99,23 +109,49 @@ class StudyDataModule:
         Token limit and choice of ASVs.
     options
         How to load.
+    augmentation
+        What changes the training samples; None leaves them as they are drawn.
     """
 
     def __init__(
-        self, study: Study, split: Split, collate: Collate, sampling: SamplingOptions, options: LoaderOptions
+        self,
+        study: Study,
+        split: Split,
+        collate: Collate,
+        sampling: SamplingOptions,
+        options: LoaderOptions,
+        augmentation: TrainingChanges | None = None,
     ) -> None:
         self.study = study
         self.split = split
         self.collate = collate
         self.sampling = sampling
         self.options = options
+        self.augmentation = augmentation
 
     def train_dataloader(self) -> ResumableLoader:
         """The training samples, shuffled and drawn anew in every epoch."""
         options = self.options
         own = slice(options.rank, None, options.world_size) if options.world_size > 1 else None
-        collate = dataclasses.replace(self.collate, own=own)
-        return self._loader(self.split.train, self.train_batches(), collate, persistent=True)
+        collate = dataclasses.replace(self.train_collate(), own=own)
+        return self._loader(self.train_dataset(self.split.train), self.train_batches(), collate, persistent=True)
+
+    def train_dataset(self, rows: np.ndarray) -> SampleDataset:
+        """Training samples as they are learned from."""
+        augmenter = None if self.augmentation is None else self.augmentation.augmenter
+        return SampleDataset(self.study, rows, self.sampling, self.options.seed, augmenter)
+
+    def train_collate(self) -> Collate:
+        """What makes them into batches."""
+        changes = self.augmentation
+        if changes is None:
+            return self.collate
+        return dataclasses.replace(self.collate, mixture=changes.mixture, sequences=changes.sequences)
+
+    def train_loader_of_epoch(self, epoch: int) -> ResumableLoader:
+        """The training samples in their own order, as they are learned from in an epoch."""
+        rows = self.split.train
+        return self._loader(self.train_dataset(rows), self.batches_of_epoch(rows, epoch), self.train_collate())
 
     def train_batches(self) -> ShardedBatches:
         """The order of the training samples."""
@@ -130,7 +166,7 @@ class StudyDataModule:
     def val_dataloader(self) -> ResumableLoader:
         """The validation samples; of several processes, this one's batches of them."""
         rows = self.split.validation
-        return self._loader(rows, self.val_batches(), self.collate)
+        return self._loader(self._dataset(rows), self.val_batches(), self.collate)
 
     def val_batches(self) -> ShardedBatches:
         """The order of the validation samples, of which each of several processes has some batches."""
@@ -153,7 +189,7 @@ class StudyDataModule:
 
     def loader_of_epoch(self, rows: np.ndarray, epoch: int) -> ResumableLoader:
         """Any samples in the order given, as drawn for an epoch."""
-        return self._loader(rows, self.batches_of_epoch(rows, epoch), self.collate)
+        return self._loader(self._dataset(rows), self.batches_of_epoch(rows, epoch), self.collate)
 
     def batches_of_epoch(self, rows: np.ndarray, epoch: int, rank: int = 0, world_size: int = 1) -> ShardedBatches:
         """The order of any samples, as they are given.
@@ -166,8 +202,8 @@ class StudyDataModule:
         return ShardedBatches(sizes_N, size, seed=None, epoch=epoch, rank=rank, world_size=world_size)
 
     def is_random(self, rows: np.ndarray) -> bool:
-        """Whether any of the samples differs from epoch to epoch."""
-        return self._dataset(rows).is_random
+        """Whether any of some training samples differs from epoch to epoch."""
+        return self.train_dataset(rows).is_random
 
     def _dataset(self, rows: np.ndarray) -> SampleDataset:
         return SampleDataset(self.study, rows, self.sampling, self.options.seed)
@@ -177,11 +213,11 @@ class StudyDataModule:
         return np.minimum(np.diff(self.study.table.counts.indptr)[rows], self.sampling.token_limit)
 
     def _loader(
-        self, rows: np.ndarray, batches: ShardedBatches, collate: Collate, persistent: bool = False
+        self, dataset: SampleDataset, batches: ShardedBatches, collate: Collate, persistent: bool = False
     ) -> ResumableLoader:
         workers = self.options.num_workers
         return ResumableLoader(
-            self._dataset(rows),
+            dataset,
             batches,
             collate_fn=collate,
             num_workers=workers,

@@ -14,6 +14,9 @@ from scipy.sparse import csr_array
 
 from aam.data.study.rarefaction import draw_rng, rarefy
 
+Row = tuple[np.ndarray, np.ndarray]
+"""ASVs of one sample, and their reads."""
+
 
 def thinned(counts_NA: csr_array, depth: int, keys_N: np.ndarray, seed: int) -> csr_array:
     """Each sample with ``depth`` of its reads, drawn without replacement; one with fewer keeps all.
@@ -53,18 +56,23 @@ def contaminated(counts_NA: csr_array, share: float, others_N: np.ndarray, keys_
 
     def disturb(row: int, asvs: np.ndarray, reads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = _rng(seed, keys_N[row])
-        total = int(reads.sum())
-        foreign = round(share * total)
-        own = rarefy(reads, total - foreign, rng)
-        others, theirs = _row(counts_NA, int(others_N[row]))
-        drawn = rng.multinomial(foreign, theirs / theirs.sum())
-        merged = np.union1d(asvs, others)
-        mixed = np.zeros(len(merged), dtype=np.int64)
-        np.add.at(mixed, np.searchsorted(merged, asvs), own)
-        np.add.at(mixed, np.searchsorted(merged, others), drawn)
-        return merged, mixed
+        return contaminate((asvs, reads), _row(counts_NA, int(others_N[row])), share, rng)
 
     return _each(counts_NA, disturb)
+
+
+def contaminate(sample: Row, other: Row, share: float, rng: np.random.Generator) -> Row:
+    """ASVs (ascending) and reads of one sample with a share of its reads replaced by another's; its depth stays."""
+    (asvs, reads), (others, theirs) = sample, other
+    total = int(reads.sum())
+    foreign = round(share * total)
+    own = rarefy(reads, total - foreign, rng)
+    drawn = rng.multinomial(foreign, theirs / theirs.sum())
+    merged = np.union1d(asvs, others)
+    mixed = np.zeros(len(merged), dtype=np.int64)
+    np.add.at(mixed, np.searchsorted(merged, asvs), own)
+    np.add.at(mixed, np.searchsorted(merged, others), drawn)
+    return _without_zeros(merged, mixed)
 
 
 def with_losses(counts_NA: csr_array, share: float, keys_N: np.ndarray, seed: int) -> csr_array:
@@ -79,11 +87,16 @@ def with_losses(counts_NA: csr_array, share: float, keys_N: np.ndarray, seed: in
     """
 
     def disturb(row: int, asvs: np.ndarray, reads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        kept = max(1, len(asvs) - round(share * len(asvs)))
-        chosen = np.sort(_rng(seed, keys_N[row]).choice(len(asvs), kept, replace=False))
-        return asvs[chosen], reads[chosen]
+        return lose_asvs(asvs, reads, share, _rng(seed, keys_N[row]))
 
     return _each(counts_NA, disturb)
+
+
+def lose_asvs(asvs: np.ndarray, reads: np.ndarray, share: float, rng: np.random.Generator) -> Row:
+    """ASVs and reads of one sample without a share of its ASVs; at least one stays."""
+    kept = max(1, len(asvs) - round(share * len(asvs)))
+    chosen = np.sort(rng.choice(len(asvs), kept, replace=False))
+    return asvs[chosen], reads[chosen]
 
 
 def other_samples(groups_N: np.ndarray, seed: int) -> np.ndarray:

@@ -23,7 +23,7 @@ def sample_key(sample_id: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def draw_rng(seed: int, epoch: int, key: int) -> np.random.Generator:
+def draw_rng(seed: int, epoch: int, key: int, *purpose: int) -> np.random.Generator:
     """The random numbers of one sample in one epoch.
 
     Parameters
@@ -32,8 +32,10 @@ def draw_rng(seed: int, epoch: int, key: int) -> np.random.Generator:
         Seed of the run, and the epoch.
     key
         The sample's key, see :func:`sample_key`.
+    purpose
+        What for, where it is not to be rarefied: numbers of 32 bits.
     """
-    words = (epoch, key >> 32, key & 0xFFFFFFFF)
+    words = (epoch, key >> 32, key & 0xFFFFFFFF, *purpose)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from aam.config import HeadOptions, LossOptions
 from aam.data.batches.batch import Batch
 from aam.models.heads import Comparison, Encoded
-from aam.models.losses import classification_loss
+from aam.models.losses import classification_loss, shared_classification_loss
 from aam.models.target_heads.head import TargetHead, TargetOutputs
 
 LEAST_SHARE = 1e-6
@@ -50,14 +50,16 @@ class ClassesHead(TargetHead):
         self.set_bias(prior_C.clamp_min(LEAST_SHARE).log())
 
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Logits ``B x C`` and classes ``B``."""
+        """Logits ``B x C`` and classes ``B``; of mixtures of samples, shares of the classes ``B x C``."""
         assert batch.target_BT is not None
-        return Comparison(self(*encoded.head_input()), batch.target_BT[:, 0], batch.weight_B)
+        truth = batch.target_BT if batch.target_BT.is_floating_point() else batch.target_BT[:, 0]
+        return Comparison(self(*encoded.head_input()), truth, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy, weighted by class and sample."""
-        logit_BC, class_B = comparison.prediction, comparison.truth
-        return classification_loss(logit_BC, class_B, self.class_weight_C, comparison.weight, self.label_smoothing)
+        logit_BC, truth, weight_B = comparison
+        formula = shared_classification_loss if truth.is_floating_point() else classification_loss
+        return formula(logit_BC, truth, self.class_weight_C, weight_B, self.label_smoothing)
 
     def start(self, target_B1: Tensor, weight_B: Tensor | None) -> None:
         """Start at the classes' weighted shares."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from aam.data.batches.dataset import SampleDataset
 from aam.data.batches.loaders import StudyDataModule
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
@@ -23,7 +22,7 @@ from aam.training.memory.batch_layout import plan_memory
 from aam.training.memory.estimate import Estimate
 from aam.training.memory.kept_draws import kept_in_memory
 from aam.training.memory.layout import Layout, MemoryPlan
-from aam.training.memory.worst_case import WorstCase
+from aam.training.memory.worst_case import Changes, WorstCase
 from aam.training.plan.derived_defaults import Plan, with_layout
 from aam.training.step.module import TrainingModule
 from aam.training.step.sharding import units_of
@@ -54,7 +53,7 @@ def choose_layout(
     ConfigError
         If no layout fits, with what to type.
     """
-    worst = WorstCase(data.study, data.split.train, data.sampling)
+    worst = WorstCase(data.study, data.split.train, data.sampling, Changes.of(plan.config.augmentation))
     distributed = plan.config.distributed
 
     def measure(layout: Layout, num_samples: int) -> float:
@@ -99,8 +98,8 @@ def _laid_out(plan: Plan[Any], layout: Layout) -> Plan[Any]:
 
 
 def _step(plan: Plan[Any], data: StudyDataModule, build: Build, device: torch.device, rows: np.ndarray) -> None:
-    samples = SampleDataset(data.study, rows, data.sampling, data.options.seed)
-    batch = data.collate([samples[0, position] for position in range(len(rows))])
+    samples = data.train_dataset(rows)
+    batch = data.train_collate()([samples[0, position] for position in range(len(rows))])
     vectors = torch.zeros(len(data.study.lengths), plan.config.model.embedding_dim) if plan.is_frozen else None
     module = TrainingModule(build(plan.config), plan, frozen_vectors_AD=vectors).to(device).train()
     module.world_size = 1  # the batch is one process's own

@@ -6,11 +6,12 @@ Nothing is drawn for it: the chance that an ASV is still there after rarefaction
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aam.config import SamplingOptions
+from aam.config import AugmentationOptions, SamplingOptions
+from aam.data.augmentation import OfSequences, find_augmentation
 from aam.models.size_estimate import BatchSizes
 
 if TYPE_CHECKING:
@@ -20,6 +21,20 @@ MOST_SAMPLES = 4096
 """Samples that are looked at on either side: the richest, and as many at random. A bound of time and memory."""
 SPREADS = 3
 """Standard deviations above the mean of a draw's ASVs that are still expected to come."""
+
+
+class Changes(NamedTuple):
+    """Whether augmentation adds ASVs of other samples, and whether samples have sequences changed in different ways."""
+
+    adds_asvs: bool = False
+    of_sequences: bool = False
+
+    @classmethod
+    def of(cls, options: AugmentationOptions) -> Changes:
+        """Those of the augmentations that are asked for."""
+        chosen = [find_augmentation(name) for name, _ in options.strengths]
+        differs = any(isinstance(one, OfSequences) and one.differs_by_sample for one in chosen)
+        return cls(adds_asvs=any(one.adds_asvs for one in chosen), of_sequences=differs)
 
 
 class WorstCase:
@@ -33,6 +48,8 @@ class WorstCase:
         The training samples.
     sampling
         The token limit.
+    changes
+        What augmentation adds to them.
 
     Attributes
     ----------
@@ -40,8 +57,11 @@ class WorstCase:
         The samples with the most ASVs after rarefaction, the richest first.
     """
 
-    def __init__(self, study: Study, rows: np.ndarray, sampling: SamplingOptions) -> None:
+    def __init__(
+        self, study: Study, rows: np.ndarray, sampling: SamplingOptions, changes: Changes | None = None
+    ) -> None:
         self.study = study
+        self.changes = changes or Changes()
         self.limit = sampling.token_limit
         self.num_samples = len(rows)
         raw = np.diff(study.table.counts.indptr)[rows]
@@ -52,6 +72,8 @@ class WorstCase:
         order = np.argsort(-mean, kind="stable")
         self.rows = candidates[order]
         at_most = np.minimum(np.ceil(mean + SPREADS * spread), np.bincount(sample, minlength=len(candidates)))
+        if self.changes.adds_asvs:
+            at_most = at_most + at_most.max()
         self.richness = np.minimum(at_most, self.limit)[order]
         self.prevalence = self._prevalence(rows)
 
@@ -65,7 +87,8 @@ class WorstCase:
         missing = samples - len(richness)
         places = int(richness.sum()) + missing * int(richness[-1])
         at_random = float((1 - (1 - self.prevalence) ** samples).sum())
-        distinct = math.ceil(min(places, max(at_random, self._together(self.rows[:samples]))))
+        together = (1 + self.changes.adds_asvs) * max(at_random, self._together(self.rows[:samples]))
+        distinct = math.ceil(places if self.changes.of_sequences else min(places, together))
         return BatchSizes(
             samples=samples,
             asvs=int(richness[0]),

@@ -26,6 +26,7 @@ from aam.training.distributed.collectives import all_or_none, decided_by_rank_0,
 from aam.training.hardware.device import machine_of, prepare_device
 from aam.training.hardware.device_memory import cap_gpu
 from aam.training.memory.layout import MemoryPlan
+from aam.training.plan.augmentation import augmentation_lines, training_changes
 from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
 from aam.training.plan.objectives import encoder_type, objectives_of_run, truths_of
 from aam.training.plan.supervision import Inputs, read_inputs
@@ -206,7 +207,8 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
         world_size=world_size(),
     )
     collate = Collate.of(study, truths_of(config, study), inputs.target_NT, inputs.weight_N, inputs.covariates)
-    return StudyDataModule(study, inputs.split, collate, config.sampling, options)
+    changes = training_changes(config, inputs)
+    return StudyDataModule(study, inputs.split, collate, config.sampling, options, changes)
 
 
 def settle(
@@ -257,6 +259,7 @@ def _calibrate(
 def _say_plan(plan: Plan[Any], model: SequenceEncoder | SequencePredictor, memory: MemoryPlan) -> None:
     config = plan.config
     say_detail(*plan.lines)
+    say(*augmentation_lines(config.augmentation))
     trainable = "" if not plan.is_frozen else ", of which the encoder's are frozen"
     layout = memory.layout
     say(

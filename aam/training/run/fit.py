@@ -163,6 +163,9 @@ def _save(prepared: Prepared, run: RunDirectory, module: TrainingModule, epoch: 
     record: dict[str, Any] = {"trained on": f"{len(prepared.split.train)} samples", "epochs of training": epoch + 1}
     record |= {f"validation {n.removeprefix('val_')}": round(v, 6) for n, v in module.latest.items() if n != "val_loss"}
     record |= {"seed": plan.config.run.seed}
+    augmented = plan.config.augmentation.strengths
+    if augmented:
+        record["augmentation"] = ", ".join(f"{name}={strength:g}" for name, strength in augmented)
     state = full_state(module.model)
     if is_first():
         save_model(run.model, state, describe_model(prepared, record))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.utils.data import Dataset
 
@@ -101,23 +100,23 @@ def loaders(prepared: Prepared, folder: Path, with_contexts: bool = False) -> tu
         f"from epoch {kept.draws + 1} they are reused"
     )
     place = folder if kept.on_disk else None
-    train = EncodedDraws(_encoding(prepared, split.train), range(kept.draws), place)
+    train = EncodedDraws(_encoding(prepared, data.train_loader_of_epoch), range(kept.draws), place)
     if any(objective.hides for objective in encoder_of(prepared.model).supervision.objectives):
         return _loader(train, data.train_batches()), data.val_dataloader()
-    validation = EncodedDraws(_encoding(prepared, split.validation), (VALIDATION_EPOCH,), place)
+    held_out = partial(data.loader_of_epoch, split.validation)
+    validation = EncodedDraws(_encoding(prepared, held_out), (VALIDATION_EPOCH,), place)
     return _loader(train, data.train_batches()), _loader(validation, data.val_batches())
 
 
-def _encoding(prepared: Prepared, rows: np.ndarray) -> Callable[[int, Gather], SampleParts]:
+def _encoding(prepared: Prepared, drawn: Callable[[int], ResumableLoader]) -> Callable[[int, Gather], SampleParts]:
     model, vectors_AD = prepared.model, prepared.frozen_vectors_AD
     assert isinstance(model, SequencePredictor)
     assert vectors_AD is not None
     precision = prepared.plan.config.run.mixed_precision
 
     def encode(epoch: int, gather: Gather) -> SampleParts:
-        drawn = prepared.data.loader_of_epoch(rows, epoch)
         with arithmetic(vectors_AD.device, precision):
-            return gather(encode_samples(model.base, vectors_AD, drawn))
+            return gather(encode_samples(model.base, vectors_AD, drawn(epoch)))
 
     return encode
 

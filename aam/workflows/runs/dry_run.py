@@ -37,7 +37,7 @@ from aam.training.hardware.host_memory import bounded, cpu_bytes
 from aam.training.memory.batch_layout import plan_memory
 from aam.training.memory.estimate import Estimate
 from aam.training.memory.layout import MemoryPlan
-from aam.training.memory.worst_case import WorstCase
+from aam.training.memory.worst_case import Changes, WorstCase
 from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
 from aam.training.plan.objectives import objectives_of_run, truths_of
 from aam.training.plan.supervision import (
@@ -290,7 +290,7 @@ def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs, *, timed: bool)
     limit, device = _limit(wanted)
     local, processes = _num_processes(wanted, device)
     weights, exact = _num_weights(config, study, inputs.targets)
-    worst = WorstCase(study, inputs.split.train, config.sampling)
+    worst = WorstCase(study, inputs.split.train, config.sampling, Changes.of(config.augmentation))
     in_use = PROCESS_BYTES if device == "cpu" else 0
     estimate = Estimate.of_plan(plan, worst, device, sharded_units(config.model, weights), in_use, processes)
     memory = plan_memory(wanted, plan, estimate, limit / local if device == "cpu" else limit)

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aam.config import SamplingOptions
+from aam.config import AugmentationOptions, SamplingOptions
+from aam.data.batches.augmenter import Augmenter, ChangedSequences
+from aam.data.batches.batch import make_batch
 from aam.data.batches.dataset import SampleDataset
 from aam.data.study.study import Study
-from aam.training.memory.worst_case import WorstCase
+from aam.training.memory.worst_case import Changes, WorstCase
 from tests.data.study_files import make_study, random_counts
 
 
@@ -49,3 +51,24 @@ def test_the_token_limit_holds() -> None:
     sizes = WorstCase(study(), np.arange(20), SamplingOptions(token_limit=3)).sizes(8)
     assert (sizes.asvs, sizes.places) == (3, 24)
     assert sizes.distinct <= 24
+
+
+@pytest.mark.parametrize("augment", [("mixup=1",), ("contaminate=0.99",), ("trim=0.5",), ("mixup=0.5", "trim=0.5")])
+def test_augmented_batches_are_no_larger_than_expected(augment: tuple[str, ...]) -> None:
+    rarefied, rows, options = study(), np.arange(20), AugmentationOptions(augment=augment)
+    worst = WorstCase(rarefied, rows, SamplingOptions(), Changes.of(options)).sizes(8)
+    usual = WorstCase(rarefied, rows, SamplingOptions()).sizes(8)
+    assert (worst.places > usual.places) == Changes.of(options).adds_asvs
+    augmenter = Augmenter.of(options, rarefied, rows, 1)
+    assert augmenter is not None
+    data = SampleDataset(rarefied, rows, SamplingOptions(), 1, augmenter)
+    sequences = ChangedSequences.of(augmenter, list(map(str, rarefied.table.sequences)))
+    for epoch in range(10):
+        samples = [data[epoch, int(row)] for row in np.random.default_rng(epoch).permutation(20)[:8]]
+        batch = make_batch(samples, rarefied.tokens, rarefied.lengths, sequences)
+        assert len(batch.asvs_U) <= worst.distinct
+        assert batch.index_BS.shape[1] <= worst.asvs
+
+
+def test_errors_of_sequences_add_nothing() -> None:
+    assert Changes.of(AugmentationOptions(augment=("sequencing-errors=0.01", "depth=0.1", "drop=0.2"))) == Changes()

@@ -241,3 +241,22 @@ def test_vectors_from_the_cache_prepare_the_same_run_to_the_bit(
         assert torch.equal(other.frozen_vectors_AD, first.frozen_vectors_AD)
         for name, weight in first.model.state_dict().items():
             assert torch.equal(other.model.state_dict()[name], weight), name
+
+
+def test_augmented_draws_teach_what_the_encoder_teaches(
+    study: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mixtures of classes, with their shares, from kept draws and from an encoder that is run each time."""
+    found = {}
+    for place in ("plain", "memory"):
+        monkeypatch.setattr(kept_draws, "MOST_BYTES", PLACES[place][0])
+        monkeypatch.setattr(kept_draws, "MOST_BYTES_ON_DISK", 0)
+        options = {"metadata_column": "group", "classifier": True, "augment": "mixup=0.5,phylomix=0.4,drop=0.5"}
+        prepared = prepare(study, encoder, epochs=3, rarefy_depth="none", dropout=0.2, progress=False, **options)
+        run = RunDirectory(tmp_path / place)
+        run.checkpoints.mkdir(parents=True)
+        fit(prepared, run, "train")
+        learned = {**metrics(run.metrics), **prepared.model.head.state_dict()}  # type: ignore[union-attr]
+        found[place] = {name: torch.as_tensor(values, dtype=torch.float64) for name, values in learned.items()}
+    for name, values in found["plain"].items():
+        torch.testing.assert_close(values, found["memory"][name], rtol=1e-5, atol=1e-5, msg=name)

@@ -43,6 +43,7 @@ class Classes(Kind):
     guessed = "most frequent class"
     shown_as = "classes"
     covers_strata = True
+    mixed_as = "shares"
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """``--classifier``."""

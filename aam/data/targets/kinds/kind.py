@@ -51,6 +51,9 @@ class Kind(ABC):
         Which figures and tables the report shows.
     covers_strata
         Whether each part of a split needs samples of every stratum: metrics of classes need each class.
+    mixed_as
+        What the network's head takes as the target of a mixture of two samples: weighted means, or shares of classes
+        (``B x C``); None where it takes neither.
     """
 
     saved_name: ClassVar[str]
@@ -64,6 +67,7 @@ class Kind(ABC):
     guessed: ClassVar[str]
     shown_as: ClassVar[Literal["numbers", "classes"]]
     covers_strata: ClassVar[bool] = False
+    mixed_as: ClassVar[Literal["means", "shares"] | None] = None
 
     @abstractmethod
     def matches_options(self, target: ColumnOptions) -> bool:

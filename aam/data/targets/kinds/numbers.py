@@ -69,6 +69,7 @@ class Numbers(Kind):
     guess = "guess"
     guessed = "mean"
     shown_as = "numbers"
+    mixed_as = "means"
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """Numbers are what is predicted where nothing else is asked for."""

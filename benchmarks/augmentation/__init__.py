@@ -1,0 +1,1 @@
+"""What each augmentation of training samples brings."""
