@@ -25,6 +25,7 @@ from scipy.optimize import minimize
 
 from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.protocol import Labelled, Learner
+from aam.learners.trees.ordered import is_above
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -150,7 +151,7 @@ def blend_weights(
         Their truths and weights; samples without a truth are left out for that target.
     targets
         What is predicted: numbers by their squared error in units of their variance, classes by their log loss in
-        units of that of the shares of classes.
+        units of that of the shares of classes, ordered ones by the squared error of their cumulative probabilities.
     towards_M
         The weights that they are pulled towards; equal ones where left out.
     pull
@@ -189,6 +190,9 @@ Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 def _problems(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets) -> Iterator[Loss]:
     weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
+    if targets.kind.is_ordered:
+        yield _ranked_probability_score(out_of_fold_M, samples.targets[:, 0], weight_B)
+        return
     if targets.specs[0].classes:
         yield _log_loss(out_of_fold_M, samples.targets[:, 0], weight_B)
         return
@@ -208,6 +212,15 @@ def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.n
         return float(weights_M @ turned), 2 * turned
 
     return loss
+
+
+def _ranked_probability_score(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    """The squared error of the probabilities of lying above each cut between levels."""
+    above_MBK = predicted_MBC[:, :, ::-1].cumsum(axis=2)[:, :, -2::-1]
+    truth_BK = is_above(codes_B, predicted_MBC.shape[2])
+    mean_K = weight_B @ truth_BK / weight_B.sum()
+    flat_M = (above_MBK - mean_K).reshape(len(above_MBK), -1)
+    return _squared_error(flat_M, (truth_BK - mean_K).ravel(), np.repeat(weight_B, truth_BK.shape[1]))
 
 
 def _log_loss(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarray) -> Loss:

@@ -29,6 +29,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.timing import Trial, extrapolated, few, folds_of, half, timed
+from aam.learners.trees.ordered import is_above, shares_of_levels
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -189,8 +190,8 @@ class KernelLearner(Learner):
 
     @property
     def _num_outputs(self) -> int:
-        specs = self.task.targets.specs
-        return len(specs[0].classes) or len(specs)
+        specs, is_ordered = self.task.targets.specs, self.task.targets.kind.is_ordered
+        return (len(specs[0].classes) or len(specs)) - is_ordered
 
     def _outputs(self, wanted_BO: np.ndarray) -> Iterator[np.ndarray]:
         """Outputs that share a penalty: the classes, or each number alone."""
@@ -198,8 +199,10 @@ class KernelLearner(Learner):
         yield from [outputs] if self.task.targets.specs[0].classes else outputs[:, None]
 
     def _wanted(self, targets: np.ndarray) -> np.ndarray:
-        """Numbers, or an indicator of each class."""
+        """Numbers, or an indicator of each class, or of each cut between ordered ones."""
         num_classes = len(self.task.targets.specs[0].classes)
+        if self.task.targets.kind.is_ordered:
+            return is_above(targets[:, 0], num_classes)
         if not num_classes:
             return np.asarray(targets, dtype=np.float64)
         return (targets == np.arange(num_classes)).astype(np.float64)
@@ -207,6 +210,8 @@ class KernelLearner(Learner):
     def _as_predictions(self, found_BO: np.ndarray) -> np.ndarray:
         if not self.task.targets.specs[0].classes:
             return found_BO
+        if self.task.targets.kind.is_ordered:
+            return shares_of_levels(found_BO)
         positive = np.maximum(found_BO, SMALLEST)
         shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
         return shares

@@ -184,7 +184,7 @@ class TrainConfig:
     def target_transform(self) -> str:
         """How numbers are scaled, where that is left open too."""
         target = self.target
-        if target.classifier:
+        if target.has_classes or target.count_target:
             return "none"
         if target.target_transform is not None:
             return target.target_transform
@@ -199,7 +199,7 @@ class TrainConfig:
     def _check_target(self) -> None:
         target, head, loss = self.target, self.head, self.loss
         transform = self.target_transform
-        if target.classifier:
+        if target.has_classes:
             self._check_classifier()
             return
         for name, given in (
@@ -207,7 +207,7 @@ class TrainConfig:
             ("--label-smoothing", loss.label_smoothing),
         ):
             if given:
-                raise ConfigError(f"{name} needs --classifier")
+                raise ConfigError(f"{name} needs --classifier or --ordered")
         if head.bounded_targets and transform not in ("minmax", "log-minmax"):
             raise ConfigError(
                 f"--bounded-targets needs --target-transform minmax or log-minmax: values in {transform} have no bounds"
@@ -245,7 +245,8 @@ class TrainConfig:
         }
         wrong = [name for name, given in numeric.items() if given]
         if wrong:
-            raise ConfigError(f"{wrong[0]} is for numeric targets, not for --classifier")
+            name = "--ordered" if self.target.ordered else "--classifier"
+            raise ConfigError(f"{wrong[0]} is for numeric targets, not for {name}")
 
     def _check_covariates(self) -> None:
         given = set(self.covariates.columns)

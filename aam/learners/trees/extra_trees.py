@@ -23,6 +23,7 @@ from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
 if TYPE_CHECKING:
@@ -145,10 +146,16 @@ class CladeTreesLearner(Learner):
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        is_class = bool(self.task.targets.specs[0].classes)
-        if is_class:
-            balance = None if known.hold_class_weights(self.task.targets) else "balanced"
-            options |= {"class_weight": balance, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
+        number = len(self.task.targets.specs[0].classes)
+        if self.task.targets.kind.is_ordered:
+            codes, weights = known.targets[:, place], known.weights
+            if not known.hold_class_weights(self.task.targets):
+                weights = balance(codes, number, weights)
+            of_levels = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF_OF_CLASSES, **options)
+            return grow_ordered(of_levels, table[known.rows], codes, number, weights)
+        if number:
+            balanced = None if known.hold_class_weights(self.task.targets) else "balanced"
+            options |= {"class_weight": balanced, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
             estimator = ExtraTreesClassifier(max_features="sqrt", **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)

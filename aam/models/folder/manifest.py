@@ -13,7 +13,7 @@ from aam.config.types import convert, fits
 from aam.data.readers.feature_ids import IDS, NAMES
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.intervals import Calibration, read_calibration
-from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
+from aam.data.targets.kinds import Classes, Kind, Numbers, Ordered, Quantiles
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.text import listed, plural, shorten
@@ -66,7 +66,12 @@ Weights = tuple[tuple[float, ...], ...]
 LARGEST_NUMBER = 2**31
 ROUNDING = 1e-9
 # What each kind of target is calibrated by.
-CALIBRATED: dict[type[Kind], str] = {Numbers: "numbers", Quantiles: "quantiles", Classes: "classes"}
+CALIBRATED: dict[type[Kind], str] = {
+    Numbers: "numbers",
+    Quantiles: "quantiles",
+    Classes: "classes",
+    Ordered: "ordered",
+}
 # What stands in a manifest, and of which type it is.
 PARTS = {
     "members": list,

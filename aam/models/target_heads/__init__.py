@@ -3,6 +3,7 @@
 from aam.models.target_heads.classes import ClassesHead
 from aam.models.target_heads.head import HEADS
 from aam.models.target_heads.numbers import NumbersHead
+from aam.models.target_heads.ordered import OrderedHead
 from aam.models.target_heads.quantiles import QuantilesHead
 
-HEADS.update(numbers=NumbersHead, quantiles=QuantilesHead, classes=ClassesHead)
+HEADS.update(numbers=NumbersHead, quantiles=QuantilesHead, classes=ClassesHead, ordered=OrderedHead)

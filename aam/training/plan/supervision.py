@@ -274,6 +274,7 @@ def target_rules(config: TrainConfig) -> TargetRules:
         transform=config.target_transform,
         normalize_by=config.target.normalize_by,
         class_weights=config.loss.class_weights,
+        levels=config.target.ordered,
     )
 
 

@@ -3,18 +3,22 @@
 from aam.data.targets.kinds.classes import CLASSES, Classes
 from aam.data.targets.kinds.kind import Kind, Predictions, TargetRules, TargetSpec, chosen_kind, register
 from aam.data.targets.kinds.numbers import NUMBERS, Numbers, Quantiles
+from aam.data.targets.kinds.ordered import ORDERED, Ordered
 from aam.data.targets.kinds.samples import IntervalSettings, Samples
 
 register(NUMBERS)
 register(CLASSES)
+register(ORDERED)
 
 __all__ = [
     "CLASSES",
     "NUMBERS",
+    "ORDERED",
     "Classes",
     "IntervalSettings",
     "Kind",
     "Numbers",
+    "Ordered",
     "Predictions",
     "Quantiles",
     "Samples",

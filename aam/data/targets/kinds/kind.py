@@ -51,6 +51,10 @@ class Kind(ABC):
         Which figures and tables the report shows.
     covers_strata
         Whether each part of a split needs samples of every stratum: metrics of classes need each class.
+    is_ordered
+        Whether its classes have an order, from low to high.
+    is_count
+        Whether its numbers are counts, whose logarithm is learned.
     """
 
     saved_name: ClassVar[str]
@@ -64,6 +68,8 @@ class Kind(ABC):
     guessed: ClassVar[str]
     shown_as: ClassVar[Literal["numbers", "classes"]]
     covers_strata: ClassVar[bool] = False
+    is_ordered: ClassVar[bool] = False
+    is_count: ClassVar[bool] = False
 
     @abstractmethod
     def matches_options(self, target: ColumnOptions) -> bool:
@@ -200,6 +206,8 @@ class TargetRules:
         Columns of the levels of ``zscore-category``.
     class_weights
         As in :class:`~aam.config.LossOptions`.
+    levels
+        The classes from low to high, where they are ordered.
     """
 
     columns: tuple[str, ...]
@@ -207,6 +215,7 @@ class TargetRules:
     transform: str = "zscore"
     normalize_by: tuple[str, ...] = ()
     class_weights: str | tuple[float, ...] = "none"
+    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +239,7 @@ class TargetSpec:
     presence
         Share of the training samples that have a value.
     classes
-        Sorted labels; empty for a number.
+        Sorted labels, or the levels from low to high; empty for a number.
     class_weights
         Weight of each class in the loss, with a mean of 1 over the training samples; empty for equal weights.
     mean, median
@@ -320,7 +329,7 @@ class Predictions:
     observed, predicted
         ``N`` numbers in the user's units, or labels. An observed number that is missing is NaN.
     classes
-        The ``C`` labels, sorted; empty for numbers.
+        The ``C`` labels, sorted, or the levels from low to high; empty for numbers.
     probabilities
         ``N x C``, in the order of the classes; None for numbers.
     groups
