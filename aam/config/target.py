@@ -67,6 +67,9 @@ class TargetOptions(ColumnOptions):
         (), "Columns within whose (joint) levels zscore-category standardises the target."
     )
     target_penalty: float = option(1.0, "Weight of the target loss.", above=0)
+    exposure_column: str | None = option(
+        None, "Column of what counts are proportional to, with --count-target: days observed, area, reads."
+    )
 
     def check(self) -> None:
         """Refuse what cannot be predicted, or scaled, together."""
@@ -103,6 +106,10 @@ class TargetOptions(ColumnOptions):
 
     def _check_own_scale(self) -> None:
         """Refuse to scale what is ordered or counted, and several columns of ordered classes."""
+        if self.exposure_column is not None and not self.count_target:
+            raise ConfigError("--exposure-column needs --count-target")
+        if self.exposure_column in self.metadata_column:
+            raise ConfigError(f"--exposure-column '{self.exposure_column}' is the target: name another column")
         name = "--ordered" if self.ordered else "--count-target" if self.count_target else ""
         if self.ordered and len(self.metadata_column) > 1:
             raise ConfigError("--ordered takes one --metadata-column: train one model for each")
@@ -175,6 +182,11 @@ class LossOptions(Section):
     under_penalty: float = option(1.0, "Weight of underprediction, with --loss-type asymmetric.", above=0)
     loss_config: str | None = option(
         None, 'Losses of individual targets as JSON, by column or position: {"age": "mae"}; others use --loss-type.'
+    )
+    count_distribution: Literal["poisson", "negative-binomial"] = option(
+        "negative-binomial",
+        "Distribution of counts whose likelihood is the network's loss, with --count-target; the dispersion of a "
+        "negative binomial one is learned.",
     )
     class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
         "none", "Class weights in the loss: balanced, or a list in sorted order of the classes."

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import xlogy
 
 from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.protocol import Labelled, Learner
@@ -151,7 +152,8 @@ def blend_weights(
         Their truths and weights; samples without a truth are left out for that target.
     targets
         What is predicted: numbers by their squared error in units of their variance, classes by their log loss in
-        units of that of the shares of classes, ordered ones by the squared error of their cumulative probabilities.
+        units of that of the shares of classes, ordered ones by the squared error of their cumulative probabilities,
+        counts by their Poisson deviance in units of that of their mean.
     towards_M
         The weights that they are pulled towards; equal ones where left out.
     pull
@@ -198,7 +200,8 @@ def _problems(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets) ->
         return
     for place in range(len(targets)):
         known = ~np.isnan(samples.targets[:, place])
-        yield _squared_error(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
+        loss = _deviance if targets.kind.is_count else _squared_error
+        yield loss(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
 
 
 def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:
@@ -210,6 +213,22 @@ def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.n
     def loss(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
         turned = products_MM @ weights_M
         return float(weights_M @ turned), 2 * turned
+
+    return loss
+
+
+def _deviance(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    """The Poisson deviance, in units of that of the mean."""
+    share_B = weight_B / weight_B.sum()
+    mean = float(share_B @ truth_B)
+    of_mean = 2 * float(share_B @ xlogy(truth_B, truth_B) - xlogy(mean, mean)) or 1.0
+    saturated = float(share_B @ (xlogy(truth_B, truth_B) - truth_B))
+    least = SMALLEST_SHARE * mean
+
+    def loss(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
+        expected_B = np.maximum(weights_M @ predicted_MB, least)
+        value = saturated + share_B @ (expected_B - xlogy(truth_B, expected_B))
+        return 2 * float(value) / of_mean, 2 * predicted_MB @ (share_B * (1 - truth_B / expected_B)) / of_mean
 
     return loss
 

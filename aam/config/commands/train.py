@@ -202,6 +202,10 @@ class TrainConfig:
         if target.has_classes:
             self._check_classifier()
             return
+        if target.count_target:
+            self._check_counts()
+        elif loss.count_distribution != "negative-binomial":
+            raise ConfigError("--count-distribution needs --count-target")
         for name, given in (
             ("--class-weights", loss.class_weights != "none"),
             ("--label-smoothing", loss.label_smoothing),
@@ -232,6 +236,24 @@ class TrainConfig:
         for place, column in zip(places, columns, strict=True):
             if place in found and column in found and place not in columns:
                 raise ConfigError(f"--loss-config: '{place}' and '{column}' are the same target: leave one out")
+
+    def _check_counts(self) -> None:
+        """Refuse what bends or scales numbers on a scale, and a dispersion beside exposures."""
+        head, loss = self.head, self.loss
+        of_numbers = {
+            "--bounded-targets": head.bounded_targets,
+            "--learnable-output-scale": head.learnable_output_scale,
+            "--output-activation": head.output_activation != "none",
+            "--loss-type": loss.loss_type != "huber",
+            "--loss-config": loss.loss_config is not None,
+            "--conditional-output-scaling": bool(self.covariates.conditional_output_scaling),
+        }
+        wrong = [name for name, given in of_numbers.items() if given]
+        if wrong:
+            raise ConfigError(f"{wrong[0]} is for numbers on a scale, not for --count-target: leave one out")
+        has_network = self.learners.with_network and self.target.exposure_column is not None
+        if has_network and loss.count_distribution != "poisson":
+            raise ConfigError("--exposure-column needs --count-distribution poisson where a network is trained")
 
     def _check_classifier(self) -> None:
         head, loss = self.head, self.loss

@@ -208,6 +208,8 @@ class TargetRules:
         As in :class:`~aam.config.LossOptions`.
     levels
         The classes from low to high, where they are ordered.
+    exposure_column
+        Column of what counts are proportional to; empty where there is none.
     """
 
     columns: tuple[str, ...]
@@ -216,6 +218,7 @@ class TargetRules:
     normalize_by: tuple[str, ...] = ()
     class_weights: str | tuple[float, ...] = "none"
     levels: tuple[str, ...] = ()
+    exposure_column: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
