@@ -42,7 +42,9 @@ class ColumnOptions(Section):
         if len(self.ordered) == 1:
             raise ConfigError(f"--ordered needs two levels or more, from low to high, got {shown(self.ordered[0])}")
         if self.count_target and self.has_classes:
-            raise ConfigError(f"--count-target is for numbers, not for {'--ordered' if self.ordered else '--classifier'}")
+            raise ConfigError(
+                f"--count-target is for numbers, not for {'--ordered' if self.ordered else '--classifier'}"
+            )
 
     def check(self) -> None:
         """Refuse what is no kind of target."""

@@ -314,7 +314,10 @@ def class_sets(calibration: Calibration, probabilities_BC: np.ndarray, level: fl
 
 
 def _calibrate(
-    kind: Literal["numbers", "quantiles", "classes", "ordered"], scores_N: np.ndarray, groups: np.ndarray | None, level: float
+    kind: Literal["numbers", "quantiles", "classes", "ordered"],
+    scores_N: np.ndarray,
+    groups: np.ndarray | None,
+    level: float,
 ) -> Calibration:
     assert len(scores_N) > 0
     assert not np.isnan(scores_N).any()

@@ -1,4 +1,4 @@
-"""How far off predictions of ordered classes are, in levels; and whether their cumulative probabilities can be believed.
+"""How many levels predictions of ordered classes are off, and their cumulative probabilities.
 
 Legend: ``R`` draws, ``N`` samples, ``C`` levels from low to high.
 """

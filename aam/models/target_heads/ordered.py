@@ -76,7 +76,9 @@ class OrderedHead(ClassesHead):
         """With thresholds that give the levels' shares beside the scores of the path."""
         share_C = _shares(target_BT[:, 0], weight_B, self.num_levels)
         weight_B = torch.ones(len(target_BT)) if weight_B is None else weight_B
-        self._set_thresholds(_thresholds_for(path_prediction_BT[:, 0].double(), weight_B.double(), _cumulative(share_C)))
+        self._set_thresholds(
+            _thresholds_for(path_prediction_BT[:, 0].double(), weight_B.double(), _cumulative(share_C))
+        )
 
     @torch.no_grad()
     def _set_thresholds(self, threshold_K: Tensor) -> None:

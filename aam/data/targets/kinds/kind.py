@@ -51,10 +51,8 @@ class Kind(ABC):
         Which figures and tables the report shows.
     covers_strata
         Whether each part of a split needs samples of every stratum: metrics of classes need each class.
-    is_ordered
-        Whether its classes have an order, from low to high.
-    is_count
-        Whether its numbers are counts, whose logarithm is learned.
+    is_ordered, is_count
+        Whether its classes have an order, from low to high; whether its numbers are counts.
     """
 
     saved_name: ClassVar[str]
@@ -200,16 +198,10 @@ class TargetRules:
         Their metadata columns.
     kind
         What they are.
-    transform
-        As in :class:`~aam.config.TargetOptions`.
-    normalize_by
-        Columns of the levels of ``zscore-category``.
+    transform, normalize_by, levels, exposure_column
+        As in :class:`~aam.config.TargetOptions`, where the levels are called ``ordered``; empty where there are none.
     class_weights
         As in :class:`~aam.config.LossOptions`.
-    levels
-        The classes from low to high, where they are ordered.
-    exposure_column
-        Column of what counts are proportional to; empty where there is none.
     """
 
     columns: tuple[str, ...]

@@ -84,9 +84,7 @@ class Ordered(Classes):
         settings: IntervalSettings,
     ) -> Predictions:
         """As classes; the sets are ranges of levels."""
-        table = super().predict(
-            spec, learned_BC, draws_PBC, samples, dataclasses.replace(settings, calibration=None)
-        )
+        table = super().predict(spec, learned_BC, draws_PBC, samples, dataclasses.replace(settings, calibration=None))
         if settings.calibration is None:
             return table
         return dataclasses.replace(table, sets=class_ranges(settings.calibration, learned_BC, settings.level))
