@@ -80,9 +80,6 @@ def test_a_blend_of_ordered_levels(
     where = {"model": run, "output_dir": tmp_path / "judged", "group_column": "subject"}
     assert run_command("evaluate", "--include-trained", "--no-robustness", **files, **where) == 0
     assert "quadratic weighted kappa" in (tmp_path / "judged" / "report.html").read_text().lower()
-    explained = {"tree": study / "tree.nwk", "output_dir": tmp_path / "explained"}
-    assert run_command("explain", run, **files, **explained) == 0
-    assert "Predicts level with a quadratic weighted kappa" in (tmp_path / "explained" / "report.html").read_text()
 
 
 def test_a_network_of_ordered_levels_is_stored(train: Run, study: Path, sheet: Path, tmp_path: Path) -> None:
