@@ -25,6 +25,30 @@ class ColumnOptions(Section):
     metadata_column: str = option(REQUIRED, "Metadata column to predict.", usual=True)
     classifier: bool = option(False, "Predict classes instead of a number.", usual=True)
     missing: tuple[str, ...] = option((), "Further words for a missing value in the target column.")
+    ordered: tuple[str, ...] = option(
+        (), "Predict ordered classes: the levels of --metadata-column from low to high, such as none,mild,severe."
+    )
+    count_target: bool = option(False, "Predict counts: whole numbers from 0 on, such as episodes or species.")
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether classes are predicted, ordered or not."""
+        return self.classifier or bool(self.ordered)
+
+    def check_kind(self) -> None:
+        """Refuse levels that do not make an order, and two kinds of target at once."""
+        if len(set(self.ordered)) < len(self.ordered):
+            raise ConfigError("--ordered names a level twice")
+        if len(self.ordered) == 1:
+            raise ConfigError(f"--ordered needs two levels or more, from low to high, got {shown(self.ordered[0])}")
+        if self.count_target and self.has_classes:
+            raise ConfigError(
+                f"--count-target is for numbers, not for {'--ordered' if self.ordered else '--classifier'}"
+            )
+
+    def check(self) -> None:
+        """Refuse what is no kind of target."""
+        self.check_kind()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +69,14 @@ class TargetOptions(ColumnOptions):
         (), "Columns within whose (joint) levels zscore-category standardises the target."
     )
     target_penalty: float = option(1.0, "Weight of the target loss.", above=0)
+    exposure_column: str | None = option(
+        None, "Column of what counts are proportional to, with --count-target: days observed, area, reads."
+    )
 
     def check(self) -> None:
         """Refuse what cannot be predicted, or scaled, together."""
+        self.check_kind()
+        self._check_own_scale()
         if len(set(self.metadata_column)) < len(self.metadata_column):
             raise ConfigError("--metadata-column names a column twice")
         shared = [
@@ -76,6 +105,20 @@ class TargetOptions(ColumnOptions):
             )
         if self.target_transform == "zscore-category" and not self.normalize_by:
             raise ConfigError("--target-transform zscore-category needs --normalize-by: within which levels?")
+
+    def _check_own_scale(self) -> None:
+        """Refuse to scale what is ordered or counted, and several columns of ordered classes."""
+        if self.exposure_column is not None and not self.count_target:
+            raise ConfigError("--exposure-column needs --count-target")
+        if self.exposure_column in self.metadata_column:
+            raise ConfigError(f"--exposure-column '{self.exposure_column}' is the target: name another column")
+        name = "--ordered" if self.ordered else "--count-target" if self.count_target else ""
+        if self.ordered and len(self.metadata_column) > 1:
+            raise ConfigError("--ordered takes one --metadata-column: train one model for each")
+        if name and self.target_transform not in (None, "none"):
+            raise ConfigError(f"--target-transform is for numbers on a scale, not for {name}: leave one out")
+        if name and self.normalize_by:
+            raise ConfigError(f"--normalize-by is for numbers on a scale, not for {name}: leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +184,11 @@ class LossOptions(Section):
     under_penalty: float = option(1.0, "Weight of underprediction, with --loss-type asymmetric.", above=0)
     loss_config: str | None = option(
         None, 'Losses of individual targets as JSON, by column or position: {"age": "mae"}; others use --loss-type.'
+    )
+    count_distribution: Literal["poisson", "negative-binomial"] = option(
+        "negative-binomial",
+        "Distribution of counts whose likelihood is the network's loss, with --count-target; the dispersion of a "
+        "negative binomial one is learned.",
     )
     class_weights: Literal["none", "balanced"] | tuple[float, ...] = option(
         "none", "Class weights in the loss: balanced, or a list in sorted order of the classes."

@@ -87,11 +87,11 @@ LEFT_OUT = (
 ) - (
     {"trim_length", "reverse_complement", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}
     | {"seed", "device", "num_workers", "mixed_precision", "tf32", "compile_model", "progress"}
-    | {"ensemble", "val_prediction_passes", "interval_level"}
+    | {"ensemble", "val_prediction_passes", "interval_level", "ordered", "count_target"}
 )
-OF_CLASSES = frozenset({"class_weights", "label_smoothing"})
+OF_CLASSES = frozenset({"class_weights", "label_smoothing", "ordered"})
 OF_NUMBERS = frozenset({"target_transform", "loss_type", "quantiles", "over_penalty", "under_penalty", "loss_config"})
-OF_NUMBERS |= {"bounded_targets", "learnable_output_scale", "output_activation"}
+OF_NUMBERS |= {"count_target", "count_distribution", "bounded_targets", "learnable_output_scale", "output_activation"}
 
 
 def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[str, Parameter]:

@@ -6,6 +6,7 @@ Legend of shapes: ``N`` samples, ``T`` targets, ``C`` classes.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils import Tags, check_consistent_length
 from aam.config import TrainConfig
 from aam.config.keywords import documented
 from aam.config.option import read_values
-from aam.data.targets.kinds import CLASSES, NUMBERS, Kind, Predictions
+from aam.data.targets.kinds import CLASSES, COUNTS, NUMBERS, ORDERED, Kind, Predictions, TargetSpec
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
 from aam.estimators.options import CLASSIFIER, REGRESSOR, DataError, ParameterError, as_value_errors, constructor
@@ -81,12 +82,13 @@ class Predictor(Estimator):
         for line in manifest.decoder(level).coverage_warnings():
             warnings.warn(line, stacklevel=3)
 
-    def _check_kind(self, trained: TrainedModel, kind: Kind, source: str) -> None:
+    def _check_kind(self, trained: TrainedModel, kinds: Sequence[Kind], source: str) -> None:
         """Refuse a model of another kind, or one that must be told more of samples than their microbes."""
         targets = trained.manifest.targets
-        if targets is None or targets.kind.saved_name != kind.saved_name:
+        names = [kind.saved_name for kind in kinds]
+        if targets is None or targets.kind.saved_name not in names:
             found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {kind.saved_name}")
+            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {' or '.join(names)}")
         if trained.manifest.needed_columns:
             raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")
 
@@ -197,7 +199,7 @@ class AAMRegressor(RegressorMixin, Predictor):
         return quantiles[:, 0] if self._is_flat else quantiles
 
     def _take(self, trained: TrainedModel, source: str) -> None:
-        self._check_kind(trained, NUMBERS, source)
+        self._check_kind(trained, (NUMBERS, COUNTS), source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
         self._is_flat = len(trained.manifest.targets) == 1 and trained.manifest.record.get(TARGET_AXES) != 2
@@ -225,7 +227,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
     Attributes
     ----------
     classes_
-        The labels that were learned, sorted; as text where the model is one of the command line.
+        The labels that were learned, sorted (with ``ordered`` from low to high); as text where the model is one of the
+        command line.
     trained_
         The models, and what describes them.
     n_features_in_
@@ -240,6 +243,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
     __init__ = constructor(CLASSIFIER)
     classes_: np.ndarray
     class_weights: Any
+    ordered: Any
 
     def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> Self:
         """Train.
@@ -270,8 +274,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
         weights = self._weights_by_text(labels.texts_C)
         self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
         assert self.trained_.manifest.targets is not None
-        learned = np.isin(labels.texts_C, self.trained_.manifest.targets.specs[0].classes)
-        self.classes_, self._texts_C = labels.classes_C[learned], labels.texts_C[learned]
+        self._take_labels(labels.classes_C, labels.texts_C, self.trained_.manifest.targets.specs[0])
         self.trained_ = self.trained_.noting(**{LABEL_TYPE: type_of_labels(labels.classes_C)})
         return self
 
@@ -318,16 +321,23 @@ class AAMClassifier(ClassifierMixin, Predictor):
     def _weights_by_text(self, texts_C: np.ndarray) -> Any:
         """The class weights in the order of the classes' texts."""
         weights = self.class_weights
-        if isinstance(weights, str) or np.ndim(weights) != 1 or len(weights) != len(texts_C):
+        if isinstance(weights, str) or np.ndim(weights) != 1 or len(weights) != len(texts_C) or self.ordered:
             return weights
         return [float(weights[place]) for place in np.argsort(texts_C.astype(str))]
 
     def _take(self, trained: TrainedModel, source: str) -> None:
-        self._check_kind(trained, CLASSES, source)
+        self._check_kind(trained, (CLASSES, ORDERED), source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
         try:
             labels = labels_of_texts(trained.manifest.targets.specs[0].classes, trained.manifest.record.get(LABEL_TYPE))
         except ValueError as error:
             raise CheckpointError(f"{source}: its description cannot be used ({error}); use another copy") from None
-        self.classes_, self._texts_C = labels.classes_C, labels.texts_C
+        self._take_labels(labels.classes_C, labels.texts_C, trained.manifest.targets.specs[0])
+
+    def _take_labels(self, classes_C: np.ndarray, texts_C: np.ndarray, spec: TargetSpec) -> None:
+        """The labels that were learned: sorted, or as levels from low to high."""
+        places = np.flatnonzero(np.isin(texts_C, spec.classes))
+        if spec.kind.is_ordered:
+            places = places[np.argsort([spec.classes.index(text) for text in texts_C[places]])]
+        self.classes_, self._texts_C = classes_C[places], texts_C[places]

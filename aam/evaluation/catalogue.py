@@ -68,13 +68,13 @@ class Metric:
         return self.label.split(" (", maxsplit=1)[0]
 
 
-def _formula(name: str) -> Formula:
+def _formula(name: str, module: str = "formulas") -> Formula:
     """A formula of :mod:`aam.evaluation.formulas`, imported where it is computed: to name metrics must be quick."""
 
     def compute(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
-        from aam.evaluation import formulas
+        from importlib import import_module
 
-        formula: Formula = getattr(formulas, name)
+        formula: Formula = getattr(import_module(f"aam.evaluation.{module}"), name)
         return formula(predictions, weights_RN)
 
     return compute
@@ -139,6 +139,47 @@ METRICS: dict[str, Metric] = {
         formula=_formula("auroc"),
         min_values=2,
     ),
+    "qwk": Metric(
+        "Quadratic weighted kappa",
+        "agreement in the order of levels; 1 is perfect, 0 is chance",
+        has_scale=True,
+        source="Cohen (1968), doi:10.1037/h0026256",
+        formula=_formula("qwk", "by_kind.ordered"),
+        min_values=2,
+        if_constant=0.0,
+    ),
+    "rank_mae": Metric(
+        "Mean rank error",
+        "levels that a prediction is off, on average",
+        higher_is_better=False,
+        source="Gaudette, Japkowicz (2009), doi:10.1007/978-3-642-01818-3_25",
+        formula=_formula("rank_mae", "by_kind.ordered"),
+    ),
+    "spearman_levels": Metric(
+        "Spearman correlation of levels",
+        "rank correlation; 1 is perfect, 0 is chance",
+        has_scale=True,
+        source="Spearman (1904), doi:10.2307/1412159",
+        formula=_formula("spearman_levels", "by_kind.ordered"),
+        min_values=2,
+        if_constant=0.0,
+    ),
+    "d2": Metric(
+        "D\u00b2 (Poisson)",
+        "fraction of the Poisson deviance explained; 1 is perfect, 0 no better than the mean",
+        has_scale=True,
+        source="Hastie, Tibshirani, Wainwright (2015), Statistical Learning with Sparsity, section 3.1",
+        formula=_formula("d2", "by_kind.counts"),
+        min_values=2,
+    ),
+    "poisson_deviance": Metric(
+        "Mean Poisson deviance",
+        "0 is perfect",
+        higher_is_better=False,
+        source="McCullagh, Nelder (1989), Generalized Linear Models, section 2.3",
+        formula=_formula("poisson_deviance", "by_kind.counts"),
+        min_values=1,
+    ),
     "loss": Metric("Loss", "minimised in training", False),
 }
 LOSSES = {
@@ -150,6 +191,7 @@ PREDICTORS = {
     "forest": "Random forest",
     "guess": "Mean of the training samples",
     "majority": "Most frequent class",
+    "median_level": "Median level",
 }
 
 

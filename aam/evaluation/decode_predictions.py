@@ -65,7 +65,7 @@ class PredictionDecoder:
         few = [one for _, one in named if one is not None and not one.has_groups_for(self.level)]
         if few:
             fewest, level = min(one.num_groups for one in few), max(self.level, *(one.level for one in few))
-            sets = "prediction sets may be too small" if few[0].kind == "classes" else "intervals may be too narrow"
+            sets = "prediction sets may be too small" if few[0].has_sets else "intervals may be too narrow"
             found.append(
                 f"too few calibration groups or samples ({fewest:,}; {groups_needed(level):,} needed) to guarantee "
                 f"{100 * level:.6g} % coverage; {sets}"

@@ -110,7 +110,7 @@ def coverage_words(one: TargetEvaluation, group_column: str | None) -> Iterator[
     if one.coverage is None:
         return
     chosen = next(found for found in one.coverage.found if found.level == one.coverage.level)
-    what = "Prediction sets" if one.coverage.calibration.kind == "classes" else "Intervals"
+    what = "Prediction sets" if one.coverage.calibration.has_sets else "Intervals"
     told = "as they should"
     if chosen.share.high < chosen.level:
         told = "clearly too few"

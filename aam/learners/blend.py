@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import xlogy
 
 from aam.config.tuning.settings import LearnerSettings
 from aam.learners.catalogue import TREE_ENSEMBLES
 from aam.learners.cross_fit import CrossFit, CrossFitted
 from aam.learners.protocol import Labelled, Learner
+from aam.learners.trees.ordered import is_above
 from aam.processes import outcomes
 
 if TYPE_CHECKING:
@@ -187,7 +189,8 @@ def blend_weights(
         Their truths and weights; samples without a truth are left out for that target.
     targets
         What is predicted: numbers by their squared error in units of their variance, classes by their log loss in
-        units of that of the shares of classes.
+        units of that of the shares of classes, ordered ones by the squared error of their cumulative probabilities,
+        counts by their Poisson deviance in units of that of their mean.
     towards_M
         The weights that they are pulled towards; equal ones where left out.
     pull
@@ -227,12 +230,16 @@ Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 def _problems(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets) -> Iterator[Loss]:
     weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
+    if targets.kind.is_ordered:
+        yield _ranked_probability_score(out_of_fold_M, samples.targets[:, 0], weight_B)
+        return
     if targets.specs[0].classes:
         yield _log_loss(out_of_fold_M, samples.targets[:, 0], weight_B)
         return
     for place in range(len(targets)):
         known = ~np.isnan(samples.targets[:, place])
-        yield _squared_error(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
+        loss = _deviance if targets.kind.is_count else _squared_error
+        yield loss(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
 
 
 def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:
@@ -246,6 +253,31 @@ def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.n
         return float(weights_M @ turned), 2 * turned
 
     return loss
+
+
+def _deviance(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    """The Poisson deviance, in units of that of the mean."""
+    share_B = weight_B / weight_B.sum()
+    mean = float(share_B @ truth_B)
+    of_mean = 2 * float(share_B @ xlogy(truth_B, truth_B) - xlogy(mean, mean)) or 1.0
+    saturated = float(share_B @ (xlogy(truth_B, truth_B) - truth_B))
+    least = SMALLEST_SHARE * mean
+
+    def loss(weights_M: np.ndarray) -> tuple[float, np.ndarray]:
+        expected_B = np.maximum(weights_M @ predicted_MB, least)
+        value = saturated + share_B @ (expected_B - xlogy(truth_B, expected_B))
+        return 2 * float(value) / of_mean, 2 * predicted_MB @ (share_B * (1 - truth_B / expected_B)) / of_mean
+
+    return loss
+
+
+def _ranked_probability_score(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarray) -> Loss:
+    """The squared error of the probabilities of lying above each cut between levels."""
+    above_MBK = predicted_MBC[:, :, ::-1].cumsum(axis=2)[:, :, -2::-1]
+    truth_BK = is_above(codes_B, predicted_MBC.shape[2])
+    mean_K = weight_B @ truth_BK / weight_B.sum()
+    flat_M = (above_MBK - mean_K).reshape(len(above_MBK), -1)
+    return _squared_error(flat_M, (truth_BK - mean_K).ravel(), np.repeat(weight_B, truth_BK.shape[1]))
 
 
 def _log_loss(predicted_MBC: np.ndarray, codes_B: np.ndarray, weight_B: np.ndarray) -> Loss:

@@ -22,11 +22,18 @@ def in_own_units(targets: Targets) -> Targets:
     """The same targets, learned on the scale of the metadata, whatever the variant of their kind."""
     as_it_is: dict[str, Any] = {"transform": "none", "parameters": (), "shift": 0.0, "scale": 1.0}
     as_it_is |= {"level_shift": (), "level_scale": (), "kind": kind_of_saved_name(targets.kind.saved_name)}
-    return Targets(specs=tuple(dataclasses.replace(spec, **as_it_is) for spec in targets.specs))
+    specs = tuple(dataclasses.replace(spec, **as_it_is) for spec in targets.specs)
+    return Targets(specs=specs, exposure_column=targets.exposure_column)
 
 
 def true_values(study: Study, rows: np.ndarray, targets: Targets) -> np.ndarray:
-    """True values in full precision on the scale of the metadata, ``B x T``, or codes of classes, ``B x 1``."""
+    """True values in full precision on the scale of the metadata, ``B x T``, or codes of classes, ``B x 1``.
+
+    Counts are those of a unit of exposure.
+    """
+    if targets.exposure_column and study.metadata is not None:
+        exposure_B = targets.level_codes(study.metadata)[rows]
+        return np.column_stack([study.targets[column][rows] / exposure_B for column in targets.columns])
     if targets.specs[0].classes:
         return targets.encode(values_of(study.targets, rows))
     return np.column_stack([study.targets[column][rows] for column in targets.columns])
@@ -45,7 +52,7 @@ def samples_of(targets: Targets, study: Study, rows: np.ndarray, groups: np.ndar
         Group of each sample of the study.
     """
     level_B = np.zeros(len(rows), dtype=np.int64)
-    if targets.normalize_by and study.metadata is not None:
+    if (targets.normalize_by or targets.exposure_column) and study.metadata is not None:
         level_B = targets.level_codes(study.metadata)[rows]
     return Samples(
         sample_ids=study.sample_ids[rows],

@@ -29,6 +29,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.timing import Trial, extrapolated, few, folds_of, half, timed
+from aam.learners.trees.ordered import is_above, shares_of_levels
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -85,6 +86,7 @@ class KernelLearner(Learner):
         self._dual_NO = np.empty((0, 0))
         self._slope_FO = np.empty((0, 0))
         self._intercept_O = np.empty(0)
+        self._beyond_O = np.zeros(0)
         self._covariates = PerStudyCache(self._covariates_of)
 
     def fit(
@@ -127,6 +129,8 @@ class KernelLearner(Learner):
             for fold in np.unique(folds):
                 others = int(error_LB[:, folds != fold].sum(axis=1).argmin())
                 found_BO[np.ix_(folds == fold, outputs)] = ridge.out_of_fold_LBO[others][folds == fold]
+        if self.task.targets.kind.is_count:
+            self._beyond_O = _variance(found_BO, wanted_BO, weight_B)
         return self._as_predictions(found_BO)
 
     def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
@@ -159,6 +163,7 @@ class KernelLearner(Learner):
         own = {f"similarity.{name}": array for name, array in self._similarity.to_arrays().arrays.items()}
         centre, scale = self._centre
         fitted = {"dual": self._dual_NO, "slope": self._slope_FO, "intercept": self._intercept_O}
+        fitted |= {"beyond": self._beyond_O} if self.task.targets.kind.is_count else {}
         return Stored({**own, "centre": centre, "scale": np.array([scale]), **fitted}, {"name": self.name})
 
     @classmethod
@@ -177,7 +182,11 @@ class KernelLearner(Learner):
         learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
         learner._slope_FO = stored.array("slope", np.float64, (task.num_covariates, outputs))
         learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
-        for array in (learner._centre[0], learner._dual_NO, learner._slope_FO, learner._intercept_O):
+        if task.targets.kind.is_count:
+            learner._beyond_O = stored.array("beyond", np.float64, (outputs,))
+            need(bool((learner._beyond_O >= 0).all()), "a variance of a kernel is negative")
+        fitted = (learner._dual_NO, learner._slope_FO, learner._intercept_O, learner._beyond_O)
+        for array in (learner._centre[0], *fitted):
             need(bool((np.abs(array) < LARGEST).all()), "a coefficient of a kernel is too large")
         return learner
 
@@ -189,8 +198,8 @@ class KernelLearner(Learner):
 
     @property
     def _num_outputs(self) -> int:
-        specs = self.task.targets.specs
-        return len(specs[0].classes) or len(specs)
+        specs, is_ordered = self.task.targets.specs, self.task.targets.kind.is_ordered
+        return (len(specs[0].classes) or len(specs)) - is_ordered
 
     def _outputs(self, wanted_BO: np.ndarray) -> Iterator[np.ndarray]:
         """Outputs that share a penalty: the classes, or each number alone."""
@@ -198,15 +207,24 @@ class KernelLearner(Learner):
         yield from [outputs] if self.task.targets.specs[0].classes else outputs[:, None]
 
     def _wanted(self, targets: np.ndarray) -> np.ndarray:
-        """Numbers, or an indicator of each class."""
+        """Numbers, square roots of counts, or an indicator of each class, or of each cut between ordered ones."""
         num_classes = len(self.task.targets.specs[0].classes)
+        if self.task.targets.kind.is_count:
+            return np.sqrt(np.asarray(targets, dtype=np.float64))
+        if self.task.targets.kind.is_ordered:
+            return is_above(targets[:, 0], num_classes)
         if not num_classes:
             return np.asarray(targets, dtype=np.float64)
         return (targets == np.arange(num_classes)).astype(np.float64)
 
     def _as_predictions(self, found_BO: np.ndarray) -> np.ndarray:
+        """Numbers, shares, or expected counts: the mean of a square is that of its root squared, and its variance."""
+        if self.task.targets.kind.is_count:
+            return np.asarray(np.maximum(found_BO, 0) ** 2 + self._beyond_O)
         if not self.task.targets.specs[0].classes:
             return found_BO
+        if self.task.targets.kind.is_ordered:
+            return shares_of_levels(found_BO)
         positive = np.maximum(found_BO, SMALLEST)
         shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
         return shares
@@ -246,6 +264,13 @@ class KernelLearner(Learner):
     def _covariates_of(self, study: Study) -> np.ndarray:
         """Covariates of all samples, which weigh as much as the kernel together."""
         return np.asarray(self.task.covariates(study) / np.sqrt(max(1, self.task.num_covariates)), dtype=np.float64)
+
+
+def _variance(found_BO: np.ndarray, wanted_BO: np.ndarray, weight_B: np.ndarray) -> np.ndarray:
+    """Weighted mean of the squared errors out of fold, of what is there (``O``)."""
+    known_BO = ~np.isnan(wanted_BO)
+    error_BO = np.where(known_BO, found_BO - np.where(known_BO, wanted_BO, 0), 0)
+    return np.asarray(weight_B @ error_BO**2 / (weight_B @ known_BO))
 
 
 def _centred(similarities: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from aam.config import TrainConfig, replace
 from aam.data.study.split import make_split
 from aam.data.study.study import Study
+from aam.data.targets.kinds.counts import whole_counts
 from aam.learners.protocol import Task
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.weights import load_model
@@ -90,6 +91,8 @@ def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str,
     columns, classes = task.targets.columns, task.targets.specs[0].classes
     if classes:
         return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}
+    if task.targets.kind.is_count:
+        return {column: whole_counts(targets[:, place], level_N) for place, column in enumerate(columns)}
     return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}
 
 

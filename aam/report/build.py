@@ -17,6 +17,7 @@ from aam.files.atomic import write_text
 from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, footer, render
 from aam.report.record_parts import check_parts
+from aam.report.sections.by_kind import kind_section
 from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.folds import folds_comparison_section, folds_coverage_section, folds_section, how_section, wins
@@ -78,6 +79,7 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
             folds_comparison_section(judged, spec),
             predictions_section(judgement, spec),
             reliability_section(judgement, spec),
+            kind_section(judgement, spec),
             folds_coverage_section(judged, group_column),
             folds_section(judged, spec),
         ]
@@ -183,6 +185,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
             comparison_section(first, spec),
             predictions_section(first, spec),
             reliability_section(first, spec),
+            kind_section(first, spec),
             _coverage(record, spec, first),
             members_section(record, spec, first),
         ]

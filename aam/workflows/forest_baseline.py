@@ -144,7 +144,7 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     assert study.metadata is not None
     assert study.target is not None
     split = make_split(config.split, study, study.target, kind, options.random_seed)
-    rules = TargetRules(columns=(options.metadata_column,), kind=kind, transform="none")
+    rules = TargetRules(columns=(options.metadata_column,), kind=kind, transform="none", levels=options.ordered)
     return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
 
 

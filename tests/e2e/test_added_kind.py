@@ -30,8 +30,8 @@ from tests.program import Run, run_command
 class Counts(Numbers):
     """Whole numbers from 0 on, learned as log(1 + count)."""
 
-    saved_name = "counts"
-    head = "counts"
+    saved_name = "added_counts"
+    head = "added_counts"
     metrics = ("deviance", "mae", "spearman")
     main_metric = "deviance"
     mean_metric = None
@@ -75,9 +75,9 @@ DEVIANCE = Metric("Deviance", "twice the loss beyond a perfect model", False, fo
 def counts() -> Iterator[None]:
     """Registers the kind, as its file would."""
     register(Counts())
-    HEADS["counts"], METRICS["deviance"] = CountsHead, DEVIANCE
+    HEADS["added_counts"], METRICS["deviance"] = CountsHead, DEVIANCE
     yield
-    del KINDS["counts"], HEADS["counts"], METRICS["deviance"]
+    del KINDS["added_counts"], HEADS["added_counts"], METRICS["deviance"]
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_counts_are_trained_judged_and_predicted(train: Run, study: Path, sheet:
     assert (curve > 0).all()
     record = json.loads((run / "data.json").read_text())
     assert record["model"]["best_metric"] == "val_deviance"
-    assert record["targets"]["specs"][0]["kind"] == "counts"
+    assert record["targets"]["specs"][0]["kind"] == "added_counts"
     page = (run / "report.html").read_text()
     assert "Deviance" in page
     assert "Predicted against observed values" in page

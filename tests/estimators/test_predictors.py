@@ -287,3 +287,31 @@ def test_the_model_folder_says_what_it_is(fitted: AAMRegressor, tmp_path: Path) 
     assert len(models) == 1
     assert description.data["rarefy_depth"] == TINY["rarefy_depth"]
     assert description.calibrations
+
+
+def test_ordered_labels_keep_their_order(tmp_path: Path) -> None:
+    frame = table()
+    names = np.array(["mild", "none", "severe"])
+    labels = names[np.digitize(numbers(frame), np.quantile(numbers(frame), [0.3, 0.7]))]
+    model = AAMClassifier(**NETWORK, ordered=("mild", "none", "severe")[::-1]).fit(frame, labels)
+    assert model.classes_.tolist() == ["severe", "none", "mild"]
+    shares = model.predict_proba(frame)
+    close(shares.sum(axis=1), np.ones(len(frame)))
+    assert model.predict(frame).tolist() == model.classes_[shares.argmax(axis=1)].tolist()
+    model.save(tmp_path / "model")
+    again = AAMClassifier.load(tmp_path / "model")
+    assert again.classes_.tolist() == model.classes_.tolist()
+    close(again.predict_proba(frame), shares)
+
+
+def test_counts_are_predicted_as_means(tmp_path: Path) -> None:
+    frame = table()
+    counts = np.random.default_rng(0).poisson(3, size=len(frame))
+    model = AAMRegressor(**NETWORK, count_target=True, count_distribution="poisson").fit(frame, counts)
+    predicted = model.predict(frame)
+    assert (predicted > 0).all()
+    assert predicted.mean() == pytest.approx(counts.mean(), rel=0.3)
+    model.save(tmp_path / "model")
+    close(AAMRegressor.load(tmp_path / "model").predict(frame), predicted)
+    with pytest.raises(ValueError, match="no count"):
+        AAMRegressor(**NETWORK, count_target=True).fit(frame, counts + 0.5)

@@ -25,7 +25,11 @@ def run(config: TrainConfig, command_line: str) -> None:
             say_next(config, folds.run, "Next, train the model to use, on all samples:", final)
             return
         run = train(config, command_line).run
-        needs_sheet = [*config.covariates.columns, *config.target.normalize_by]
+        needs_sheet = [
+            *config.covariates.columns,
+            *config.target.normalize_by,
+            *filter(None, [config.target.exposure_column]),
+        ]
         sheet = " --metadata NEW.tsv" if needs_sheet else ""
         words = f"aam predict --model {shlex.quote(str(run))} --table NEW.biom{sheet} --output predictions.tsv"
         say_next(config, run, "Next, predict new samples:", f"  {words}", *_explain_lines(config, run))

@@ -207,7 +207,7 @@ class TrainConfig:
     def target_transform(self) -> str:
         """How numbers are scaled, where that is left open too."""
         target = self.target
-        if target.classifier:
+        if target.has_classes or target.count_target:
             return "none"
         if target.target_transform is not None:
             return target.target_transform
@@ -222,15 +222,19 @@ class TrainConfig:
     def _check_target(self) -> None:
         target, head, loss = self.target, self.head, self.loss
         transform = self.target_transform
-        if target.classifier:
+        if target.has_classes:
             self._check_classifier()
             return
+        if target.count_target:
+            self._check_counts()
+        elif loss.count_distribution != "negative-binomial":
+            raise ConfigError("--count-distribution needs --count-target")
         for name, given in (
             ("--class-weights", loss.class_weights != "none"),
             ("--label-smoothing", loss.label_smoothing),
         ):
             if given:
-                raise ConfigError(f"{name} needs --classifier")
+                raise ConfigError(f"{name} needs --classifier or --ordered")
         if head.bounded_targets and transform not in ("minmax", "log-minmax"):
             raise ConfigError(
                 f"--bounded-targets needs --target-transform minmax or log-minmax: values in {transform} have no bounds"
@@ -256,6 +260,24 @@ class TrainConfig:
             if place in found and column in found and place not in columns:
                 raise ConfigError(f"--loss-config: '{place}' and '{column}' are the same target: leave one out")
 
+    def _check_counts(self) -> None:
+        """Refuse what bends or scales numbers on a scale, and a dispersion beside exposures."""
+        head, loss = self.head, self.loss
+        of_numbers = {
+            "--bounded-targets": head.bounded_targets,
+            "--learnable-output-scale": head.learnable_output_scale,
+            "--output-activation": head.output_activation != "none",
+            "--loss-type": loss.loss_type != "huber",
+            "--loss-config": loss.loss_config is not None,
+            "--conditional-output-scaling": bool(self.covariates.conditional_output_scaling),
+        }
+        wrong = [name for name, given in of_numbers.items() if given]
+        if wrong:
+            raise ConfigError(f"{wrong[0]} is for numbers on a scale, not for --count-target: leave one out")
+        has_network = self.learners.with_network and self.target.exposure_column is not None
+        if has_network and loss.count_distribution != "poisson":
+            raise ConfigError("--exposure-column needs --count-distribution poisson where a network is trained")
+
     def _check_classifier(self) -> None:
         head, loss = self.head, self.loss
         numeric = {
@@ -268,7 +290,8 @@ class TrainConfig:
         }
         wrong = [name for name, given in numeric.items() if given]
         if wrong:
-            raise ConfigError(f"{wrong[0]} is for numeric targets, not for --classifier")
+            name = "--ordered" if self.target.ordered else "--classifier"
+            raise ConfigError(f"{wrong[0]} is for numeric targets, not for {name}")
 
     def _check_covariates(self) -> None:
         given = set(self.covariates.columns)

@@ -54,7 +54,7 @@ def fit_targets(
     attempt.raise_if_any()
     specs = tuple(spec for spec in fitted if spec is not None)
     if level_of_N is None or not rules.normalize_by:
-        return Targets(specs=specs)
+        return Targets(specs=specs, exposure_column=rules.exposure_column)
     levels = tuple(sorted({str(level_of_N[row]) for row in train_rows} - {""}))
     codes = level_codes(level_of_N, levels)[train_rows]
     if np.bincount(codes, minlength=1)[1:].max(initial=0) < 2:

@@ -46,6 +46,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aam.config.json_dataclass import need, read_plain
+from aam.data.targets.class_ranges import held_before
 
 
 def read_calibration(values: Any) -> Calibration:
@@ -81,7 +82,7 @@ class Calibration:
     Attributes
     ----------
     kind
-        What was scored: single numbers, pairs of quantiles, or probabilities of classes.
+        What was scored: single numbers, pairs of quantiles, or probabilities of classes, without or with an order.
     scores
         Ascending, all different; the larger the worse the prediction. Of numbers and quantiles in the space that the
         model learns.
@@ -97,7 +98,7 @@ class Calibration:
         Their ``n``, the effective number of samples. 0 in older models, whose groups weigh ``1 / (K + 1)`` each.
     """
 
-    kind: Literal["numbers", "quantiles", "classes"]
+    kind: Literal["numbers", "quantiles", "classes", "ordered"]
     scores: tuple[float, ...]
     weights: tuple[float, ...]
     num_samples: int
@@ -122,6 +123,11 @@ class Calibration:
     def has_groups_for(self, level: float) -> bool:
         """Whether there are enough groups for a level, and for the one that it is made for."""
         return self.num_groups >= groups_needed(max(level, self.level))
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether it makes sets of classes, and not intervals."""
+        return self.kind in ("classes", "ordered")
 
     @property
     def beyond(self) -> float:
@@ -224,6 +230,24 @@ def calibrate_classes(
     return _calibrate("classes", 1 - true_N, groups, level)
 
 
+def calibrate_ordered(
+    probabilities_NC: np.ndarray, codes_N: np.ndarray, groups: np.ndarray | None, level: float = 0.9
+) -> Calibration:
+    """Score probabilities of ordered classes by what a range of classes holds before the true one joins it.
+
+    See :func:`~aam.data.targets.class_ranges.held_before`; parameters as of :func:`calibrate_classes`.
+    """
+    before_NC = held_before(probabilities_NC)
+    return _calibrate("ordered", before_NC[np.arange(len(before_NC)), np.asarray(codes_N)], groups, level)
+
+
+def class_ranges(calibration: Calibration, probabilities_BC: np.ndarray, level: float) -> np.ndarray:
+    """Which neighbouring ordered classes a sample may well have; as :func:`class_sets`, without gaps."""
+    assert calibration.kind == "ordered"
+    ranges_BC: np.ndarray = held_before(probabilities_BC) <= calibration.reach(level)
+    return ranges_BC
+
+
 def interval(calibration: Calibration, predicted_B: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Intervals around single predicted numbers.
 
@@ -290,7 +314,10 @@ def class_sets(calibration: Calibration, probabilities_BC: np.ndarray, level: fl
 
 
 def _calibrate(
-    kind: Literal["numbers", "quantiles", "classes"], scores_N: np.ndarray, groups: np.ndarray | None, level: float
+    kind: Literal["numbers", "quantiles", "classes", "ordered"],
+    scores_N: np.ndarray,
+    groups: np.ndarray | None,
+    level: float,
 ) -> Calibration:
     assert len(scores_N) > 0
     assert not np.isnan(scores_N).any()

@@ -14,6 +14,8 @@ from aam.config import LossOptions
 from aam.config.json_dataclass import need, read_plain
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.kinds import Kind, TargetSpec
+from aam.errors import InputError
+from aam.text import plural, shorten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,14 @@ class Targets:
         Columns of the levels of ``zscore-category``; empty for other transforms.
     levels
         The joint levels of the training samples, sorted, as :func:`joint_levels` writes them.
+    exposure_column
+        Column of what counts are proportional to; empty where each sample counts as one unit.
     """
 
     specs: tuple[TargetSpec, ...]
     normalize_by: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    exposure_column: str = ""
 
     def __len__(self) -> int:
         return len(self.specs)
@@ -55,11 +60,15 @@ class Targets:
     def level_codes(self, metadata: Metadata) -> np.ndarray:
         """Code of each sample's level (``N``, int64): 1 + its place in :attr:`levels`, 0 if it is missing or unknown.
 
+        Counts with an :attr:`exposure_column` have the samples' exposures instead (float64).
+
         Raises
         ------
         InputError
-            If a column of :attr:`normalize_by` is not in the metadata.
+            If a column of :attr:`normalize_by` is not in the metadata, or an exposure is no number above 0.
         """
+        if self.exposure_column:
+            return exposures(metadata, self.exposure_column)
         if not self.normalize_by:
             return np.zeros(len(metadata.sample_ids), dtype=np.int64)
         joint, known = joint_levels(metadata, self.normalize_by), set(self.levels)
@@ -90,6 +99,7 @@ class Targets:
             "specs": [spec.to_dict() for spec in self.specs],
             "normalize_by": list(self.normalize_by),
             "levels": list(self.levels),
+            **({"exposure_column": self.exposure_column} if self.exposure_column else {}),
         }
 
     @classmethod
@@ -103,6 +113,7 @@ class Targets:
         need(len(set(targets.columns)) == len(targets), "duplicate target")
         num_levels = {len(spec.level_shift) for spec in targets.specs} - {0, len(targets.levels) + 1}
         need(not num_levels, "the levels' scales do not fit the levels")
+        need(not targets.exposure_column or targets.kind.is_count, "only counts have an exposure")
         return targets
 
 
@@ -127,6 +138,23 @@ def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:
         If there is no such column.
     """
     return _joined([metadata.labels(column) for column in columns], columns)
+
+
+def exposures(metadata: Metadata, column: str) -> np.ndarray:
+    """What the counts of each sample are proportional to (``N``, float64).
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or one of its cells is no number above 0.
+    """
+    values = metadata.numeric(column, remedy="leave their samples out with --where")
+    wrong = np.flatnonzero(~(values > 0) | np.isinf(values))
+    if len(wrong):
+        first = f"first: {shorten(str(metadata.sample_ids[wrong[0]]))}"
+        problem = f"column '{shorten(column)}': {plural(len(wrong), 'sample')} without an exposure above 0 ({first})"
+        raise InputError(metadata.source, problem, "give it, or leave their samples out with --where")
+    return values
 
 
 def _joined(labels: Sequence[np.ndarray], columns: tuple[str, ...]) -> np.ndarray:

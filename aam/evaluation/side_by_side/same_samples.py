@@ -112,7 +112,8 @@ def _align(column: str, sources: Sequence[Source], tables: Mapping[str, tuple[Pr
     ids = _shared_samples(column, sources, firsts)
     chosen = {name: tuple(_of(table, ids) for table in repeats) for name, repeats in tables.items()}
     _check_truths(column, path_of, chosen)
-    classes = tuple(sorted({label for table in firsts.values() for label in table.classes}))
+    labels = {label for table in firsts.values() for label in table.classes}
+    classes = reference.classes if labels == set(reference.classes) else tuple(sorted(labels))
     grouped_by = next((name for name, repeats in chosen.items() if repeats[0].groups is not None), "")
     groups = chosen[grouped_by][0].groups if grouped_by else None
     observed = next(iter(chosen.values()))[0].observed

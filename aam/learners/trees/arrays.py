@@ -51,7 +51,7 @@ class Trees:
 
     @classmethod
     def of_estimators(cls, estimators: Sequence[Any]) -> Trees:
-        """The fitted trees of a forest of scikit-learn: one number each, or shares of classes."""
+        """The fitted trees of a forest of scikit-learn: numbers, or shares of classes."""
         parts = [_parts_of(estimator.tree_) for estimator in estimators]
         splits = np.cumsum([0, *(len(part.feature) for part in parts)])
         leaves = np.cumsum([0, *(len(part.value) for part in parts)])
@@ -193,7 +193,7 @@ def _parts_of(tree: Any) -> Trees:
         threshold=tree.threshold[splits].astype(np.float64),
         left=number[tree.children_left[splits]],
         right=number[tree.children_right[splits]],
-        value=tree.value[is_leaf, 0, :].astype(np.float64),
+        value=(tree.value[is_leaf, 0, :] if tree.n_outputs == 1 else tree.value[is_leaf, :, 0]).astype(np.float64),
     )
 
 

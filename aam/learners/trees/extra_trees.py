@@ -23,6 +23,7 @@ from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
 if TYPE_CHECKING:
@@ -145,12 +146,18 @@ class CladeTreesLearner(Learner):
 
         known = samples.take(~np.isnan(samples.targets[:, place]))
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        is_class, settings = bool(self.task.targets.specs[0].classes), self.task.settings
-        options["max_features"] = settings.clade_max_features or ("sqrt" if is_class else MAX_FEATURES)
-        options["min_samples_leaf"] = settings.clade_leaf or (MIN_LEAF_OF_CLASSES if is_class else MIN_LEAF)
-        if is_class:
-            balance = None if known.hold_class_weights(self.task.targets) else "balanced"
-            estimator = ExtraTreesClassifier(class_weight=balance, **options)
+        number, settings = len(self.task.targets.specs[0].classes), self.task.settings
+        options["max_features"] = settings.clade_max_features or MAX_FEATURES
+        options["min_samples_leaf"] = settings.clade_leaf or (MIN_LEAF_OF_CLASSES if number else MIN_LEAF)
+        if self.task.targets.kind.is_ordered:
+            codes, weights = known.targets[:, place], known.weights
+            if not known.hold_class_weights(self.task.targets):
+                weights = balance(codes, number, weights)
+            return grow_ordered(ExtraTreesRegressor(**options), table[known.rows], codes, number, weights)
+        if number:
+            balanced = None if known.hold_class_weights(self.task.targets) else "balanced"
+            options["max_features"] = settings.clade_max_features or "sqrt"
+            estimator = ExtraTreesClassifier(class_weight=balanced, **options)
         else:
             estimator = ExtraTreesRegressor(**options)
         grow(estimator, table[known.rows], known.targets[:, place], known.weights)

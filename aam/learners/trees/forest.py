@@ -24,6 +24,7 @@ from aam.learners.held_out import in_own_units, true_values
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class ForestLearner(Learner):
     def _grow(self, study: Study, samples: Labelled, place: int) -> TargetForest:
         known = samples.take(~np.isnan(samples.targets[:, place]))
         found = fit_features(study, self.settings.features, known.rows)
+        if self.task.targets.kind.is_ordered:
+            return self._grow_ordered(found, _ready(self._read(found, study, known.rows)), known)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
         if known.hold_class_weights(self.task.targets):
@@ -211,6 +214,14 @@ class ForestLearner(Learner):
         table = _ready(self._read(found, study, known.rows))
         grow(estimator, table, known.targets[:, place], known.weights)
         return TargetForest(found, *trees_of_target(estimator))
+
+    def _grow_ordered(self, found: Features, table: Any, samples: Labelled) -> TargetForest:
+        """A forest of levels, all of which count the same unless weights of classes were given."""
+        estimator, targets = new_forest(self.settings, self._num_features(found), is_class=False), self.task.targets
+        codes, number, weights = samples.targets[:, 0], len(targets.specs[0].classes), samples.weights
+        if not samples.hold_class_weights(targets):
+            weights = balance(codes, number, weights)
+        return TargetForest(found, *grow_ordered(estimator, table, codes, number, weights))
 
     def _read(self, found: Features, study: Study, rows: np.ndarray) -> Any:
         """What a forest reads of some samples."""

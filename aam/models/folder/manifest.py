@@ -13,7 +13,7 @@ from aam.config.types import convert, fits
 from aam.data.readers.feature_ids import IDS, NAMES
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.intervals import Calibration, read_calibration
-from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
+from aam.data.targets.kinds import Classes, Counts, Kind, Numbers, Ordered, Quantiles
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.text import listed, plural, shorten
@@ -66,7 +66,13 @@ Weights = tuple[tuple[float, ...], ...]
 LARGEST_NUMBER = 2**31
 ROUNDING = 1e-9
 # What each kind of target is calibrated by.
-CALIBRATED: dict[type[Kind], str] = {Numbers: "numbers", Quantiles: "quantiles", Classes: "classes"}
+CALIBRATED: dict[type[Kind], str] = {
+    Numbers: "numbers",
+    Quantiles: "quantiles",
+    Classes: "classes",
+    Ordered: "ordered",
+    Counts: "numbers",
+}
 # What stands in a manifest, and of which type it is.
 PARTS = {
     "members": list,
@@ -177,7 +183,8 @@ class Manifest:
         """The metadata columns without which it cannot predict."""
         spec, targets = self.covariate_spec, self.targets
         covariates = () if spec is None else spec.columns
-        return tuple(dict.fromkeys([*covariates, *(() if targets is None else targets.normalize_by)]))
+        scales = () if targets is None else (*targets.normalize_by, *filter(None, [targets.exposure_column]))
+        return tuple(dict.fromkeys([*covariates, *scales]))
 
     def decoder(self, level: float | None = None) -> PredictionDecoder:
         """How the predictions of a predictor are decoded.

@@ -31,8 +31,9 @@ class ClassesHead(TargetHead):
         options: HeadOptions,
         loss: LossOptions,
         dropout: float,
+        num_outputs: int | None = None,
     ) -> None:
-        super().__init__(dim, num_path_inputs, len(outputs.class_weights), options, dropout)
+        super().__init__(dim, num_path_inputs, num_outputs or len(outputs.class_weights), options, dropout)
         self.num_classes = len(outputs.class_weights)
         self.label_smoothing = loss.label_smoothing
         self.register_buffer("class_weight_C", torch.tensor(outputs.class_weights))

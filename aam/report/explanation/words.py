@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
-from aam.evaluation.catalogue import Interval, percent, value_of
+from aam.evaluation.catalogue import Interval, metric, percent, value_of
 from aam.evaluation.metrics import evaluate, score
 from aam.explanation.groups import CLADE
 from aam.explanation.results.explanation import Seen
@@ -83,6 +83,9 @@ def accuracy_words(table: Predictions, spec: TargetSpec, seen: Seen, group_colum
     main = table.kind.main_metric
     value = value_of(main, score(known)[main])
     samples = f"{plural(len(known), 'sample')}{unseen_words(seen, group_column)}"
+    if spec.kind.is_ordered or spec.kind.is_count:
+        name = metric(main).name if spec.kind.is_count else metric(main).name.lower()
+        return f"Predicts {spec.column} with a {name} of {value} (chance: 0) in {samples}."
     if spec.classes:
         chance = percent(1 / len(spec.classes))
         return f"Predicts {spec.column} with a balanced accuracy of {value} (chance: {chance}) in {samples}."
@@ -95,6 +98,8 @@ def is_no_better_than_a_guess(table: Predictions, spec: TargetSpec) -> bool:
     if len(known) < LEAST_SAMPLES:
         return False
     name, guess = ("balanced_accuracy", 1 / len(spec.classes)) if spec.classes else ("r2", 0.0)
+    if spec.kind.is_ordered or spec.kind.is_count:
+        name, guess = spec.kind.main_metric, 0.0
     return bool(evaluate(known)[name].low <= guess)
 
 

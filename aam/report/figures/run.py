@@ -39,10 +39,10 @@ from aam.report.style import (
 
 MOST_BARS = 30
 WIDE_RATIO = 20
-CONSTANT = ("guess", "majority")
+CONSTANT = ("guess", "majority", "median_level")
 FAR = 2.0
 """How far from the other intervals, in widths of all of them, a constant prediction is still on the axis."""
-PREDICTOR_COLOURS = {"model": MODEL, "forest": FOREST, "guess": GUESS, "majority": GUESS}
+PREDICTOR_COLOURS = {"model": MODEL, "forest": FOREST, "guess": GUESS, "majority": GUESS, "median_level": GUESS}
 
 
 def interval_chart(results: Mapping[str, Mapping[str, Interval]], names: Sequence[str]) -> Figure:

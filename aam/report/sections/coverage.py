@@ -73,7 +73,7 @@ def coverage_section(
         Which samples calibrated: a part of ``SOURCES``. Left out where something else says so.
     """
     chosen = next(one for one in found if one.level == level)
-    sets = calibration.kind == "classes"
+    sets = calibration.has_sets
     text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets)]
     if source:
         text.append(_source_words(calibration, source, group_column))

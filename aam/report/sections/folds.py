@@ -111,7 +111,7 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"
-    what = "Sets" if record.calibration.kind == "classes" else "Intervals"
+    what = "Sets" if record.calibration.has_sets else "Intervals"
     source = "validation samples" if found.blend is None else "out-of-fold predictions of the training samples"
     text = [
         f"{what} are calibrated on the {source} of each fold, "

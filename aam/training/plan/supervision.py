@@ -17,7 +17,7 @@ from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
 from aam.data.targets.fitting import fit_targets
 from aam.data.targets.kinds import Kind, TargetRules, chosen_kind
-from aam.data.targets.targets import Targets, joint_levels, metric_endings
+from aam.data.targets.targets import Targets, exposures, joint_levels, metric_endings
 from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
 from aam.log import say
@@ -274,13 +274,16 @@ def target_rules(config: TrainConfig) -> TargetRules:
         transform=config.target_transform,
         normalize_by=config.target.normalize_by,
         class_weights=config.loss.class_weights,
+        levels=config.target.ordered,
+        exposure_column=config.target.exposure_column or "",
     )
 
 
 def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_rows: np.ndarray) -> np.ndarray | None:
     """Weight of each sample in the loss, with a mean of 1 over the training samples; None for equal weights.
 
-    It is the column of weights times the weights of a column's levels.
+    It is the column of weights times the weights of a column's levels, and times the exposure of counts: the likelihood
+    of a Poisson count in ``e`` units is that of the count of one unit with the weight ``e``, but for a constant.
 
     Raises
     ------
@@ -294,6 +297,10 @@ def sample_weights(config: TrainConfig, study: Study, sheet: Metadata, train_row
         named.append("--categorical-loss-weights")
         with np.errstate(all="ignore"):
             weight_N = of_level_N if weight_N is None else weight_N * of_level_N
+    if config.target.exposure_column is not None:
+        exposure_N = exposures(sheet, config.target.exposure_column)
+        named.append("--exposure-column")
+        weight_N = exposure_N if weight_N is None else weight_N * exposure_N
     if weight_N is None:
         return None
     return weight_N / mean_of_weights(sheet.source, " x ".join(named) or "weights", weight_N, weight_N[train_rows])

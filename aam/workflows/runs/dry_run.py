@@ -190,6 +190,7 @@ def _columns(config: CheckConfig) -> Iterator[str]:
         *config.target.metadata_column,
         *config.covariates.columns,
         *config.target.normalize_by,
+        config.target.exposure_column,
         loss.sample_weight_column,
         loss.categorical_loss_weight_column,
         split.group_column,

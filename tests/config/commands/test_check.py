@@ -42,7 +42,7 @@ def test_what_does_not_go_together_is_said_of_the_run() -> None:
         config.as_run()
     assert caught.value.problems == (
         "--momentum needs --optimizer sgd: leave it out",
-        "--class-weights needs --classifier",
+        "--class-weights needs --classifier or --ordered",
     )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from aam.data.targets.kinds import COUNTS, ORDERED
 from aam.evaluation.catalogue import Interval
 from aam.report.explanation.findings import Finding, trend
 from aam.report.explanation.page import explanation_page
@@ -13,6 +14,7 @@ from aam.report.explanation.words import (
     accuracy_words,
     certainty_words,
     class_words,
+    is_no_better_than_a_guess,
     joined,
     name_of,
     trend_words,
@@ -211,3 +213,18 @@ def test_notes_are_told_with_the_methods() -> None:
     assert not any("are explained" in line for line in page.verdicts)
     reading = next(section for section in page.sections if section.anchor == "reading")
     assert "100 of 180 predictions are explained." in reading.text
+
+
+def test_how_well_levels_and_counts_are_predicted() -> None:
+    view = make_class_view()
+    table, spec = (dataclasses.replace(one, kind=ORDERED) for one in (view.predictions["delivery"], view.specs[0]))
+    words = accuracy_words(table, spec, "new samples", None)
+    assert words == (
+        "Predicts delivery with a quadratic weighted kappa of 1.00 (chance: 0) in 48 samples that it has never seen."
+    )
+    assert not is_no_better_than_a_guess(table, spec)
+    ages = make_view()
+    table, spec = (dataclasses.replace(one, kind=COUNTS) for one in (ages.predictions["age"], ages.specs[0]))
+    table = dataclasses.replace(table, observed=np.arange(SIZE, dtype=float), predicted=np.full(SIZE, 23.5))
+    assert accuracy_words(table, spec, "unknown", None) == "Predicts age with a D² of 0.00 (chance: 0) in 48 samples."
+    assert is_no_better_than_a_guess(table, spec)

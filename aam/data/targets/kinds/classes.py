@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,10 +35,10 @@ class Classes(Kind):
 
     saved_name = "classification"
     head = "classes"
-    metrics = ("balanced_accuracy", "accuracy", "f1", "auroc")
+    metrics: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "accuracy", "f1", "auroc")
     main_metric = "balanced_accuracy"
     tiles = ("balanced_accuracy", "accuracy", "auroc")
-    charted = ("balanced_accuracy", "auroc")
+    charted: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "auroc")
     guess = "majority"
     guessed = "most frequent class"
     shown_as = "classes"

@@ -54,6 +54,8 @@ class Kind(ABC):
     mixed_as
         What the network's head takes as the target of a mixture of two samples: weighted means, or shares of classes
         (``B x C``); None where it takes neither.
+    is_ordered, is_count
+        Whether its classes have an order, from low to high; whether its numbers are counts.
     """
 
     saved_name: ClassVar[str]
@@ -68,6 +70,8 @@ class Kind(ABC):
     shown_as: ClassVar[Literal["numbers", "classes"]]
     covers_strata: ClassVar[bool] = False
     mixed_as: ClassVar[Literal["means", "shares"] | None] = None
+    is_ordered: ClassVar[bool] = False
+    is_count: ClassVar[bool] = False
 
     @abstractmethod
     def matches_options(self, target: ColumnOptions) -> bool:
@@ -198,10 +202,8 @@ class TargetRules:
         Their metadata columns.
     kind
         What they are.
-    transform
-        As in :class:`~aam.config.TargetOptions`.
-    normalize_by
-        Columns of the levels of ``zscore-category``.
+    transform, normalize_by, levels, exposure_column
+        As in :class:`~aam.config.TargetOptions`, where the levels are called ``ordered``; empty where there are none.
     class_weights
         As in :class:`~aam.config.LossOptions`.
     """
@@ -211,6 +213,8 @@ class TargetRules:
     transform: str = "zscore"
     normalize_by: tuple[str, ...] = ()
     class_weights: str | tuple[float, ...] = "none"
+    levels: tuple[str, ...] = ()
+    exposure_column: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +238,7 @@ class TargetSpec:
     presence
         Share of the training samples that have a value.
     classes
-        Sorted labels; empty for a number.
+        Sorted labels, or the levels from low to high; empty for a number.
     class_weights
         Weight of each class in the loss, with a mean of 1 over the training samples; empty for equal weights.
     mean, median
@@ -324,7 +328,7 @@ class Predictions:
     observed, predicted
         ``N`` numbers in the user's units, or labels. An observed number that is missing is NaN.
     classes
-        The ``C`` labels, sorted; empty for numbers.
+        The ``C`` labels, sorted, or the levels from low to high; empty for numbers.
     probabilities
         ``N x C``, in the order of the classes; None for numbers.
     groups

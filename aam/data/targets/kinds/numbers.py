@@ -102,7 +102,7 @@ class Numbers(Kind):
         self, rules: TargetRules, column: str, values: np.ndarray, train_rows: np.ndarray, source: str
     ) -> TargetSpec:
         """Fit the transform; one number in the training samples is nothing to learn."""
-        training = _learnable(column, values, train_rows, source)
+        training = learnable(column, values, train_rows, source)
         computable_spread(source, column, values[~np.isnan(values)], TOO_LARGE)
         if problem := domain_problem(rules.transform, values):
             raise InputError(source, f"column '{shorten(column)}': {problem}", "--target-transform zscore")
@@ -318,7 +318,7 @@ def _check_precision(spec: TargetSpec, values: np.ndarray, source: str) -> None:
         raise InputError(source, f"{problem} {largest}", "--target-transform zscore, or give it in other units")
 
 
-def _learnable(column: str, values: np.ndarray, train_rows: np.ndarray, source: str) -> np.ndarray:
+def learnable(column: str, values: np.ndarray, train_rows: np.ndarray, source: str) -> np.ndarray:
     """The numbers of the training samples that have one; fewer than two, or one value, are refused."""
     training = values[train_rows]
     present = training[~np.isnan(training)]

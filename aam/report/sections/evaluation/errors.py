@@ -41,6 +41,7 @@ def columns_section(one: TargetEvaluation) -> Section | None:
         else ""
     )
     what = "whether a sample is predicted wrongly" if one.spec.classes else "the absolute error of a sample"
+    what = "how many levels a prediction is off" if one.spec.kind.is_ordered else what
     direction = "confidence minus being right" if one.spec.classes else f"predicted {MINUS} observed"
     text = [
         f"Size of the error is {what}, direction is {direction}. The effect is Spearman's correlation for numbers, and "

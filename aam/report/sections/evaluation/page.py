@@ -9,6 +9,7 @@ from pathlib import Path
 from aam.evaluation.evaluated import NEW, Evaluation, TargetEvaluation
 from aam.evaluation.evaluation_words import target_lines, trained_words
 from aam.report.html import Page, Section, Tile
+from aam.report.sections.by_kind import kind_section
 from aam.report.sections.classes import reliability_section
 from aam.report.sections.coverage import coverage_section
 from aam.report.sections.evaluation.errors import columns_section, facts_section, worst_section
@@ -58,6 +59,7 @@ def _sections(found: Evaluation, one: TargetEvaluation) -> Iterator[Section | No
     yield comparison_section(judgement, spec)
     yield predictions_section(judgement, spec)
     yield reliability_section(judgement, spec)
+    yield kind_section(judgement, spec)
     yield _coverage(found, one)
     yield studies_section(one, found.study_column)
     yield levels_section(one)

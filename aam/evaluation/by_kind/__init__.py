@@ -1,0 +1,1 @@
+"""Formulas and judgements that only ordered classes, or counts, have."""
