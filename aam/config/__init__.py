@@ -32,6 +32,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
+from aam.config.tracking import TrackingOptions
 
 __all__ = [
     "BenchmarkConfig",
@@ -64,6 +65,7 @@ __all__ = [
     "StudyOptions",
     "TableOptions",
     "TargetOptions",
+    "TrackingOptions",
     "TrainConfig",
     "TransferOptions",
     "UnifracConfig",

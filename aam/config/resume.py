@@ -25,6 +25,9 @@ FREE = (
     "report",
     "skip_non_finite",
     "checkpoint_minutes",
+    "logger",
+    "experiment",
+    "tracking_uri",
 )
 """Change nothing that a model learns, but by rounding: in how many processes, how batches are made and kept, what is
 borne, and what is written beside the results."""

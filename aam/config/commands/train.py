@@ -22,6 +22,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
+from aam.config.tracking import TrackingOptions
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
 
@@ -137,6 +138,7 @@ class TrainConfig:
     optim: OptimOptions
     memory: MemoryOptions
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:

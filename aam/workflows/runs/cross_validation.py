@@ -53,6 +53,7 @@ from aam.workflows.runs.ensemble import train_one_or_several
 from aam.workflows.runs.results import CrossValidationResult
 from aam.workflows.runs.run_manifest import run_record, study_record
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
+from aam.workflows.runs.tracked import tracked
 
 if TYPE_CHECKING:
     from aam.evaluation.cross_validation import CrossValidation
@@ -165,7 +166,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
     PreemptedError
         If a signal stopped it; with how to resume.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, "cross-validation") as tracking:
         study = load_study(
             config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
         )
@@ -187,6 +188,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         else:
             _write_plan(config, run, folds)
         run.write_json(DATA, record)
+        tracking.begin(config, record)
 
         def train_and_compare(place: int) -> bool:
             fold = folds[place]
@@ -202,12 +204,9 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
             found = _finish(config, targets, run, folds)
         run.finish({"folds": len(folds)})
         say(f"results: {run.path / CV_METRICS}", f"each fold's run: {run.path / FOLDS}")
-    return CrossValidationResult(
-        run=run.path,
-        folds=tuple(child.directory.path for child in runs),
-        targets=found,
-        final_config=run.path / FINAL_CONFIG,
-    )
+        tracking.end({column: judged.judgement for column, judged in found.items()})
+    paths = tuple(child.directory.path for child in runs)
+    return CrossValidationResult(run=run.path, folds=paths, targets=found, final_config=run.path / FINAL_CONFIG)
 
 
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:

@@ -52,6 +52,7 @@ from aam.training.plan.supervision import (
     target_rules,
 )
 from aam.workflows.runs.blend.time import Durations, expected_durations
+from aam.workflows.runs.tracked import check_trackers
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
@@ -115,6 +116,7 @@ def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
     folder, overwrite = config.run.output_dir, config.run.overwrite
     if folder is not None:
         attempt(lambda: check_output_dir(folder, overwrite=overwrite, inputs=input_paths(config)))
+    attempt(lambda: check_trackers(config))
     wanted = attempt(config.as_run)
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))

@@ -23,6 +23,7 @@ from aam.workflows.runs.run_manifest import (
     inputs_before_reading,
     write_lists,
 )
+from aam.workflows.runs.tracked import tracked
 
 RunConfig = PretrainConfig | TrainConfig
 
@@ -59,14 +60,15 @@ def train_into_directory(
     prepare
         Reads the data and makes the model.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, command) as tracking:
         prepared = prepare()
         record = decided_by_rank_0(lambda: _write_plan(prepared, before, run, command, command_line))
+        tracking.begin_network(prepared.plan.config, record)
         # The engine takes seconds to load: a mistyped column is reported before that.
         from aam.training.run.fit import fit
         from aam.workflows.runs.finalize import Trained, finish_run, model_record
 
-        fitted = fit(prepared, run, command)
+        fitted = fit(prepared, run, command, tracking.add_to_curves)
         judgements = {}
         if is_first():
             trained = Trained(config=prepared.plan.config, inputs=prepared.inputs, device=prepared.device)
@@ -74,6 +76,7 @@ def train_into_directory(
             run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
             shutil.rmtree(run.checkpoints, ignore_errors=True)
             say(f"model: {run.model}")
+            tracking.end(judgements)
     return TrainResult(
         run=run.path,
         config=prepared.plan.config,

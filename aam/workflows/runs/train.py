@@ -15,6 +15,7 @@ from aam.report import check_drawing
 from aam.runs.directory import resume_hint
 from aam.training.distributed.rank_info import find_rank_info
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
+from aam.workflows.runs.tracked import check_trackers
 
 
 def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainResult:
@@ -42,6 +43,7 @@ def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainRe
         If the loss is not finite; if memory or disk ran out.
     """
     check_drawing()
+    check_trackers(config)
     from aam.training.run.build_run import prepare_pretraining
     from aam.workflows.runs.single_run import train_into_directory
 
@@ -75,6 +77,7 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     if config.evaluation.cv is not None:
         raise ConfigError("--cv trains a model for each fold: that is cross_validate")
     check_drawing()
+    check_trackers(config)
     typed = command_line or _equivalent("train", config)
     if config.is_blend:
         from aam.workflows.runs.blend.run import train_blend
@@ -115,6 +118,7 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
     if config.evaluation.cv is None:
         raise ConfigError("a cross-validation needs the number of folds: --cv")
     check_drawing()
+    check_trackers(config)
     from aam.workflows.runs.cross_validation import train_folds
 
     return train_folds(config, command_line or _equivalent("train", config))
