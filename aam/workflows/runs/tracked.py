@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PARTS = {FOLDS: "fold", MEMBERS: "member"}
 """Folder of the runs within a run -> what each is."""
+OF_NETWORK = ("best_epoch", "best_value", "epochs")
+"""What ``finished.json`` says of a run of one network."""
 
 
 class Tracking:
@@ -99,7 +101,7 @@ class Tracking:
             return
         self.entries.parameters(dict(_model_facts(read_json(self.run.path / DATA))))
         finished = read_json(self.run.path / FINISHED)
-        numbers = {name: float(value) for name, value in finished.items() if isinstance(value, int | float)}
+        numbers = {name: float(finished[name]) for name in OF_NETWORK if name in finished}
         self.entries.scores({**numbers, **dict(scores(judgements))})
         if self.whole is not None:
             return
