@@ -13,6 +13,7 @@ from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
 from aam.config.commands.rf_baseline import ForestConfig
+from aam.config.commands.runs import RunsConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import EvaluationOptions, TrainConfig, TransferOptions
 from aam.config.commands.unifrac import UnifracConfig
@@ -59,6 +60,7 @@ __all__ = [
     "PretrainConfig",
     "ReportConfig",
     "RunOptions",
+    "RunsConfig",
     "SamplingOptions",
     "SimulateConfig",
     "SplitOptions",

@@ -9,8 +9,9 @@ from typing import Any
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.config.option import input_paths
-from aam.log import logging_to_file, say
-from aam.runs.directory import RunDirectory, open_run
+from aam.errors import PreemptedError
+from aam.log import logging_to_file, say, say_detail
+from aam.runs.directory import ENDED, RunDirectory, open_run
 from aam.runs.layout import DATA
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.run.build_run import Prepared, prepare_training
@@ -114,7 +115,21 @@ def _opened(config: RunConfig, command_line: str) -> Iterator[tuple[RunDirectory
         if resume:
             check_inputs_unchanged(config, run)
             log_changes(config, run)
-        yield run, before
+        with _end_in_log():
+            yield run, before
+
+
+@contextmanager
+def _end_in_log() -> Iterator[None]:
+    """Say in the log why a run came to no good end, for whoever finds it later."""
+    try:
+        yield
+    except (PreemptedError, KeyboardInterrupt, SystemExit) as error:
+        say_detail(f"{ENDED['stopped']}{error or 'stopped'}")
+        raise
+    except Exception as error:
+        say_detail(f"{ENDED['failed']}{error or type(error).__name__}")
+        raise
 
 
 def _write_plan(
