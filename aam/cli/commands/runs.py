@@ -19,61 +19,83 @@ from aam.text import format_bytes, format_duration, plural
 from aam.workflows.listing.find import FINISHED_RUN, STATES, UNREADABLE
 from aam.workflows.listing.run import listed_runs, write
 
-SHOWN = (
-    *("run", "state", "command", "target", "learners", "samples", "metric", "value", "forest", "judged_on"),
-    *("date", "seconds", "bytes", "problem"),
+NEEDED = ("run", "state", "target", "metric", "value")
+"""Columns that the terminal always shows; the ends of the interval stand beside the value."""
+IF_ROOM = ("problem", "forest", "date", "learners", "seconds", "samples", "judged_on", "bytes", "command")
+"""Those that it shows where it is wide enough, the most wanted first."""
+ORDER = (
+    *("run", "state", "command", "target", "learners", "samples", "metric", "value", "low", "high", "forest"),
+    *("judged_on", "date", "seconds", "bytes", "problem"),
 )
-"""Columns of the terminal, in this order; the ends of the interval stand beside the value."""
-LEAST_NEEDED = ("command", "bytes", "judged_on", "samples", "seconds", "learners", "date", "forest", "problem")
-"""Those that go first where the terminal is narrow."""
 TITLES = {"value": "value (95 % CI)", "judged_on": "judged on", "seconds": "time", "bytes": "size", "date": "began"}
-NUMBERS = ("samples", "value", "forest", "seconds", "bytes")
-BETWEEN = "  "
+NUMBERS = ("samples", "value", "low", "high", "forest", "seconds", "bytes")
+GAP = "  "
 LONGEST = {"run": 48, "learners": 24, "target": 24, "problem": 60}
 """Most characters of a cell; of a path its end is shown, of others their start."""
+SHORTEST_RUN = 16
+
+Row = Mapping[str, Any]
+Cells = list[dict[str, str]]
 
 
 def run(config: RunsConfig) -> None:
     """List runs, and say how many there are and what to do with them."""
     asked, output = config.runs.columns, config.runs.output
     with logging_to_terminal():
-        whole = listed_runs(config)
-        write(whole, config)
-        if not whole.size:
+        table = listed_runs(config)
+        write(table, config)
+        rows = [dict(zip(table, row, strict=True)) for row in table.rows]
+        if rows:
+            cells = [{name: _text(row, name) for name in ORDER} for row in rows]
+            console = Terminal()
+            width = console.width if sys.stdout.isatty() else None
+            names, left = (list(asked), []) if asked else _that_fit(cells, width)
+            console.print("\n".join(_lines(cells, names)))
+            say("", *_summary(rows, left))
+        else:
             say("no runs there" if config.runs.where is None else "no runs for which the condition holds")
-            return
-        rows = [dict(zip(whole, row, strict=True)) for row in whole.rows]
-        console = Terminal()
-        names = list(asked) if asked else _that_fit(rows, console.width if sys.stdout.isatty() else None)
-        console.print("\n".join(_lines(rows, names)))
-        say("", *_summary(rows, names if not asked else SHOWN))
         if output is not None:
             say(f"table: {output}")
+        say(*(() if config.runs.children else _next(rows)))
 
 
-def _that_fit(rows: Sequence[Mapping[str, Any]], width: int | None) -> list[str]:
-    """The columns for which a terminal has room, without those that say nothing; all where there is no terminal."""
-    names = [name for name in SHOWN if any(_text(row, name) not in ("", NONE) for row in rows)]
-    for name in LEAST_NEEDED:
-        if width is None or sum(_width(rows, one) + len(BETWEEN) for one in names) - len(BETWEEN) <= width:
-            break
-        names = [one for one in names if one != name]
-    return names
+def _that_fit(cells: Cells, width: int | None) -> tuple[list[str], list[str]]:
+    """The columns for which a terminal has room, and those for which it has none; paths are cut before a column goes.
+
+    Columns that say nothing are left out. Where there is no terminal there is room for all.
+    """
+    names = set(NEEDED)
+    wanted = [name for name in IF_ROOM if any(row[name] not in ("", NONE) for row in cells)]
+    if width is None:
+        return [name for name in ORDER if name in {*names, *wanted}], []
+    left = []
+    for name in wanted:
+        if _width(cells, {*names, name}) <= width:
+            names.add(name)
+        else:
+            left.append(TITLES.get(name, name))
+    room = width - _width(cells, names - {"run"}) - len(GAP)
+    for row in cells:
+        row["run"] = _end(row["run"], max(SHORTEST_RUN, room))
+    return [name for name in ORDER if name in names], left
 
 
-def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:
-    widths = {name: _width(rows, name) for name in names}
-    header = {name: _title(name) for name in names}
-    for cells in (header, *({name: _text(row, name) for name in names} for row in rows)):
-        yield BETWEEN.join(_padded(cells[name], widths[name], name in NUMBERS) for name in names).rstrip()
+def _width(cells: Cells, names: set[str]) -> int:
+    """Of a line at least, with paths cut."""
+    widths = {name: _column(cells, name) for name in names}
+    if "run" in widths:
+        widths["run"] = min(widths["run"], 2 * SHORTEST_RUN)
+    return sum(widths.values()) + len(GAP) * (len(names) - 1)
 
 
-def _width(rows: Sequence[Mapping[str, Any]], name: str) -> int:
-    return max(cell_len(_title(name)), *(cell_len(_text(row, name)) for row in rows))
+def _column(cells: Cells, name: str) -> int:
+    return max(cell_len(TITLES.get(name, name)), *(cell_len(row[name]) for row in cells))
 
 
-def _title(name: str) -> str:
-    return TITLES.get(name, name)
+def _lines(cells: Cells, names: Sequence[str]) -> Iterator[str]:
+    widths = {name: _column(cells, name) for name in names}
+    for row in ({name: TITLES.get(name, name) for name in names}, *cells):
+        yield GAP.join(_padded(row[name], widths[name], name in NUMBERS) for name in names).rstrip()
 
 
 def _padded(text: str, width: int, is_number: bool) -> str:
@@ -81,7 +103,7 @@ def _padded(text: str, width: int, is_number: bool) -> str:
     return space + text if is_number else text + space
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
+def _text(row: Row, name: str) -> str:
     """A cell as it is read."""
     value = row[name]
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -98,33 +120,35 @@ def _text(row: Mapping[str, Any], name: str) -> str:
         return f"{value:,}"
     text = str(value) or ("" if name == "problem" else NONE)
     longest = LONGEST.get(name, len(text))
-    if len(text) <= longest:
-        return text
-    return f"\u2026{text[1 - longest :]}" if name == "run" else f"{text[: longest - 1]}\u2026"
+    return _end(text, longest) if name == "run" or len(text) <= longest else f"{text[: longest - 1]}\u2026"
 
 
-def _score(row: Mapping[str, Any], name: str) -> str:
-    value, metric = value_of(row["metric"], row[name]), row["metric"]
+def _end(path: str, longest: int) -> str:
+    return path if len(path) <= longest else f"\u2026{path[1 - longest :]}"
+
+
+def _score(row: Row, name: str) -> str:
+    metric = row["metric"]
+    value = value_of(metric, row[name])
     if name != "value" or math.isnan(row["low"]):
         return value
     return f"{value} ({value_of(metric, row['low'])} to {value_of(metric, row['high'])})"
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> Iterator[str]:
-    """How many runs are in which state, which columns had no room, and what to type next."""
+def _summary(rows: Sequence[Row], left: Sequence[str]) -> Iterator[str]:
+    """How many runs are in which state, and what is not shown."""
     states = {row["run"]: row["state"] for row in rows}
     counts = Counter(states.values())
-    found = ", ".join(f"{counts[state]:,} {state}" for state in STATES if counts[state])
-    yield f"{plural(len(states), 'run')}: {found}"
-    if left := [_title(name) for name in _that_fit(rows, None) if name not in shown]:
+    yield f"{plural(len(states), 'run')}: {', '.join(f'{counts[one]:,} {one}' for one in STATES if counts[one])}"
+    if left:
         yield f"no room for {', '.join(left)}: widen the terminal, or choose --columns"
-    if unreadable := [row["run"] for row in rows if row["state"] == UNREADABLE]:
-        yield f"why a run cannot be read: aam info {shlex.quote(unreadable[0])}"
-    yield from _next(rows)
+    unreadable = [row for row in rows if row["state"] == UNREADABLE]
+    if unreadable and "problem" in left:
+        yield f"{unreadable[0]['run']} cannot be read: {unreadable[0]['problem']}"
 
 
-def _next(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Two finished runs of one target to compare, or one to look at."""
+def _next(rows: Sequence[Row]) -> Iterator[str]:
+    """Two finished runs of one target to compare."""
     judged = [row for row in rows if row["state"] == FINISHED_RUN and row["target"]]
     for target in dict.fromkeys(row["target"] for row in judged):
         runs = [row["run"] for row in judged if row["target"] == target]

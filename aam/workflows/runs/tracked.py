@@ -19,7 +19,7 @@ from aam.runs.layout import DATA, FINISHED, FOLDS, MEMBERS, REPORT, is_run_direc
 from aam.runs.tracking.entries import Entries, open_entries
 from aam.runs.tracking.places import read_places
 from aam.runs.tracking.registry import TENSORBOARD as CURVES
-from aam.runs.tracking.registry import check_installed, is_installed
+from aam.runs.tracking.registry import is_installed
 from aam.runs.tracking.tracker import Place, RunFacts
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 
@@ -170,17 +170,6 @@ def tracked(config: PretrainConfig | TrainConfig, run: RunDirectory, kind: str) 
         tracking.entries.close("stopped" if is_stopped else "failed")
         raise
     tracking.entries.close("finished")
-
-
-def check_trackers(config: PretrainConfig | TrainConfig) -> None:
-    """Find out before a run whether the libraries of its trackers are there.
-
-    Raises
-    ------
-    ConfigError
-        Naming the first that is not, and what installs it.
-    """
-    check_installed(config.tracking.logger)
 
 
 def data_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
