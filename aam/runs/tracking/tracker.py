@@ -70,15 +70,11 @@ def experiment_of(facts: RunFacts, variable: str) -> str:
 
 
 class Tracker(Protocol):
-    """The entry of a run. A method may raise anything: the run goes on without the tracker.
+    """The entry of a run. A method may raise anything: the run goes on without the tracker."""
 
-    Attributes
-    ----------
-    place
-        Where the entry is, for a later start; None where the run directory itself says it.
-    """
-
-    place: Place | None
+    @property
+    def place(self) -> Place | None:
+        """Where the entry is, for a later start; None where the run directory itself says it."""
 
     def parameters(self, values: Mapping[str, Any]) -> None:
         """Note options and facts of the data; a run that continues notes them again."""

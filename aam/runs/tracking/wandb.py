@@ -15,7 +15,7 @@ from aam.runs.layout import REPORT
 from aam.runs.tracking.tracker import Place, RunFacts, Status, experiment_of
 
 # The library reports its own errors to its makers unless it is told not to, offline too.
-QUIET = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
+QUIET = {"WANDB_ERROR_REPORTING": "false"}
 EXIT_CODES: Mapping[Status, int] = {"finished": 0, "stopped": 75, "failed": 1}
 
 
@@ -47,7 +47,7 @@ class WeightsAndBiases:
             dir=_unless_set("WANDB_DIR", str(facts.root)),
             mode=_unless_set("WANDB_MODE", "offline"),
             reinit="create_new",
-            settings=wandb.Settings(console="off", disable_git=True, save_code=False, disable_code=True),
+            settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False, disable_code=True),
         )
         self.place = Place(own, self.run.project)
 

@@ -143,8 +143,8 @@ def _of_folds(path: Path, row: Row, targets: Targets) -> Iterator[Row]:
     for column in targets.columns:
         value, low, high = found.get((column, "model"), (NAN, NAN, NAN))
         forest = found.get((column, "forest"), (NAN,))[0]
-        scored = {"metric": main, "value": value, "low": low, "high": high, "forest": forest}
-        yield replace(row, target=column, judged_on="folds", **scored)
+        scored = replace(row, metric=main, value=value, low=low, high=high, forest=forest)
+        yield replace(scored, target=column, judged_on="folds")
 
 
 def _of_parts(path: Path, row: Row, targets: Targets) -> Iterator[Row]:
