@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import aam
 from aam.errors import ConfigError, InputError
 from aam.evaluation.prediction_table import read_columns
 from aam.files.columns import Columns
+from aam.learners import members
+from aam.learners.trees import forest
 from tests.program import run_command
 
 ALONE = ("--no-report", "--no-progress")
@@ -22,7 +25,7 @@ ALONE = ("--no-report", "--no-progress")
 
 def train(study: Path, folder: Path, *words: str, **options: object) -> Path:
     files = {"table": study / "table.biom", "metadata": study / "metadata.tsv"}
-    given = {**files, "metadata_column": "gradient", "learners": "jaccard,forest", "output_dir": folder, **options}
+    given = {**files, "metadata_column": "gradient", "learners": "jaccard", "output_dir": folder, **options}
     assert run_command("train", *ALONE, *words, small=False, **given) == 0
     return folder
 
@@ -31,9 +34,12 @@ def train(study: Path, folder: Path, *words: str, **options: object) -> Path:
 def runs(study: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished runs of each kind, and one each that was stopped, is running, failed, and is damaged."""
     folder = tmp_path_factory.mktemp("listed")
-    train(study, folder / "tested", test_size=0.3, group_column="subject")
-    train(study, folder / "deep" / "classes", "--classifier", metadata_column="group")
-    train(study, folder / "folds", cv=2)
+    with pytest.MonkeyPatch.context() as patch:  # few trees
+        patch.setattr(forest, "NUM_TREES_OF_FOLD", 6)
+        patch.setattr(members, "ForestSettings", partial(forest.ForestSettings, n_estimators=12))
+        train(study, folder / "tested", learners="jaccard,forest", test_size=0.3, group_column="subject")
+    train(study, folder / "deep" / "classes", "--classifier", "--no-forest-baseline", metadata_column="group")
+    train(study, folder / "folds", "--no-forest-baseline", cv=2)
     shutil.copytree(encoder, folder / "encoder")
     for name in ("stopped", "running", "failed"):
         shutil.copytree(encoder, folder / name)
@@ -83,9 +89,9 @@ def test_the_figures_are_those_of_the_predictions(runs: Path) -> None:
     assert (row["metric"], row["judged_on"], row["target"]) == ("mae", "test", "gradient")
     assert row["value"] == pytest.approx(mean_absolute_error(observed, predicted))
     assert row["low"] < row["value"] < row["high"]  # type: ignore[operator]
-    forest = read_columns(runs / "tested" / "forest_predictions.tsv")
-    tested = forest["part"] == "test"
-    truth, by_forest = (forest[name][tested].astype(float) for name in ("observed", "predicted"))
+    by_trees = read_columns(runs / "tested" / "forest_predictions.tsv")
+    tested = by_trees["part"] == "test"
+    truth, by_forest = (by_trees[name][tested].astype(float) for name in ("observed", "predicted"))
     assert row["forest"] == pytest.approx(mean_absolute_error(truth, by_forest))
     assert (row["samples"], row["learners"]) == (60, "jaccard,forest")
     assert (found["classes"]["metric"], found["classes"]["judged_on"]) == ("balanced_accuracy", "out-of-fold")
@@ -147,8 +153,10 @@ def test_the_best_come_first_within_their_target(runs: Path, tmp_path: Path) -> 
 
 
 def test_conditions(runs: Path) -> None:
-    found = aam.list_runs(folders=[runs], where="value > 0 AND metric = 'mae' AND forest IS NOT NULL")
+    found = aam.list_runs(folders=[runs], where="value > 0 AND metric = 'mae'")
     assert sorted(Path(run).name for run in found["run"]) == ["folds", "tested"]
+    found = aam.list_runs(folders=[runs], where="forest IS NOT NULL")
+    assert [Path(run).name for run in found["run"]] == ["tested"]
     with pytest.raises(InputError, match="where cannot be used"):
         aam.list_runs(folders=[runs], where="worth > 0")
 

@@ -34,21 +34,21 @@ def metrics_csv(run: Path) -> list[dict[str, str]]:
 
 
 def test_a_blend_is_recorded_for_tensorboard(train: Run, tmp_path: Path) -> None:
-    assert train(small=False, logger="tensorboard", learners="forest", test_size=0.3) == 0
+    assert train(small=False, logger="tensorboard", learners="jaccard", test_size=0.3) == 0
     run = tmp_path / "run"
     found = EventAccumulator(str(run / "tensorboard")).Reload()
     assert {"test/r2", "test/r2_low", "test/guess/r2"} <= set(found.Tags()["scalars"])
     assert "predicted-observed" in found.Tags()["images"]
     text = found.Tensors("parameters")[0].tensor_proto.string_val[0].decode()
-    assert "| learners | forest |" in text
+    assert "| learners | jaccard |" in text
     assert (
-        "| model.weight.gradient.forest | 1.0 |" in found.Tensors("parameters")[1].tensor_proto.string_val[0].decode()
+        "| model.weight.gradient.jaccard | 1.0 |" in found.Tensors("parameters")[1].tensor_proto.string_val[0].decode()
     )
     assert not (run / "tracking.json").exists()
 
 
 def test_a_default_blend_writes_no_curves(train: Run, tmp_path: Path) -> None:
-    assert train("--no-report", small=False, learners="forest") == 0
+    assert train("--no-report", small=False, learners="jaccard") == 0
     assert not {"tensorboard", "tracking.json", "wandb"} & {path.name for path in (tmp_path / "run").iterdir()}
 
 
@@ -110,7 +110,7 @@ def test_a_resumed_run_continues_its_entries(
 
 
 def test_folds_are_children_of_one_parent(both: str, train: Run, tmp_path: Path) -> None:
-    assert train(small=False, logger=both, learners="forest", cv=2) == 0
+    assert train(small=False, logger=both, learners="jaccard", cv=2) == 0
     found = mlflow_runs((tmp_path / "mlruns").as_uri())
     assert set(found) == {"run", "run repeat1-fold1", "run repeat1-fold2"}
     whole = found.pop("run")
@@ -145,7 +145,7 @@ def test_a_run_that_fails_is_recorded_as_failed(both: str, train: Run, tmp_path:
 
     monkeypatch.setattr("aam.workflows.runs.blend.run.fit_blend_model", fail)
     with pytest.raises(RuntimeError, match="no more"):
-        train(small=False, logger="mlflow", learners="forest")
+        train(small=False, logger="mlflow", learners="jaccard")
     (found,) = mlflow_runs((tmp_path / "mlruns").as_uri()).values()
     assert found.info.status == "FAILED"
 
@@ -155,7 +155,7 @@ def test_a_server_that_is_not_there_is_one_warning(both: str, train: Run, tmp_pa
     with socket.socket() as taken:  # bound, and listening to nobody
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        assert train("--no-report", small=False, logger="mlflow", learners="forest", tracking_uri=address) == 0
+        assert train("--no-report", small=False, logger="mlflow", learners="jaccard", tracking_uri=address) == 0
     log = (tmp_path / "run" / "log.txt").read_text()
     assert log.count("note: mlflow does not record the run any more") == 1
     assert (tmp_path / "run" / "finished.json").is_file()
@@ -166,7 +166,8 @@ import warnings
 warnings.simplefilter("ignore")
 from aam.cli.main import main
 assert main(["train", "--table", "table.biom", "--metadata", "metadata.tsv", "--metadata-column", "gradient",
-             "--output-dir", "run", "--learners", "forest", "--logger", "wandb,mlflow"]) == 0
+             "--output-dir", "run", "--learners", "jaccard", "--no-forest-baseline",
+             "--logger", "wandb,mlflow"]) == 0
 """
 
 
