@@ -20,7 +20,13 @@ PACKAGE = ROOT / "aam"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Where a distribution's name is not that of its module.
-MODULE_OF = {"pyyaml": "yaml", "scikit-bio": "skbio", "scikit-learn": "sklearn", "umap-learn": "umap"}
+MODULE_OF = {
+    "mlflow-skinny": "mlflow",
+    "pyyaml": "yaml",
+    "scikit-bio": "skbio",
+    "scikit-learn": "sklearn",
+    "umap-learn": "umap",
+}
 
 LIGHT_MODULES = (
     "aam",

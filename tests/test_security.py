@@ -70,6 +70,10 @@ EXCEPTIONS = {
         "imports socket, which is for the network",
     ): "looks up the machine that the user names as the meeting place of a run's processes",
     (
+        "aam/runs/tracking/wandb.py",
+        "imports wandb, which is for the network",
+    ): "only where `--logger wandb` asks for it, and offline unless the user's environment says otherwise",
+    (
         "aam/report/html.py",
         "markupsafe.Markup of what is no literal",
     ): "the drawings, whose texts matplotlib escaped, and the page's own style",

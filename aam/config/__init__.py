@@ -14,6 +14,7 @@ from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
 from aam.config.commands.rf_baseline import ForestConfig
+from aam.config.commands.runs import RunsConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import EvaluationOptions, TrainConfig, TransferOptions
 from aam.config.commands.tune import TuneConfig
@@ -34,6 +35,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
+from aam.config.tracking import TrackingOptions
 
 __all__ = [
     "AugmentationOptions",
@@ -61,12 +63,14 @@ __all__ = [
     "PretrainConfig",
     "ReportConfig",
     "RunOptions",
+    "RunsConfig",
     "SamplingOptions",
     "SimulateConfig",
     "SplitOptions",
     "StudyOptions",
     "TableOptions",
     "TargetOptions",
+    "TrackingOptions",
     "TrainConfig",
     "TransferOptions",
     "TuneConfig",

@@ -17,6 +17,7 @@ from aam.config.commands.predict import PredictConfig
 from aam.config.commands.pretrain import PretrainConfig
 from aam.config.commands.report import ReportConfig
 from aam.config.commands.rf_baseline import ForestConfig
+from aam.config.commands.runs import RunsConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import TrainConfig
 from aam.config.commands.tune import TuneConfig
@@ -70,6 +71,7 @@ COMMANDS: dict[str, Command] = {
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
     ),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
+    "runs": Command(RunsConfig, "List the runs below a folder with their figures.", positional="folders"),
     "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
     "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
     "tune": Command(TuneConfig, "Search for better options, and tell whether they are worth it.", needs=SHEET),

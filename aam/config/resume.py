@@ -32,6 +32,9 @@ FREE = (
     "jobs",
     "join",
     "dask_scheduler",
+    "logger",
+    "experiment",
+    "tracking_uri",
 )
 """Change nothing that a model learns, but by rounding: in how many processes, how batches are made and kept, what is
 borne, and what is written beside the results."""

@@ -24,6 +24,9 @@ from aam.runs.continuing import REPEAT, is_resumable
 from aam.runs.layout import BASELINE, CHECKPOINTS, CONFIG, FINISHED, LOCK, LOG, METRICS, MODEL, check_room, clear
 from aam.version import __version__
 
+ENDED = {"stopped": "ended: ", "failed": "failed: "}
+"""How the log says why a run came to no good end: a signal, or an error."""
+
 
 class InUseError(InputError):
     """A run directory that another process works in."""

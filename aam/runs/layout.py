@@ -33,6 +33,10 @@ CHECKPOINTS = "checkpoints"
 """What `--resume-from` needs."""
 TENSORBOARD = "tensorboard"
 """Curves."""
+TRACKING = "tracking.json"
+"""Where the run's entries in trackers are."""
+WANDB = "wandb"
+"""What Weights & Biases keeps of the run until it is sent."""
 NON_FINITE = "nonfinite-*.json"
 """Pattern: what is known of a step whose loss or gradient was not finite."""
 
@@ -78,6 +82,7 @@ FINAL_CONFIG = "final_model.yaml"
 WRITTEN = (
     *(CONFIG, DATA, LOG, FINISHED),
     *(*SAMPLE_LISTS.values(), METRICS, CHECKPOINTS, TENSORBOARD, NON_FINITE),
+    *(TRACKING, WANDB),
     *(MODEL, BASELINE, *PREDICTIONS.values(), FOREST_PREDICTIONS, COVERAGE, EMBEDDINGS, REPORT),
     INTERACTIVE_REPORT,
     MEMBERS,

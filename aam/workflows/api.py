@@ -13,6 +13,7 @@ from aam.config.commands.embed import EmbedConfig, EmbedInMemoryConfig
 from aam.config.commands.evaluate import EvaluateConfig
 from aam.config.commands.explain import ExplainConfig, ExplainInMemoryConfig
 from aam.config.commands.predict import PredictInMemoryConfig
+from aam.config.commands.runs import RunsConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
 from aam.config.keywords import Parameter, in_python, parameters_of, takes_options
@@ -29,6 +30,7 @@ from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
 if TYPE_CHECKING:
+    from aam.files.columns import Columns
     from aam.workflows.compare import Comparison
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.evaluate.run import EvaluationResult
@@ -277,6 +279,32 @@ def compare(**options: Any) -> Comparison:
 
     with _python_words(options):
         return compare_runs(from_flat(CompareConfig, options))
+
+
+@takes_options(parameters_of(RunsConfig))
+def list_runs(**options: Any) -> Columns:
+    """List the runs below some folders with how good they are: `aam runs`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    Columns
+        A table (columns of arrays; ``.to_frame()`` makes a data frame) with a row for each run and target: ``run``,
+        ``command``, ``state``, ``target``, ``learners``, ``samples``, ``metric``, ``value``, ``low``, ``high``,
+        ``judged_on``, ``forest``, ``date``, ``seconds``, ``bytes``, ``problem``.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If a folder is not there, the condition cannot be used, or the table cannot be written.
+    """
+    from aam.workflows.listing.run import list_runs as find_and_read
+
+    with _python_words():
+        return find_and_read(from_flat(RunsConfig, options))
 
 
 @takes_options(parameters_of(CurveConfig))

@@ -59,6 +59,11 @@ WRITTEN = {
     "cv_metrics.tsv": (METRICS, "metrics of predictions"),
     "config.json": (json.dumps(DESCRIPTION), "the description of a model"),
     "README.md": ("# AAM model\n\nPredicts `age`.\n", "the card of a model"),
+    "tracking.json": (
+        '{"wandb": {"id": "0d28af", "where": "aam"}}',
+        "where the entries of a run in trackers are",
+    ),
+    "wandb/": ("", "what Weights & Biases keeps of a run until it is sent"),
     "tensorboard/": ("", "curves for TensorBoard"),
     "checkpoints/": ("", "checkpoints of an unfinished run"),
     "folds/repeat1-fold1/": (OPTIONS, "a folder of 1 run"),

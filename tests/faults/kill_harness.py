@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
+import aam.runs.tracking.tensorboard
 import aam.training.memory.measure
 import aam.training.run.fit
-import aam.training.run.tensorboard
 import aam.training.run.unfreezing
 import aam.workflows.runs.finalize
 from aam.cli.main import main
@@ -37,7 +37,7 @@ LOADED = (
     aam.training.memory.measure,
     aam.training.run.unfreezing,
     pytest,
-    aam.training.run.tensorboard,
+    aam.runs.tracking.tensorboard,
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PATIENCE = 120.0

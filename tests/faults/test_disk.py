@@ -15,8 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from aam.errors import RunError
 from aam.log import logging_to_file, logging_to_terminal, say
 from aam.models.folder.weights import load_model
+from aam.runs.tracking.tensorboard import EventFile
 from aam.training.checkpoints.checkpoint import check_disk, latest_checkpoint
-from aam.training.run.tensorboard import EventFile
 from tests.faults.children import ended, hooked, program
 from tests.faults.conftest import train_words, weights
 from tests.faults.faulty_files import leftovers

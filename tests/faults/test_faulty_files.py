@@ -296,7 +296,7 @@ EXCEPTIONS = {
     "log.py": "the log grows line by line; a failure only warns",
     "models/vector_cache.py": "files without a name, gone with the process",
     "training/checkpoints/checkpoint.py": "torch.save into memory, for atomic_write",
-    "training/run/tensorboard.py": "curves for TensorBoard grow point by point; a failure only warns",
+    "runs/tracking/tensorboard.py": "curves for TensorBoard grow point by point; a failure only warns",
     "training/checkpoints/sharded_checkpoint.py": "torch writes the parts into a folder, which is then renamed",
     "training/hardware/host_memory.py": "/proc/self/clear_refs",
     "workflows/benchmark/tables.py": "a figure goes into a file that atomic_write opened",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.runs.directory import RunDirectory
-from aam.runs.layout import CHECKPOINTS, FORESTS, REPORT, SAMPLE_LISTS, TENSORBOARD
+from aam.runs.layout import CHECKPOINTS, FORESTS, REPORT, SAMPLE_LISTS, TENSORBOARD, WANDB
 from aam.runs.result_folder import FILES, RECORDS, read_record
 from aam.simulation.output import METADATA, TABLE
 from aam.text import listed, plural
@@ -76,6 +76,7 @@ def _study(path: Path) -> Described | None:
 
 def _by_name(path: Path) -> Described | None:
     titles = {CHECKPOINTS: "checkpoints of an unfinished run", TENSORBOARD: "curves for TensorBoard"}
+    titles[WANDB] = "what Weights & Biases keeps of a run until it is sent"
     if path.name not in titles:
         return None
     number = sum(1 for file in path.rglob("*") if file.is_file())

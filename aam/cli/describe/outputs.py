@@ -59,6 +59,9 @@ def of_json(content: Any) -> Described | None:
             return describe(content)
     if content and set(content) <= FINISHED:
         return _finished(content)
+    if content and all(isinstance(one, dict) and set(one) == {"id", "where"} for one in content.values()):
+        entries = [(shorten(name), shorten(f"{one['id']} in {one['where']}", 100)) for name, one in content.items()]
+        return "where the entries of a run in trackers are", entries
     if content and all(isinstance(one, dict) and {"part", "level", "found"} <= set(one) for one in content.values()):
         levels = [f"{shorten(name)}: nominal {one['level']}" for name, one in content.items()]
         return "the coverage of intervals of a run", [("targets", listed(levels))]

@@ -17,6 +17,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.tracking import TrackingOptions
 from aam.config.unused_options import check_used
 from aam.errors import Attempts
 
@@ -35,6 +36,7 @@ class PretrainConfig:
     optim: OptimOptions
     memory: MemoryOptions
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:

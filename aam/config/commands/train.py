@@ -24,6 +24,7 @@ from aam.config.sections import (
     TableOptions,
 )
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
+from aam.config.tracking import TrackingOptions
 from aam.config.tuning.settings import LearnerSettings, check_settings
 from aam.config.unused_options import check_used
 from aam.errors import Attempts, ConfigError
@@ -143,6 +144,7 @@ class TrainConfig:
     memory: MemoryOptions
     distributed: DistributedOptions = field(default_factory=DistributedOptions)
     jobs: JobOptions = field(default_factory=JobOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
     run: RunOptions
 
     def __post_init__(self) -> None:

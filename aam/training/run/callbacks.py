@@ -73,7 +73,7 @@ class BestModel(Callback):
 
 
 class History(Callback):
-    """Records each epoch in ``metrics.csv``, TensorBoard and the log.
+    """Records each epoch in ``metrics.csv``, trackers and the log.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class History(Callback):
         if is_first():
             self._write()
         if self.add_to_curves is not None:
-            self.add_to_curves({k: v for k, v in row.items() if k != "epoch"}, trainer.global_step)
+            self.add_to_curves(row, trainer.global_step)
         self._say(row, pl_module, trainer.max_epochs or 0)
 
     def state_dict(self) -> dict[str, Any]:

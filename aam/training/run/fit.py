@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,7 +73,7 @@ class Fitted:
     skipped_steps: tuple[int, ...] = ()
 
 
-def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
+def fit(prepared: Prepared, run: RunDirectory, command: str, add_to_curves: AddPoints | None = None) -> Fitted:
     """Train, from the start or from the newest checkpoint of the run directory.
 
     Parameters
@@ -85,6 +84,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
         Takes checkpoints, metrics and, in ``model/``, the best model.
     command
         ``train`` or ``pretrain``.
+    add_to_curves
+        Takes the numbers of each epoch and its last step.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str) -> Fitted:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
     signals = StopOnSignal(run, command)
-    callbacks = [History(run, best, _add_to_curves(run)), best, *_callbacks(prepared, run, signals)]
+    callbacks = [History(run, best, add_to_curves), best, *_callbacks(prepared, run, signals)]
     resumed = config.run.resume_from is not None
     checkpoint = decided_by_rank_0(lambda: _checkpoint_of(run)) if resumed else None
     if config.model.gradient_checkpointing and prepared.device.type == "cpu":
@@ -185,20 +186,6 @@ def _callbacks(prepared: Prepared, run: RunDirectory, signals: StopOnSignal) -> 
     keeper = SaveCheckpoints(run.checkpoints, plan.config.run.checkpoint_minutes, remedy)
     bar = [ProgressBar()] if plan.config.run.progress and is_first() else []
     return [stop, *parts, keeper, signals, *bar, SayDuration(*bar)]
-
-
-def _add_to_curves(run: RunDirectory) -> AddPoints | None:
-    """What draws curves for TensorBoard, where it is installed."""
-    if not is_first():
-        return None
-    if find_spec("tensorboard") is None:
-        say_detail(
-            "TensorBoard is not installed (pip install 'aam[tensorboard]'); learning curves are in the report only"
-        )
-        return None
-    from aam.training.run.tensorboard import EventFile
-
-    return EventFile(run.path / "tensorboard").add
 
 
 def _trainer(prepared: Prepared, run: RunDirectory, callbacks: list[L.Callback], fresh: bool) -> L.Trainer:

@@ -56,9 +56,13 @@ from aam.workflows.runs.ensemble import train_one_or_several
 from aam.workflows.runs.results import CrossValidationResult
 from aam.workflows.runs.run_manifest import InputStates, run_record, study_record
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
+from aam.workflows.runs.tracked import tracked
 
 if TYPE_CHECKING:
     from aam.evaluation.cross_validation import CrossValidation
+
+KIND = "cross-validation"
+"""What trackers call it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,16 +176,18 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
     PreemptedError
         If a signal stopped it; with how to resume.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, KIND) as tracking:
         plan = plan_folds(config, run)
-        plan.write(before, command_line)
+        tracking.begin(config, plan.write(before, command_line))
         with plan.rollback_if_first_run_fails():
             if config.jobs.are_several:
                 trainings = [fold.training(run, config) for fold in plan.folds]
                 at_once(run, "fold", trainings, config.jobs, plan.compare)
             else:
                 in_turn(run, plan.runs, "fold", plan.train_and_compare)
-        return plan.finish()
+        result = plan.finish()
+        tracking.end(result.judgements)
+    return result
 
 
 def plan_folds(config: TrainConfig, run: RunDirectory) -> FoldsPlan:
@@ -226,8 +232,16 @@ class FoldsPlan:
         """The runs of the folds."""
         return [fold.child for fold in self.folds]
 
-    def write(self, before: InputStates, command_line: str) -> None:
-        """Write the plan down, or see that the one that is there is the same; ``before``: the inputs when unread."""
+    def write(self, before: InputStates, command_line: str) -> dict[str, Any]:
+        """Write the plan down, or see that the one that is there is the same; returns the content of ``data.json``.
+
+        Parameters
+        ----------
+        before
+            The inputs, as they were before they were read.
+        command_line
+            The command line that repeats the run.
+        """
         config, run, notes = self.config, self.run, self.folds[0].fold.split.notes
         for folder in (run.path / FORESTS, *(child.lists for child in self.runs)):
             remove_leftovers(folder, owned=True)
@@ -242,6 +256,7 @@ class FoldsPlan:
         else:
             _write_plan(config, run, self.folds)
         run.write_json(DATA, record)
+        return record
 
     def check(self) -> None:
         """Refuse a plan that was written for other folds than these."""

@@ -32,6 +32,7 @@ from aam.models.size_estimate import (
     sharded_units,
 )
 from aam.runs.layout import check_output_dir
+from aam.runs.tracking.registry import check_installed
 from aam.training.distributed.rank_info import num_gpus
 from aam.training.hardware.host_memory import bounded, cpu_bytes
 from aam.training.memory.batch_layout import plan_memory
@@ -114,6 +115,7 @@ def plan_run(config: CheckConfig) -> PlannedRun | PlannedBlend:
     folder, overwrite = config.run.output_dir, config.run.overwrite
     if folder is not None:
         attempt(lambda: check_output_dir(folder, overwrite=overwrite, inputs=input_paths(config)))
+    attempt(lambda: check_installed(config.tracking.logger))
     wanted = attempt(config.as_run)
     if wanted is not None:
         wanted = attempt(partial(_with_encoder, wanted))

@@ -43,6 +43,7 @@ from aam.workflows.runs.child_runs import (
 from aam.workflows.runs.results import TrainResult
 from aam.workflows.runs.run_manifest import data_record, write_lists
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory, train_one
+from aam.workflows.runs.tracked import tracked
 
 RECORDED = ("trained on", "seed")
 """What the model folder of an ensemble says of its members' training."""
@@ -65,7 +66,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
     PreemptedError
         If a signal stopped it; with how to resume.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, "ensemble") as tracking:
         inputs = read_inputs(config)
         record = data_record(config, inputs, before, command_line)
         members = _members(config, inputs, run)
@@ -77,6 +78,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
             run.write_config("train", options_to_repeat(config))
             write_lists(inputs, run)
         run.write_json(DATA, record)
+        tracking.begin(config, record)
 
         def train_member(place: int) -> bool:
             return train_child_run(members[place].config(config, ensemble=1), members[place], train_one)
@@ -93,6 +95,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
             result = _finish(config, inputs, run, members, record)
         run.finish({"members": len(members)})
         say(f"model: {run.model}")
+        tracking.end(result.judgements)
     return result
 
 

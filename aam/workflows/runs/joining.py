@@ -13,15 +13,17 @@ from aam.config import TrainConfig, to_flat
 from aam.config.option import flag
 from aam.config.resume import FREE, changes_of
 from aam.errors import ConfigError, PreemptedError
+from aam.files.atomic import read_json
 from aam.log import say
 from aam.runs.directory import InUseError, RunDirectory, resume_command
 from aam.runs.layout import DATA
 from aam.runs.saved_options import training_config_to_resume
-from aam.workflows.runs.cross_validation import FoldsPlan, plan_folds
+from aam.workflows.runs.cross_validation import KIND, FoldsPlan, plan_folds
 from aam.workflows.runs.results import CrossValidationResult
 from aam.workflows.runs.run_manifest import check_inputs_still_same
 from aam.workflows.runs.signals import stopped_in_order
 from aam.workflows.runs.single_run import taken_directory
+from aam.workflows.runs.tracked import tracked
 
 WAIT_SECONDS = 1.0
 OWN = (*FREE, "output_dir", "overwrite", "resume_from")
@@ -65,9 +67,13 @@ def join_folds(config: TrainConfig, command_line: str) -> CrossValidationResult:
 def _written_plan(config: TrainConfig, run: RunDirectory, command_line: str) -> FoldsPlan:
     """The plan, written by this process or by another."""
     while not (run.path / DATA).exists():
-        with suppress(InUseError), taken_directory(config, command_line) as (_, before):
+        with (
+            suppress(InUseError),
+            taken_directory(config, command_line) as (_, before),
+            tracked(config, run, KIND) as tracking,
+        ):
             plan = plan_folds(config, run)
-            plan.write(before, command_line)
+            tracking.begin(config, plan.write(before, command_line))
             return plan
         time.sleep(WAIT_SECONDS)
     _check_same_options(config, run)
@@ -103,10 +109,13 @@ def _finished(plan: FoldsPlan, command_line: str) -> CrossValidationResult:
     """The results, if no other process writes them."""
     resumed = training_config_to_resume(plan.run.path)
     try:
-        with taken_directory(resumed, command_line):
+        with taken_directory(resumed, command_line), tracked(resumed, plan.run, KIND) as tracking:
+            tracking.begin(resumed, read_json(plan.run.path / DATA))
             for number in range(len(plan.folds)):
                 plan.compare(number)
-            return plan.finish()
+            result = plan.finish()
+            tracking.end(result.judgements)
+            return result
     except InUseError:
         say("another process writes the results")
         return plan.result({})

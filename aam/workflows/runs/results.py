@@ -84,7 +84,12 @@ class CrossValidationResult:
     @property
     def metrics(self) -> Metrics:
         """Target column -> metrics of the models over all held-out samples."""
-        return _values({column: found.judgement for column, found in self.targets.items()})
+        return _values(self.judgements)
+
+    @property
+    def judgements(self) -> dict[str, Judgement]:
+        """Target column -> the models and their baselines on all held-out samples."""
+        return {column: found.judgement for column, found in self.targets.items()}
 
 
 def _values(judgements: Mapping[str, Judgement]) -> Metrics:

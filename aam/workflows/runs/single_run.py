@@ -9,8 +9,9 @@ from typing import Any
 
 from aam.config import PretrainConfig, TrainConfig, to_flat
 from aam.config.option import input_paths
-from aam.log import logging_to_file, say
-from aam.runs.directory import RunDirectory, open_run
+from aam.errors import PreemptedError
+from aam.log import logging_to_file, say, say_detail
+from aam.runs.directory import ENDED, RunDirectory, open_run
 from aam.runs.layout import DATA
 from aam.training.distributed.collectives import decided_by_rank_0, is_first
 from aam.training.run.build_run import Prepared, prepare_training
@@ -23,6 +24,7 @@ from aam.workflows.runs.run_manifest import (
     inputs_before_reading,
     write_lists,
 )
+from aam.workflows.runs.tracked import tracked
 
 RunConfig = PretrainConfig | TrainConfig
 
@@ -59,14 +61,15 @@ def train_into_directory(
     prepare
         Reads the data and makes the model.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, command) as tracking:
         prepared = prepare()
         record = decided_by_rank_0(lambda: _write_plan(prepared, before, run, command, command_line))
+        tracking.begin_network(prepared.plan.config, record)
         # The engine takes seconds to load: a mistyped column is reported before that.
         from aam.training.run.fit import fit
         from aam.workflows.runs.finalize import Trained, finish_run, model_record
 
-        fitted = fit(prepared, run, command)
+        fitted = fit(prepared, run, command, tracking.add_to_curves)
         judgements = {}
         if is_first():
             trained = Trained(config=prepared.plan.config, inputs=prepared.inputs, device=prepared.device)
@@ -74,6 +77,7 @@ def train_into_directory(
             run.finish({"best_epoch": fitted.best_epoch, "best_value": fitted.best_value, "epochs": fitted.epochs})
             shutil.rmtree(run.checkpoints, ignore_errors=True)
             say(f"model: {run.model}")
+            tracking.end(judgements)
     return TrainResult(
         run=run.path,
         config=prepared.plan.config,
@@ -111,7 +115,21 @@ def _opened(config: RunConfig, command_line: str) -> Iterator[tuple[RunDirectory
         if resume:
             check_inputs_unchanged(config, run)
             log_changes(config, run)
-        yield run, before
+        with _end_in_log():
+            yield run, before
+
+
+@contextmanager
+def _end_in_log() -> Iterator[None]:
+    """Say in the log why a run came to no good end, for whoever finds it later."""
+    try:
+        yield
+    except (PreemptedError, KeyboardInterrupt, SystemExit) as error:
+        say_detail(f"{ENDED['stopped']}{error or 'stopped'}")
+        raise
+    except Exception as error:
+        say_detail(f"{ENDED['failed']}{error or type(error).__name__}")
+        raise
 
 
 def _write_plan(

@@ -13,6 +13,7 @@ from aam.errors import ConfigError
 from aam.log import warn
 from aam.report import check_drawing
 from aam.runs.directory import resume_hint
+from aam.runs.tracking.registry import check_installed
 from aam.training.distributed.rank_info import find_rank_info
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
@@ -42,6 +43,7 @@ def pretrain(config: PretrainConfig, command_line: str | None = None) -> TrainRe
         If the loss is not finite; if memory or disk ran out.
     """
     check_drawing()
+    check_installed(config.tracking.logger)
     from aam.training.run.build_run import prepare_pretraining
     from aam.workflows.runs.single_run import train_into_directory
 
@@ -75,6 +77,7 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     if config.evaluation.cv is not None:
         raise ConfigError("--cv trains a model for each fold: that is cross_validate")
     check_drawing()
+    check_installed(config.tracking.logger)
     typed = command_line or _equivalent("train", config)
     if config.is_blend:
         from aam.workflows.runs.blend.run import train_blend
@@ -115,6 +118,7 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
     if config.evaluation.cv is None:
         raise ConfigError("a cross-validation needs the number of folds: --cv")
     check_drawing()
+    check_installed(config.tracking.logger)
     typed = command_line or _equivalent("train", config)
     if config.jobs.join:
         from aam.workflows.runs.joining import join_folds

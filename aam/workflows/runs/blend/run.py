@@ -34,6 +34,7 @@ from aam.workflows.runs.finalize import say_verdicts
 from aam.workflows.runs.results import TrainResult
 from aam.workflows.runs.run_manifest import data_record, write_lists
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
+from aam.workflows.runs.tracked import tracked
 
 TEST = "test"
 BYTES_OF_A_SAMPLE = 2_000
@@ -55,7 +56,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
     InputError, ConfigError
         If a file, an option or a combination of them cannot be used.
     """
-    with taken_directory(config, command_line) as (run, before):
+    with taken_directory(config, command_line) as (run, before), tracked(config, run, "train") as tracking:
         inputs = read_inputs(config)
         record = data_record(config, inputs, before, command_line)
         say_plan(config, inputs)
@@ -64,12 +65,14 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         run.write_config("train", options_to_repeat(config))
         run.write_json(DATA, record)
         write_lists(inputs, run)
+        tracking.begin(config, record)
         started = time.monotonic()
         model = fit_blend_model(config, inputs)
         say(finished_words(time.monotonic() - started, len(model.blend.names)))
         judgements = _write_results(config, inputs, model, run, record)
         run.finish({"learners": list(model.blend.names)})
         say(f"model: {run.model}")
+        tracking.end(judgements)
     return TrainResult(run=run.path, config=config, judgements=judgements)
 
 

@@ -1,0 +1,1 @@
+"""Trackers of experiments: each is a file that writes a run's entry for TensorBoard, Weights & Biases or MLflow."""

@@ -1,0 +1,1 @@
+"""`aam runs`: the runs below some folders, with how good they are."""
