@@ -33,7 +33,8 @@ class TargetOptions(ColumnOptions):
 
     metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
         REQUIRED,
-        "Metadata column to predict. Repeat it to predict several numbers at once; samples may lack some of them.",
+        "Metadata column to predict. Repeat it to predict several numbers at once, or with --classifier several "
+        "columns of classes; samples may lack some of them.",
         usual="Column to predict; repeat it for several",
     )
     target_transform: Transform | None = option(
@@ -60,11 +61,6 @@ class TargetOptions(ColumnOptions):
             raise ConfigError(
                 f"'{column}' and '{other}' would share a column of the predictions (predicted_{other}): rename one of "
                 "them in the metadata"
-            )
-        if self.classifier and len(self.metadata_column) > 1:
-            raise ConfigError(
-                "--classifier takes one --metadata-column: several columns of classes (multi-label) are not supported; "
-                "train one model for each"
             )
         if self.classifier and self.target_transform not in (None, "none"):
             raise ConfigError("--target-transform is for numeric targets, not for --classifier")

@@ -107,16 +107,15 @@ class KernelLearner(Learner):
         map_NP = self._fit_map()
         covariates = self._covariates(study)[samples.rows]
         points_BP = self._points(study, samples.rows, map_NP, covariates)
-        weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
         wanted_BO = self._wanted(samples.targets)
         self._dual_NO = np.empty((len(map_NP), wanted_BO.shape[1]))
         self._slope_FO = np.empty((covariates.shape[1], wanted_BO.shape[1]))
         self._intercept_O = np.empty(wanted_BO.shape[1])
         found_BO = np.empty_like(wanted_BO)
-        for outputs in self._outputs(wanted_BO):
+        for place, outputs in enumerate(self.task.targets.outputs):
             own_BO = wanted_BO[:, outputs]
-            known = ~np.isnan(own_BO).any(axis=1)
-            weight = np.where(known, weight_B, 0.0)
+            known, weight_B = ~np.isnan(own_BO).any(axis=1), samples.weights_of(place)
+            weight = np.where(known, 1.0 if weight_B is None else weight_B, 0.0)
             ridge = fit_ridge(points_BP, np.where(known[:, None], own_BO, 0.0), folds, weight)
             error_LB = np.where(known, ((ridge.out_of_fold_LBO - own_BO) ** 2).sum(axis=2), 0.0) * weight
             best = int(error_LB.sum(axis=1).argmin())
@@ -126,7 +125,7 @@ class KernelLearner(Learner):
             self._intercept_O[outputs] = ridge.intercepts_LO[best]
             for fold in np.unique(folds):
                 others = int(error_LB[:, folds != fold].sum(axis=1).argmin())
-                found_BO[np.ix_(folds == fold, outputs)] = ridge.out_of_fold_LBO[others][folds == fold]
+                found_BO[folds == fold, outputs] = ridge.out_of_fold_LBO[others][folds == fold]
         return self._as_predictions(found_BO)
 
     def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
@@ -189,27 +188,26 @@ class KernelLearner(Learner):
 
     @property
     def _num_outputs(self) -> int:
-        specs = self.task.targets.specs
-        return len(specs[0].classes) or len(specs)
-
-    def _outputs(self, wanted_BO: np.ndarray) -> Iterator[np.ndarray]:
-        """Outputs that share a penalty: the classes, or each number alone."""
-        outputs = np.arange(wanted_BO.shape[1])
-        yield from [outputs] if self.task.targets.specs[0].classes else outputs[:, None]
+        return self.task.targets.outputs[-1].stop
 
     def _wanted(self, targets: np.ndarray) -> np.ndarray:
-        """Numbers, or an indicator of each class."""
-        num_classes = len(self.task.targets.specs[0].classes)
-        if not num_classes:
-            return np.asarray(targets, dtype=np.float64)
-        return (targets == np.arange(num_classes)).astype(np.float64)
+        """Numbers, or an indicator of each class; NaN where one is missing."""
+        wanted = [np.empty((len(targets), 0))]
+        for place, spec in enumerate(self.task.targets.specs):
+            own_B1 = np.asarray(targets[:, [place]], dtype=np.float64)
+            if spec.classes:
+                is_it_BC = (own_B1 == np.arange(len(spec.classes))).astype(np.float64)
+                own_B1 = np.where(np.isnan(own_B1), np.nan, is_it_BC)
+            wanted.append(own_B1)
+        return np.concatenate(wanted, axis=1)
 
     def _as_predictions(self, found_BO: np.ndarray) -> np.ndarray:
+        """Numbers as they are; shares of classes sum to 1 in each target."""
         if not self.task.targets.specs[0].classes:
             return found_BO
         positive = np.maximum(found_BO, SMALLEST)
-        shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
-        return shares
+        shares = [own / own.sum(axis=1, keepdims=True) for own in (positive[:, o] for o in self.task.targets.outputs)]
+        return np.concatenate(shares, axis=1)
 
     def _points(self, study: Study, rows: np.ndarray, map_NP: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """Coordinates and covariates of some samples; of many in single precision, for their memory."""

@@ -246,6 +246,8 @@ class TrainConfig:
         wrong = [name for name, given in numeric.items() if given]
         if wrong:
             raise ConfigError(f"{wrong[0]} is for numeric targets, not for --classifier")
+        if len(self.target.metadata_column) > 1 and isinstance(loss.class_weights, tuple):
+            raise ConfigError("--class-weights lists weights for one column of classes: take balanced, or one column")
 
     def _check_covariates(self) -> None:
         given = set(self.covariates.columns)

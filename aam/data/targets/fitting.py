@@ -31,7 +31,7 @@ def fit_targets(
     rules
         Columns, kind, transform and class weights.
     values
-        By column, of all samples of the study: float64 with NaN where missing, or labels (object), none missing.
+        By column, of all samples of the study: float64 with NaN where missing, or labels (object), empty where missing.
     train_rows
         The training samples.
     source

@@ -108,8 +108,9 @@ class CladeTreesLearner(Learner):
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = slice(start, start + ROWS_AT_ONCE)
             table = self._read(study, rows[some])
-            for place, (trees, codes) in enumerate(self.ensembles):
-                found[some, codes if len(codes) else [place]] = trees.predict(table)
+            for outputs, (trees, codes) in zip(self.task.targets.outputs, self.ensembles, strict=True):
+                columns = outputs.start + codes if len(codes) else [outputs.start]
+                found[some, columns] = trees.predict(table)
         return found
 
     def leaves(self, study: Study, rows: np.ndarray) -> list[csr_array]:
@@ -143,7 +144,7 @@ class CladeTreesLearner(Learner):
     def _grow(self, table: np.ndarray, samples: Labelled, place: int) -> tuple[Trees, np.ndarray]:
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-        known = samples.take(~np.isnan(samples.targets[:, place]))
+        known = samples.of_target(place)
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
         is_class = bool(self.task.targets.specs[0].classes)
         if is_class:
@@ -152,7 +153,7 @@ class CladeTreesLearner(Learner):
             estimator = ExtraTreesClassifier(max_features="sqrt", **options)
         else:
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
-        grow(estimator, table[known.rows], known.targets[:, place], known.weights)
+        grow(estimator, table[known.rows], known.targets[:, 0], known.weights)
         return trees_of_target(estimator)
 
     def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:

@@ -156,8 +156,8 @@ class ForestLearner(Learner):
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""
         found = np.zeros((len(rows), *self.task.output_shape))
-        for place, forest in enumerate(self.forests):
-            columns = forest.codes if len(forest.codes) else np.array([place])
+        for outputs, forest in zip(self.task.targets.outputs, self.forests, strict=True):
+            columns = outputs.start + forest.codes if len(forest.codes) else [outputs.start]
             at_once = max(1, DENSE_PER_BLOCK // max(1, self._num_features(forest.features)))
             for start in range(0, len(rows), at_once):
                 some = slice(start, start + at_once)
@@ -199,14 +199,14 @@ class ForestLearner(Learner):
         return learner
 
     def _grow(self, study: Study, samples: Labelled, place: int) -> TargetForest:
-        known = samples.take(~np.isnan(samples.targets[:, place]))
+        known = samples.of_target(place)
         found = fit_features(study, self.settings.features, known.rows)
         is_class = bool(self.task.targets.specs[0].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
         if known.hold_class_weights(self.task.targets):
             estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
-        grow(estimator, table, known.targets[:, place], known.weights)
+        grow(estimator, table, known.targets[:, 0], known.weights)
         return TargetForest(found, *trees_of_target(estimator))
 
     def _read(self, found: Features, study: Study, rows: np.ndarray) -> Any:

@@ -4,7 +4,7 @@ Each kind of target names its head (:attr:`aam.data.targets.kinds.Kind.head`), w
 loss and its start.
 
 Legend of shapes: ``B`` samples, ``D`` width, ``K`` inputs of the linear path, ``T`` numeric targets, ``Q`` quantiles,
-``C`` classes, ``O`` raw outputs of the network (``T``, ``T x Q`` or ``C``).
+``C`` classes of all targets, ``O`` raw outputs of the network (``T``, ``T x Q`` or ``C``).
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ class TargetOutputs:
     zero
         ``shift / scale`` of each number: zero in its own units is ``-zero`` in normalised ones.
     presence
-        Share of the training samples that have each number.
+        Share of the training samples that have each target.
     class_weights
-        Weight of each class in the loss; empty for numbers.
+        Weight of each class of all targets in the loss; empty for numbers.
+    num_classes
+        Classes of each target; empty for numbers, or where there is one target.
     """
 
     head: str
@@ -49,6 +51,7 @@ class TargetOutputs:
     zero: tuple[float, ...]
     presence: tuple[float, ...]
     class_weights: tuple[float, ...] = ()
+    num_classes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, targets: Targets) -> TargetOutputs:
@@ -59,7 +62,8 @@ class TargetOutputs:
             columns=targets.columns,
             zero=tuple(spec.shift / spec.scale for spec in specs),
             presence=tuple(spec.presence for spec in specs),
-            class_weights=specs[0].class_weights or (1.0,) * len(specs[0].classes),
+            class_weights=tuple(w for spec in specs for w in spec.class_weights or (1.0,) * len(spec.classes)),
+            num_classes=tuple(len(spec.classes) for spec in specs if spec.classes),
         )
 
 
@@ -89,8 +93,8 @@ class TargetHead(nn.Module, ABC):
 
     name = "target"
     counted: Counted = "samples"
-    num_classes = 0
-    """Classes between which the linear path is fitted; 0 for numbers."""
+    num_classes: tuple[int, ...] = ()
+    """Classes of each target, between which the linear path is fitted; empty for numbers."""
 
     def __init__(
         self,
@@ -158,7 +162,10 @@ class TargetHead(nn.Module, ABC):
         """
 
     def loss_weights(self, target_BT: Tensor, weight_B: Tensor | None) -> Tensor | None:
-        """Weights of samples in the loss (float64), from those of their own; None where all are equal."""
+        """Weights of samples in the loss (float64), from those of their own; None where all are equal.
+
+        ``B``, or ``B x T`` where they differ from target to target.
+        """
         return weight_B
 
     def path_target(self, target_BT: Tensor) -> Tensor:
