@@ -44,8 +44,8 @@ class PredictionDecoder:
         Parameters
         ----------
         learned
-            Predictions where the model learned them: ``B x T``, ``B x T x Q``, or probabilities ``B x C`` of the classes
-            of all targets.
+            Predictions where the model learned them: ``B x T``, ``B x T x Q``, or probabilities ``B x C`` of the
+            classes of all targets.
         samples
             Their truths. Samples without one are passed over.
 

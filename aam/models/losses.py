@@ -79,9 +79,7 @@ def masked_mean(loss_BT: Tensor, present_BT: Tensor, presence_T: Tensor, weight:
     return weighted_mean(counted_BT, weight.unsqueeze(-1) if weight is not None and weight.ndim == 1 else weight)
 
 
-def class_losses(
-    logit_BC: Tensor, code_BT: Tensor, num_classes: Sequence[int], label_smoothing: float = 0.0
-) -> Tensor:
+def class_losses(logit_BC: Tensor, code_BT: Tensor, num_classes: Sequence[int], label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of each of several columns of classes, ``B x T``; 0, without a gradient, where a code is -1.
 
     Parameters

@@ -1,7 +1,7 @@
 """The head of classes.
 
-Legend of shapes: ``B`` samples, ``D`` width, ``K`` inputs of the linear path, ``T`` columns of classes, ``C`` classes of
-all of them, those of one column after the other.
+Legend of shapes: ``B`` samples, ``D`` width, ``K`` inputs of the linear path, ``T`` columns of classes, ``C`` classes
+of all of them, those of one column after the other.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.batches.batch import Batch
-from aam.models.heads import Comparison, Encoded
+from aam.models.heads import Comparison
 from aam.models.losses import class_losses, masked_mean
 from aam.models.target_heads.head import TargetHead, TargetOutputs
 
@@ -51,11 +50,6 @@ class ClassesHead(TargetHead):
     def set_prior(self, prior_C: Tensor) -> None:
         """Start at these probabilities: the classes' shares of the training samples that have the target."""
         self.set_bias(prior_C.clamp_min(LEAST_SHARE).log())
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Logits ``B x C`` and classes ``B x T``."""
-        assert batch.target_BT is not None
-        return Comparison(self(*encoded.head_input()), batch.target_BT, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Cross-entropy, weighted by class and sample, over what is not missing."""

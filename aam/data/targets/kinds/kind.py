@@ -318,7 +318,7 @@ class Predictions:
     sample_ids
         ``N`` ids.
     observed, predicted
-        ``N`` numbers in the user's units, or labels. Of what is observed a missing number is NaN, a missing label empty.
+        ``N`` numbers in the user's units, or labels. A missing observation is NaN, or empty.
     classes
         The ``C`` labels, sorted; empty for numbers.
     probabilities
