@@ -32,7 +32,7 @@ def label_columns(y: Any) -> tuple[dict[str, Labels], bool]:
     InputError
         If two columns have one name, or as :func:`~aam.estimators.targets.labels_of`.
     """
-    shape = np.shape(y)
+    shape = np.asarray(y).shape
     if len(shape) != 2 or shape[1] < 2:
         return {name_of_labels(y): labels_of(y)}, True
     rules: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan", "input_name": NAME}

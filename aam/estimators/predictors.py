@@ -293,8 +293,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
 
     def _probabilities(self, X: Any) -> list[np.ndarray]:
         """Those of each column."""
-        found = []
-        for labels, table in zip(self._labels, self._predictions(X), strict=True):
+        found, tables = [], self._predictions(X)
+        for labels, table in zip(self._labels, tables, strict=True):
             assert table.probabilities is not None
             found.append(table.probabilities[:, places(labels, table)])
         return found

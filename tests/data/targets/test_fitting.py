@@ -237,3 +237,12 @@ def test_class_weights_are_of_each_column() -> None:
     fitted = fit_targets(rules, twice, np.arange(6), "m.tsv").specs
     assert fitted[0].class_weights == pytest.approx((3 / 4, 3 / 2))
     assert fitted[1].class_weights == pytest.approx((1, 1))
+
+
+def test_classes_that_share_a_column_of_predictions_are_refused() -> None:
+    values = {
+        "a": np.array(["F_b", "m"] * 2, dtype=object),
+        "b_a": np.array(["F", "m"] * 2, dtype=object),
+    }
+    with pytest.raises(InputError, match=r"classes of 'a' and 'b_a' would share a column .*\(probability_F_b_a\)"):
+        fit_targets(TargetRules(columns=("a", "b_a"), kind=CLASSES), values, np.arange(4), "m.tsv")
