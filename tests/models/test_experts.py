@@ -91,3 +91,24 @@ def test_one_expert_is_a_single_network() -> None:
 def test_balance_without_experts_is_refused() -> None:
     with pytest.raises(ConfigError, match="--expert-balance needs --experts 2 or more"):
         replace(HeadOptions(), expert_balance=0.1)
+
+
+def test_experts_share_samples_that_want_different_rules() -> None:
+    """A distance from zero needs two linear rules: one expert for each side, which one line cannot be."""
+    options: dict[str, Any] = {"experts": 2, "regressor_hidden_dims": "none", "linear_path": False}
+    head = head_of(replace(TWO, columns=("x",), zero=(0.0,), presence=(1.0,)), options, path=0, loss_type="mse")
+    vector_BD = sample_vectors(200, 16)
+    target_B1 = vector_BD[:, :1].abs()
+    batch, encoded = random_batch(200, target_BT=target_B1), Encoded.of_known(vector_BD, None)
+    optimiser = torch.optim.Adam(head.parameters(), lr=0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        comparison = head.compare(encoded, batch)
+        (head.loss(comparison) + head.regulariser(comparison)).backward()
+        optimiser.step()
+    gate_BN = head.gates(vector_BD).detach()
+    is_positive = vector_BD[:, 0] > 0
+    apart = gate_BN[is_positive].mean(dim=0) - gate_BN[~is_positive].mean(dim=0)
+    assert float(apart.abs().min()) > 0.6
+    assert float(head.loss(head.compare(encoded, batch)).detach()) < 0.1 * float(target_B1.var())
+    assert gate_BN.mean(dim=0).tolist() == pytest.approx([0.5, 0.5], abs=0.15)
