@@ -54,8 +54,8 @@ class OptimOptions(Section):
         None,
         "Metric for the best epoch and early stopping: mae, r2, rmse, spearman, accuracy, "
         "balanced_accuracy, f1, auroc, val_loss, distance_correlation, nucleotide_accuracy. With several targets "
-        "mae_COLUMN and so on; r2 and spearman are then means.",
-        derived="mae or balanced_accuracy; r2 with several targets; val_loss with --loss-type asymmetric and in "
+        "mae_COLUMN and so on; r2 and spearman, and metrics of classes, are then means.",
+        derived="mae or balanced_accuracy; r2 with several numbers; val_loss with --loss-type asymmetric and in "
         "pre-training",
     )
 

@@ -57,7 +57,8 @@ class TargetOptions(ColumnOptions):
 
     metadata_column: tuple[Column, ...] = option(  # type: ignore[assignment]
         REQUIRED,
-        "Metadata column to predict. Repeat it to predict several numbers at once; samples may lack some of them.",
+        "Metadata column to predict. Repeat it to predict several numbers at once, or with --classifier several "
+        "columns of classes; samples may lack some of them.",
         usual="Column to predict; repeat it for several",
     )
     target_transform: Transform | None = option(
@@ -89,11 +90,6 @@ class TargetOptions(ColumnOptions):
             raise ConfigError(
                 f"'{column}' and '{other}' would share a column of the predictions (predicted_{other}): rename one of "
                 "them in the metadata"
-            )
-        if self.classifier and len(self.metadata_column) > 1:
-            raise ConfigError(
-                "--classifier takes one --metadata-column: several columns of classes (multi-label) are not supported; "
-                "train one model for each"
             )
         if self.classifier and self.target_transform not in (None, "none"):
             raise ConfigError("--target-transform is for numeric targets, not for --classifier")
@@ -132,6 +128,15 @@ class HeadOptions(Section):
         derived="one layer of --embedding-dim",
     )
     regressor_dropout: float | None = option(None, "Dropout in the head.", at_least=0, below=1, derived="--dropout")
+    experts: int = option(
+        1,
+        "Small networks in the head, whose outputs a gate weighs for each sample: a mixture of experts.",
+        at_least=1,
+        at_most=64,
+    )
+    expert_balance: float = option(
+        0.01, "Weight of the term that keeps the gate from using few of the --experts.", at_least=0
+    )
     residual_regression_head: bool = option(False, "Add a linear skip connection around the hidden layers.")
     target_layer_norm: bool | None = option(
         None,
@@ -159,6 +164,8 @@ class HeadOptions(Section):
             )
         if self.bounded_targets and self.output_activation != "none":
             raise ConfigError("--bounded-targets and --output-activation both transform the output: leave one out")
+        if self.experts == 1 and self.expert_balance != HeadOptions.expert_balance:
+            raise ConfigError("--expert-balance needs --experts 2 or more: there is nothing to balance")
         for name in ("linear_path_decay", "linear_path_lr"):
             if not self.linear_path and getattr(self, name) != getattr(HeadOptions, name):
                 raise ConfigError(f"--no-linear-path leaves out what {flag(name)} is for: leave one of them out")

@@ -16,19 +16,19 @@ from sklearn.utils import Tags, check_consistent_length
 from aam.config import TrainConfig
 from aam.config.keywords import documented
 from aam.config.option import read_values
-from aam.data.targets.kinds import CLASSES, COUNTS, NUMBERS, ORDERED, Kind, Predictions, TargetSpec
+from aam.data.targets.kinds import CLASSES, COUNTS, NUMBERS, ORDERED, Kind, Predictions
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
+from aam.estimators.label_columns import label_columns, learned, places, side_by_side
 from aam.estimators.options import CLASSIFIER, REGRESSOR, DataError, ParameterError, as_value_errors, constructor
 from aam.estimators.targets import (
     GROUPS,
     NAME,
     Answers,
+    Labels,
     check_level,
     groups_of,
-    labels_of,
     labels_of_texts,
-    name_of_labels,
     numbers_of,
     training_study,
     type_of_labels,
@@ -228,7 +228,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
     ----------
     classes_
         The labels that were learned, sorted (with ``ordered`` from low to high); as text where the model is one of the
-        command line.
+        command line. A list with those of each column where several were learned.
     trained_
         The models, and what describes them.
     n_features_in_
@@ -241,7 +241,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
 
     __doc__ = documented(__doc__, CLASSIFIER)
     __init__ = constructor(CLASSIFIER)
-    classes_: np.ndarray
+    classes_: Any
     class_weights: Any
     ordered: Any
 
@@ -253,7 +253,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
         X
             Samples.
         y
-            Labels, ``N``.
+            Labels, ``N``, or ``N x T``. Of several columns some may be missing (NaN, None or an empty text).
         groups
             Group of each sample: a subject, a plot. A group is not both trained on and validated on.
         sample_weight
@@ -268,28 +268,40 @@ class AAMClassifier(ClassifierMixin, Predictor):
         check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
             group_N = groups_of(groups)
-            labels = labels_of(y)
-            weight_N = weights_of(sample_weight, len(labels.text_N))
-        answers = Answers(targets={name_of_labels(y): labels.text_N}, weight_N=weight_N, group_N=group_N)
-        weights = self._weights_by_text(labels.texts_C)
+            found, is_flat = label_columns(y)
+            labels = list(found.values())
+            weight_N = weights_of(sample_weight, len(labels[0].text_N))
+        targets = {name: one.text_N for name, one in found.items()}
+        answers = Answers(targets=targets, weight_N=weight_N, group_N=group_N)
+        weights = self._weights_by_text(labels[0].texts_C) if is_flat else self.class_weights
         self._train(X, answers, self._config(answers, classifier=True, class_weights=weights))
         assert self.trained_.manifest.targets is not None
-        self._take_labels(labels.classes_C, labels.texts_C, self.trained_.manifest.targets.specs[0])
-        self.trained_ = self.trained_.noting(**{LABEL_TYPE: type_of_labels(labels.classes_C)})
+        specs = self.trained_.manifest.targets.specs
+        self._remember([learned(one, spec) for one, spec in zip(labels, specs, strict=True)], is_flat)
+        types = [type_of_labels(one.classes_C) for one in labels]
+        self.trained_ = self.trained_.noting(**{LABEL_TYPE: types[0] if is_flat else types})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each sample."""
-        places = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[places]
+        """The most probable class of each sample: ``N``, or ``N x T`` where several columns were learned."""
+        found = self._probabilities(X)
+        best = [one.classes_C[own.argmax(axis=1)] for one, own in zip(self._labels, found, strict=True)]
+        return best[0] if self._is_flat else side_by_side(best)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities, ``N x C``, in the order of ``classes_``."""
-        (table,) = self._predictions(X)
-        assert table.probabilities is not None
-        return table.probabilities[:, self._places(table)]
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities, ``N x C``, in the order of ``classes_``; of several columns a list with an array for each."""
+        found = self._probabilities(X)
+        return found[0] if self._is_flat else found
 
-    def predict_set(self, X: Any, level: float | None = None) -> np.ndarray:
+    def _probabilities(self, X: Any) -> list[np.ndarray]:
+        """Those of each column."""
+        found, tables = [], self._predictions(X)
+        for labels, table in zip(self._labels, tables, strict=True):
+            assert table.probabilities is not None
+            found.append(table.probabilities[:, places(labels, table)])
+        return found
+
+    def predict_set(self, X: Any, level: float | None = None) -> Any:
         """Which classes each prediction set holds (split conformal prediction).
 
         Parameters
@@ -302,21 +314,24 @@ class AAMClassifier(ClassifierMixin, Predictor):
         Returns
         -------
         numpy.ndarray
-            Bool ``N x C``, in the order of ``classes_``.
+            Bool ``N x C``, in the order of ``classes_``; of several columns a list with an array for each, None for one
+            that no validation sample has a label of.
 
         Warns
         -----
         UserWarning
             If there were too few validation samples for such a level.
         """
-        (table,) = self._predictions(X, level)
+        tables = self._predictions(X, level)
         self._check_guarantee(level)
-        assert table.sets is not None
-        return table.sets[:, self._places(table)]
+        pairs = zip(self._labels, tables, strict=True)
+        found = [None if one.sets is None else one.sets[:, places(labels, one)] for labels, one in pairs]
+        return found[0] if self._is_flat else found
 
-    def _places(self, table: Predictions) -> list[int]:
-        """The model has its classes in the order of their texts, in which 10 comes before 2."""
-        return [table.classes.index(text) for text in self._texts_C]
+    def _remember(self, labels: Sequence[Labels], is_flat: bool) -> None:
+        """Know the labels of each column, as the model has them."""
+        self._labels, self._is_flat = tuple(labels), is_flat
+        self.classes_ = labels[0].classes_C if is_flat else [one.classes_C for one in labels]
 
     def _weights_by_text(self, texts_C: np.ndarray) -> Any:
         """The class weights in the order of the classes' texts."""
@@ -329,15 +344,11 @@ class AAMClassifier(ClassifierMixin, Predictor):
         self._check_kind(trained, (CLASSES, ORDERED), source)
         self.trained_ = trained
         assert trained.manifest.targets is not None
+        specs, kinds = trained.manifest.targets.specs, trained.manifest.record.get(LABEL_TYPE)
+        of_column = kinds if isinstance(kinds, list) and len(kinds) == len(specs) else [kinds] * len(specs)
         try:
-            labels = labels_of_texts(trained.manifest.targets.specs[0].classes, trained.manifest.record.get(LABEL_TYPE))
+            labels = [labels_of_texts(spec.classes, kind) for spec, kind in zip(specs, of_column, strict=True)]
         except ValueError as error:
             raise CheckpointError(f"{source}: its description cannot be used ({error}); use another copy") from None
-        self._take_labels(labels.classes_C, labels.texts_C, trained.manifest.targets.specs[0])
-
-    def _take_labels(self, classes_C: np.ndarray, texts_C: np.ndarray, spec: TargetSpec) -> None:
-        """The labels that were learned: sorted, or as levels from low to high."""
-        places = np.flatnonzero(np.isin(texts_C, spec.classes))
-        if spec.kind.is_ordered:
-            places = places[np.argsort([spec.classes.index(text) for text in texts_C[places]])]
-        self.classes_, self._texts_C = classes_C[places], texts_C[places]
+        own = [learned(one, spec) for one, spec in zip(labels, specs, strict=True)]
+        self._remember(own, len(specs) == 1)

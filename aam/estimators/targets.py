@@ -54,7 +54,7 @@ class Answers:
     Attributes
     ----------
     targets
-        Name -> numbers (float64, NaN where missing) or labels as text.
+        Name -> numbers (float64, NaN where missing) or labels as text (empty where missing).
     weight_N
         Weight of each sample; one of weight 0 is as good as not there.
     group_N
@@ -190,7 +190,7 @@ def groups_of(groups: Any) -> np.ndarray | None:
     if groups is None:
         return None
     values = column_or_1d(groups)
-    missing = np.flatnonzero([_is_missing(one) for one in values])
+    missing = np.flatnonzero([is_missing(one) for one in values])
     if len(missing):
         problem = f"{plural(len(missing), 'sample')} of {len(values):,} without a group (first: row {missing[0]})"
         raise InputError(GROUPS, problem, "give each a group of its own, or leave them out of X, y and groups")
@@ -199,8 +199,8 @@ def groups_of(groups: Any) -> np.ndarray | None:
     return np.unique(values, return_inverse=True)[1].astype(str).astype(object)
 
 
-def _is_missing(group: Any) -> bool:
-    """Whether a group is none: NaN, NaT, None, NA or an empty text; what is missing does not equal itself."""
+def is_missing(group: Any) -> bool:
+    """Whether a group or label is none: NaN, NaT, None, NA or an empty text; what is missing does not equal itself."""
     if group is None or (isinstance(group, str) and not group.strip()):
         return True
     is_same = group == group
@@ -253,7 +253,7 @@ def training_study(study: Study, answers: Answers, rarefy_depth: Any) -> Study:
         problem = f"{plural(len(rows), 'sample')} of {len(study):,} can be learned from"
         raise InputError("X", problem, f"at least {FEWEST_SAMPLES} with a target and enough reads are needed")
     for name, values in answers.targets.items():
-        if values.dtype == object and len(set(values[rows])) < 2:
+        if values.dtype == object and len(set(values[rows]) - {""}) < 2:
             raise InputError(NAME, f"1 class of '{name}' is left in {plural(len(rows), 'sample')}", "2 are needed")
     chosen = study.take(rows)
     ids = chosen.sample_ids
@@ -269,5 +269,5 @@ def training_study(study: Study, answers: Answers, rarefy_depth: Any) -> Study:
 
 def _is_there(values: np.ndarray) -> np.ndarray:
     if values.dtype == object:
-        return np.ones(len(values), dtype=bool)
+        return np.asarray(values != "", dtype=bool)
     return ~np.isnan(values)

@@ -44,7 +44,8 @@ class PredictionDecoder:
         Parameters
         ----------
         learned
-            Predictions where the model learned them: ``B x T``, ``B x T x Q``, or class probabilities ``B x C``.
+            Predictions where the model learned them: ``B x T``, ``B x T x Q``, or probabilities ``B x C`` of the
+            classes of all targets.
         samples
             Their truths. Samples without one are passed over.
 
@@ -54,7 +55,7 @@ class PredictionDecoder:
             One for each target; None for a target that has no truth.
         """
         return tuple(
-            self.targets.kind.calibrate(spec, self.targets.kind.part(learned, place), samples, self._settings())
+            self.targets.kind.calibrate(spec, self.targets.part(learned, place), samples, self._settings())
             for place, spec in enumerate(self.targets.specs)
         )
 
@@ -93,8 +94,9 @@ class PredictionDecoder:
         kind, mean = self.targets.kind, learned.mean(axis=0)
         tables = []
         for place, spec in enumerate(self.targets.specs):
-            draws = np.stack([kind.part(draw, place) for draw in learned])
-            tables.append(kind.predict(spec, kind.part(mean, place), draws, samples, self._settings(place)))
+            draws = np.stack([self.targets.part(draw, place) for draw in learned])
+            one = self.targets.part(mean, place)
+            tables.append(kind.predict(spec, one, draws, samples, self._settings(place)))
         return tables
 
     def _settings(self, place: int | None = None) -> IntervalSettings:

@@ -61,12 +61,12 @@ def losses(subject: Subject, predicted_NO: np.ndarray, places: np.ndarray | None
     if not targets.specs[0].classes:
         truth_NT = np.column_stack([subject.truths[column][rows] for column in targets.columns])
         return np.asarray(np.abs(predicted_NO - truth_NT))
-    spec = targets.specs[0]
-    truth_N = subject.truths[spec.column][rows]
-    known = spec.kind.is_present(truth_N)
-    found = np.full((len(rows), 1), np.nan)
-    is_it = spec.encode(truth_N[known])[:, None] == np.arange(len(spec.classes))
-    found[known, 0] = ((predicted_NO[known] - is_it) ** 2).sum(axis=1)
+    found = np.full((len(rows), len(targets)), np.nan)
+    for place, (spec, outputs) in enumerate(zip(targets.specs, targets.outputs, strict=True)):
+        truth_N = subject.truths[spec.column][rows]
+        known = spec.kind.is_present(truth_N)
+        is_it = spec.encode(truth_N[known])[:, None] == np.arange(len(spec.classes))
+        found[known, place] = ((predicted_NO[known, outputs] - is_it) ** 2).sum(axis=1)
     return found
 
 

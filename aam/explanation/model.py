@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.study.study import Study
-from aam.data.targets.kinds import Samples
+from aam.data.targets.kinds import Predictions, Samples
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.explanation.effects import CHANGE, PROBABILITY
 from aam.learners.blend import combine
@@ -47,9 +47,8 @@ class ExplainedModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The targets, or the classes of the one target."""
-        targets = self.predictor.targets
-        return targets.specs[0].classes or tuple(targets.columns)
+        """Names of the targets or classes; see :attr:`~aam.data.targets.targets.Targets.output_names`."""
+        return self.predictor.targets.output_names
 
     @property
     def unit(self) -> str:
@@ -75,7 +74,7 @@ class ExplainedModel:
         """
         found = np.stack([learner.predict(study, rows, draw) for learner in self.predictor.learners])
         weights = self.predictor.manifest.weights
-        whole = combine(found, np.array(weights)) if weights else found.mean(axis=0)
+        whole = combine(found, np.array(weights), self.predictor.targets) if weights else found.mean(axis=0)
         learned = dict(zip(self.learners, [whole, *found], strict=False))
         return {name: self.in_units(study, rows, values) for name, values in learned.items()}
 
@@ -89,9 +88,13 @@ class ExplainedModel:
             level_B=targets.level_codes(sheet)[rows],
         )
         tables = self.decoder.predictions(learned[None], samples)
-        if tables[0].probabilities is not None:
-            return tables[0].probabilities
-        return np.stack([table.predicted for table in tables], axis=1).astype(np.float64)
+        return outputs_of_tables(tables)
+
+
+def outputs_of_tables(tables: Sequence[Predictions]) -> np.ndarray:
+    """The numbers that the targets are predicted as, or the probabilities of the classes of all of them: ``B x O``."""
+    parts = [one.predicted[:, None] if one.probabilities is None else one.probabilities for one in tables]
+    return np.concatenate(parts, axis=1).astype(np.float64)
 
 
 def numbered(names: Sequence[str]) -> list[str]:

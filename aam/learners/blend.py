@@ -49,9 +49,10 @@ class FittedBlend:
     learners, names
         The members, and their names in the catalogue.
     weights_MT
-        Weight of each member in each target (one column for classes); columns sum to 1.
+        Weight of each member in each target; columns sum to 1.
     out_of_fold_M
-        Predictions of each training sample by each member without its fold: ``M x B x T``, or ``M x B x C``.
+        Predictions of each training sample by each member without its fold: ``M x B x T``, or ``M x B x C``, the
+        classes of all targets.
     blended
         The same of the blend, whose weights are those of the other folds: ``B x T``, or ``B x C``.
     fold_B
@@ -74,7 +75,7 @@ class FittedBlend:
 
     def combined(self, predictions_M: np.ndarray) -> np.ndarray:
         """The members' predictions of some samples as one."""
-        return combine(predictions_M, self.weights_MT)
+        return combine(predictions_M, self.weights_MT, self.learners[0].targets)
 
 
 class BlendProgress(Protocol):
@@ -157,8 +158,20 @@ def _at_once(
     return [found[place] for place in range(len(fitting))]
 
 
-def combine(predictions_M: np.ndarray, weights_MT: np.ndarray) -> np.ndarray:
-    """The weighted mean over members of ``M x B x T`` (or ``M x B x C`` with one column of weights)."""
+def combine(predictions_M: np.ndarray, weights_MT: np.ndarray, targets: Targets | None = None) -> np.ndarray:
+    """The weighted mean over members of ``M x B x T``, or ``M x B x C``.
+
+    Parameters
+    ----------
+    predictions_M
+        Of all members.
+    weights_MT
+        A column for each target, or one for all of them.
+    targets
+        They say which outputs are whose; not needed where one column of weights is for all, or targets are numbers.
+    """
+    if targets is not None and weights_MT.shape[1] == len(targets):
+        weights_MT = np.repeat(weights_MT, [own.stop - own.start for own in targets.outputs], axis=1)
     return np.asarray(np.einsum("mbt,mt->bt", predictions_M, np.broadcast_to(weights_MT, _per_output(predictions_M))))
 
 
@@ -199,7 +212,7 @@ def blend_weights(
     Returns
     -------
     numpy.ndarray
-        ``M x T`` (``M x 1`` for classes), not negative; columns sum to 1.
+        ``M x T``, not negative; columns sum to 1.
     """
     problems = _problems(out_of_fold_M, samples, targets)
     number = len(out_of_fold_M)
@@ -220,7 +233,7 @@ def cross_blend(
     for fold in np.unique(fold_B):
         others, own = fold_B != fold, fold_B == fold
         weights_MT = blend_weights(out_of_fold_M[:, others], samples.take(others), targets, towards_M, pull)
-        found[own] = combine(out_of_fold_M[:, own], weights_MT)
+        found[own] = combine(out_of_fold_M[:, own], weights_MT, targets)
     return found
 
 
@@ -229,17 +242,16 @@ Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def _problems(out_of_fold_M: np.ndarray, samples: Labelled, targets: Targets) -> Iterator[Loss]:
-    weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
-    if targets.kind.is_ordered:
-        yield _ranked_probability_score(out_of_fold_M, samples.targets[:, 0], weight_B)
-        return
-    if targets.specs[0].classes:
-        yield _log_loss(out_of_fold_M, samples.targets[:, 0], weight_B)
-        return
-    for place in range(len(targets)):
-        known = ~np.isnan(samples.targets[:, place])
-        loss = _deviance if targets.kind.is_count else _squared_error
-        yield loss(out_of_fold_M[:, known, place], samples.targets[known, place], weight_B[known])
+    kind = targets.kind
+    for place, (spec, outputs) in enumerate(zip(targets.specs, targets.outputs, strict=True)):
+        known, weights = ~np.isnan(samples.targets[:, place]), samples.weights_of(place)
+        truth_B, weight_B = samples.targets[known, place], np.ones(known.sum()) if weights is None else weights[known]
+        if spec.classes:
+            of_classes = _ranked_probability_score if kind.is_ordered else _log_loss
+            yield of_classes(out_of_fold_M[:, known, outputs], truth_B, weight_B)
+        else:
+            of_numbers = _deviance if kind.is_count else _squared_error
+            yield of_numbers(out_of_fold_M[:, known, place], truth_B, weight_B)
 
 
 def _squared_error(predicted_MB: np.ndarray, truth_B: np.ndarray, weight_B: np.ndarray) -> Loss:

@@ -9,7 +9,7 @@ import numpy as np
 
 from aam.data.targets.kinds import Predictions, Samples
 from aam.data.targets.kinds.kind import kind_of_saved_name
-from aam.data.targets.targets import Targets
+from aam.data.targets.targets import Targets, with_missing
 from aam.evaluation.decode_predictions import PredictionDecoder, values_of
 from aam.learners.protocol import Learner
 
@@ -27,7 +27,7 @@ def in_own_units(targets: Targets) -> Targets:
 
 
 def true_values(study: Study, rows: np.ndarray, targets: Targets) -> np.ndarray:
-    """True values in full precision on the scale of the metadata, ``B x T``, or codes of classes, ``B x 1``.
+    """True values in full precision on the scale of the metadata, or codes of classes, ``B x T``; NaN where missing.
 
     Counts are those of a unit of exposure.
     """
@@ -35,7 +35,7 @@ def true_values(study: Study, rows: np.ndarray, targets: Targets) -> np.ndarray:
         exposure_B = targets.level_codes(study.metadata)[rows]
         return np.column_stack([study.targets[column][rows] / exposure_B for column in targets.columns])
     if targets.specs[0].classes:
-        return targets.encode(values_of(study.targets, rows))
+        return with_missing(targets.encode(values_of(study.targets, rows)))
     return np.column_stack([study.targets[column][rows] for column in targets.columns])
 
 

@@ -109,16 +109,15 @@ class KernelLearner(Learner):
         map_NP = self._fit_map()
         covariates = self._covariates(study)[samples.rows]
         points_BP = self._points(study, samples.rows, map_NP, covariates)
-        weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
         wanted_BO = self._wanted(samples.targets)
         self._dual_NO = np.empty((len(map_NP), wanted_BO.shape[1]))
         self._slope_FO = np.empty((covariates.shape[1], wanted_BO.shape[1]))
         self._intercept_O = np.empty(wanted_BO.shape[1])
         found_BO = np.empty_like(wanted_BO)
-        for outputs in self._outputs(wanted_BO):
+        for place, outputs in enumerate(self.task.targets.outputs):
             own_BO = wanted_BO[:, outputs]
-            known = ~np.isnan(own_BO).any(axis=1)
-            weight = np.where(known, weight_B, 0.0)
+            known, weight_B = ~np.isnan(own_BO).any(axis=1), samples.weights_of(place)
+            weight = np.where(known, 1.0 if weight_B is None else weight_B, 0.0)
             ridge = fit_ridge(points_BP, np.where(known[:, None], own_BO, 0.0), folds, weight)
             error_LB = np.where(known, ((ridge.out_of_fold_LBO - own_BO) ** 2).sum(axis=2), 0.0) * weight
             best = int(error_LB.sum(axis=1).argmin())
@@ -128,8 +127,9 @@ class KernelLearner(Learner):
             self._intercept_O[outputs] = ridge.intercepts_LO[best]
             for fold in np.unique(folds):
                 others = int(error_LB[:, folds != fold].sum(axis=1).argmin())
-                found_BO[np.ix_(folds == fold, outputs)] = ridge.out_of_fold_LBO[others][folds == fold]
+                found_BO[folds == fold, outputs] = ridge.out_of_fold_LBO[others][folds == fold]
         if self.task.targets.kind.is_count:
+            weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
             self._beyond_O = _variance(found_BO, wanted_BO, weight_B)
         return self._as_predictions(found_BO)
 
@@ -198,27 +198,29 @@ class KernelLearner(Learner):
 
     @property
     def _num_outputs(self) -> int:
-        specs, is_ordered = self.task.targets.specs, self.task.targets.kind.is_ordered
-        return (len(specs[0].classes) or len(specs)) - is_ordered
-
-    def _outputs(self, wanted_BO: np.ndarray) -> Iterator[np.ndarray]:
-        """Outputs that share a penalty: the classes, or each number alone."""
-        outputs = np.arange(wanted_BO.shape[1])
-        yield from [outputs] if self.task.targets.specs[0].classes else outputs[:, None]
+        return self.task.targets.outputs[-1].stop - self.task.targets.kind.is_ordered
 
     def _wanted(self, targets: np.ndarray) -> np.ndarray:
-        """Numbers, square roots of counts, or an indicator of each class, or of each cut between ordered ones."""
-        num_classes = len(self.task.targets.specs[0].classes)
-        if self.task.targets.kind.is_count:
+        """Numbers, square roots of counts, or an indicator of each class or cut between levels; NaN where missing."""
+        specs, kind = self.task.targets.specs, self.task.targets.kind
+        if kind.is_count:
             return np.sqrt(np.asarray(targets, dtype=np.float64))
-        if self.task.targets.kind.is_ordered:
-            return is_above(targets[:, 0], num_classes)
-        if not num_classes:
-            return np.asarray(targets, dtype=np.float64)
-        return (targets == np.arange(num_classes)).astype(np.float64)
+        if kind.is_ordered:
+            return is_above(targets[:, 0], len(specs[0].classes))
+        wanted = [np.empty((len(targets), 0))]
+        for place, spec in enumerate(specs):
+            own_B1 = np.asarray(targets[:, [place]], dtype=np.float64)
+            if spec.classes:
+                is_it_BC = (own_B1 == np.arange(len(spec.classes))).astype(np.float64)
+                own_B1 = np.where(np.isnan(own_B1), np.nan, is_it_BC)
+            wanted.append(own_B1)
+        return np.concatenate(wanted, axis=1)
 
     def _as_predictions(self, found_BO: np.ndarray) -> np.ndarray:
-        """Numbers, shares, or expected counts: the mean of a square is that of its root squared, and its variance."""
+        """Numbers, shares that sum to 1 in each target, or expected counts.
+
+        The mean of a square is that of its root squared, and its variance.
+        """
         if self.task.targets.kind.is_count:
             return np.asarray(np.maximum(found_BO, 0) ** 2 + self._beyond_O)
         if not self.task.targets.specs[0].classes:
@@ -226,8 +228,8 @@ class KernelLearner(Learner):
         if self.task.targets.kind.is_ordered:
             return shares_of_levels(found_BO)
         positive = np.maximum(found_BO, SMALLEST)
-        shares: np.ndarray = positive / positive.sum(axis=1, keepdims=True)
-        return shares
+        shares = [own / own.sum(axis=1, keepdims=True) for own in (positive[:, o] for o in self.task.targets.outputs)]
+        return np.concatenate(shares, axis=1)
 
     def _points(self, study: Study, rows: np.ndarray, map_NP: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """Coordinates and covariates of some samples; of many in single precision, for their memory."""

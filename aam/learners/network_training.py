@@ -13,6 +13,7 @@ import numpy as np
 from aam.config import TrainConfig, replace
 from aam.data.study.split import make_split
 from aam.data.study.study import Study
+from aam.data.targets.kinds.classes import MISSING
 from aam.data.targets.kinds.counts import whole_counts
 from aam.learners.protocol import Task
 from aam.models.folder.description import ModelDescription
@@ -88,12 +89,17 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
 
 def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str, np.ndarray]:
     """The targets on the scale of the metadata."""
-    columns, classes = task.targets.columns, task.targets.specs[0].classes
-    if classes:
-        return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}
     if task.targets.kind.is_count:
+        columns = task.targets.columns
         return {column: whole_counts(targets[:, place], level_N) for place, column in enumerate(columns)}
-    return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}
+    found = {}
+    for spec, target_B in zip(task.targets.specs, targets.T, strict=True):
+        if spec.classes:
+            codes_B = np.where(np.isnan(target_B), MISSING, target_B).astype(np.int64)
+            found[spec.column] = np.array([*spec.classes, ""], dtype=object)[codes_B]
+        else:
+            found[spec.column] = spec.decode(target_B, level_N)
+    return found
 
 
 def train_prepared(prepared: Prepared, command: str) -> tuple[Network, ModelDescription]:

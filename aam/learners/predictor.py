@@ -111,7 +111,7 @@ class Predictor:
         """
         found = [learner.predict(study, rows, draw) for learner in self.learners]
         weights = self.manifest.weights
-        return combine(np.stack(found), np.array(weights)) if weights else np.mean(found, axis=0)
+        return combine(np.stack(found), np.array(weights), self.targets) if weights else np.mean(found, axis=0)
 
     def predict_in_draws(self, study: Study, rows: np.ndarray, passes: int, at_once: int) -> Iterator[Draws]:
         """Predict samples, each from several draws, in memory that does not grow with the number of samples.

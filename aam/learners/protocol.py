@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -73,7 +73,7 @@ class Task:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the prediction of a sample, such as ``T`` numbers or ``C`` classes."""
+        """Shape of the prediction of a sample, such as ``T`` numbers, or ``C`` classes of all targets."""
         return self.targets.kind.output_shape(self.targets.specs)
 
 
@@ -108,11 +108,12 @@ class Labelled:
     rows
         Their rows in the study, ``B``.
     targets
-        Numbers ``B x T``, NaN where one is missing, or codes of classes ``B x 1``.
+        Numbers or codes of classes, ``B x T``, NaN where one is missing.
     groups
         Group of each, where samples of one group are alike.
     weights
-        Weight of each, with a mean of 1; None for equal weights. Weights of classes, where some were given, are in it.
+        Weight of each (``B``), or of each in each target (``B x T``), with a mean of 1; None for equal weights. Weights
+        of classes, where some were given, are in it.
     """
 
     rows: np.ndarray
@@ -132,6 +133,15 @@ class Labelled:
         if len(self) <= number:
             return self
         return self.take(np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False)))
+
+    def of_target(self, place: int) -> Labelled:
+        """Those that have one of the targets, with that target alone (``B x 1``), and their weights in it (``B``)."""
+        known = self.take(~np.isnan(self.targets[:, place]))
+        return replace(known, targets=known.targets[:, [place]], weights=known.weights_of(place))
+
+    def weights_of(self, place: int) -> np.ndarray | None:
+        """Weight of each in one of the targets, ``B``; None for equal weights."""
+        return self.weights if self.weights is None or self.weights.ndim == 1 else self.weights[:, place]
 
     def take(self, chosen: np.ndarray) -> Labelled:
         """Some of them: places, or a mask."""
@@ -184,12 +194,11 @@ class Learner(ABC):
         rows
             ``B`` rows to learn from.
         targets
-            Their truths in the learned space: numbers ``B x T``, NaN where one is missing, or codes of classes
-            ``B x 1``.
+            Their truths in the learned space: numbers or codes of classes, ``B x T``, NaN where one is missing.
         groups
             Group of each of these samples, where samples of one group are alike.
         weights
-            Weight of each of these samples; equal where left out.
+            Weight of each of these samples (``B``), or of each in each target (``B x T``); equal where left out.
 
         Returns
         -------
@@ -254,7 +263,8 @@ class Learner(ABC):
         Returns
         -------
         numpy.ndarray
-            float64: numbers ``B x T`` in the learned space (quantiles ``B x T x Q``), or class probabilities ``B x C``.
+            float64: numbers ``B x T`` in the learned space (quantiles ``B x T x Q``), or probabilities ``B x C`` of the
+            classes of all targets (:attr:`~aam.data.targets.targets.Targets.outputs`).
         """
 
     def computed_by(self, computing: Computing) -> Learner:

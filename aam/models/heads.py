@@ -58,11 +58,12 @@ class Encoded(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Predictions beside truths, in the units of the loss, and weights of the samples."""
+    """Predictions beside truths, in the units of the loss, weights of the samples, and those of experts in each."""
 
     prediction: Tensor
     truth: Tensor
     weight: Tensor | None = None
+    gate_BN: Tensor | None = None
 
 
 class Head(Protocol):
@@ -77,6 +78,10 @@ class Head(Protocol):
 
     def loss(self, comparison: Comparison) -> Tensor:
         """Scalar loss."""
+        ...
+
+    def regulariser(self, comparison: Comparison) -> Tensor | None:
+        """What is learned beside the loss; None for nothing."""
         ...
 
 
@@ -108,6 +113,10 @@ class SelfSupervisedHead(nn.Module):
     def loss(self, comparison: Comparison) -> Tensor:
         """Scalar loss."""
         raise NotImplementedError
+
+    def regulariser(self, comparison: Comparison) -> Tensor | None:
+        """Nothing is learned beside the loss."""
+        return None
 
     def calibrate(self, batches: Sequence[Batch], encode: Callable[[Batch], Encoded]) -> None:
         """Start a fresh head where the training samples are; by default it stays as it was made.

@@ -6,7 +6,7 @@ Legend of shapes: ``B`` samples, ``T`` numeric targets, ``Q`` quantiles, ``C`` c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -60,8 +60,8 @@ def fill_missing(prediction: Tensor, truth_BT: Tensor) -> tuple[Tensor, Tensor, 
     return torch.where(given, prediction, zero), truth_BT.masked_fill(~present_BT, 0.0), present_BT
 
 
-def masked_mean(loss_BT: Tensor, present_BT: Tensor, presence_T: Tensor, weight_B: Tensor | None) -> Tensor:
-    """Mean over all numbers, of which a missing one counts 0 and a present one ``1 / presence``, times the weights.
+def masked_mean(loss_BT: Tensor, present_BT: Tensor, presence_T: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over all truths, of which a missing one counts 0 and a present one ``1 / presence``, times the weights.
 
     Parameters
     ----------
@@ -72,11 +72,30 @@ def masked_mean(loss_BT: Tensor, present_BT: Tensor, presence_T: Tensor, weight_
     presence_T
         Share of the training samples that have each target: so all targets count the same in an epoch. Divided by the
         number that is present in the batch instead, the loss would depend on how a step is cut into batches.
-    weight_B
-        Weights of the samples, or None.
+    weight
+        Weights of the samples, ``B``, or of each in each target, ``B x T``; or None.
     """
     counted_BT = torch.where(present_BT, loss_BT / presence_T, loss_BT.new_zeros(()))
-    return weighted_mean(counted_BT, None if weight_B is None else weight_B.unsqueeze(-1))
+    return weighted_mean(counted_BT, weight.unsqueeze(-1) if weight is not None and weight.ndim == 1 else weight)
+
+
+def class_losses(logit_BC: Tensor, code_BT: Tensor, num_classes: Sequence[int], label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of each of several columns of classes, ``B x T``; 0, without a gradient, where a code is -1.
+
+    Parameters
+    ----------
+    logit_BC
+        Logits of the classes of one column after the other.
+    code_BT
+        The true class of each column, or -1.
+    num_classes
+        Classes of each column.
+    label_smoothing
+        As in :func:`classification_loss`.
+    """
+    columns = zip(logit_BC.float().split(tuple(num_classes), dim=-1), code_BT.unbind(dim=1), strict=True)
+    options: dict[str, Any] = {"reduction": "none", "label_smoothing": label_smoothing, "ignore_index": -1}
+    return torch.stack([F.cross_entropy(own_BC, code_B, **options) for own_BC, code_B in columns], dim=1)
 
 
 def classification_loss(

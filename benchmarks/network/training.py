@@ -205,7 +205,7 @@ class Network:
         if not head.num_classes:
             share_B1 = share[:, None]
             return head.loss(first._replace(truth=share_B1 * first.truth + (1 - share_B1) * second))
-        parts = (first, share), (first._replace(truth=second[:, 0]), 1 - share)
+        parts = (first, share), (first._replace(truth=second), 1 - share)
         return sum((head.loss(one._replace(weight=weight)) for one, weight in parts), torch.zeros(()))
 
 

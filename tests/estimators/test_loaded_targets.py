@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,44 @@ def test_several_targets_keep_their_order(tmp_path: Path) -> None:
     loaded = AAMRegressor.load(tmp_path / "model")
     assert loaded.trained_.columns == ("z", "a")
     assert loaded.predict(table()) == pytest.approx(fitted.predict(table()), rel=1e-6)
+
+
+@pytest.mark.parametrize("options", [QUICK, NETWORK], ids=["blend", "network"])
+def test_columns_of_labels_keep_type_and_order(tmp_path: Path, options: dict[str, Any]) -> None:
+    """As scikit-learn's classifiers of several outputs answer; labels may be missing."""
+    frame = table()
+    y = pd.DataFrame({"day": labels("int"), "site": labels("str")}, index=frame.index).astype(object)
+    y.loc[frame.index[::4], "site"] = None
+    y.iloc[0] = np.nan
+    fitted = AAMClassifier(**options).fit(frame, y)
+    fitted.save(tmp_path / "model")
+    loaded = AAMClassifier.load(tmp_path / "model")
+    for one in (fitted, loaded):
+        assert [own.tolist() for own in one.classes_] == [[9, 10], ["a", "b"]]
+    day, site = loaded.predict_proba(frame)
+    assert day.shape == site.shape == (len(frame), 2)
+    assert site.sum(axis=1) == pytest.approx(1)
+    for own, other in zip(fitted.predict_proba(frame), (day, site), strict=True):
+        assert own == pytest.approx(other, abs=1e-5)
+    predicted = loaded.predict(frame)
+    assert predicted.shape == (len(frame), 2)
+    assert predicted[:, 0].tolist() == loaded.classes_[0][day.argmax(axis=1)].tolist()
+    assert predicted[:, 1].tolist() == loaded.classes_[1][site.argmax(axis=1)].tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of few validation samples
+        held = loaded.predict_set(frame)
+    assert [one.shape for one in held] == [(len(frame), 2)] * 2
+
+
+def test_columns_of_labels_in_an_array() -> None:
+    y = np.column_stack([labels("int"), labels("int")[::-1]])
+    fitted = AAMClassifier(**QUICK).fit(table(), y)
+    assert fitted.predict(table()).dtype == np.int64
+    assert fitted.trained_.manifest.targets is not None
+    assert fitted.trained_.manifest.targets.columns == ("y0", "y1")
+    same = pd.DataFrame(y, columns=["a", "a"], index=table().index)
+    with pytest.raises(ValueError, match="two columns have one name"):
+        AAMClassifier(**QUICK).fit(table(), same)
+    nothing = pd.DataFrame({"a": labels("int"), "b": np.nan}, index=table().index)
+    with pytest.raises(ValueError, match="column 'b' has no label"):
+        AAMClassifier(**QUICK).fit(table(), nothing)

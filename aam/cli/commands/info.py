@@ -105,8 +105,8 @@ def _novelty(familiarity: Any) -> tuple[str, str]:
 def _predicted(targets: list[dict[str, Any]]) -> str:
     """The columns that a model predicts, and whether they are numbers or classes."""
     columns = listed([f"'{target['column']}'" for target in targets])
-    if classes := targets[0]["classes"]:
-        return f"{columns}, one of {len(classes)} classes"
+    if numbers := [len(target["classes"]) for target in targets if target["classes"]]:
+        return f"{columns}, one of {listed(map(str, numbers))} classes"
     return f"{columns}, a number" if len(targets) == 1 else f"{columns}: {len(targets)} numbers"
 
 

@@ -294,6 +294,8 @@ class TrainConfig:
         if wrong:
             name = "--ordered" if self.target.ordered else "--classifier"
             raise ConfigError(f"{wrong[0]} is for numeric targets, not for {name}")
+        if len(self.target.metadata_column) > 1 and isinstance(loss.class_weights, tuple):
+            raise ConfigError("--class-weights lists weights for one column of classes: take balanced, or one column")
 
     def _check_covariates(self) -> None:
         given = set(self.covariates.columns)

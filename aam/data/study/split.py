@@ -137,7 +137,8 @@ def make_split(
             problem = f"no sample is left for {name} (of {plural(len(study), 'sample')})"
             raise InputError("split", problem, "choose another split")
     judged = split if validated else split.joined()
-    notes = class_notes(judged, options, study, values, kind)
+    columns = list(study.targets.values()) if values is not None and len(study.targets) > 1 else [values]
+    notes = [note for own in columns for note in class_notes(judged, options, study, own, kind)]
     if not validated and values is not None and kind is not None and kind.covers_strata:
         notes += _notes_of_single_groups(judged.train, options, study, values, kind)
     return dataclasses.replace(split, notes=(*split.notes, *notes))

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from aam.data.targets.kinds import TargetRules, TargetSpec
+from aam.data.targets.kinds.classes import probability_names
 from aam.data.targets.targets import Targets, level_codes
 from aam.errors import Attempts, InputError
-from aam.text import listed, plural
+from aam.text import listed, plural, shorten
 
 # Of a level, as a share of all samples' spread: less is the rounding of one value.
 LEAST_SPREAD = 1e-6
@@ -31,7 +32,7 @@ def fit_targets(
     rules
         Columns, kind, transform and class weights.
     values
-        By column, of all samples of the study: float64 with NaN where missing, or labels (object), none missing.
+        By column, of all samples of the study: float64 with NaN where missing, or labels (object), empty where missing.
     train_rows
         The training samples.
     source
@@ -53,6 +54,7 @@ def fit_targets(
     ]
     attempt.raise_if_any()
     specs = tuple(spec for spec in fitted if spec is not None)
+    _refuse_shared_names(specs, source)
     if level_of_N is None or not rules.normalize_by:
         return Targets(specs=specs, exposure_column=rules.exposure_column)
     levels = tuple(sorted({str(level_of_N[row]) for row in train_rows} - {""}))
@@ -65,6 +67,21 @@ def fit_targets(
         )
     specs = tuple(_within_levels(spec, values[spec.column][train_rows], codes, len(levels)) for spec in specs)
     return Targets(specs=specs, normalize_by=rules.normalize_by, levels=levels)
+
+
+def _refuse_shared_names(specs: Sequence[TargetSpec], source: str) -> None:
+    """Refuse classes whose probabilities would stand in one column of the predictions."""
+    owner_of: dict[str, str] = {}
+    for spec in specs:
+        for name in probability_names(spec.classes):
+            shared = f"{name}_{spec.column}"
+            if (other := owner_of.setdefault(shared, spec.column)) != spec.column:
+                raise InputError(
+                    source,
+                    f"classes of '{shorten(other)}' and '{shorten(spec.column)}' would share a column of predictions "
+                    f"({shorten(shared)})",
+                    "rename one of the two columns",
+                )
 
 
 def fit_target(rules: TargetRules, values: np.ndarray, train_rows: np.ndarray, source: str) -> TargetSpec:

@@ -14,13 +14,14 @@ from aam.config import LossOptions
 from aam.config.json_dataclass import need, read_plain
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.kinds import Kind, TargetSpec
+from aam.data.targets.kinds.classes import MISSING
 from aam.errors import InputError
 from aam.text import plural, shorten
 
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """All that a model predicts at once: several numbers, or one class.
+    """All that a model predicts at once: one or several numbers, or columns of classes.
 
     Attributes
     ----------
@@ -53,6 +54,24 @@ class Targets:
         return dataclasses.replace(self, specs=tuple(dataclasses.replace(spec, kind=kind) for spec in self.specs))
 
     @property
+    def outputs(self) -> tuple[slice, ...]:
+        """The outputs of each target among all: one of a number, or one for each class."""
+        ends = np.cumsum([len(spec.classes) or 1 for spec in self.specs]).tolist()
+        return tuple(slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """A name for each output: the columns, the classes of one column, or ``COLUMN=CLASS`` of several."""
+        if len(self) == 1:
+            return self.specs[0].classes or self.columns
+        columns = [[f"{spec.column}={name}" for name in spec.classes] or [spec.column] for spec in self.specs]
+        return tuple(name for own in columns for name in own)
+
+    def part(self, learned: np.ndarray, place: int) -> np.ndarray:
+        """What a prediction of all targets (samples first) says of one."""
+        return self.kind.part(learned, self.outputs[place])
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Metadata columns, in order."""
         return tuple(spec.column for spec in self.specs)
@@ -77,7 +96,7 @@ class Targets:
         return level_codes(np.where([level in known for level in as_written], as_written, joint), self.levels)
 
     def encode(self, values: Mapping[str, np.ndarray], level_N: np.ndarray | None = None) -> np.ndarray:
-        """What the model learns: numbers (``N x T``, float32, NaN where missing) or classes (``N x 1``, int64).
+        """What the model learns: numbers (``N x T``, float32, NaN where missing) or classes (int64, -1 where missing).
 
         Parameters
         ----------
@@ -115,6 +134,14 @@ class Targets:
         need(not num_levels, "the levels' scales do not fit the levels")
         need(not targets.exposure_column or targets.kind.is_count, "only counts have an exposure")
         return targets
+
+
+def with_missing(encoded: np.ndarray) -> np.ndarray:
+    """Encoded targets as float64, with NaN for a class that is missing too."""
+    found = np.array(encoded, dtype=np.float64)
+    if np.issubdtype(encoded.dtype, np.integer):
+        found[encoded == MISSING] = np.nan
+    return found
 
 
 def joint_levels(metadata: Metadata, columns: tuple[str, ...]) -> np.ndarray:

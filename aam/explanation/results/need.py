@@ -29,7 +29,7 @@ def need_of(
     level, learner
         Which groups, and whose error.
     column
-        The target; that whose error grows most where left out.
+        The target, or the output of one of several columns of classes; that whose error grows most where left out.
 
     Returns
     -------
@@ -40,7 +40,9 @@ def need_of(
     found = next((one for one in effects if (one.method, one.level, one.learner) == wanted), None)
     if found is None:
         return {}
-    outputs = [found.outputs.index(column)] if column in found.outputs else range(len(found.outputs))
+    named = column or ""
+    of_class = [place for place, own in enumerate(found.outputs) if named == own or named.startswith(f"{own}=")]
+    outputs = of_class or range(len(found.outputs))
     ends = (found.effect_GO, found.low_GO, found.high_GO)
     return {
         name: max((Interval(*(float(end[place, o]) for end in ends)) for o in outputs), key=lambda one: one.value)

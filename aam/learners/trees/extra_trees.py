@@ -109,8 +109,9 @@ class CladeTreesLearner(Learner):
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = slice(start, start + ROWS_AT_ONCE)
             table = self._read(study, rows[some])
-            for place, (trees, codes) in enumerate(self.ensembles):
-                found[some, codes if len(codes) else [place]] = trees.predict(table)
+            for outputs, (trees, codes) in zip(self.task.targets.outputs, self.ensembles, strict=True):
+                columns = outputs.start + codes if len(codes) else [outputs.start]
+                found[some, columns] = trees.predict(table)
         return found
 
     def leaves(self, study: Study, rows: np.ndarray) -> list[csr_array]:
@@ -144,13 +145,13 @@ class CladeTreesLearner(Learner):
     def _grow(self, table: np.ndarray, samples: Labelled, place: int) -> tuple[Trees, np.ndarray]:
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-        known = samples.take(~np.isnan(samples.targets[:, place]))
+        known = samples.of_target(place)
         options: dict[str, Any] = {"n_estimators": self.num_trees, "random_state": self.seed, "n_jobs": self.n_jobs}
-        number, settings = len(self.task.targets.specs[0].classes), self.task.settings
+        number, settings = len(self.task.targets.specs[place].classes), self.task.settings
         options["max_features"] = settings.clade_max_features or MAX_FEATURES
         options["min_samples_leaf"] = settings.clade_leaf or (MIN_LEAF_OF_CLASSES if number else MIN_LEAF)
         if self.task.targets.kind.is_ordered:
-            codes, weights = known.targets[:, place], known.weights
+            codes, weights = known.targets[:, 0], known.weights
             if not known.hold_class_weights(self.task.targets):
                 weights = balance(codes, number, weights)
             return grow_ordered(ExtraTreesRegressor(**options), table[known.rows], codes, number, weights)
@@ -160,7 +161,7 @@ class CladeTreesLearner(Learner):
             estimator = ExtraTreesClassifier(class_weight=balanced, **options)
         else:
             estimator = ExtraTreesRegressor(**options)
-        grow(estimator, table[known.rows], known.targets[:, place], known.weights)
+        grow(estimator, table[known.rows], known.targets[:, 0], known.weights)
         return trees_of_target(estimator)
 
     def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:

@@ -160,8 +160,8 @@ class ForestLearner(Learner):
     def predict(self, study: Study, rows: np.ndarray, draw: int = 0) -> np.ndarray:
         """Means of the trees; all reads are used, so that every draw is the same."""
         found = np.zeros((len(rows), *self.task.output_shape))
-        for place, forest in enumerate(self.forests):
-            columns = forest.codes if len(forest.codes) else np.array([place])
+        for outputs, forest in zip(self.task.targets.outputs, self.forests, strict=True):
+            columns = outputs.start + forest.codes if len(forest.codes) else [outputs.start]
             at_once = max(1, DENSE_PER_BLOCK // max(1, self._num_features(forest.features)))
             for start in range(0, len(rows), at_once):
                 some = slice(start, start + at_once)
@@ -203,7 +203,7 @@ class ForestLearner(Learner):
         return learner
 
     def _grow(self, study: Study, samples: Labelled, place: int) -> TargetForest:
-        known = samples.take(~np.isnan(samples.targets[:, place]))
+        known = samples.of_target(place)
         found = fit_features(study, self.settings.features, known.rows)
         if self.task.targets.kind.is_ordered:
             return self._grow_ordered(found, _ready(self._read(found, study, known.rows)), known)
@@ -212,7 +212,7 @@ class ForestLearner(Learner):
         if known.hold_class_weights(self.task.targets):
             estimator.set_params(class_weight=None)
         table = _ready(self._read(found, study, known.rows))
-        grow(estimator, table, known.targets[:, place], known.weights)
+        grow(estimator, table, known.targets[:, 0], known.weights)
         return TargetForest(found, *trees_of_target(estimator))
 
     def _grow_ordered(self, found: Features, table: Any, samples: Labelled) -> TargetForest:

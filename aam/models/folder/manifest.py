@@ -27,9 +27,9 @@ def model_card(manifest: Manifest) -> str:
         lines.append("A pre-trained encoder of 16S amplicon samples.")
         lines.append("Fine-tune it with `aam train --pretrained-encoder THIS_FOLDER`.")
     else:
-        classes = f" ({', '.join(targets.specs[0].classes)})" if targets.specs[0].classes else ""
-        columns = ", ".join(f"`{column}`" for column in targets.columns)
-        lines.append(f"Predicts {columns}{classes} ({targets.kind.saved_name}) from a 16S feature table.")
+        classes = (f" ({', '.join(spec.classes)})" if spec.classes else "" for spec in targets.specs)
+        columns = ", ".join(f"`{column}`{own}" for column, own in zip(targets.columns, classes, strict=True))
+        lines.append(f"Predicts {columns} ({targets.kind.saved_name}) from a 16S feature table.")
         names = [member.name for member in manifest.members]
         if names != ["network"]:
             lines.append(f"It consists of {members_in_words(names, manifest.weights)}.")

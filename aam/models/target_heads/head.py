@@ -4,7 +4,7 @@ Each kind of target names its head (:attr:`aam.data.targets.kinds.Kind.head`), w
 loss and its start.
 
 Legend of shapes: ``B`` samples, ``D`` width, ``K`` inputs of the linear path, ``T`` numeric targets, ``Q`` quantiles,
-``C`` classes, ``O`` raw outputs of the network (``T``, ``T x Q`` or ``C``).
+``C`` classes of all targets, ``O`` raw outputs of the network (``T``, ``T x Q`` or ``C``), ``N`` experts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from aam.data.targets.targets import Targets
 from aam.models.attention import initialise_linear
 from aam.models.covariate_encoder import ConditionalScaling
 from aam.models.heads import Comparison, Encoded
+from aam.models.target_heads.experts import Experts, imbalance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,11 @@ class TargetOutputs:
     zero
         ``shift / scale`` of each number: zero in its own units is ``-zero`` in normalised ones.
     presence
-        Share of the training samples that have each number.
+        Share of the training samples that have each target.
     class_weights
-        Weight of each class in the loss; empty for numbers.
+        Weight of each class of all targets in the loss; empty for numbers.
+    num_classes
+        Classes of each target; empty for numbers, or where there is one target.
     """
 
     head: str
@@ -49,6 +52,7 @@ class TargetOutputs:
     zero: tuple[float, ...]
     presence: tuple[float, ...]
     class_weights: tuple[float, ...] = ()
+    num_classes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, targets: Targets) -> TargetOutputs:
@@ -59,7 +63,8 @@ class TargetOutputs:
             columns=targets.columns,
             zero=tuple(spec.shift / spec.scale for spec in specs),
             presence=tuple(spec.presence for spec in specs),
-            class_weights=specs[0].class_weights or (1.0,) * len(specs[0].classes),
+            class_weights=tuple(w for spec in specs for w in spec.class_weights or (1.0,) * len(spec.classes)),
+            num_classes=tuple(len(spec.classes) for spec in specs if spec.classes),
         )
 
 
@@ -89,8 +94,8 @@ class TargetHead(nn.Module, ABC):
 
     name = "target"
     counted: Counted = "samples"
-    num_classes = 0
-    """Classes between which the linear path is fitted; 0 for numbers."""
+    num_classes: tuple[int, ...] = ()
+    """Classes of each target, between which the linear path is fitted; empty for numbers."""
 
     def __init__(
         self,
@@ -106,14 +111,19 @@ class TargetHead(nn.Module, ABC):
         self.conditional_scaling: ConditionalScaling | None = None
         widths = (dim, *_hidden_widths(dim, options))
         num_raw = num_outputs * raw_per_output
-        # This order is that in which random numbers are drawn: a seed goes on giving the head that it gave.
-        self.hidden = nn.ModuleList([nn.Linear(*pair) for pair in pairwise(widths)])
-        self.out = nn.Linear(widths[-1], num_raw)
         self.dropout = nn.Dropout(dropout if options.regressor_dropout is None else options.regressor_dropout)
-        for layer in self.hidden:
-            assert isinstance(layer, nn.Linear)
-            initialise_linear(layer)
-        initialise_linear(self.out, gain=0.1)
+        self.expert_balance = options.expert_balance
+        # This order is that in which random numbers are drawn: a seed goes on giving the head that it gave.
+        self.hidden = nn.ModuleList([nn.Linear(*pair) for pair in pairwise(widths)] if options.experts == 1 else [])
+        self.out: nn.Linear | Experts
+        if options.experts == 1:
+            self.out = nn.Linear(widths[-1], num_raw)
+            for layer in self.hidden:
+                assert isinstance(layer, nn.Linear)
+                initialise_linear(layer)
+            initialise_linear(self.out, gain=0.1)
+        else:
+            self.out = Experts(widths, num_raw, options.experts, self.dropout)
         self.linear_path = nn.Linear(num_path_inputs, num_outputs, bias=False) if num_path_inputs else None
         if self.linear_path is not None:
             nn.init.zeros_(self.linear_path.weight)
@@ -129,9 +139,28 @@ class TargetHead(nn.Module, ABC):
     def forward(self, vector_BD: Tensor, path_BK: Tensor | None = None, category_BC: Tensor | None = None) -> Tensor:
         """Outputs in the units of the loss."""
 
-    @abstractmethod
+    @property
+    def num_experts(self) -> int:
+        """Experts of the mixture; 0 for a single network."""
+        return self.out.number if isinstance(self.out, Experts) else 0
+
     def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Outputs and targets; a missing number is NaN."""
+        """Outputs and targets ``B x T``, of which a missing number is NaN and a missing class -1."""
+        assert batch.target_BT is not None
+        reading = encoded.head_input()
+        return Comparison(self(*reading), batch.target_BT, batch.weight_B, self.gates(reading.vector_BD))
+
+    def gates(self, vector_BD: Tensor) -> Tensor | None:
+        """Weight of each expert in each sample, ``B x N``; None for a single network."""
+        if not isinstance(self.out, Experts):
+            return None
+        with torch.autocast(vector_BD.device.type, enabled=False):
+            return self.out.gates(self.norm(vector_BD.float()))
+
+    def regulariser(self, comparison: Comparison) -> Tensor | None:
+        """What keeps the gate from using few experts, times its weight."""
+        gate_BN = comparison.gate_BN
+        return None if gate_BN is None or not len(gate_BN) else self.expert_balance * imbalance(gate_BN)
 
     @abstractmethod
     def loss(self, comparison: Comparison) -> Tensor:
@@ -158,7 +187,10 @@ class TargetHead(nn.Module, ABC):
         """
 
     def loss_weights(self, target_BT: Tensor, weight_B: Tensor | None) -> Tensor | None:
-        """Weights of samples in the loss (float64), from those of their own; None where all are equal."""
+        """Weights of samples in the loss (float64), from those of their own; None where all are equal.
+
+        ``B``, or ``B x T`` where they differ from target to target.
+        """
         return weight_B
 
     def path_target(self, target_BT: Tensor) -> Tensor:

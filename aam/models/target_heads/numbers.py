@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.batches.batch import Batch
-from aam.models.heads import Comparison, Encoded
+from aam.models.heads import Comparison
 from aam.models.losses import asymmetric_losses, element_losses, fill_missing, masked_mean
 from aam.models.output_bounds import OutputBound
 from aam.models.target_heads.head import TargetHead, TargetOutputs
@@ -60,11 +59,6 @@ class NumbersHead(TargetHead):
     def set_prior(self, prior_T: Tensor) -> None:
         """Start at these predictions: the training means."""
         self.set_bias(self.bound.inverse(prior_T.to(self.out.bias)))
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Predictions and targets, ``B x T``; a missing target is NaN."""
-        assert batch.target_BT is not None
-        return Comparison(self(*encoded.head_input()), batch.target_BT, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """The loss chosen by ``--loss-type`` or ``--loss-config``, over what is not missing, weighted by sample."""

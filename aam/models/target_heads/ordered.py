@@ -42,7 +42,7 @@ class OrderedHead(ClassesHead):
     ) -> None:
         super().__init__(dim, num_path_inputs, outputs, options, loss, dropout, num_outputs=1)
         self.num_levels = len(outputs.class_weights)
-        self.num_classes = 0  # the linear path leads to one number
+        self.num_classes = ()  # the linear path leads to one number
         self.first = nn.Parameter(torch.zeros(1))
         self.gap_raw = nn.Parameter(torch.zeros(self.num_levels - 2))
 
@@ -60,9 +60,9 @@ class OrderedHead(ClassesHead):
         self.set_bias(torch.zeros(1))
         self._set_thresholds(torch.logit(_cumulative(prior_C)))
 
-    def start(self, target_B1: Tensor, weight_B: Tensor | None) -> None:
+    def start(self, target_BT: Tensor, weight: Tensor | None) -> None:
         """Start at the levels' weighted shares."""
-        self.set_prior(_shares(target_B1[:, 0], weight_B, self.num_levels))
+        self.set_prior(_shares(target_BT[:, 0], weight, self.num_levels))
 
     def path_target(self, target_B1: Tensor) -> Tensor:
         """The middle of each level on the scale of the thresholds, for the linear path (``B x 1``, float)."""
@@ -75,7 +75,7 @@ class OrderedHead(ClassesHead):
     ) -> None:
         """With thresholds that give the levels' shares beside the scores of the path."""
         share_C = _shares(target_BT[:, 0], weight_B, self.num_levels)
-        weight_B = torch.ones(len(target_BT)) if weight_B is None else weight_B
+        weight_B = torch.ones(len(target_BT)) if weight_B is None else weight_B.reshape(len(target_BT))
         self._set_thresholds(
             _thresholds_for(path_prediction_BT[:, 0].double(), weight_B.double(), _cumulative(share_C))
         )
@@ -107,7 +107,7 @@ def log_shares(score_B1: Tensor, threshold_K: Tensor) -> Tensor:
 
 def _shares(code_B: Tensor, weight_B: Tensor | None, number: int) -> Tensor:
     """Weighted share of each level."""
-    weight_B = torch.ones(len(code_B)) if weight_B is None else weight_B.float()
+    weight_B = torch.ones(len(code_B)) if weight_B is None else weight_B.float().reshape(len(code_B))
     counts_C = torch.bincount(code_B, weight_B, minlength=number).float()
     return counts_C / counts_C.sum()
 

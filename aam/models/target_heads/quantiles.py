@@ -11,8 +11,7 @@ from torch import Tensor
 
 from aam.config import HeadOptions, LossOptions
 from aam.config.target import MEDIAN
-from aam.data.batches.batch import Batch
-from aam.models.heads import Comparison, Encoded
+from aam.models.heads import Comparison
 from aam.models.losses import fill_missing, masked_mean, pinball_losses
 from aam.models.output_bounds import LEAST, inverse_softplus
 from aam.models.target_heads.head import TargetHead, TargetOutputs
@@ -69,11 +68,6 @@ class QuantilesHead(TargetHead):
         raw_TQ = inverse_softplus(distance_TQ)
         middle_T1 = prior_TQ[..., self.median, None]
         self.set_bias(torch.cat([raw_TQ[..., : self.median], middle_T1, raw_TQ[..., self.median :]], dim=-1).flatten())
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Quantiles ``B x T x Q`` and targets ``B x T``; a missing target is NaN."""
-        assert batch.target_BT is not None
-        return Comparison(self(*encoded.head_input()), batch.target_BT, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """The pinball loss over what is not missing, weighted by sample."""

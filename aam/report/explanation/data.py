@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.data.targets.targets import Targets
 from aam.explanation.effects import Effects
 from aam.explanation.groups import ASV, CLADE, RANKS, AsvGroups
 from aam.explanation.model import MODEL
@@ -76,6 +77,15 @@ class ExplanationView:
     notes: Sequence[str] = ()
     command: str = ""
     options: Sequence[tuple[str, str]] = ()
+
+    @property
+    def targets(self) -> Targets:
+        """The targets together, and their outputs."""
+        return Targets(specs=tuple(self.specs))
+
+    def by_output(self, effects: Effects) -> bool:
+        """Whether there is an effect on each output (a number or a class), and not on each target or something else."""
+        return len(effects.outputs) == len(self.targets.output_names)
 
     @property
     def num_samples(self) -> int:
@@ -193,17 +203,32 @@ def outputs_shown(explanation: ExplanationView) -> list[tuple[int, str, TargetSp
 
     Of two classes the second says what the first does; of many classes the most frequent are shown.
     """
-    specs = explanation.specs
-    if not specs[0].classes:
-        return [(place, spec.column, spec) for place, spec in enumerate(specs)]
-    classes = specs[0].classes
-    if len(classes) == 2:
-        return [(1, classes[1], specs[0])]
-    table = explanation.predictions[specs[0].column]
+    targets = explanation.targets
+    return [
+        (outputs.start + code, targets.output_names[outputs.start + code], spec)
+        for spec, outputs in zip(targets.specs, targets.outputs, strict=True)
+        for code in _codes_shown(spec, explanation.predictions[spec.column])
+    ]
+
+
+def code_of(explanation: ExplanationView, output: int, column: str) -> int:
+    """Which class of its target an output is; 0 of a number."""
+    targets = explanation.targets
+    return output - targets.outputs[targets.columns.index(column)].start
+
+
+def target_of(explanation: ExplanationView, output: int) -> int:
+    """Place of the target that an output is of."""
+    return next(place for place, own in enumerate(explanation.targets.outputs) if output < own.stop)
+
+
+def _codes_shown(spec: TargetSpec, table: Predictions) -> list[int]:
+    """The outputs of one target that are worth a figure."""
+    if len(spec.classes) <= 2:
+        return [1] if spec.classes else [0]
     known = table.observed if (table.observed != "").any() else table.predicted
-    counts = np.array([(known == name).sum() for name in classes])
-    frequent = sorted(np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist())
-    return [(code, classes[code], specs[0]) for code in frequent]
+    counts = np.array([(known == name).sum() for name in spec.classes])
+    return sorted(np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist())
 
 
 MOST_CLASSES = 4

@@ -14,6 +14,7 @@ from aam.explanation.groups import ASV, CLADE
 from aam.explanation.results.need import is_needed, need_of
 from aam.report.explanation.data import (
     ExplanationView,
+    code_of,
     level_words,
     outputs_shown,
 )
@@ -112,9 +113,11 @@ def output_words(explanation: ExplanationView, found: list[Finding], output: int
     """What is said of one output."""
     spec = next(spec for spec in explanation.specs if spec.column == column)
     if spec.classes:
-        others = [name for name in spec.classes if name != title]
-        return class_words(found, title, others[0] if len(others) == 1 else "")
-    _, is_truth = value_of_output(explanation.predictions[column], spec, output)
+        code = code_of(explanation, output, column)
+        others = [name for place, name in enumerate(spec.classes) if place != code]
+        other = "" if len(others) > 1 else others[0] if len(explanation.specs) == 1 else f"{column}={others[0]}"
+        return class_words(found, title, other)
+    _, is_truth = value_of_output(explanation.predictions[column], spec, 0)
     return trend_words(found, column if is_truth else f"the predicted {column}")
 
 

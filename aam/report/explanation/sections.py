@@ -13,7 +13,16 @@ from aam.explanation.effects import Effects
 from aam.explanation.groups import ASV, CLADE
 from aam.explanation.model import MODEL
 from aam.explanation.results.need import is_needed, need_of
-from aam.report.explanation.data import LARGEST_SHOWN, ExplanationView, distinct, level_words, members_of, outputs_shown
+from aam.report.explanation.data import (
+    LARGEST_SHOWN,
+    ExplanationView,
+    code_of,
+    distinct,
+    level_words,
+    members_of,
+    outputs_shown,
+    target_of,
+)
 from aam.report.explanation.findings import Finding, findings, value_of_output
 from aam.report.figures.explain.abundance import abundance_by_value
 from aam.report.figures.explain.agreement import agreement_matrix
@@ -41,7 +50,9 @@ def found_of(
     names = [effects.names[place] for place in places]
     spec = next(spec for spec in explanation.specs if spec.column == column)
     table = explanation.predictions[column]
-    values, _ = value_of_output(table, spec, output)
+    by_output = explanation.by_output(effects) or len(explanation.specs) == 1
+    code = code_of(explanation, output, column) if by_output else max(0, len(spec.classes) - 1)
+    values, _ = value_of_output(table, spec, code)
     size_of = dict(zip(groups.names, groups.size_G.tolist(), strict=True))
     shares = explanation.shares(effects.level, names)
     found = findings(effects, output, places, shares, values, table.groups, [size_of[name] for name in names])
@@ -135,7 +146,7 @@ def abundance_section(
     spec = next(spec for spec in explanation.specs if spec.column == column)
     table = explanation.predictions[column]
     known = table.kind.is_present(table.observed)
-    _, is_truth = value_of_output(table, spec, output)
+    _, is_truth = value_of_output(table, spec, code_of(explanation, output, column))
     shown = found[:MOST_SHARES]
     if not shown:
         return None
@@ -163,7 +174,8 @@ def samples_section(
     order, title = table.predicted, f"predicted {column}"
     if spec.classes:
         assert table.probabilities is not None
-        order, title = table.probabilities[:, output], f"probability of {spec.classes[output]}"
+        code = code_of(explanation, output, column)
+        order, title = table.probabilities[:, code], f"probability of {explanation.targets.output_names[output]}"
     place_of = {name: place for place, name in enumerate(effects.names)}
     shown = found[:MOST_MAPPED]
     names = [one.name for one in shown]
@@ -279,17 +291,20 @@ def agreement_section(explanation: ExplanationView, level: str, output: int, tit
 
 def _series(explanation: ExplanationView, effects: Sequence[Effects], output: int) -> list[Series]:
     """What is shown of effects beside an output; those on something else (an error, attention) beside the first one."""
-    first = outputs_shown(explanation)[0][0]
-    places = [(one, output if len(one.outputs) == _num_outputs(explanation) else 0) for one in effects]
-    return [
-        Series(title=_series_title(explanation, one), effects=one, output=place)
-        for one, place in places
-        if place == output or output == first
-    ]
-
-
-def _num_outputs(explanation: ExplanationView) -> int:
-    return len(explanation.specs[0].classes) or len(explanation.specs)
+    shown = [place for place, _, _ in outputs_shown(explanation)]
+    target = target_of(explanation, output)
+    is_first_of_target = output == next(place for place in shown if target_of(explanation, place) == target)
+    found = []
+    for one in effects:
+        if explanation.by_output(one):
+            place, is_here = output, True
+        elif len(one.outputs) == len(explanation.specs):
+            place, is_here = target, is_first_of_target
+        else:
+            place, is_here = 0, output == shown[0]
+        if is_here:
+            found.append(Series(title=_series_title(explanation, one), effects=one, output=place))
+    return found
 
 
 def _series_title(explanation: ExplanationView, effects: Effects) -> str:
@@ -323,5 +338,7 @@ def other_sections(explanation: ExplanationView, output: int) -> list[Section]:
 
 def outputs_of(explanation: ExplanationView, effects: Effects) -> list[tuple[int, str, str]]:
     """The outputs that are shown and that these effects have: place, title and column of the target."""
+    if len(explanation.specs) > 1 and not explanation.by_output(effects):
+        return [(place, column, column) for place, column in enumerate(effects.outputs[: len(explanation.specs)])]
     shown = outputs_shown(explanation)
     return [(place, title, spec.column) for place, title, spec in shown if place < len(effects.outputs)]

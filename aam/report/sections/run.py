@@ -11,7 +11,7 @@ import numpy as np
 
 from aam.config.option import flag
 from aam.evaluation.blend_record import BlendRecord
-from aam.evaluation.catalogue import ELLIPSIS, NONE, metric, number, value_of
+from aam.evaluation.catalogue import ELLIPSIS, NONE, metric, number, percent, value_of
 from aam.evaluation.run_results import Embeddings, RunRecord
 from aam.report.figures.run import has_curves, histograms, learning_curves, ordination
 from aam.report.html import Bar, Cell, Picture, Section, Share, Table
@@ -109,6 +109,19 @@ def _training_words(record: RunRecord, model: Mapping[str, Any], best: str) -> I
         )
     if model.get("parameters"):
         yield f"It has {model['parameters']:,} parameters."
+    yield from _expert_words(best_values(record))
+
+
+def _expert_words(values: Mapping[str, float]) -> Iterator[str]:
+    """How the experts of a mixture are used; nothing for a single network."""
+    weights = [value for name, value in values.items() if re.fullmatch(r"expert_\d+", name)]
+    if weights:
+        shares = ", ".join(percent(weight) for weight in weights)
+        yield (
+            f"Its head is a mixture of {len(weights)} experts with mean weights of {shares} in the validation samples; "
+            f"{values['experts_per_sample']:.1f} of them serve a sample on average (1: each sample has one of its own; "
+            f"{len(weights)}: all serve every sample alike, as a single network would)."
+        )
 
 
 def map_section(record: RunRecord) -> Section | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -24,24 +24,24 @@ Linear = tuple[np.ndarray, np.ndarray]
 def fit_linear(
     profile_BK: np.ndarray,
     target_BT: np.ndarray,
-    num_classes: int,
+    num_classes: Sequence[int],
     groups: np.ndarray | None = None,
-    weight_B: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> Linear:
-    """Fit the best of several ridge regressions for each number, or the best of several logistic regressions.
+    """Fit the best of several ridge regressions of each number, or of several logistic regressions of each class.
 
     Parameters
     ----------
     profile_BK
         What the model reads.
     target_BT
-        Numbers, of which some may be missing (NaN), or one column of classes.
+        Numbers, of which some may be missing (NaN), or classes (-1).
     num_classes
-        Number of classes; 0 for numbers.
+        Number of classes of each column; empty for numbers.
     groups
         Groups of samples of which none is on both sides of a fold.
-    weight_B
-        Weight of each sample; None for equal weights.
+    weights
+        Weight of each sample, ``B``, or of each in each column, ``B x T``; None for equal weights.
 
     Returns
     -------
@@ -49,24 +49,30 @@ def fit_linear(
         Weights ``outputs x K`` and biases ``outputs`` (float32). Classes that are absent get the least probability; a
         number that no sample has, or one alone, has weights of zero.
     """
-    x_BK = np.asarray(profile_BK, dtype=np.float64)
-    if num_classes:
-        weight, bias = _fit_best(x_BK, target_BT[:, 0], num_classes, groups, weight_B)
-    else:
-        fits = [_fit_present(x_BK, target_B, groups, weight_B) for target_B in target_BT.T]
-        weight, bias = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    x_BK, fits = np.asarray(profile_BK, dtype=np.float64), []
+    for place, target_B in enumerate(target_BT.T):
+        number = num_classes[place] if num_classes else 0
+        weight_B = weights if weights is None or weights.ndim == 1 else weights[:, place]
+        fits.append(_fit_present(x_BK, target_B, number, groups, weight_B))
+    weight, bias = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def _fit_present(
-    x_BK: np.ndarray, target_B: np.ndarray, groups: np.ndarray | None, weight_B: np.ndarray | None
+    x_BK: np.ndarray,
+    target_B: np.ndarray,
+    num_classes: int,
+    groups: np.ndarray | None,
+    weight_B: np.ndarray | None,
 ) -> Linear:
-    """The best ridge regression of one number over the samples that have it."""
-    present = ~np.isnan(target_B)
-    if present.sum() < 2:
+    """The best regression of one column over the samples that have it."""
+    present = target_B >= 0 if num_classes else ~np.isnan(target_B)
+    if num_classes and not present.any():
+        return np.zeros((num_classes, x_BK.shape[1])), np.zeros(num_classes)
+    if not num_classes and present.sum() < 2:
         return np.zeros((1, x_BK.shape[1])), np.array([target_B[present].sum()])
     groups, weight_B = (None if part is None else part[present] for part in (groups, weight_B))
-    return _fit_best(x_BK[present], target_B[present], 0, groups, weight_B)
+    return _fit_best(x_BK[present], target_B[present], num_classes, groups, weight_B)
 
 
 def _fit_best(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from aam.training.distributed.collectives import is_first, max_over_processes
 from aam.training.step.module import TrainingModule
 
 BEFORE_TRAINING = -1
+EXPERT = re.compile(r"val_expert_\d+")
 
 AddPoints = Callable[[Mapping[str, float], int], None]
 
@@ -129,7 +131,17 @@ class History(Callback):
         mark = " (best)" if self.best.epoch == row["epoch"] else ""
         losses = f"train_loss {row['train_loss']:.4f}  val_loss {row['val_loss']:.4f}"
         metric = "" if name == "val_loss" or name not in row else f"  {name} {row[name]:#.4g}"
+        mark += _expert_words(row)
         say(f"epoch {int(row['epoch']) + 1:>3}/{epochs}  {losses}{metric}{mark}  {row['seconds']:.1f} s")
+
+
+def _expert_words(row: Mapping[str, float]) -> str:
+    """How much each expert of a mixture counts, and how many serve a sample; nothing without experts."""
+    weights = [value for name, value in row.items() if EXPERT.fullmatch(name)]
+    if not weights:
+        return ""
+    shares = " ".join(f"{100 * weight:.0f}" for weight in weights)
+    return f"  experts {shares} % ({row['val_experts_per_sample']:.1f} a sample)"
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -24,6 +24,7 @@ from aam.models.objectives import part_of_head
 from aam.models.target_heads.head import TargetHead
 from aam.training.distributed.collectives import gather_over_processes, sum_over_processes
 from aam.training.plan.objectives import unitless_metrics
+from aam.training.step.expert_usage import ExpertUsage
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +58,14 @@ class ValidationMetrics:
     """
 
     def __init__(self, heads: Iterable[Head], truths: Truths | None) -> None:
+        heads = list(heads)
         measured = [
             one for head in heads if not isinstance(head, TargetHead) for one in part_of_head(head.name).metrics
         ]
         self.streamed = {one.name: STREAMED[one.formula] for one in measured}
         self.of_targets = None if truths is None else TargetMetrics(truths)
+        numbers = [head.num_experts for head in heads if isinstance(head, TargetHead) and head.num_experts]
+        self.of_experts = ExpertUsage(numbers[0]) if numbers else None
         self.reset()
 
     def reset(self) -> None:
@@ -70,6 +74,8 @@ class ValidationMetrics:
         self.sums = {name: one.sums(nothing, nothing) for name, one in self.streamed.items()}
         if self.of_targets is not None:
             self.of_targets.reset()
+        if self.of_experts is not None:
+            self.of_experts.reset()
 
     def update(self, head: Head, comparison: Comparison, rows_B: Tensor) -> None:
         """Feed a head's predictions and truths of one batch.
@@ -87,6 +93,8 @@ class ValidationMetrics:
         if isinstance(head, TargetHead):
             assert self.of_targets is not None
             self.of_targets.update(head.learned(prediction).cpu().numpy(), rows_B.cpu().numpy())
+            if self.of_experts is not None and comparison.gate_BN is not None:
+                self.of_experts.update(comparison.gate_BN)
             return
         said = prediction if truth.is_floating_point() else prediction.argmax(dim=-1)
         for one in part_of_head(head.name).metrics:
@@ -98,6 +106,7 @@ class ValidationMetrics:
         Every process asks for the same metrics in the same order, whatever it was fed itself.
         """
         found = {} if self.of_targets is None else self.of_targets.compute()
+        found |= {} if self.of_experts is None else self.of_experts.compute()
         for name, one in self.streamed.items():
             found[name] = one.value(sum_over_processes(torch.from_numpy(self.sums[name].copy())).numpy())
         return {name: value for name, value in found.items() if not math.isnan(value)}

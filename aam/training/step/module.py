@@ -125,7 +125,9 @@ class TrainingModule(L.LightningModule):
 
     def _part_of_loss(self, head: Head, encoded: Encoded, batch: Batch) -> Tensor:
         """The loss of a head; of several processes, this one's part of the whole batch's mean."""
-        loss = head.loss(head.compare(encoded, batch))
+        comparison = head.compare(encoded, batch)
+        loss, beside = head.loss(comparison), head.regulariser(comparison)
+        loss = loss if beside is None else loss + beside
         return loss if batch.share is None else loss * batch.share.of(head.counted, head.name)
 
     def _share_of_step(self, batch: Batch, batch_idx: int) -> float:

@@ -118,7 +118,8 @@ def layer_depth(name: str, layers: tuple[int, int, int]) -> int:
 def _decay_kind(name: str, parameter: nn.Parameter) -> str:
     if "linear_path" in name:
         return "linear"
-    return "decay" if parameter.ndim >= 2 and "prototype" not in name else "none"
+    is_slope = parameter.ndim >= 2 and "prototype" not in name and not name.endswith("bias")
+    return "decay" if is_slope else "none"
 
 
 def _part(name: str) -> str:

@@ -19,7 +19,7 @@ from aam.evaluation.prediction_table import concatenate
 from aam.explanation.effects import Effects
 from aam.explanation.groups import asv_groups
 from aam.explanation.method import Method, Subject
-from aam.explanation.model import ExplainedModel, with_counts
+from aam.explanation.model import ExplainedModel, outputs_of_tables, with_counts
 from aam.explanation.results.association import associate
 from aam.explanation.results.explanation import ExplainedSamples, Seen
 from aam.explanation.results.pool import pool
@@ -160,8 +160,8 @@ def _explanation(
         rows_N=np.concatenate(rows),
         model_N=np.repeat(np.arange(len(rows)), list(map(len, rows))),
         unit_N=np.concatenate([plan.chosen.unit_N[one] for one in rows]),
-        predicted_NO=_outputs([table.predicted for table in tables], tables[0].probabilities),
-        truth_NO=None if plan.truths is None else _truth_outputs(plan, outputs),
+        predicted_NO=outputs_of_tables(tables),
+        truth_NO=None if plan.truths is None else _truth_outputs(plan),
     )
     counts = plan.first.study.table.counts[samples.rows_N]
     associations = [associate(one, counts, samples.predicted_NO, samples.truth_NO) for one in plan.groups]
@@ -185,21 +185,16 @@ def _explanation(
     )
 
 
-def _outputs(predicted: Sequence[np.ndarray], probabilities: np.ndarray | None) -> np.ndarray:
-    return probabilities if probabilities is not None else np.stack(predicted, axis=1).astype(np.float64)
-
-
-def _truth_outputs(plan: Plan, outputs: Sequence[str]) -> np.ndarray:
+def _truth_outputs(plan: Plan) -> np.ndarray:
     """True values of the explained samples, ``N x O``: 0 and 1 for classes, NaN where unknown."""
     assert plan.truths is not None
     targets, rows = plan.first.predictor.targets, np.concatenate(plan.chosen.rows)
-    values = [plan.truths[column][rows] for column in targets.columns]
-    if not targets.specs[0].classes:
-        return np.stack(values, axis=1).astype(np.float64)
-    labels = values[0].astype(str)
-    found = (labels[:, None] == np.array(outputs, dtype=str)).astype(np.float64)
-    found[labels == ""] = np.nan
-    return found
+    found = []
+    for spec in targets.specs:
+        values = plan.truths[spec.column][rows][:, None]
+        is_it = (values.astype(str) == np.array(spec.classes, dtype=str)).astype(np.float64)
+        found.append(np.where(values == "", np.nan, is_it) if spec.classes else values.astype(np.float64))
+    return np.concatenate(found, axis=1)
 
 
 def _seen(plan: Plan) -> Seen:

@@ -160,7 +160,7 @@ def check_alike(source: ModelSource, predictor: Predictor, first: Predictor) -> 
     if own.columns != other.columns or own.kind.saved_name != other.kind.saved_name:
         predicts = f"predicts {listed(own.columns)}, and the first model {listed(other.columns)}"
         raise CheckpointError(f"{source.path}: {predicts}; models of the same targets are explained together")
-    if own.specs[0].classes != other.specs[0].classes:
+    if any(mine.classes != theirs.classes for mine, theirs in zip(own.specs, other.specs, strict=True)):
         raise CheckpointError(f"{source.path}: its classes are not those of the first model; explain it by itself")
     for name in TREATMENT:
         mine, theirs = (one.manifest.data.get(name) for one in (predictor, first))

@@ -59,15 +59,16 @@ def _cross_fit(task: Task, read_BF: np.ndarray, samples: Labelled, fold_B: np.nd
     found = np.zeros((len(samples), *task.output_shape))
     for fold in np.unique(fold_B):
         own = fold_B == fold
-        for place in range(samples.targets.shape[1]):
+        for place, outputs in enumerate(task.targets.outputs):
             values = samples.targets[:, place]
             rest = ~own & ~np.isnan(values)
             if task.targets.specs[0].classes and len(set(values[rest])) == 1:
-                found[own, int(values[rest][0])] = 1.0
+                found[own, outputs.start + int(values[rest][0])] = 1.0
                 continue
             estimator = fit(read_BF[rest], values[rest])
             if task.targets.specs[0].classes:
-                found[np.ix_(own, estimator.classes_.astype(np.int64))] = estimator.predict_proba(read_BF[own])
+                codes = estimator.classes_.astype(np.int64)
+                found[np.ix_(own, outputs.start + codes)] = estimator.predict_proba(read_BF[own])
             else:
                 found[own, place] = estimator.predict(read_BF[own])
     return found

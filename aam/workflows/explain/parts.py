@@ -19,7 +19,7 @@ from aam.data.study.study import Study
 from aam.data.study.tips import tips_of
 from aam.data.targets.kinds import Predictions
 from aam.data.targets.kinds.kind import kind_of_saved_name
-from aam.data.targets.targets import Targets
+from aam.data.targets.targets import Targets, with_missing
 from aam.errors import ConfigError, InputError
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import compare, evaluate
@@ -218,9 +218,9 @@ def _tasks(predictor: Predictor, study: Study, rows: np.ndarray, seed: int) -> I
 
 def _labelled(targets: Targets, data: LabelledStudy) -> Labelled:
     assert data.study.metadata is not None
-    learned = targets.encode(data.study.targets, targets.level_codes(data.study.metadata))
+    learned = with_missing(targets.encode(data.study.targets, targets.level_codes(data.study.metadata)))
     groups = data.unit_N[data.rows].astype(str).astype(object)
-    return Labelled(rows=data.rows, targets=np.asarray(learned[data.rows], dtype=np.float64), groups=groups)
+    return Labelled(rows=data.rows, targets=learned[data.rows], groups=groups)
 
 
 def _out_of_fold(

@@ -9,7 +9,7 @@ import pytest
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.fitting import fit_target, fit_targets
 from aam.data.targets.kinds import CLASSES, NUMBERS, TargetRules, TargetSpec
-from aam.data.targets.targets import Targets, joint_levels
+from aam.data.targets.targets import Targets, joint_levels, with_missing
 from aam.errors import InputError
 from tests.data.targets.decoded import decoded
 
@@ -212,3 +212,37 @@ def test_targets_round_trip_through_json() -> None:
         fit_targets(TargetRules(kind=NUMBERS, columns=("x",), transform="quantile"), {"x": VALUES}, TRAIN, "m"),
     ):
         assert Targets.from_dict(json.loads(json.dumps(targets.to_dict()))) == targets
+
+
+def test_columns_of_classes_are_fitted_on_samples_that_have_them() -> None:
+    values = {"x": LABELS, "y": np.array(["", "k", "l", "", "k", "l"], dtype=object)}
+    targets = fit_targets(TargetRules(columns=("x", "y"), kind=CLASSES), values, np.arange(6), "m.tsv")
+    assert [spec.classes for spec in targets.specs] == [("a", "b", "c"), ("k", "l")]
+    assert [spec.presence for spec in targets.specs] == [1.0, 4 / 6]
+    assert targets.encode(values)[:, 1].tolist() == [-1, 0, 1, -1, 0, 1]
+    assert with_missing(targets.encode(values))[:2, 1].tolist() == pytest.approx([np.nan, 0], nan_ok=True)
+    assert targets.outputs == (slice(0, 3), slice(3, 5))
+    assert targets.output_names == ("x=a", "x=b", "x=c", "y=k", "y=l")
+    assert targets.kind.output_shape(targets.specs) == (5,)
+    assert targets.part(np.arange(5)[None], 1).tolist() == [[3, 4]]
+    assert Targets.from_dict(json.loads(json.dumps(targets.to_dict()))) == targets
+    with pytest.raises(InputError, match="column 'y' has no label in 2 training samples; at least 2 are needed"):
+        fit_targets(TargetRules(columns=("y",), kind=CLASSES), values, np.array([0, 3]), "m.tsv")
+
+
+def test_class_weights_are_of_each_column() -> None:
+    values = {"x": np.array(list("aab"), dtype=object), "y": np.array(["k", "", "l"], dtype=object)}
+    rules = TargetRules(columns=("x", "y"), kind=CLASSES, class_weights="balanced")
+    twice = {name: np.tile(own, 2) for name, own in values.items()}
+    fitted = fit_targets(rules, twice, np.arange(6), "m.tsv").specs
+    assert fitted[0].class_weights == pytest.approx((3 / 4, 3 / 2))
+    assert fitted[1].class_weights == pytest.approx((1, 1))
+
+
+def test_classes_that_share_a_column_of_predictions_are_refused() -> None:
+    values = {
+        "a": np.array(["F_b", "m"] * 2, dtype=object),
+        "b_a": np.array(["F", "m"] * 2, dtype=object),
+    }
+    with pytest.raises(InputError, match=r"classes of 'a' and 'b_a' would share a column .*\(probability_F_b_a\)"):
+        fit_targets(TargetRules(columns=("a", "b_a"), kind=CLASSES), values, np.arange(4), "m.tsv")

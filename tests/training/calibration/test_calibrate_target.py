@@ -210,7 +210,7 @@ def test_the_linear_path_starts_at_the_joint_fit() -> None:
     calibrate_target(predictor, vectors_AD, batches, None)
     profile_NK = profiles(predictor.base, vectors_AD, batches).numpy()
     read_NK = np.concatenate([profile_NK, features(COVARIATES, category_BC.numpy(), number_BM.numpy())], axis=1)
-    weight, _ = fit_linear(read_NK, values[:, None].numpy(), 0)
+    weight, _ = fit_linear(read_NK, values[:, None].numpy(), ())
     assert predictor.head.linear_path is not None
     assert predictor.head.linear_path.weight.detach().numpy() == pytest.approx(weight, abs=1e-4)
     predictor.eval()

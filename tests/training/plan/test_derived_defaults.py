@@ -336,7 +336,7 @@ def test_colliding_column_names_have_separate_metrics() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"classifier": True, **SEVERAL}, "--classifier takes one --metadata-column"),
+        ({"classifier": True, "class_weights": [1.0, 2.0], **SEVERAL}, "--class-weights lists weights for one column"),
         ({"metadata_column": ["low_ph", "ph"]}, "'ph' and 'low_ph' would share a column of the predictions"),
         ({"loss_type": "quantile", "bounded_targets": True}, "quantile"),
         ({"label_smoothing": 0.1}, "--label-smoothing needs --classifier"),

@@ -1,4 +1,4 @@
-"""Classes: one of several labels.
+"""Classes: one of several labels. A model may predict several columns of them; its output is one after the other.
 
 Legend of shapes: ``N`` samples of a study, ``B`` samples that are predicted, ``P`` rarefied draws, ``C`` classes.
 """
@@ -27,16 +27,19 @@ from aam.errors import InputError
 from aam.text import listed, plural, shorten
 
 SET = "prediction_set"
+MISSING = -1
+"""Code of a label that is missing."""
 
 
 @dataclass(frozen=True)
 class Classes(Kind):
-    """Classes of one column."""
+    """Classes, of which a model may predict several columns at once."""
 
     saved_name = "classification"
     head = "classes"
     metrics: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "accuracy", "f1", "auroc")
     main_metric = "balanced_accuracy"
+    mean_metric = "balanced_accuracy"
     tiles = ("balanced_accuracy", "accuracy", "auroc")
     charted: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "auroc")
     guess = "majority"
@@ -58,7 +61,7 @@ class Classes(Kind):
         return values != ""
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """The class of each sample."""
+        """The class of each sample; missing ones are a stratum of their own."""
         return np.unique(values.astype(str), return_inverse=True)[1]
 
     def strata_words(self, target: str) -> str:
@@ -67,7 +70,7 @@ class Classes(Kind):
 
     def check_folds(self, values: np.ndarray, number: int) -> None:
         """Every class needs a sample in each fold."""
-        classes, counts = np.unique(values.astype(str), return_counts=True)
+        classes, counts = np.unique(values[self.is_present(values)].astype(str), return_counts=True)
         rare = np.flatnonzero(counts < number)
         if len(rare):
             first = f"{plural(len(rare), 'class', 'es')} with fewer samples than the {number} folds"
@@ -76,7 +79,7 @@ class Classes(Kind):
 
     def unseen(self, values: np.ndarray, rows: np.ndarray) -> Sequence[str]:
         """Classes without a sample."""
-        return list(map(str, np.setdiff1d(values.astype(str), values[rows].astype(str))))
+        return [label for label in map(str, np.setdiff1d(values.astype(str), values[rows].astype(str))) if label]
 
     def fit(
         self, rules: TargetRules, column: str, values: np.ndarray, train_rows: np.ndarray, source: str
@@ -88,6 +91,7 @@ class Classes(Kind):
             kind=self,
             classes=classes,
             class_weights=_class_weights(rules.class_weights, column, trained, source),
+            presence=int(trained.sum()) / len(train_rows),
             majority=classes[trained.argmax()],
         )
 
@@ -100,12 +104,12 @@ class Classes(Kind):
         return f"one of {len(spec.classes)} classes: {', '.join(spec.classes)}"
 
     def output_shape(self, specs: Sequence[TargetSpec]) -> tuple[int, ...]:
-        """One for each class."""
-        return (len(specs[0].classes),)
+        """One for each class of each target."""
+        return (sum(len(spec.classes) for spec in specs),)
 
     def encode(self, spec: TargetSpec, values: np.ndarray, level_N: np.ndarray | None) -> np.ndarray:
-        """Places among the classes (int64)."""
-        codes = {label: code for code, label in enumerate(spec.classes)}
+        """Places among the classes (int64); -1 where a label is missing."""
+        codes = {"": MISSING} | {label: code for code, label in enumerate(spec.classes)}
         unknown = [str(label) for label in values if label not in codes]
         if unknown:
             raise InputError(
@@ -119,16 +123,20 @@ class Classes(Kind):
         """Probabilities as they are."""
         return learned
 
-    def part(self, learned: np.ndarray, place: int) -> np.ndarray:
-        """All of the output: there is one target."""
-        return learned
+    def part(self, learned: np.ndarray, outputs: slice) -> np.ndarray:
+        """The classes of all targets are the second axis."""
+        return learned[:, outputs]
 
     def calibrate(
         self, spec: TargetSpec, learned_BC: np.ndarray, samples: Samples, settings: IntervalSettings
     ) -> Calibration | None:
-        """By the probability of the true class."""
+        """By the probability of the true class, of the samples that have a label."""
         codes_B = spec.encode(samples.observed[spec.column])
-        return calibrate_classes(learned_BC, codes_B, samples.groups, settings.level)
+        known = codes_B != MISSING
+        if not known.any():
+            return None
+        groups = None if samples.groups is None else samples.groups[known]
+        return calibrate_classes(learned_BC[known], codes_B[known], groups, settings.level)
 
     def predict(
         self,
@@ -232,8 +240,13 @@ def _learnable(
         If the training samples have one class only, or a class has one sample or none to train on.
     """
     training = labels[train_rows]
+    training = training[training != ""]
+    if not len(training):
+        found = f"no label in {plural(len(train_rows), 'training sample')}"
+        problem = f"column '{shorten(column)}' has {found}; at least 2 are needed"
+        raise InputError(source, problem, "choose another split, or leave the column out")
     refuse_one_value(column, training, training[0], source)
-    classes, counts = np.unique(labels.astype(str), return_counts=True)
+    classes, counts = np.unique(labels[labels != ""].astype(str), return_counts=True)
     single = classes[counts == 1]
     if len(single):
         what = f"class '{shorten(single[0])}' has" if len(single) == 1 else f"{len(single)} classes have"

@@ -137,8 +137,8 @@ class Kind(ABC):
         """The inverse of :meth:`encode`; see :meth:`TargetSpec.decode`."""
 
     @abstractmethod
-    def part(self, learned: np.ndarray, place: int) -> np.ndarray:
-        """What the head's output (samples first) says of one of several targets."""
+    def part(self, learned: np.ndarray, outputs: slice) -> np.ndarray:
+        """What the head's output (samples first) says of one target, whose outputs are these of the second axis."""
 
     @abstractmethod
     def calibrate(
@@ -268,7 +268,7 @@ class TargetSpec:
         Parameters
         ----------
         values
-            Numbers (``N``, NaN where missing, which stays NaN), or labels.
+            Numbers (``N``, NaN where missing, which stays NaN), or labels (empty where missing, which becomes -1).
         level_N
             Codes of the samples' levels, as of :meth:`~aam.data.targets.targets.Targets.level_codes`; None if they
             are not known.
@@ -326,7 +326,7 @@ class Predictions:
     sample_ids
         ``N`` ids.
     observed, predicted
-        ``N`` numbers in the user's units, or labels. An observed number that is missing is NaN.
+        ``N`` numbers in the user's units, or labels. A missing observation is NaN, or empty.
     classes
         The ``C`` labels, sorted, or the levels from low to high; empty for numbers.
     probabilities

@@ -147,9 +147,9 @@ class Numbers(Kind):
         shift, scale = _shift_and_scale(spec, level_B, learned.ndim)
         return inverse(spec.transform, spec.parameters, learned * scale + shift)
 
-    def part(self, learned: np.ndarray, place: int) -> np.ndarray:
+    def part(self, learned: np.ndarray, outputs: slice) -> np.ndarray:
         """Targets are the second axis."""
-        return learned[:, place]
+        return learned[:, outputs.start]
 
     def calibrate(
         self, spec: TargetSpec, learned: np.ndarray, samples: Samples, settings: IntervalSettings

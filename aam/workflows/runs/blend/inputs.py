@@ -9,6 +9,8 @@ import numpy as np
 
 from aam.config import TrainConfig, replace
 from aam.data.readers.feature_ids import of_ids
+from aam.data.targets.kinds import TargetSpec
+from aam.data.targets.targets import with_missing
 from aam.learners.catalogue import FOREST, NETWORK
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
@@ -27,17 +29,27 @@ def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
     learned, targets = inputs.target_NT, inputs.targets
     assert learned is not None
     assert targets is not None
+    known = with_missing(learned[rows])
     weights = None if inputs.weight_N is None else inputs.weight_N[rows]
     if targets.specs[0].class_weights:
-        of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
-        weights = of_class if weights is None else weights * of_class
-        weights = weights / weights.mean()
+        columns = [_class_weights(spec, known[:, place], weights) for place, spec in enumerate(targets.specs)]
+        weights = columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
     return Labelled(
         rows=rows,
-        targets=np.asarray(learned[rows], dtype=np.float64),
+        targets=known,
         groups=None if inputs.groups is None else inputs.groups[rows],
         weights=weights,
     )
+
+
+def _class_weights(spec: TargetSpec, codes_B: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Weights of the classes times those of the samples, with a mean of 1 over the samples that have a class."""
+    known = ~np.isnan(codes_B)
+    found = np.ones(len(codes_B)) if weights is None else np.array(weights, dtype=np.float64)
+    of_class = np.array(spec.class_weights)[codes_B[known].astype(np.int64)]
+    found[known] = of_class if weights is None else found[known] * of_class
+    found[known] /= found[known].mean()
+    return found
 
 
 def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encode: Encode | None) -> Task:
