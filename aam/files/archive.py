@@ -1,25 +1,27 @@
-"""QIIME 2 archives (``.qza``): the one member that is needed, in memory.
+"""QIIME 2 archives (``.qza``): the one member that is needed.
 
-Nothing is ever extracted to disk, so that names of members cannot lead anywhere; sizes are limited
-(:mod:`aam.files.limits`).
+Nothing is ever extracted under a name, so that names of members cannot lead anywhere: a member is read into memory, or
+a large one into a file without a name. Sizes are limited (:mod:`aam.files.limits`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import lzma
+import mmap
 import os
 import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from aam.errors import InputError
 from aam.files.limits import limits
 from aam.files.packed import read_unpacked
+from aam.files.scratch import IN_MEMORY_BYTES, new_file
 from aam.text import listed, read_stored, shorten
 
 BLOCK_BYTES = 1 << 20
@@ -74,9 +76,22 @@ def read_member(path: str | os.PathLike[str], types: Sequence[str], suffixes: Se
         If it is not a QIIME 2 archive, of another type, damaged (by its own checksums), has names that lead out of
         it, or expands beyond reason.
     """
+    content = _read(path, types, suffixes)
+    assert isinstance(content, bytes)
+    return content
+
+
+def read_large_member(path: str | os.PathLike[str], types: Sequence[str], suffixes: Sequence[str]) -> bytes | mmap.mmap:
+    """As :func:`read_member`; a large member lies on the disk and is mapped into memory."""
+    return _read(path, types, suffixes, on_disk=True)
+
+
+def _read(
+    path: str | os.PathLike[str], types: Sequence[str], suffixes: Sequence[str], *, on_disk: bool = False
+) -> bytes | mmap.mmap:
     try:
         with zipfile.ZipFile(path) as archive:
-            return _Archive(archive, path).read(types, suffixes)
+            return _Archive(archive, path).read(types, suffixes, on_disk=on_disk)
     except DAMAGE as error:
         raise InputError(path, f"damaged zip file ({shorten(str(error), 60)})", "copy it again") from None
 
@@ -100,7 +115,7 @@ class _Archive:
         self.members = self._checked_members()
         self.root = self._find_root()
 
-    def read(self, types: Sequence[str], suffixes: Sequence[str]) -> bytes:
+    def read(self, types: Sequence[str], suffixes: Sequence[str], *, on_disk: bool) -> bytes | mmap.mmap:
         found = self.type()
         if found not in types:
             needed = f"a {types[0]} is needed" if len(types) == 1 else f"one of {', '.join(types)} is needed"
@@ -110,7 +125,9 @@ class _Archive:
         if len(names) != 1:
             problem = f"{len(names)} data files {' or '.join(suffixes)} in it, 1 is needed"
             raise InputError(self.path, problem + (f" ({listed(map(_short, names))})" if names else ""))
-        content = self._content(names[0], self.limits.archive_bytes)
+        is_large = on_disk and self.members[names[0]].file_size > IN_MEMORY_BYTES
+        read = self._mapped if is_large else self._content
+        content = read(names[0], self.limits.archive_bytes)
         self._check_sum(names[0], content)
         if not content:
             raise InputError(self.path, f"{_short(names[0])} in it is empty")
@@ -152,7 +169,20 @@ class _Archive:
         return found[1].strip("'\"").split(" %")[0]
 
     def _content(self, name: str, most: int) -> bytes:
-        """A member's bytes; reading stops as soon as there are more than announced or accepted."""
+        return b"".join(self._blocks(name, most))
+
+    def _mapped(self, name: str, most: int) -> mmap.mmap:
+        """A member's bytes in a file without a name."""
+        blocks = self._blocks(name, most)
+        first = next(blocks)  # what must not be read is refused before any room is taken
+        content = new_file(self.members[name].file_size)
+        content.write(first)
+        for block in blocks:
+            content.write(block)
+        return content
+
+    def _blocks(self, name: str, most: int) -> Iterator[bytes]:
+        """A member's bytes, some at a time; reading stops as soon as there are more than announced or accepted."""
         entry = self.members[name]
         short = _short(name)
         if entry.flag_bits & ENCRYPTED:
@@ -163,14 +193,15 @@ class _Archive:
         if entry.file_size > max(self.limits.archive_small_bytes, ratio * entry.compress_size):
             raise InputError(self.path, f"{short} in it expands more than {ratio:,}-fold", "it is not read")
         with self.archive.open(entry) as file:
-            content = bytearray()
-            while len(content) <= entry.file_size and (block := file.read(BLOCK_BYTES)):
-                content += block
-        if len(content) != entry.file_size:
+            left = entry.file_size
+            while left >= 0 and (block := file.read(BLOCK_BYTES)):
+                left -= len(block)
+                if left >= 0:
+                    yield block
+        if left:
             raise InputError(self.path, f"{short} in it does not have the declared size", "copy it again")
-        return bytes(content)
 
-    def _check_sum(self, name: str, content: bytes) -> None:
+    def _check_sum(self, name: str, content: bytes | mmap.mmap) -> None:
         sums = self._sums()
         inner = name.removeprefix(f"{self.root}/")
         if sums and sums.get(inner) != hashlib.md5(content, usedforsecurity=False).hexdigest():

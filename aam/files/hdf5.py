@@ -137,19 +137,20 @@ class Hdf5File:
 
 
 @contextmanager
-def open_hdf5(source: str | os.PathLike[str], content: bytes | None = None) -> Iterator[Hdf5File]:
+def open_hdf5(source: str | os.PathLike[str], content: bytes | mmap.mmap | None = None) -> Iterator[Hdf5File]:
     """Open a file, or ``content`` that was read already; what the library raises for damage becomes an InputError."""
     _check_heaps(source, content)
     try:
         # Without locking, files on read-only and network file systems can be read too.
         options = {"locking": False} if content is None else {}
-        with h5py.File(os.fspath(source) if content is None else io.BytesIO(content), "r", **options) as file:
+        place = io.BytesIO(content) if isinstance(content, bytes) else content or os.fspath(source)
+        with h5py.File(place, "r", **options) as file:
             yield Hdf5File(file, source)
     except DAMAGE as error:
         raise _damaged(source, str(error)) from None
 
 
-def _check_heaps(source: str | os.PathLike[str], content: bytes | None) -> None:
+def _check_heaps(source: str | os.PathLike[str], content: bytes | mmap.mmap | None) -> None:
     """Walk through the heaps that hold texts: the library walks for ever where a size in one of them is 0."""
     if content is not None:
         is_sound = _are_heaps_sound(content)

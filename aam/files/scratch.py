@@ -47,6 +47,18 @@ def new_array(size: int, dtype: Any) -> np.ndarray:
     num_bytes = size * kind.itemsize
     if num_bytes <= IN_MEMORY_BYTES:
         return np.empty(size, kind)
+    # Of the same type as the array: numpy compares the sizes of an array and of what it is a part of.
+    return np.frombuffer(new_file(num_bytes), dtype=kind)
+
+
+def new_file(num_bytes: int) -> mmap.mmap:
+    """A file without a name, mapped into memory; its room on the disk is taken.
+
+    Raises
+    ------
+    RunError
+        If the disk has no room for it.
+    """
     folder = scratch_folder()
     try:
         free = shutil.disk_usage(folder).free
@@ -54,8 +66,7 @@ def new_array(size: int, dtype: Any) -> np.ndarray:
             raise _no_room(folder, num_bytes, f"only {format_bytes(free)} are free")
         with tempfile.TemporaryFile(dir=folder) as file:
             _reserve(file.fileno(), num_bytes)
-            # Of the same type as the array: numpy compares the sizes of an array and of what it is a part of.
-            return np.frombuffer(mmap.mmap(file.fileno(), num_bytes), dtype=kind)
+            return mmap.mmap(file.fileno(), num_bytes)
     except OSError as error:
         raise _no_room(folder, num_bytes, error.strerror or str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import mmap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from aam.data.readers.strand import SequenceSet
 from aam.data.readers.table_formats import read_hdf5_table, read_json_table
 from aam.data.readers.text_table import read_text_table
 from aam.errors import Attempts, InputError
-from aam.files.archive import is_archive, read_member
+from aam.files.archive import is_archive, read_large_member
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
 from aam.files.hdf5 import SIGNATURE
@@ -208,15 +209,16 @@ def read_raw_table(path: Path) -> RawTable:
     InputError
         If it is none of these, is damaged, or its values are not counts.
     """
+    content: bytes | mmap.mmap
     if is_archive(path):
-        content = read_member(path, TABLE_TYPES, (".biom",))
+        content = read_large_member(path, TABLE_TYPES, (".biom",))
     elif read_stored(path, len(SIGNATURE)) == SIGNATURE:
         return read_hdf5_table(path)
     else:
         content = read_unpacked(path)
-    if content.startswith(SIGNATURE):
+    if content[: len(SIGNATURE)] == SIGNATURE:
         return read_hdf5_table(path, content)
-    text = _as_text(path, content)
+    text = _as_text(path, bytes(content))
     return read_json_table(path, text) if text.lstrip().startswith("{") else read_text_table(path, text)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ TRIPLE = 3
 EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
 
 
-def read_hdf5_table(source: Path, content: bytes | None = None) -> RawTable:
+def read_hdf5_table(source: Path, content: bytes | mmap.mmap | None = None) -> RawTable:
     """Read a table; the format keeps it by samples too (``sample/matrix``), which is how it is needed here.
 
     Parameters

@@ -16,8 +16,8 @@ from aam.data.readers.table import Table, read_cached_table, read_table
 from aam.data.study.study import TargetRequest, load_study
 from aam.data.study.summary import describe
 from aam.errors import InputError
+from aam.files import archive, hdf5, scratch
 from aam.files import cache as input_cache
-from aam.files import hdf5, scratch
 from aam.files.scratch import is_on_disk
 from tests.data.readers.test_table_cache import is_mapped, plain
 from tests.data.study_files import write_study
@@ -40,7 +40,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> OnDisk:
     """From here on every array of counts lies on the disk, and is worked on in blocks of a few values."""
 
     def call() -> None:
-        for module in (scratch, hdf5):
+        for module in (scratch, hdf5, archive):
             monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
         for module in (scratch, blocks):
             monkeypatch.setattr(module, "BLOCK", 10)
