@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
 
 from aam.data.targets.fitting import fit_target
 from aam.data.targets.kinds import CLASSES, NUMBERS, TargetRules
@@ -11,7 +13,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.protocol import Labelled
 from benchmarks.augmentation.arms import ARMS, BASE, config_of
 from benchmarks.augmentation.learners import with_mixtures
-from benchmarks.augmentation.table import TaskResult, page, signed
+from benchmarks.augmentation.table import TaskResult, fold_score, page, signed
 from benchmarks.network.tasks import Part
 from tests.data.study_files import make_study, random_counts
 
@@ -65,6 +67,16 @@ def test_differences_by_hand() -> None:
     text = "\n".join(page([result], {"date": "now"}))
     assert "| +0.060 ± 0.040 [2] | +0.060 |" in text
     assert "| `none` | 0.550 [2] | |" in text
+
+
+def test_scores_of_folds_have_the_pooled_r2_as_mean() -> None:
+    truth, predicted = np.array([1.0, 2.0, 4.0, 8.0]), np.array([1.5, 2.0, 3.0, 6.0])
+    halves = [dataclasses.replace(part(classes=False), truth=truth[some]) for some in (slice(2), slice(2, 4))]
+    spread = float(truth.var())
+    folds = [
+        fold_score(one, predicted[some], spread) for one, some in zip(halves, (slice(2), slice(2, 4)), strict=True)
+    ]
+    assert np.mean(folds) == pytest.approx(r2_score(truth, predicted))
 
 
 def test_every_arm_is_a_configuration() -> None:
