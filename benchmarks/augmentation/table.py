@@ -86,8 +86,8 @@ def page(found: Sequence[TaskResult], about: Mapping[str, str]) -> Iterator[str]
     """Lines of Markdown."""
     yield from ("# What augmentation of training samples brings", "")
     yield "`python -m benchmarks.augmentation compute learners table --data DATA`; the protocol is in its `--help`."
-    yield "Explained share of the task's variance, or AUROC for classes, in the folds that were computed (their number in"
-    yield "brackets); whole groups held out."
+    yield "Explained share of the task's variance, or AUROC for classes, in the folds that were computed (their number"
+    yield "in brackets); whole groups held out."
     yield from ("", ", ".join(f"{name} {value}" for name, value in about.items()), "")
     yield from section([one for one in found if BASE in one.scores], list(ARMS), BASE, "no augmentation")
     for member in MEMBERS:
