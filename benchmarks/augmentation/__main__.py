@@ -1,9 +1,10 @@
 """What each augmentation brings: the product's network on folds of the development suite, with and without it.
 
 Protocol: the shipped encoder is frozen, its head is trained as `aam train --learners network --freeze-base` does it (a
-fifth of the training samples chooses the epoch); the five folds (whole groups) of `aam benchmark --repeats 1`; R2, or
-AUROC for classes. A difference is that of an arm from the same network without augmentation on the same fold. `again`
-changes the seed alone: whatever is not beyond it is noise. An augmentation becomes a default where its mean difference
+fifth of the training samples chooses the epoch); the five folds (whole groups) of `aam benchmark --repeats 1`; R2 (the
+mean over folds of the explained share of the task's variance), or AUROC for classes. A difference is that of an arm
+from the same network without augmentation on the same fold. `again` changes the seed alone, and with it the samples
+that choose the epoch: whatever is not beyond it is noise. An augmentation becomes a default where its mean difference
 is above .01 and beyond two standard errors over tasks, and no task loses more than .01.
 
 `compute` computes what is missing, `learners` what mixtures bring as further training samples of other learners, and

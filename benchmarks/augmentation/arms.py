@@ -56,7 +56,7 @@ ARMS = {
 }
 
 
-def config_of(arm: Arm) -> TrainConfig:
+def config_of(arm: Arm, *, classifier: bool = False) -> TrainConfig:
     """The options of ``aam train``: the shipped encoder, frozen, and up to 40 epochs of the head."""
     return from_flat(
         TrainConfig,
@@ -65,6 +65,7 @@ def config_of(arm: Arm) -> TrainConfig:
             "metadata": "-",
             "metadata_column": "-",
             "output_dir": "-",
+            "classifier": classifier,
             "learners": "network",
             "pretrained_encoder": "small",
             "freeze_base": True,
@@ -109,7 +110,7 @@ def _computed(part: Part, arm: Arm) -> Arrays:
     targets = Targets(specs=(fit_target(rules, study.target, part.train.rows, study.metadata.source),))
     learned = targets.encode({old.column: study.target})[part.train.rows]
     task = Task(targets=targets, data={"rarefy_depth": study.rarefy_depth})
-    learner = NetworkLearner(task, Computing(device="cpu", seed=SEED), config_of(arm))
+    learner = NetworkLearner(task, Computing(device="cpu", seed=SEED), config_of(arm, classifier=bool(old.classes)))
     learner.fit(study, part.train.rows, learned, part.train.groups)
     found = np.mean([learner.predict(study, part.test, draw) for draw in range(DRAWS)], axis=0)
     if not old.classes:

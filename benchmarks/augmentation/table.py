@@ -44,15 +44,23 @@ def results(data: Path, tasks: Sequence[str], store: Store) -> Iterator[TaskResu
         (task,) = open_tasks([name], data)
         scores: dict[str, dict[int, float]] = {}
         seconds: dict[str, list[float]] = {}
-        for number, part in enumerate(parts_of(task)):
+        parts = list(parts_of(task))
+        spread = float(np.var(np.concatenate([part.truth for part in parts])))
+        for number, part in enumerate(parts):
             for arm, compute in _all(part, store).items():
                 with suppress(MissingError):
                     predicted, took = compute()
-                    found = predicted if part.num_classes else predicted.reshape(-1, 1)
-                    scores.setdefault(arm, {})[number] = score(part.truth, found, part.num_classes)
+                    scores.setdefault(arm, {})[number] = fold_score(part, predicted, spread)
                     seconds.setdefault(arm, []).append(took)
         if scores:
             yield TaskResult(name, len(task.study), scores, {arm: float(np.mean(s)) for arm, s in seconds.items()})
+
+
+def fold_score(part: Part, predicted: np.ndarray, spread: float) -> float:
+    """AUROC; of numbers the share of the task's variance that is explained in a fold, whose mean over folds is R2."""
+    if part.num_classes:
+        return score(part.truth, predicted, part.num_classes)
+    return float(1 - np.mean((part.truth - predicted.reshape(-1)) ** 2) / spread)
 
 
 def _all(part: Part, store: Store) -> dict[str, Callable[[], tuple[np.ndarray, float]]]:
@@ -77,8 +85,9 @@ def write(folder: Path, data: Path, tasks: Sequence[str], store: Store) -> None:
 def page(found: Sequence[TaskResult], about: Mapping[str, str]) -> Iterator[str]:
     """Lines of Markdown."""
     yield from ("# What augmentation of training samples brings", "")
-    yield "`python -m benchmarks.augmentation compute table --data DATA`; the protocol is in its `--help`. R2, or AUROC"
-    yield "for classes, of each of the folds that were computed (their number in brackets); whole groups held out."
+    yield "`python -m benchmarks.augmentation compute learners table --data DATA`; the protocol is in its `--help`."
+    yield "Explained share of the task's variance, or AUROC for classes, in the folds that were computed (their number"
+    yield "in brackets); whole groups held out."
     yield from ("", ", ".join(f"{name} {value}" for name, value in about.items()), "")
     yield from section([one for one in found if BASE in one.scores], list(ARMS), BASE, "no augmentation")
     for member in MEMBERS:

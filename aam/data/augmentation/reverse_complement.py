@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ReverseComplement(OfSequences):
-    """Samples whose sequences are read from the other strand: the network learns to take either.
+    """Samples whose sequences are read from the other strand, so that a network may learn to take either.
 
     References
     ----------

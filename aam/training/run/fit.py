@@ -142,13 +142,15 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
     """The description of the model in its folder, without its weights."""
     config, model = prepared.plan.config, prepared.model
     base = encoder_of(model)
+    # Tables of the other strand are then turned to be compared with those of training, and never refused.
+    takes_both_strands = any(name == "reverse-complement" for name, _ in config.augmentation.strengths)
     return ModelDescription(
         options=base.options,
         supervision=base.supervision,
         predictor=model.plan if isinstance(model, SequencePredictor) else None,
         data={
             "trim_length": config.table.trim_length,
-            "reverse_complement": config.table.reverse_complement or "no",
+            "reverse_complement": config.table.reverse_complement or ("auto" if takes_both_strands else "no"),
             "max_bp": config.table.max_bp,
             "rarefy_depth": prepared.study.rarefy_depth,
             "token_limit": config.sampling.token_limit,

@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aam.config import AugmentationOptions
+from aam.config import AugmentationOptions, TableOptions
+from aam.data.readers.strand import reverse_complement
+from aam.data.readers.table import read_table
 from aam.data.targets.kinds import NUMBERS
 from aam.errors import ConfigError
 from aam.models.folder.weights import load_model
 from aam.training.plan.augmentation import augmentation_lines
-from tests.program import Run
+from tests.factories import write_biom
+from tests.program import Run, run_command
 from tests.training.small_runs import prepare_small
 
 
@@ -65,3 +68,15 @@ def test_what_is_said_and_kept(train: Run, tmp_path: Path, capsys: pytest.Captur
     _, description = load_model(tmp_path / "run" / "model")
     assert description.record["augmentation"] == "mixup=0.25, trim=0.8"
     assert augmentation_lines(AugmentationOptions()) == ()
+
+
+def test_a_network_of_both_strands_takes_tables_of_either(train: Run, study: Path, tmp_path: Path) -> None:
+    read = read_table(TableOptions(table=(study / "table.biom",)))
+    turned = [reverse_complement(str(sequence)) for sequence in read.sequences]
+    write_biom(tmp_path / "turned.biom", read.counts.toarray(), list(read.sample_ids), turned)
+    codes = {}
+    for augment in ("drop=0.1", "reverse-complement=0.5"):
+        assert train("--overwrite", augment=augment) == 0
+        options = {"model": tmp_path / "run", "table": tmp_path / "turned.biom", "output": tmp_path / "p.tsv"}
+        codes[augment] = run_command("predict", small=False, **options)
+    assert codes == {"drop=0.1": 2, "reverse-complement=0.5": 0}
