@@ -51,7 +51,9 @@ class SearchOptions(Section):
         usual="Nested: a search in each of so many folds",
     )
     prune: bool = option(True, "Stop a trial after a fold where it is worse than half of the others were by then.")
-    jobs: int = option(1, "Processes that search at once on this machine.", at_least=1, at_most=1024, usual=True)
+    jobs: int = option(
+        1, "Processes that search at once on this machine.", at_least=1, at_most=1024, usual="Processes at once"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
