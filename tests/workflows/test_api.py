@@ -26,6 +26,7 @@ from aam.config import (
     PredictConfig,
     PretrainConfig,
     TrainConfig,
+    TuneConfig,
     from_flat,
 )
 from aam.config.commands.embed import EmbedConfig
@@ -48,6 +49,7 @@ FUNCTIONS = {
     "embed": EmbedConfig,
     "compare": CompareConfig,
     "learning_curve": CurveConfig,
+    "tune": TuneConfig,
 }
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from aam.errors import InputError
+from aam.workflows.tune.folder import JOURNAL
 from aam.workflows.tune.trials import DRAWS, is_default, seconds_of
 
 AS_FAST = 1.25
@@ -74,6 +76,9 @@ def value_of(trial: FrozenTrial) -> float:
 
 def standard_error(one: FrozenTrial, other: FrozenTrial) -> float:
     """Standard error of the difference of two trials' metrics, which were drawn together."""
-    differences = np.array(one.user_attrs[DRAWS]) - np.array(other.user_attrs[DRAWS])
+    drawn, against = (np.array(each.user_attrs[DRAWS], dtype=np.float64) for each in (one, other))
+    if drawn.shape != against.shape:
+        raise InputError(JOURNAL, f"is damaged (trial {one.number})", "start another search")
+    differences = drawn - against
     defined = differences[np.isfinite(differences)]
     return float(defined.std(ddof=1)) if len(defined) > 1 else 0.0

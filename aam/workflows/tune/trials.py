@@ -129,8 +129,18 @@ class Trials:
 
     @property
     def all(self) -> list[FrozenTrial]:
-        """All trials as they are now."""
-        return self.study.get_trials(deepcopy=False)
+        """All trials as they are now.
+
+        Raises
+        ------
+        InputError
+            If what the journal says of one cannot be.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        for one in trials:
+            if not _is_sound(one):
+                raise InputError(JOURNAL, f"is damaged (trial {one.number})", "start another search")
+        return trials
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -198,6 +208,19 @@ class Trials:
                 continue
             is_last = _times_repeated(one, trials) >= MOST_REPEATS
             self.study.tell(one.number, state=TrialState.PRUNED if is_last else TrialState.FAIL)
+
+
+def _is_sound(trial: FrozenTrial) -> bool:
+    """Whether the attributes of a trial are what a search writes: anybody may have changed the journal."""
+    attributes = trial.user_attrs
+    place, repeated = attributes.get(PLACE, 0), attributes.get(REPEATS, -1)
+    if not (isinstance(place, int) and isinstance(repeated, int) and place >= 0 and repeated < trial.number):
+        return False
+    if trial.state != TrialState.COMPLETE:
+        return True
+    draws, seconds = attributes.get(DRAWS), attributes.get(SECONDS)
+    numbers = [trial.value, seconds, *(draws if isinstance(draws, list) else [None])]
+    return all(isinstance(one, int | float) for one in numbers)
 
 
 def place_of(trial: FrozenTrial) -> int:

@@ -5,6 +5,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
+from aam.errors import InputError
 from aam.workflows.tune.choose import choose, standard_error
 from aam.workflows.tune.trials import DEFAULT, DRAWS, SECONDS
 
@@ -51,6 +52,13 @@ def test_the_choice_is_never_worse_than_the_default() -> None:
     found = choose(trials, -1)
     assert found.within == (0, 1, 2)
     assert found.trial.number in (0, 2)
+
+
+def test_draws_of_other_lengths_are_told() -> None:
+    other = trial(1, 2.0, 1)
+    other.set_user_attr(DRAWS, [1.0])
+    with pytest.raises(InputError, match="is damaged"):
+        standard_error(trial(0, 3.0, 1), other)
 
 
 def test_one_trial_is_the_choice() -> None:

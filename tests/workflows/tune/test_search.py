@@ -126,6 +126,15 @@ def test_each_sample_is_pooled_once(study: Path, tmp_path: Path) -> None:
     assert abs(draws.mean() - error) < draws.std()
 
 
+def test_several_targets_are_judged_by_their_mean(study: Path, tmp_path: Path) -> None:
+    plan = plan_search(config(study, tmp_path, metadata_column=["gradient", "gradient_true"]))
+    assert (plan.metric, plan.sign) == ("r2", 1)
+    part = plan.parts[0]
+    tables = pooled([Fitter(part.study).predict(plan.training, fold).tables for fold in part.folds])
+    errors = [((one.observed - one.predicted) ** 2).mean() / one.observed.var() for one in tables]
+    assert metric_of(tables, "r2") == pytest.approx(1 - np.mean(errors))
+
+
 def test_a_trial_that_cannot_be_is_noted_and_counts(study: Path, tmp_path: Path) -> None:
     space = tmp_path / "space.yaml"
     space.write_text("blend_folds: {choices: [2, 3]}\nblend_pull: [0, 1]\n")

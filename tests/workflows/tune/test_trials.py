@@ -9,15 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 
 from aam.errors import InputError
 from aam.workflows.tune.folder import JOURNAL
 from aam.workflows.tune.processes import DEAD_SECONDS, FOLDER, Process
 from aam.workflows.tune.trials import (
     DEFAULT,
+    DRAWS,
     MOST_REPEATS,
     REPEATS,
+    SECONDS,
     Rules,
     Trials,
     is_default,
@@ -51,7 +53,14 @@ def finish(trials: Trials, total: int = 99) -> float | None:
     trial = trials.take(total, FIRST)
     if trial is None:
         return None
+    return end(trials, trial)
+
+
+def end(trials: Trials, trial: Trial) -> float:
+    """The trial has a result."""
     x = float(trial.suggest_float("x", 0, 1))
+    trial.set_user_attr(SECONDS, 1.0)
+    trial.set_user_attr(DRAWS, [x, x])
     trials.study.tell(trial, x)
     return x
 
@@ -71,7 +80,7 @@ def test_a_dead_processs_trial_is_repeated_once(tmp_path: Path) -> None:
             assert place_of(own.all[trial.number]) == place
             if place == 1:
                 assert trial.suggest_float("x", 0, 1) == value
-            own.study.tell(trial, trial.suggest_float("x", 0, 1))
+            end(own, trial)
         states = [one.state for one in own.all]
         assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
         assert len(own.finished) == 3
@@ -85,7 +94,7 @@ def test_a_living_processs_trial_is_left_alone(tmp_path: Path) -> None:
         assert own.take(2, FIRST) is not None
         assert own.take(2, FIRST) is None, "two of two are taken"
         assert own.running_elsewhere() == 2
-        others.study.tell(first, 1.0)
+        end(others, first)
         assert own.running_elsewhere() == 1
 
 
@@ -152,6 +161,28 @@ def test_a_damaged_journal_is_told(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match="is damaged"):
             open_journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "changed"),
+    [
+        ('"place":1', '"place":"1"'),
+        ('"draws":[', '"draws":["a",'),
+        ('"seconds":1.0', '"seconds":null'),
+        ('"place":1', '"repeats":7'),
+    ],
+)
+def test_attributes_that_cannot_be_are_told(tmp_path: Path, found: str, changed: str) -> None:
+    with Process(tmp_path) as process:
+        own = trials_of(tmp_path, process)
+        finish(own)
+        finish(own)
+        path = tmp_path / JOURNAL
+        content = path.read_text()
+        assert found in content
+        path.write_text(content.replace(found, changed))
+        with pytest.raises(InputError, match="is damaged"):
+            finish(trials_of(tmp_path, process))
 
 
 def test_who_is_alive(tmp_path: Path) -> None:
