@@ -22,7 +22,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.arrays import Trees, criterion_of, grow, read_trees_of_target, trees_of_target
 from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
@@ -158,6 +158,7 @@ class CladeTreesLearner(Learner):
             options |= {"class_weight": balanced, "min_samples_leaf": MIN_LEAF_OF_CLASSES}
             estimator = ExtraTreesClassifier(max_features="sqrt", **options)
         else:
+            options["criterion"] = criterion_of(self.task.targets.kind, known.targets[:, place])
             estimator = ExtraTreesRegressor(max_features=MAX_FEATURES, min_samples_leaf=MIN_LEAF, **options)
         grow(estimator, table[known.rows], known.targets[:, place], known.weights)
         return trees_of_target(estimator)
