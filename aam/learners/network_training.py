@@ -90,7 +90,7 @@ def _in_units(task: Task, targets: np.ndarray, level_N: np.ndarray) -> dict[str,
     """The targets on the scale of the metadata."""
     columns, classes = task.targets.columns, task.targets.specs[0].classes
     if classes:
-        return {columns[0]: np.array(classes, dtype=object)[targets[:, 0]]}
+        return {columns[0]: np.array(classes, dtype=object)[targets[:, 0].astype(np.int64)]}
     if task.targets.kind.is_count:
         return {column: whole_counts(targets[:, place], level_N) for place, column in enumerate(columns)}
     return {spec.column: spec.decode(targets[:, place], level_N) for place, spec in enumerate(task.targets.specs)}

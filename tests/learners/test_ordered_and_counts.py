@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from aam.data.targets.kinds import COUNTS, NUMBERS, ORDERED, TargetSpec
 from aam.data.targets.targets import Targets
-from aam.learners import blend
+from aam.learners import blend, network_training
 from aam.learners.blend import blend_weights
 from aam.learners.kernel import KernelLearner
 from aam.learners.protocol import Computing, Labelled, Learner
@@ -186,3 +186,13 @@ def test_trees_of_counts_split_by_their_deviance() -> None:
     study, _ = tiny_study()
     forest = learners_of(study, VISITS)[0].fit(study, TRAIN, np.zeros((len(TRAIN), 1)))
     assert (forest.predict(study, NEW) == 0).all()
+
+
+def test_a_network_is_told_levels_and_counts_as_they_are() -> None:
+    study, _ = tiny_study()
+    codes, level_N = np.array([[2.0], [0.0]]), np.array([2.0, 0.5])
+    stages = network_training._in_units(task_of(study, STAGE, reference=False), codes, level_N)
+    assert stages["stage"].tolist() == ["high", "low"]
+    task = task_of(study, VISITS, reference=False)
+    visits = network_training._in_units(task, np.array([[0.0], [6.0]], dtype=np.float32), level_N)
+    assert visits["visits"].tolist() == [0, 3]
