@@ -11,12 +11,13 @@ from scipy.optimize import check_grad
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.tree import DecisionTreeClassifier
 
-from aam.data.targets.kinds import COUNTS, ORDERED, TargetSpec
+from aam.data.targets.kinds import COUNTS, NUMBERS, ORDERED, TargetSpec
 from aam.data.targets.targets import Targets
-from aam.learners import blend
+from aam.learners import blend, network_training
 from aam.learners.blend import blend_weights
 from aam.learners.kernel import KernelLearner
 from aam.learners.protocol import Computing, Labelled, Learner
+from aam.learners.trees.arrays import criterion_of
 from aam.learners.trees.extra_trees import CladeTreesLearner
 from aam.learners.trees.forest import ForestLearner, ForestSettings
 from aam.learners.trees.ordered import balance, grow_ordered, is_above, shares_of_levels
@@ -175,3 +176,23 @@ def test_losses_are_1_for_the_constant_prediction() -> None:
             of_mean = mean_poisson_deviance(truth, constant[:, 0], sample_weight=weights)
             expected = mean_poisson_deviance(truth, said, sample_weight=weights) / of_mean
             assert own(np.array([1.0, 0, 0]))[0] == pytest.approx(expected)
+
+
+def test_trees_of_counts_split_by_their_deviance() -> None:
+    counts = counts_of(20)[:, 0]
+    assert criterion_of(COUNTS, counts) == "poisson"
+    assert criterion_of(COUNTS, np.zeros(20)) == "squared_error"
+    assert criterion_of(NUMBERS, counts) == "squared_error"
+    study, _ = tiny_study()
+    forest = learners_of(study, VISITS)[0].fit(study, TRAIN, np.zeros((len(TRAIN), 1)))
+    assert (forest.predict(study, NEW) == 0).all()
+
+
+def test_a_network_is_told_levels_and_counts_as_they_are() -> None:
+    study, _ = tiny_study()
+    codes, level_N = np.array([[2.0], [0.0]]), np.array([2.0, 0.5])
+    stages = network_training._in_units(task_of(study, STAGE, reference=False), codes, level_N)
+    assert stages["stage"].tolist() == ["high", "low"]
+    task = task_of(study, VISITS, reference=False)
+    visits = network_training._in_units(task, np.array([[0.0], [6.0]], dtype=np.float32), level_N)
+    assert visits["visits"].tolist() == [0, 3]

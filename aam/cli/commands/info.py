@@ -106,7 +106,10 @@ def _predicted(targets: list[dict[str, Any]]) -> str:
     """The columns that a model predicts, and whether they are numbers or classes."""
     columns = listed([f"'{target['column']}'" for target in targets])
     if numbers := [len(target["classes"]) for target in targets if target["classes"]]:
-        return f"{columns}, one of {listed(map(str, numbers))} classes"
+        what = "ordered classes" if targets[0].get("kind") == "ordered" else "classes"
+        return f"{columns}, one of {listed(map(str, numbers))} {what}"
+    if targets[0].get("kind") == "counts":
+        return f"{columns}, a count" if len(targets) == 1 else f"{columns}: {len(targets)} counts"
     return f"{columns}, a number" if len(targets) == 1 else f"{columns}: {len(targets)} numbers"
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
+from aam.data.targets.kinds import Kind
 from aam.learners.stored import Stored
 
 LEAF = -1
@@ -155,6 +156,11 @@ def grow(estimator: Any, table: Any, values: np.ndarray, weights: np.ndarray | N
     """
     with warnings.catch_warnings():
         estimator.fit(table, values, sample_weight=weights)
+
+
+def criterion_of(kind: Kind, values_B: np.ndarray) -> str:
+    """What regression trees split numbers by: the Poisson deviance of counts, unless all are 0, else the variance."""
+    return "poisson" if kind.is_count and values_B.sum() > 0 else "squared_error"
 
 
 def trees_of_target(estimator: Any) -> tuple[Trees, np.ndarray]:

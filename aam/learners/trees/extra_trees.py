@@ -22,7 +22,7 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
 from aam.learners.similarity import distinct_clades, log_clades, prevalent_clades
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.arrays import Trees, criterion_of, grow, read_trees_of_target, trees_of_target
 from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
@@ -160,6 +160,7 @@ class CladeTreesLearner(Learner):
             options["max_features"] = settings.clade_max_features or "sqrt"
             estimator = ExtraTreesClassifier(class_weight=balanced, **options)
         else:
+            options["criterion"] = criterion_of(self.task.targets.kind, known.targets[:, 0])
             estimator = ExtraTreesRegressor(**options)
         grow(estimator, table[known.rows], known.targets[:, 0], known.weights)
         return trees_of_target(estimator)

@@ -23,7 +23,7 @@ from aam.learners.features import FeatureKind, Features, fit_features, read_feat
 from aam.learners.held_out import in_own_units, true_values
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
-from aam.learners.trees.arrays import Trees, grow, read_trees_of_target, trees_of_target
+from aam.learners.trees.arrays import Trees, criterion_of, grow, read_trees_of_target, trees_of_target
 from aam.learners.trees.ordered import balance, grow_ordered
 from aam.learners.trees.timing import TreePlan, expected_seconds_of_trees
 
@@ -211,6 +211,8 @@ class ForestLearner(Learner):
         estimator = new_forest(self.settings, self._num_features(found), is_class)
         if known.hold_class_weights(self.task.targets):
             estimator.set_params(class_weight=None)
+        if not is_class:
+            estimator.set_params(criterion=criterion_of(self.task.targets.kind, known.targets[:, place]))
         table = _ready(self._read(found, study, known.rows))
         grow(estimator, table, known.targets[:, 0], known.weights)
         return TargetForest(found, *trees_of_target(estimator))
