@@ -207,12 +207,12 @@ class ForestLearner(Learner):
         found = fit_features(study, self.settings.features, known.rows)
         if self.task.targets.kind.is_ordered:
             return self._grow_ordered(found, _ready(self._read(found, study, known.rows)), known)
-        is_class = bool(self.task.targets.specs[0].classes)
+        is_class = bool(self.task.targets.specs[place].classes)
         estimator = new_forest(self.settings, self._num_features(found), is_class)
         if known.hold_class_weights(self.task.targets):
             estimator.set_params(class_weight=None)
         if not is_class:
-            estimator.set_params(criterion=criterion_of(self.task.targets.kind, known.targets[:, place]))
+            estimator.set_params(criterion=criterion_of(self.task.targets.kind, known.targets[:, 0]))
         table = _ready(self._read(found, study, known.rows))
         grow(estimator, table, known.targets[:, 0], known.weights)
         return TargetForest(found, *trees_of_target(estimator))

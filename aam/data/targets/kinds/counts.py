@@ -51,6 +51,7 @@ class Counts(Numbers):
     tiles = ("d2", "mae", "spearman")
     charted = ("d2", "mae")
     is_count = True
+    mixed_as = None
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """``--count-target``."""

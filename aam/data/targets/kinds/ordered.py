@@ -31,11 +31,13 @@ class Ordered(Classes):
     head = "ordered"
     metrics = ("qwk", "rank_mae", "spearman_levels", "accuracy", "balanced_accuracy", "auroc")
     main_metric = "qwk"
+    mean_metric = None
     tiles = ("qwk", "rank_mae", "accuracy")
     charted = ("qwk", "rank_mae", "accuracy")
     guess = "median_level"
     guessed = "median level"
     is_ordered = True
+    mixed_as = None
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """``--ordered``."""
