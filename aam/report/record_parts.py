@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from aam.config.json_dataclass import need
 from aam.config.types import fits
@@ -14,7 +14,13 @@ STEP = {"step": str, "kept": int, "dropped": int, "reason": str, "examples": lis
 LENGTHS = ("min", "median", "max")
 PARTS = {"num_asvs": int, "rarefy_depth": int | None, "sequence_lengths": dict | None, "command": str, "promise": str}
 COUNTS = ("reads_per_sample", "asvs_per_sample")
-OPTIONS = {"cv": int | None, "cv_repeats": int, "ensemble": int, "validation_size": float, "group_column": str | None}
+OPTIONS = {
+    "cv": int | Literal["study"] | None,
+    "cv_repeats": int,
+    "ensemble": int,
+    "validation_size": float,
+    "group_column": str | None,
+}
 
 
 def check_parts(record: RunRecord) -> None:

@@ -16,8 +16,9 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.studies import CLASS, BalanceOptions
 from aam.config.unused_options import check_used
-from aam.errors import Attempts
+from aam.errors import Attempts, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class PretrainConfig:
     study: StudyOptions
     sampling: SamplingOptions
     split: SplitOptions
+    balance: BalanceOptions = field(default_factory=BalanceOptions)
     model: ModelOptions
     objective: ObjectiveOptions
     optim: OptimOptions
@@ -40,4 +42,9 @@ class PretrainConfig:
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(self.split.check_validation)
+        attempt(self._check_balance)
         attempt.raise_if_any()
+
+    def _check_balance(self) -> None:
+        if self.balance.balance_by == CLASS:
+            raise ConfigError("--balance-by class needs a target: pre-training has none")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace as replace_fields
 from typing import Any
 
 import numpy as np
 
 from aam.config import TrainConfig, replace
 from aam.data.readers.feature_ids import of_ids
+from aam.data.study.several.labels import level_weights
 from aam.learners.catalogue import FOREST, NETWORK
+from aam.learners.folds import deal_folds
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference
@@ -32,12 +35,22 @@ def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
         of_class = np.array(targets.specs[0].class_weights)[learned[rows, 0].astype(np.int64)]
         weights = of_class if weights is None else weights * of_class
         weights = weights / weights.mean()
+    if inputs.balance_N is not None:
+        of_level = level_weights(inputs.balance_N[rows])
+        weights = of_level if weights is None else weights * of_level / (weights * of_level).mean()
     return Labelled(
         rows=rows,
         targets=np.asarray(learned[rows], dtype=np.float64),
         groups=None if inputs.groups is None else inputs.groups[rows],
         weights=weights,
     )
+
+
+def inner_folds(config: TrainConfig, inputs: Inputs, samples: Labelled) -> np.ndarray:
+    """Fold of each training sample within a blend; whole groups together, or whole studies where that is asked for."""
+    assert inputs.targets is not None
+    units = inputs.units(samples.rows, whole_studies=config.studies.whole_studies)
+    return deal_folds(inputs.targets.kind, replace_fields(samples, groups=units), config.run.seed)
 
 
 def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encode: Encode | None) -> Task:
