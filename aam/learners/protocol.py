@@ -23,6 +23,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
+    from aam.learners.centring.centre import Centring
     from aam.learners.novelty.familiarity import Familiarity
     from aam.learners.reference import Reference
 
@@ -47,6 +48,8 @@ class Task:
         What several learners share: known ASVs, their trees, training samples; None where none needs it.
     familiarity
         What is known of the training data as such; None where it is not.
+    centring
+        Where features are centred within each study: how studies are told apart.
     """
 
     targets: Targets
@@ -54,6 +57,7 @@ class Task:
     data: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
     familiarity: Familiarity | None = None
+    centring: Centring | None = None
 
     @property
     def num_covariates(self) -> int:

@@ -39,6 +39,7 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.report.sections.studies.harmony import studies_section
 from aam.report.sections.studies.left_out import left_out_section
 from aam.runs.layout import FINISHED, PREDICTIONS, REPORT, is_run_directory
 from aam.text import plural
@@ -74,7 +75,7 @@ def folds_page(
     record: RunRecord, found: Mapping[str, CrossValidation], targets: Targets, studies: StudiesFound
 ) -> Page:
     """The report of a cross-validation."""
-    group_column = record.config.get("group_column")
+    group_column = record.config.get("study_column" if studies else "group_column")
     results: list[Section | None] = []
     details: list[Section | None] = []
     sentences: list[str] = []
@@ -99,14 +100,14 @@ def folds_page(
             *([wins(judged)] if wins(judged) else []),
             *study_words(studies.get(spec.column, ()))[:1],
         ]
-    how = how_section(record.config, targets, found[targets.columns[0]])
+    first, how = data_section(record), how_section(record.config, targets, found[targets.columns[0]])
     return Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {record.path.resolve().name}",
         headline=sentences[0],
         verdicts=sentences[1:],
         tiles=tiles_of([(spec, [found[spec.column].judgement]) for spec in targets.specs]),
-        sections=present([data_section(record), *results, *details, how, method_section(record)]),
+        sections=present([first, studies_section(record.data), *results, *details, how, method_section(record)]),
         footer=footer(record.data.get("environment", {}).get("aam", "")),
     )
 
@@ -209,6 +210,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         sections=present(
             [
                 data_section(record),
+                studies_section(record.data),
                 *results,
                 novelty_section(record),
                 training_section(record),

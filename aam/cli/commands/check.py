@@ -15,6 +15,8 @@ from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.command_line import option_words
 from aam.config.option import fields
 from aam.config.studies import STUDY
+from aam.data.readers.sharing import LOUD
+from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.data.study.summary import describe, has_warnings
 from aam.data.targets.kinds import TargetSpec
@@ -34,10 +36,13 @@ def run(config: CheckConfig) -> None:
     planned = plan_run(config)
     study = planned.inputs.study
     facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
+    harmony = harmony_of(study, config.study.study_column)
+    facts += [] if harmony is None else harmony.lines()
     console = Terminal()
     console.print(flow_grid(study))
     console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
-    found = "No error found, but mind what the warning says" if has_warnings(study) else "No problem found"
+    is_warned = has_warnings(study) or any(line.startswith(LOUD) for line in facts)
+    found = "No error found, but mind what the warning says" if is_warned else "No problem found"
     console.print("\n".join(["", f"{found}. Next:", *_indented(_next(config))]))
 
 

@@ -6,7 +6,7 @@ a further study.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,14 +135,17 @@ def write_studies(path: Path, found: StudiesFound) -> None:
     with atomic_write(path) as file:
         file.write("\t".join([*(["target"] if labelled else []), *COLUMNS]) + "\n")
         for column, studies in found.items():
-            for one in studies:
-                label = [*([column] if labelled else []), one.study, str(one.samples)]
-                label += ["" if one.groups is None else str(one.groups), _cell(one.familiar), _cell(one.unlike)]
-                differences = {} if one.differences is None else {"model - forest": one.differences}
-                for who, metrics in {**one.results, **differences}.items():
-                    for name, interval in metrics.items():
-                        numbers = map(_cell, (interval.value, interval.low, interval.high))
-                        file.write("\t".join([*label, who, name, *numbers]) + "\n")
+            label = [column] if labelled else []
+            file.writelines("\t".join([*label, *row]) + "\n" for one in studies for row in _rows(one))
+
+
+def _rows(one: StudyResult) -> Iterator[list[str]]:
+    groups = "" if one.groups is None else str(one.groups)
+    label = [one.study, str(one.samples), groups, _cell(one.familiar), _cell(one.unlike)]
+    differences = {} if one.differences is None else {"model - forest": one.differences}
+    for who, metrics in {**one.results, **differences}.items():
+        for name, interval in metrics.items():
+            yield [*label, who, name, *map(_cell, (interval.value, interval.low, interval.high))]
 
 
 def _cell(value: float) -> str:

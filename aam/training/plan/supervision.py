@@ -14,6 +14,7 @@ from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.several.folds import make_study_folds
+from aam.data.study.several.harmony import harmony_of
 from aam.data.study.several.labels import balance_levels, joined, study_labels
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
@@ -216,7 +217,8 @@ def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
 
 def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
     """Do what :func:`fit_inputs` does, and say what there is."""
-    say(*describe(study, split))
+    harmony = None if config.split.train_samples else harmony_of(study, config.study.study_column)
+    say(*describe(study, split), *([] if harmony is None else harmony.lines()))
     inputs = fit_inputs(config, study, split)
     if inputs.groups is not None and len(inputs.groups):
         number = len(np.unique(inputs.groups.astype(str)))

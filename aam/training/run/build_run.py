@@ -204,6 +204,7 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
         rank=rank(),
         world_size=world_size(),
+        level_N=inputs.balance_N,
     )
     collate = Collate.of(study, truths_of(config, study), inputs.target_NT, inputs.weight_N, inputs.covariates)
     return StudyDataModule(study, inputs.split, collate, config.sampling, options)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from aam.config import TrainConfig, replace
 from aam.config.studies import STUDY
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
+from aam.data.study.several.harmony import harmony_of
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
@@ -178,15 +179,7 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
         notes = folds[0].fold.split.notes
-        say(*describe(study), *notes, _folds_line(config, folds))
-        record = {
-            **run_record(config, before, command_line),
-            **study_record(study, np.arange(len(study)), notes),
-            "samples": {"folds": len(study)},
-            "targets": targets.to_dict(),
-        }
-        if config.evaluation.cv == STUDY:
-            record["studies"] = {**record.get("studies", {}), "left_out": studies_left_out(of_samples)}
+        record = _say_and_record(config, study, targets, folds, run_record(config, before, command_line))
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(runs)
         else:
@@ -213,6 +206,25 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         targets=found,
         final_config=run.path / FINAL_CONFIG,
     )
+
+
+def _say_and_record(
+    config: TrainConfig, study: Study, targets: Targets, folds: Sequence[FoldRun], origin: dict[str, Any]
+) -> dict[str, Any]:
+    """Say what the samples and the folds are; the content of ``data.json``."""
+    harmony = harmony_of(study, config.study.study_column)
+    notes, told = folds[0].fold.split.notes, [] if harmony is None else harmony.lines()
+    say(*describe(study), *told, *notes, _folds_line(config, folds))
+    studies = {} if harmony is None else harmony.to_dict()
+    if config.evaluation.cv == STUDY:
+        studies["left_out"] = studies_left_out([one.fold for one in folds])
+    return {
+        **origin,
+        **study_record(study, np.arange(len(study)), notes),
+        "samples": {"folds": len(study)},
+        "targets": targets.to_dict(),
+        **({"studies": studies} if studies else {}),
+    }
 
 
 def studies_left_out(folds: Sequence[Fold]) -> list[str]:
@@ -278,7 +290,8 @@ def _finish(
     for spec in targets.specs:
         judged = found[spec.column]
         won = wins(judged)
-        said = headline(judged.judgement, spec, config.split.group_column)
+        whole = config.study.study_column if by_study else config.split.group_column
+        said = headline(judged.judgement, spec, whole)
         say("", said, *verdicts(judged.judgement), *([won] if won else []), *study_words(studies.get(spec.column, ())))
     if config.run.report:
         say(f"report: {build_folds_report(run.path, found, targets, studies)}")

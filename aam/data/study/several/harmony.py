@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from aam.config.json_dataclass import need, read_plain
 from aam.data.study.several.labels import several_studies
 from aam.text import plural, shorten
 
@@ -50,7 +51,7 @@ class StudyFacts:
     shared
         Share of its reads that are of ASVs which another study has.
     targets
-        Column -> its values in words.
+        The values of each target in words.
     """
 
     study: str
@@ -59,7 +60,7 @@ class StudyFacts:
     reads: int
     bases: tuple[int, ...]
     shared: float
-    targets: Mapping[str, str]
+    targets: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,8 @@ class Harmony:
     ----------
     column
         The column of studies.
+    targets
+        Columns of the targets.
     facts
         Each study, by name.
     told
@@ -101,14 +104,16 @@ class Harmony:
     """
 
     column: str
+    targets: tuple[str, ...]
     facts: tuple[StudyFacts, ...]
     told: Mapping[str, Told]
 
     def lines(self) -> Iterator[str]:
         """What the log says."""
         for one in self.facts[:MOST_STUDIES]:
-            bases = f", {_range(one.bases)} bases" if one.bases else ""
-            values = "".join(f"; {shorten(name)} {words}" for name, words in one.targets.items())
+            bases = f", {range_words(one.bases)} bases" if one.bases else ""
+            pairs = zip(self.targets, one.targets, strict=True)
+            values = "".join(f"; {shorten(name)} {words}" for name, words in pairs)
             yield (
                 f"study '{shorten(one.study)}': {plural(one.samples, 'sample')}, {one.reads:,} reads (median), "
                 f"{one.shared:.0%} of them of ASVs of other studies{bases}{values}"
@@ -129,20 +134,45 @@ class Harmony:
             )
         few = [one.study for one in self.facts if one.shared < LEAST_SHARED]
         if few:
-            first = f"'{shorten(few[0])}'"
+            what = f"study '{shorten(few[0])}'" + (f" and {len(few) - 1} more" if len(few) > 1 else "")
             yield (
-                f"{first}{f' and {len(few) - 1} more' if len(few) > 1 else ''} shares less than half of its reads' ASVs "
-                "with the other studies: check region, length (--trim-length) and strand (--reverse-complement auto)"
+                f"{what}: less than half of the reads are of ASVs of other studies: check region, length "
+                "(--trim-length) and strand (--reverse-complement auto)"
             )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
             "column": self.column,
-            "facts": [{**asdict(one), "bases": list(one.bases)} for one in self.facts],
-            "told": {name: {**asdict(told), "apart": list(told.apart)} for name, told in self.told.items()},
+            "targets": list(self.targets),
+            "facts": [_as_lists(asdict(one)) for one in self.facts],
+            "told": {name: _as_lists(asdict(told)) for name, told in self.told.items()},
             "notes": list(self.warnings()),
         }
+
+    @classmethod
+    def of_record(cls, data: Mapping[str, Any]) -> Harmony | None:
+        """The inverse of :meth:`to_dict`, from the record of a run; None where it has no studies.
+
+        Raises
+        ------
+        ValueError
+            If something else was written.
+        """
+        found = data.get("studies", {})
+        if "facts" not in found:
+            return None
+        need(isinstance(found.get("column"), str) and isinstance(found.get("told"), dict), "the studies are damaged")
+        targets = found.get("targets")
+        need(isinstance(found["facts"], list) and bool(found["facts"]), "the studies are damaged")
+        need(isinstance(targets, list) and all(isinstance(name, str) for name in targets), "the studies are damaged")
+        need(all(isinstance(note, str) and note for note in found.get("notes", [])), "a note is damaged")
+        facts = tuple(read_plain(StudyFacts, one) for one in found["facts"])
+        need(all(len(one.bases) in (0, 3) for one in facts), "lengths are damaged")
+        need(all(len(one.targets) == len(targets) for one in facts), "a target is damaged")
+        told = {name: read_plain(Told, one) for name, one in found["told"].items()}
+        need(all(one.measure in MEASURES for one in told.values()), "an unknown measure")
+        return cls(column=found["column"], targets=tuple(targets), facts=facts, told=told)
 
 
 def harmony_of(study: Study, column: str) -> Harmony | None:
@@ -178,12 +208,12 @@ def harmony_of(study: Study, column: str) -> Harmony | None:
                 reads=int(np.median(reads_N[own])),
                 bases=bases,
                 shared=float(shared_S[place]),
-                targets={target: _values_words(values[own]) for target, values in study.targets.items()},
+                targets=tuple(_values_words(values[own]) for values in study.targets.values()),
             )
         )
     told = {target: _told(values, study_N, names) for target, values in study.targets.items()}
     known = {target: one for target, one in told.items() if one is not None}
-    return Harmony(column=column, facts=tuple(facts), told=known)
+    return Harmony(column=column, targets=tuple(study.targets), facts=tuple(facts), told=known)
 
 
 def adjusted_r2(values: np.ndarray, level_N: np.ndarray) -> float:
@@ -277,6 +307,11 @@ def _values_words(values: np.ndarray) -> str:
     return f"{', '.join(shown)}{more}" if shown else "missing"
 
 
-def _range(bases: tuple[int, ...]) -> str:
+def _as_lists(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def range_words(bases: tuple[int, ...]) -> str:
+    """Least and largest of some lengths, or the one that all have."""
     low, _, high = bases
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -68,10 +68,11 @@ def _table(found: Sequence[StudyResult], judgement: Judgement) -> Table:
     rows.append(
         [Cell("all"), Cell(f"{samples:,}", f"{len(found)} studies"), *whole, *lead, *beside, Cell(""), Cell("")]
     )
-    header = ["study", "samples", *(f"{metric(main).label}, {PREDICTORS[who]}" for who in predictors)]
+    header = ["study", "samples", *(PREDICTORS[who] for who in predictors)]
     header += ["AAM \u2212 random forest"] if "forest" in predictors else []
-    header += [*(f"{metric(name).label}, AAM" for name in further), "familiar reads", "unlike training samples"]
-    return Table(header, rows, "95 % intervals below each value", frozenset(range(1, len(header))))
+    header += [*(f"{metric(name).label} of AAM" for name in further), "familiar reads", "unlike training samples"]
+    caption = f"{metric(main).label}, with 95 % intervals below each value"
+    return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
 def _row(one: StudyResult, main: str, predictors: Sequence[str], further: Sequence[str]) -> list[Cell]:

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.config.studies import CENTRE
 from aam.data.readers.feature_ids import of_ids
 from aam.data.study.several.labels import level_weights
 from aam.learners.catalogue import FOREST, NETWORK
+from aam.learners.centring.centre import Centring
 from aam.learners.folds import deal_folds
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
-from aam.learners.reference import Encode, Reference
+from aam.learners.reference import Encode, Reference, kept_samples
 from aam.training.plan.supervision import Inputs
 
 
@@ -72,6 +74,11 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
     reference = Reference.fit(study, rows, config.run.seed, encode) if needs_reference else None
     groups = None if inputs.groups is None else inputs.groups[rows]
     known = None if reference is None else reference.asvs
+    centring = None
+    if config.studies.study_effect == CENTRE:
+        assert inputs.study_N is not None
+        kept = kept_samples(len(rows), config.run.seed)
+        centring = Centring(config.study.study_column, inputs.study_N[rows][kept].astype(str))
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
@@ -84,6 +91,7 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
         },
         reference=reference,
         familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
+        centring=centring,
     )
 
 
