@@ -178,7 +178,6 @@ def train_folds(config: TrainConfig, command_line: str) -> CrossValidationResult
         runs = [fold.child for fold in folds]
         for folder in (run.path / FORESTS, *(child.lists for child in runs)):
             remove_leftovers(folder, owned=True)
-        notes = folds[0].fold.split.notes
         record = _say_and_record(config, study, targets, folds, run_record(config, before, command_line))
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(runs)
