@@ -64,7 +64,7 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
     """The samples, of which some are set aside for validation."""
     sheet = study.metadata
     assert sheet is not None
-    study_N = studies_of_run(config, study)
+    study_N = studies_of_run(config, study, np.arange(len(study)))
     if config.studies.whole_studies and study_N is not None:
         units = joined(study_N, groups)
         groups = units if len(np.unique(units)) > 1 else groups

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from aam.config import PretrainConfig, SplitOptions, TrainConfig
-from aam.config.studies import STUDY
+from aam.config.studies import ADVERSARY, COVARIATE, STUDY
 from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
@@ -248,7 +248,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     if config.covariates.columns:
         spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
     weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
-    study_N = attempt(lambda: studies_of_run(config, study))
+    study_N = attempt(lambda: studies_of_run(config, study, split.train))
     balance_N = attempt(lambda: balance_levels(config, study))
     attempt.raise_if_any()
     assert targets is not None
@@ -266,20 +266,26 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     )
 
 
-def studies_of_run(config: TrainConfig, study: Study) -> np.ndarray | None:
+def studies_of_run(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
     """The study of each sample, where the run treats studies in a way of their own; None else.
 
     Raises
     ------
     ConfigError, InputError
-        If there are no studies to tell apart.
+        If there are no studies to tell apart, or too few to learn from.
     """
     options, asked = config.studies, ""
     if options.whole_studies:
         asked = "--whole-studies"
     if options.study_effect != "none":
         asked = f"--study-effect {options.study_effect}"
-    return study_labels(study, config.study.study_column, asked) if asked else None
+    if not asked:
+        return None
+    labels = study_labels(study, config.study.study_column, asked)
+    if options.study_effect in (ADVERSARY, COVARIATE) and len(set(labels[train_rows])) < 2:
+        problem = f"the training samples are of one study ('{shorten(str(labels[train_rows[0]]))}')"
+        raise InputError(asked, problem, "two or more are needed to tell them apart")
+    return labels
 
 
 def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadata) -> Targets:
