@@ -15,7 +15,7 @@ from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Kind
 from aam.errors import InputError
-from aam.text import listed, plural, shorten
+from aam.text import plural, shorten
 
 LEAST_TESTED = 10
 """Samples below which a study is not tested: its figures would be noise."""
@@ -45,9 +45,10 @@ def make_study_folds(
     Raises
     ------
     InputError
-        If there are fewer than two studies, or none can be tested.
+        If there are fewer than two studies, none can be tested, or a group lies in several.
     """
     labels, groups = study_labels(study, column, OPTION).astype(str), sample_groups(options, study)
+    _check_groups(study, labels, groups, options)
     names = np.unique(labels)
     unfit = {name: reason for name in names if (reason := _unfit(values, kind, labels == name))}
     tested = [str(name) for name in names if name not in unfit]
@@ -71,7 +72,7 @@ def make_study_folds(
             folds.append(Fold(repeat, number, split, study=name, whole_studies=whole))
     if wanted.validated:
         check_parts(folds, values, kind)
-    notes = (*_untested_notes(unfit), *_shared_notes(labels, groups, options))
+    notes = tuple(_untested_notes(unfit))
     return [replace(fold, split=replace(fold.split, notes=notes)) for fold in folds]
 
 
@@ -92,13 +93,17 @@ def _untested_notes(unfit: dict[str, str]) -> Iterator[str]:
         yield f"study '{shorten(name)}' is not tested ({reason}); its samples train in every fold"
 
 
-def _shared_notes(labels: np.ndarray, groups: np.ndarray | None, options: SplitOptions) -> Iterator[str]:
-    """Say which groups lie in several studies, so that a study that is left out is not all new."""
-    if groups is None:
+def _check_groups(study: Study, labels: np.ndarray, groups: np.ndarray | None, options: SplitOptions) -> None:
+    """Refuse groups that lie in several studies: leaving one study out would split them."""
+    if groups is None or study.metadata is None:
         return
-    pairs = np.unique(np.stack([groups.astype(str), labels.astype(str)]), axis=1)
+    pairs = np.unique(np.stack([groups.astype(str), labels]), axis=1)
     names, counts = np.unique(pairs[0], return_counts=True)
     shared = names[counts > 1]
     if len(shared):
-        what = f"{plural(len(shared), 'group')} of '{shorten(options.group_column or '')}'"
-        yield f"{what} in several studies ({listed(map(str, shared))}): a study that is left out is not all new"
+        column = shorten(options.group_column or "")
+        problem = (
+            f"{plural(len(shared), 'group')} of column '{column}' in several studies (first: '{shorten(shared[0])}')"
+        )
+        remedy = "give groups of different studies different names, or no --group-column"
+        raise InputError(study.metadata.source, problem, remedy)
