@@ -130,7 +130,7 @@ class Harmony:
         if max(depths) > 5 * min(depths):
             yield (
                 f"studies differ in depth ({min(depths):,} to {max(depths):,} reads, medians): deeper ones have more "
-                "rare ASVs; aam's network draws the same number of reads of each, other learners read all"
+                "rare ASVs; the network draws the same number of reads of each, other learners read all"
             )
         few = [one.study for one in self.facts if one.shared < LEAST_SHARED]
         if few:

@@ -33,7 +33,7 @@ def studies_section(data: Mapping[str, Any]) -> Section | None:
         bases = range_words(one.bases) if one.bases else ""
         numbers = [f"{one.samples:,}", f"{one.asvs:,}", f"{one.reads:,}", bases, percent(one.shared)]
         rows.append([Cell(one.study), *map(Cell, numbers), *map(_values, one.targets)])
-    tables = [Table(header, rows, f"Column '{found.column}'", frozenset(range(1, 6)))]
+    tables = [Table(header, rows, f"Column '{found.column}'", frozenset(range(1, len(header))))]
     if found.told:
         told = [
             [Cell(name), Cell(MEASURES[one.measure]), Cell(value_of("r2", one.value))]
