@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aam.config.studies import STUDY
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement
@@ -27,9 +28,9 @@ from aam.evaluation.catalogue import Interval
 from aam.evaluation.coverage import CoverageRecord, pool_coverage
 from aam.evaluation.metrics import compare, evaluate, score
 from aam.evaluation.prediction_table import read_predictions, suffixes
-from aam.evaluation.run_results import read_run, training_times
+from aam.evaluation.run_results import NoveltyRecord, RunRecord, read_run, training_times
 from aam.files.atomic import atomic_write
-from aam.runs.layout import FOLDS, FORESTS, PREDICTIONS
+from aam.runs.layout import DATA, FOLDS, FORESTS, PREDICTIONS
 
 FOLD_NAME = re.compile(r"repeat(\d+)-fold(\d+)")
 
@@ -55,6 +56,10 @@ class FoldResult:
         How often the model's intervals or sets held the truth of the test samples; None where it has none.
     blend
         How the model was blended; None where it is no blend.
+    novelty
+        How much of the test samples is new to the model; None where it does not say.
+    study
+        The study that was left out; empty where none was.
     """
 
     repeat: int
@@ -65,9 +70,11 @@ class FoldResult:
     seconds: float
     coverage: CoverageRecord | None = None
     blend: BlendRecord | None = None
+    novelty: NoveltyRecord | None = None
+    study: str = ""
 
 
-def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str, FoldResult]:
+def read_fold(folder: Path, forest: Path, repeat: int, number: int, study: str = "") -> dict[str, FoldResult]:
     """Read a fold from the run directory of its model and, if it is there, the table of its forest's predictions.
 
     Returns
@@ -102,21 +109,43 @@ def read_fold(folder: Path, forest: Path, repeat: int, number: int) -> dict[str,
             seconds=seconds,
             coverage=record.coverage.get(spec.column),
             blend=record.blend,
+            novelty=record.novelty,
+            study=study,
         )
     return results
 
 
-def read_cross_validation(run: Path, columns: Sequence[str], number: int) -> dict[str, CrossValidation]:
+def left_out_studies(record: RunRecord) -> tuple[str, ...]:
+    """The study that each fold of a repeat left out; none where folds are of samples or groups.
+
+    Raises
+    ------
+    InputError
+        If the run does not say.
+    """
+    if record.config.get("cv") != STUDY:
+        return ()
+    found = record.data.get("studies", {}).get("left_out")
+    if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+        raise InputError(record.path / DATA, "does not say which studies were left out", "run it anew")
+    return tuple(found)
+
+
+def num_folds(record: RunRecord) -> int:
+    """How many folds a cross-validation has, over all repeats."""
+    studies = left_out_studies(record)
+    return (len(studies) or int(record.config["cv"])) * int(record.config.get("cv_repeats") or 1)
+
+
+def read_cross_validation(record: RunRecord, columns: Sequence[str]) -> dict[str, CrossValidation]:
     """Read all folds from the run directory of a cross-validation, and judge them.
 
     Parameters
     ----------
-    run
-        The run directory.
+    record
+        The run.
     columns
         Of the targets.
-    number
-        How many folds it has, over all repeats.
 
     Returns
     -------
@@ -128,30 +157,37 @@ def read_cross_validation(run: Path, columns: Sequence[str], number: int) -> dic
     InputError
         If a fold is lacking, or a file of it is lacking or damaged.
     """
-    return judge_folds([fold for _, fold in read_folds(run, number)], columns)
+    return judge_folds([fold for _, fold in read_folds(record)], columns)
 
 
-def read_folds(run: Path, number: int) -> list[tuple[str, dict[str, FoldResult]]]:
+def read_folds(record: RunRecord) -> list[tuple[str, dict[str, FoldResult]]]:
     """Read all folds from the run directory of a cross-validation, repeat by repeat, with their names.
-
-    Parameters
-    ----------
-    run, number
-        As in :func:`read_cross_validation`.
 
     Raises
     ------
     InputError
-        As there.
+        As :func:`read_cross_validation`.
     """
+    run, number, studies = record.path, num_folds(record), left_out_studies(record)
     names = {path.name: match for path in (run / FOLDS).glob("*") if (match := FOLD_NAME.fullmatch(path.name))}
     if len(names) != number:
         raise InputError(run / FOLDS, f"{len(names):,} of {number:,} folds are there", "resume the run")
     labels = {name: (int(match[1]), int(match[2])) for name, match in names.items()}
-    return [
-        (name, read_fold(run / FOLDS / name, run / FORESTS / f"{name}.tsv", *labels[name]))
-        for name in sorted(names, key=labels.__getitem__)
-    ]
+    found = []
+    for name, (repeat, fold) in sorted(labels.items(), key=lambda item: item[1]):
+        study = _study(studies, (repeat, fold))
+        found.append((name, read_fold(run / FOLDS / name, run / FORESTS / f"{name}.tsv", repeat, fold, study)))
+    return found
+
+
+def _study(studies: Sequence[str], label: tuple[int, int]) -> str:
+    """The study that a fold left out; empty where none was."""
+    number = label[1]
+    if not studies:
+        return ""
+    if not 1 <= number <= len(studies):
+        raise InputError(f"{FOLDS}/repeat{label[0]}-fold{number}", "is no fold of this run", "remove it")
+    return studies[number - 1]
 
 
 def judge_folds(results: Sequence[Mapping[str, FoldResult]], columns: Sequence[str]) -> dict[str, CrossValidation]:
@@ -170,13 +206,16 @@ def _read_forest(path: Path, target: TargetSpec, suffix: str, model: Predictions
 def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:
     """One predictor's predictions of all folds, one below the other.
 
-    Where samples are there several times, their predictions belong together as groups do.
+    Where samples are there several times, their predictions belong together as groups do. Where several studies were
+    left out, so do the samples of each: what is found of all is for a further study.
     """
     parts = [fold.predictions[who] for fold in folds]
     first = parts[0]
     ids = np.concatenate([part.sample_ids for part in parts])
     groups = None if first.groups is None else np.concatenate([part.groups for part in parts])
-    if groups is None and len(np.unique(ids.astype(str))) < len(ids):
+    if len({fold.study for fold in folds}) > 1:
+        groups = np.repeat([fold.study for fold in folds], [len(part) for part in parts]).astype(object)
+    elif groups is None and len(np.unique(ids.astype(str))) < len(ids):
         groups = ids
     return Predictions(
         kind=first.kind,

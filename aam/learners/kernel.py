@@ -24,6 +24,13 @@ import numpy as np
 from scipy.linalg import eigh
 
 from aam.config.json_dataclass import need
+from aam.learners.centring.centre import (
+    StudyCentre,
+    about_landmarks,
+    is_centred,
+    landmarks_from_array,
+    landmarks_to_array,
+)
 from aam.learners.folds import deal_folds
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
@@ -88,6 +95,8 @@ class KernelLearner(Learner):
         self._intercept_O = np.empty(0)
         self._beyond_O = np.zeros(0)
         self._covariates = PerStudyCache(self._covariates_of)
+        self._landmarks = np.empty(0, dtype=str) if task.centring is None else task.centring.landmarks
+        self._means = None if task.centring is None else StudyCentre(task.centring.column, self._raw)
 
     def fit(
         self,
@@ -107,6 +116,8 @@ class KernelLearner(Learner):
         assert self.task.reference is not None
         self._similarity = SIMILARITIES[self.name].fit(self.name, self.task.reference, self.task.settings)
         map_NP = self._fit_map()
+        if self._means is not None:
+            self._means.fit(study, samples.rows)
         covariates = self._covariates(study)[samples.rows]
         points_BP = self._points(study, samples.rows, map_NP, covariates)
         wanted_BO = self._wanted(samples.targets)
@@ -143,7 +154,9 @@ class KernelLearner(Learner):
         kept, number = reference.counts.shape[0], len(np.unique(folds))
 
         def trial(some: Labelled) -> Trial:
-            own = KernelLearner(replace(self.task, reference=reference.first(len(some))), self.name)
+            centring = self.task.centring and self.task.centring.first(len(some))
+            task = replace(self.task, reference=reference.first(len(some)), centring=centring)
+            own = KernelLearner(task, self.name)
             return Trial(len(some), timed(partial(own.cross_fit, study, some, folds_of(some, number))))
 
         some = few(samples)
@@ -164,7 +177,11 @@ class KernelLearner(Learner):
         centre, scale = self._centre
         fitted = {"dual": self._dual_NO, "slope": self._slope_FO, "intercept": self._intercept_O}
         fitted |= {"beyond": self._beyond_O} if self.task.targets.kind.is_count else {}
-        return Stored({**own, "centre": centre, "scale": np.array([scale]), **fitted}, {"name": self.name})
+        arrays, facts = {**own, "centre": centre, "scale": np.array([scale]), **fitted}, {"name": self.name}
+        if self._means is None:
+            return Stored(arrays, facts)
+        means = self._means.to_arrays()
+        return Stored({**arrays, **means.arrays, **landmarks_to_array(self._landmarks)}, {**facts, **means.facts})
 
     @classmethod
     def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
@@ -179,6 +196,9 @@ class KernelLearner(Learner):
         scale = float(stored.array("scale", np.float64, (1,))[0])
         need(1 / LARGEST < scale < LARGEST, "a kernel has no scale")
         learner._centre = stored.array("centre", np.float64, (size,)), scale
+        if is_centred(stored.facts):
+            learner._means = StudyCentre.from_arrays(stored, learner._raw, size)
+            learner._landmarks = landmarks_from_array(stored, size)
         learner._dual_NO = stored.array("dual", np.float64, (size, outputs))
         learner._slope_FO = stored.array("slope", np.float64, (task.num_covariates, outputs))
         learner._intercept_O = stored.array("intercept", np.float64, (outputs,))
@@ -248,6 +268,8 @@ class KernelLearner(Learner):
         kernel = similarity.between(similarity.embedded, similarity.embedded)
         centre = kernel.mean(axis=0)
         kernel = _centred(kernel, centre)
+        if self._means is not None:
+            kernel = about_landmarks(about_landmarks(kernel, self._landmarks).T, self._landmarks)
         scale = float(np.trace(kernel)) / len(kernel)
         self._centre = centre, scale if scale > 0 else 1.0
         value, vector = eigh((kernel + kernel.T) / 2 / self._centre[1])
@@ -256,12 +278,20 @@ class KernelLearner(Learner):
 
     def _similarities(self, study: Study, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Centred and scaled similarities of some samples to the training samples, block by block."""
-        similarity, (centre, scale) = self._similarity, self._centre
-        assert similarity is not None
+        centre, scale = self._centre
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            reads = similarity.reference.reads_of(study, rows[start : start + ROWS_AT_ONCE])
-            block = similarity.between(similarity.embed(reads), similarity.embedded)
-            yield _centred(block, centre) / scale
+            some = rows[start : start + ROWS_AT_ONCE]
+            block = self._raw(study, some)
+            if self._means is None:
+                yield _centred(block, centre) / scale
+            else:
+                yield about_landmarks(block - self._means.means(study, some), self._landmarks) / scale
+
+    def _raw(self, study: Study, rows: np.ndarray) -> np.ndarray:
+        """Similarities of some samples to the training samples as they are."""
+        similarity = self._similarity
+        assert similarity is not None
+        return similarity.between(similarity.embed(similarity.reference.reads_of(study, rows)), similarity.embedded)
 
     def _covariates_of(self, study: Study) -> np.ndarray:
         """Covariates of all samples, which weigh as much as the kernel together."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.data.study.several.labels import balance_levels, joined
 from aam.data.study.split import make_split
 from aam.data.study.study import Study
 from aam.data.targets.kinds.classes import MISSING
@@ -21,7 +22,7 @@ from aam.models.folder.weights import load_model
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor
 from aam.runs.directory import RunDirectory
-from aam.training.plan.supervision import Inputs, sample_weights
+from aam.training.plan.supervision import Inputs, sample_weights, studies_of_run
 from aam.training.run.build_run import Prepared, prepare_predictor
 from aam.training.run.transfer import with_encoder
 
@@ -65,6 +66,10 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
     """The samples, of which some are set aside for validation."""
     sheet = study.metadata
     assert sheet is not None
+    study_N = studies_of_run(config, study, np.arange(len(study)))
+    if config.studies.whole_studies and study_N is not None:
+        units = joined(study_N, groups)
+        groups = units if len(np.unique(units)) > 1 else groups
     if groups is not None:
         sheet = dataclasses.replace(
             sheet, columns={**sheet.columns, GROUPS: np.asarray(groups).astype(str).astype(object)}
@@ -84,6 +89,8 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
         covariate_spec=spec,
         covariates=None if spec is None else spec.encode(sheet),
         weight_N=sample_weights(config, study, sheet, split.train),
+        study_N=study_N,
+        balance_N=balance_levels(config, study),
     )
 
 

@@ -24,6 +24,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.stored import Stored
 
 if TYPE_CHECKING:
+    from aam.learners.centring.centre import Centring
     from aam.learners.novelty.familiarity import Familiarity
     from aam.learners.reference import Reference
 
@@ -50,6 +51,8 @@ class Task:
         What is known of the training data as such; None where it is not.
     settings
         Hyper-parameters of what is to be fitted.
+    centring
+        Where features are centred within each study: how studies are told apart.
     """
 
     targets: Targets
@@ -58,6 +61,7 @@ class Task:
     reference: Reference | None = None
     familiarity: Familiarity | None = None
     settings: LearnerSettings = field(default_factory=LearnerSettings)
+    centring: Centring | None = None
 
     @property
     def num_covariates(self) -> int:

@@ -11,8 +11,9 @@ from aam.data.targets.targets import Targets
 from aam.errors import InputError
 from aam.evaluation.baseline_comparison import Judgement, headline, judge, verdicts
 from aam.evaluation.catalogue import metric, value_of
-from aam.evaluation.cross_validation import CrossValidation, read_cross_validation
+from aam.evaluation.cross_validation import CrossValidation, left_out_studies, read_cross_validation
 from aam.evaluation.run_results import RunRecord, read_run
+from aam.evaluation.studies.judge import StudiesFound, judge_studies, study_words
 from aam.files.atomic import write_text
 from aam.models.objectives import each_part
 from aam.report.html import Page, Section, Tile, footer, render
@@ -39,13 +40,17 @@ from aam.report.sections.run import (
     method_section,
     training_section,
 )
+from aam.report.sections.studies.harmony import studies_section
+from aam.report.sections.studies.left_out import left_out_section
 from aam.runs.layout import FINISHED, PREDICTIONS, REPORT, is_run_directory
 from aam.text import plural
 
 NO_RUN = "give the --output-dir of aam train or aam pretrain"
 
 
-def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets: Targets) -> Path:
+def build_folds_report(
+    run: Path, found: Mapping[str, CrossValidation], targets: Targets, studies: StudiesFound | None = None
+) -> Path:
     """Write ``report.html`` of a cross-validation into its run directory.
 
     Parameters
@@ -56,18 +61,22 @@ def build_folds_report(run: Path, found: Mapping[str, CrossValidation], targets:
         Column of each target -> its folds, judged.
     targets
         What was predicted: columns, kind and classes.
+    studies
+        Column of each target -> what was found of each study that was left out, where any was.
 
     Returns
     -------
     Path
         The page.
     """
-    return write_page(run, folds_page(read_run(run), found, targets))
+    return write_page(run, folds_page(read_run(run), found, targets, studies or {}))
 
 
-def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets: Targets) -> Page:
+def folds_page(
+    record: RunRecord, found: Mapping[str, CrossValidation], targets: Targets, studies: StudiesFound
+) -> Page:
     """The report of a cross-validation."""
-    group_column = record.config.get("group_column")
+    group_column = record.config.get("study_column" if studies else "group_column")
     results: list[Section | None] = []
     details: list[Section | None] = []
     sentences: list[str] = []
@@ -77,6 +86,7 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
         shown = [
             folds_learners_section(judged, spec),
             folds_comparison_section(judged, spec),
+            left_out_section(studies.get(spec.column, ()), judgement, record.config),
             predictions_section(judgement, spec),
             reliability_section(judgement, spec),
             kind_section(judgement, spec),
@@ -90,15 +100,16 @@ def folds_page(record: RunRecord, found: Mapping[str, CrossValidation], targets:
             headline(judgement, spec, group_column),
             *verdicts(judgement),
             *([wins(judged)] if wins(judged) else []),
+            *study_words(studies.get(spec.column, ()))[:1],
         ]
-    how = how_section(record.config, targets, found[targets.columns[0]])
+    first, how = data_section(record), how_section(record.config, targets, found[targets.columns[0]])
     return Page(
         kicker="AAM report",
         title=f"{', '.join(targets.columns)} \u00b7 cross-validation \u00b7 {record.path.resolve().name}",
         headline=sentences[0],
         verdicts=sentences[1:],
         tiles=tiles_of([(spec, [found[spec.column].judgement]) for spec in targets.specs]),
-        sections=present([data_section(record), *results, *details, how, method_section(record)]),
+        sections=present([first, studies_section(record.data), *results, *details, how, method_section(record)]),
         footer=footer(record.data.get("environment", {}).get("aam", "")),
     )
 
@@ -148,8 +159,8 @@ def read_page(run: Path) -> Page:
     check_parts(record)
     targets = record.targets
     if targets is not None and record.config.get("cv"):
-        number = int(record.config["cv"]) * int(record.config.get("cv_repeats") or 1)
-        return folds_page(record, read_cross_validation(run, targets.columns, number), targets)
+        found = read_cross_validation(record, targets.columns)
+        return folds_page(record, found, targets, judge_studies(found, left_out_studies(record)))
     if targets is not None and not record.predictions:
         name = PREDICTIONS["validation" if record.blend is None else "out_of_fold"]
         raise InputError(run, f"there are no predictions ({name})", "a report needs a finished run")
@@ -202,6 +213,7 @@ def _predictor_page(record: RunRecord, targets: Targets) -> Page:
         sections=present(
             [
                 data_section(record),
+                studies_section(record.data),
                 *results,
                 novelty_section(record),
                 training_section(record),

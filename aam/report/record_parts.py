@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from aam.config.json_dataclass import need
 from aam.config.types import fits
+from aam.data.study.several.harmony import Harmony
 from aam.evaluation.run_results import RunRecord
 from aam.runs.layout import CONFIG, DATA
 from aam.runs.record_schema import check_types, damage_named
@@ -14,7 +15,13 @@ STEP = {"step": str, "kept": int, "dropped": int, "reason": str, "examples": lis
 LENGTHS = ("min", "median", "max")
 PARTS = {"num_asvs": int, "rarefy_depth": int | None, "sequence_lengths": dict | None, "command": str, "promise": str}
 COUNTS = ("reads_per_sample", "asvs_per_sample")
-OPTIONS = {"cv": int | None, "cv_repeats": int, "ensemble": int, "validation_size": float, "group_column": str | None}
+OPTIONS = {
+    "cv": int | Literal["study"] | None,
+    "cv_repeats": int,
+    "ensemble": int,
+    "validation_size": float,
+    "group_column": str | None,
+}
 
 
 def check_parts(record: RunRecord) -> None:
@@ -35,6 +42,7 @@ def check_parts(record: RunRecord) -> None:
         for step in data.get("flow", []):
             need(isinstance(step, dict) and set(STEP) <= set(step), "a step is wrong")
             check_types(step, STEP)
+        Harmony.of_record(data)
         need(all(_are_counts(data.get(name, [])) for name in COUNTS), "counts are wrong")
         lengths = data.get("sequence_lengths") or dict.fromkeys(LENGTHS, 1)
         need(all(fits(lengths.get(name), float) for name in LENGTHS), "lengths are wrong")

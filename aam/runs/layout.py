@@ -76,6 +76,8 @@ CV_FOREST_PREDICTIONS = "cv_forest_predictions.tsv"
 """The same of the random forests."""
 CV_METRICS = "cv_metrics.tsv"
 """Metrics over all held-out samples, and their spread over folds and repeats."""
+CV_STUDIES = "cv_studies.tsv"
+"""Metrics of each study that was left out (`--cv study`)."""
 FINAL_CONFIG = "final_model.yaml"
 """The options of a training on all samples."""
 
@@ -86,7 +88,7 @@ WRITTEN = (
     *(MODEL, BASELINE, *PREDICTIONS.values(), FOREST_PREDICTIONS, COVERAGE, EMBEDDINGS, REPORT),
     INTERACTIVE_REPORT,
     MEMBERS,
-    *(FOLDS, FOLD_LISTS, FORESTS, CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, FINAL_CONFIG),
+    *(FOLDS, FOLD_LISTS, FORESTS, CV_PREDICTIONS, CV_FOREST_PREDICTIONS, CV_METRICS, CV_STUDIES, FINAL_CONFIG),
 )
 """Names (and a pattern) of all that a run writes into its folder; nothing else is ever removed from there."""
 

@@ -38,6 +38,7 @@ DATA_TYPES = {
     "learners": list,
     "left_out": list,
     "folds": dict,
+    "studies": dict,
 }
 # What each item of a list has.
 ITEM_TYPES: dict[str, dict[str, Any]] = {

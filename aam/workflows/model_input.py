@@ -170,6 +170,7 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     ConfigError, InputError
         As :func:`read_model_input`.
     """
+    from aam.learners.centring.centre import centring_notes
     from aam.models.inference import read_preprocessed
 
     study = read_preprocessed(table, model.manifest.data, model.known_sequences)
@@ -180,7 +181,8 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     if model.manifest.targets is not None or model.familiarity is not None:
         checked.say()
     spec = model.manifest.covariate_spec
-    say(*_notes(study), *sheet.notes, *notes, *([] if spec is None else spec.unknown_notes(sheet)))
+    centred = centring_notes([member.facts for member in model.manifest.members], study)
+    say(*_notes(study), *sheet.notes, *notes, *centred, *([] if spec is None else spec.unknown_notes(sheet)))
     return study, checked
 
 

@@ -23,6 +23,7 @@ PREDICTED = "sample_id\tobserved\tpredicted\tpredicted_low\tpredicted_high\ns1\t
 OPTIONS = "command: train\ntable:\n- t.biom\nmetadata: m.tsv\nmetadata_column: age\n"
 LOG = "2026-11-30 07:23:56 $ aam train --table t.biom\n2026-11-30 07:23:57 40 samples\n"
 METRICS = "predictor\tmetric\tvalue\tlow\thigh\tfold_mean\nmodel\tmae\t7.2\t5.9\t8.4\t7.1\n"
+STUDIES = "study\tsamples\tpredictor\tmetric\tvalue\tlow\thigh\na\t9\tmodel\tmae\t3.1\t2.9\t3.4\n"
 RECORD = {"command": "aam train", "inputs": [], "environment": {}}
 COVERED = {"age": {"part": "test", "level": 0.9, "calibration": {}, "found": []}}
 STRANGE = {"what": "loss", "step": 7, "epoch": 1, "gradient_norm": 1.0, "batches": []}
@@ -57,6 +58,7 @@ WRITTEN = {
         "a report of AAM",
     ),
     "cv_metrics.tsv": (METRICS, "metrics of predictions"),
+    "cv_studies.tsv": (STUDIES, "metrics of predictions"),
     "config.json": (json.dumps(DESCRIPTION), "the description of a model"),
     "README.md": ("# AAM model\n\nPredicts `age`.\n", "the card of a model"),
     "tracking.json": (

@@ -14,6 +14,10 @@ from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.command_line import option_words
 from aam.config.option import fields
+from aam.config.studies import STUDY
+from aam.data.readers.sharing import LOUD
+from aam.data.study.several.harmony import harmony_of
+from aam.data.study.study import Study
 from aam.data.study.summary import describe, has_warnings
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
@@ -32,10 +36,13 @@ def run(config: CheckConfig) -> None:
     planned = plan_run(config)
     study = planned.inputs.study
     facts = describe(study, planned.inputs.split)[sum(1 for step in study.flow if step.dropped) :]
+    harmony = harmony_of(study, config.study.study_column)
+    facts += [] if harmony is None else harmony.lines()
     console = Terminal()
     console.print(flow_grid(study))
     console.print("\n".join(["", *facts, "", "A run would", *_indented(_plan(planned))]))
-    found = "No error found, but mind what the warning says" if has_warnings(study) else "No problem found"
+    is_warned = has_warnings(study) or any(line.startswith(LOUD) for line in facts)
+    found = "No error found, but mind what the warning says" if is_warned else "No problem found"
     console.print("\n".join(["", f"{found}. Next:", *_indented(_next(config))]))
 
 
@@ -75,7 +82,7 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield "pre-train an encoder (--metadata-column would name a target)"
     else:
         yield from map(_target_words, targets.specs)
-        yield from _evaluation_words(config)
+        yield from _evaluation_words(config, planned.inputs.study)
     if planned.inputs.groups is not None:
         yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
     yield from (f"use as input {line}" for line in planned.covariate_lines)
@@ -88,14 +95,14 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
     else:
         yield f"need about {format_bytes(planned.memory.expected)} of {format_bytes(planned.memory.limit)} memory"
     if planned.epoch_seconds is not None:
-        yield from _network_duration(planned.epoch_seconds, config)
+        yield from _network_duration(planned.epoch_seconds, config, planned.inputs.study)
 
 
 def _blend(planned: PlannedBlend) -> Iterator[str]:
     samples, targets = len(planned.inputs.split.train), planned.inputs.targets
     assert targets is not None
     yield from map(_target_words, targets.specs)
-    yield from _evaluation_words(planned.config)
+    yield from _evaluation_words(planned.config, planned.inputs.study)
     yield from (f"use as input {line}" for line in planned.covariate_lines)
     yield f"blend {plural(len(planned.members), 'learner')}:"
     yield from (f"  {LABELS[name]}" for name in planned.members)
@@ -104,13 +111,13 @@ def _blend(planned: PlannedBlend) -> Iterator[str]:
     yield f"weight them by predictions of {samples:,} samples in {planned.folds} folds{whole}"
     yield f"need about {format_bytes(planned.peak_bytes)} of memory"
     if planned.durations:
-        yield f"take {duration_words(planned.durations, _times(planned.config))}"
+        yield f"take {duration_words(planned.durations, _times(planned.config, planned.inputs.study))}"
         if planned.config.run.verbose:
             yield from (f"  {line}" for line in duration_details(planned.durations))
 
 
-def _network_duration(epoch: float, config: TrainConfig | PretrainConfig) -> Iterator[str]:
-    times = _times(config)
+def _network_duration(epoch: float, config: TrainConfig | PretrainConfig, study: Study) -> Iterator[str]:
+    times = _times(config, study)
     whole = format_duration(times * config.optim.epochs * epoch)
     models = f"{times} models, each of " if times > 1 else ""
     yield (
@@ -119,23 +126,33 @@ def _network_duration(epoch: float, config: TrainConfig | PretrainConfig) -> Ite
     )
 
 
-def _times(config: TrainConfig | PretrainConfig) -> int:
+def _times(config: TrainConfig | PretrainConfig, study: Study) -> int:
     """Models that are fitted one after the other."""
     if isinstance(config, PretrainConfig):
         return 1
     evaluation = config.evaluation
-    return (evaluation.cv or 1) * evaluation.cv_repeats * evaluation.ensemble
+    return _num_folds(config, study) * evaluation.cv_repeats * evaluation.ensemble
+
+
+def _num_folds(config: TrainConfig, study: Study) -> int:
+    """Folds of one repeat; of studies at most."""
+    if config.evaluation.cv != STUDY:
+        return int(config.evaluation.cv or 1)
+    assert study.metadata is not None
+    return len(set(study.metadata.labels(config.study.study_column)))
 
 
 def _target_words(target: TargetSpec) -> str:
     return f"learn '{target.column}', {target.kind.describe(target)}"
 
 
-def _evaluation_words(config: TrainConfig) -> Iterator[str]:
+def _evaluation_words(config: TrainConfig, study: Study) -> Iterator[str]:
     evaluation = config.evaluation
     if evaluation.cv is not None:
         times = f", {evaluation.cv_repeats} times" if evaluation.cv_repeats > 1 else ""
-        yield f"cross-validate in {evaluation.cv} folds{times}"
+        folds = _num_folds(config, study)
+        what = f"leave out each of {folds} studies" if evaluation.cv == STUDY else f"cross-validate in {folds} folds"
+        yield f"{what}{times}"
     if evaluation.ensemble > 1:
         yield f"train {evaluation.ensemble} models and average them"
 

@@ -6,7 +6,7 @@ import json
 import math
 import shlex
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from aam.cli.describe.folders import describe_folder
 from aam.cli.info_files import describe_file
 from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
+from aam.config.studies import STUDY
 from aam.config.yaml_file import read_config_file
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, InputError
@@ -113,6 +114,15 @@ def _predicted(targets: list[dict[str, Any]]) -> str:
     return f"{columns}, a number" if len(targets) == 1 else f"{columns}: {len(targets)} numbers"
 
 
+def _num_folds(path: Path, config: Mapping[str, Any]) -> int:
+    """Folds of a cross-validation, over all repeats; where studies are left out, its data say which."""
+    repeats = int(config.get("cv_repeats") or 1)
+    if config["cv"] != STUDY:
+        return int(config["cv"]) * repeats
+    record = read_record(path / DATA) if (path / DATA).is_file() else {}
+    return len(record.get("studies", {}).get("left_out", ())) * repeats
+
+
 def describe_run(path: Path) -> tuple[str, Facts]:
     """Title and facts of a run directory."""
     run = RunDirectory(path)
@@ -126,8 +136,7 @@ def describe_run(path: Path) -> tuple[str, Facts]:
         named = listed([columns] if isinstance(columns, str) else columns)
         facts.append(("target", f"{named} of {config.get('metadata')}"))
     if config.get("cv"):
-        total = int(config["cv"]) * int(config.get("cv_repeats") or 1)
-        facts.append(("cross-validation", _progress(path / FOLDS, total)))
+        facts.append(("cross-validation", _progress(path / FOLDS, _num_folds(path, config))))
     elif int(config.get("ensemble") or 1) > 1:
         facts.append(("ensemble", _progress(path / MEMBERS, int(config["ensemble"]))))
     for part, name in SAMPLE_LISTS.items():

@@ -17,9 +17,10 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.studies import CLASS, BalanceOptions
 from aam.config.tracking import TrackingOptions
 from aam.config.unused_options import check_used
-from aam.errors import Attempts
+from aam.errors import Attempts, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class PretrainConfig:
     sampling: SamplingOptions
     augmentation: AugmentationOptions = field(default_factory=AugmentationOptions)
     split: SplitOptions
+    balance: BalanceOptions = field(default_factory=BalanceOptions)
     model: ModelOptions
     objective: ObjectiveOptions
     optim: OptimOptions
@@ -45,4 +47,9 @@ class PretrainConfig:
         attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(lambda: check_augmentation(self))
         attempt(self.split.check_validation)
+        attempt(self._check_balance)
         attempt.raise_if_any()
+
+    def _check_balance(self) -> None:
+        if self.balance.balance_by == CLASS:
+            raise ConfigError("--balance-by class needs a target: pre-training has none")

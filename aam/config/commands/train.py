@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.studies import CLASS, COVARIATE, STUDY, BalanceOptions, StudiesOptions, check_studies
 from aam.config.target import ELEMENTWISE_LOSSES, HeadOptions, LossOptions, TargetOptions
 from aam.config.tracking import TrackingOptions
 from aam.config.tuning.settings import LearnerSettings, check_settings
@@ -98,9 +100,10 @@ class TransferOptions(Section):
 class EvaluationOptions(Section):
     """Evaluation: cross-validation, ensembles, intervals and baseline."""
 
-    cv: int | None = option(
+    cv: int | Literal["study"] | None = option(
         None,
-        "Number of cross-validation folds; they keep groups whole and are stratified by the target.",
+        "Number of cross-validation folds; they keep groups whole and are stratified by the target. 'study' leaves one "
+        "study out after the other (--study-column).",
         at_least=2,
         usual="Cross-validate in so many folds",
     )
@@ -133,6 +136,8 @@ class TrainConfig:
     head: HeadOptions
     loss: LossOptions
     covariates: CovariateOptions
+    studies: StudiesOptions = field(default_factory=StudiesOptions)
+    balance: BalanceOptions = field(default_factory=BalanceOptions)
     transfer: TransferOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions
@@ -148,12 +153,14 @@ class TrainConfig:
     run: RunOptions
 
     def __post_init__(self) -> None:
+        self._take_study_as_covariate()
         attempt = Attempts()
         attempt(lambda: check_batch(self.optim, self.memory))
         attempt(lambda: check_used(self.study, self.objective, self.optim))
         attempt(lambda: check_augmentation(self))
         attempt(lambda: check_learners(self))
         attempt(lambda: check_settings(self))
+        attempt(lambda: check_studies(self))
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
@@ -181,6 +188,23 @@ class TrainConfig:
             raise ConfigError("--join works in a run that others may have begun: leave out --overwrite")
         if self.jobs.are_several and not has_runs and not self.is_blend:
             raise ConfigError("--jobs is for folds, members and learners, and this is one network: see --devices")
+
+    def _take_study_as_covariate(self) -> None:
+        """Name the study among the covariates where it is to be one, so that all that reads them knows it."""
+        column, covariates = self.study.study_column, self.covariates
+        if self.studies.study_effect == COVARIATE and column not in covariates.columns:
+            named = (*covariates.categorical_columns, column)
+            object.__setattr__(self, "covariates", dataclasses.replace(covariates, categorical_columns=named))
+
+    @property
+    def study_columns(self) -> tuple[str, ...]:
+        """Metadata columns that are read to tell studies, or levels to balance by, apart."""
+        column, balance = self.study.study_column, self.balance.balance_by
+        by_study = self.studies.study_effect != "none" or self.studies.whole_studies or self.evaluation.cv == STUDY
+        named = [column] if by_study or balance == STUDY else []
+        if balance is not None and balance not in (STUDY, CLASS, *named):
+            named.append(balance)
+        return tuple(named)
 
     @property
     def is_blend(self) -> bool:

@@ -168,6 +168,8 @@ class Batch:
         Weight of each sample in the target's loss (float32).
     category_BC, number_BM
         Covariates as :class:`~aam.data.study.covariates.Covariates`, where there are any.
+    study_B
+        Study of each sample as a number (int64; -1 for one that is not of training), where it is to be unlearned.
     corruption
         What is hidden from the model, once that is chosen.
     share
@@ -191,6 +193,7 @@ class Batch:
     weight_B: Tensor | None = None
     category_BC: Tensor | None = None
     number_BM: Tensor | None = None
+    study_B: Tensor | None = None
     corruption: Corruption | None = None
     share: Share | None = None
     global_index_U: Tensor | None = None

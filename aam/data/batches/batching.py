@@ -30,6 +30,32 @@ def step_size(num_samples: int, num_steps: int, step: int) -> int:
     return num_samples // num_steps + (step < num_samples % num_steps)
 
 
+def balanced_order(level_N: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Positions of as many samples as there are, the same number of each level, in random order.
+
+    Of a level with fewer samples each is taken as often as any other, or once more; of one with more, some are left
+    out in this epoch. Where the levels do not come out even, lots decide which have one more.
+
+    Parameters
+    ----------
+    level_N
+        Level of each sample.
+    rng
+        Draws.
+    """
+    levels, level_of = np.unique(level_N, return_inverse=True)
+    number = len(level_N)
+    wanted = np.full(len(levels), number // len(levels))
+    wanted[rng.permutation(len(levels))[: number % len(levels)]] += 1
+    drawn = []
+    for level, count in enumerate(wanted.tolist()):
+        own = np.flatnonzero(level_of == level)
+        whole, rest = divmod(count, len(own))
+        drawn += [own] * whole
+        drawn.append(rng.choice(own, rest, replace=False))
+    return np.asarray(rng.permutation(np.concatenate(drawn)))
+
+
 def deal(order: np.ndarray, size_N: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Cut an order of samples into batches of nearly equal numbers of samples and of ASVs.
 

@@ -123,6 +123,8 @@ class Collate:
         Encoded targets and sample weight of each row of the study, where there are any.
     covariates
         What is known of each row besides, where there is something.
+    study_N
+        Study of each row as a number, where it is to be unlearned.
     own
         The samples of a batch whose distances are wanted, those of this process; None for all.
     mixture
@@ -137,6 +139,7 @@ class Collate:
     target_NT: np.ndarray | None = None
     weight_N: np.ndarray | None = None
     covariates: Covariates | None = None
+    study_N: np.ndarray | None = None
     own: slice | None = None
     mixture: Mixture | None = None
     sequences: ChangedSequences | None = None
@@ -149,10 +152,11 @@ class Collate:
         target_NT: np.ndarray | None = None,
         weight_N: np.ndarray | None = None,
         covariates: Covariates | None = None,
+        study_N: np.ndarray | None = None,
     ) -> Collate:
         """The collation of a study's samples."""
         weight_N = None if weight_N is None else weight_N.astype(np.float32)
-        return cls(study.tokens, study.lengths, truths, target_NT, weight_N, covariates)
+        return cls(study.tokens, study.lengths, truths, target_NT, weight_N, covariates, study_N)
 
     def __call__(self, samples: list[Sample]) -> Batch:
         """Make a batch."""
@@ -164,6 +168,7 @@ class Collate:
         known = Known(self.target_NT, self.weight_N, self.covariates).of(samples, self.mixture)
         for name, values in known.items():
             setattr(batch, name, _tensor(values))
+        batch.study_B = None if self.study_N is None else _tensor(self.study_N[rows_B])
         return batch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,6 +73,8 @@ class LoaderOptions:
         Hold batches in page-locked memory, for a GPU.
     rank, world_size
         This process of the run, and the number of processes.
+    level_N
+        Level of each sample of the study, where training samples are drawn so that each level counts the same.
     """
 
     batch_size: int
@@ -82,6 +84,7 @@ class LoaderOptions:
     pin_memory: bool = False
     rank: int = 0
     world_size: int = 1
+    level_N: np.ndarray | None = field(default=None, compare=False)
 
 
 class TrainingChanges(NamedTuple):
@@ -161,6 +164,7 @@ class StudyDataModule:
             options.batch_size,
             accumulation=options.accumulation,
             seed=options.seed,
+            level_N=None if options.level_N is None else options.level_N[self.split.train],
         )
 
     def val_dataloader(self) -> ResumableLoader:

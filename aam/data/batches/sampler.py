@@ -10,7 +10,7 @@ from torch import Generator
 from torch.utils.data import DataLoader
 
 from aam.data.batches.batch import Batch
-from aam.data.batches.batching import deal, num_batches, num_steps, split_step
+from aam.data.batches.batching import balanced_order, deal, num_batches, num_steps, split_step
 
 Item = tuple[int, int]
 
@@ -37,6 +37,9 @@ class ShardedBatches:
         Epoch whose draws are wanted in every pass; None follows :meth:`set_epoch`.
     rank, world_size
         This process, and the number of processes.
+    level_N
+        Level of each sample: a shuffled epoch has as many samples of each level (:func:`balanced_order`). None takes
+        each sample once.
 
     Attributes
     ----------
@@ -56,8 +59,10 @@ class ShardedBatches:
         epoch: int | None = None,
         rank: int = 0,
         world_size: int = 1,
+        level_N: np.ndarray | None = None,
     ) -> None:
         self.size_N = size_N
+        self.level_N = level_N
         self.num_samples = len(size_N)
         self.steps = num_steps(len(size_N), batch_size, accumulation)
         single = num_batches(len(size_N), batch_size)
@@ -95,7 +100,8 @@ class ShardedBatches:
             return np.array_split(np.arange(self.num_samples), self.steps * self.batches_of_step)
         seed = np.random.SeedSequence([self.seed, self.epoch, self.num_samples])
         rng = np.random.default_rng(seed)
-        steps = deal(rng.permutation(self.num_samples), self.size_N, self.steps, rng)
+        drawn = rng.permutation(self.num_samples) if self.level_N is None else balanced_order(self.level_N, rng)
+        steps = deal(drawn, self.size_N, self.steps, rng)
         return [batch for step in steps for batch in split_step(step, self.size_N, self.batches_of_step)]
 
 

@@ -23,16 +23,26 @@ SMALLER = "a smaller --cv"
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold of one repeat, both counted from 1; the test part of ``split`` is what the fold is about."""
+    """One fold of one repeat, both counted from 1; the test part of ``split`` is what the fold is about.
+
+    Where a study is left out, ``study`` is its name, and ``whole_studies`` whether the others stay whole within.
+    """
 
     repeat: int
     number: int
     split: Split
+    study: str = ""
+    whole_studies: bool = False
 
     @property
     def name(self) -> str:
         """For folders and messages."""
         return f"repeat{self.repeat}-fold{self.number}"
+
+    @property
+    def title(self) -> str:
+        """For messages: the study that is left out, or the name."""
+        return f"{self.name} (without '{shorten(self.study)}')" if self.study else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +94,7 @@ def make_folds(options: SplitOptions, wanted: FoldOptions, study: Study, values:
             chosen = hold_out(strata[rest], of_rest, options.validation_size, 1, rng, cover=cover)
             split = Split(np.sort(rest[~chosen]), np.sort(rest[chosen]), np.flatnonzero(fold_of == number - 1))
             folds.append(Fold(repeat, number, split))
-    _check_parts(folds, values, kind)
+    check_parts(folds, values, kind)
     notes = (*grouping_notes(options, study, kind), *_lacking_notes(folds, values, kind, validated=wanted.validated))
     return [replace(fold, split=replace(fold.split, notes=notes)) for fold in folds]
 
@@ -113,10 +123,11 @@ def _check_enough(options: SplitOptions, number: int, study: Study, groups: np.n
         raise InputError(study.metadata.source, f"{problem}; at least {needed} are needed", SMALLER)
 
 
-def _check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
+def check_parts(folds: list[Fold], values: np.ndarray, kind: Kind) -> None:
     """Refuse folds with an empty training or validation part, or with a test class absent from training."""
     for fold in folds:
         where, split = f"fold {fold.number} of repeat {fold.repeat}", fold.split
+        where += f" (without '{shorten(fold.study)}')" if fold.study else ""
         if not len(split.train) or not len(split.validation):
             problem = f"{where} has no training or validation samples"
             raise InputError("--cv", problem, "more folds, another --validation-size, or smaller groups")

@@ -212,10 +212,17 @@ def sample_groups(options: SplitOptions, study: Study) -> np.ndarray | None:
     InputError
         If a sample has none.
     """
-    return None if options.group_column is None else _complete_labels(options.group_column, study, "--group-column")
+    return None if options.group_column is None else complete_labels(options.group_column, study, "--group-column")
 
 
-def _complete_labels(column: str, study: Study, option: str) -> np.ndarray:
+def complete_labels(column: str, study: Study, option: str) -> np.ndarray:
+    """The labels of a metadata column, which every sample must have.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If there is no metadata, no such column, or a sample without a label.
+    """
     if study.metadata is None:
         raise ConfigError(f"{option} needs --metadata: it names a metadata column")
     labels = study.metadata.labels(column)
@@ -231,7 +238,7 @@ def _complete_labels(column: str, study: Study, option: str) -> np.ndarray:
 
 
 def _by_column(column: str, study: Study) -> Split:
-    labels = _complete_labels(column, study, "--split-column")
+    labels = complete_labels(column, study, "--split-column")
     parts = [PART_OF_WORD.get(label.strip().lower(), "") for label in labels]
     unknown = [label for label, part in zip(labels, parts, strict=True) if not part]
     if unknown:

@@ -156,8 +156,7 @@ def _of_run(record: RunRecord, name: str, part: str) -> Source:
 
 def _of_folds(record: RunRecord, name: str) -> Source:
     assert record.targets is not None
-    number = int(record.config["cv"]) * int(record.config.get("cv_repeats") or 1)
-    folds = read_folds(record.path, number)
+    folds = read_folds(record)
     fitted = []
     for folder, _ in folds:
         run = record.path / FOLDS / folder

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.config.json_dataclass import need
+from aam.learners.centring.centre import StudyCentre, is_centred
 from aam.learners.features import read_places
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import TREES
@@ -66,6 +67,7 @@ class CladeTreesLearner(Learner):
         self.num_trees = task.settings.trees or NUM_TREES
         self.ensembles: list[tuple[Trees, np.ndarray]] = []
         self._covariates = PerStudyCache(task.covariates)
+        self.centre = None if task.centring is None else StudyCentre(task.centring.column, self._clades)
 
     def fit(
         self,
@@ -80,6 +82,8 @@ class CladeTreesLearner(Learner):
         is_class = bool(self.task.targets.specs[0].classes)
         choose = prevalent_clades if is_class else distinct_clades
         self.nodes = choose(self.task.reference, self.tree, self.task.settings.clade_prevalence)
+        if self.task.centring is not None:  # each copy has its own: cross-fitting makes one for each fold
+            self.centre = StudyCentre(self.task.centring.column, self._clades).fit(study, rows)
         samples = Labelled(rows=rows, targets=targets, weights=weights).at_most(MAX_GROWN, self.seed)
         table = self._read(study, samples.rows)
         samples = replace(samples, rows=np.arange(len(samples)))
@@ -125,7 +129,11 @@ class CladeTreesLearner(Learner):
         for place, (trees, codes) in enumerate(self.ensembles):
             arrays |= {f"{place}.trees.{name}": array for name, array in trees.to_arrays().arrays.items()}
             arrays[f"{place}.codes"] = codes.astype(np.int32)
-        return Stored(arrays, {"name": f"trees-{self.tree}", "tree": self.tree})
+        facts = {"name": f"trees-{self.tree}", "tree": self.tree}
+        if self.centre is None:
+            return Stored(arrays, facts)
+        means = self.centre.to_arrays()
+        return Stored({**arrays, **means.arrays}, {**facts, **means.facts})
 
     @classmethod
     def from_arrays(cls, stored: Stored, task: Task, computing: Computing) -> Self:
@@ -135,6 +143,8 @@ class CladeTreesLearner(Learner):
         assert task.reference is not None
         learner = cls(task, tree)
         learner.nodes = read_places(stored, "nodes", len(task.reference.trees[tree].parent))
+        if is_centred(stored.facts):
+            learner.centre = StudyCentre.from_arrays(stored, learner._clades, len(learner.nodes))
         width = len(learner.nodes) + task.num_covariates
         learner.ensembles = [
             read_trees_of_target(stored.part(f"{place}."), width, len(target.classes))
@@ -167,8 +177,15 @@ class CladeTreesLearner(Learner):
 
     def _read(self, study: Study, rows: np.ndarray) -> np.ndarray:
         """Clades and covariates of some samples, ``B x F`` (float32)."""
+        clades, covariates = self._clades(study, rows), self._covariates(study)[rows]
+        if self.centre is not None:
+            clades = clades - self.centre.means(study, rows)
+        return np.concatenate([clades, covariates], axis=1, dtype=np.float32)
+
+    def _clades(self, study: Study, rows: np.ndarray) -> np.ndarray:
+        """Log abundances of the clades (float32)."""
         reference = self.task.reference
         assert reference is not None
-        clades = log_clades(reference.reads_of(study, rows), reference, self.tree, self.nodes)
-        covariates = self._covariates(study)[rows]
-        return np.concatenate([clades.astype(np.float32).toarray(), covariates], axis=1, dtype=np.float32)
+        found = log_clades(reference.reads_of(study, rows), reference, self.tree, self.nodes)
+        dense: np.ndarray = found.astype(np.float32).toarray()
+        return dense

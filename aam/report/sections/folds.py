@@ -157,7 +157,8 @@ def _fold_table(found: CrossValidation) -> Table:
 
 
 def _fold_name(fold: FoldResult, found: CrossValidation) -> str:
-    return str(fold.number) if found.num_repeats == 1 else f"repeat {fold.repeat}, fold {fold.number}"
+    name = fold.study or f"fold {fold.number}"
+    return (fold.study or str(fold.number)) if found.num_repeats == 1 else f"repeat {fold.repeat}, {name}"
 
 
 def how_section(config: Mapping[str, Any], targets: Targets, found: CrossValidation) -> Section:
@@ -166,15 +167,17 @@ def how_section(config: Mapping[str, Any], targets: Targets, found: CrossValidat
 
 
 def _how(config: Mapping[str, Any], targets: Targets, found: CrossValidation) -> Iterator[str]:
-    group, number, repeats = config.get("group_column"), int(config["cv"]), found.num_repeats
+    group, number, repeats = config.get("group_column"), config["cv"], found.num_repeats
     name = "the target" if len(targets) == 1 else targets.columns[0]
     whole = f" Samples of one {group} are never split." if group else ""
     balance = f", stratified by {targets.kind.strata_words(name)}" if config.get("stratify", True) else ""
-    yield (
+    made = (
         f"The samples were divided into {number} folds{balance}.{whole} A model was trained on all other folds and "
-        f"predicted the held-out one. {_choice_words(config, found)} Scaling and classes were fitted on the training "
-        "samples alone."
+        "predicted the held-out one."
     )
+    if found.folds[0].study:
+        made = "One study after the other was left out: a model was trained on all others and predicted its samples."
+    yield f"{made} {_choice_words(config, found)} Scaling and classes were fitted on the training samples alone."
     if repeats > 1:
         yield (
             f"This was repeated {repeats} times with different folds and seeds, so that each sample has {repeats} "

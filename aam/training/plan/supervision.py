@@ -7,11 +7,15 @@ from functools import partial
 
 import numpy as np
 
-from aam.config import PretrainConfig, TrainConfig
+from aam.config import PretrainConfig, SplitOptions, TrainConfig
+from aam.config.studies import ADVERSARY, COVARIATE, STUDY
 from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
 from aam.data.study.folds import Fold, FoldOptions, make_folds
+from aam.data.study.several.folds import make_study_folds
+from aam.data.study.several.harmony import harmony_of
+from aam.data.study.several.labels import balance_levels, joined, study_labels
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
@@ -47,13 +51,17 @@ def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fo
     rules, sheet, rows = target_rules(config), study.metadata, np.arange(len(study))
     levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
     targets = fit_targets(rules, study.targets, rows, sheet.source, levels)
+    by_study, column = config.evaluation.cv == STUDY, config.study.study_column
     wanted = FoldOptions(
-        number=config.evaluation.cv,
+        number=0 if by_study else int(config.evaluation.cv),
         repeats=config.evaluation.cv_repeats,
         seed=config.run.seed,
         validated=needs_validation(config),
     )
-    folds = make_folds(config.split, wanted, study, study.target, targets.kind)
+    if by_study:
+        folds = make_study_folds(config.split, wanted, study, column, study.target, targets.kind)
+    else:
+        folds = make_folds(config.split, wanted, study, study.target, targets.kind)
     fit_inputs(config, study, Split(rows, rows, rows[:0]))  # what is wrong with all samples is not said of each fold
     attempt = Attempts()
     for fold in folds:
@@ -66,7 +74,7 @@ def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
     try:
         fit_inputs(config, study, learned_split(config, fold.split))
     except InputError as error:
-        raise InputError.of(tuple(f"{fold.name}: {problem}" for problem in error.problems)) from None
+        raise InputError.of(tuple(f"{fold.title}: {problem}" for problem in error.problems)) from None
 
 
 def check_measurable(config: TrainConfig, targets: Targets, study: Study, validation_rows: np.ndarray) -> None:
@@ -130,6 +138,10 @@ class Inputs:
         Covariates of the samples; None where the model has none.
     weight_N
         Weight of each sample in the targets' loss, with a mean of 1 over the training samples; None for equal weights.
+    study_N
+        Study of each sample, where something depends on it; None else.
+    balance_N
+        Level of each sample, where each level counts the same in training; None where all samples do.
     """
 
     study: Study
@@ -140,6 +152,16 @@ class Inputs:
     covariate_spec: CovariateSpec | None = None
     covariates: Covariates | None = None
     weight_N: np.ndarray | None = None
+    study_N: np.ndarray | None = None
+    balance_N: np.ndarray | None = None
+
+    def units(self, rows: np.ndarray, *, whole_studies: bool = False) -> np.ndarray | None:
+        """What stays whole in folds within some samples: groups, or studies where these are asked for."""
+        groups = None if self.groups is None else self.groups[rows]
+        if not whole_studies or self.study_N is None:
+            return groups
+        found = joined(self.study_N[rows], groups)
+        return found if len(np.unique(found)) > 1 else groups
 
     @property
     def target_NT(self) -> np.ndarray | None:
@@ -160,8 +182,17 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     study = load_study(config.table, config.study, drawing, request, needs_dna=needs_dna(config))
     kind = None if request is None else request.kind
     validated = needs_validation(config)
-    split = make_split(config.split, study, study.target, kind, config.run.seed, validated=validated)
+    split = make_split(split_options(config), study, study.target, kind, config.run.seed, validated=validated)
     return fit_and_log_inputs(config, study, learned_split(config, split))
+
+
+def split_options(config: PretrainConfig | TrainConfig) -> SplitOptions:
+    """How samples are split: where studies are to stay whole and parts are drawn, they are the groups."""
+    split = config.split
+    is_given = split.train_samples is not None or split.split_column is not None
+    if is_given or not isinstance(config, TrainConfig) or not config.studies.whole_studies:
+        return split
+    return replace(split, group_column=config.study.study_column)
 
 
 def needs_dna(config: PretrainConfig | TrainConfig) -> bool:
@@ -186,7 +217,8 @@ def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
 
 def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
     """Do what :func:`fit_inputs` does, and say what there is."""
-    say(*describe(study, split))
+    harmony = None if config.split.train_samples else harmony_of(study, config.study.study_column)
+    say(*describe(study, split), *([] if harmony is None else harmony.lines()))
     inputs = fit_inputs(config, study, split)
     if inputs.groups is not None and len(inputs.groups):
         number = len(np.unique(inputs.groups.astype(str)))
@@ -206,7 +238,8 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
         samples from choosing the best model.
     """
     if isinstance(config, PretrainConfig):
-        return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64))
+        balance_N = balance_levels(config, study)
+        return Inputs(study=study, split=split, level_N=np.zeros(len(study), dtype=np.int64), balance_N=balance_N)
     sheet, attempt = study.metadata, Attempts()
     assert sheet is not None
     groups = attempt(lambda: sample_groups(config.split, study))
@@ -215,6 +248,8 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     if config.covariates.columns:
         spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
     weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
+    study_N = attempt(lambda: studies_of_run(config, study, split.train))
+    balance_N = attempt(lambda: balance_levels(config, study))
     attempt.raise_if_any()
     assert targets is not None
     return Inputs(
@@ -226,7 +261,31 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
         covariate_spec=spec,
         covariates=None if spec is None else spec.encode(sheet),
         weight_N=weight_N,
+        study_N=study_N,
+        balance_N=balance_N,
     )
+
+
+def studies_of_run(config: TrainConfig, study: Study, train_rows: np.ndarray) -> np.ndarray | None:
+    """The study of each sample, where the run treats studies in a way of their own; None else.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If there are no studies to tell apart, or too few to learn from.
+    """
+    options, asked = config.studies, ""
+    if options.whole_studies:
+        asked = "--whole-studies"
+    if options.study_effect != "none":
+        asked = f"--study-effect {options.study_effect}"
+    if not asked:
+        return None
+    labels = study_labels(study, config.study.study_column, asked)
+    if options.study_effect in (ADVERSARY, COVARIATE) and len(set(labels[train_rows])) < 2:
+        problem = f"the training samples are of one study ('{shorten(str(labels[train_rows[0]]))}')"
+        raise InputError(asked, problem, "two or more are needed to tell them apart")
+    return labels
 
 
 def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadata) -> Targets:
@@ -256,7 +315,7 @@ def _check_activation(config: TrainConfig, targets: Targets, study: Study, sourc
 def target_request(config: TrainConfig) -> TargetRequest:
     """What to read from the metadata."""
     target, covariates = config.target, config.covariates
-    named = (config.split.group_column, *covariates.columns, *target.normalize_by)
+    named = (config.split.group_column, *covariates.columns, *target.normalize_by, *config.study_columns)
     return TargetRequest(
         columns=target.metadata_column,
         kind=chosen_kind(target, config.loss),

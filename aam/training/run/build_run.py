@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.studies import ADVERSARY
 from aam.data.batches.dataset import Collate
 from aam.data.batches.loaders import LoaderOptions, StudyDataModule
 from aam.data.study.split import Split
 from aam.data.study.study import Study
 from aam.log import say, say_detail, warn
 from aam.models.sequence_encoder import SelfSupervision, SequenceEncoder
-from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, num_parameters
+from aam.models.sequence_predictor import PredictorPlan, SequencePredictor, encoder_of, num_parameters
 from aam.text import plural
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
@@ -37,6 +38,7 @@ from aam.training.run.transfer import (
     transfer,
     with_encoder,
 )
+from aam.training.step.adversary import StudyAdversary
 
 if TYPE_CHECKING:
     from aam.training.memory.measure import Build
@@ -205,10 +207,31 @@ def _data_module(config: PretrainConfig | TrainConfig, inputs: Inputs) -> StudyD
         pin_memory=torch.cuda.is_available() and config.run.device != "cpu",
         rank=rank(),
         world_size=world_size(),
+        level_N=inputs.balance_N,
     )
-    collate = Collate.of(study, truths_of(config, study), inputs.target_NT, inputs.weight_N, inputs.covariates)
-    changes = training_changes(config, inputs)
-    return StudyDataModule(study, inputs.split, collate, config.sampling, options, changes)
+    adversary = isinstance(config, TrainConfig) and config.studies.study_effect == ADVERSARY
+    codes = study_codes(inputs) if adversary else None
+    collate = Collate.of(study, truths_of(config, study), inputs.target_NT, inputs.weight_N, inputs.covariates, codes)
+    return StudyDataModule(study, inputs.split, collate, config.sampling, options, training_changes(config, inputs))
+
+
+def study_codes(inputs: Inputs) -> np.ndarray:
+    """The study of each sample as a number among those of the training samples; -1 for any other."""
+    assert inputs.study_N is not None
+    labels = inputs.study_N.astype(str)
+    names = np.unique(labels[inputs.split.train])
+    place = np.minimum(np.searchsorted(names, labels), len(names) - 1)
+    return np.where(names[place] == labels, place, -1).astype(np.int64)
+
+
+def new_adversary(prepared: Prepared) -> StudyAdversary | None:
+    """What tells studies apart by the sample vector, where the encoder is to unlearn them."""
+    config, codes_N = prepared.plan.config, prepared.data.collate.study_N
+    if codes_N is None:
+        return None
+    counts = np.bincount(codes_N[prepared.split.train])
+    weight_S = torch.from_numpy(counts.sum() / (len(counts) * counts))
+    return StudyAdversary(encoder_of(prepared.model).options.embedding_dim, weight_S, config.run.seed)
 
 
 def settle(

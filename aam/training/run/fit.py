@@ -27,7 +27,7 @@ from aam.training.hardware.device_memory import PeakMeter, is_out_of_memory
 from aam.training.hardware.host_memory import give_back_freed_memory
 from aam.training.memory.layout import out_of_memory
 from aam.training.run import frozen_draws as frozen
-from aam.training.run.build_run import Prepared
+from aam.training.run.build_run import Prepared, new_adversary
 from aam.training.run.callbacks import AddPoints, BestModel, History, StopOnSignal, restored_signal_handlers
 from aam.training.run.progress import ProgressBar, SayDuration
 from aam.training.run.strategy import quiet, strategy_options
@@ -100,7 +100,8 @@ def fit(prepared: Prepared, run: RunDirectory, command: str, add_to_curves: AddP
     inputs = prepared.inputs
     truths = None if inputs.targets is None else Truths(inputs.targets, inputs.study.targets, inputs.level_N)
     guard = NonFiniteGuard(run.path, inputs.study.sample_ids, config.optim.skip_non_finite)
-    module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD, guard)
+    adversary = new_adversary(prepared)
+    module = TrainingModule(prepared.model, prepared.plan, truths, prepared.frozen_vectors_AD, guard, adversary)
     if config.run.compile_model:
         compile_layers(prepared.model)
     best = BestModel(lambda module, epoch, value: _save(prepared, run, module, epoch, value))
@@ -121,6 +122,7 @@ def fit(prepared: Prepared, run: RunDirectory, command: str, add_to_curves: AddP
     fitted = Fitted(best.epoch, best.value, trainer.current_epoch, seconds, peak, signals.received, skipped)
     say_detail(prepared.memory.compared(fitted.peak_bytes))
     say(*_outcome(fitted, prepared))
+    say(*_unlearned(module))
     return fitted
 
 
@@ -233,6 +235,14 @@ def _explained(prepared: Prepared, run: RunDirectory) -> Iterator[None]:
         if is_out_of_memory(error):
             raise RunError(out_of_memory(prepared.memory, prepared.plan, run.path, prepared.device.type)) from error
         raise
+
+
+def _unlearned(module: TrainingModule) -> Iterator[str]:
+    """How well an adversary still tells studies apart, where there is one."""
+    losses, adversary = module.train_losses(), module.adversary
+    if adversary is not None and "train_study_loss" in losses:
+        found = f"loss {losses['train_study_loss']:.3f} in the last epoch, {adversary.chance:.3f} by chance"
+        yield f"study adversary: {found}; the nearer, the less the sample vector tells studies apart"
 
 
 def _outcome(fitted: Fitted, prepared: Prepared) -> Iterator[str]:

@@ -21,6 +21,7 @@ from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
 from aam.training.distributed.collectives import is_first, min_over_processes, rank, sum_over_processes, world_size
 from aam.training.plan.derived_defaults import Plan
+from aam.training.step.adversary import StudyAdversary, strength_at
 from aam.training.step.metrics import Truths, ValidationMetrics
 from aam.training.step.nonfinite import NonFiniteGuard, Step
 from aam.training.step.optim import Rates, make_optimizer, make_scheduler, parameter_groups, progress_of_schedule
@@ -43,6 +44,9 @@ class TrainingModule(L.LightningModule):
         masked, in validation.
     guard
         Looks for losses and gradients that are not finite; None where no step is taken in earnest.
+    adversary
+        Tells studies apart by the sample vector, which unlearns them; None where it need not. It is no part of the
+        model.
     """
 
     def __init__(
@@ -52,9 +56,11 @@ class TrainingModule(L.LightningModule):
         truths: Truths | None = None,
         frozen_vectors_AD: Tensor | None = None,
         guard: NonFiniteGuard | None = None,
+        adversary: StudyAdversary | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.adversary = adversary
         self.guard = guard
         self.plan = plan
         self.loss_weights = plan.loss_weights
@@ -110,7 +116,9 @@ class TrainingModule(L.LightningModule):
         encoded = self._encode(batch, batch.corruption)
         heads = [head for head in self.model.task_heads() if self.loss_weights[head.name]]
         losses = {head.name: self._part_of_loss(head, encoded, batch) for head in heads}
-        total = torch.stack([self.loss_weights[name] * loss for name, loss in losses.items()]).sum()
+        if self.adversary is not None:
+            losses["study"] = self._study_loss(self.adversary, encoded, batch)
+        total = torch.stack([self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
         begins_step = batch_idx % self.plan.config.optim.gradient_accumulation_steps == 0
         self.step_losses = {name: loss.detach() for name, loss in {"": total, **losses}.items()}
         if self.guard is not None:
@@ -129,6 +137,13 @@ class TrainingModule(L.LightningModule):
         loss, beside = head.loss(comparison), head.regulariser(comparison)
         loss = loss if beside is None else loss + beside
         return loss if batch.share is None else loss * batch.share.of(head.counted, head.name)
+
+    def _study_loss(self, adversary: StudyAdversary, encoded: Encoded, batch: Batch) -> Tensor:
+        """The loss of the adversary, whose gradient is reversed for the encoder."""
+        assert batch.study_B is not None
+        strength = strength_at(self.global_step, self.plan.total_steps, self.plan.config.studies.adversary_weight)
+        loss = adversary.loss(encoded.sample.sample_BD, batch.study_B, strength)
+        return loss if batch.share is None else loss * batch.share.of("samples", "study")
 
     def _share_of_step(self, batch: Batch, batch_idx: int) -> float:
         """What makes the mean over the samples of a step of the mean over this batch, which the engine divides."""
@@ -246,6 +261,9 @@ class TrainingModule(L.LightningModule):
                 layers=config.model.layers,
             )
         groups = parameter_groups(self.model, config.optim.weight_decay, linear_path_decay, rates)
+        if self.adversary is not None:
+            own = {"params": list(self.adversary.parameters()), "weight_decay": config.optim.weight_decay}
+            groups.append({**own, "lr": config.optim.peak_lr})
         optimizer = make_optimizer(groups, config.optim, fused=config.run.mixed_precision != "fp16")
         scheduler = make_scheduler(
             optimizer, config.optim, self.plan.total_steps, self.plan.monitor, self.plan.higher_is_better

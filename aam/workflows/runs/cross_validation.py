@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.config.studies import STUDY
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
+from aam.data.study.several.harmony import harmony_of
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
@@ -31,6 +33,7 @@ from aam.runs.layout import (
     CV_FOREST_PREDICTIONS,
     CV_METRICS,
     CV_PREDICTIONS,
+    CV_STUDIES,
     DATA,
     FINAL_CONFIG,
     FOLD_LISTS,
@@ -91,7 +94,8 @@ class FoldRun:
     def config(self, config: TrainConfig) -> TrainConfig:
         """The options of an ordinary run of this fold; a blend says itself what its random forest predicts."""
         own = config.evaluation.forest_baseline and brings_forest(config)
-        return self.child.config(config, cv=None, cv_repeats=1, forest_baseline=own)
+        whole = config.studies.whole_studies or self.fold.whole_studies
+        return self.child.config(config, cv=None, cv_repeats=1, forest_baseline=own, whole_studies=whole)
 
     def training(self, whole: RunDirectory, config: TrainConfig) -> Training:
         """Its training in a process of its own."""
@@ -203,7 +207,9 @@ def plan_folds(config: TrainConfig, run: RunDirectory) -> FoldsPlan:
     )
     targets, of_samples = learnable_folds(config, study)
     folds = fold_runs(of_samples, study, run, config)
-    say(*describe(study), *of_samples[0].split.notes, _folds_line(config, folds))
+    harmony = harmony_of(study, config.study.study_column)
+    told = [] if harmony is None else harmony.lines()
+    say(*describe(study), *told, *of_samples[0].split.notes, _folds_line(config, folds))
     return FoldsPlan(config=config, run=run, study=study, targets=targets, folds=tuple(folds))
 
 
@@ -245,11 +251,16 @@ class FoldsPlan:
         config, run, notes = self.config, self.run, self.folds[0].fold.split.notes
         for folder in (run.path / FORESTS, *(child.lists for child in self.runs)):
             remove_leftovers(folder, owned=True)
+        harmony = harmony_of(self.study, config.study.study_column)
+        studies = {} if harmony is None else harmony.to_dict()
+        if config.evaluation.cv == STUDY:
+            studies["left_out"] = studies_left_out([one.fold for one in self.folds])
         record = {
             **run_record(config, before, command_line),
             **study_record(self.study, np.arange(len(self.study)), notes),
             "samples": {"folds": len(self.study)},
             "targets": self.targets.to_dict(),
+            **({"studies": studies} if studies else {}),
         }
         if config.run.resume_from is not None and (run.path / DATA).exists():
             check_lists(self.runs)
@@ -301,6 +312,11 @@ class FoldsPlan:
         )
 
 
+def studies_left_out(folds: Sequence[Fold]) -> list[str]:
+    """The study that each fold of a repeat leaves out, in their order."""
+    return [fold.study for fold in folds if fold.repeat == 1]
+
+
 def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
@@ -310,7 +326,9 @@ def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
     words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
-    return f"cross-validation: {config.evaluation.cv} folds{times}; samples in each: {words}"
+    number = len({fold.fold.number for fold in folds})
+    what = f"one of {number} studies left out" if config.evaluation.cv == STUDY else f"{number} folds"
+    return f"cross-validation: {what}{times}; samples in each: {words}"
 
 
 def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]) -> None:
@@ -319,8 +337,9 @@ def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]
     run.write_config("train", options_to_repeat(config))
     write_lists([fold.child for fold in folds])
     final = config.run.output_dir.with_name(f"{config.run.output_dir.resolve().name}-final")
+    whole = config.studies.whole_studies or any(fold.fold.whole_studies for fold in folds)
     own: dict[str, Any] = {"output_dir": final, "overwrite": False, "resume_from": None, **ALONE}
-    alone = replace(config, cv=None, cv_repeats=1, **own)
+    alone = replace(config, cv=None, cv_repeats=1, whole_studies=whole, **own)
     write_text(run.path / FINAL_CONFIG, config_text("train", alone))
 
 
@@ -330,22 +349,34 @@ def _finish(
     """Put the folds together: tables, sentences and the report."""
     from aam.evaluation.baseline_comparison import headline, verdicts
     from aam.evaluation.cross_validation import judge_folds, read_fold, write_metrics
+    from aam.evaluation.studies.judge import judge_studies, study_words, write_studies
     from aam.report.build import build_folds_report
     from aam.report.sections.folds import wins
 
-    results = [read_fold(fold.child.directory.path, fold.forest, *map(int, fold.labels)) for fold in folds]
+    results = [
+        read_fold(one.child.directory.path, one.forest, one.fold.repeat, one.fold.number, one.fold.study)
+        for one in folds
+    ]
     found = judge_folds(results, targets.columns)
     labels = [dict(zip(("repeat", "fold"), fold.labels, strict=True)) for fold in folds]
+    by_study = config.evaluation.cv == STUDY
+    if by_study:
+        labels = [{**label, "study": fold.fold.study} for label, fold in zip(labels, folds, strict=True)]
     tested = [fold.child.directory.path / PREDICTIONS["test"] for fold in folds]
     join_tables(run.path / CV_PREDICTIONS, list(zip(labels, tested, strict=True)))
     if config.evaluation.forest_baseline:
         join_tables(run.path / CV_FOREST_PREDICTIONS, list(zip(labels, [fold.forest for fold in folds], strict=True)))
     write_metrics(run.path / CV_METRICS, found)
+    left_out = studies_left_out([fold.fold for fold in folds]) if by_study else []
+    studies = judge_studies(found, left_out)
+    if by_study:
+        write_studies(run.path / CV_STUDIES, studies)
     for spec in targets.specs:
         judged = found[spec.column]
         won = wins(judged)
-        said = headline(judged.judgement, spec, config.split.group_column)
-        say("", said, *verdicts(judged.judgement), *([won] if won else []))
+        whole = config.study.study_column if by_study else config.split.group_column
+        said = headline(judged.judgement, spec, whole)
+        say("", said, *verdicts(judged.judgement), *([won] if won else []), *study_words(studies.get(spec.column, ())))
     if config.run.report:
-        say(f"report: {build_folds_report(run.path, found, targets)}")
+        say(f"report: {build_folds_report(run.path, found, targets, studies)}")
     return found

@@ -48,6 +48,7 @@ from aam.training.plan.supervision import (
     learned_split,
     needs_dna,
     needs_validation,
+    split_options,
     target_request,
     target_rules,
 )
@@ -197,6 +198,7 @@ def _columns(config: CheckConfig) -> Iterator[str]:
         loss.categorical_loss_weight_column,
         split.group_column,
         split.split_column,
+        *config.study_columns,
     ]
     made = config.study.study_column if len(config.table.table) > 1 else None
     return (name for name in dict.fromkeys(named) if name is not None and name != made)
@@ -223,7 +225,8 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
     else:
         kind = chosen_kind(config.target, config.loss)
         validated, seed = needs_validation(config), config.run.seed
-        found = attempt(lambda: make_split(config.split, study, study.target, kind, seed, validated=validated))
+        how = split_options(config)
+        found = attempt(lambda: make_split(how, study, study.target, kind, seed, validated=validated))
         parts = found or undivided
     learned = learned_split(config, parts)
     return learned, attempt(lambda: fit_inputs(config, study, learned))
@@ -261,7 +264,8 @@ def _planned_blend(config: TrainConfig, inputs: Inputs, *, timed: bool) -> Plann
     study, rows = inputs.study, inputs.split.train
     has_encoder = config.transfer.names_encoder
     members, left_out = possible_members(config.members, study, has_encoder=has_encoder)
-    groups = None if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
+    units = inputs.units(rows, whole_studies=config.studies.whole_studies)
+    groups = None if units is None else len(np.unique(units.astype(str)))
     return PlannedBlend(
         inputs=inputs,
         covariate_lines=_covariate_lines(inputs),

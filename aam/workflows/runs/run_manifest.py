@@ -10,6 +10,7 @@ import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import input_paths
+from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
@@ -46,10 +47,12 @@ def data_record(
         As there.
     """
     split, targets = inputs.split, inputs.targets
+    harmony = harmony_of(inputs.study, config.study.study_column)
     used = np.sort(np.concatenate(list(split.parts().values())))
     return {
         **run_record(config, before, command),
         **study_record(inputs.study, used, split.notes),
+        **({} if harmony is None else {"studies": harmony.to_dict()}),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
     }

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace as replace_fields
 from typing import Any
 
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.config.studies import CENTRE
 from aam.data.readers.feature_ids import of_ids
+from aam.data.study.several.labels import level_weights
 from aam.data.targets.kinds import TargetSpec
 from aam.data.targets.targets import with_missing
 from aam.learners.catalogue import FOREST, NETWORK
+from aam.learners.centring.centre import Centring
+from aam.learners.folds import deal_folds
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
-from aam.learners.reference import Encode, Reference
+from aam.learners.reference import Encode, Reference, kept_samples
 from aam.training.plan.supervision import Inputs
 
 
@@ -34,6 +39,12 @@ def labelled(inputs: Inputs, rows: np.ndarray) -> Labelled:
     if targets.specs[0].class_weights:
         columns = [_class_weights(spec, known[:, place], weights) for place, spec in enumerate(targets.specs)]
         weights = columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+    if inputs.balance_N is not None:
+        of_level = level_weights(inputs.balance_N[rows])
+        if weights is not None:
+            product = (weights.T * of_level).T
+            of_level = product / product.mean(axis=0)
+        weights = of_level
     return Labelled(
         rows=rows,
         targets=known,
@@ -50,6 +61,14 @@ def _class_weights(spec: TargetSpec, codes_B: np.ndarray, weights: np.ndarray | 
     found[known] = of_class if weights is None else found[known] * of_class
     found[known] /= found[known].mean()
     return found
+
+
+def inner_folds(config: TrainConfig, inputs: Inputs, samples: Labelled) -> np.ndarray:
+    """Fold of each training sample within a blend; whole groups together, or whole studies where that is asked for."""
+    assert inputs.targets is not None
+    units = inputs.units(samples.rows, whole_studies=config.studies.whole_studies)
+    own = replace_fields(samples, groups=units)
+    return deal_folds(inputs.targets.kind, own, config.run.seed, config.settings.blend_folds)
 
 
 def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encode: Encode | None) -> Task:
@@ -71,6 +90,11 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
     reference = Reference.fit(study, rows, config.run.seed, encode) if needs_reference else None
     groups = None if inputs.groups is None else inputs.groups[rows]
     known = None if reference is None else reference.asvs
+    centring = None
+    if config.studies.study_effect == CENTRE:
+        assert inputs.study_N is not None
+        kept = kept_samples(len(rows), config.run.seed)
+        centring = Centring(config.study.study_column, inputs.study_N[rows][kept].astype(str))
     return Task(
         targets=targets,
         covariate_spec=inputs.covariate_spec,
@@ -84,6 +108,7 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
         reference=reference,
         familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
         settings=config.settings,
+        centring=centring,
     )
 
 

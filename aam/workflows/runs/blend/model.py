@@ -19,7 +19,6 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS
-from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, new_member, possible_members
 from aam.learners.predictor import Combination
@@ -31,7 +30,7 @@ from aam.processes import on_scheduler
 from aam.text import format_duration, plural, shorten
 from aam.training.plan.supervision import Inputs
 from aam.training.run.transfer import encoder_folder
-from aam.workflows.runs.blend.inputs import encoding, labelled, network_member, ordered_rows, shared_task
+from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, network_member, ordered_rows, shared_task
 from aam.workflows.runs.blend.time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
 LEAST_FAMILIAR = 0.05
@@ -150,7 +149,7 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     names, unable = _members(config, study)
     rows = ordered_rows(inputs)
     samples = labelled(inputs, rows)
-    fold_B = deal_folds(targets.kind, samples, config.run.seed, config.settings.blend_folds)
+    fold_B = inner_folds(config, inputs, samples)
     check_learnable(config, inputs, samples, fold_B)
     task = shared_task(config, inputs, names, encoding(config))
     members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
@@ -262,7 +261,8 @@ def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     names, _ = _members(config, inputs.study)
     _say_familiar(config, inputs)
     rows = inputs.split.train
-    units = len(rows) if inputs.groups is None else len(np.unique(inputs.groups[rows].astype(str)))
+    whole = inputs.units(rows, whole_studies=config.studies.whole_studies)
+    units = len(rows) if whole is None else len(np.unique(whole.astype(str)))
     folds = plural(min(config.settings.blend_folds, units), "fold")
     say(f"blend: {plural(len(names), 'learner')}, weighted by predictions of {plural(len(rows), 'sample')} in {folds}")
     say_detail(f"learners: {', '.join(names)}")

@@ -11,13 +11,12 @@ import numpy as np
 from aam.config import TrainConfig
 from aam.data.study.study import Study
 from aam.learners.catalogue import FAMILIES, LABELS, NETWORK
-from aam.learners.folds import deal_folds
 from aam.learners.members import new_member
 from aam.learners.protocol import Labelled, Learner
 from aam.progress import Bar
 from aam.text import format_duration
 from aam.training.plan.supervision import Inputs
-from aam.workflows.runs.blend.inputs import encoding, labelled, network_member, ordered_rows, shared_task
+from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, network_member, ordered_rows, shared_task
 
 FEWEST_SAMPLES = 20
 """Fewer are learned from as fast as a first step could be measured."""
@@ -107,7 +106,7 @@ def expected_durations(config: TrainConfig, inputs: Inputs, names: Sequence[str]
     task = shared_task(config, inputs, names, encoding(config))
     prepared = time.monotonic() - started
     members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
-    folds = deal_folds(targets.kind, samples, config.run.seed, config.settings.blend_folds)
+    folds = inner_folds(config, inputs, samples)
     return {PREPARING: prepared, **measured_durations(members, names, inputs.study, samples, folds)}
 
 

@@ -1,0 +1,1 @@
+"""How good a model is on studies that were left out, one by one."""

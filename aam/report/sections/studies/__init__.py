@@ -1,0 +1,1 @@
+"""Report sections on several studies."""
