@@ -8,6 +8,7 @@ from typing import Literal
 
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
+from aam.config.earlier import EarlierOptions
 from aam.config.learners import LearnerOptions, check_learners
 from aam.config.memory import MemoryOptions, check_batch
 from aam.config.optim import OptimOptions
@@ -128,6 +129,7 @@ class TrainConfig:
     head: HeadOptions
     loss: LossOptions
     covariates: CovariateOptions
+    earlier: EarlierOptions = field(default_factory=EarlierOptions)
     transfer: TransferOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions
@@ -147,6 +149,7 @@ class TrainConfig:
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
+        attempt(lambda: self.earlier.check_groups(self.split.group_column))
         attempt(self._check_transfer)
         if not self.is_blend:
             attempt(self.split.check_validation)

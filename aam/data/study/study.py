@@ -17,6 +17,7 @@ from aam.data.readers.table import Table
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.alignment import Alignment, FlowStep, TargetRequest, check_distances_fit
 from aam.data.study.assemble import Attempt, at_once, read_and_align
+from aam.data.study.earlier import Earlier
 from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
 from aam.phylogeny.tree import Tree
@@ -63,6 +64,8 @@ class Study:
         What each step kept and dropped.
     notes
         What else is worth saying.
+    earlier
+        The earlier samples of each sample's subject, where they are read; None where they are not.
     """
 
     table: Table
@@ -81,6 +84,7 @@ class Study:
     table_ids: np.ndarray
     flow: tuple[FlowStep, ...]
     notes: tuple[str, ...]
+    earlier: Earlier | None = None
 
     def __len__(self) -> int:
         return len(self.table.sample_ids)
@@ -108,6 +112,7 @@ class Study:
             targets={column: values[rows] for column, values in self.targets.items()},
             weights=None if self.weights is None else self.weights[rows],
             distances=None if self.distances is None else self.distances.select(table.sample_ids),
+            earlier=None if self.earlier is None else self.earlier.take(rows),
         )
 
     @property

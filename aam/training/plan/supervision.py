@@ -11,6 +11,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
+from aam.data.study.earlier import EarlierSpec, clock_notes, describe_earlier, fit_earlier, with_earlier
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
@@ -130,6 +131,8 @@ class Inputs:
         Covariates of the samples; None where the model has none.
     weight_N
         Weight of each sample in the targets' loss, with a mean of 1 over the training samples; None for equal weights.
+    earlier
+        Which earlier samples of the same subject are read; None where none are.
     """
 
     study: Study
@@ -140,6 +143,7 @@ class Inputs:
     covariate_spec: CovariateSpec | None = None
     covariates: Covariates | None = None
     weight_N: np.ndarray | None = None
+    earlier: EarlierSpec | None = None
 
     @property
     def target_NT(self) -> np.ndarray | None:
@@ -193,7 +197,14 @@ def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split
         say(f"groups: {number:,} of '{shorten(config.split.group_column or '')}', each kept whole")
     if inputs.covariate_spec is not None and study.metadata is not None:
         say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
+    say(*earlier_lines(inputs))
     return inputs
+
+
+def earlier_lines(inputs: Inputs) -> list[str]:
+    """What is to be said of earlier samples; nothing where none are read."""
+    spec, study = inputs.earlier, inputs.study
+    return [] if spec is None else [describe_earlier(study, spec), *clock_notes(study, spec)]
 
 
 def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
@@ -215,10 +226,13 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     if config.covariates.columns:
         spec = attempt(lambda: CovariateSpec.fit(config.covariates, sheet, split.train))
     weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
+    earlier = None
+    if config.earlier.is_asked_for:
+        earlier = attempt(lambda: fit_earlier(config.earlier, study, split.train, config.split.group_column))
     attempt.raise_if_any()
     assert targets is not None
     return Inputs(
-        study=study,
+        study=with_earlier(study, earlier),
         split=split,
         groups=groups,
         targets=targets,
@@ -226,6 +240,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
         covariate_spec=spec,
         covariates=None if spec is None else spec.encode(sheet),
         weight_N=weight_N,
+        earlier=earlier,
     )
 
 
