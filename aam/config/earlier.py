@@ -59,5 +59,5 @@ class EarlierOptions(Section):
         if self.is_asked_for and group_column is None:
             wanted = self.subject_column or "SUBJECT"
             raise ConfigError(
-                f"--earlier-samples needs --group-column {wanted}: samples of one subject must be on one side of a split"
+                f"--earlier-samples needs --group-column {wanted}: a subject must be on one side of a split"
             )

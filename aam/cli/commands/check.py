@@ -14,6 +14,7 @@ from aam.cli.terminal import Terminal
 from aam.config import CheckConfig, PretrainConfig, TrainConfig
 from aam.config.command_line import option_words
 from aam.config.option import fields
+from aam.data.study.earlier import clock_notes
 from aam.data.study.summary import describe, has_warnings
 from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
@@ -78,7 +79,7 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield from _evaluation_words(config)
     if planned.inputs.groups is not None:
         yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
-    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield from _inputs(planned)
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     if config.run.verbose:
         yield from (f"set {line}" for line in plan.lines)
@@ -91,12 +92,19 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield from _network_duration(planned.epoch_seconds, config)
 
 
+def _inputs(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
+    """What is read besides the sample: covariates and earlier samples."""
+    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    if planned.inputs.earlier is not None:
+        yield from (f"mind: {line}" for line in clock_notes(planned.inputs.study, planned.inputs.earlier))
+
+
 def _blend(planned: PlannedBlend) -> Iterator[str]:
     samples, targets = len(planned.inputs.split.train), planned.inputs.targets
     assert targets is not None
     yield from map(_target_words, targets.specs)
     yield from _evaluation_words(planned.config)
-    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield from _inputs(planned)
     yield f"blend {plural(len(planned.members), 'learner')}:"
     yield from (f"  {LABELS[name]}" for name in planned.members)
     yield from (f"leave out the {LABELS[one.name]}: {one.reason}" for one in planned.left_out)

@@ -164,11 +164,18 @@ class TrainConfig:
         if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
             which = "--cv" if self.evaluation.cv is not None else "--ensemble"
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
+        if self.distributed.is_asked_for and self.earlier.is_asked_for:
+            raise ConfigError("--earlier-samples trains on one device: leave --devices out")
 
     @property
     def is_blend(self) -> bool:
         """Whether several learners are blended, and not the network trained alone."""
         return not self.learners.is_network_alone
+
+    @property
+    def reads_asvs(self) -> bool:
+        """Whether the head of a network reads the ASVs of samples, so that their vectors are not enough."""
+        return self.covariates.read_asvs or self.earlier.is_asked_for
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from aam.data.batches.corruption import Corruption
+from aam.data.batches.earlier import EarlierBatch, earlier_batch, past_of
 from aam.data.batches.ragged import Ragged
 
 Counted = Literal["samples", "bases", "abundances", "asvs"]
@@ -104,6 +105,7 @@ NOT_BY_SAMPLE = frozenset(
         "corruption",
         "share",
         "global_index_U",
+        "earlier",
     )
 )
 """Parts of a batch that do not have a row for each sample, as all others do."""
@@ -121,6 +123,8 @@ class Sample:
         The ASVs that the model sees, at most as many as the token limit, and their reads.
     all_asvs, all_counts
         The draw before the token limit cut it, from which distances and diversity are computed.
+    earlier
+        Earlier samples of its subject as drawn for the same epoch, the latest first, and the time since each.
     """
 
     row: int
@@ -128,6 +132,7 @@ class Sample:
     counts: np.ndarray
     all_asvs: np.ndarray
     all_counts: np.ndarray
+    earlier: tuple[tuple[float, Sample], ...] = ()
 
 
 @dataclass
@@ -168,6 +173,8 @@ class Batch:
     vector_BD, profile_BK
         The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
         ASVs.
+    earlier
+        The samples' earlier ones, where there are any; their ASVs are among ``asvs_U``.
     """
 
     rows_B: Tensor
@@ -187,6 +194,7 @@ class Batch:
     global_index_U: Tensor | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None
+    earlier: EarlierBatch | None = None
 
     @property
     def mask_BS(self) -> Tensor:
@@ -212,7 +220,7 @@ class Batch:
     def _each(self, change: Callable[[Any], Any]) -> Batch:
         """A batch of changed parts, but for those that stay on the host or are absent."""
         parts: dict[str, Any] = {part.name: getattr(self, part.name) for part in fields(self)}
-        movable = (Tensor, Ragged, Corruption, Truths)
+        movable = (Tensor, Ragged, Corruption, Truths, EarlierBatch)
         return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
 
 
@@ -228,15 +236,12 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
     lengths_A
         Number of bases of each.
     """
-    sizes_B = np.array([len(sample.asvs) for sample in samples])
-    asvs_U, position = np.unique(np.concatenate([sample.asvs for sample in samples]), return_inverse=True)
+    past = past_of(samples)
+    asvs_U, position = np.unique(np.concatenate([one.asvs for one in (*samples, *past.samples)]), return_inverse=True)
     by_length = np.argsort(lengths_A[asvs_U], kind="stable")
     asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
-    mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
-    index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
-    index_BS[mask_BS] = position
-    counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
-    counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
+    own = sum(len(sample.asvs) for sample in samples)
+    index_BS, counts_BS = _laid_out(samples, position[:own])
     tokens_UL = tokens_AL[asvs_U, : lengths_A[asvs_U[-1]]]
     return Batch(
         rows_B=torch.tensor([sample.row for sample in samples]),
@@ -244,9 +249,21 @@ def make_batch(samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarr
         tokens_UL=torch.from_numpy(np.ascontiguousarray(tokens_UL)),
         index_BS=torch.from_numpy(index_BS),
         counts_BS=torch.from_numpy(counts_BS),
-        layout=Ragged.of_lengths(sizes_B.tolist()),
+        layout=Ragged.of_lengths([len(sample.asvs) for sample in samples]),
         bases=tuple(lengths_A[asvs_U].tolist()),
+        earlier=earlier_batch(past, *_laid_out(past.samples, position[own:])) if past.samples else None,
     )
+
+
+def _laid_out(samples: list[Sample], position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the samples' ASVs, and their reads, each in a row of its own; 0 where padded."""
+    sizes_B = np.array([len(sample.asvs) for sample in samples])
+    mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
+    index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
+    index_BS[mask_BS] = position
+    counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
+    counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
+    return index_BS, counts_BS
 
 
 def encoded_batch(rows_B: Tensor, **parts: Tensor) -> Batch:

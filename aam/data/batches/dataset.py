@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from aam.data.study.covariates import Covariates
 from aam.data.study.rarefaction import draw_rng, rarefy
 
 if TYPE_CHECKING:
+    from aam.data.study.earlier import Earlier
     from aam.data.study.study import Study
 
 VALIDATION_EPOCH = 2**31 - 1
@@ -32,7 +34,8 @@ class SampleDataset(Dataset[Sample]):
     Parameters
     ----------
     study
-        Its table, keys and rarefaction depth. A sample with fewer reads than the depth gives all of them.
+        Its table, keys and rarefaction depth, and the earlier samples where they are read. A sample with fewer reads
+        than the depth gives all of them.
     rows
         Rows of the part in the study.
     sampling
@@ -48,6 +51,7 @@ class SampleDataset(Dataset[Sample]):
         self.rows = np.asarray(rows, dtype=np.int64)
         self.sampling = sampling
         self.seed = seed
+        self.earlier = study.earlier
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,10 +68,23 @@ class SampleDataset(Dataset[Sample]):
         """The sample at a position of ``rows`` as drawn for an epoch: ``dataset[epoch, position]``."""
         epoch, position = item
         row = int(self.rows[position])
-        begin, end = self.counts.indptr[row], self.counts.indptr[row + 1]
-        asvs = self.counts.indices[begin:end].astype(np.int64)
-        counts = self.counts.data[begin:end]
-        rng = draw_rng(self.seed, epoch, int(self.keys[row]))
+        sample = self._drawn(self.counts, self.keys, row, epoch)
+        return (
+            sample if self.earlier is None else replace(sample, earlier=tuple(self._earlier(self.earlier, row, epoch)))
+        )
+
+    def _earlier(self, earlier: Earlier, row: int, epoch: int) -> Iterator[tuple[float, Sample]]:
+        """The earlier samples of a row, each as it would be drawn itself, and the time since."""
+        table, keys = earlier.study.table, earlier.study.keys
+        for past, gap in zip(earlier.row_NK[row].tolist(), earlier.gap_NK[row].tolist(), strict=True):
+            if past >= 0:
+                yield gap, self._drawn(table.counts, keys, past, epoch)
+
+    def _drawn(self, counts_NA: csr_array, keys: np.ndarray, row: int, epoch: int) -> Sample:
+        begin, end = counts_NA.indptr[row], counts_NA.indptr[row + 1]
+        asvs = counts_NA.indices[begin:end].astype(np.int64)
+        counts = counts_NA.data[begin:end]
+        rng = draw_rng(self.seed, epoch, int(keys[row]))
         if self.depth is not None and counts.sum() > self.depth:
             counts = rarefy(counts, self.depth, rng)
             asvs, counts = asvs[counts > 0], counts[counts > 0]

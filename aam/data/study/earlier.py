@@ -136,9 +136,7 @@ class Earlier:
         return found
 
 
-def fit_earlier(
-    options: EarlierOptions, study: Study, train_rows: np.ndarray, group_column: str | None
-) -> EarlierSpec:
+def fit_earlier(options: EarlierOptions, study: Study, train_rows: np.ndarray, group_column: str | None) -> EarlierSpec:
     """Which earlier samples a model is to read, by the samples of a study.
 
     Parameters
@@ -175,7 +173,9 @@ def fit_earlier(
     last = gap_NK[train_rows][row_NK[train_rows, 0] >= 0, 0]
     if not len(last):
         within = "" if spec.within is None else f" within {spec.within:g}"
-        problem = f"no training sample has an earlier one of the same '{shorten(subject)}' by '{shorten(spec.time_column)}'"
+        problem = (
+            f"no training sample has an earlier one of the same '{shorten(subject)}' by '{shorten(spec.time_column)}'"
+        )
         raise InputError(sheet.source, f"{problem}{within}", "leave out --earlier-samples")
     return dataclasses.replace(spec, typical=float(np.median(last)))
 
@@ -263,6 +263,12 @@ def clock_notes(study: Study, spec: EarlierSpec) -> list[str]:
     subject_N, time_N = study.metadata.labels(spec.subject_column).astype(str), _times(study.metadata, spec)
     found = []
     for column, values in study.targets.items():
+        if column == spec.time_column:
+            found.append(
+                f"the target '{shorten(column)}' is also the time of --time-column: a prediction would have to be told "
+                "it. Name a column that is known then, such as the date of sampling; of it only differences are read"
+            )
+            continue
         if not np.issubdtype(values.dtype, np.floating):
             continue
         known = (subject_N != "") & ~np.isnan(time_N) & ~np.isnan(values)

@@ -5,8 +5,8 @@ moves in a regular way. So predictions of earlier samples are carried forward: t
 move by the mean drift of the target. Memory, pull and drift are fitted on out-of-fold predictions. A sample without
 earlier ones is predicted as it is, so that having some is no input.
 
-Legend of shapes: ``B`` samples, ``K`` earlier samples of each, ``T`` targets, ``C`` classes, ``O`` outputs: the targets,
-or the classes of one.
+Legend of shapes: ``B`` samples, ``K`` earlier samples of each, ``T`` targets, ``C`` classes, ``O`` outputs
+(the targets, or the classes of one).
 
 References
 ----------

@@ -21,7 +21,7 @@ from aam.data.targets.kinds import Kind, TargetRules, chosen_kind
 from aam.data.targets.targets import Targets, joint_levels, metric_endings
 from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
-from aam.log import say
+from aam.log import say, warn
 from aam.text import listed, plural, shorten
 from aam.training.plan.objectives import default_metric, lacks_class
 
@@ -197,14 +197,11 @@ def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split
         say(f"groups: {number:,} of '{shorten(config.split.group_column or '')}', each kept whole")
     if inputs.covariate_spec is not None and study.metadata is not None:
         say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
-    say(*earlier_lines(inputs))
+    if inputs.earlier is not None:
+        say(describe_earlier(inputs.study, inputs.earlier))
+        for line in clock_notes(inputs.study, inputs.earlier):
+            warn(line)
     return inputs
-
-
-def earlier_lines(inputs: Inputs) -> list[str]:
-    """What is to be said of earlier samples; nothing where none are read."""
-    spec, study = inputs.earlier, inputs.study
-    return [] if spec is None else [describe_earlier(study, spec), *clock_notes(study, spec)]
 
 
 def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
