@@ -107,6 +107,12 @@ def earlier_data(spec: EarlierSpec | None) -> dict[str, Any]:
     return {} if spec is None else {EARLIER: spec.to_dict()}
 
 
+def data_in_words(data: Mapping[str, Any]) -> dict[str, Any]:
+    """How tables are treated, as it is shown: earlier samples in words."""
+    spec = EarlierSpec.of_data(data)
+    return dict(data) if spec is None else {**data, EARLIER: spec.words}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Earlier:
     """The earlier samples of the ``N`` samples of a study, the latest first.

@@ -17,8 +17,7 @@ series (weights that fade exponentially).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ PENALTY = 1e-3
 """Of squared pull and drift, beside a loss that is 1 for predictions without earlier samples."""
 SMALLEST_SHARE = 1e-3
 """Of a class, before its logarithm is taken."""
+FEWEST_FOLDS = 2
 LARGEST = 1e6
 """Of a stored coefficient."""
 
@@ -155,16 +155,24 @@ def fit_numbers(known: Known, truth_B: np.ndarray, weight_B: np.ndarray, place: 
 
 
 def fit_classes(known: Known, codes_B: np.ndarray, weight_B: np.ndarray) -> Carry:
-    """The carry of the least log loss of classes; parameters as of :func:`fit_numbers`, with codes of true classes."""
+    """The carry of the least log loss of classes; parameters as of :func:`fit_numbers`, with codes of true classes.
+
+    For each memory the loss is convex in pull and drift.
+    """
     best, least = Carry(memory=MEMORIES[-1], pull=0.0, drift=0.0), np.inf
-    whole = _log_loss(known, codes_B, weight_B, best) or 1.0
+    whole = float(losses_of(known.now_BO, codes_B[:, None], weight_B, classes=True)[0]) or 1.0
     for memory in MEMORIES:
+        now_BC, x_BC2 = _classes_of(known, memory)
 
-        def loss(found: np.ndarray, memory: float = memory) -> float:
-            carry = Carry(memory=memory, pull=float(found[0]), drift=float(found[1]))
-            return _log_loss(known, codes_B, weight_B, carry) / whole + PENALTY * float(found @ found)
+        def loss(found: np.ndarray, now_BC: np.ndarray = now_BC, x_BC2: np.ndarray = x_BC2) -> tuple[float, np.ndarray]:
+            share_BC = _softmax(now_BC + x_BC2 @ found)
+            true_B = np.maximum(share_BC[np.arange(len(codes_B)), codes_B], np.finfo(np.float64).tiny)
+            error_BC = share_BC - (np.arange(share_BC.shape[1]) == codes_B[:, None])
+            slope = np.einsum("b,bc,bcx->x", weight_B, error_BC, x_BC2) / whole
+            value = float(-(weight_B * np.log(true_B)).sum()) / whole + PENALTY * float(found @ found)
+            return value, slope + 2 * PENALTY * found
 
-        result = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8})
+        result = minimize(loss, np.zeros(2), jac=True, method="BFGS")
         if result.fun < least:
             best = Carry(memory=memory, pull=float(result.x[0]), drift=float(result.x[1]))
             least = float(result.fun)
@@ -185,39 +193,43 @@ def _shift(known: Known, place: int, carry: Carry) -> np.ndarray:
     return shift
 
 
-def _shares(known: Known, carry: Carry) -> np.ndarray:
-    """Probabilities whose logarithms are those of the sample plus shares of their own and of the earlier ones."""
-    weight_BK, reliance_B = known.weights(carry.memory)
+def _classes_of(known: Known, memory: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the samples' own probabilities, ``B x C``, and what pull and drift are times."""
+    weight_BK, reliance_B = known.weights(memory)
     now_BC = np.log(np.maximum(known.now_BO, SMALLEST_SHARE))
     past_BKC = np.log(np.maximum(np.where(known.has_BK[:, :, None], known.past_BKO, 1.0), SMALLEST_SHARE))
     mean_BC = (weight_BK[:, :, None] * past_BKC).sum(axis=1)
-    log_BC = now_BC + reliance_B[:, None] * (carry.pull * mean_BC + carry.drift * now_BC)
+    return now_BC, reliance_B[:, None, None] * np.stack([mean_BC, now_BC], axis=2)
+
+
+def _softmax(log_BC: np.ndarray) -> np.ndarray:
     share_BC = np.exp(log_BC - log_BC.max(axis=1, keepdims=True))
-    share_BC /= share_BC.sum(axis=1, keepdims=True)
-    return np.where(reliance_B[:, None] > 0, share_BC, known.now_BO)
+    return np.asarray(share_BC / share_BC.sum(axis=1, keepdims=True))
 
 
-def _log_loss(known: Known, codes_B: np.ndarray, weight_B: np.ndarray, carry: Carry) -> float:
-    share_BC = _shares(known, carry)
-    true_B = share_BC[np.arange(len(codes_B)), codes_B]
-    return float(-(weight_B * np.log(np.maximum(true_B, SMALLEST_SHARE))).sum())
+def _shares(known: Known, carry: Carry) -> np.ndarray:
+    """Probabilities whose logarithms are those of the sample plus shares of their own and of the earlier ones."""
+    now_BC, x_BC2 = _classes_of(known, carry.memory)
+    share_BC = _softmax(now_BC + x_BC2 @ np.array([carry.pull, carry.drift]))
+    is_changed = known.has_BK.any(axis=1) & bool(carry.pull or carry.drift)
+    return np.where(is_changed[:, None], share_BC, known.now_BO)
 
 
-Fit = Callable[[np.ndarray], tuple[Carry, ...]]
-"""From a mask of samples to the carries that these ask for."""
-
-
-def fit_carries(known: Known, truths: np.ndarray, weight_B: np.ndarray, *, classes: bool) -> Fit:
-    """What fits the carries of all targets to some of the samples.
+def fit_carries(
+    known: Known, truths: np.ndarray, weight_B: np.ndarray, folds: np.ndarray, *, classes: bool
+) -> tuple[Carry, ...]:
+    """The carries of all targets; of a target that no fold's earlier samples help to predict, one that changes nothing.
 
     Parameters
     ----------
     known
-        Out-of-fold predictions of all of them.
+        Out-of-fold predictions.
     truths
         Numbers ``B x T``, or codes of classes ``B x 1``.
     weight_B
         Weights.
+    folds
+        Fold of each sample. Whether earlier samples help is found by carries that did not see a sample's fold.
     classes
         Whether they are classes.
     """
@@ -228,7 +240,18 @@ def fit_carries(known: Known, truths: np.ndarray, weight_B: np.ndarray, *, class
             return (fit_classes(own, truths[chosen, 0].astype(np.int64), weights),)
         return tuple(fit_numbers(own, truths[chosen, place], weights, place) for place in range(truths.shape[1]))
 
-    return fit
+    numbers = np.unique(folds)
+    found = fit(np.ones(len(folds), dtype=bool))
+    if len(numbers) < FEWEST_FOLDS:
+        return found
+    held_out_BO = known.now_BO.copy()
+    for fold in numbers:
+        own = folds == fold
+        held_out_BO[own] = carried(known.take(own), fit(~own), classes=classes)
+    before, after = (losses_of(one, truths, weight_B, classes=classes) for one in (known.now_BO, held_out_BO))
+    return tuple(
+        one if keep else replace(one, pull=0.0, drift=0.0) for one, keep in zip(found, after < before, strict=True)
+    )
 
 
 def losses_of(predicted_BO: np.ndarray, truths: np.ndarray, weight_B: np.ndarray, *, classes: bool) -> np.ndarray:

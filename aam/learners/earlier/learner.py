@@ -15,7 +15,7 @@ import numpy as np
 
 from aam.config.json_dataclass import need
 from aam.data.targets.targets import Targets
-from aam.learners.earlier.carry import Carry, Known, carried, fit_carries, losses_of
+from aam.learners.earlier.carry import Carry, Known, carried, fit_carries
 from aam.learners.folds import deal_folds
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
@@ -80,7 +80,7 @@ class WithEarlier(Learner):
     def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
         """Learn, and predict each sample without its fold, with what the other folds say of earlier samples.
 
-        Where out-of-fold predictions do not become better with earlier samples, those of a target are left out.
+        Where those of the other folds do not become better with earlier samples, a prediction stays as it is.
         """
         self.learner.on_fold = self.on_fold
         alone_BO = self.learner.cross_fit(study, samples, folds)
@@ -91,18 +91,17 @@ class WithEarlier(Learner):
         if known is None:
             return alone_BO
         weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
-        fit = fit_carries(known, samples.targets, weight_B, classes=self._is_class)
+
+        def fit(chosen: np.ndarray) -> tuple[Carry, ...]:
+            some = known.take(chosen), samples.targets[chosen], weight_B[chosen], folds[chosen]
+            return fit_carries(*some, classes=self._is_class)
+
         found_BO = alone_BO.copy()
         for fold in np.unique(folds):
             own = folds == fold
             found_BO[own] = carried(known.take(own), fit(~own), classes=self._is_class)
-        before, after = (
-            losses_of(one, samples.targets, weight_B, classes=self._is_class) for one in (alone_BO, found_BO)
-        )
-        helps = after < before
-        fitted = fit(np.ones(len(samples), dtype=bool))
-        self.carries = tuple(_kept(one, keep=bool(keep)) for one, keep in zip(fitted, helps, strict=True))
-        return np.where(helps if len(helps) == found_BO.shape[1] else helps[:1], found_BO, alone_BO)
+        self.carries = fit(np.ones(len(samples), dtype=bool))
+        return found_BO
 
     def expected_seconds(self, study: Study, samples: Labelled, folds: np.ndarray) -> float:
         """That of the learner: what is done beside it takes no time to speak of."""
@@ -199,8 +198,3 @@ def _known_of_training(study: Study, rows: np.ndarray, alone_BO: np.ndarray) -> 
         gap_BK=earlier.gap_NK[rows],
         has_BK=place_BK >= 0,
     )
-
-
-def _kept(carry: Carry, *, keep: bool) -> Carry:
-    """The carry, or one that changes nothing."""
-    return carry if keep else Carry(memory=carry.memory, pull=0.0, drift=0.0)

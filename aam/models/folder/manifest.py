@@ -12,7 +12,7 @@ from aam.config.option import Section, type_hints
 from aam.config.types import convert, fits
 from aam.data.readers.feature_ids import IDS, NAMES
 from aam.data.study.covariates import CovariateSpec
-from aam.data.study.earlier import EarlierSpec
+from aam.data.study.earlier import EarlierSpec, data_in_words
 from aam.data.targets.intervals import Calibration, read_calibration
 from aam.data.targets.kinds import Classes, Kind, Numbers, Quantiles
 from aam.data.targets.targets import Targets
@@ -35,8 +35,7 @@ def model_card(manifest: Manifest) -> str:
         if names != ["network"]:
             lines.append(f"It consists of {members_in_words(names, manifest.weights)}.")
         lines += _usage(manifest)
-    treated = {name: value for name, value in manifest.data.items() if value is not None}
-    treated |= {} if manifest.earlier is None else {"earlier": manifest.earlier.words}
+    treated = {name: value for name, value in data_in_words(manifest.data).items() if value is not None}
     lines += _facts("How tables are treated", treated) + _facts("Record", manifest.record)
     return "\n".join(lines) + "\n"
 
