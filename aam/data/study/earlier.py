@@ -234,8 +234,8 @@ def links(spec: EarlierSpec, sheet: Metadata) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero((subject_N != "") & ~np.isnan(time_N))
     ids = sheet.sample_ids.astype(str)
     ordered = known[np.lexsort((ids[known], -time_N[known], subject_N[known]))]
-    starts = np.flatnonzero(np.r_[True, subject_N[ordered][1:] != subject_N[ordered][:-1]]) if len(ordered) else []
-    for own in np.split(ordered, starts[1:]):
+    ends = np.flatnonzero(subject_N[ordered][1:] != subject_N[ordered][:-1]) + 1
+    for own in np.split(ordered, ends):
         begins = np.searchsorted(-time_N[own], -time_N[own], side="right")
         for row, begin in zip(own, begins, strict=True):
             found = own[begin : begin + spec.number]

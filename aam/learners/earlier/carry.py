@@ -211,8 +211,9 @@ def _shares(known: Known, carry: Carry) -> np.ndarray:
     """Probabilities whose logarithms are those of the sample plus shares of their own and of the earlier ones."""
     now_BC, x_BC2 = _classes_of(known, carry.memory)
     share_BC = _softmax(now_BC + x_BC2 @ np.array([carry.pull, carry.drift]))
-    is_changed = known.has_BK.any(axis=1) & bool(carry.pull or carry.drift)
-    return np.where(is_changed[:, None], share_BC, known.now_BO)
+    if not (carry.pull or carry.drift):
+        return known.now_BO
+    return np.where(known.has_BK.any(axis=1, keepdims=True), share_BC, known.now_BO)
 
 
 def fit_carries(

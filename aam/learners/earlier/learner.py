@@ -45,7 +45,7 @@ class WithEarlier(Learner):
         self._past = PerStudyCache(_Predicted)
 
     @property
-    def task(self) -> Task:  # type: ignore[override]
+    def task(self) -> Task:
         """What is to be learned."""
         return self.learner.task
 

@@ -150,7 +150,7 @@ def test_options_that_do_not_go_together() -> None:
 def test_a_spec_comes_back_and_damage_is_refused() -> None:
     assert EarlierSpec.from_dict(SPEC.to_dict()) == SPEC
     for change in ({"number": 0}, {"number": 99}, {"typical": 0.0}, {"unit": "years"}, {"within": -1.0}, {"more": 1}):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"range|unknown|cannot be"):
             EarlierSpec.from_dict({**SPEC.to_dict(), **change})
 
 

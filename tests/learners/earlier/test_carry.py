@@ -120,5 +120,5 @@ def test_a_carry_comes_back_and_damage_is_refused() -> None:
     one = Carry(memory=3.0, pull=0.5, drift=-0.25)
     assert Carry.from_dict(one.to_dict()) == one
     for change in ({"memory": 0.0}, {"pull": 1e9}, {"drift": float("nan")}, {"more": 1.0}):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"range|cannot be|unknown"):
             Carry.from_dict({**one.to_dict(), **change})
