@@ -187,14 +187,15 @@ def fit_earlier(options: EarlierOptions, study: Study, train_rows: np.ndarray, g
 
 
 def with_earlier(study: Study, spec: EarlierSpec | None) -> Study:
-    """The study whose samples know their earlier ones among all samples of it.
+    """The study whose samples know their earlier ones.
 
     Whatever is taken of it later keeps them: they stay as they are, whichever samples are left out or changed.
 
     Parameters
     ----------
     study
-        With metadata; times and subjects may be missing.
+        With metadata; times and subjects may be missing. Earlier samples are looked for among all of its samples or,
+        where it knows some already, where those are.
     spec
         Which; None for none.
 
@@ -204,11 +205,16 @@ def with_earlier(study: Study, spec: EarlierSpec | None) -> Study:
         If there is no such column, or a time is none.
     """
     if spec is None:
-        return study
-    assert study.metadata is not None
-    source = dataclasses.replace(study, earlier=None)
-    row_NK, gap_NK = links(spec, study.metadata)
-    return dataclasses.replace(study, earlier=Earlier(study=source, row_NK=row_NK, gap_NK=gap_NK / spec.typical))
+        return study if study.earlier is None else dataclasses.replace(study, earlier=None)
+    among = study if study.earlier is None else study.earlier.study
+    source = dataclasses.replace(among, earlier=None, rarefy_depth=study.rarefy_depth)
+    assert source.metadata is not None
+    row_NK, gap_NK = links(spec, source.metadata)
+    found = Earlier(study=source, row_NK=row_NK, gap_NK=gap_NK / spec.typical)
+    if among is not study:
+        place_of = {sample_id: row for row, sample_id in enumerate(source.sample_ids)}
+        found = found.take(np.array([place_of[sample_id] for sample_id in study.sample_ids], dtype=np.int64))
+    return dataclasses.replace(study, earlier=found)
 
 
 def links(spec: EarlierSpec, sheet: Metadata) -> tuple[np.ndarray, np.ndarray]:

@@ -114,7 +114,14 @@ def test_what_is_taken_keeps_earlier_samples_as_they_were() -> None:
     assert some.earlier is not None
     assert some.earlier.study is study.earlier.study  # type: ignore[union-attr]
     assert some.earlier.row_NK.tolist() == [[4, 3], [4, 3], [1, 0]]
-    assert with_earlier(study, None) is study
+    assert with_earlier(study, None).earlier is None
+
+
+def test_another_model_finds_them_where_the_first_did() -> None:
+    study = with_earlier(subjects(), fit(subjects())).take(np.array([5, 2]))
+    other = with_earlier(study, replace(fit(subjects()), number=1, typical=4.0)).earlier
+    assert other is not None
+    assert (other.row_NK.tolist(), other.gap_NK.tolist()) == ([[4], [1]], [[0.5], [0.5]])
 
 
 @pytest.mark.parametrize(
