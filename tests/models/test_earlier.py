@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from aam.data.batches.batch import Batch, Sample, make_batch
+from aam.data.batches.batch import Batch, make_batch
+from aam.data.batches.sample import Sample
 from aam.models.folder.description import ModelDescription, build_model
 from aam.models.sequence_encoder import SelfSupervision
 from aam.models.sequence_predictor import SequencePredictor

@@ -18,6 +18,7 @@ from torch import Tensor
 from aam.data.batches.corruption import Corruption
 from aam.data.batches.earlier import EarlierBatch, earlier_batch, past_of
 from aam.data.batches.ragged import Ragged
+from aam.data.batches.sample import Sample
 
 Counted = Literal["samples", "bases", "abundances", "asvs"]
 """What a loss is a mean over: samples (or pairs of them), masked bases, hidden abundances, ASVs of known truth."""
@@ -109,30 +110,6 @@ NOT_BY_SAMPLE = frozenset(
     )
 )
 """Parts of a batch that do not have a row for each sample, as all others do."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample as drawn for one epoch. ASVs are columns of the study, ascending.
-
-    Attributes
-    ----------
-    row
-        Its row in the study.
-    asvs, counts
-        The ASVs that the model sees, at most as many as the token limit, and their reads.
-    all_asvs, all_counts
-        The draw before the token limit cut it, from which distances and diversity are computed.
-    earlier
-        Earlier samples of its subject as drawn for the same epoch, the latest first, and the time since each.
-    """
-
-    row: int
-    asvs: np.ndarray
-    counts: np.ndarray
-    all_asvs: np.ndarray
-    all_counts: np.ndarray
-    earlier: tuple[tuple[float, Sample], ...] = ()
 
 
 @dataclass

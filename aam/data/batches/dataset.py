@@ -12,14 +12,14 @@ from scipy.sparse import csr_array
 from torch.utils.data import Dataset
 
 from aam.config import SamplingOptions
-from aam.data.batches.batch import Batch, Sample, Truths, make_batch
+from aam.data.batches.batch import Batch, Truths, make_batch
+from aam.data.batches.sample import Sample
 from aam.data.batches.truths import DrawnSamples, Truth, TruthOf
 from aam.data.study.covariates import Covariates
 from aam.data.study.rarefaction import draw_rng, rarefy
 
 if TYPE_CHECKING:
-    from aam.data.study.earlier import Earlier
-    from aam.data.study.study import Study
+    from aam.data.study.study import Earlier, Study
 
 VALIDATION_EPOCH = 2**31 - 1
 """The epoch whose draws validation, test and prediction use: fixed, and never reached by training."""

@@ -10,16 +10,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aam.data.batches.ragged import Ragged
-
-if TYPE_CHECKING:
-    from aam.data.batches.batch import Sample
+from aam.data.batches.sample import Sample
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from aam.config.json_dataclass import need, read_plain
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.metadata_values import NUMBER
 from aam.data.study.grouping import group_labels
+from aam.data.study.study import Earlier, Study
 from aam.errors import InputError
 from aam.text import plural, shorten
-
-if TYPE_CHECKING:
-    from aam.data.study.study import Study
 
 EARLIER = "earlier"
 """Where a model folder says that earlier samples are read, among how tables are treated."""
@@ -111,35 +109,6 @@ def data_in_words(data: Mapping[str, Any]) -> dict[str, Any]:
     """How tables are treated, as it is shown: earlier samples in words."""
     spec = EarlierSpec.of_data(data)
     return dict(data) if spec is None else {**data, EARLIER: spec.words}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Earlier:
-    """The earlier samples of the ``N`` samples of a study, the latest first.
-
-    Attributes
-    ----------
-    study
-        Where they are: a study with the same ASVs, whose own samples have no earlier ones.
-    row_NK
-        Their rows in it; -1 where there is none.
-    gap_NK
-        Time since each, in units of ``typical`` time between samples; 0 where there is none.
-    """
-
-    study: Study
-    row_NK: np.ndarray
-    gap_NK: np.ndarray
-
-    def take(self, rows: np.ndarray) -> Earlier:
-        """The earlier samples of some of the samples."""
-        return dataclasses.replace(self, row_NK=self.row_NK[rows], gap_NK=self.gap_NK[rows])
-
-    @property
-    def has_N(self) -> np.ndarray:
-        """Which samples have one."""
-        found: np.ndarray = self.row_NK[:, 0] >= 0
-        return found
 
 
 def fit_earlier(options: EarlierOptions, study: Study, train_rows: np.ndarray, group_column: str | None) -> EarlierSpec:

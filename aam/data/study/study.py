@@ -17,14 +17,44 @@ from aam.data.readers.table import Table
 from aam.data.readers.taxonomy import Taxonomy
 from aam.data.study.alignment import Alignment, FlowStep, TargetRequest, check_distances_fit
 from aam.data.study.assemble import Attempt, at_once, read_and_align
-from aam.data.study.earlier import Earlier
 from aam.data.study.rarefaction import sample_key
 from aam.errors import Attempts
 from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 from aam.text import plural
 
-__all__ = ["FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
+__all__ = ["Earlier", "FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Earlier:
+    """The earlier samples of the ``N`` samples of a study, ``K`` of each at most, the latest first.
+
+    :mod:`aam.data.study.earlier` finds them.
+
+    Attributes
+    ----------
+    study
+        Where they are: a study with the same ASVs, whose own samples have no earlier ones.
+    row_NK
+        Their rows in it; -1 where there is none.
+    gap_NK
+        Time since each, in units of ``typical`` time between samples; 0 where there is none.
+    """
+
+    study: Study
+    row_NK: np.ndarray
+    gap_NK: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Earlier:
+        """The earlier samples of some of the samples."""
+        return dataclasses.replace(self, row_NK=self.row_NK[rows], gap_NK=self.gap_NK[rows])
+
+    @property
+    def has_N(self) -> np.ndarray:
+        """Which samples have one."""
+        found: np.ndarray = self.row_NK[:, 0] >= 0
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,0 +1,31 @@
+"""A sample as it is drawn, before it stands in a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample as drawn for one epoch. ASVs are columns of the study, ascending.
+
+    Attributes
+    ----------
+    row
+        Its row in the study.
+    asvs, counts
+        The ASVs that the model sees, at most as many as the token limit, and their reads.
+    all_asvs, all_counts
+        The draw before the token limit cut it, from which distances and diversity are computed.
+    earlier
+        Earlier samples of its subject as drawn for the same epoch, the latest first, and the time since each.
+    """
+
+    row: int
+    asvs: np.ndarray
+    counts: np.ndarray
+    all_asvs: np.ndarray
+    all_counts: np.ndarray
+    earlier: tuple[tuple[float, Sample], ...] = ()
