@@ -112,9 +112,12 @@ def test_a_model_is_evaluated_and_explained_with_them(blend: Path, study: Path, 
     assert run_command("evaluate", *words, **given, output_dir=tmp_path / "evaluated") == 0
     own = {row["sample-id"]: row["predicted"] for row in read_rows(tmp_path / "evaluated" / "predictions.tsv")}
     assert own == predicted(blend, study, sheet, tmp_path / "p.tsv")
-    explained = tmp_path / "explained"
+    explained, few = tmp_path / "explained", {"methods": "removal", "max_samples": 10}
     assert (
-        run_command("explain", blend, "--no-progress", table=given["table"], metadata=sheet, output_dir=explained) == 0
+        run_command(
+            "explain", blend, "--no-progress", table=given["table"], metadata=sheet, output_dir=explained, **few
+        )
+        == 0
     )
 
 
