@@ -102,7 +102,9 @@ def check_augmentation(config: Any) -> None:
     wanted: AugmentationOptions = config.augmentation
     if not wanted.augment:
         return
-    transfer = getattr(config, "transfer", None)
+    transfer, earlier = getattr(config, "transfer", None), getattr(config, "earlier", None)
+    if earlier is not None and earlier.is_asked_for:
+        raise ConfigError("--augment changes samples, and not the --earlier-samples of them: leave one of them out")
     if transfer is not None and transfer.freeze_base and wanted.of_sequences:
         name = wanted.of_sequences[0]
         raise ConfigError(

@@ -23,6 +23,7 @@ from aam.config import (
     TransferOptions,
     keywords,
 )
+from aam.config.earlier import EarlierOptions
 from aam.config.keywords import Parameter, Parameters, in_python
 from aam.errors import ConfigError, InputError, PreemptedError
 
@@ -82,7 +83,7 @@ def _names(*sections: type) -> frozenset[str]:
 # What tells of files, of metadata columns, of a test that scikit-learn's own tools make, or of processes.
 LEFT_OUT = (
     _names(TableOptions, StudyOptions, TargetOptions, CovariateOptions, SplitOptions, RunOptions, EvaluationOptions)
-    | _names(DistributedOptions)
+    | _names(DistributedOptions, EarlierOptions)
     | {"sample_weight_column", "categorical_loss_weights", "categorical_loss_weight_column"}
 ) - (
     {"trim_length", "reverse_complement", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}

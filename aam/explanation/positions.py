@@ -92,7 +92,7 @@ def drawn_study(subject: Subject) -> Study:
     ]
     counts = csr_array(vstack(draws, format="csr"))
     study = with_counts(subject.study, np.tile(subject.rows, subject.draws), counts)
-    present = np.unique(counts.indices)
+    present = np.unique(counts.indices) if study.earlier is None else np.arange(counts.shape[1])
     table = dataclasses.replace(
         study.table,
         counts=csr_array(counts[:, present]),

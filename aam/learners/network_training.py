@@ -75,7 +75,7 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
             sheet, columns={**sheet.columns, GROUPS: np.asarray(groups).astype(str).astype(object)}
         )
     level_N = task.targets.level_codes(sheet)
-    study = dataclasses.replace(study, metadata=sheet, targets=_in_units(task, targets, level_N))
+    study = dataclasses.replace(study, metadata=sheet, targets=_in_units(task, targets, level_N), earlier=None)
     no_lists: dict[str, Any] = dict.fromkeys(("train_samples", "val_samples", "test_samples", "split_column"))
     own = replace(config, **no_lists, test_size=0.0, group_column=None if groups is None else GROUPS)
     split = make_split(own.split, study, study.target, task.targets.kind, config.run.seed)

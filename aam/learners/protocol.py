@@ -248,6 +248,11 @@ class Learner(ABC):
         """Another one, not fitted, to learn without a fold; it may be cheaper."""
         return copy(self)
 
+    @property
+    def alone(self) -> Learner:
+        """What reads one sample at a time: itself, but for a learner that reads earlier samples as well."""
+        return self
+
     def _fit(self, study: Study, samples: Labelled) -> Self:
         return self.fit(study, samples.rows, samples.targets, samples.groups, samples.weights)
 

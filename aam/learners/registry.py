@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from aam.learners.earlier.learner import WithEarlier
 from aam.learners.kernel import KernelLearner
 from aam.learners.network import NetworkLearner
 from aam.learners.protocol import Learner
@@ -26,3 +27,5 @@ register(NetworkLearner)
 register(ForestLearner)
 register(CladeTreesLearner)
 register(KernelLearner)
+register(WithEarlier)
+WithEarlier.known = LEARNERS

@@ -223,6 +223,7 @@ def fit_sample_space(predictor: Predictor, study: Study, dimensions: int = DIMEN
 
 def label_of(learner: Learner) -> str:
     """The name of a learner in the catalogue, or its kind."""
+    learner = learner.alone
     if isinstance(learner, CladeTreesLearner):
         return f"trees-{learner.tree}"
     return learner.name if isinstance(learner, KernelLearner) else learner.kind
@@ -270,10 +271,11 @@ def _weights(predictor: Predictor) -> np.ndarray:
 
 def _reads_reads_alone(learner: Learner) -> bool:
     """Whether it compares samples without their covariates."""
-    return isinstance(learner, KernelLearner) or not learner.task.num_covariates
+    return isinstance(learner.alone, KernelLearner) or not learner.task.num_covariates
 
 
 def _comparison(learner: Learner, weight_T: np.ndarray, study: Study, rows: np.ndarray) -> Comparison:
+    learner = learner.alone
     if isinstance(learner, KernelLearner):
         return _ByKernel(learner, study, rows)
     if isinstance(learner, ForestLearner | CladeTreesLearner):

@@ -81,6 +81,8 @@ class BatchPredictor:
     ) -> None:
         self.models = [model.to(device).eval() for model in models]
         self.device = device
+        if not any(isinstance(model, SequencePredictor) and model.plan.reads_earlier for model in models):
+            study = dataclasses.replace(study, earlier=None)
         encoders = [encoder_of(model).asv_encoder for model in self.models]
         self.vectors_AD = [cached_asv_vectors(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
         nobody = np.empty(0, dtype=np.int64)

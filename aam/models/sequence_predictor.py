@@ -13,6 +13,7 @@ from aam.data.batches.corruption import Corruption
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.targets import Targets
 from aam.models.covariate_encoder import ConditionalScaling, CovariateEncoder
+from aam.models.earlier import EarlierFusion
 from aam.models.fusion import Fusion, make_fusion
 from aam.models.heads import Encoded, Head, HeadInput
 from aam.models.sequence_encoder import SequenceEncoder
@@ -33,6 +34,8 @@ class PredictorPlan:
         How covariates are taken in.
     covariate_spec
         The covariates, as fitted on the training samples; None where there are none.
+    reads_earlier
+        Whether earlier samples of the same subject are read.
     """
 
     targets: Targets
@@ -40,6 +43,7 @@ class PredictorPlan:
     loss: LossOptions
     covariates: CovariateOptions
     covariate_spec: CovariateSpec | None = None
+    reads_earlier: bool = False
 
 
 class SequencePredictor(nn.Module):
@@ -74,6 +78,9 @@ class SequencePredictor(nn.Module):
         if spec is not None and options.conditional_output_scaling:
             scaling = ConditionalScaling(spec, options.conditional_output_scaling, len(plan.targets))
             self.head.conditional_scaling = scaling
+        self.earlier_fusion: EarlierFusion | None = None
+        if plan.reads_earlier:
+            self.earlier_fusion = EarlierFusion(sizes.embedding_dim, sizes.attention_heads, sizes.dropout)
 
     @property
     def targets(self) -> Targets:
@@ -91,8 +98,11 @@ class SequencePredictor(nn.Module):
         return encoded._replace(reading=self.read(encoded, batch))
 
     def read(self, encoded: Encoded, batch: Batch) -> HeadInput:
-        """What the targets' head reads: the sample's vector and its profile, with the covariates fused into both."""
-        sample = encoded.sample
+        """What the targets' head reads: the sample's vector and its profile, with the covariates fused into both.
+
+        Earlier samples are fused into the vector before.
+        """
+        sample = encoded.sample._replace(sample_BD=self._with_earlier(encoded, batch))
         if self.covariate_encoder is None or self.fusion is None:
             return HeadInput(sample.sample_BD, sample.profile_BK)
         assert batch.category_BC is not None
@@ -103,6 +113,15 @@ class SequencePredictor(nn.Module):
         vector_BD = self.fusion(sample.sample_BD, context_BSD, mask_BS, token_BVE)
         path_BK = self.covariate_encoder.beside(sample.profile_BK, batch.category_BC, batch.number_BM)
         return HeadInput(vector_BD, path_BK, batch.category_BC)
+
+    def _with_earlier(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """The samples' vectors with what the same encoder makes of earlier samples, where there are any."""
+        vector_BD, earlier = encoded.sample.sample_BD, batch.earlier
+        if self.earlier_fusion is None or earlier is None:
+            return vector_BD
+        encode, asv_UD = self.base.sample_encoder, encoded.asv.asv_UD
+        past = encode(asv_UD, earlier.index_ES, earlier.counts_ES, layout=earlier.layout)
+        return self.earlier_fusion(vector_BD, past.sample_BD, earlier)
 
     def task_heads(self) -> list[Head]:
         """The targets' head first, then the encoder's."""

@@ -170,19 +170,22 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     ConfigError, InputError
         As :func:`read_model_input`.
     """
+    from aam.data.study.earlier import describe_earlier
     from aam.learners.centring.centre import centring_notes
     from aam.models.inference import read_preprocessed
 
     study = read_preprocessed(table, model.manifest.data, model.known_sequences)
     sheet = _sheet(options, model.manifest, study)
-    study, notes = _selected(dataclasses.replace(study, metadata=sheet), options)
+    study, notes = _selected(_with_sheet(study, sheet, model.manifest), options)
     checked = CheckedTable.of(model, study, table)
     checked.raise_if_refused(options)
     if model.manifest.targets is not None or model.familiarity is not None:
         checked.say()
-    spec = model.manifest.covariate_spec
+    spec, earlier = model.manifest.covariate_spec, model.manifest.earlier
+    of_columns = [] if spec is None else spec.unknown_notes(sheet)
+    of_earlier = [] if earlier is None else [describe_earlier(study, earlier)]
     centred = centring_notes([member.facts for member in model.manifest.members], study)
-    say(*_notes(study), *sheet.notes, *notes, *centred, *([] if spec is None else spec.unknown_notes(sheet)))
+    say(*_notes(study), *sheet.notes, *notes, *centred, *of_columns, *of_earlier)
     return study, checked
 
 
@@ -199,8 +202,15 @@ def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:
     predictor = load_predictor(config.predict.model)
     study = predictor.read(config.table)
     sheet = _sheet(config.predict, predictor.manifest, study)
-    study, _ = _selected(dataclasses.replace(study, metadata=sheet), config.predict)
+    study, _ = _selected(_with_sheet(study, sheet, predictor.manifest), config.predict)
     return CheckedTable.of(predictor, study, config.table)
+
+
+def _with_sheet(study: Study, sheet: Metadata, manifest: Manifest) -> Study:
+    """The study with its metadata; its samples know their earlier ones, whichever of them are chosen later."""
+    from aam.data.study.earlier import with_earlier
+
+    return with_earlier(dataclasses.replace(study, metadata=sheet), manifest.earlier)
 
 
 def _selected(study: Study, options: ModelInputOptions) -> tuple[Study, list[str]]:

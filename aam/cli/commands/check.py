@@ -16,6 +16,7 @@ from aam.config.command_line import option_words
 from aam.config.option import fields
 from aam.config.studies import STUDY
 from aam.data.readers.sharing import LOUD
+from aam.data.study.earlier import clock_notes
 from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.data.study.summary import describe, has_warnings
@@ -85,7 +86,7 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield from _evaluation_words(config, planned.inputs.study)
     if planned.inputs.groups is not None:
         yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
-    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield from _inputs(planned)
     yield f"take {plan.steps_per_epoch:,} steps per epoch, at most {plan.total_steps:,}"
     if config.run.verbose:
         yield from (f"set {line}" for line in plan.lines)
@@ -98,12 +99,19 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
         yield from _network_duration(planned.epoch_seconds, config, planned.inputs.study)
 
 
+def _inputs(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
+    """What is read besides the sample: covariates and earlier samples."""
+    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    if planned.inputs.earlier is not None:
+        yield from (f"mind: {line}" for line in clock_notes(planned.inputs.study, planned.inputs.earlier))
+
+
 def _blend(planned: PlannedBlend) -> Iterator[str]:
     samples, targets = len(planned.inputs.split.train), planned.inputs.targets
     assert targets is not None
     yield from map(_target_words, targets.specs)
     yield from _evaluation_words(planned.config, planned.inputs.study)
-    yield from (f"use as input {line}" for line in planned.covariate_lines)
+    yield from _inputs(planned)
     yield f"blend {plural(len(planned.members), 'learner')}:"
     yield from (f"  {LABELS[name]}" for name in planned.members)
     yield from (f"leave out the {LABELS[one.name]}: {one.reason}" for one in planned.left_out)

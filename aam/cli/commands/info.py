@@ -16,6 +16,7 @@ from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.config.studies import STUDY
 from aam.config.yaml_file import read_config_file
+from aam.data.study.earlier import data_in_words
 from aam.data.targets.targets import Targets
 from aam.errors import CheckpointError, InputError
 from aam.evaluation.blend_record import blend_facts, read_blend
@@ -86,7 +87,8 @@ def _facts_of_model(header: dict[str, Any], content: dict[str, Any]) -> tuple[st
         facts.append(("predicts", _predicted(targets["specs"])))
     sizes = [member["model"] for member in members if member["kind"] == "network"][:1]
     facts += [("size", f"width {size['embedding_dim']}, {size['num_soft_clades']} soft clades") for size in sizes]
-    facts += [(name.replace("_", " "), str(value)) for name, value in content["data"].items() if value is not None]
+    treated = data_in_words(content["data"])
+    facts += [(name.replace("_", " "), str(value)) for name, value in treated.items() if value is not None]
     facts += [(name.replace("_", " "), str(value)) for name, value in content["record"].items()]
     if targets is None:
         return "a pre-trained encoder", [*facts, ("used with", "aam train --pretrained-encoder")]

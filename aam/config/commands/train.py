@@ -10,6 +10,7 @@ from typing import Literal
 from aam.config.augmentation import AugmentationOptions, check_augmentation
 from aam.config.covariates import CovariateOptions
 from aam.config.distributed import DistributedOptions
+from aam.config.earlier import EarlierOptions
 from aam.config.jobs import JobOptions
 from aam.config.learners import LearnerOptions, check_learners
 from aam.config.memory import MemoryOptions, check_batch
@@ -138,6 +139,7 @@ class TrainConfig:
     covariates: CovariateOptions
     studies: StudiesOptions = field(default_factory=StudiesOptions)
     balance: BalanceOptions = field(default_factory=BalanceOptions)
+    earlier: EarlierOptions = field(default_factory=EarlierOptions)
     transfer: TransferOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions
@@ -164,6 +166,7 @@ class TrainConfig:
         attempt(self._check_sheet)
         attempt(self._check_target)
         attempt(self._check_covariates)
+        attempt(lambda: self.earlier.check_groups(self.split.group_column))
         attempt(self._check_transfer)
         if not self.is_blend:
             attempt(self.split.check_validation)
@@ -179,6 +182,8 @@ class TrainConfig:
         if self.distributed.is_asked_for and (self.evaluation.cv is not None or self.evaluation.ensemble > 1):
             which = "--cv" if self.evaluation.cv is not None else "--ensemble"
             raise ConfigError(f"{which} trains one model after the other on one device: leave --devices out")
+        if self.distributed.is_asked_for and self.earlier.is_asked_for:
+            raise ConfigError("--earlier-samples trains on one device: leave --devices out")
 
     def _check_jobs(self) -> None:
         has_runs = self.evaluation.cv is not None or self.evaluation.ensemble > 1
@@ -215,6 +220,11 @@ class TrainConfig:
     def keeps_finished_parts(self) -> bool:
         """Whether a stopped run has something to go on with, whatever is trained: finished folds."""
         return self.evaluation.cv is not None
+
+    @property
+    def reads_asvs(self) -> bool:
+        """Whether the head of a network reads the ASVs of samples, so that their vectors are not enough."""
+        return self.covariates.read_asvs or self.earlier.is_asked_for
 
     @property
     def members(self) -> tuple[str, ...]:

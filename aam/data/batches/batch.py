@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aam.data.batches.augmenter import ChangedSequences, Partner
+from aam.data.batches.augmenter import ChangedSequences
 from aam.data.batches.corruption import Corruption
+from aam.data.batches.earlier import EarlierBatch, earlier_batch, past_of
 from aam.data.batches.ragged import Ragged
+from aam.data.batches.sample import Sample
 
 Counted = Literal["samples", "bases", "abundances", "asvs"]
 """What a loss is a mean over: samples (or pairs of them), masked bases, hidden abundances, ASVs of known truth."""
@@ -105,36 +107,10 @@ NOT_BY_SAMPLE = frozenset(
         "corruption",
         "share",
         "global_index_U",
+        "earlier",
     )
 )
 """Parts of a batch that do not have a row for each sample, as all others do."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample as drawn for one epoch. ASVs are columns of the study, ascending.
-
-    Attributes
-    ----------
-    row
-        Its row in the study.
-    asvs, counts
-        The ASVs that the model sees, at most as many as the token limit, and their reads.
-    all_asvs, all_counts
-        The draw before the token limit cut it, from which distances and diversity are computed.
-    partner
-        What it is mixed with, where it is.
-    sequences
-        What is done to its sequences: a number for each augmentation that changes some.
-    """
-
-    row: int
-    asvs: np.ndarray
-    counts: np.ndarray
-    all_asvs: np.ndarray
-    all_counts: np.ndarray
-    partner: Partner | None = None
-    sequences: tuple[float, ...] = ()
 
 
 @dataclass
@@ -179,6 +155,8 @@ class Batch:
     vector_BD, profile_BK
         The samples' vectors and soft clades where they are known already (a frozen encoder). The batch then has no
         ASVs.
+    earlier
+        The samples' earlier ones, where there are any; their ASVs are among ``asvs_U``.
     """
 
     rows_B: Tensor
@@ -199,6 +177,7 @@ class Batch:
     global_index_U: Tensor | None = None
     vector_BD: Tensor | None = None
     profile_BK: Tensor | None = None
+    earlier: EarlierBatch | None = None
 
     @property
     def mask_BS(self) -> Tensor:
@@ -224,7 +203,7 @@ class Batch:
     def _each(self, change: Callable[[Any], Any]) -> Batch:
         """A batch of changed parts, but for those that stay on the host or are absent."""
         parts: dict[str, Any] = {part.name: getattr(self, part.name) for part in fields(self)}
-        movable = (Tensor, Ragged, Corruption, Truths)
+        movable = (Tensor, Ragged, Corruption, Truths, EarlierBatch)
         return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, movable)})
 
 
@@ -244,30 +223,35 @@ def make_batch(
     changed
         Changes sequences; an ASV is then there once for each way in which it is changed.
     """
-    sizes_B = np.array([len(sample.asvs) for sample in samples])
-    asvs_U, position, tokens_UL, bases_U = _distinct(samples, sizes_B, tokens_AL, lengths_A, changed)
-    mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
-    index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
-    index_BS[mask_BS] = position
-    counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
-    counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
+    past = past_of(samples)
+    asvs_U, position, tokens_UL, bases_U = _distinct([*samples, *past.samples], tokens_AL, lengths_A, changed)
+    own = sum(len(sample.asvs) for sample in samples)
+    index_BS, counts_BS = _laid_out(samples, position[:own])
     return Batch(
         rows_B=torch.tensor([sample.row for sample in samples]),
         asvs_U=torch.from_numpy(asvs_U.astype(np.int64, copy=False)),
         tokens_UL=torch.from_numpy(np.ascontiguousarray(tokens_UL)),
         index_BS=torch.from_numpy(index_BS),
         counts_BS=torch.from_numpy(counts_BS),
-        layout=Ragged.of_lengths(sizes_B.tolist()),
+        layout=Ragged.of_lengths([len(sample.asvs) for sample in samples]),
         bases=tuple(bases_U.tolist()),
+        earlier=earlier_batch(past, *_laid_out(past.samples, position[own:])) if past.samples else None,
     )
 
 
+def _laid_out(samples: list[Sample], position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the samples' ASVs, and their reads, each in a row of its own; 0 where padded."""
+    sizes_B = np.array([len(sample.asvs) for sample in samples])
+    mask_BS = np.arange(sizes_B.max()) < sizes_B[:, None]
+    index_BS = np.zeros(mask_BS.shape, dtype=np.int64)
+    index_BS[mask_BS] = position
+    counts_BS = np.zeros(mask_BS.shape, dtype=np.float32)
+    counts_BS[mask_BS] = np.concatenate([sample.counts for sample in samples])
+    return index_BS, counts_BS
+
+
 def _distinct(
-    samples: list[Sample],
-    sizes_B: np.ndarray,
-    tokens_AL: np.ndarray,
-    lengths_A: np.ndarray,
-    changed: ChangedSequences | None,
+    samples: list[Sample], tokens_AL: np.ndarray, lengths_A: np.ndarray, changed: ChangedSequences | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Distinct ASVs, the place of each sample's among them, their sequences and numbers of bases, which ascend."""
     asvs_P = np.concatenate([sample.asvs for sample in samples])
@@ -277,6 +261,7 @@ def _distinct(
         asvs_U, position = asvs_U[by_length], np.argsort(by_length)[position]
         bases_U = lengths_A[asvs_U]
         return asvs_U, position, tokens_AL[asvs_U, : bases_U[-1]], bases_U
+    sizes_B = np.array([len(sample.asvs) for sample in samples])
     values_WV, way_B = np.unique([sample.sequences for sample in samples], axis=0, return_inverse=True)
     both_U, position = np.unique(asvs_P * len(values_WV) + np.repeat(way_B.reshape(-1), sizes_B), return_inverse=True)
     asvs_U, way_U = np.divmod(both_U, len(values_WV))

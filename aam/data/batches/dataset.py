@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +14,15 @@ from torch.utils.data import Dataset
 from aam.config import SamplingOptions
 from aam.data.augmentation import Drawn
 from aam.data.batches.augmenter import Augmenter, ChangedSequences, Partner
-from aam.data.batches.batch import Batch, Sample, Truths, make_batch
+from aam.data.batches.batch import Batch, Truths, make_batch
 from aam.data.batches.mixture import Known, Mixture
+from aam.data.batches.sample import Sample
 from aam.data.batches.truths import DrawnSamples, Truth, TruthOf
 from aam.data.study.covariates import Covariates
 from aam.data.study.rarefaction import draw_rng, rarefy
 
 if TYPE_CHECKING:
-    from aam.data.study.study import Study
+    from aam.data.study.study import Earlier, Study
 
 VALIDATION_EPOCH = 2**31 - 1
 """The epoch whose draws validation, test and prediction use: fixed, and never reached by training."""
@@ -35,7 +37,8 @@ class SampleDataset(Dataset[Sample]):
     Parameters
     ----------
     study
-        Its table, keys and rarefaction depth. A sample with fewer reads than the depth gives all of them.
+        Its table, keys and rarefaction depth, and the earlier samples where they are read. A sample with fewer reads
+        than the depth gives all of them.
     rows
         Rows of the part in the study.
     sampling
@@ -61,6 +64,7 @@ class SampleDataset(Dataset[Sample]):
         self.sampling = sampling
         self.seed = seed
         self.augmenter = augmenter
+        self.earlier = study.earlier
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -79,20 +83,36 @@ class SampleDataset(Dataset[Sample]):
         """The sample at a position of ``rows`` as drawn for an epoch: ``dataset[epoch, position]``."""
         epoch, position = item
         row = int(self.rows[position])
-        drawn, rng = self._drawn(epoch, row)
+        drawn, rng = self._drawn(self.counts, self.keys, row, epoch)
         partner: Partner | None = None
         sequences: tuple[float, ...] = ()
         if self.augmenter is not None:
-            drawn, partner, sequences = self.augmenter(epoch, row, drawn, lambda other: self._drawn(epoch, other)[0])
-        kept = self._within_limit(drawn.reads, rng)
-        return Sample(row, drawn.asvs[kept], drawn.reads[kept], *drawn, partner, sequences)
 
-    def _drawn(self, epoch: int, row: int) -> tuple[Drawn, np.random.Generator]:
+            def draw_of(other: int) -> Drawn:
+                return self._drawn(self.counts, self.keys, other, epoch)[0]
+
+            drawn, partner, sequences = self.augmenter(epoch, row, drawn, draw_of)
+        sample = self._sample(row, drawn, rng)
+        earlier = () if self.earlier is None else tuple(self._earlier(self.earlier, row, epoch))
+        return replace(sample, partner=partner, sequences=sequences, earlier=earlier)
+
+    def _earlier(self, earlier: Earlier, row: int, epoch: int) -> Iterator[tuple[float, Sample]]:
+        """The earlier samples of a row, each as it would be drawn itself, and the time since."""
+        table, keys = earlier.study.table, earlier.study.keys
+        for past, gap in zip(earlier.row_NK[row].tolist(), earlier.gap_NK[row].tolist(), strict=True):
+            if past >= 0:
+                yield gap, self._sample(past, *self._drawn(table.counts, keys, past, epoch))
+
+    def _sample(self, row: int, drawn: Drawn, rng: np.random.Generator) -> Sample:
+        kept = self._within_limit(drawn.reads, rng)
+        return Sample(row, drawn.asvs[kept], drawn.reads[kept], *drawn)
+
+    def _drawn(self, counts_NA: csr_array, keys: np.ndarray, row: int, epoch: int) -> tuple[Drawn, np.random.Generator]:
         """The rarefied draw of a row, and where its random numbers go on."""
-        begin, end = self.counts.indptr[row], self.counts.indptr[row + 1]
-        asvs = self.counts.indices[begin:end].astype(np.int64)
-        counts = self.counts.data[begin:end]
-        rng = draw_rng(self.seed, epoch, int(self.keys[row]))
+        begin, end = counts_NA.indptr[row], counts_NA.indptr[row + 1]
+        asvs = counts_NA.indices[begin:end].astype(np.int64)
+        counts = counts_NA.data[begin:end]
+        rng = draw_rng(self.seed, epoch, int(keys[row]))
         if self.depth is not None and counts.sum() > self.depth:
             counts = rarefy(counts, self.depth, rng)
             asvs, counts = asvs[counts > 0], counts[counts > 0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aam.data.batches.batch import Sample
+from aam.data.batches.sample import Sample
 from aam.data.study.covariates import Covariates
 
 

@@ -23,7 +23,38 @@ from aam.phylogeny.tree import Tree
 from aam.phylogeny.unifrac import Phylogeny
 from aam.text import plural
 
-__all__ = ["FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
+__all__ = ["Earlier", "FlowStep", "Study", "TargetRequest", "inspect_study", "load_study", "study_of_table"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Earlier:
+    """The earlier samples of the ``N`` samples of a study, ``K`` of each at most, the latest first.
+
+    :mod:`aam.data.study.earlier` finds them.
+
+    Attributes
+    ----------
+    study
+        Where they are: a study with the same ASVs, whose own samples have no earlier ones.
+    row_NK
+        Their rows in it; -1 where there is none.
+    gap_NK
+        Time since each, in units of ``typical`` time between samples; 0 where there is none.
+    """
+
+    study: Study
+    row_NK: np.ndarray
+    gap_NK: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Earlier:
+        """The earlier samples of some of the samples."""
+        return dataclasses.replace(self, row_NK=self.row_NK[rows], gap_NK=self.gap_NK[rows])
+
+    @property
+    def has_N(self) -> np.ndarray:
+        """Which samples have one."""
+        found: np.ndarray = self.row_NK[:, 0] >= 0
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,6 +94,8 @@ class Study:
         What each step kept and dropped.
     notes
         What else is worth saying.
+    earlier
+        The earlier samples of each sample's subject, where they are read; None where they are not.
     """
 
     table: Table
@@ -81,6 +114,7 @@ class Study:
     table_ids: np.ndarray
     flow: tuple[FlowStep, ...]
     notes: tuple[str, ...]
+    earlier: Earlier | None = None
 
     def __len__(self) -> int:
         return len(self.table.sample_ids)
@@ -108,6 +142,7 @@ class Study:
             targets={column: values[rows] for column, values in self.targets.items()},
             weights=None if self.weights is None else self.weights[rows],
             distances=None if self.distances is None else self.distances.select(table.sample_ids),
+            earlier=None if self.earlier is None else self.earlier.take(rows),
         )
 
     @property

@@ -43,7 +43,8 @@ class Networks:
 def networks_of(model: ExplainedModel) -> Networks | None:
     """The networks of a model; None where it has none."""
     predictor = model.predictor
-    found = {place: one for place, one in enumerate(predictor.learners) if isinstance(one, NetworkLearner)}
+    alone = [one.alone for one in predictor.learners]
+    found = {place: one for place, one in enumerate(alone) if isinstance(one, NetworkLearner)}
     if not found:
         return None
     is_all = len(found) == len(predictor.learners) and (len(found) == 1 or not predictor.manifest.weights)

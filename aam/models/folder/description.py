@@ -9,6 +9,7 @@ from typing import Any
 from aam.config import CovariateOptions, HeadOptions, LossOptions, ModelOptions, SamplingOptions
 from aam.config.json_dataclass import need
 from aam.data.study.covariates import CovariateSpec
+from aam.data.study.earlier import EARLIER
 from aam.data.targets.intervals import Calibration
 from aam.data.targets.targets import Targets
 from aam.evaluation.decode_predictions import PredictionDecoder
@@ -82,10 +83,13 @@ class ModelDescription:
         """The manifest entry of each network."""
         plan = self.predictor
         sections = {} if plan is None else {"head": plan.head, "loss": plan.loss, "covariates": plan.covariates}
+        earlier = {EARLIER: True} if plan is not None and plan.reads_earlier else {}
         return {
             "model": plain(self.options),
             "supervision": self.supervision.to_dict(),
-            "predictor": None if plan is None else {name: plain(section) for name, section in sections.items()},
+            "predictor": None
+            if plan is None
+            else {name: plain(section) for name, section in sections.items()} | earlier,
         }
 
     @property
@@ -177,12 +181,15 @@ def _read_predictor(content: dict[str, Any], targets: Targets, spec: CovariateSp
     need(set(fitted) == set(covariates.columns), "the covariates do not fit the network")
     need(spec is None or spec.hierarchies == covariates.hierarchies, "the covariate hierarchies do not fit the network")
     loss = read_section(LossOptions, parts["loss"])
+    reads_earlier = content.get(EARLIER, False)
+    need(isinstance(reads_earlier, bool), f"'{EARLIER}' of the network is neither true nor false")
     return PredictorPlan(
         targets=targets.learned_by(loss),
         head=read_section(HeadOptions, parts["head"]),
         loss=loss,
         covariates=covariates,
         covariate_spec=spec,
+        reads_earlier=reads_earlier,
     )
 
 

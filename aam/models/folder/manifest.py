@@ -12,6 +12,7 @@ from aam.config.option import Section, type_hints
 from aam.config.types import convert, fits
 from aam.data.readers.feature_ids import IDS, NAMES
 from aam.data.study.covariates import CovariateSpec
+from aam.data.study.earlier import EarlierSpec, data_in_words
 from aam.data.targets.intervals import Calibration, read_calibration
 from aam.data.targets.kinds import Classes, Counts, Kind, Numbers, Ordered, Quantiles
 from aam.data.targets.targets import Targets
@@ -34,7 +35,7 @@ def model_card(manifest: Manifest) -> str:
         if names != ["network"]:
             lines.append(f"It consists of {members_in_words(names, manifest.weights)}.")
         lines += _usage(manifest)
-    treated = {name: value for name, value in manifest.data.items() if value is not None}
+    treated = {name: value for name, value in data_in_words(manifest.data).items() if value is not None}
     lines += _facts("How tables are treated", treated) + _facts("Record", manifest.record)
     return "\n".join(lines) + "\n"
 
@@ -179,12 +180,18 @@ class Manifest:
         return SamplingOptions(token_limit=self.data["token_limit"], asv_sampling=self.data["asv_sampling"])
 
     @property
+    def earlier(self) -> EarlierSpec | None:
+        """Which earlier samples of the same subject are read; None where none are."""
+        return EarlierSpec.of_data(self.data)
+
+    @property
     def needed_columns(self) -> tuple[str, ...]:
         """The metadata columns without which it cannot predict."""
         spec, targets = self.covariate_spec, self.targets
         covariates = () if spec is None else spec.columns
-        scales = () if targets is None else (*targets.normalize_by, *filter(None, [targets.exposure_column]))
-        return tuple(dict.fromkeys([*covariates, *scales]))
+        of_earlier = () if self.earlier is None else self.earlier.columns
+        of_targets = () if targets is None else (*targets.normalize_by, *filter(None, [targets.exposure_column]))
+        return tuple(dict.fromkeys([*covariates, *of_targets, *of_earlier]))
 
     def decoder(self, level: float | None = None) -> PredictionDecoder:
         """How the predictions of a predictor are decoded.
@@ -353,6 +360,7 @@ def _read_preprocessing(content: dict[str, Any]) -> dict[str, Any]:
             need(fits(content[name], hint), f"'{name}' cannot be {shorten(repr(content[name]))}")
             parts[name] = content[name]
     need(parts.get(IDS, NAMES) == NAMES, "ids of ASVs of an unknown kind")
+    EarlierSpec.of_data(content)
     direction = content.get("reverse_complement")
     need(direction in DIRECTIONS, f"'reverse_complement' cannot be {shorten(repr(direction))}")
     numbers = [value for value in parts.values() if isinstance(value, int)]

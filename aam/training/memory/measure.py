@@ -61,7 +61,7 @@ def choose_layout(
 
     kept = 0
     if plan.is_frozen and device.type == "cpu":
-        kept = kept_in_memory(plan.config, data, plan.config.covariates.read_asvs)
+        kept = kept_in_memory(plan.config, data, plan.config.reads_asvs)
     limit = memory_limit(device, asked.memory) / (local_size(distributed) if device.type == "cpu" else 1)
     with same_random_numbers(device), torch.device("meta"):  # a model of shapes alone
         units = units_of(build(plan.config))

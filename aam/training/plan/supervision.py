@@ -12,6 +12,7 @@ from aam.config.studies import ADVERSARY, COVARIATE, STUDY
 from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
+from aam.data.study.earlier import EarlierSpec, clock_notes, describe_earlier, fit_earlier, with_earlier
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.several.folds import make_study_folds
 from aam.data.study.several.harmony import harmony_of
@@ -24,7 +25,7 @@ from aam.data.targets.kinds import Kind, TargetRules, chosen_kind
 from aam.data.targets.targets import Targets, exposures, joint_levels, metric_endings
 from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
-from aam.log import say
+from aam.log import say, warn
 from aam.text import listed, plural, shorten
 from aam.training.plan.objectives import default_metric, lacks_class
 
@@ -142,6 +143,8 @@ class Inputs:
         Study of each sample, where something depends on it; None else.
     balance_N
         Level of each sample, where each level counts the same in training; None where all samples do.
+    earlier
+        Which earlier samples of the same subject are read; None where none are.
     """
 
     study: Study
@@ -154,6 +157,7 @@ class Inputs:
     weight_N: np.ndarray | None = None
     study_N: np.ndarray | None = None
     balance_N: np.ndarray | None = None
+    earlier: EarlierSpec | None = None
 
     def units(self, rows: np.ndarray, *, whole_studies: bool = False) -> np.ndarray | None:
         """What stays whole in folds within some samples: groups, or studies where these are asked for."""
@@ -225,6 +229,10 @@ def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split
         say(f"groups: {number:,} of '{shorten(config.split.group_column or '')}', each kept whole")
     if inputs.covariate_spec is not None and study.metadata is not None:
         say(*inputs.covariate_spec.lines(), *inputs.covariate_spec.unknown_notes(study.metadata))
+    if inputs.earlier is not None:
+        say(describe_earlier(inputs.study, inputs.earlier))
+        for line in clock_notes(inputs.study, inputs.earlier):
+            warn(line)
     return inputs
 
 
@@ -250,10 +258,13 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
     weight_N = attempt(lambda: sample_weights(config, study, sheet, split.train))
     study_N = attempt(lambda: studies_of_run(config, study, split.train))
     balance_N = attempt(lambda: balance_levels(config, study))
+    earlier = None
+    if config.earlier.is_asked_for:
+        earlier = attempt(lambda: fit_earlier(config.earlier, study, split.train, config.split.group_column))
     attempt.raise_if_any()
     assert targets is not None
     return Inputs(
-        study=study,
+        study=with_earlier(study, earlier),
         split=split,
         groups=groups,
         targets=targets,
@@ -263,6 +274,7 @@ def fit_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split)
         weight_N=weight_N,
         study_N=study_N,
         balance_N=balance_N,
+        earlier=earlier,
     )
 
 

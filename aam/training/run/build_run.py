@@ -193,6 +193,7 @@ def _predictor_plan(config: TrainConfig, inputs: Inputs) -> PredictorPlan:
         loss=config.loss,
         covariates=config.covariates,
         covariate_spec=inputs.covariate_spec,
+        reads_earlier=inputs.earlier is not None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import lightning as L
 
 from aam.config import TrainConfig
+from aam.data.study.earlier import earlier_data
 from aam.errors import NonFiniteError, PreemptedError, ReportedByAnotherRank, RunError
 from aam.log import say, say_detail
 from aam.models.attention import compile_layers
@@ -135,9 +136,9 @@ def _checkpoint_of(run: RunDirectory) -> Path | None:
 
 
 def _read_asvs(prepared: Prepared) -> bool:
-    """Whether the targets' head needs the ASVs of a sample, and not only its vector."""
+    """Whether the targets' head needs the ASVs of a sample (or those of earlier ones), and not only its vector."""
     config = prepared.plan.config
-    return isinstance(config, TrainConfig) and config.covariates.read_asvs
+    return isinstance(config, TrainConfig) and config.reads_asvs
 
 
 def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescription:
@@ -158,6 +159,7 @@ def describe_model(prepared: Prepared, record: dict[str, Any]) -> ModelDescripti
             "token_limit": config.sampling.token_limit,
             "asv_sampling": config.sampling.asv_sampling,
             "study_column": prepared.study.made_column(config.study.study_column),
+            **earlier_data(prepared.inputs.earlier),
         },
         record=record,
     )

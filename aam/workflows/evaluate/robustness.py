@@ -60,9 +60,12 @@ def disturbed(study: Study, groups: np.ndarray | None, seed: int) -> list[Step]:
 
 
 def copies(study: Study, tables: Sequence[csr_array]) -> Study:
-    """One study of the same samples several times, with other reads each time; ASVs that none has are left out."""
+    """One study of the same samples several times, with other reads each time; ASVs that none has are left out.
+
+    They stay where earlier samples may have them.
+    """
     counts = csr_array(vstack(list(tables), format="csr"))
-    present = np.unique(counts.indices)
+    present = np.unique(counts.indices) if study.earlier is None else np.arange(counts.shape[1])
     times, table = len(tables), study.table
     rows = np.tile(np.arange(len(study)), times)
     asvs = {name: getattr(table, name)[present] for name in ("asv_ids", "sequences")}
@@ -85,6 +88,7 @@ def copies(study: Study, tables: Sequence[csr_array]) -> Study:
         phylogeny=None,
         distances=None,
         taxonomy_labels=None,
+        earlier=None if study.earlier is None else study.earlier.take(rows),
     )
 
 

@@ -12,6 +12,7 @@ from aam.config import TableOptions
 from aam.config.commands.explain import AUTO, ExplainOptions
 from aam.data.readers.taxonomy import Taxonomy, read_taxonomy
 from aam.data.study.alignment import missing_tips_error
+from aam.data.study.earlier import with_earlier
 from aam.data.study.study import Study
 from aam.data.study.tips import tips_of
 from aam.errors import CheckpointError, ConfigError
@@ -150,6 +151,7 @@ def further_model(
     assert study.metadata is not None
     for column in predictor.manifest.needed_columns:
         study.metadata.column(column)
+    study = with_earlier(study, predictor.manifest.earlier)
     CheckedTable.of(predictor, study, table).raise_if_refused(options)
     return predictor, study
 

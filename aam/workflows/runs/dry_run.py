@@ -16,6 +16,7 @@ from aam.config.option import input_paths
 from aam.data.readers.metadata import Metadata
 from aam.data.study.assemble import read_each
 from aam.data.study.covariates import CovariateSpec
+from aam.data.study.earlier import describe_earlier
 from aam.data.study.split import Split, make_split, read_lists, sample_groups
 from aam.data.study.study import Study, TargetRequest, inspect_study
 from aam.data.targets.fitting import fit_targets
@@ -60,7 +61,7 @@ RunConfig = TrainConfig | PretrainConfig
 
 
 class PlannedRun(NamedTuple):
-    """What a run would be: its data, the covariates that its model would read in words, and how it would be trained.
+    """What a run would be: its data, what else its model would read in words, and how it would be trained.
 
     ``epoch_seconds`` is about how long an epoch takes, measured on first steps; None where nobody asked.
     """
@@ -199,6 +200,8 @@ def _columns(config: CheckConfig) -> Iterator[str]:
         split.group_column,
         split.split_column,
         *config.study_columns,
+        config.earlier.subject_column,
+        config.earlier.time_column,
     ]
     made = config.study.study_column if len(config.table.table) > 1 else None
     return (name for name in dict.fromkeys(named) if name is not None and name != made)
@@ -289,7 +292,8 @@ def _largest_member(samples: int, asvs: int) -> float:
 
 def _covariate_lines(inputs: Inputs) -> tuple[str, ...]:
     spec, sheet = inputs.covariate_spec, inputs.study.metadata
-    return () if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet))
+    covariates = () if spec is None or sheet is None else (*spec.lines(), *spec.unknown_notes(sheet))
+    return covariates if inputs.earlier is None else (*covariates, describe_earlier(inputs.study, inputs.earlier))
 
 
 def _planned(wanted: RunConfig, plan: Plan[Any], inputs: Inputs, *, timed: bool) -> PlannedRun:
@@ -329,7 +333,7 @@ def _num_weights(config: RunConfig, study: Study, targets: Targets | None) -> tu
         return number, True
     outputs = math.prod(targets.kind.output_shape(targets.specs))
     plain = HeadOptions(linear_path=config.head.linear_path, target_layer_norm=False)
-    is_plain = not config.covariates.columns and config.head == plain
+    is_plain = not config.covariates.columns and not config.earlier.is_asked_for and config.head == plain
     return number + num_target_parameters(config.model, outputs, config.head.linear_path), is_plain
 
 

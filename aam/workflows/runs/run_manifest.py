@@ -10,6 +10,7 @@ import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import input_paths
+from aam.data.study.earlier import clock_notes, describe_earlier
 from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.errors import InputError
@@ -51,11 +52,17 @@ def data_record(
     used = np.sort(np.concatenate(list(split.parts().values())))
     return {
         **run_record(config, before, command),
-        **study_record(inputs.study, used, split.notes),
+        **study_record(inputs.study, used, (*split.notes, *_earlier_notes(inputs))),
         **({} if harmony is None else {"studies": harmony.to_dict()}),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
     }
+
+
+def _earlier_notes(inputs: Inputs) -> tuple[str, ...]:
+    """How many samples have earlier ones, and what the time tells; nothing where none are read."""
+    spec, study = inputs.earlier, inputs.study
+    return () if spec is None else (describe_earlier(study, spec), *clock_notes(study, spec))
 
 
 def run_record(config: PretrainConfig | TrainConfig, before: InputStates, command: str) -> dict[str, Any]:

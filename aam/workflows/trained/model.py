@@ -20,6 +20,7 @@ from aam.config.option import read_values
 from aam.data.readers.feature_ids import check_ids
 from aam.data.readers.metadata import Metadata
 from aam.data.readers.strand import SequenceSet
+from aam.data.study.earlier import with_earlier
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
 from aam.errors import CheckpointError, ConfigError, InputError
@@ -213,4 +214,5 @@ class TrainedModel(ABC):
         sheet = sheet or Metadata("", study.sample_ids, {}, ())
         for column in needed:
             sheet.column(column)
-        return dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
+        treated = dataclasses.replace(study, metadata=sheet, rarefy_depth=self.manifest.data["rarefy_depth"])
+        return with_earlier(treated, self.manifest.earlier)

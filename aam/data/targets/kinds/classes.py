@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -39,14 +39,14 @@ class Classes(Kind):
     head = "classes"
     metrics: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "accuracy", "f1", "auroc")
     main_metric = "balanced_accuracy"
-    mean_metric = "balanced_accuracy"
+    mean_metric: ClassVar[str | None] = "balanced_accuracy"
     tiles = ("balanced_accuracy", "accuracy", "auroc")
     charted: ClassVar[tuple[str, ...]] = ("balanced_accuracy", "auroc")
     guess = "majority"
     guessed = "most frequent class"
     shown_as = "classes"
     covers_strata = True
-    mixed_as = "shares"
+    mixed_as: ClassVar[Literal["means", "shares"] | None] = "shares"
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """``--classifier``."""

@@ -15,7 +15,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Numbers(Kind):
     guess = "guess"
     guessed = "mean"
     shown_as = "numbers"
-    mixed_as = "means"
+    mixed_as: ClassVar[Literal["means", "shares"] | None] = "means"
 
     def matches_options(self, target: ColumnOptions) -> bool:
         """Numbers are what is predicted where nothing else is asked for."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from dataclasses import replace as replace_fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.config.earlier import EarlierOptions
 from aam.config.studies import CENTRE
 from aam.data.readers.feature_ids import of_ids
+from aam.data.study.earlier import earlier_data
 from aam.data.study.several.labels import level_weights
 from aam.data.targets.kinds import TargetSpec
 from aam.data.targets.targets import with_missing
 from aam.learners.catalogue import FOREST, NETWORK
 from aam.learners.centring.centre import Centring
+from aam.learners.earlier.learner import WithEarlier
 from aam.learners.folds import deal_folds
+from aam.learners.members import new_member
 from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference, kept_samples
@@ -104,6 +110,7 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
             "rarefy_depth": study.rarefy_depth,
             "study_column": made,
             **of_ids(has_dna=study.has_dna),
+            **earlier_data(inputs.earlier),
         },
         reference=reference,
         familiarity=Familiarity.fit(study, rows, groups, known, config.run.seed),
@@ -112,11 +119,18 @@ def shared_task(config: TrainConfig, inputs: Inputs, names: Sequence[str], encod
     )
 
 
+def new_members(config: TrainConfig, task: Task, names: Sequence[str], inputs: Inputs) -> list[Learner]:
+    """Learners of the catalogue, not fitted; where earlier samples are read, each takes in what it predicts of them."""
+    made = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
+    return made if inputs.earlier is None else [WithEarlier(one) for one in made]
+
+
 def network_member(config: TrainConfig, task: Task) -> Learner:
-    """The network as a member, which is trained within the run."""
+    """The network as a member, which is trained within the run; it reads one sample at a time."""
     from aam.learners.network import NetworkLearner
 
     alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
+    alone |= {one.name: one.default for one in fields(EarlierOptions)}
     own = replace(config, **alone, forest_baseline=False, report=False)
     return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS
 from aam.learners.held_out import samples_of
-from aam.learners.members import Unable, new_member, possible_members
+from aam.learners.members import Unable, possible_members
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Labelled, Learner
 from aam.log import say, say_detail, warn
@@ -30,7 +29,7 @@ from aam.processes import on_scheduler
 from aam.text import format_duration, plural, shorten
 from aam.training.plan.supervision import Inputs
 from aam.training.run.transfer import encoder_folder
-from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, network_member, ordered_rows, shared_task
+from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, new_members, ordered_rows, shared_task
 from aam.workflows.runs.blend.time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
 LEAST_FAMILIAR = 0.05
@@ -152,9 +151,9 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     fold_B = inner_folds(config, inputs, samples)
     check_learnable(config, inputs, samples, fold_B)
     task = shared_task(config, inputs, names, encoding(config))
-    members = [new_member(name, task, config.run.seed, partial(network_member, config)) for name in names]
+    members = new_members(config, task, names, inputs)
     beside = [FOREST] if config.evaluation.forest_baseline and FOREST not in names else []
-    forests = [new_member(FOREST, task, config.run.seed) for _ in beside]
+    forests = new_members(config, task, beside, inputs)
     expected = _expected([*members, *forests], [*names, *beside], study, samples, fold_B) if announced else {}
     with (
         on_scheduler(config.jobs.dask_scheduler),
