@@ -292,9 +292,8 @@ def list_runs(**options: Any) -> Columns:
     Returns
     -------
     Columns
-        A table (columns of arrays; ``.to_frame()`` makes a data frame) with a row for each run and target: ``run``,
-        ``command``, ``state``, ``target``, ``learners``, ``samples``, ``metric``, ``value``, ``low``, ``high``,
-        ``judged_on``, ``forest``, ``date``, ``seconds``, ``bytes``, ``problem``.
+        A row for each run and target (columns of arrays; ``.to_frame()`` makes a data frame): those of the table that
+        ``aam runs --output`` writes.
 
     Raises
     ------
@@ -318,8 +317,7 @@ def learning_curve(**options: Any) -> LearningCurve:
     Returns
     -------
     LearningCurve
-        ``points`` and ``forecasts`` are tables (columns of arrays; ``.to_frame()`` makes a data frame), ``summary``
-        sentences, ``figures`` the figures.
+        ``points`` and ``forecasts`` are tables (with ``.to_frame()``), ``summary`` sentences, ``figures`` the figures.
 
     Raises
     ------
@@ -343,9 +341,8 @@ def tune(**options: Any) -> Tuning | None:
     Returns
     -------
     Tuning or None
-        ``config`` holds the options of the choice; ``trials`` and ``outer`` are tables (columns of arrays;
-        ``.to_frame()`` makes a data frame), ``summary`` sentences, ``figures`` the figures. None where other processes
-        still run trials of the same search: the last one writes the results.
+        ``config`` holds the options of the choice; ``trials`` and ``outer`` are tables (with ``.to_frame()``),
+        ``summary`` sentences, ``figures`` the figures. None where other processes still run trials of the search.
 
     Raises
     ------

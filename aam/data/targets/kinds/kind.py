@@ -4,8 +4,7 @@ A kind knows all that differs between numbers and classes: how a column is read,
 what intervals are made of, which columns stand in the table of predictions, by which metrics it is judged, and how
 results are worded. Its network head is registered under :attr:`Kind.head` (:mod:`aam.models.target_heads`).
 
-Legend of shapes: ``N`` samples of a study, ``B`` samples that are predicted, ``P`` rarefied draws, ``Q`` quantiles,
-``C`` classes.
+Legend: ``N`` samples of a study, ``B`` that are predicted, ``P`` rarefied draws, ``Q`` quantiles, ``C`` classes.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Kind(ABC):
     metrics
         Its metrics (:mod:`aam.evaluation.catalogue`), in the order in which they are shown.
     main_metric, mean_metric
-        The metric that results are summed up by and the best model is chosen by, and the one whose mean does this for
-        several targets; None where a model has one such target only.
+        The metric that sums results up and chooses the best model, and the one whose mean does so for several targets;
+        None where a model has one such target only.
     tiles, charted
         The metrics that the report shows at a glance, and as figures.
     guess, guessed
@@ -52,8 +51,7 @@ class Kind(ABC):
     covers_strata
         Whether each part of a split needs samples of every stratum: metrics of classes need each class.
     mixed_as
-        What the network's head takes as the target of a mixture of two samples: weighted means, or shares of classes
-        (``B x C``); None where it takes neither.
+        What the head takes of a mixture of two samples: weighted means, shares of classes (``B x C``), or None.
     is_ordered, is_count
         Whether its classes have an order, from low to high; whether its numbers are counts.
     """
@@ -198,10 +196,8 @@ class TargetRules:
 
     Attributes
     ----------
-    columns
-        Their metadata columns.
-    kind
-        What they are.
+    columns, kind
+        Their metadata columns, and what they are.
     transform, normalize_by, levels, exposure_column
         As in :class:`~aam.config.TargetOptions`, where the levels are called ``ordered``; empty where there are none.
     class_weights
@@ -392,7 +388,7 @@ def register(kind: Kind) -> None:
 
 def chosen_kind(target: ColumnOptions, loss: LossOptions | None = None) -> Kind:
     """The kind of target that options ask for: the one registered last of those that answer to them."""
-    kind = next(kind for kind in reversed(KINDS.values()) if kind.matches_options(target))
+    kind = next(one for one in reversed(KINDS.values()) if one.matches_options(target))
     return kind if loss is None else kind.learned_by(loss)
 
 
