@@ -68,7 +68,7 @@ bad_command_rows(
     ("K3 loss that is no JSON", "--loss-config is not JSON (<any>)", train, "--loss-config", "{"),
     ("K3 folds and a split", "--cv makes its own folds: leave out --test-size",
      train, "--cv", "5", "--test-size", "0.2"),
-    ("K3 classes of a number", "--class-weights needs --classifier", train, "--class-weights", "balanced"),
+    ("K3 classes of a number", "--class-weights needs --classifier or --ordered", train, "--class-weights", "balanced"),
     ("K3 frozen and nothing to freeze",
      "--freeze-base needs --pretrained-encoder: a randomly initialised encoder should not be frozen",
      train, "--freeze-base"),

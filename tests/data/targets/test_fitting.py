@@ -214,7 +214,7 @@ def test_targets_round_trip_through_json() -> None:
         assert Targets.from_dict(json.loads(json.dumps(targets.to_dict()))) == targets
 
 
-def test_columns_of_classes_are_fitted_on_samples_that_have_them() -> None:
+def test_columns_of_classes_learn_from_known_labels() -> None:
     values = {"x": LABELS, "y": np.array(["", "k", "l", "", "k", "l"], dtype=object)}
     targets = fit_targets(TargetRules(columns=("x", "y"), kind=CLASSES), values, np.arange(6), "m.tsv")
     assert [spec.classes for spec in targets.specs] == [("a", "b", "c"), ("k", "l")]
