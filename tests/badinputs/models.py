@@ -190,7 +190,7 @@ bad_rows(
     ("C9 trees of another shape", TREES.replace("<any>", "'value' cannot be float64 [<any>"),
      forest, lambda tensors, said: tensors.update({"0.0.trees.value": torch.zeros(3, dtype=torch.float64)})),
     ("C9 no such learner",
-     TREES.replace("<any>", "unknown learner 'oracle'; known: network, forest, clade_trees, kernel, with_earlier"),
+     TREES.replace("<any>", "unknown learner 'oracle'; known: network, forest, clade_trees, kernel, with_e..."),
      forest, lambda tensors, said: said["members"][0].update(kind="oracle")),
     ("C9 weights of members", TREES.replace("<any>", "a member has no weight"),
      forest, lambda tensors, said: said.update(weights=[0.5])),
