@@ -102,6 +102,7 @@ def check_augmentation(config: Any) -> None:
     wanted: AugmentationOptions = config.augmentation
     if not wanted.augment:
         return
+    _check_mixing(wanted, getattr(config, "target", None))
     transfer, earlier = getattr(config, "transfer", None), getattr(config, "earlier", None)
     if earlier is not None and earlier.is_asked_for:
         raise ConfigError("--augment changes samples, and not the --earlier-samples of them: leave one of them out")
@@ -116,4 +117,21 @@ def check_augmentation(config: Any) -> None:
     if config.study.distances is not None and learns and changed:
         raise ConfigError(
             f"--augment {changed[0]} changes samples, whose --distances are of what they were: leave one of them out"
+        )
+
+
+def _check_mixing(wanted: AugmentationOptions, target: Any) -> None:
+    """Refuse to mix targets of which there is no mixture."""
+    if target is None or not wanted.mixing:
+        return
+    several = target.classifier and len(target.metadata_column) > 1
+    kinds = {
+        "ordered classes": bool(target.ordered),
+        "counts": target.count_target,
+        "several columns of classes": several,
+    }
+    if wrong := [kind for kind, is_asked_for in kinds.items() if is_asked_for]:
+        raise ConfigError(
+            f"--augment {wanted.mixing[0]} mixes targets, and {wrong[0]} cannot be mixed: take drop, contaminate or "
+            "depth"
         )

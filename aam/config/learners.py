@@ -129,6 +129,7 @@ def check_learners(config: Any) -> None:
     attempt = Attempts()
     attempt(lambda: _refuse_alone(list(_given(config, _is_for_network_alone)), learners.with_network))
     attempt(lambda: _check_resumed(config))
+    attempt(lambda: _check_quantiles(config))
     if not learners.with_network:
         attempt(lambda: _refuse_of_network(list(_given(config, _is_for_network))))
     attempt.raise_if_any()
@@ -161,6 +162,14 @@ def _refuse_of_network(given: list[str]) -> None:
     if given:
         why = ", and the other learners use all reads" if given == [flag("rarefy_depth")] else ""
         raise ConfigError(f"{_are(given)} for the network{why}: {TRAIN_ALONE}, or {ADD_NETWORK}")
+
+
+def _check_quantiles(config: Any) -> None:
+    """Refuse to blend quantiles with numbers."""
+    if config.learners.with_network and config.loss.loss_type == "quantile":
+        raise ConfigError(
+            "--loss-type quantile is for a network that is not blended: the other learners give one number"
+        )
 
 
 def _check_resumed(config: Any) -> None:

@@ -98,9 +98,11 @@ def _check_centre(config: Any) -> None:
 
 def _check_balance(config: Any) -> None:
     column = config.balance.balance_by
-    if column == CLASS and not config.target.classifier:
-        raise ConfigError("--balance-by class needs --classifier")
+    if column == CLASS and not config.target.has_classes:
+        raise ConfigError("--balance-by class needs --classifier or --ordered")
+    if column == CLASS and len(config.target.metadata_column) > 1:
+        raise ConfigError("--balance-by class is for one column of classes: take --class-weights balanced for several")
     if column == CLASS and config.is_blend:
         raise ConfigError("--balance-by class is for a network that is not blended: take --class-weights balanced")
     if column in config.target.metadata_column:
-        raise ConfigError(f"'{column}' is the target: take --balance-by class, with --classifier")
+        raise ConfigError(f"'{column}' is the target: take --balance-by class, where it has classes")

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aam.config import HeadOptions, LossOptions
-from aam.data.batches.batch import Batch
-from aam.models.heads import Comparison, Encoded
+from aam.models.heads import Comparison
 from aam.models.losses import fill_missing, masked_mean
 from aam.models.target_heads.head import TargetHead, TargetOutputs
 
@@ -55,11 +54,6 @@ class CountsHead(TargetHead):
     def dispersion_T(self) -> Tensor | None:
         """What the variance is beyond the mean, in squared means; None where counts are Poisson."""
         return None if self.log_dispersion is None else self.log_dispersion.exp().clamp(*DISPERSIONS)
-
-    def compare(self, encoded: Encoded, batch: Batch) -> Comparison:
-        """Logarithms of expected counts and counts, ``B x T``; a missing count is NaN."""
-        assert batch.target_BT is not None
-        return Comparison(self(*encoded.head_input()), batch.target_BT, batch.weight_B)
 
     def loss(self, comparison: Comparison) -> Tensor:
         """The negative log likelihood over what is not missing, weighted by sample."""

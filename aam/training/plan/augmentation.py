@@ -34,8 +34,6 @@ def training_changes(config: PretrainConfig | TrainConfig, inputs: Inputs) -> Tr
     if augmenter.mixes:
         if targets is not None and targets.kind.mixed_as is None:
             raise ConfigError(f"--augment {options.mixing[0]}: such targets cannot be mixed; leave it out")
-        if classes and targets is not None and len(targets) > 1:
-            raise ConfigError(f"--augment {options.mixing[0]} mixes one column of classes, not several; leave it out")
         mixture = Mixture(len(classes) if targets is not None and targets.kind.mixed_as == "shares" else 0)
     sequences = ChangedSequences.of(augmenter, list(map(str, study.table.sequences)))
     return TrainingChanges(augmenter, mixture, sequences)

@@ -12,7 +12,10 @@ import numpy as np
 
 from aam.config import TrainConfig, replace
 from aam.config.earlier import EarlierOptions
+from aam.config.jobs import JobOptions
 from aam.config.studies import CENTRE
+from aam.config.tracking import TrackingOptions
+from aam.config.tuning.settings import LearnerSettings
 from aam.data.readers.feature_ids import of_ids
 from aam.data.study.earlier import earlier_data
 from aam.data.study.several.labels import level_weights
@@ -130,7 +133,8 @@ def network_member(config: TrainConfig, task: Task) -> Learner:
     from aam.learners.network import NetworkLearner
 
     alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
-    alone |= {one.name: one.default for one in fields(EarlierOptions)}
+    sections = (EarlierOptions, JobOptions, LearnerSettings, TrackingOptions)
+    alone |= {one.name: one.default for section in sections for one in fields(section)}
     own = replace(config, **alone, forest_baseline=False, report=False)
     return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
 
