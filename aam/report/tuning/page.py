@@ -142,4 +142,6 @@ def _words(one: ShownTrial) -> str:
 
 
 def _command_section(shown: ShownTuning) -> Section:
-    return Section("next", "Train the winner", code=shown.command)
+    title = shown.next_title
+    text = [shown.left_words] if shown.left_words else []
+    return Section("next", f"Next, {title}", text, code=shown.next_command)

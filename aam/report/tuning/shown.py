@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,8 +142,10 @@ class ShownTuning:
         How good its choice (or those of the outer folds) is.
     how
         How it was done, a sentence each.
-    command
-        The command that trains the winner.
+    command, untuned_command
+        What trains with the options that were found, and without them.
+    best
+        The file of these options.
     """
 
     targets: Sequence[str]
@@ -151,11 +154,35 @@ class ShownTuning:
     outer: Sequence[ShownOuter]
     how: Sequence[str]
     command: str
+    untuned_command: str
+    best: str
 
     @property
     def recommended(self) -> ShownSearch:
         """The search whose choice is recommended."""
         return self.searches[-1]
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether the choice is clearly better than the untuned default for one target or more, and worse for none."""
+        signs = [0 if one.is_same else one.sign for one in self.outer]
+        return max(signs) > 0 and min(signs) >= 0
+
+    @property
+    def next_title(self) -> str:
+        """What to train next."""
+        return "train with what was found" if self.is_worth_it else "train with the defaults"
+
+    @property
+    def next_command(self) -> str:
+        """The command that trains it."""
+        return self.command if self.is_worth_it else self.untuned_command
+
+    @property
+    def left_words(self) -> str:
+        """Where the options lie that were found and are not taken; empty where they are taken or are the defaults."""
+        left = not self.is_worth_it and not self.recommended.chosen.is_default
+        return f"The options that were found are in {self.best}." if left else ""
 
 
 def tuning_lines(shown: ShownTuning) -> Iterator[str]:
@@ -207,13 +234,18 @@ def choice_words(shown: ShownTuning) -> str:
 def rule_words(shown: ShownTuning) -> str:
     """By what rule."""
     search, name = shown.recommended, shown.metric
+    sign = 1 if metric(name).higher_is_better else -1
     within = sum(one.is_within for one in search.trials)
     if within == 1:
         return "It is the best of all trials, and no other lies within one standard error of it."
     best = f"{_named(name)} {value_of(name, search.best.value)}"
+    untuned = -math.inf if search.default is None else sign * search.default.value
+    eligible = [one for one in search.trials if one.is_within and sign * one.value >= untuned]
+    is_fastest = all(search.chosen.seconds <= one.seconds for one in eligible)
+    who = "the fastest" if is_fastest else "the best of those that train about as fast as the fastest"
     return (
-        f"Of the {within} trials within one standard error of the best ({best}), it is the cheapest that is no worse "
-        "than the untuned default."
+        f"Of the {within} trials within one standard error of the best ({best}), it is {who} that is no worse than "
+        "the untuned default."
     )
 
 

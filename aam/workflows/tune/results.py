@@ -14,6 +14,7 @@ from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, TrialState
 
 from aam.config import TrainConfig, replace, to_flat
+from aam.config.command_line import command_words
 from aam.config.option import flag
 from aam.config.tuning.space import as_choice
 from aam.errors import ConfigError, RunError
@@ -44,7 +45,9 @@ def conclude(plan: TunePlan, searches: Sequence[Search]) -> Tuning:
     outer = judge_choices(plan, configs)
     columns = plan.training.target.metadata_column
     folder = plan.config.run.output_dir
-    winner = replace(configs[-1], output_dir=folder.with_name(f"{folder.resolve().name}-best"), **RUN_OPTIONS)
+    name = folder.resolve().name
+    winner = replace(configs[-1], output_dir=folder.with_name(f"{name}-best"), **RUN_OPTIONS)
+    untuned = replace(plan.training, output_dir=folder.with_name(f"{name}-untuned"), **RUN_OPTIONS)
     found = ShownTuning(
         targets=columns,
         metric=plan.metric,
@@ -52,6 +55,8 @@ def conclude(plan: TunePlan, searches: Sequence[Search]) -> Tuning:
         outer=shown_outer(outer, columns),
         how=list(_how(plan)),
         command=train_command(plan),
+        untuned_command=shlex.join(command_words("train", untuned)),
+        best=str(folder / BEST),
     )
     return Tuning(
         folder=folder,
