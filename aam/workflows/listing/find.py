@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -104,7 +105,7 @@ def times_of(path: Path) -> Times:
     began = first = last = None
     seconds, ended = 0.0, ""
     for when, said in _lines(path / LOG):
-        if said.startswith("$ "):
+        if said.startswith("$ ") and (first is None or not _is_of_a_part(said, path)):
             if first is not None and last is not None:
                 seconds += (last - first).total_seconds()
             if "--resume-from" not in said:
@@ -116,6 +117,18 @@ def times_of(path: Path) -> Times:
     if first is not None and last is not None:
         seconds += (last - first).total_seconds()
     return Times(began or first, seconds, ended)
+
+
+def _is_of_a_part(said: str, path: Path) -> bool:
+    """Whether a command line in the log of a run is that of one of its folds or members, which log there too."""
+    try:
+        words = shlex.split(said)
+    except ValueError:  # the line was cut
+        return False
+    if words[1:4] != ["aam", "train", "--config"] or words[5:] != ["--output-dir", "RUN"]:
+        return False
+    part = Path(words[4]).parent
+    return part.parent.name in (FOLDS, MEMBERS) and part.name != path.resolve().name
 
 
 def _lines(log: Path) -> Iterator[tuple[datetime, str]]:
