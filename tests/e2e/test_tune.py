@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +148,20 @@ def test_a_signal_ends_it_in_order(
     assert len(results(folder)) == 3
 
 
+def test_a_search_that_is_done_says_so(tuned: Tuning, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(tuned.folder, tmp_path / "search")
+    before = results(folder)
+    assert run_command("tune", "--resume-from", folder, "--trials", 4, "--no-progress") == 0
+    said = capsys.readouterr().out
+    assert "search: 4 trials; --minutes ends it earlier" in said
+    assert "nothing is left to try: 12 trials are done; more --trials go on" in said
+    assert results(folder) == before
+    shown = tuned.shown
+    assert shlex.split(said.partition(f"Next, {shown.next_title}:")[2].splitlines()[1]) == shlex.split(
+        shown.next_command.replace(str(tuned.folder), str(folder))
+    )
+
+
 def started(given: dict[str, Any], *words: str) -> subprocess.Popen[bytes]:
     """The program in a process of its own."""
     flags = [str(word) for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
@@ -266,7 +281,7 @@ def test_a_damaged_journal_is_one_line(study: Path, tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"learners": "jaccard,jaccard", "space": ""}, "--learners has nothing to search"),
+        ({"learners": "jaccard,jaccard", "space": ""}, "nothing to search with --learners jaccard,jaccard: none of"),
         ({"folds": 40}, "has 12 groups for 40 folds"),
         ({"metadata_column": "nothing"}, "no column 'nothing'"),
         ({"minutes": 1e-9}, "no trial has a result"),
