@@ -201,7 +201,11 @@ def test_what_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with pytest.raises(ConfigError, match="columns names a column twice"):
         aam.list_runs(folders=[tmp_path], columns=["run", "run"])
     assert run_command("runs", tmp_path) == 0
-    assert "no runs there" in capsys.readouterr().out
+    assert f"{tmp_path}: no runs below it; `aam train` writes one with --output-dir" in capsys.readouterr().out
+    for name in ("tune.json", "report.html"):
+        (tmp_path / name).write_text("{}")
+    assert run_command("runs", tmp_path) == 0
+    assert "holds a search, and no runs: its page is report.html" in capsys.readouterr().out
 
 
 def test_lines_fit_the_terminal(

@@ -15,6 +15,7 @@ from aam.errors import InputError
 from aam.files.atomic import is_running
 from aam.runs.directory import ENDED
 from aam.runs.layout import CONFIG, DATA, FINISHED, FOLDS, LOCK, LOG, MEMBERS, is_run_directory
+from aam.runs.result_folder import RECORDS
 
 FINISHED_RUN, RUNNING, STOPPED, FAILED, UNREADABLE = STATES = ("finished", "running", "stopped", "failed", "unreadable")
 OWNER = re.compile(r"pid (\d+) on (\S+) since ")
@@ -62,6 +63,11 @@ def _below(folder: Path, children: bool) -> Iterator[Path]:
 
 def _looks_like_a_run(files: list[str]) -> bool:
     return CONFIG in files and any(name in files for name in (DATA, FINISHED, LOG))
+
+
+def is_search(folder: Path) -> bool:
+    """Whether a folder holds the results of `aam tune`, which are not those of a run."""
+    return any(command == "aam tune" and (folder / name).is_file() for name, command in RECORDS.items())
 
 
 def check_run(path: Path) -> None:
