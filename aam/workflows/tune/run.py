@@ -159,7 +159,7 @@ def _show(bar: Bar, search: Search, searches: Sequence[Search] | None, started: 
 
 
 def _say_time(search: Search, searches: int) -> None:
-    """How long all trials take at the rate of the first one; later ones have parts in common with it, or less to fit."""
+    """How long all trials take at the rate of the first one; most of the others have less to fit."""
     from aam.workflows.tune.trials import seconds_of
 
     config, first = search.plan.config, search.trials.finished[0]
