@@ -35,6 +35,8 @@ class ShownTrial:
         Whether it lies within one standard error of the best.
     reason
         Why it has no result.
+    derived
+        Options that it left to be derived from the data.
     """
 
     number: int
@@ -47,6 +49,7 @@ class ShownTrial:
     is_best: bool = False
     is_within: bool = False
     reason: str = ""
+    derived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,12 +204,12 @@ def worth_words(one: ShownOuter, *, nested: bool, named: bool) -> str:
     before = f"{one.column}: " if named else ""
     who = "the searched options" if nested else "the choice"
     if one.is_same:
-        found = f"{_named(name)} {value_of(name, one.default[name].value)}"
+        found = f"{metric(name).in_text} {value_of(name, one.default[name].value)}"
         return f"{before}Not worth it here: on {where} {who} and the untuned default predict the same ({found})."
     lead = one.difference[name]
     told = (
-        f"on {where} that no trial saw, {_named(name)} is {value_of(name, one.tuned[name].value)} with {who} and "
-        f"{value_of(name, one.default[name].value)} untuned (difference {difference_of(name, lead.value)}, "
+        f"on {where} that no trial saw, {metric(name).in_text} is {value_of(name, one.tuned[name].value)} with {who} "
+        f"and {value_of(name, one.default[name].value)} untuned (difference {difference_of(name, lead.value)}, "
         f"{difference_interval_of(name, lead)})"
     )
     verdicts = {
@@ -227,7 +230,7 @@ def choice_words(shown: ShownTuning) -> str:
     changes = ", ".join(f"{key} {shown_value(value)}" for key, value in search.changed.items())
     untuned = search.default
     beside = "" if untuned is None else f" (untuned {value_of(name, untuned.value)})"
-    found = f"{_named(name)} {value_of(name, search.chosen.value)}{beside}"
+    found = f"{metric(name).in_text} {value_of(name, search.chosen.value)}{beside}"
     return f"Of {of_all} the choice is {changes}: {found} over the folds within the training part."
 
 
@@ -238,7 +241,7 @@ def rule_words(shown: ShownTuning) -> str:
     within = sum(one.is_within for one in search.trials)
     if within == 1:
         return "It is the best of all trials, and no other lies within one standard error of it."
-    best = f"{_named(name)} {value_of(name, search.best.value)}"
+    best = f"{metric(name).in_text} {value_of(name, search.best.value)}"
     untuned = -math.inf if search.default is None else sign * search.default.value
     eligible = [one for one in search.trials if one.is_within and sign * one.value >= untuned]
     is_fastest = all(search.chosen.seconds <= one.seconds for one in eligible)
@@ -250,13 +253,7 @@ def rule_words(shown: ShownTuning) -> str:
 
 
 def _within_words(search: ShownSearch, name: str) -> str:
-    return f"{_named(name)} {value_of(name, search.chosen.value)} over the folds within the training part"
-
-
-def _named(name: str) -> str:
-    """A metric within a sentence."""
-    words = metric(name).name
-    return words[0].lower() + words[1:] if words[1:2].islower() else words
+    return f"{metric(name).in_text} {value_of(name, search.chosen.value)} over the folds within the training part"
 
 
 def with_interval(name: str, found: Interval) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from aam.config import TrainConfig, replace, to_flat
 from aam.config.command_line import command_words
 from aam.config.option import flag
-from aam.config.tuning.space import as_choice
+from aam.config.tuning.space import as_choice, is_live
 from aam.errors import ConfigError, RunError
 from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
@@ -159,7 +159,14 @@ def _shown_trial(trial: FrozenTrial, choice: Chosen, plan: TunePlan) -> ShownTri
         is_best=trial.number == choice.best.number,
         is_within=trial.number in choice.within,
         reason=reason,
+        derived=_derived(plan) if is_default(trial) else frozenset(),
     )
+
+
+def _derived(plan: TunePlan) -> frozenset[str]:
+    """The options of the space that the untuned default leaves to be derived."""
+    flat = to_flat(plan.training)
+    return frozenset(one.name for one in plan.space if flat[one.name] is None and is_live(one, plan.training))
 
 
 def _importance(search: Search) -> dict[str, float]:

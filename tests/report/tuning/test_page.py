@@ -118,6 +118,12 @@ def test_what_is_not_worth_it_is_not_advised() -> None:
     assert "aam train --config b.yaml" not in page
 
 
+def test_a_derived_value_is_told() -> None:
+    untuned = trial(0, 2.5, is_default=True, values={"pull": 1.0}, derived=frozenset({"learners"}))
+    page = render(tuning_page(shown(searches=[search(trials=[untuned, *search().trials[1:]])])))
+    assert page.count("as derived") == 1
+
+
 def test_far_trials_do_not_squeeze_the_others() -> None:
     low, high = limits(list(search().trials[:4]), "mae")
     assert low < 2.0 < 2.5 < high < 10
