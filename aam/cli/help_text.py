@@ -92,9 +92,9 @@ def _usual_lines(command: str) -> Iterator[str]:
         if described.usual.get(field.name, field.metadata["usual"])
     ]
     needed = {field.name for field, _ in found if field.default is dataclasses.MISSING} | set(described.needs)
-    lines = {field.name: _usual_line(field, hint, described.usual.get(field.name)) for field, hint in found}
-    required = [line for name, line in lines.items() if name in needed]
-    usual = [line for name, line in lines.items() if name not in needed]
+    said = {field.name: _usual_line(field, hint, described.usual.get(field.name)) for field, hint in found}
+    required = [line for name, line in said.items() if name in needed]
+    usual = [line for name, line in said.items() if name not in needed]
     yield from (usage(command), "", described.summary)
     width = max(len(line.flags) for line in (*required, *usual))
     for name, lines in (("Required", required), ("Usual options", usual)):
