@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -25,6 +26,7 @@ from aam.cli.options import parse
 from aam.errors import ConfigError, InputError
 from aam.evaluation.prediction_table import read_columns
 from aam.runs.saved_options import training_config
+from aam.workflows.tune import run
 from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.folder import JOURNAL
 from aam.workflows.tune.processes import Process
@@ -160,6 +162,16 @@ def test_a_search_that_is_done_says_so(tuned: Tuning, tmp_path: Path, capsys: py
     assert shlex.split(said.partition(f"Next, {shown.next_title}:")[2].splitlines()[1]) == shlex.split(
         shown.next_command.replace(str(tuned.folder), str(folder))
     )
+
+
+def test_a_long_search_says_how_long(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "WORTH_SAYING", 1e-9)
+    given = options(study, tmp_path / "search", trials=2)
+    assert run_command("tune", "--no-report", "--no-progress", **given) == 0
+    said = re.findall("the first trial took .*; at its rate 2 take .*, mostly less", capsys.readouterr().out)
+    assert len(said) == 1
 
 
 def started(given: dict[str, Any], *words: str) -> subprocess.Popen[bytes]:

@@ -24,6 +24,8 @@ from aam.workflows.tune.tuning import Tuning
 if TYPE_CHECKING:
     from aam.workflows.tune.search import Search
 
+WORTH_SAYING = 60.0
+"""Seconds of a search from which it says beforehand how long it takes."""
 NEEDS_OPTUNA = "aam tune needs optuna, which is not installed: pip install 'aam[tune]'"
 
 
@@ -162,12 +164,14 @@ def _say_time(search: Search, searches: int) -> None:
     """How long all trials take at the rate of the first one; most of the others have less to fit."""
     from aam.workflows.tune.trials import seconds_of
 
-    config, first = search.plan.config, search.trials.finished[0]
-    seconds = seconds_of(first)
-    if config.total is not None and config.total > 1 and seconds == seconds:
-        whole = config.total * searches
-        expected = format_duration(whole * seconds / config.jobs.number)
-        say(f"the first trial took {format_duration(seconds)}; at its rate {whole:,} take {expected}, mostly less")
+    config, seconds = search.plan.config, seconds_of(search.trials.finished[0])
+    if config.total is None:
+        return
+    whole = config.total * searches
+    expected = whole * seconds / config.jobs.number
+    if expected >= WORTH_SAYING:  # not for NaN, of one without a result
+        first, all_of_them = format_duration(seconds), format_duration(expected)
+        say(f"the first trial took {first}; at its rate {whole:,} take {all_of_them}, mostly less")
 
 
 def _all_ended(config: TuneConfig, searches: Sequence[Search]) -> bool:
