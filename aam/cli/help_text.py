@@ -86,10 +86,15 @@ def usage(command: str) -> str:
 
 def _usual_lines(command: str) -> Iterator[str]:
     described = COMMANDS[command]
-    found = [(field, hint) for _, field, hint in fields(described.config) if field.metadata["usual"]]
+    found = [
+        (field, hint)
+        for _, field, hint in fields(described.config)
+        if described.usual.get(field.name, field.metadata["usual"])
+    ]
     needed = {field.name for field, _ in found if field.default is dataclasses.MISSING} | set(described.needs)
-    required = [_usual_line(*pair) for pair in found if pair[0].name in needed]
-    usual = [_usual_line(*pair) for pair in found if pair[0].name not in needed]
+    said = {field.name: _usual_line(field, hint, described.usual.get(field.name)) for field, hint in found}
+    required = [line for name, line in said.items() if name in needed]
+    usual = [line for name, line in said.items() if name not in needed]
     yield from (usage(command), "", described.summary)
     width = max(len(line.flags) for line in (*required, *usual))
     for name, lines in (("Required", required), ("Usual options", usual)):
@@ -99,14 +104,16 @@ def _usual_lines(command: str) -> Iterator[str]:
     yield from ("", f"All {number} options: aam {command} {HELP_ALL_FLAG}")
 
 
-def _usual_line(field: dataclasses.Field[Any], hint: Any) -> _Line:
-    """The flag that changes something, and a few words."""
+def _usual_line(field: dataclasses.Field[Any], hint: Any, own: str | None) -> _Line:
+    """The flag that changes something, and a few words: those of the command, or those of the option."""
     if is_switch(hint):
         return _Line(flag(f"no_{field.name}" if field.default else field.name), field.metadata["usual"])
     value = value_words(hint)
     if len(f"{flag(field.name)} {value}") > NARROW - 2:
         value = "PATH" if value.endswith("PATH") else metavar(hint)[0]
     default = default_words(field).partition("default: ")[2]
+    if own is not None:
+        return _Line(f"{flag(field.name)} {value}", own)
     words = field.metadata["usual"]
     return _Line(f"{flag(field.name)} {value}", f"{words} [{default}]" if default else words)
 

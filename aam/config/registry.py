@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aam.config.commands.benchmark import BenchmarkConfig
@@ -20,7 +22,7 @@ from aam.config.commands.rf_baseline import ForestConfig
 from aam.config.commands.runs import RunsConfig
 from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import TrainConfig
-from aam.config.commands.tune import TuneConfig
+from aam.config.commands.tune import TEST_SHARE, TuneConfig
 from aam.config.commands.unifrac import UnifracConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")
@@ -28,6 +30,8 @@ FIRST_COMMANDS = ("check", "train", "predict")
 
 
 SHEET = ("metadata",)
+JUDGED = {"cv": "", "test_size": f"Share of samples that judges the choice [{TEST_SHARE:g}]"}
+"""Of `aam tune`, which refuses the one and gives the other a default of its own."""
 
 
 class Command(NamedTuple):
@@ -35,13 +39,15 @@ class Command(NamedTuple):
 
     ``config`` is the type of its configuration; ``summary`` a line for ``--help`` and the reference page;
     ``positional`` the option that may be given without its flag; ``needs`` options that this command requires and
-    others with the same group of options do not.
+    others with the same group of options do not; ``usual`` what ``--help`` says of options in place of their own words,
+    and nothing of those for which it has none.
     """
 
     config: type[Any]
     summary: str
     positional: str = ""
     needs: tuple[str, ...] = ()
+    usual: Mapping[str, str] = MappingProxyType({})
 
     @property
     def can_resume(self) -> bool:
@@ -74,7 +80,9 @@ COMMANDS: dict[str, Command] = {
     "runs": Command(RunsConfig, "List the runs below a folder with their figures.", positional="folders"),
     "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
     "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
-    "tune": Command(TuneConfig, "Search for better options, and tell whether they are worth it.", needs=SHEET),
+    "tune": Command(
+        TuneConfig, "Search for better options, and tell whether they are worth it.", needs=SHEET, usual=JUDGED
+    ),
     "benchmark": Command(BenchmarkConfig, "Compare learners, their blend and a random forest on a suite of studies."),
     "unifrac": Command(UnifracConfig, "Write the distance matrix of a table."),
     "info": Command(InfoConfig, "Describe a file, model or run directory.", positional="path"),

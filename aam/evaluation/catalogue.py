@@ -28,6 +28,9 @@ class Interval:
     high: float
 
 
+PERSONS = ("Spearman",)
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric: what it means, how its values are shown, and where it comes from.
@@ -66,6 +69,13 @@ class Metric:
     def name(self) -> str:
         """The label without what stands in brackets."""
         return self.label.split(" (", maxsplit=1)[0]
+
+    @property
+    def in_text(self) -> str:
+        """The name within a sentence: symbols, abbreviations and names of persons keep their capitals."""
+        first = self.name.partition(" ")[0]
+        is_word = first[1:].islower() and first not in PERSONS
+        return self.name[:1].lower() + self.name[1:] if is_word else self.name
 
 
 def _formula(name: str, module: str = "formulas") -> Formula:

@@ -23,12 +23,22 @@ def test_help_has_a_line_for_each_usual_option(command: str, capsys: pytest.Capt
     print_help(command)
     lines = said(capsys)
     assert max(map(len, lines)) <= COLUMNS
-    usual = [field for _, field, _ in fields(COMMANDS[command].config) if field.metadata["usual"]]
+    described = COMMANDS[command]
+    usual = [field for _, field, _ in fields(described.config) if field.metadata["usual"]]
+    usual = [field for field in usual if described.usual.get(field.name) != ""]
     shown = [line for line in lines if line.startswith("  --")]
     assert len(shown) == len(usual)
     for field in usual:
         assert sum(line.split()[0] in (flag(field.name), flag(f"no_{field.name}")) for line in shown) == 1
     assert lines[-1].endswith(f"aam {command} --help-all")
+
+
+def test_a_command_has_its_own_words_for_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    print_help("tune")
+    lines = {line.split()[0]: line for line in said(capsys) if line.startswith("  --")}
+    assert "--cv" not in lines, "it is refused"
+    assert lines["--test-size"].endswith("judges the choice [0.2]")
+    assert lines["--trials"].endswith("[50]")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -119,6 +119,25 @@ def test_time_and_size(runs: Path, tmp_path: Path) -> None:
     assert row["bytes"] == sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
 
 
+def test_folds_do_not_begin_the_whole_anew(runs: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(runs / "folds", tmp_path / "whole")
+    fold = whole / "folds" / "repeat1-fold2"
+    of_fold = f"$ aam train --config {fold}/config.yaml --output-dir RUN\n"
+    assert of_fold in (runs / "folds" / "log.txt").read_text().replace(str(runs / "folds"), str(whole))
+    (whole / "log.txt").write_text(
+        "2026-01-01 10:00:00 $ aam train --config given.yaml --output-dir RUN\n"
+        f"2026-01-01 10:00:20 {of_fold}"
+        "2026-01-01 10:00:30 ended: stopped; resume with: aam train --resume-from RUN\n"
+        "2026-01-01 12:00:00 $ aam train --resume-from RUN\n"
+        f"2026-01-01 12:00:05 {of_fold}"
+        "2026-01-01 12:00:10 done\n"
+    )
+    (fold / "log.txt").write_text(f"2026-01-01 10:00:20 {of_fold}2026-01-01 10:00:29 done\n")
+    found = by_name(aam.list_runs(folders=[whole], children=True))
+    assert (found["whole"]["date"], found["whole"]["seconds"]) == ("2026-01-01 10:00:00", 40.0)
+    assert (found["repeat1-fold2"]["date"], found["repeat1-fold2"]["seconds"]) == ("2026-01-01 10:00:20", 9.0)
+
+
 def test_folds_are_listed_if_asked(runs: Path) -> None:
     found = aam.list_runs(folders=[runs / "folds"], children=True)
     assert sorted(Path(run).name for run in found["run"]) == ["folds", "repeat1-fold1", "repeat1-fold2"]
@@ -182,7 +201,11 @@ def test_what_cannot_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with pytest.raises(ConfigError, match="columns names a column twice"):
         aam.list_runs(folders=[tmp_path], columns=["run", "run"])
     assert run_command("runs", tmp_path) == 0
-    assert "no runs there" in capsys.readouterr().out
+    assert f"{tmp_path}: no runs below it; `aam train` writes one with --output-dir" in capsys.readouterr().out
+    for name in ("tune.json", "report.html"):
+        (tmp_path / name).write_text("{}")
+    assert run_command("runs", tmp_path) == 0
+    assert "holds a search, and no runs: its page is report.html" in capsys.readouterr().out
 
 
 def test_lines_fit_the_terminal(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from aam.cli.options import parse
 from aam.errors import ConfigError, InputError
 from aam.evaluation.prediction_table import read_columns
 from aam.runs.saved_options import training_config
+from aam.workflows.tune import run
 from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.folder import JOURNAL
 from aam.workflows.tune.processes import Process
@@ -147,6 +150,30 @@ def test_a_signal_ends_it_in_order(
     assert len(results(folder)) == 3
 
 
+def test_a_search_that_is_done_says_so(tuned: Tuning, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(tuned.folder, tmp_path / "search")
+    before = results(folder)
+    assert run_command("tune", "--resume-from", folder, "--trials", 4, "--no-progress") == 0
+    said = capsys.readouterr().out
+    assert "search: 4 trials; --minutes ends it earlier" in said
+    assert "nothing is left to try: 12 trials are done; more --trials go on" in said
+    assert results(folder) == before
+    shown = tuned.shown
+    assert shlex.split(said.partition(f"Next, {shown.next_title}:")[2].splitlines()[1]) == shlex.split(
+        shown.next_command.replace(str(tuned.folder), str(folder))
+    )
+
+
+def test_a_long_search_says_how_long(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "WORTH_SAYING", 1e-9)
+    given = options(study, tmp_path / "search", trials=2)
+    assert run_command("tune", "--no-report", "--no-progress", **given) == 0
+    said = re.findall("the first trial took .*; at its rate 2 take .*, mostly less", capsys.readouterr().out)
+    assert len(said) == 1
+
+
 def started(given: dict[str, Any], *words: str) -> subprocess.Popen[bytes]:
     """The program in a process of its own."""
     flags = [str(word) for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
@@ -266,7 +293,7 @@ def test_a_damaged_journal_is_one_line(study: Path, tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"learners": "jaccard,jaccard", "space": ""}, "--learners has nothing to search"),
+        ({"learners": "jaccard,jaccard", "space": ""}, "nothing to search with --learners jaccard,jaccard: none of"),
         ({"folds": 40}, "has 12 groups for 40 folds"),
         ({"metadata_column": "nothing"}, "no column 'nothing'"),
         ({"minutes": 1e-9}, "no trial has a result"),

@@ -73,3 +73,18 @@ def test_sizes_and_times() -> None:
         "10 minutes",
         "2.0 hours",
     )
+
+
+def test_symbols_and_persons_keep_their_capitals() -> None:
+    names = ("mae", "r2", "d2", "auroc", "f1", "spearman", "poisson_deviance", "qwk", "accuracy")
+    assert [metric(name).in_text for name in names] == [
+        "mean absolute error",
+        "R\u00b2",
+        "D\u00b2",
+        "AUROC",
+        "F1",
+        "Spearman correlation",
+        "mean Poisson deviance",
+        "quadratic weighted kappa",
+        "accuracy",
+    ]

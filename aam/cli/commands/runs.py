@@ -15,8 +15,9 @@ from aam.cli.terminal import Terminal
 from aam.config import RunsConfig
 from aam.evaluation.catalogue import NONE, value_of
 from aam.log import logging_to_terminal, say
+from aam.runs.layout import REPORT
 from aam.text import format_bytes, format_duration, plural
-from aam.workflows.listing.find import FINISHED_RUN, STATES, UNREADABLE
+from aam.workflows.listing.find import FINISHED_RUN, STATES, UNREADABLE, is_search
 from aam.workflows.listing.run import listed_runs, write
 
 NEEDED = ("run", "state", "target", "metric", "value")
@@ -53,7 +54,7 @@ def run(config: RunsConfig) -> None:
             console.print("\n".join(_lines(cells, names)))
             say("", *_summary(rows, left))
         else:
-            say("no runs there" if config.runs.where is None else "no runs for which the condition holds")
+            say(*_none(config))
         if output is not None:
             say(f"table: {output}")
         say(*(() if config.runs.children else _next(rows)))
@@ -145,6 +146,19 @@ def _summary(rows: Sequence[Row], left: Sequence[str]) -> Iterator[str]:
     unreadable = [row for row in rows if row["state"] == UNREADABLE]
     if unreadable and "problem" in left:
         yield f"{unreadable[0]['run']} cannot be read: {unreadable[0]['problem']}"
+
+
+def _none(config: RunsConfig) -> Iterator[str]:
+    """Why there is nothing to list."""
+    if config.runs.where is not None:
+        yield "no runs for which the condition holds"
+        return
+    for folder in config.runs.folders:
+        if is_search(folder):
+            page = f": its page is {REPORT}" if (folder / REPORT).is_file() else ""
+            yield f"{folder}: holds a search, and no runs{page}"
+        else:
+            yield f"{folder}: no runs below it; `aam train` writes one with --output-dir"
 
 
 def _next(rows: Sequence[Row]) -> Iterator[str]:

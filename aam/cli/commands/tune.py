@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-
 from aam.config import TuneConfig
 from aam.log import logging_to_terminal, say
 from aam.runs.layout import REPORT
-from aam.workflows.tune.folder import BEST
 from aam.workflows.tune.run import tune
 
 
@@ -20,5 +17,7 @@ def run(config: TuneConfig, command_line: str) -> None:
         say("", *found.summary)
         if config.run.report:
             say("", f"report: {config.run.output_dir / REPORT}")
-        best = shlex.quote(str(config.run.output_dir / BEST))
-        say("", "Next, train the winner:", f"  aam train --config {best}")
+        shown = found.shown
+        say("", f"Next, {shown.next_title}:", f"  {shown.next_command}")
+        if shown.left_words:
+            say(shown.left_words)

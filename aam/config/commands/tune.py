@@ -26,7 +26,7 @@ class SearchOptions(Section):
         at_least=1,
         at_most=100_000,
         derived=f"{USUAL_TRIALS}, or as many as --minutes allow",
-        usual="Trials of the search",
+        usual=f"Trials of the search [{USUAL_TRIALS}]",
     )
     minutes: float | None = option(
         None,

@@ -52,7 +52,7 @@ def history(search: ShownSearch, name: str) -> Figure:
         axes.set_xlabel("trial")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _metric_axis(axes, name, (low, high))
-        columns = 3 if is_stacked() else 6
+        columns = 2 if is_stacked() else 6
         axes.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.16), labelcolor=INK, ncols=columns)
     return figure
 

@@ -117,13 +117,20 @@ def _trials(shown: ShownTuning, search: ShownSearch) -> Table:
             Cell(str(one.number), _words(one)),
             Cell(value_of(shown.metric, one.value)),
             Cell(format_duration(one.seconds) if one.seconds == one.seconds else ""),
-            *(Cell(shown_value(one.values[name]) if name in one.values else "") for name in options),
+            *(Cell(_tried(one, name)) for name in options),
         ]
         for one in kept
     ]
     caption = f"the best of {len(search.trials):,} trials; all of them are in trials.tsv"
     header = ("trial", metric(shown.metric).name, "time", *options)
     return Table(header, rows, caption, frozenset(range(1, len(header))))
+
+
+def _tried(one: ShownTrial, option: str) -> str:
+    """The value of an option; nothing where nothing reads it."""
+    if option in one.values:
+        return shown_value(one.values[option])
+    return "as derived" if option in one.derived else ""
 
 
 def _rank(one: ShownTrial, higher: bool) -> tuple[bool, float]:
@@ -142,4 +149,6 @@ def _words(one: ShownTrial) -> str:
 
 
 def _command_section(shown: ShownTuning) -> Section:
-    return Section("next", "Train the winner", code=shown.command)
+    title = shown.next_title
+    text = [shown.left_words] if shown.left_words else []
+    return Section("next", f"Next, {title}", text, code=shown.next_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ class ShownTrial:
         Whether it lies within one standard error of the best.
     reason
         Why it has no result.
+    derived
+        Options that it left to be derived from the data.
     """
 
     number: int
@@ -46,6 +49,7 @@ class ShownTrial:
     is_best: bool = False
     is_within: bool = False
     reason: str = ""
+    derived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +145,10 @@ class ShownTuning:
         How good its choice (or those of the outer folds) is.
     how
         How it was done, a sentence each.
-    command
-        The command that trains the winner.
+    command, untuned_command
+        What trains with the options that were found, and without them.
+    best
+        The file of these options.
     """
 
     targets: Sequence[str]
@@ -151,11 +157,35 @@ class ShownTuning:
     outer: Sequence[ShownOuter]
     how: Sequence[str]
     command: str
+    untuned_command: str
+    best: str
 
     @property
     def recommended(self) -> ShownSearch:
         """The search whose choice is recommended."""
         return self.searches[-1]
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether the choice is clearly better than the untuned default for one target or more, and worse for none."""
+        signs = [0 if one.is_same else one.sign for one in self.outer]
+        return max(signs) > 0 and min(signs) >= 0
+
+    @property
+    def next_title(self) -> str:
+        """What to train next."""
+        return "train with what was found" if self.is_worth_it else "train with the defaults"
+
+    @property
+    def next_command(self) -> str:
+        """The command that trains it."""
+        return self.command if self.is_worth_it else self.untuned_command
+
+    @property
+    def left_words(self) -> str:
+        """Where the options lie that were found and are not taken; empty where they are taken or are the defaults."""
+        left = not self.is_worth_it and not self.recommended.chosen.is_default
+        return f"The options that were found are in {self.best}." if left else ""
 
 
 def tuning_lines(shown: ShownTuning) -> Iterator[str]:
@@ -174,12 +204,12 @@ def worth_words(one: ShownOuter, *, nested: bool, named: bool) -> str:
     before = f"{one.column}: " if named else ""
     who = "the searched options" if nested else "the choice"
     if one.is_same:
-        found = f"{_named(name)} {value_of(name, one.default[name].value)}"
+        found = f"{metric(name).in_text} {value_of(name, one.default[name].value)}"
         return f"{before}Not worth it here: on {where} {who} and the untuned default predict the same ({found})."
     lead = one.difference[name]
     told = (
-        f"on {where} that no trial saw, {_named(name)} is {value_of(name, one.tuned[name].value)} with {who} and "
-        f"{value_of(name, one.default[name].value)} untuned (difference {difference_of(name, lead.value)}, "
+        f"on {where} that no trial saw, {metric(name).in_text} is {value_of(name, one.tuned[name].value)} with {who} "
+        f"and {value_of(name, one.default[name].value)} untuned (difference {difference_of(name, lead.value)}, "
         f"{difference_interval_of(name, lead)})"
     )
     verdicts = {
@@ -200,31 +230,30 @@ def choice_words(shown: ShownTuning) -> str:
     changes = ", ".join(f"{key} {shown_value(value)}" for key, value in search.changed.items())
     untuned = search.default
     beside = "" if untuned is None else f" (untuned {value_of(name, untuned.value)})"
-    found = f"{_named(name)} {value_of(name, search.chosen.value)}{beside}"
+    found = f"{metric(name).in_text} {value_of(name, search.chosen.value)}{beside}"
     return f"Of {of_all} the choice is {changes}: {found} over the folds within the training part."
 
 
 def rule_words(shown: ShownTuning) -> str:
     """By what rule."""
     search, name = shown.recommended, shown.metric
+    sign = 1 if metric(name).higher_is_better else -1
     within = sum(one.is_within for one in search.trials)
     if within == 1:
         return "It is the best of all trials, and no other lies within one standard error of it."
-    best = f"{_named(name)} {value_of(name, search.best.value)}"
+    best = f"{metric(name).in_text} {value_of(name, search.best.value)}"
+    untuned = -math.inf if search.default is None else sign * search.default.value
+    eligible = [one for one in search.trials if one.is_within and sign * one.value >= untuned]
+    is_fastest = all(search.chosen.seconds <= one.seconds for one in eligible)
+    who = "the fastest" if is_fastest else "the best of those that train about as fast as the fastest"
     return (
-        f"Of the {within} trials within one standard error of the best ({best}), it is the cheapest that is no worse "
-        "than the untuned default."
+        f"Of the {within} trials within one standard error of the best ({best}), it is {who} that is no worse than "
+        "the untuned default."
     )
 
 
 def _within_words(search: ShownSearch, name: str) -> str:
-    return f"{_named(name)} {value_of(name, search.chosen.value)} over the folds within the training part"
-
-
-def _named(name: str) -> str:
-    """A metric within a sentence."""
-    words = metric(name).name
-    return words[0].lower() + words[1:] if words[1:2].islower() else words
+    return f"{metric(name).in_text} {value_of(name, search.chosen.value)} over the folds within the training part"
 
 
 def with_interval(name: str, found: Interval) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from aam.errors import InputError
 from aam.files.atomic import is_running
 from aam.runs.directory import ENDED
 from aam.runs.layout import CONFIG, DATA, FINISHED, FOLDS, LOCK, LOG, MEMBERS, is_run_directory
+from aam.runs.result_folder import RECORDS
 
 FINISHED_RUN, RUNNING, STOPPED, FAILED, UNREADABLE = STATES = ("finished", "running", "stopped", "failed", "unreadable")
 OWNER = re.compile(r"pid (\d+) on (\S+) since ")
@@ -63,6 +65,11 @@ def _looks_like_a_run(files: list[str]) -> bool:
     return CONFIG in files and any(name in files for name in (DATA, FINISHED, LOG))
 
 
+def is_search(folder: Path) -> bool:
+    """Whether a folder holds the results of `aam tune`, which are not those of a run."""
+    return any(command == "aam tune" and (folder / name).is_file() for name, command in RECORDS.items())
+
+
 def check_run(path: Path) -> None:
     """Refuse a folder that has the files of a run, but whose options name no command.
 
@@ -104,7 +111,7 @@ def times_of(path: Path) -> Times:
     began = first = last = None
     seconds, ended = 0.0, ""
     for when, said in _lines(path / LOG):
-        if said.startswith("$ "):
+        if said.startswith("$ ") and (first is None or not _is_of_a_part(said, path)):
             if first is not None and last is not None:
                 seconds += (last - first).total_seconds()
             if "--resume-from" not in said:
@@ -116,6 +123,18 @@ def times_of(path: Path) -> Times:
     if first is not None and last is not None:
         seconds += (last - first).total_seconds()
     return Times(began or first, seconds, ended)
+
+
+def _is_of_a_part(said: str, path: Path) -> bool:
+    """Whether a command line in the log of a run is that of one of its folds or members, which log there too."""
+    try:
+        words = shlex.split(said)
+    except ValueError:  # the line was cut
+        return False
+    if words[1:4] != ["aam", "train", "--config"] or words[5:] != ["--output-dir", "RUN"]:
+        return False
+    part = Path(words[4]).parent
+    return part.parent.name in (FOLDS, MEMBERS) and part.name != path.resolve().name
 
 
 def _lines(log: Path) -> Iterator[tuple[datetime, str]]:

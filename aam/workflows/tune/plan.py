@@ -114,7 +114,10 @@ def _space(config: TuneConfig, training: TrainConfig, units: int, *, has_dna: bo
         return read_space(config.search.space, training)
     space = usual_space(training, units, has_dna=has_dna)
     if not space:
-        raise ConfigError("--learners has nothing to search: name more of them, or give --space")
+        raise ConfigError(
+            f"nothing to search with --learners {','.join(training.learners.learners)}: none of the options that vary "
+            "by default concerns it; add learners, or give --space"
+        )
     check_space(space, training)
     return space
 

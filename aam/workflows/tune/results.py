@@ -14,8 +14,9 @@ from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, TrialState
 
 from aam.config import TrainConfig, replace, to_flat
+from aam.config.command_line import command_words
 from aam.config.option import flag
-from aam.config.tuning.space import as_choice
+from aam.config.tuning.space import as_choice, is_live
 from aam.errors import ConfigError, RunError
 from aam.files.atomic import write_text
 from aam.files.columns import Columns, write_tables
@@ -44,7 +45,9 @@ def conclude(plan: TunePlan, searches: Sequence[Search]) -> Tuning:
     outer = judge_choices(plan, configs)
     columns = plan.training.target.metadata_column
     folder = plan.config.run.output_dir
-    winner = replace(configs[-1], output_dir=folder.with_name(f"{folder.resolve().name}-best"), **RUN_OPTIONS)
+    name = folder.resolve().name
+    winner = replace(configs[-1], output_dir=folder.with_name(f"{name}-best"), **RUN_OPTIONS)
+    untuned = replace(plan.training, output_dir=folder.with_name(f"{name}-untuned"), **RUN_OPTIONS)
     found = ShownTuning(
         targets=columns,
         metric=plan.metric,
@@ -52,6 +55,8 @@ def conclude(plan: TunePlan, searches: Sequence[Search]) -> Tuning:
         outer=shown_outer(outer, columns),
         how=list(_how(plan)),
         command=train_command(plan),
+        untuned_command=shlex.join(command_words("train", untuned)),
+        best=str(folder / BEST),
     )
     return Tuning(
         folder=folder,
@@ -154,7 +159,14 @@ def _shown_trial(trial: FrozenTrial, choice: Chosen, plan: TunePlan) -> ShownTri
         is_best=trial.number == choice.best.number,
         is_within=trial.number in choice.within,
         reason=reason,
+        derived=_derived(plan) if is_default(trial) else frozenset(),
     )
+
+
+def _derived(plan: TunePlan) -> frozenset[str]:
+    """The options of the space that the untuned default leaves to be derived."""
+    flat = to_flat(plan.training)
+    return frozenset(one.name for one in plan.space if flat[one.name] is None and is_live(one, plan.training))
 
 
 def _importance(search: Search) -> dict[str, float]:

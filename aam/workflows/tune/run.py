@@ -24,6 +24,8 @@ from aam.workflows.tune.tuning import Tuning
 if TYPE_CHECKING:
     from aam.workflows.tune.search import Search
 
+WORTH_SAYING = 60.0
+"""Seconds of a search from which it says beforehand how long it takes."""
 NEEDS_OPTUNA = "aam tune needs optuna, which is not installed: pip install 'aam[tune]'"
 
 
@@ -58,9 +60,11 @@ def tune(config: TuneConfig) -> Tuning | None:
     with quiet(), Process(config.run.output_dir) as process:
         searches = _searches(plan, process)
         with helped(config) as helpers:
+            before = _finished(searches)
             _run(plan, searches, started)
             if helpers.wait():
                 _run(plan, searches, started)
+            _say_if_nothing_was_left(config, searches, before)
         if is_helper() or not _all_ended(config, searches):
             return None
         return _finish(plan, searches)
@@ -78,6 +82,28 @@ def _say_plan(plan: TunePlan) -> None:
         aside = ", set aside for this" if plan.config.tested_by == "aside" else ""
         say(f"the choice is judged by {plural(judged, 'sample')} that no trial sees{aside}")
     say(f"options: {', '.join(one.name for one in plan.space)}")
+    say(f"search: {_budget_words(plan.config, len(plan.parts))}")
+
+
+def _budget_words(config: TuneConfig, searches: int) -> str:
+    """How long it goes on."""
+    total, minutes = config.total, config.search.minutes
+    trials = "" if total is None else plural(total, "trial") + (" each" if searches > 1 else "")
+    if minutes is None:
+        return f"{trials}; --minutes ends it earlier"
+    time = f"{minutes:g} minutes"
+    return f"as many trials as {time} allow" if total is None else f"{trials}, or as many as {time} allow"
+
+
+def _finished(searches: Sequence[Search]) -> int:
+    return sum(len(one.trials.finished) for one in searches)
+
+
+def _say_if_nothing_was_left(config: TuneConfig, searches: Sequence[Search], before: int) -> None:
+    """Say so where a search that goes on had all its trials already."""
+    total = config.total
+    if total is not None and total * len(searches) <= before == _finished(searches):
+        say(f"nothing is left to try: {plural(before, 'trial')} are done; more --trials go on")
 
 
 def _searches(plan: TunePlan, process: Process) -> list[Search]:
@@ -106,7 +132,7 @@ def _run(plan: TunePlan, searches: Sequence[Search], started: float) -> None:
     config = plan.config
     ends = None if config.search.minutes is None else started + 60 * config.search.minutes
     budget = Budget(total=config.total, ends=ends)
-    before = sum(len(one.trials.finished) for one in searches)
+    before = _finished(searches)
     with _bar(config, len(searches), before) as bar:
         for search in searches:
             _show(bar, search, None, started)
@@ -125,10 +151,27 @@ def _bar(config: TuneConfig, searches: int, before: int) -> Bar:
 def _show(bar: Bar, search: Search, searches: Sequence[Search] | None, started: float) -> None:
     """How far the search is, and the best so far."""
     if searches is not None:
-        trials = sum(len(one.trials.finished) for one in searches)
+        trials = _finished(searches)
+        if bar.done == 0:
+            with bar.aside():
+                _say_time(search, len(searches))
         done = trials if search.plan.config.total is not None else round(time.monotonic() - started)
         bar.advance(max(0, min(bar.total, done) - bar.done))
     bar.say(search.part.name if search.part.name != "search" else "searching", search.best_words)
+
+
+def _say_time(search: Search, searches: int) -> None:
+    """How long all trials take at the rate of the first one; most of the others have less to fit."""
+    from aam.workflows.tune.trials import seconds_of
+
+    config, seconds = search.plan.config, seconds_of(search.trials.finished[0])
+    if config.total is None:
+        return
+    whole = config.total * searches
+    expected = whole * seconds / config.jobs.number
+    if expected >= WORTH_SAYING:  # not for NaN, of one without a result
+        first, all_of_them = format_duration(seconds), format_duration(expected)
+        say(f"the first trial took {first}; at its rate {whole:,} take {all_of_them}, mostly less")
 
 
 def _all_ended(config: TuneConfig, searches: Sequence[Search]) -> bool:

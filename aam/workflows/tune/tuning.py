@@ -59,8 +59,7 @@ class Tuning:
     @property
     def is_worth_it(self) -> bool:
         """Whether the choice is clearly better than the untuned default for one target or more, and worse for none."""
-        signs = [0 if one.is_same else one.sign for one in self.shown.outer]
-        return max(signs) > 0 and min(signs) >= 0
+        return self.shown.is_worth_it
 
     @cached_property
     def page(self) -> Page:

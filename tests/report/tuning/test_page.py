@@ -50,7 +50,8 @@ def search(**options: Any) -> ShownSearch:
 
 
 def shown(*outers: ShownOuter, **options: Any) -> ShownTuning:
-    given = {"targets": ["age"], "metric": "mae", "searches": [search()], "how": ["How."], "command": "aam train"}
+    given = {"targets": ["age"], "metric": "mae", "searches": [search()], "how": ["How."]}
+    given |= {"command": "aam train --config b.yaml", "untuned_command": "aam train --table t", "best": "b.yaml"}
     return ShownTuning(**{**given, "outer": outers or [outer(Interval(-0.5, -0.9, -0.1))], **options})
 
 
@@ -77,7 +78,12 @@ def test_the_choice_and_its_rule_are_told() -> None:
     _, choice, rule = tuning_lines(shown())
     assert choice.startswith("Of 6 trials (1 stopped early) the choice is --pull 100")
     assert "mean absolute error 2.10 (untuned 2.50) over the folds" in choice
-    assert rule.startswith("Of the 2 trials within one standard error of the best (mean absolute error 2), it is the")
+    within = "Of the 2 trials within one standard error of the best (mean absolute error 2), it is"
+    assert rule == f"{within} the fastest that is no worse than the untuned default."
+    trials = [replace(one, seconds=1.9) if one.is_best else one for one in search().trials]
+    assert list(tuning_lines(shown(searches=[search(trials=trials)])))[-1] == (
+        f"{within} the best of those that train about as fast as the fastest that is no worse than the untuned default."
+    )
 
 
 def test_a_default_that_is_chosen_is_told() -> None:
@@ -97,9 +103,25 @@ def test_the_page_has_it_all_and_escapes_it() -> None:
         "Is it worth it?",
         "The search on all samples",
         "The search without outer fold 1",
-        "Train the winner",
+        "Next, train with what was found",
     ):
         assert words in page
+    assert "train with the defaults" not in page
+
+
+def test_what_is_not_worth_it_is_not_advised() -> None:
+    found = shown(outer(Interval(-0.5, -0.9, 0.1)))
+    assert (found.next_title, found.next_command) == ("train with the defaults", "aam train --table t")
+    page = render(tuning_page(found))
+    assert "Next, train with the defaults" in page
+    assert "The options that were found are in b.yaml." in page
+    assert "aam train --config b.yaml" not in page
+
+
+def test_a_derived_value_is_told() -> None:
+    untuned = trial(0, 2.5, is_default=True, values={"pull": 1.0}, derived=frozenset({"learners"}))
+    page = render(tuning_page(shown(searches=[search(trials=[untuned, *search().trials[1:]])])))
+    assert page.count("as derived") == 1
 
 
 def test_far_trials_do_not_squeeze_the_others() -> None:
