@@ -225,6 +225,7 @@ def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:
         classes=first.classes,
         probabilities=np.concatenate([part.probabilities for part in parts]) if first.classes else None,
         groups=groups,
+        exposure=None if first.exposure is None else np.concatenate([part.exposure for part in parts]),
     )
 
 

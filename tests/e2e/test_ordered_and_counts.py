@@ -110,7 +110,11 @@ def test_a_blend_of_counts_with_an_exposure(
     run, said = tmp_path / "run", capsys.readouterr()
     table = read_columns(run / "out_of_fold_predictions.tsv")
     observed, predicted = table["observed"].astype(float), table["predicted"].astype(float)
-    assert f"of episodes is {d2_tweedie_score(observed, predicted, power=1):.2f};" in said.out + said.err
+    days = table["exposure"].astype(float)
+    assert (days == of_samples(table, read_columns(sheet), "days").astype(float)).all()
+    value = d2_tweedie_score(observed / days, predicted / days, power=1, sample_weight=days)
+    assert f"of episodes is {value:.2f};" in said.out + said.err
+    assert "learn 'episodes' for each unit of 'days', a count (mean 0." in said.out + said.err
     assert "Calibration of the expected counts" in (run / "report.html").read_text()
     assert predicted.mean() == pytest.approx(observed.mean(), rel=0.15)
     low, high = (table[f"predicted_{end}"].astype(float) for end in ("low", "high"))

@@ -37,9 +37,10 @@ def wins(found: CrossValidation) -> str:
 
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction, over all held-out samples."""
+    times = "" if found.judgement.predictions["model"].exposure is None else " for each unit of exposure"
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
-        f"{target.kind.guessed} of the training samples of each fold; an arrow is a value beyond the axis."
+        f"{target.kind.guessed}{times} of the training samples of each fold; an arrow is a value beyond the axis."
     )
     if "forest" in found.judgement.results and found.blend is not None:
         caption += " The random forest was fitted on relative abundances of the same training samples of each fold."

@@ -96,6 +96,7 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     draw = partial(interval_chart, judgement.results, target.kind.charted)
     answer = target.kind.guess_of(target)
     guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
+    guess += "" if judgement.predictions["model"].exposure is None else " for each unit of exposure"
     learned = "in the same folds" if judgement.part == "out_of_fold" else "of the same training samples"
     has_forest = "forest" in judgement.results
     forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
