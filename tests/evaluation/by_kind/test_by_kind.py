@@ -98,6 +98,9 @@ def test_deviance_explained_beside_an_offset() -> None:
     found = measure(counts(seen, mean, exposure), times[None].astype(float))
     often = counts(*(np.repeat(values, times) for values in (seen, mean, exposure)))
     assert found["d2"][0] == pytest.approx(score(often)["d2"])
+    of_rates = spearmanr(seen / exposure, mean / exposure).statistic
+    assert score(counts(seen, mean, exposure))["spearman"] == pytest.approx(of_rates)
+    assert np.isnan(score(counts(seen, 0.06 * exposure, exposure))["spearman"])
 
 
 def test_what_the_exposure_explains_is_not_praised() -> None:
