@@ -151,7 +151,7 @@ def _verdict(found: Sequence[Coverage], chosen: Coverage, sets: bool, group_colu
     below, above = levels_off(found)
     held = len(found) - len(below) - len(above)
     lines = [
-        f"At {held} of {plural(len(found), 'level')}, the 95 % interval of the observed coverage contains the nominal "
+        f"At {held} of {plural(len(found), 'nominal coverage')}, the 95 % interval of the observed coverage contains the nominal "
         "coverage."
     ]
     lines += [f"Coverage is clearly too low at {_observed_words(below)}."] if below else []
