@@ -95,6 +95,9 @@ def test_a_network_of_ordered_levels_is_stored(train: Run, study: Path, sheet: P
 
 def test_folds_of_ordered_levels(train: Run, sheet: Path, tmp_path: Path) -> None:
     assert train("--report", "--forest-baseline", **ordered(sheet, cv=3, learners="forest", small=False)) == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Predicted and true levels" in page
+    assert " levels on average; " in page
     metrics = read_columns(tmp_path / "run" / "cv_metrics.tsv")
     table = read_columns(tmp_path / "run" / "cv_predictions.tsv")
     chosen = (metrics["predictor"] == "model") & (metrics["metric"] == "qwk")

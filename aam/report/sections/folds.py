@@ -108,7 +108,12 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
         return None
     grouped = first.groups is not None
     section = coverage_section(
-        record.found, record.calibration, record.level, part="folds", group_column=group_column if grouped else None
+        record.found,
+        record.calibration,
+        record.level,
+        part="folds",
+        group_column=group_column if grouped else None,
+        is_ordered=first.kind.is_ordered,
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"
