@@ -153,7 +153,7 @@ def test_a_network_of_two_counts(distribution: str, train: Run, study: Path, she
     ("words", "flags", "said"),
     [
         ((), {"metadata_column": "level", "ordered": "group_1,group_3"}, "'group_2' is not one of the levels"),
-        (("--count-target",), {"metadata_column": "gradient"}, "no count, a whole number"),
+        (("--count-target",), {"metadata_column": "gradient"}, "are not counts (whole numbers from 0"),
         (("--count-target",), {"metadata_column": "level"}, "column 'level'"),
         ((), {"metadata_column": "level", "ordered": "group_1"}, "--ordered needs two levels or more"),
         (("--count-target",), {"metadata_column": "visits", "ordered": "1,2"}, "--count-target is for numbers"),

@@ -32,7 +32,7 @@ def samples_of(values: np.ndarray, exposure: np.ndarray | None = None) -> Sample
 def test_what_is_no_count_is_refused(wrong: float) -> None:
     values = VALUES.copy()
     values[2] = wrong
-    with pytest.raises(InputError, match=r"'episodes': 1 value is no count, .* \(first: "):
+    with pytest.raises(InputError, match=r"'episodes': 1 value is not a count \(whole .* 1,000,000,000; first: "):
         fitted(values)
 
 

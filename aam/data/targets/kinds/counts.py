@@ -196,8 +196,9 @@ def _check_counts(column: str, values: np.ndarray, source: str) -> None:
     """Refuse what is no count (:class:`~aam.errors.InputError`)."""
     wrong = values[~np.isnan(values) & ((values < 0) | (values != np.floor(values)) | (values > LARGEST))]
     if len(wrong):
-        problem = f"column '{shorten(column)}': {plural(len(wrong), 'value')} {'is' if len(wrong) == 1 else 'are'} no "
-        problem += f"count, a whole number from 0 to {LARGEST:.0e} (first: {wrong[0]:g})"
+        are = "is not a count" if len(wrong) == 1 else "are not counts"
+        problem = f"column '{shorten(column)}': {plural(len(wrong), 'value')} {are} (whole numbers from 0 to "
+        problem += f"{LARGEST:,.0f}; first: {wrong[0]:g})"
         raise InputError(source, problem, "leave out --count-target, or the samples with --where")
 
 

@@ -45,7 +45,7 @@ class Kind(ABC):
     tiles, charted
         The metrics that the report shows at a glance, and as figures.
     guess, guessed
-        The constant guess: its name among the predictors, and what of the training samples it answers.
+        The constant prediction: its name among the predictors, and what of the training samples it answers.
     shown_as
         Which figures and tables the report shows.
     covers_strata
@@ -175,11 +175,11 @@ class Kind(ABC):
 
     @abstractmethod
     def constant(self, spec: TargetSpec, table: Predictions) -> Predictions:
-        """What the constant guess says of the same samples."""
+        """What the constant prediction says of the same samples."""
 
     @abstractmethod
     def guess_of(self, spec: TargetSpec) -> float | str:
-        """What the constant guess answers."""
+        """What the constant prediction answers."""
 
     @abstractmethod
     def worst(self, table: Predictions) -> np.ndarray:
