@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aam.config.types import Column, check_utf8, choices, convert, describe_type, fits, shown
+from aam.config.types import Column, check_utf8, choices, convert, fits, misfit, shown
 from aam.errors import Attempts, ConfigError
 
 NO_INPUTS = ("output", "output_dir", "resume_from")
@@ -86,7 +86,7 @@ class Section:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not fits(value, hints[field.name]):
-                raise ConfigError(f"{flag(field.name)} must be {describe_type(hints[field.name])}, got {shown(value)}")
+                raise ConfigError(misfit(flag(field.name), hints[field.name], value))
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, str | Path):
                     check_utf8(one, flag(field.name))

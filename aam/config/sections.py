@@ -100,7 +100,9 @@ class StudyOptions(Section):
         "change ids (case, leading zeros, X before a digit, dots for dashes); each such match is logged.",
     )
     study_column: str = option(
-        "study", "Name of the column, made from the file names, that identifies the table when several are merged."
+        "study",
+        "Name of the column, made from the file names, that identifies the table when several are merged.",
+        usual="Column of studies; made where tables are merged",
     )
 
 

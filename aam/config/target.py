@@ -26,9 +26,15 @@ class ColumnOptions(Section):
     classifier: bool = option(False, "Predict classes instead of a number.", usual=True)
     missing: tuple[str, ...] = option((), "Further words for a missing value in the target column.")
     ordered: tuple[str, ...] = option(
-        (), "Predict ordered classes: the levels of --metadata-column from low to high, such as none,mild,severe."
+        (),
+        "Predict ordered classes: the levels of --metadata-column from low to high, such as none,mild,severe.",
+        usual="Predict levels in this order: none,mild,severe",
     )
-    count_target: bool = option(False, "Predict counts: whole numbers from 0 on, such as episodes or species.")
+    count_target: bool = option(
+        False,
+        "Predict counts: whole numbers from 0 on, such as episodes or species.",
+        usual="Predict counts: whole numbers from 0 on",
+    )
 
     @property
     def has_classes(self) -> bool:

@@ -81,7 +81,18 @@ def convert(value: Any, hint: Any, name: str) -> Any:
             continue
         if fits(converted, hint):
             return converted
-    raise ConfigError(f"{name} must be {describe_type(hint)}, got {shown(value)}")
+    raise ConfigError(misfit(name, hint, value))
+
+
+def misfit(name: str, hint: Any, value: Any) -> str:
+    """Why a value is not of the type of a field: the unknown words of a list of names, else what is needed."""
+    known = names_of(typing.get_args(hint)[0]) if is_tuple(hint) else None
+    if known is not None:
+        words = value if isinstance(value, (list, tuple)) else str(value).split(",")
+        unknown = [word for word in words if (word.strip() if isinstance(word, str) else word) not in known]
+        if unknown:
+            return f"{name}: unknown {', '.join(map(shown, unknown))}; choose from {', '.join(map(str, known))}"
+    return f"{name} must be {describe_type(hint)}, got {shown(value)}"
 
 
 def describe_type(hint: Any) -> str:
@@ -98,7 +109,9 @@ def describe_type(hint: Any) -> str:
         return {**numbers, Path: "a list of paths"}.get(item, "a list of words")
     if typing.get_origin(hint) in (Union, types.UnionType):
         return " or ".join(describe_type(a) for a in typing.get_args(hint) if a is not type(None))
-    return {int: "int", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(hint, str(hint))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}.get(
+        hint, str(hint)
+    )
 
 
 def _convert_one(value: Any, kind: Any) -> Any:

@@ -176,7 +176,7 @@ METRICS: dict[str, Metric] = {
     ),
     "d2": Metric(
         "D\u00b2 (Poisson)",
-        "fraction of the Poisson deviance explained; 1 is perfect, 0 no better than the mean",
+        "fraction of the Poisson deviance explained; 1 is perfect, 0 no better than the mean (or mean rate)",
         has_scale=True,
         source="Hastie, Tibshirani, Wainwright (2015), Statistical Learning with Sparsity, section 3.1",
         formula=_formula("d2", "by_kind.counts"),

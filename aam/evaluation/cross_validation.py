@@ -225,6 +225,7 @@ def pooled(folds: Sequence[FoldResult], who: str) -> Predictions:
         classes=first.classes,
         probabilities=np.concatenate([part.probabilities for part in parts]) if first.classes else None,
         groups=groups,
+        exposure=None if first.exposure is None else np.concatenate([part.exposure for part in parts]),
     )
 
 
@@ -296,12 +297,15 @@ def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
     """Compare the predictors on all samples that were held out."""
     names = list(folds[0].predictions)
     together = {who: pooled(folds, who) for who in names}
+    main, guess = together["model"].kind.main_metric, together["model"].kind.guess
+    results = {who: evaluate(found) for who, found in together.items()}
     differences = {who: compare(together["model"], found) for who, found in together.items() if who != "model"}
-    main = together["model"].kind.main_metric
+    for found in (results, differences):
+        found |= {guess: _without_correlation(found[guess])} if guess in found else {}
     judgement = Judgement(
         "folds",
         {who: averaged(folds, who) for who in names},
-        {who: evaluate(found) for who, found in together.items()},
+        results,
         {who: found[main] for who, found in differences.items()},
     )
     repeats = [[fold for fold in folds if fold.repeat == repeat] for repeat in sorted({f.repeat for f in folds})]
@@ -313,6 +317,12 @@ def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
         repeat_scores={who: [score(pooled(repeat, who)) for repeat in repeats] for who in names},
         coverage=_coverage(folds),
     )
+
+
+def _without_correlation(found: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Metrics of the constant prediction, which has no correlation: over folds it would be that of the folds' means."""
+    nowhere = Interval(np.nan, np.nan, np.nan)
+    return {name: nowhere if name.startswith("spearman") else value for name, value in found.items()}
 
 
 def _coverage(folds: Sequence[FoldResult]) -> CoverageRecord | None:
@@ -374,6 +384,7 @@ def _rows_of(
     label: str, intervals: Mapping[str, Interval], folds: Sequence[Scores], repeats: Sequence[Scores]
 ) -> Iterator[list[str]]:
     for name, interval in intervals.items():
-        over_repeats = mean_and_spread(repeats, name) if len(repeats) > 1 else (np.nan, np.nan)
+        is_repeated = len(repeats) > 1 and np.isfinite(interval.value)
+        over_repeats = mean_and_spread(repeats, name) if is_repeated else (np.nan, np.nan)
         numbers = (interval.value, interval.low, interval.high, *mean_and_spread(folds, name), *over_repeats)
         yield [label, name, *(f"{number:.6g}" if np.isfinite(number) else "" for number in numbers)]

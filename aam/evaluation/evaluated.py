@@ -28,7 +28,7 @@ class TargetEvaluation:
     spec
         The target.
     judgement
-        The model and the constant guess on the ``N`` samples whose truth is known.
+        The model and the constant prediction on the ``N`` samples whose truth is known.
     coverage
         How often intervals or sets hold the truth; None where there are none.
     held_out

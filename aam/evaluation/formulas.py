@@ -34,8 +34,14 @@ def r2(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
 
 
 def spearman(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
-    """Correlation of ranks, equal values sharing their mean rank."""
-    observed_RN, predicted_RN = (_ranks(values, weights_RN) for values in (predictions.observed, predictions.predicted))
+    """Correlation of ranks, equal values sharing their mean rank; of rates, where counts have an exposure.
+
+    What the exposure alone says of counts is not counted: a constant rate has no correlation.
+    """
+    said = [predictions.observed, predictions.predicted]
+    if predictions.exposure is not None:  # in single precision, since a rate times an exposure is rounded
+        said = [(values / predictions.exposure).astype(np.float32) for values in said]
+    observed_RN, predicted_RN = (_ranks(values, weights_RN) for values in said)
     return _correlation(observed_RN, predicted_RN, weights_RN)
 
 

@@ -240,6 +240,7 @@ def _coverage(record: RunRecord, target: TargetSpec, judgement: Judgement) -> Se
         part=found.part,
         group_column=column,
         source="validation" if record.blend is None else "out_of_fold",
+        is_ordered=target.kind.is_ordered,
     )
 
 

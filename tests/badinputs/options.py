@@ -27,8 +27,8 @@ def with_samples(folder: Path, number: int, words: Words) -> Words:
 # fmt: off
 bad_command_rows(
     ("K3 range", "--lr must be above 0, got 0", train, "--lr", "0"),
-    ("K3 type", "--epochs must be int, got 'ten'", train, "--epochs", "ten"),
-    ("K3 long value", f"--epochs must be int, got '{'x' * 56}...", train, "--epochs", "x" * 5000),
+    ("K3 type", "--epochs must be a whole number, got 'ten'", train, "--epochs", "ten"),
+    ("K3 long value", f"--epochs must be a whole number, got '{'x' * 56}...", train, "--epochs", "x" * 5000),
     ("K3 digits", "--epochs must be at least 1, got more digits than it can have", train, "--epochs", f"-1{'0' * 400}"),
     ("K3 seed", "--seed must be at most 4294967295, got more digits than it can have",
      train, "--seed", f"1{'0' * 400}"),

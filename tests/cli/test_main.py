@@ -71,7 +71,7 @@ def test_every_command_has_its_module(command: str) -> None:
         (["train", "--table"], "--table needs a value"),
         (["train", "--lr", "1", "--lr", "2"], "--lr is given twice"),
         (["train", "--table", "a.biom", "b.biom"], "'b.biom' belongs to no option"),
-        (["train", "--epochs", "ten"], "--epochs must be int, got 'ten'"),
+        (["train", "--epochs", "ten"], "--epochs must be a whole number, got 'ten'"),
         (["train", "--device", "gpu"], "--device must be 'auto' or 'cpu' or 'cuda', got 'gpu'"),
         (["train", "--lr", "0"], "--lr must be above 0, got 0"),
         (["train", "--table", "t.biom"], "--metadata-column, --output-dir are required"),

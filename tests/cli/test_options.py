@@ -158,7 +158,7 @@ def test_configuration_reads_back(command: str, tmp_path: Path) -> None:
 
 K_CASES = [
     ("K1 unknown key", "lrr: 1\n", "run.yaml: unknown key lrr; did you mean lr?"),
-    ("K2 wrong type", "epochs: ten\n", "run.yaml: epochs must be int, got 'ten'"),
+    ("K2 wrong type", "epochs: ten\n", "run.yaml: epochs must be a whole number, got 'ten'"),
     ("K2 literal", "device: gpu\n", "run.yaml: device must be 'auto' or 'cpu' or 'cuda', got 'gpu'"),
     ("K2 list for a number", "lr: [1, 2]\n", "run.yaml: lr must be a number, got ['1', '2']"),
     ("K2 not finite", "lr: inf\n", "run.yaml: lr must be a number, got 'inf'"),

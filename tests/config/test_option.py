@@ -99,7 +99,7 @@ def test_everything_that_cannot_be_read_is_said() -> None:
         read_values(PretrainConfig, {"lrr": 1, "epochs": "ten", "batch_size": 4, "test_size": 1.5})
     assert caught.value.problems == (
         "unknown key lrr; did you mean lr?",
-        "epochs must be int, got 'ten'",
+        "epochs must be a whole number, got 'ten'",
         "test_size must be below 1, got 1.5",
     )
 

@@ -26,7 +26,7 @@ def test_columns_that_are_read_are_named() -> None:
 def test_folds_are_a_number_or_studies() -> None:
     assert config(cv="5").evaluation.cv == 5
     assert config(cv="study").evaluation.cv == "study"
-    with pytest.raises(ConfigError, match="cv must be int or 'study'"):
+    with pytest.raises(ConfigError, match="cv must be a whole number or 'study'"):
         config(cv="studies")
     assert refused(cv="study", test_size=0.2) == ("--cv makes its own folds: leave out --test-size",)
 

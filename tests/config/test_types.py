@@ -56,9 +56,9 @@ def test_convert(hint: Any, given: object, value: object) -> None:
 @pytest.mark.parametrize(
     ("hint", "given", "words"),
     [
-        (int, "ten", "x must be int, got 'ten'"),
-        (int, 1.5, "x must be int, got 1.5"),
-        (int, True, "x must be int, got True"),
+        (int, "ten", "x must be a whole number, got 'ten'"),
+        (int, 1.5, "x must be a whole number, got 1.5"),
+        (int, True, "x must be a whole number, got True"),
         (float, "", "x must be a number, got ''"),
         (float, "nan", "x must be a number, got 'nan'"),
         (float, "-inf", "x must be a number, got '-inf'"),
@@ -68,8 +68,8 @@ def test_convert(hint: Any, given: object, value: object) -> None:
         (str, None, "x must be text, got None"),
         (Path, "", "x must be a path, got ''"),
         (Path, "a\0b", "x must be a path"),
-        (Depth, "5.5", "x must be int or 'auto' or 'none', got '5.5'"),
-        (Depth, None, "x must be int or 'auto' or 'none', got None"),
+        (Depth, "5.5", "x must be a whole number or 'auto' or 'none', got '5.5'"),
+        (Depth, None, "x must be a whole number or 'auto' or 'none', got None"),
         (Weights, "heavy", "x must be 'none' or 'balanced' or a list of numbers, got 'heavy'"),
         (Features, "all", "x must be a number or 'sqrt' or 'log2', got 'all'"),
         (tuple[float, ...], "1,x", "x must be a list of numbers, got '1,x'"),

@@ -95,6 +95,9 @@ def test_a_network_of_ordered_levels_is_stored(train: Run, study: Path, sheet: P
 
 def test_folds_of_ordered_levels(train: Run, sheet: Path, tmp_path: Path) -> None:
     assert train("--report", "--forest-baseline", **ordered(sheet, cv=3, learners="forest", small=False)) == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Predicted and true levels" in page
+    assert " levels on average; " in page
     metrics = read_columns(tmp_path / "run" / "cv_metrics.tsv")
     table = read_columns(tmp_path / "run" / "cv_predictions.tsv")
     chosen = (metrics["predictor"] == "model") & (metrics["metric"] == "qwk")
@@ -110,7 +113,11 @@ def test_a_blend_of_counts_with_an_exposure(
     run, said = tmp_path / "run", capsys.readouterr()
     table = read_columns(run / "out_of_fold_predictions.tsv")
     observed, predicted = table["observed"].astype(float), table["predicted"].astype(float)
-    assert f"of episodes is {d2_tweedie_score(observed, predicted, power=1):.2f};" in said.out + said.err
+    days = table["exposure"].astype(float)
+    assert (days == of_samples(table, read_columns(sheet), "days").astype(float)).all()
+    value = d2_tweedie_score(observed / days, predicted / days, power=1, sample_weight=days)
+    assert f"of episodes is {value:.2f};" in said.out + said.err
+    assert "learn 'episodes' for each unit of 'days', a count (mean 0." in said.out + said.err
     assert "Calibration of the expected counts" in (run / "report.html").read_text()
     assert predicted.mean() == pytest.approx(observed.mean(), rel=0.15)
     low, high = (table[f"predicted_{end}"].astype(float) for end in ("low", "high"))
@@ -146,7 +153,7 @@ def test_a_network_of_two_counts(distribution: str, train: Run, study: Path, she
     ("words", "flags", "said"),
     [
         ((), {"metadata_column": "level", "ordered": "group_1,group_3"}, "'group_2' is not one of the levels"),
-        (("--count-target",), {"metadata_column": "gradient"}, "no count, a whole number"),
+        (("--count-target",), {"metadata_column": "gradient"}, "are not counts (whole numbers from 0"),
         (("--count-target",), {"metadata_column": "level"}, "column 'level'"),
         ((), {"metadata_column": "level", "ordered": "group_1"}, "--ordered needs two levels or more"),
         (("--count-target",), {"metadata_column": "visits", "ordered": "1,2"}, "--count-target is for numbers"),

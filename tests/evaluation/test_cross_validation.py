@@ -180,6 +180,10 @@ def test_the_table_of_metrics(tmp_path: Path) -> None:
     row = {name: float(cell) for name, cell in rows["model - forest", "mae"].items() if name.startswith(("fold", "v"))}
     assert (row["fold_mean"], row["fold_sd"]) == pytest.approx((lead.mean(), lead.std(ddof=1)), rel=1e-5)
     assert row["value"] == pytest.approx(found.judgement.lead["forest"].value, rel=1e-5)
+    for who in ("guess", "model - guess"):
+        cells = [rows[who, "spearman"][name] for name in ("value", "low", "high", "repeat_mean", "repeat_sd")]
+        assert cells == [""] * 5, "a constant has no correlation"
+        assert rows[who, "mae"]["value"]
     write_metrics(tmp_path / "one.tsv", {"y": evaluate_folds(folds[:FOLDS])})
     assert set(read_columns(tmp_path / "one.tsv")["repeat_sd"]) == {""}
 

@@ -110,7 +110,7 @@ def test_the_page_is_written_anew(tmp_path: Path) -> None:
         (["RUN", "--overwrite"], "--overwrite is for --figures"),
         (
             ["RUN", "--figures", "f", "--format", "jpg"],
-            "--format must be a list of 'pdf' or 'svg' or",
+            "--format: unknown 'jpg'; choose from pdf, svg, ",
         ),
         (["RUN", "--figures", "RUN/data.json"], "data.json: is not a folder; --figures names a folder"),
     ],

@@ -20,7 +20,6 @@ from aam.data.study.earlier import clock_notes
 from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.data.study.summary import describe, has_warnings
-from aam.data.targets.kinds import TargetSpec
 from aam.errors import AamError, Attempts
 from aam.learners.catalogue import LABELS
 from aam.models.size_estimate import BatchSizes
@@ -82,7 +81,7 @@ def _plan(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
     if targets is None:
         yield "pre-train an encoder (--metadata-column would name a target)"
     else:
-        yield from map(_target_words, targets.specs)
+        yield from targets.lines()
         yield from _evaluation_words(config, planned.inputs.study)
     if planned.inputs.groups is not None:
         yield f"keep {len(np.unique(planned.inputs.groups.astype(str))):,} groups whole"
@@ -109,7 +108,7 @@ def _inputs(planned: PlannedRun | PlannedBlend) -> Iterator[str]:
 def _blend(planned: PlannedBlend) -> Iterator[str]:
     samples, targets = len(planned.inputs.split.train), planned.inputs.targets
     assert targets is not None
-    yield from map(_target_words, targets.specs)
+    yield from targets.lines()
     yield from _evaluation_words(planned.config, planned.inputs.study)
     yield from _inputs(planned)
     yield f"blend {plural(len(planned.members), 'learner')}:"
@@ -148,10 +147,6 @@ def _num_folds(config: TrainConfig, study: Study) -> int:
         return int(config.evaluation.cv or 1)
     assert study.metadata is not None
     return len(set(study.metadata.labels(config.study.study_column)))
-
-
-def _target_words(target: TargetSpec) -> str:
-    return f"learn '{target.column}', {target.kind.describe(target)}"
 
 
 def _evaluation_words(config: TrainConfig, study: Study) -> Iterator[str]:

@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 
+from aam.data.readers.metadata import Metadata
 from aam.data.targets.kinds import TargetRules, TargetSpec
 from aam.data.targets.kinds.classes import probability_names
-from aam.data.targets.targets import Targets, level_codes
+from aam.data.targets.targets import Targets, exposures, joint_levels, level_codes
 from aam.errors import Attempts, InputError
 from aam.text import listed, plural, shorten
 
@@ -39,7 +40,7 @@ def fit_targets(
         The metadata file, for messages.
     level_of_N
         The samples' levels, as of :func:`~aam.data.targets.targets.joint_levels`; without them ``zscore-category`` is
-        ``zscore``.
+        ``zscore``. Of counts with an exposure, the exposures: the mean and the median become those of a unit.
 
     Raises
     ------
@@ -55,6 +56,9 @@ def fit_targets(
     attempt.raise_if_any()
     specs = tuple(spec for spec in fitted if spec is not None)
     _refuse_shared_names(specs, source)
+    if rules.exposure_column and level_of_N is not None:
+        exposure = np.asarray(level_of_N, dtype=np.float64)[train_rows]
+        specs = tuple(_for_a_unit(spec, values[spec.column][train_rows], exposure) for spec in specs)
     if level_of_N is None or not rules.normalize_by:
         return Targets(specs=specs, exposure_column=rules.exposure_column)
     levels = tuple(sorted({str(level_of_N[row]) for row in train_rows} - {""}))
@@ -67,6 +71,21 @@ def fit_targets(
         )
     specs = tuple(_within_levels(spec, values[spec.column][train_rows], codes, len(levels)) for spec in specs)
     return Targets(specs=specs, normalize_by=rules.normalize_by, levels=levels)
+
+
+def levels_of(rules: TargetRules, metadata: Metadata) -> np.ndarray | None:
+    """Exposures of counts, or levels within which numbers are scaled, as :func:`fit_targets` takes them."""
+    if rules.exposure_column:
+        return exposures(metadata, rules.exposure_column)
+    return joint_levels(metadata, rules.normalize_by) if rules.normalize_by else None
+
+
+def _for_a_unit(spec: TargetSpec, counts: np.ndarray, exposure: np.ndarray) -> TargetSpec:
+    """The target with the mean rate, which is the Poisson likelihood's maximum, and the median rate."""
+    known = ~np.isnan(counts)
+    counts, exposure = counts[known], exposure[known]
+    median = float(np.median(counts / exposure))
+    return dataclasses.replace(spec, mean=float(counts.sum() / exposure.sum()), median=median)
 
 
 def _refuse_shared_names(specs: Sequence[TargetSpec], source: str) -> None:

@@ -112,6 +112,11 @@ class Targets:
         """
         return np.stack([spec.encode(values[spec.column], level_N) for spec in self.specs], axis=1)
 
+    def lines(self) -> list[str]:
+        """What is learned, in words, a line for each target."""
+        unit = f" for each unit of '{shorten(self.exposure_column)}'" if self.exposure_column else ""
+        return [f"learn '{spec.column}'{unit}, {spec.kind.describe(spec)}" for spec in self.specs]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {

@@ -22,10 +22,15 @@ def poisson_deviance(predictions: Predictions, weights_RN: np.ndarray) -> np.nda
 
 
 def d2(predictions: Predictions, weights_RN: np.ndarray) -> np.ndarray:
-    """1 - the deviance as a share of that of the mean of the truths."""
+    """1 - the deviance as a share of that of the mean of the truths, or of their mean rate times the exposures.
+
+    The latter is the null model of a Poisson regression with the offset log(exposure).
+    """
     observed, total = predictions.observed, weights_RN.sum(axis=1)
-    mean = weights_RN @ observed / total
-    of_mean = 2 * (weights_RN @ xlogy(observed, observed) / total - xlogy(mean, mean))
+    exposure = np.ones(len(observed)) if predictions.exposure is None else predictions.exposure
+    mean, rate = weights_RN @ observed / total, weights_RN @ observed / (weights_RN @ exposure)
+    of_each = xlogy(observed, observed) - xlogy(observed, exposure)
+    of_mean = 2 * (weights_RN @ of_each / total - xlogy(mean, rate))
     of_mean[of_mean <= 1e-12 * np.maximum(1, mean)] = np.nan
     return 1 - poisson_deviance(predictions, weights_RN) / of_mean
 

@@ -41,7 +41,7 @@ class LevelScores:
     metrics
         Every metric with its interval.
     constant
-        The main metric of the constant guess.
+        The main metric of the constant prediction.
     bias
         Mean of predicted minus observed; of classes, mean probability of the predicted class minus the share of right
         ones.
@@ -125,7 +125,7 @@ def level_scores(
     predictions
         With truths.
     target
-        Gives the constant guess.
+        Gives the constant prediction.
     labels_N
         Level of each sample; ``""`` is missing, and left out.
     chosen

@@ -28,7 +28,7 @@ def learning_curves(curves: Mapping[str, Curve], guess: float) -> Figure:
     curves
         Learner -> its curve, all for one target.
     guess
-        The metric of the constant guess.
+        The metric of the constant prediction.
     """
     with styled():
         width = WIDE if len(curves) > 1 else HALF
@@ -86,7 +86,7 @@ def _same_axes(panels: list[Axes], curves: Mapping[str, Curve], guess: float) ->
         if metric(name).is_share:
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         if near:
-            axes.axhline(guess, color=GUESS, linewidth=1, linestyle="--", label="constant guess")
+            axes.axhline(guess, color=GUESS, linewidth=1, linestyle="--", label="constant prediction")
         axes.legend(fontsize=SMALL, loc="best", labelcolor=INK)
 
 

@@ -23,7 +23,7 @@ class ShownCurves:
     curves
         Target -> learner -> its curve.
     guesses
-        Target -> main metric of the constant guess.
+        Target -> main metric of the constant prediction.
     how
         How the curves were made, a sentence each.
     """

@@ -149,7 +149,7 @@ def robustness_chart(
     before
         It, of the samples as they are.
     guess
-        It, of the constant guess.
+        It, of the constant prediction.
     """
     with styled():
         figure, axes = grid_of_axes(1, len(steps), 2.8, share=False)

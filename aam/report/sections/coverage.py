@@ -26,6 +26,7 @@ SOURCES = {
     "validation": "the errors of {} validation samples",
     "out_of_fold": "the out-of-fold errors of {} training samples",
 }
+WIDTHS = ("mean width", "median width")
 
 
 def coverage_curve(found: Sequence[Coverage]) -> Figure:
@@ -54,6 +55,7 @@ def coverage_section(
     part: str,
     group_column: str | None = None,
     source: str = "",
+    is_ordered: bool = False,
 ) -> Section:
     """Coverage of the intervals or sets in sentences, a curve and a table.
 
@@ -71,10 +73,12 @@ def coverage_section(
         What a group is called; None where each sample stands for itself.
     source
         Which samples calibrated: a part of ``SOURCES``. Left out where something else says so.
+    is_ordered
+        Whether sets hold levels in an order.
     """
     chosen = next(one for one in found if one.level == level)
-    sets = calibration.has_sets
-    text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets)]
+    sets, held = calibration.has_sets, ("level", "levels") if is_ordered else ("class", "classes")
+    text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets, held)]
     if source:
         text.append(_source_words(calibration, source, group_column))
     if not calibration.is_guaranteed(level):
@@ -86,7 +90,8 @@ def coverage_section(
     )
     picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)
     title = "Prediction set coverage" if sets else "Interval coverage"
-    return Section("coverage", title, text, pictures=[picture], tables=[_coverage_table(found, sets, part)])
+    table = _coverage_table(found, (f"mean number of {held[1]}", f"sets with one {held[0]}") if sets else WIDTHS, part)
+    return Section("coverage", title, text, pictures=[picture], tables=[table])
 
 
 def _held_words(chosen: Coverage, sets: bool, part: str, group_column: str | None) -> str:
@@ -107,10 +112,10 @@ def _held_words(chosen: Coverage, sets: bool, part: str, group_column: str | Non
     )
 
 
-def _size_words(chosen: Coverage, sets: bool) -> str:
+def _size_words(chosen: Coverage, sets: bool, held: tuple[str, str]) -> str:
     mean = number(chosen.size_N.mean())
     if sets:
-        return f"A set has {mean} classes on average; {percent(chosen.single)} of the sets have one class."
+        return f"A set has {mean} {held[1]} on average; {percent(chosen.single)} of the sets have one {held[0]}."
     return (
         f"The mean width of an interval is {mean}, the median {number(np.median(chosen.size_N))} (in the units of the "
         "target)."
@@ -151,8 +156,8 @@ def _verdict(found: Sequence[Coverage], chosen: Coverage, sets: bool, group_colu
     below, above = levels_off(found)
     held = len(found) - len(below) - len(above)
     lines = [
-        f"At {held} of {plural(len(found), 'level')}, the 95 % interval of the observed coverage contains the nominal "
-        "coverage."
+        f"At {held} of {plural(len(found), 'nominal coverage')}, the 95 % interval of the observed coverage contains "
+        "the nominal coverage."
     ]
     lines += [f"Coverage is clearly too low at {_observed_words(below)}."] if below else []
     lines += [f"Coverage is clearly too high at {_observed_words(above)}."] if above else []
@@ -174,14 +179,13 @@ def _advice(chosen: Coverage, below: Sequence[Coverage], above: Sequence[Coverag
         yield f"Rely on the {what} at {at}, the chosen level, but not at levels where coverage is too low."
 
 
-def _coverage_table(found: Sequence[Coverage], sets: bool, part: str) -> Table:
-    size = ("mean number of classes", "sets with one class") if sets else ("mean width", "median width")
+def _coverage_table(found: Sequence[Coverage], size: tuple[str, str], part: str) -> Table:
     rows = [
         [
             Cell(_exact_percent(one.level)),
             Cell(percent(one.share.value), interval_of("accuracy", one.share)),
             Cell(number(one.size_N.mean())),
-            Cell(percent(one.single) if sets else number(np.median(one.size_N))),
+            Cell(percent(one.single) if size is not WIDTHS else number(np.median(one.size_N))),
         ]
         for one in found
     ]

@@ -37,9 +37,10 @@ def wins(found: CrossValidation) -> str:
 
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction, over all held-out samples."""
+    times = "" if found.judgement.predictions["model"].exposure is None else " for each unit of exposure"
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
-        f"{target.kind.guessed} of the training samples of each fold; an arrow is a value beyond the axis."
+        f"{target.kind.guessed}{times} of the training samples of each fold; an arrow is a value beyond the axis."
     )
     if "forest" in found.judgement.results and found.blend is not None:
         caption += " The random forest was fitted on relative abundances of the same training samples of each fold."
@@ -107,7 +108,12 @@ def folds_coverage_section(found: CrossValidation, group_column: str | None) -> 
         return None
     grouped = first.groups is not None
     section = coverage_section(
-        record.found, record.calibration, record.level, part="folds", group_column=group_column if grouped else None
+        record.found,
+        record.calibration,
+        record.level,
+        part="folds",
+        group_column=group_column if grouped else None,
+        is_ordered=first.kind.is_ordered,
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
     unit = (group_column or "group") if grouped else "sample"

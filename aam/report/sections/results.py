@@ -96,6 +96,7 @@ def comparison_section(judgement: Judgement, target: TargetSpec) -> Section:
     draw = partial(interval_chart, judgement.results, target.kind.charted)
     answer = target.kind.guess_of(target)
     guess = f"'{answer}'" if isinstance(answer, str) else number(answer)
+    guess += "" if judgement.predictions["model"].exposure is None else " for each unit of exposure"
     learned = "in the same folds" if judgement.part == "out_of_fold" else "of the same training samples"
     has_forest = "forest" in judgement.results
     forest = f" The random forest was fitted on relative abundances of ASVs {learned}." if has_forest else ""
@@ -111,17 +112,19 @@ def predictions_section(judgement: Judgement, target: TargetSpec) -> Section:
     """Predictions against observed values."""
     shown = {who: judgement.predictions[who] for who in ("model", "forest") if who in judgement.predictions}
     title, pictures, _ = SHOWN[target.kind.shown_as]
+    title = "Predicted and true levels" if target.kind.is_ordered else title
     tables = [class_table(judgement)] if target.classes else []
     return Section("predictions", title, pictures=list(pictures(shown, target)), tables=tables)
 
 
 def _class_pictures(shown: dict[str, Predictions], target: TargetSpec) -> Iterator[Picture]:
+    named = "levels" if target.kind.is_ordered else "classes"
     numbers = "numbers are samples; " if len(target.classes) <= figures.MOST_NUMBERED_CLASSES else ""
     yield Picture(
         "confusion",
         partial(figures.confusion_matrices, shown),
         "Confusion matrix",
-        f"Rows are true classes, columns predicted classes; {numbers}shades are fractions of the row. Correct "
+        f"Rows are true {named}, columns predicted {named}; {numbers}shades are fractions of the row. Correct "
         "predictions lie on the diagonal. The colour beside the name of a class is its own in all figures.",
         is_large=len(target.classes) > figures.MOST_NUMBERED_CLASSES,
     )

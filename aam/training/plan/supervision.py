@@ -20,9 +20,9 @@ from aam.data.study.several.labels import balance_levels, joined, study_labels
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
-from aam.data.targets.fitting import fit_targets
+from aam.data.targets.fitting import fit_targets, levels_of
 from aam.data.targets.kinds import Kind, TargetRules, chosen_kind
-from aam.data.targets.targets import Targets, exposures, joint_levels, metric_endings
+from aam.data.targets.targets import Targets, exposures, metric_endings
 from aam.errors import Attempts, InputError, Problems
 from aam.evaluation.catalogue import METRICS
 from aam.log import say, warn
@@ -50,8 +50,7 @@ def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fo
     assert study.metadata is not None
     assert config.evaluation.cv is not None
     rules, sheet, rows = target_rules(config), study.metadata, np.arange(len(study))
-    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
-    targets = fit_targets(rules, study.targets, rows, sheet.source, levels)
+    targets = fit_targets(rules, study.targets, rows, sheet.source, levels_of(rules, sheet))
     by_study, column = config.evaluation.cv == STUDY, config.study.study_column
     wanted = FoldOptions(
         number=0 if by_study else int(config.evaluation.cv),
@@ -224,6 +223,8 @@ def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split
     harmony = None if config.split.train_samples else harmony_of(study, config.study.study_column)
     say(*describe(study, split), *([] if harmony is None else harmony.lines()))
     inputs = fit_inputs(config, study, split)
+    if inputs.targets is not None and inputs.targets.exposure_column:
+        say(*inputs.targets.lines())
     if inputs.groups is not None and len(inputs.groups):
         number = len(np.unique(inputs.groups.astype(str)))
         say(f"groups: {number:,} of '{shorten(config.split.group_column or '')}', each kept whole")
@@ -303,8 +304,7 @@ def studies_of_run(config: TrainConfig, study: Study, train_rows: np.ndarray) ->
 def _fit_targets(config: TrainConfig, study: Study, split: Split, sheet: Metadata) -> Targets:
     """The targets, which the head can reach and whose metric the validation samples can measure."""
     rules, attempt = target_rules(config), Attempts()
-    levels = joint_levels(sheet, rules.normalize_by) if rules.normalize_by else None
-    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels)
+    targets = fit_targets(rules, study.targets, split.train, sheet.source, levels_of(rules, sheet))
     attempt(lambda: _check_activation(config, targets, study, sheet.source))
     if not config.is_blend:
         attempt(lambda: check_measurable(config, targets, study, split.validation))

@@ -38,7 +38,7 @@ class Standing:
     difference
         How much larger each is than the forest's (paired); empty for the forest.
     seconds
-        Mean over the folds; None for a constant guess.
+        Mean over the folds; None for a constant prediction.
     weight
         Mean weight of a member in the blend; None for any other competitor.
     """

@@ -67,7 +67,7 @@ class FoldRecord:
     peak_bytes: int = 0
 
     def predictions(self) -> dict[str, Predictions]:
-        """Competitor -> its predictions, and those of the constant guess; the blend's have intervals, or sets."""
+        """Competitor -> its predictions, and those of the constant prediction; the blend's have intervals, or sets."""
         samples = Samples(
             sample_ids=self.sample_ids,
             observed={self.target.column: self.observed},

@@ -41,7 +41,7 @@ class LearningCurve:
     curves
         Target -> learner (``blend``, ``forest``) -> its curve.
     guesses
-        Target -> main metric of the constant guess.
+        Target -> main metric of the constant prediction.
     how
         How they were made, a sentence each.
     seconds

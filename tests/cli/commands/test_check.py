@@ -195,7 +195,7 @@ def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path, capsys: pyte
     (tmp_path / "run.yaml").write_text("lrr: 1\nepochs: ten\ntest_size: 1.5\n")
     assert problems(["--config", str(tmp_path / "run.yaml")], capsys) == [
         "run.yaml: unknown key lrr; did you mean lr?",
-        "run.yaml: epochs must be int, got 'ten'",
+        "run.yaml: epochs must be a whole number, got 'ten'",
         "run.yaml: test_size must be below 1, got 1.5",
     ]
     many = ["--test-size", "0.5", "--validation-size", "0.5", "--embedding-dim", "30", "--quantiles", "0.5"]
@@ -218,7 +218,7 @@ def test_unreadable_options_do_not_hide_problems_of_files(
         "run.yaml: unknown key lrr; did you mean lr?",
         "unknown option --lrr; did you mean --lr?",
         "unknown option --embeding-dim; did you mean --embedding-dim?",
-        "--epochs must be int, got 'ten'",
+        "--epochs must be a whole number, got 'ten'",
         "--rarefy-depth must be ",
         "tree.nwk: 1 branch is negative (largest -1)",
         "no column 'gradien'; did you mean 'gradient'?",
@@ -241,8 +241,8 @@ def test_unreadable_options_cause_no_further_problems(study: Path, capsys: pytes
         (["--tree"], "--tree needs a value"),
         (["--lr", "1", "--lr", "2"], "--lr is given twice"),
         (["stray"], "'stray' belongs to no option of aam check; an option that takes several values is repeated"),
-        (["--print-config", "--epochs", "ten"], "--epochs must be int, got 'ten'"),
-        (["--epochs", "ten", "--tree", "gone.nwk"], "--epochs must be int, got 'ten'"),
+        (["--print-config", "--epochs", "ten"], "--epochs must be a whole number, got 'ten'"),
+        (["--epochs", "ten", "--tree", "gone.nwk"], "--epochs must be a whole number, got 'ten'"),
     ],
 )
 def test_options_that_leave_nothing_to_read(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_ranges_choices_and_scales(tmp_path: Path) -> None:
         ("clade_leaf: [0, 3]", "clade_leaf must be at least 1"),
         ("learners: [auto]", "two different choices"),
         ("learners: {low: 1, high: 2}", "is no number"),
-        ("learners: [auto, nothing]", "learners must be"),
+        ("learners: [auto, nothing]", "learners: unknown 'nothing'"),
         ("forest_max_features: {low: sqrt, high: 1}", "must be a number, got 'sqrt'"),
         ("lr: [0.001, 0.01]", "--lr is for the network"),
         ("blend_folds: [2, 5]\nblend-folds: [2, 4]", "repeated"),

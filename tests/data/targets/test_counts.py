@@ -32,7 +32,7 @@ def samples_of(values: np.ndarray, exposure: np.ndarray | None = None) -> Sample
 def test_what_is_no_count_is_refused(wrong: float) -> None:
     values = VALUES.copy()
     values[2] = wrong
-    with pytest.raises(InputError, match=r"'episodes': 1 value is no count, .* \(first: "):
+    with pytest.raises(InputError, match=r"'episodes': 1 value is not a count \(whole .* 1,000,000,000; first: "):
         fitted(values)
 
 
@@ -43,8 +43,20 @@ def test_counts_are_learned_for_a_unit_of_exposure() -> None:
     assert rates == pytest.approx(VALUES / exposure, rel=1e-6)
     assert whole_counts(rates, exposure).tolist() == VALUES.tolist()
     expected = spec.decode(rates.astype(np.float64), exposure)
-    assert expected == pytest.approx(np.maximum(VALUES, LEAST_SHARE * VALUES.mean()), rel=1e-6)
+    assert expected == pytest.approx(np.maximum(VALUES, LEAST_SHARE * VALUES.mean() * exposure), rel=1e-6)
     assert spec.encode(VALUES, np.zeros(len(VALUES), dtype=np.int64)).tolist() == VALUES.tolist()
+
+
+def test_the_constant_prediction_is_the_mean_rate() -> None:
+    exposure = np.array([1.0, 2, 10, 3, 7, 365, 0.5, 4])
+    rules = TargetRules(columns=("episodes",), kind=COUNTS, transform="none", exposure_column="days")
+    trained = np.array([0, 1, 2, 5])
+    (spec,) = fit_targets(rules, {"episodes": VALUES}, trained, "m.tsv", exposure).specs
+    assert spec.mean == pytest.approx((0 + 3 + 1 + 0) / (1 + 2 + 10 + 365))
+    assert spec.median == pytest.approx((0.1 + 0) / 2)
+    settings = IntervalSettings(level=0.8, head=HeadOptions())
+    table = COUNTS.predict(spec, VALUES, VALUES[None], samples_of(VALUES, exposure), settings)
+    assert COUNTS.constant(spec, table).predicted == pytest.approx(spec.mean * exposure)
 
 
 def test_exposures_are_read_and_saved() -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, d2_tweedie_score, mean_absolute_error, mean_poisson_deviance
 
-from aam.data.targets.kinds import COUNTS, ORDERED, Predictions
+from aam.data.targets.kinds import COUNTS, ORDERED, Predictions, TargetSpec
+from aam.evaluation.baseline_comparison import judge, verdicts
 from aam.evaluation.by_kind.counts import rate_bins
 from aam.evaluation.by_kind.ordered import at_most, errors_by_level, ranked_probability_score
 from aam.evaluation.metrics import measure, score
@@ -29,9 +30,9 @@ def ordered(true: np.ndarray, said: np.ndarray, seed: int = 0) -> Predictions:
     )
 
 
-def counts(true: np.ndarray, said: np.ndarray) -> Predictions:
+def counts(true: np.ndarray, said: np.ndarray, exposure: np.ndarray | None = None) -> Predictions:
     ids = np.array([f"s{place}" for place in range(len(true))], dtype=object)
-    return Predictions(kind=COUNTS, sample_ids=ids, observed=true.astype(float), predicted=said)
+    return Predictions(kind=COUNTS, sample_ids=ids, observed=true.astype(float), predicted=said, exposure=exposure)
 
 
 def drawn_levels(size: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +84,37 @@ def test_metrics_of_counts_are_those_of_scikit_learn() -> None:
     assert found["poisson_deviance"] == pytest.approx(mean_poisson_deviance(seen, mean))
     assert found["d2"] == pytest.approx(d2_tweedie_score(seen, mean, power=1))
     assert found["mae"] == pytest.approx(mean_absolute_error(seen, mean))
+
+
+def test_deviance_explained_beside_an_offset() -> None:
+    rng = np.random.default_rng(0)
+    exposure = rng.integers(5, 200, size=80).astype(float)
+    mean = 0.06 * exposure * np.exp(rng.normal(0, 0.5, size=80))
+    seen = rng.poisson(mean)
+    # The null model of a Poisson regression with the offset log(exposure): weighted rates.
+    rates = {"y_true": seen / exposure, "y_pred": mean / exposure, "sample_weight": exposure}
+    assert score(counts(seen, mean, exposure))["d2"] == pytest.approx(d2_tweedie_score(**rates, power=1))
+    times = rng.integers(0, 3, size=80)
+    found = measure(counts(seen, mean, exposure), times[None].astype(float))
+    often = counts(*(np.repeat(values, times) for values in (seen, mean, exposure)))
+    assert found["d2"][0] == pytest.approx(score(often)["d2"])
+    of_rates = spearmanr(seen / exposure, mean / exposure).statistic
+    assert score(counts(seen, mean, exposure))["spearman"] == pytest.approx(of_rates)
+    assert np.isnan(score(counts(seen, 0.06 * exposure, exposure))["spearman"])
+
+
+def test_what_the_exposure_explains_is_not_praised() -> None:
+    rng = np.random.default_rng(1)
+    days = rng.integers(5, 400, size=400).astype(float)
+    seen = rng.poisson(0.06 * days)
+    said = 0.06 * days * np.exp(rng.normal(0, 0.02, size=400))
+    spec = TargetSpec(column="episodes", kind=COUNTS, mean=float(seen.sum() / days.sum()))
+    found = judge("test", counts(seen, said, days), None, spec)
+    assert abs(found.results["model"]["d2"].value) < 0.05
+    assert found.results["guess"]["d2"].value == pytest.approx(0, abs=1e-9)
+    assert "The model is not clearly better than the constant prediction: do not rely on it." in verdicts(found)
+    ignorant = judge("test", counts(seen, said), None, TargetSpec(column="episodes", kind=COUNTS, mean=seen.mean()))
+    assert ignorant.results["model"]["d2"].value > 0.5
 
 
 def test_errors_by_level_worked_by_hand() -> None:

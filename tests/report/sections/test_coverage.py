@@ -109,7 +109,10 @@ def test_the_result_is_said_in_plain_words() -> None:
         "95 % CI 83 % to 94 %."
     )
     assert size == "The mean width of an interval is 4, the median 4 (in the units of the target)."
-    assert verdict == "At 1 of 1 level, the 95 % interval of the observed coverage contains the nominal coverage."
+    assert (
+        verdict
+        == "At 1 of 1 nominal coverage, the 95 % interval of the observed coverage contains the nominal coverage."
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,9 +134,9 @@ def test_the_verdict_counts_every_drawn_level() -> None:
     off = [level for level, number in held.items() if not wilson(number, 120)[0] <= level <= wilson(number, 120)[1]]
     assert off == [0.5, 0.6, 0.7]
     assert words(found)[-1] == (
-        "At 3 of 6 levels, the 95 % interval of the observed coverage contains the nominal coverage. Coverage is "
-        "clearly too low at 50 % (observed 25 %), 60 % (observed 38 %), 70 % (observed 50 %). Rely on the intervals at "
-        "90 %, the chosen level, but not at levels where coverage is too low."
+        "At 3 of 6 nominal coverages, the 95 % interval of the observed coverage contains the nominal coverage. "
+        "Coverage is clearly too low at 50 % (observed 25 %), 60 % (observed 38 %), 70 % (observed 50 %). Rely on "
+        "the intervals at 90 %, the chosen level, but not at levels where coverage is too low."
     )
     assert words(found, 0.6)[-1].endswith("Do not rely on the intervals at 60 %, the chosen level.")
 
@@ -141,7 +144,7 @@ def test_the_verdict_counts_every_drawn_level() -> None:
 def test_the_verdict_names_levels_on_both_sides() -> None:
     found = [intervals(held_of(number, 120), level) for level, number in {0.5: 90, 0.8: 60, 0.9: 108}.items()]
     said = words(found)[-1]
-    assert said.startswith("At 1 of 3 levels")
+    assert said.startswith("At 1 of 3 nominal coverages")
     assert "too low at 80 % (observed 50 %). Coverage is clearly too high at 50 % (observed 75 %)." in said
 
 
@@ -159,7 +162,7 @@ def test_groups_are_named() -> None:
     first, *_, last = words([intervals(held, groups=groups)], group_column="subject")
     assert "Intervals should cover 9 of 10 samples of a new subject" in first
     assert "107 (89 %) are covered; with equal weight for each subject (12 subjects) 89 %, 95 % CI 8" in first
-    assert last.startswith("At 1 of 1 level, ")
+    assert last.startswith("At 1 of 1 nominal coverage, ")
 
 
 @pytest.mark.parametrize(("num_groups", "who"), [(1, "1 subject"), (5, "5 subjects")])

@@ -45,7 +45,7 @@ def test_a_missing_library_stops_a_run_at_once(
         ({"logger": ("tensorboard",), "experiment": "ages"}, "--experiment needs --logger wandb or mlflow"),
         ({"logger": ("wandb",), "tracking_uri": "runs"}, "--tracking-uri needs --logger mlflow: leave it out"),
         ({"logger": ("mlflow",), "tracking_uri": " "}, "--tracking-uri is empty"),
-        ({"logger": ("neptune",)}, "--logger must be a list of 'tensorboard' or 'wandb' or 'mlflow'"),
+        ({"logger": ("neptune",)}, "--logger: unknown 'neptune'; choose from tensorboard, wandb, mlflow"),
     ],
 )
 def test_options_that_go_with_no_tracker(given: dict[str, object], problem: str) -> None:

@@ -54,7 +54,7 @@ def test_paths_start_at_the_suite(tmp_path: Path) -> None:
         ("tasks:\n  a:\n" + TASK + "    wher: x\n", "suite.yaml: task 'a': unknown key wher; did you mean where?"),
         ("tasks:\n  a:\n    table: t.biom\n", "suite.yaml: task 'a': metadata, metadata_column are required"),
         ("tasks:\n  a:\n" + TASK + "    shuffle: -1\n", "suite.yaml: task 'a': shuffle must be at least 0, got -1"),
-        ("tasks:\n  a:\n" + TASK + "    shuffle: x\n", "suite.yaml: task 'a': shuffle must be int"),
+        ("tasks:\n  a:\n" + TASK + "    shuffle: x\n", "suite.yaml: task 'a': shuffle must be a whole number"),
         ("tasks:\n  a:\n" + TASK + "    tree: no.nwk\n", "suite.yaml: task 'a': tree: no such file"),
         (f"tasks:\n  a:\n{TASK}    shuffle: 1\n    control: false\n", "task 'a': a shuffled target is a control"),
         (f"tasks:\n  a:\n{TASK}  a:\n{TASK}", "suite.yaml: line 6: key 'a' repeated"),

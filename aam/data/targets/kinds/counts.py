@@ -16,8 +16,10 @@ doi:10.1093/biomet/35.3-4.246.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from aam.config import LossOptions
 from aam.config.target import ColumnOptions
 from aam.data.readers.metadata import Metadata
 from aam.data.targets.intervals import Calibration, calibrate_numbers, interval
+from aam.data.targets.kinds.cells import Cells, cells
 from aam.data.targets.kinds.kind import Kind, Predictions, TargetRules, TargetSpec
 from aam.data.targets.kinds.numbers import Numbers, learnable, spread
 from aam.data.targets.kinds.samples import IntervalSettings, Samples
@@ -32,10 +35,12 @@ from aam.errors import InputError
 from aam.text import plural, shorten
 
 LEAST_SHARE = 1e-3
-"""No expected count is below this share of the training samples' mean: the logarithm of 0 would be infinite."""
+"""No expectation is below this share of the training samples' mean: the logarithm of 0 would be infinite."""
 LARGEST = 1e9
 """Counts above it are not computed with."""
 ROUNDING = 1e-9
+EXPOSURE = "exposure"
+"""Its column in tables of predictions."""
 ANSCOMBE = 3 / 8
 
 
@@ -91,8 +96,7 @@ class Counts(Numbers):
 
     def decode(self, spec: TargetSpec, learned: np.ndarray, level_B: np.ndarray | None) -> np.ndarray:
         """Expected counts in the exposure of each sample, none of them 0."""
-        expected = np.clip(learned, 0, LARGEST) * _exposure(level_B, learned.ndim)
-        return np.maximum(expected, LEAST_SHARE * spec.mean)
+        return np.clip(learned, LEAST_SHARE * spec.mean, LARGEST) * _exposure(level_B, learned.ndim)
 
     def calibrate(
         self, spec: TargetSpec, learned: np.ndarray, samples: Samples, settings: IntervalSettings
@@ -127,8 +131,26 @@ class Counts(Numbers):
             groups=samples.groups,
             low=low,
             high=high,
+            exposure=samples.level_B if _has_exposure(samples.level_B) else None,
             deviation=spread(np.stack([spec.decode(draw, samples.level_B) for draw in draws])),
         )
+
+    def columns(self, table: Predictions) -> dict[str, list[str]]:
+        """As of numbers, with the exposure where there is one."""
+        found = super().columns(table)
+        return found if table.exposure is None else {**found, EXPOSURE: cells(table.exposure)}
+
+    def from_columns(self, cells: Cells, spec: TargetSpec) -> dict[str, Any]:
+        """As of numbers, with the exposure where there is one."""
+        found = super().from_columns(cells, spec)
+        return found if not cells.has(EXPOSURE) else {**found, "exposure": cells.numbers(EXPOSURE)}
+
+    def constant(self, spec: TargetSpec, table: Predictions) -> Predictions:
+        """The training samples' mean, or their mean rate times the exposure of each sample."""
+        found = super().constant(spec, table)
+        if table.exposure is None:
+            return found
+        return dataclasses.replace(found, predicted=found.predicted * table.exposure)
 
     def headline(self, column: str, said: Mapping[str, str]) -> str:
         """The explained deviance of all predictors."""
@@ -160,17 +182,23 @@ def _whole(expected_B: np.ndarray, low_B: np.ndarray, high_B: np.ndarray) -> tup
 
 def _exposure(level_N: np.ndarray | None, num_axes: int) -> np.ndarray | float:
     """Units of exposure of each sample, which broadcast over further axes; 1 where they are not known."""
-    if level_N is None or level_N.dtype.kind != "f":
+    if level_N is None or not _has_exposure(level_N):
         return 1.0
     return level_N.reshape((-1,) + (1,) * (num_axes - 1))
+
+
+def _has_exposure(level_N: np.ndarray) -> bool:
+    """Exposures are numbers, codes of levels are whole."""
+    return level_N.dtype.kind == "f"
 
 
 def _check_counts(column: str, values: np.ndarray, source: str) -> None:
     """Refuse what is no count (:class:`~aam.errors.InputError`)."""
     wrong = values[~np.isnan(values) & ((values < 0) | (values != np.floor(values)) | (values > LARGEST))]
     if len(wrong):
-        problem = f"column '{shorten(column)}': {plural(len(wrong), 'value')} {'is' if len(wrong) == 1 else 'are'} no "
-        problem += f"count, a whole number from 0 to {LARGEST:.0e} (first: {wrong[0]:g})"
+        are = "is not a count" if len(wrong) == 1 else "are not counts"
+        problem = f"column '{shorten(column)}': {plural(len(wrong), 'value')} {are} (whole numbers from 0 to "
+        problem += f"{LARGEST:,.0f}; first: {wrong[0]:g})"
         raise InputError(source, problem, "leave out --count-target, or the samples with --where")
 
 

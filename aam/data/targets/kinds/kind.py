@@ -45,7 +45,7 @@ class Kind(ABC):
     tiles, charted
         The metrics that the report shows at a glance, and as figures.
     guess, guessed
-        The constant guess: its name among the predictors, and what of the training samples it answers.
+        The constant prediction: its name among the predictors, and what of the training samples it answers.
     shown_as
         Which figures and tables the report shows.
     covers_strata
@@ -175,11 +175,11 @@ class Kind(ABC):
 
     @abstractmethod
     def constant(self, spec: TargetSpec, table: Predictions) -> Predictions:
-        """What the constant guess says of the same samples."""
+        """What the constant prediction says of the same samples."""
 
     @abstractmethod
     def guess_of(self, spec: TargetSpec) -> float | str:
-        """What the constant guess answers."""
+        """What the constant prediction answers."""
 
     @abstractmethod
     def worst(self, table: Predictions) -> np.ndarray:
@@ -238,7 +238,7 @@ class TargetSpec:
     class_weights
         Weight of each class in the loss, with a mean of 1 over the training samples; empty for equal weights.
     mean, median
-        Of the training samples, in the user's units; 0 for classes.
+        Of the training samples, in the user's units; of counts with an exposure, for a unit of it; 0 for classes.
     majority
         The most frequent class of the training samples; empty for a number.
     """
@@ -329,8 +329,8 @@ class Predictions:
         ``N x C``, in the order of the classes; None for numbers.
     groups
         Group of each sample, where samples of one group are alike; None where each stands for itself.
-    low, high
-        Ends of the prediction intervals of numbers, ``N``, where there are any.
+    low, high, exposure
+        Ends of the prediction intervals of numbers, and what counts are proportional to, ``N``, where there are any.
     sets
         Which classes each prediction set holds, ``N x C`` (bool), where there are any.
     deviation
@@ -349,6 +349,7 @@ class Predictions:
     groups: np.ndarray | None = None
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    exposure: np.ndarray | None = None
     sets: np.ndarray | None = None
     deviation: np.ndarray | None = None
     quantiles: Mapping[float, np.ndarray] = field(default_factory=dict)
@@ -374,7 +375,7 @@ class Predictions:
         return None if -1 in rows else self.select(np.array(rows, dtype=np.int64))
 
 
-PER_SAMPLE = ("sample_ids", "observed", "predicted", "probabilities", "groups", "low", "high", "sets", "deviation")
+PER_SAMPLE = tuple(one.name for one in fields(Predictions) if one.name not in ("kind", "classes", "quantiles"))
 
 KINDS: dict[str, Kind] = {}
 """All kinds by :attr:`Kind.saved_name`; the first is that of a target of which nothing is said."""

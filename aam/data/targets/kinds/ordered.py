@@ -50,7 +50,7 @@ class Ordered(Classes):
     def fit(
         self, rules: TargetRules, column: str, values: np.ndarray, train_rows: np.ndarray, source: str
     ) -> TargetSpec:
-        """As classes, in the order that is given; the middle one of the training samples is the constant guess."""
+        """As classes, in the order that is given; the middle one of the training samples is the constant prediction."""
         _check_levels(rules.levels, column, values, source)
         listed_weights = not isinstance(rules.class_weights, str)
         spec = super().fit(

@@ -76,7 +76,14 @@ def _coverage(found: Evaluation, one: TargetEvaluation) -> Section | None:
     if covered is None:
         return None
     column = found.group_column if one.predictions.groups is not None else None
-    return coverage_section(covered.found, covered.calibration, covered.level, part=NEW, group_column=column)
+    return coverage_section(
+        covered.found,
+        covered.calibration,
+        covered.level,
+        part=NEW,
+        group_column=column,
+        is_ordered=one.spec.kind.is_ordered,
+    )
 
 
 def _tiles(found: Evaluation) -> list[Tile]:
