@@ -22,6 +22,7 @@ import numpy as np
 from aam.config.studies import STUDY
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.errors import InputError
+from aam.evaluation.across_studies import across_studies, coverage_without_ends, without_ends
 from aam.evaluation.baseline_comparison import Judgement
 from aam.evaluation.blend_record import BlendRecord
 from aam.evaluation.catalogue import Interval
@@ -297,12 +298,18 @@ def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
     names = list(folds[0].predictions)
     together = {who: pooled(folds, who) for who in names}
     differences = {who: compare(together["model"], found) for who, found in together.items() if who != "model"}
+    results, coverage = {who: evaluate(found) for who, found in together.items()}, _coverage(folds)
     main = together["model"].kind.main_metric
+    across = across_studies(_tables_by_study(folds))
+    if across is not None and across.are_few:
+        results, differences = without_ends(results), without_ends(differences)
+        coverage = None if coverage is None else coverage_without_ends(coverage)
     judgement = Judgement(
         "folds",
         {who: averaged(folds, who) for who in names},
-        {who: evaluate(found) for who, found in together.items()},
+        results,
         {who: found[main] for who, found in differences.items()},
+        across,
     )
     repeats = [[fold for fold in folds if fold.repeat == repeat] for repeat in sorted({f.repeat for f in folds})]
     return CrossValidation(
@@ -311,8 +318,14 @@ def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
         differences=differences,
         fold_scores={who: [score(fold.predictions[who]) for fold in folds] for who in names},
         repeat_scores={who: [score(pooled(repeat, who)) for repeat in repeats] for who in names},
-        coverage=_coverage(folds),
+        coverage=coverage,
     )
+
+
+def _tables_by_study(folds: Sequence[FoldResult]) -> dict[str, dict[str, Predictions]]:
+    """Each study that was left out, with its predictions by each predictor."""
+    own = {name: [fold for fold in folds if fold.study == name] for name in dict.fromkeys(f.study for f in folds)}
+    return {name: {who: pooled(of, who) for who in of[0].predictions} for name, of in own.items() if name}
 
 
 def _coverage(folds: Sequence[FoldResult]) -> CoverageRecord | None:
