@@ -194,7 +194,7 @@ def group_words(judgement: Judgement, group_column: str | None) -> str:
     groups = judgement.predictions["model"].groups
     column = group_column or "group"
     if judgement.has_few_studies:
-        return f"{_group_count(judgement, column)} left out are too few for intervals that hold for a further one."
+        return f"Of {_group_count(judgement, column)}, no interval is given: so few say too little of a further one."
     if groups is not None:
         return f"The bootstrap resamples whole groups ({_group_count(judgement, column)})."
     if group_column is not None:

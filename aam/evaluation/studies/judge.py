@@ -23,8 +23,8 @@ COLUMNS = (
     *("predictor", "metric", "value", "low", "high"),
 )
 HOW_WITHIN = (
-    "How much a model loses by going to a new study is the difference from --cv with folds of samples (and the same "
-    "--group-column): run it as well."
+    "How much a model loses by going to a new study is the difference from folds of samples: run the same with --cv 5 "
+    "in place of --cv study, and compare: aam compare RUN RUN-5."
 )
 
 
