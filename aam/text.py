@@ -53,8 +53,14 @@ def listed(items: Iterable[object], most: int = 3) -> str:
 
 
 def plural(number: int, singular: str, ending: str = "s") -> str:
-    """A number and what it counts: ``1 sample``, ``1,200 samples``."""
-    return f"{number:,} {singular}{'' if number == 1 else ending}"
+    """A number and what it counts: ``1 sample``, ``1,200 samples``, ``3 studies``."""
+    return f"{number:,} {singular if number == 1 else many(singular, ending)}"
+
+
+def many(singular: str, ending: str = "s") -> str:
+    """What is counted, without a number: ``samples``, ``studies``."""
+    is_y = ending == "s" and singular[-1:] == "y" and singular[-2:-1].lower() not in tuple("aeiou")
+    return f"{singular[:-1]}ies" if is_y and len(singular) > 2 else f"{singular}{ending}"
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int | None = None) -> bytes:

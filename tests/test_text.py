@@ -50,6 +50,12 @@ def test_plural() -> None:
     assert plural(1, "sample") == "1 sample"
     assert plural(0, "sample") == "0 samples"
     assert plural(12_345, "class", "es") == "12,345 classes"
+    assert [plural(2, name) for name in ("study", "day", "Country", "y")] == [
+        "2 studies",
+        "2 days",
+        "2 Countries",
+        "2 ys",
+    ]
 
 
 def test_duplicates() -> None:

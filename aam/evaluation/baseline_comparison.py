@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from aam.data.targets.kinds import Predictions, TargetSpec
+from aam.evaluation.across_studies import AcrossStudies
 from aam.evaluation.catalogue import Interval, difference_interval_of, difference_of, metric, value_of
 from aam.evaluation.metrics import compare, evaluate
 from aam.text import plural
@@ -20,6 +21,9 @@ HELD_OUT = {
     "folds": "cross-validated samples",
     "new": "labelled samples",
 }
+
+
+SAME_AS_FOREST = "It predicts the same as the random forest."
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,20 @@ class Judgement:
         Predictor -> its metrics with intervals.
     lead
         Predictor -> how much larger the model's main metric is (paired), for all predictors but the model.
+    across
+        The studies that were left out one by one; None where folds are of samples or groups.
     """
 
     part: str
     predictions: Mapping[str, Predictions]
     results: Mapping[str, Mapping[str, Interval]]
     lead: Mapping[str, Interval]
+    across: AcrossStudies | None = None
+
+    @property
+    def has_few_studies(self) -> bool:
+        """Whether too few studies were left out to say anything of a further one."""
+        return self.across is not None and self.across.are_few
 
     @property
     def main(self) -> str:
@@ -82,10 +94,10 @@ def _how_held_out(judgement: Judgement, group_column: str | None) -> str:
     """What keeps the samples apart from those that were learned from, or does not."""
     if judgement.part == "validation":
         return ", which also chose the model"
-    groups = judgement.predictions["model"].groups
-    if groups is None:
+    groups, across = judgement.predictions["model"].groups, judgement.across
+    if groups is None and across is None:
         return ""
-    number = plural(len(np.unique(groups.astype(str))), "group")
+    number = _group_count(judgement, "group")
     if judgement.part == "new":
         return f" ({number})"
     unseen = ""
@@ -95,8 +107,18 @@ def _how_held_out(judgement: Judgement, group_column: str | None) -> str:
     return f"{unseen} ({number}, held out whole)"
 
 
+def _group_count(judgement: Judgement, name: str) -> str:
+    """How many groups, or studies that were left out."""
+    groups, across = judgement.predictions["model"].groups, judgement.across
+    if across is not None:
+        return plural(across.number, "study")
+    return plural(0 if groups is None else len(np.unique(groups.astype(str))), name)
+
+
 def verdicts(judgement: Judgement) -> list[str]:
     """Whether the model is better than the constant prediction and the forest, given the number of samples."""
+    if judgement.across is not None and judgement.across.are_few:
+        return list(_few_verdicts(judgement, judgement.across))
     lines = []
     is_useful = _sign(judgement, judgement.predictions["model"].kind.guess) > 0
     if is_useful:
@@ -119,11 +141,33 @@ def verdicts(judgement: Judgement) -> list[str]:
     return lines
 
 
+def _few_verdicts(judgement: Judgement, across: AcrossStudies) -> Iterator[str]:
+    """What a few studies that were left out say, which is of them alone."""
+    yield (
+        "The model is better than the constant prediction in "
+        f"{across.words(judgement.predictions['model'].kind.guess)}; so few studies cannot tell whether that holds for "
+        "a further one."
+    )
+    if "forest" not in judgement.lead:
+        return
+    if _same_as_forest(judgement):
+        yield SAME_AS_FOREST
+        return
+    difference = difference_of(judgement.main, judgement.lead["forest"].value)
+    found = f"(difference in {metric(judgement.main).name.lower()} over all samples: {difference})"
+    yield f"It is better than the random forest in {across.words('forest')} {found}."
+
+
+def _same_as_forest(judgement: Judgement) -> bool:
+    model, forest = judgement.predictions["model"], judgement.predictions["forest"]
+    return all(np.array_equal(getattr(model, name), getattr(forest, name)) for name in ("predicted", "probabilities"))
+
+
 def _forest_verdict(judgement: Judgement, is_useful: bool) -> str:
     """The model against the forest, and which of the two to take."""
-    sign, model, forest = _sign(judgement, "forest"), judgement.predictions["model"], judgement.predictions["forest"]
-    if all(np.array_equal(getattr(model, name), getattr(forest, name)) for name in ("predicted", "probabilities")):
-        return "It predicts the same as the random forest."
+    if _same_as_forest(judgement):
+        return SAME_AS_FOREST
+    sign = _sign(judgement, "forest")
     found = f"({_lead_in_words(judgement, 'forest')})"
     if sign < 0:
         return f"The random forest is clearly better {found}: prefer the forest here."
@@ -149,8 +193,10 @@ def group_words(judgement: Judgement, group_column: str | None) -> str:
     """How the intervals treat groups of samples."""
     groups = judgement.predictions["model"].groups
     column = group_column or "group"
+    if judgement.has_few_studies:
+        return f"Of {_group_count(judgement, column)}, no interval is given: so few say too little of a further one."
     if groups is not None:
-        return f"The bootstrap resamples whole groups ({plural(len(np.unique(groups.astype(str))), column)})."
+        return f"The bootstrap resamples whole groups ({_group_count(judgement, column)})."
     if group_column is not None:
         return f"Samples of one {column} are not independent, so the true intervals are wider."
     return ""

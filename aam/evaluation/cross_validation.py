@@ -22,6 +22,7 @@ import numpy as np
 from aam.config.studies import STUDY
 from aam.data.targets.kinds import Predictions, TargetSpec
 from aam.errors import InputError
+from aam.evaluation.across_studies import across_studies, coverage_without_ends, without_ends
 from aam.evaluation.baseline_comparison import Judgement
 from aam.evaluation.blend_record import BlendRecord
 from aam.evaluation.catalogue import Interval
@@ -295,34 +296,43 @@ class CrossValidation:
 
 def evaluate_folds(folds: Sequence[FoldResult]) -> CrossValidation:
     """Compare the predictors on all samples that were held out."""
-    names = list(folds[0].predictions)
-    together = {who: pooled(folds, who) for who in names}
+    together = {who: pooled(folds, who) for who in folds[0].predictions}
     main, guess = together["model"].kind.main_metric, together["model"].kind.guess
     results = {who: evaluate(found) for who, found in together.items()}
     differences = {who: compare(together["model"], found) for who, found in together.items() if who != "model"}
     for found in (results, differences):
         found |= {guess: _without_correlation(found[guess])} if guess in found else {}
+    coverage, across = _coverage(folds), across_studies(_tables_by_study(folds))
+    if across is not None and across.are_few:
+        results, differences = without_ends(results), without_ends(differences)
+        coverage = None if coverage is None else coverage_without_ends(coverage)
     judgement = Judgement(
         "folds",
-        {who: averaged(folds, who) for who in names},
+        {who: averaged(folds, who) for who in together},
         results,
         {who: found[main] for who, found in differences.items()},
+        across,
     )
     repeats = [[fold for fold in folds if fold.repeat == repeat] for repeat in sorted({f.repeat for f in folds})]
     return CrossValidation(
         folds=folds,
         judgement=judgement,
         differences=differences,
-        fold_scores={who: [score(fold.predictions[who]) for fold in folds] for who in names},
-        repeat_scores={who: [score(pooled(repeat, who)) for repeat in repeats] for who in names},
-        coverage=_coverage(folds),
+        fold_scores={who: [score(fold.predictions[who]) for fold in folds] for who in together},
+        repeat_scores={who: [score(pooled(repeat, who)) for repeat in repeats] for who in together},
+        coverage=coverage,
     )
 
 
 def _without_correlation(found: Mapping[str, Interval]) -> dict[str, Interval]:
     """Metrics of the constant prediction, which has no correlation: over folds it would be that of the folds' means."""
-    nowhere = Interval(np.nan, np.nan, np.nan)
-    return {name: nowhere if name.startswith("spearman") else value for name, value in found.items()}
+    return {name: Interval(*[np.nan] * 3) if name.startswith("spearman") else one for name, one in found.items()}
+
+
+def _tables_by_study(folds: Sequence[FoldResult]) -> dict[str, dict[str, Predictions]]:
+    """Each study that was left out, with its predictions by each predictor."""
+    own = {name: [fold for fold in folds if fold.study == name] for name in dict.fromkeys(f.study for f in folds)}
+    return {name: {who: pooled(of, who) for who in of[0].predictions} for name, of in own.items() if name}
 
 
 def _coverage(folds: Sequence[FoldResult]) -> CoverageRecord | None:

@@ -21,7 +21,7 @@ from aam.evaluation.errors.association import SPEARMAN, STRONG
 from aam.evaluation.errors.facts import FACTS
 from aam.evaluation.errors.held_out import difference_of_independent
 from aam.evaluation.evaluated import Evaluation, TargetEvaluation
-from aam.text import plural
+from aam.text import many, plural
 
 EXPECTED = 0.05
 """Share of samples like those of training whose novelty is above 1."""
@@ -117,7 +117,7 @@ def coverage_words(one: TargetEvaluation, group_column: str | None) -> Iterator[
     elif chosen.share.low > chosen.level:
         told = "clearly too many: they are wider than needed"
     if chosen.num_groups is not None and chosen.num_groups < LEAST_GROUPS:
-        told = f"too few {group_column or 'group'}s to tell whether that is right"
+        told = f"too few {many(group_column or 'group')} to tell whether that is right"
     uncertainty = interval_of("accuracy", chosen.share)
     added = f" ({uncertainty})" if uncertainty else ""
     yield f"{what} of {percent(chosen.level)} hold {percent(chosen.share.value)} of the true values{added}: {told}."

@@ -90,7 +90,7 @@ def folds_page(
             predictions_section(judgement, spec),
             reliability_section(judgement, spec),
             kind_section(judgement, spec),
-            folds_coverage_section(judged, group_column),
+            folds_coverage_section(judged, record.config),
             folds_section(judged, spec),
         ]
         results += labelled(shown, targets, place)

@@ -73,11 +73,19 @@ def test_what_a_blend_reads_is_said_everywhere(
     assert run_command("info", blend / "model") == 0
     assert "up to 2 earlier samples of the same 'subject' by 'day'" in capsys.readouterr().out.replace("\n", " ")
     assert said in (blend / LOG).read_text()
+    assert "--metadata NEW.tsv --output predictions.tsv" in (blend / LOG).read_text()
     assert "earlier samples" in (blend / "report.html").read_text()
     assert "up to 2 earlier samples" in (blend / "model" / "README.md").read_text()
     given = flags(study, sheet, tmp_path / "run", learners="clr-linear")
     assert run_command("check", **given) == 0
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_cross_validation_says_what_it_reads(study: Path, sheet: Path, tmp_path: Path) -> None:
+    given = flags(study, sheet, tmp_path / "run", learners="clr-linear", cv=2)
+    assert run_command("train", "--no-forest-baseline", "--report", small=False, **given) == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "of 60 samples have one of the same" in page
 
 
 def test_predictions_read_earlier_samples_alone(blend: Path, study: Path, sheet: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from aam.data.targets.intervals import calibrate_numbers
 from aam.data.targets.kinds import NUMBERS, Predictions, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import InputError
+from aam.evaluation.baseline_comparison import group_words, headline, verdicts
 from aam.evaluation.coverage import CoverageRecord, coverage_of_intervals
 from aam.evaluation.cross_validation import (
     FoldResult,
@@ -354,3 +356,43 @@ def test_a_target_without_test_values_is_left_out(tmp_path: Path) -> None:
     folds = read_fold(tmp_path, tmp_path / "none.tsv", 1, 1)
     assert list(folds) == ["month_of_life"]
     assert folds["month_of_life"].predictions["model"].sample_ids.tolist() == ["a", "c"]
+
+
+def of_studies(number: int) -> list[FoldResult]:
+    """As many studies, each left out by one fold; the model is better than the others in all of them."""
+    folds = []
+    for place in range(number):
+        fold = dataclasses.replace(make_folds()[place % FOLDS], repeat=1, number=place + 1, study=f"study {place}")
+        ids = np.array([f"{place} {one}" for one in fold.predictions["model"].sample_ids], dtype=object)
+        own = {who: dataclasses.replace(found, sample_ids=ids) for who, found in fold.predictions.items()}
+        folds.append(dataclasses.replace(fold, predictions=own))
+    return folds
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_few_studies_have_no_interval_and_no_verdict(number: int, tmp_path: Path) -> None:
+    found = evaluate_folds(of_studies(number))
+    every = [
+        one for table in (found.judgement.results, found.differences) for of in table.values() for one in of.values()
+    ]
+    assert every
+    assert all(np.isnan([one.low, one.high]).all() and np.isfinite(one.value) for one in every)
+    lines = verdicts(found.judgement)
+    counted = "1 of 1 study" if number == 1 else f"{number} of {number} studies"
+    assert lines[0] == (
+        f"The model is better than the constant prediction in {counted}; so few studies cannot tell whether that holds "
+        "for a further one."
+    )
+    assert lines[1].startswith(f"It is better than the random forest in {counted} (difference in mean absolute error")
+    assert not any("clearly" in line for line in lines)
+    whole = f"({counted.partition('of ')[2]}, held out whole)"
+    assert whole in headline(found.judgement, NUMBER, "study")
+    write_metrics(tmp_path / "metrics.tsv", {"month_of_life": found})
+    assert set(read_columns(tmp_path / "metrics.tsv")["low"]) == {""}
+
+
+def test_six_studies_are_drawn_anew() -> None:
+    found = evaluate_folds(of_studies(6)).judgement
+    assert found.results["model"]["mae"].low < found.results["model"]["mae"].value
+    assert verdicts(found)[0] == "The model is clearly better than the constant prediction."
+    assert group_words(found, "study") == "The bootstrap resamples whole groups (6 studies)."

@@ -28,7 +28,7 @@ def run(config: TrainConfig, command_line: str) -> None:
         needs_sheet = [
             *config.covariates.columns,
             *config.target.normalize_by,
-            *filter(None, [config.target.exposure_column]),
+            *filter(None, [config.target.exposure_column, config.earlier.time_column]),
         ]
         sheet = " --metadata NEW.tsv" if needs_sheet else ""
         words = f"aam predict --model {shlex.quote(str(run))} --table NEW.biom{sheet} --output predictions.tsv"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aam.evaluation.across_studies import LEAST_STUDIES
 from aam.evaluation.catalogue import Interval, metric, value_of
 from aam.evaluation.cross_validation import CrossValidation, FoldResult, pooled
 from aam.evaluation.metrics import compare, evaluate
@@ -22,8 +23,8 @@ COLUMNS = (
     *("predictor", "metric", "value", "low", "high"),
 )
 HOW_WITHIN = (
-    "How much a model loses by going to a new study is the difference from --cv with folds of samples (and the same "
-    "--group-column): run it as well."
+    "How much a model loses by going to a new study is the difference from folds of samples: run the same with --cv 5 "
+    "in place of --cv study, and compare: aam compare RUN RUN-5."
 )
 
 
@@ -115,18 +116,18 @@ def study_words(found: Sequence[StudyResult]) -> list[str]:
     main = found[0].main
     guess = next(who for who in found[0].results if who not in ("model", "forest"))
     sign = 1 if metric(main).higher_is_better else -1
+    few = len(found) < LEAST_STUDIES
     values = {one.study: one.results["model"][main].value for one in found}
     known = {name: value for name, value in values.items() if np.isfinite(value)}
     better = sum(sign * (one.results["model"][main].value - one.results[guess][main].value) > 0 for one in found)
     if not known:
         return [HOW_WITHIN]
     best, worst = max(known, key=lambda name: sign * known[name]), min(known, key=lambda name: sign * known[name])
-    return [
-        f"On studies that the model had not seen, the {metric(main).in_text} is from "
-        f"{value_of(main, known[worst])} ('{worst}') to {value_of(main, known[best])} ('{best}'), and better than the "
-        f"constant prediction in {better} of {len(found)}.",
-        HOW_WITHIN,
-    ]
+    ends = [f"{value_of(main, known[best])} ('{best}', best)", f"{value_of(main, known[worst])} ('{worst}', worst)"]
+    low, high = ends if sign < 0 else ends[::-1]
+    counted = "" if few else f", and better than the constant prediction in {better} of {len(found)}"
+    said = f"between {low} and {high}" if len(known) > 1 else value_of(main, known[best])
+    return [f"On studies that the model had not seen, the {metric(main).in_text} is {said}{counted}.", HOW_WITHIN]
 
 
 def write_studies(path: Path, found: StudiesFound) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from aam.config.json_dataclass import need
 from aam.data.study.several.labels import studies_of_table
 from aam.learners.stored import PerStudyCache, Stored
+from aam.text import listed, shorten
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -166,6 +167,12 @@ def centring_notes(members: Sequence[Mapping[str, Any]], study: Study) -> list[s
             f"new studies ({int(is_new.sum()):,}) are centred by the means of their own samples: predictions depend on "
             f"which samples are predicted together{few}"
         )
-    if not is_new.all():
-        lines.append(f"studies of training (by name): {int((~is_new).sum()):,}, centred by their training samples")
+    known, column = names[~is_new], str(centred[0][COLUMN])
+    if len(known):
+        in_sheet = study.metadata is not None and column in study.metadata.columns
+        remedy = "in the metadata" if in_sheet else f"(its file, or by a column '{shorten(column)}' of the metadata)"
+        lines.append(
+            f"studies of training (by name): {len(known):,} ({listed(known)}), centred by their training samples; if "
+            f"one is another study than that of training, rename it {remedy}"
+        )
     return lines

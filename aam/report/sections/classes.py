@@ -18,16 +18,19 @@ LEAST_SAMPLES = 20
 
 def class_table(judgement: Judgement) -> Table:
     """Samples, precision, recall and F1 of each class, and the forest's F1 beside it."""
-    forest = judgement.predictions.get("forest")
+    forest, plain = judgement.predictions.get("forest"), judgement.has_few_studies
     others = [] if forest is None else class_scores(forest)
     rows = []
     for place, found in enumerate(class_scores(judgement.predictions["model"])):
         counts = [Cell(f"{found.num_observed:,}"), Cell(f"{found.num_predicted:,}")]
-        shares = [_cell("accuracy", found.precision), _cell("accuracy", found.recall), _cell("f1", found.f1)]
-        rows.append([Cell(found.name), *counts, *shares, *([_cell("f1", others[place].f1)] if others else [])])
+        shares = [("accuracy", found.precision), ("accuracy", found.recall), ("f1", found.f1)]
+        shares += [("f1", others[place].f1)] if others else []
+        cells = [Cell(value_of(name, share.value)) if plain else _cell(name, share) for name, share in shares]
+        rows.append([Cell(found.name), *counts, *cells])
     header = ["class", "samples", "predicted", "precision", "recall", "F1"]
     header += ["F1 of the random forest"] if others else []
-    caption = f"Precision, recall and F1 of each class with 95 % intervals, {HELD_OUT[judgement.part]}"
+    bars = "" if plain else " with 95 % intervals"
+    caption = f"Precision, recall and F1 of each class{bars}, {HELD_OUT[judgement.part]}"
     return Table(header, rows, caption, frozenset(range(1, len(header))))
 
 
@@ -47,12 +50,17 @@ def reliability_section(judgement: Judgement, target: TargetSpec) -> Section | N
         "as predicted; below it, probabilities are too high."
     )
     picture = Picture("reliability", partial(reliability_curves, shown), "Observed against predicted", caption)
-    return Section("reliability", "Reliability of the probabilities", list(_words(found)), pictures=[picture])
+    return Section(
+        "reliability",
+        "Reliability of the probabilities",
+        list(_words(found, plain=judgement.has_few_studies)),
+        pictures=[picture],
+    )
 
 
-def _words(found: dict[str, Reliability]) -> Iterator[str]:
+def _words(found: dict[str, Reliability], *, plain: bool) -> Iterator[str]:
     model = found["model"]
-    said = interval_of("f1", model.brier)
+    said = "" if plain else interval_of("f1", model.brier)
     forest = f"{found['forest'].brier.value:.2f} for the random forest, " if "forest" in found else ""
     yield (
         f"The Brier score (mean squared error of the probabilities; 0 is perfect) is {model.brier.value:.2f}"
@@ -65,8 +73,9 @@ def _words(found: dict[str, Reliability]) -> Iterator[str]:
         verdict = "the probabilities are too low (underconfident)"
     else:
         verdict = "they do not differ clearly"
+    interval = "" if plain else f", {difference_interval_of('accuracy', model.excess)}"
     yield (
         f"The predicted class has a probability of {percent(model.confidence)} on average and is right for "
-        f"{percent(model.accuracy)} of the samples (difference: {difference_of('accuracy', model.excess.value)}, "
-        f"{difference_interval_of('accuracy', model.excess)}): {verdict}."
+        f"{percent(model.accuracy)} of the samples (difference: {difference_of('accuracy', model.excess.value)}"
+        f"{interval}){'' if plain else f': {verdict}'}."
     )

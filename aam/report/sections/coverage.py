@@ -16,7 +16,7 @@ from aam.evaluation.catalogue import interval_of, number, percent
 from aam.evaluation.coverage import Coverage, levels_off
 from aam.report.html import Cell, Picture, Section, Table
 from aam.report.style import HALF, MODEL, MUTED, grid_of_axes, styled
-from aam.text import plural
+from aam.text import many, plural
 
 SMALL_DENOMINATOR = 20
 # with fewer, drawing groups anew says too little of how much groups differ
@@ -56,6 +56,7 @@ def coverage_section(
     group_column: str | None = None,
     source: str = "",
     is_ordered: bool = False,
+    calibrated_by: str | None = None,
 ) -> Section:
     """Coverage of the intervals or sets in sentences, a curve and a table.
 
@@ -75,17 +76,20 @@ def coverage_section(
         Which samples calibrated: a part of ``SOURCES``. Left out where something else says so.
     is_ordered
         Whether sets hold levels in an order.
+    calibrated_by
+        What a group of the calibration is called, if not the same.
     """
     chosen = next(one for one in found if one.level == level)
     sets, held = calibration.has_sets, ("level", "levels") if is_ordered else ("class", "classes")
     text = [_held_words(chosen, sets, part, group_column), _size_words(chosen, sets, held)]
     if source:
-        text.append(_source_words(calibration, source, group_column))
+        text.append(_source_words(calibration, source, calibrated_by or group_column))
     if not calibration.is_guaranteed(level):
-        text.append(_few_words(calibration, level, group_column))
+        text.append(_few_words(calibration, level, calibrated_by or group_column))
     text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
+    bars = ", bars its 95 % intervals" if any(np.isfinite(one.share.low) for one in found) else ""
     caption = (
-        "Dots are the observed coverage at several nominal levels, bars its 95 % intervals. "
+        f"Dots are the observed coverage at several nominal levels{bars}. "
         "Below the dashed line, intervals are too narrow; above it, too wide."
     )
     picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)
@@ -138,7 +142,7 @@ def _few_words(calibration: Calibration, level: float, group_column: str | None)
         beyond = percent(calibration.beyond)
         return f"Coverage is not guaranteed: {beyond} of the calibration values lie outside all possible predictions."
     return (
-        f"Coverage is not guaranteed: there are too few calibration {name}s ({calibration.num_groups:,}; "
+        f"Coverage is not guaranteed: there are too few calibration {many(name)} ({calibration.num_groups:,}; "
         f"{groups_needed(level):,} needed for {_exact_percent(level)})."
     )
 

@@ -25,8 +25,11 @@ PARTS = ("train", "validation", "test")
 
 
 def wins(found: CrossValidation) -> str:
-    """In how many folds the model was better than the random forest; empty without one."""
-    if "forest" not in found.fold_scores:
+    """In how many folds the model was better than the random forest; empty without one.
+
+    Of a few studies that were left out, the verdicts say it.
+    """
+    if "forest" not in found.fold_scores or found.judgement.has_few_studies:
         return ""
     main = found.judgement.main
     sign = 1 if metric(main).higher_is_better else -1
@@ -38,8 +41,9 @@ def wins(found: CrossValidation) -> str:
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction, over all held-out samples."""
     times = "" if found.judgement.predictions["model"].exposure is None else " for each unit of exposure"
+    bars = "" if found.judgement.has_few_studies else ", bars their 95 % intervals"
     caption = (
-        "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
+        f"Dots are results on all held-out samples{bars}. The constant prediction is the "
         f"{target.kind.guessed}{times} of the training samples of each fold; an arrow is a value beyond the axis."
     )
     if "forest" in found.judgement.results and found.blend is not None:
@@ -101,30 +105,32 @@ def _spread_words(name: str, spread: float) -> str:
     return f"standard deviation {difference_of(name, spread).lstrip('+')}" if np.isfinite(spread) else ""
 
 
-def folds_coverage_section(found: CrossValidation, group_column: str | None) -> Section | None:
-    """Coverage of the intervals or sets of all folds."""
+def folds_coverage_section(found: CrossValidation, config: Mapping[str, Any]) -> Section | None:
+    """Coverage of the intervals or sets of all folds; where several studies were left out, a study counts the same."""
     record, first = found.coverage, found.folds[0].predictions["model"]
     if record is None:
         return None
-    grouped = first.groups is not None
+    grouped, across = first.groups is not None, found.judgement.across
+    own = (config.get("group_column") or "group") if grouped else None
+    tested = "study" if across is not None and across.number > 1 else own
     section = coverage_section(
         record.found,
         record.calibration,
         record.level,
         part="folds",
-        group_column=group_column if grouped else None,
+        group_column=tested,
+        calibrated_by=own or "sample",
         is_ordered=first.kind.is_ordered,
     )
     shares = [_share_at(fold.coverage, record.level) for fold in found.folds if fold.coverage is not None]
-    unit = (group_column or "group") if grouped else "sample"
     what = "Sets" if record.calibration.has_sets else "Intervals"
     source = "validation samples" if found.blend is None else "out-of-fold predictions of the training samples"
     text = [
         f"{what} are calibrated on the {source} of each fold, "
-        f"{plural(record.calibration.num_groups, unit)} or more. Coverage in single folds is {percent(min(shares))} to "
-        f"{percent(max(shares))}."
+        f"{plural(record.calibration.num_groups, own or 'sample')} or more. Coverage in single folds is "
+        f"{percent(min(shares))} to {percent(max(shares))}."
     ]
-    if found.num_repeats > 1 and not grouped:
+    if found.num_repeats > 1 and tested is None:
         text.append(f"A group below is a sample with its {found.num_repeats} predictions.")
     return dataclasses.replace(section, text=[*text, *section.text])
 

@@ -165,6 +165,7 @@ def metrics_section(judgements: list[Judgement], group_column: str | None) -> Se
         "the variation between training runs."
     ]
     note = group_words(judgements[0], group_column)
+    text = [] if judgements[0].has_few_studies else text
     return Section(
         "metrics", "All metrics", [*text, *([note] if note else [])], tables=[_metric_table(j) for j in judgements]
     )

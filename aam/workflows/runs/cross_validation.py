@@ -20,7 +20,9 @@ from aam.config import TrainConfig, replace
 from aam.config.studies import STUDY
 from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
+from aam.data.study.several.folds import OPTION, in_turn_words
 from aam.data.study.several.harmony import harmony_of
+from aam.data.study.several.labels import study_labels
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
@@ -57,7 +59,7 @@ from aam.workflows.runs.child_runs import (
 )
 from aam.workflows.runs.ensemble import train_one_or_several
 from aam.workflows.runs.results import CrossValidationResult
-from aam.workflows.runs.run_manifest import InputStates, run_record, study_record
+from aam.workflows.runs.run_manifest import InputStates, earlier_notes, run_record, study_record
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
 from aam.workflows.runs.tracked import tracked
 
@@ -209,7 +211,7 @@ def plan_folds(config: TrainConfig, run: RunDirectory) -> FoldsPlan:
     folds = fold_runs(of_samples, study, run, config)
     harmony = harmony_of(study, config.study.study_column)
     told = [] if harmony is None else harmony.lines()
-    say(*describe(study), *told, *of_samples[0].split.notes, _folds_line(config, folds))
+    say(*describe(study), *told, *of_samples[0].split.notes, _folds_line(config, folds, study))
     return FoldsPlan(config=config, run=run, study=study, targets=targets, folds=tuple(folds))
 
 
@@ -248,7 +250,8 @@ class FoldsPlan:
         command_line
             The command line that repeats the run.
         """
-        config, run, notes = self.config, self.run, self.folds[0].fold.split.notes
+        config, run = self.config, self.run
+        notes = (*self.folds[0].fold.split.notes, *earlier_notes(self.study, config))
         for folder in (run.path / FORESTS, *(child.lists for child in self.runs)):
             remove_leftovers(folder, owned=True)
         harmony = harmony_of(self.study, config.study.study_column)
@@ -317,7 +320,7 @@ def studies_left_out(folds: Sequence[Fold]) -> list[str]:
     return [fold.study for fold in folds if fold.repeat == 1]
 
 
-def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
+def _folds_line(config: TrainConfig, folds: Sequence[FoldRun], study: Study) -> str:
     repeats = config.evaluation.cv_repeats
     times = f", {repeats} times" if repeats > 1 else ""
     splits = [learned_split(config, fold.fold.split).parts() for fold in folds]
@@ -326,9 +329,11 @@ def _folds_line(config: TrainConfig, folds: Sequence[FoldRun]) -> str:
     low, high = np.min(sizes, axis=0), np.max(sizes, axis=0)
     shown = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in zip(low, high, strict=True)]
     words = ", ".join(f"{count} {part}" for count, part in zip(shown, parts, strict=True))
-    number = len({fold.fold.number for fold in folds})
-    what = f"one of {number} studies left out" if config.evaluation.cv == STUDY else f"{number} folds"
-    return f"cross-validation: {what}{times}; samples in each: {words}"
+    what = f"{len({fold.fold.number for fold in folds})} folds{times}"
+    if config.evaluation.cv == STUDY:
+        tested = studies_left_out([fold.fold for fold in folds])
+        what = in_turn_words(study_labels(study, config.study.study_column, OPTION), tested, times)
+    return f"cross-validation: {what}; samples in each: {words}"
 
 
 def _write_plan(config: TrainConfig, run: RunDirectory, folds: Sequence[FoldRun]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import input_paths
-from aam.data.study.earlier import clock_notes, describe_earlier
+from aam.data.study.earlier import clock_notes, describe_earlier, fit_earlier, with_earlier
 from aam.data.study.several.harmony import harmony_of
 from aam.data.study.study import Study
 from aam.errors import InputError
@@ -63,6 +63,14 @@ def _earlier_notes(inputs: Inputs) -> tuple[str, ...]:
     """How many samples have earlier ones, and what the time tells; nothing where none are read."""
     spec, study = inputs.earlier, inputs.study
     return () if spec is None else (describe_earlier(study, spec), *clock_notes(study, spec))
+
+
+def earlier_notes(study: Study, config: TrainConfig) -> tuple[str, ...]:
+    """The same of all samples of a cross-validation."""
+    if not config.earlier.is_asked_for:
+        return ()
+    spec = fit_earlier(config.earlier, study, np.arange(len(study)), config.split.group_column)
+    return (describe_earlier(with_earlier(study, spec), spec), *clock_notes(study, spec))
 
 
 def run_record(config: PretrainConfig | TrainConfig, before: InputStates, command: str) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def test_a_centred_learner_comes_back_from_its_folder(name: str, tmp_path: Path)
     (line, known) = centring_notes([member.facts for member in loaded.manifest.members], study)
     assert line.startswith("new studies (1) are centred by the means of their own samples")
     assert line.endswith("one has 8 samples only, and a rough mean")
-    assert known.startswith("studies of training (by name): 3")
+    assert known.startswith("studies of training (by name): 3 (a, b, c), centred by their training samples; if one")
+    assert known.endswith("rename it in the metadata")
     assert centring_notes([], study) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +74,27 @@ def make_study_folds(
         check_parts(folds, values, kind)
     notes = tuple(_untested_notes(unfit))
     return [replace(fold, split=replace(fold.split, notes=notes)) for fold in folds]
+
+
+def in_turn_words(labels: np.ndarray, tested: Sequence[str], times: str = "") -> str:
+    """Which studies are left out, and which never are.
+
+    Parameters
+    ----------
+    labels
+        The study of each sample.
+    tested
+        Those that are left out.
+    times
+        How often, in words that follow a comma.
+    """
+    names = [str(name) for name in np.unique(labels.astype(str))]
+    always = [name for name in names if name not in tested]
+    if not always:
+        return f"each of {plural(len(names), 'study')} is left out in turn{times}"
+    more = f" and {len(always) - 1:,} more" if len(always) > 1 else ""
+    left = f"{len(tested):,} of {plural(len(names), 'study')} {'is' if len(tested) == 1 else 'are'} left out in turn"
+    return f"{left}{times}; '{shorten(always[0])}'{more} always {'train' if more else 'trains'}"
 
 
 def _unfit(values: np.ndarray, kind: Kind, own: np.ndarray) -> str:

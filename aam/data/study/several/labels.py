@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from aam.config import PretrainConfig, TrainConfig
+from aam.config.option import suggest
 from aam.config.studies import CLASS, STUDY
 from aam.data.study.split import complete_labels
 from aam.errors import ConfigError, InputError
@@ -36,9 +37,10 @@ def study_labels(study: Study, column: str, option: str) -> np.ndarray:
         If there is no such column, only one study, or a sample without one.
     """
     if study.metadata is None or column not in study.metadata.columns:
+        known = [] if study.metadata is None else list(study.metadata.columns)
         raise ConfigError(
             f"{option} needs several studies: give --table for each, or name their metadata column by --study-column "
-            f"(there is no column '{shorten(column)}')"
+            f"(there is no column '{shorten(column)}'{suggest(column, known)})"
         )
     labels = complete_labels(column, study, option)
     if len(set(labels)) < 2:

@@ -41,18 +41,20 @@ def left_out_section(found: Sequence[StudyResult], judgement: Judgement, config:
         f"intervals. The dashed line is the result of all samples.{more}"
     )
     picture = Picture("left-out", partial(level_chart, levels, panels, whole), "Results by study", caption)
-    text = [*study_words(found), _how(config)]
+    text = [*study_words(found), _how(config, judgement)]
     return Section("by-study", "By study", text, pictures=[picture], tables=[_table(found, judgement)])
 
 
-def _how(config: Mapping[str, Any]) -> str:
+def _how(config: Mapping[str, Any], judgement: Judgement) -> str:
     column = config.get("study_column") or "study"
     drawn = "groups" if config.get("group_column") else "samples"
+    whole = "those of all samples draw whole studies, so that they are for a further study"
+    if judgement.has_few_studies:
+        whole = "there are none of all samples: so few studies say too little of a further one"
     return (
         f"Each study (column '{column}') was predicted by a model of the others. Intervals of a study draw its {drawn} "
-        "anew; those of all samples draw whole studies, so that they are for a further study: with few studies they "
-        "are rough. Familiar reads are those of ASVs that the other studies have; samples unlike the training samples "
-        "have a novelty above 1."
+        f"anew; {whole}. Familiar reads are those of ASVs that the other studies have; samples unlike the training "
+        "samples have a novelty above 1."
     )
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from aam.config import SplitOptions
 from aam.data.study.folds import Fold, FoldOptions
-from aam.data.study.several.folds import make_study_folds
-from aam.data.study.several.labels import joined, level_weights, studies_of_table
+from aam.data.study.several.folds import in_turn_words, make_study_folds
+from aam.data.study.several.labels import joined, level_weights, studies_of_table, study_labels
 from aam.data.study.study import Study
 from aam.data.targets.kinds import CLASSES, NUMBERS, Kind
 from aam.errors import AamError
@@ -112,3 +112,17 @@ def test_levels_count_the_same() -> None:
 def test_a_table_without_the_column_is_its_own_study() -> None:
     assert studies_of_table(make_study(np.ones((3, 2), dtype=np.int64)), "study").tolist() == ["t"] * 3
     assert studies_of_table(study(["a", "", "b"], ["1", "2", "3"]), "study").tolist() == ["a", "t", "b"]
+
+
+def test_which_studies_are_left_out_is_said() -> None:
+    labels = np.array(STUDIES, dtype=object)
+    assert (
+        in_turn_words(labels, ["a", "b", "c", "tiny"], ", 2 times") == "each of 4 studies is left out in turn, 2 times"
+    )
+    assert in_turn_words(labels, ["a", "b", "c"]) == "3 of 4 studies are left out in turn; 'tiny' always trains"
+    assert in_turn_words(labels, ["a"]) == "1 of 4 studies is left out in turn; 'b' and 2 more always train"
+
+
+def test_a_misspelt_column_of_studies_is_guessed() -> None:
+    with pytest.raises(AamError, match=r"there is no column 'stuby'; did you mean study\?"):
+        study_labels(study(), "stuby", "--cv study")
