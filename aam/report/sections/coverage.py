@@ -84,7 +84,10 @@ def coverage_section(
         text.append(_few_words(calibration, level, calibrated_by or group_column))
     text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
     bars = ", bars its 95 % intervals" if any(np.isfinite(one.share.low) for one in found) else ""
-    caption = f"Dots are the observed coverage at several nominal levels{bars}. Below the dashed line, intervals are too narrow; above it, too wide."
+    caption = (
+        f"Dots are the observed coverage at several nominal levels{bars}. Below the dashed line, intervals are too "
+        "narrow; above it, too wide."
+    )
     picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)
     title = "Prediction set coverage" if sets else "Interval coverage"
     return Section("coverage", title, text, pictures=[picture], tables=[_coverage_table(found, sets, part)])
