@@ -89,13 +89,8 @@ def coverage_section(
     text.append(_no_test_words(sets) if part in CALIBRATED else _verdict(found, chosen, sets, group_column))
     bars = ", bars its 95 % intervals" if any(np.isfinite(one.share.low) for one in found) else ""
     caption = (
-<<<<<<< HEAD
         f"Dots are the observed coverage at several nominal levels{bars}. "
         "Below the dashed line, intervals are too narrow; above it, too wide."
-=======
-        f"Dots are the observed coverage at several nominal levels{bars}. Below the dashed line, intervals are too "
-        "narrow; above it, too wide."
->>>>>>> f-studies
     )
     picture = Picture("coverage", partial(coverage_curve, found), "Observed against nominal coverage", caption)
     title = "Prediction set coverage" if sets else "Interval coverage"
