@@ -142,7 +142,7 @@ def _sign(judgement: Judgement, other: str) -> int:
 def _lead_in_words(judgement: Judgement, other: str) -> str:
     lead = judgement.lead[other]
     value, interval = difference_of(judgement.main, lead.value), difference_interval_of(judgement.main, lead)
-    return f"difference in {metric(judgement.main).name.lower()}: {value}, {interval}"
+    return f"difference in {metric(judgement.main).in_text}: {value}, {interval}"
 
 
 def group_words(judgement: Judgement, group_column: str | None) -> str:

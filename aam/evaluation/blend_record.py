@@ -171,7 +171,7 @@ def blend_lines(blend: BlendRecord, targets: Targets, together: Mapping[str, Sco
     main = targets.kind.main_metric
     lines = []
     for column in targets.columns:
-        header = ("member" if len(targets) == 1 else f"members for {column}", metric(main).name.lower(), "weight")
+        header = ("member" if len(targets) == 1 else f"members for {column}", metric(main).in_text, "weight")
         rows = [(*header, "time")]
         for member in blend.ranked(column):
             own, weight = member.figure(column, main), member.weights[column]
@@ -204,6 +204,6 @@ def blend_facts(blend: BlendRecord, targets: Targets) -> list[tuple[str, str]]:
         for column in targets.columns:
             label = "" if len(targets) == 1 else f"{column}: "
             own = value_of(main, member.figure(column, main))
-            of_targets.append(f"{label}weight {member.weights[column]:.2f}, {metric(main).name.lower()} {own}")
+            of_targets.append(f"{label}weight {member.weights[column]:.2f}, {metric(main).in_text} {own}")
         facts.append((f"  {member.name}", f"{member.label} ({'; '.join(of_targets)})"))
     return [*facts, *(("left out", f"{one.name} ({one.reason})") for one in blend.left_out)]

@@ -67,6 +67,11 @@ class Metric:
         """The label without what stands in brackets."""
         return self.label.split(" (", maxsplit=1)[0]
 
+    @property
+    def in_text(self) -> str:
+        """The name within a sentence: symbols and abbreviations keep their capitals."""
+        return self.name.lower() if self.name[1:2].islower() else self.name
+
 
 def _formula(name: str, module: str = "formulas") -> Formula:
     """A formula of :mod:`aam.evaluation.formulas`, imported where it is computed: to name metrics must be quick."""

@@ -151,7 +151,7 @@ def gap_words(one: TargetEvaluation) -> Iterator[str]:
         clear = "differs clearly" if size.low > 0 else "does not differ clearly"
         p = f"; p {_p(row['p'])} over all levels" if np.isfinite(row["p"]) else ""
         yield (
-            f"By '{row['column']}' the {metric(main).name.lower()} {clear}: it is better for {row['best']} than for "
+            f"By '{row['column']}' the {metric(main).in_text} {clear}: it is better for {row['best']} than for "
             f"{row['worst']} by {_without_sign(main, size.value)} ({difference_interval_of(main, size)}{p})."
         )
 

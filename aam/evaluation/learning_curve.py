@@ -234,7 +234,7 @@ def measured_words(curve: Curve, who: str) -> str:
     found = f"{difference_of(name, curve.last_step.value)}, {difference_interval_of(name, curve.last_step)}"
     verdict = "it still got clearly better" if is_clear else "it did not get clearly better"
     return (
-        f"{who}: {metric(name).name.lower()} {value_of(name, first.metrics[name].value)} learned from "
+        f"{who}: {metric(name).in_text} {value_of(name, first.metrics[name].value)} learned from "
         f"{first.units:.0f} {unit}, {value_of(name, last.metrics[name].value)} from {last.units:.0f} "
         f"({interval_of(name, last.metrics[name])}); from {half.units:.0f} to {last.units:.0f}, {verdict} ({found})."
     )
@@ -255,7 +255,7 @@ def forecast_words(curve: Curve, who: str) -> str:
         )
     now, twice, four = curve.law.forecasts
     verb = "raise" if metric(name).higher_is_better else "lower"
-    lead = f"{who}: twice as many {unit} ({twice.units:,.0f}) would {verb} the {metric(name).name.lower()} from"
+    lead = f"{who}: twice as many {unit} ({twice.units:,.0f}) would {verb} the {metric(name).in_text} from"
     said = (
         f"{lead} {value_of(name, now.value.value)} (all {now.units:,.0f}) to about {value_of(name, twice.value.value)} "
         f"({_gained(name, twice.gain)}), four times as many to {value_of(name, four.value.value)} "

@@ -160,7 +160,7 @@ def verdict(standing: Standing, name: str, comparisons: int) -> str:
     """How a source compares with the reference, in a sentence."""
     main, reference = standing.main, standing.reference
     difference = standing.differences[name][main]
-    label, interval = metric(main).name.lower(), difference.interval
+    label, interval = metric(main).in_text, difference.interval
     values = " against ".join(value_of(main, standing.metrics[who][main].value) for who in (name, reference))
     if not np.isfinite(interval.value):
         return f"{name} and {reference} cannot be compared: {label} is not defined for one of them."

@@ -122,7 +122,7 @@ def study_words(found: Sequence[StudyResult]) -> list[str]:
         return [HOW_WITHIN]
     best, worst = max(known, key=lambda name: sign * known[name]), min(known, key=lambda name: sign * known[name])
     return [
-        f"On studies that the model had not seen, the {metric(main).name.lower()} is from "
+        f"On studies that the model had not seen, the {metric(main).in_text} is from "
         f"{value_of(main, known[worst])} ('{worst}') to {value_of(main, known[best])} ('{best}'), and better than the "
         f"constant prediction in {better} of {len(found)}.",
         HOW_WITHIN,

@@ -84,8 +84,7 @@ def accuracy_words(table: Predictions, spec: TargetSpec, seen: Seen, group_colum
     value = value_of(main, score(known)[main])
     samples = f"{plural(len(known), 'sample')}{unseen_words(seen, group_column)}"
     if spec.kind.is_ordered or spec.kind.is_count:
-        name = metric(main).name if spec.kind.is_count else metric(main).name.lower()
-        return f"Predicts {spec.column} with a {name} of {value} (chance: 0) in {samples}."
+        return f"Predicts {spec.column} with a {metric(main).in_text} of {value} (chance: 0) in {samples}."
     if spec.classes:
         chance = percent(1 / len(spec.classes))
         return f"Predicts {spec.column} with a balanced accuracy of {value} (chance: {chance}) in {samples}."

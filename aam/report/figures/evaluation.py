@@ -166,7 +166,7 @@ def robustness_chart(
             if metric(name).is_share:
                 axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
             if place == 0 or is_stacked():
-                axis.set_ylabel(metric(name).name.lower())
+                axis.set_ylabel(metric(name).in_text)
                 axis.legend(fontsize=SMALL)
         _same_height([before, *(one for found in steps.values() for _, one in found)], guess, axes)
     return figure

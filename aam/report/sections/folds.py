@@ -91,7 +91,7 @@ def _repeat_words(found: CrossValidation) -> Iterator[str]:
     mean, spread = mean_and_spread(found.repeat_scores["model"], main)
     if np.isfinite(spread):
         yield (
-            f"Over repeats, with different folds and seeds, the {metric(main).name.lower()} of AAM was "
+            f"Over repeats, with different folds and seeds, the {metric(main).in_text} of AAM was "
             f"{value_of(main, mean)} on average, {_spread_words(main, spread)}."
         )
 

@@ -73,7 +73,7 @@ def _members_words(blend: BlendRecord, target: TargetSpec, own: Mapping[str, flo
     if values and math.isfinite(together):
         best = max(values) if metric(main).higher_is_better else min(values)
         yield (
-            f"On out-of-fold predictions, the {metric(main).name.lower()} of the blend is {value_of(main, together)}; "
+            f"On out-of-fold predictions, the {metric(main).in_text} of the blend is {value_of(main, together)}; "
             f"that of its best member alone {value_of(main, best)}."
         )
     yield (

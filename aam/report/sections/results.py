@@ -45,7 +45,7 @@ def members_section(record: RunRecord, target: TargetSpec, judgement: Judgement)
     scores = [member["metrics"].get(target.column, {}) for member in members]
     values = np.array([found[main] for found in scores if main in found])
     said = value_of(main, judgement.results["model"][main].value)
-    name = metric(main).name.lower()
+    name = metric(main).in_text
     text = [
         f"The model averages the predictions of {len(members)} models, trained on the same samples with different "
         "seeds (initial weights, order of samples, rarefied reads).",

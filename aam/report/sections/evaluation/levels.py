@@ -55,7 +55,7 @@ def gaps_section(one: TargetEvaluation) -> Section | None:
         p = Cell(_p(row["p"]), f"q {_p(row['q'])}, {row['test']} over {row['unit']}")
         difference = Cell(difference_of(main, size.value), difference_interval_of(main, size))
         rows.append([Cell(str(row["column"]), between + few), difference, p])
-    header = ("column", f"difference in {metric(main).name.lower()}", "p")
+    header = ("column", f"difference in {metric(main).in_text}", "p")
     text = (
         "The difference is that of the best and the worst level with at least ten samples (and five groups, where "
         "there are groups): of many levels, some differ much by chance. The test compares the sizes of the errors in "
