@@ -37,7 +37,7 @@ def wins(found: CrossValidation) -> str:
 
 def folds_comparison_section(found: CrossValidation, target: TargetSpec) -> Section:
     """The model, the random forest and the constant prediction, over all held-out samples."""
-    times = "" if found.judgement.predictions["model"].exposure is None else " for each unit of exposure"
+    times = "" if found.judgement.predictions["model"].exposure is None else " (for each unit of exposure)"
     caption = (
         "Dots are results on all held-out samples, bars their 95 % intervals. The constant prediction is the "
         f"{target.kind.guessed}{times} of the training samples of each fold; an arrow is a value beyond the axis."
