@@ -102,7 +102,7 @@ class StudyOptions(Section):
     study_column: str = option(
         "study",
         "Name of the column, made from the file names, that identifies the table when several are merged.",
-        usual="Column of studies; made where tables are merged",
+        usual="Column that names the study",
     )
 
 

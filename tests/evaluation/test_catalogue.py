@@ -7,6 +7,11 @@ from aam.evaluation.catalogue import METRICS, Interval, difference_of, interval_
 from aam.text import format_bytes, format_duration
 
 
+def test_names_within_a_sentence() -> None:
+    assert metric("mae").in_text == "mean absolute error"
+    assert [metric(name).in_text for name in ("r2", "d2", "auroc", "f1")] == ["R\u00b2", "D\u00b2", "AUROC", "F1"]
+
+
 def test_the_metrics_of_every_kind_are_in_the_catalogue() -> None:
     for kind in KINDS.values():
         assert {kind.main_metric, *kind.tiles, *kind.charted} <= set(kind.metrics)
