@@ -154,7 +154,9 @@ def centring_notes(members: Sequence[Mapping[str, Any]], study: Study) -> list[s
     study
         The samples that are to be predicted.
     """
-    centred = [facts for facts in members if is_centred(facts)]
+    # a learner that takes in earlier samples holds another one
+    own = (facts.get("own", facts) for facts in members)
+    centred = [facts for facts in own if is_centred(facts)]
     if not centred or not len(study):
         return []
     labels = studies_of_table(study, str(centred[0][COLUMN]))

@@ -10,6 +10,7 @@ from aam.data.study.several.labels import studies_of_table
 from aam.data.study.study import Study
 from aam.explanation.model import with_counts
 from aam.learners.centring.centre import Centring, StudyCentre, about_landmarks, centring_notes
+from aam.learners.earlier.learner import WithEarlier
 from aam.learners.kernel import KernelLearner
 from aam.learners.predictor import load_predictor, save_predictor
 from aam.learners.protocol import Learner, Task
@@ -79,6 +80,7 @@ def test_a_centred_learner_comes_back_from_its_folder(name: str, tmp_path: Path)
     assert line.endswith("one has 8 samples only, and a rough mean")
     assert known.startswith("studies of training (by name): 3")
     assert centring_notes([], study) == []
+    assert centring_notes([WithEarlier(learner).to_arrays().facts], study) == [line, known]
 
 
 def test_a_bias_of_a_new_study_is_taken_away() -> None:
