@@ -119,5 +119,5 @@ def with_counts(study: Study, rows: np.ndarray, counts: csr_array) -> Study:
     counts
         Reads of the variants, int64 ``B x A``, without zeros; each variant has some.
     """
-    variants = study.take(rows)
+    variants = study.with_means_of_now.take(rows)
     return dataclasses.replace(variants, table=dataclasses.replace(variants.table, counts=counts))

@@ -186,7 +186,7 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     of_earlier = [] if earlier is None else [describe_earlier(study, earlier)]
     centred = centring_notes([member.facts for member in model.manifest.members], study)
     say(*_notes(study), *sheet.notes, *notes, *centred, *of_columns, *of_earlier)
-    return study, checked
+    return study.with_means_of_now if centred else study, checked
 
 
 def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:

@@ -96,6 +96,9 @@ class Study:
         What else is worth saying.
     earlier
         The earlier samples of each sample's subject, where they are read; None where they are not.
+    centred_among
+        The study whose samples give the means of studies that a centred model does not know, whichever samples were
+        taken of it or changed since; None for this one.
     """
 
     table: Table
@@ -115,6 +118,7 @@ class Study:
     flow: tuple[FlowStep, ...]
     notes: tuple[str, ...]
     earlier: Earlier | None = None
+    centred_among: Study | None = None
 
     def __len__(self) -> int:
         return len(self.table.sample_ids)
@@ -126,6 +130,11 @@ class Study:
         """Some samples, as :meth:`take`: rows, a mask or a slice, alone or before an ellipsis as scikit-learn asks."""
         rows = key[0] if isinstance(key, tuple) else key
         return self.take(np.atleast_1d(np.arange(len(self))[rows]))
+
+    @property
+    def with_means_of_now(self) -> Study:
+        """The same, whose studies keep their means in a centred model whatever is taken or changed afterwards."""
+        return self if self.centred_among is not None else dataclasses.replace(self, centred_among=self)
 
     def take(self, rows: np.ndarray | Sequence[int]) -> Study:
         """These samples, in this order; all ASVs stay, and with them the tree.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def sample_weights(reader: Reader, batch: Batch) -> tuple[Tensor, Tensor]:
     """Weight of each ASV in its sample's vector, ``BS``: of the pooling alone, and by rollout through the layers.
 
     A layer's rollout is the mean over its heads, and half the ASV itself; those of the layers are multiplied.
+    Earlier samples, which the same layers encode, are left out: a sample's own ASVs have these weights with them too.
     """
     encoder = reader.network.base.sample_encoder
     flow: list[Tensor] = []
@@ -65,7 +67,7 @@ def sample_weights(reader: Reader, batch: Batch) -> tuple[Tensor, Tensor]:
 
     layers = [*encoder.sample_transformer.layers, *encoder.encoder_transformer.layers]
     with watched(layers, on_layer), watched([encoder.pool], on_pool):
-        reader.network(batch, None, reader.vectors_AD[batch.asvs_U])
+        reader.network(replace(batch, earlier=None), None, reader.vectors_AD[batch.asvs_U])
     (pool_BS,) = pooled
     rolled_BS = torch.zeros_like(pool_BS)
     for sample, size in enumerate(batch.layout.lengths):

@@ -1,7 +1,8 @@
 """Takes from what a learner reads of a sample the mean of the sample's study.
 
 A study of training has the mean of its training samples; any other that of its own samples in the table at hand, so
-that what is predicted of one of its samples depends on the others (transduction). No target is looked at.
+that what is predicted of one of its samples depends on the others (transduction). Where samples are changed on purpose,
+means stay those of the samples as they were read. No target is looked at.
 
 Legend: ``B`` rows, ``S`` studies of training, ``F`` features, ``N`` landmarks.
 
@@ -80,7 +81,8 @@ class StudyCentre:
 
     def means(self, study: Study, rows: np.ndarray) -> np.ndarray:
         """The mean of the study of each sample, ``B x F``."""
-        labels, further = self._labels(study), self._further(study)
+        among = study if study.centred_among is None else study.centred_among
+        labels, further = self._labels(study), self._further(among)
         place_of = {name: place for place, name in enumerate(self.studies)}
         names, name_B = np.unique(labels[rows], return_inverse=True)
         found = []
@@ -89,7 +91,7 @@ class StudyCentre:
                 found.append(self.mean_SF[place_of[name]])
                 continue
             if name not in further:
-                further[name] = self._mean(study, np.flatnonzero(labels == name))
+                further[name] = self._mean(among, np.flatnonzero(studies_of_table(among, self.column) == name))
             found.append(further[name])
         return np.stack(found)[name_B] if found else np.empty((0, self.mean_SF.shape[1]))
 
@@ -153,7 +155,9 @@ def centring_notes(members: Sequence[Mapping[str, Any]], study: Study) -> list[s
     study
         The samples that are to be predicted.
     """
-    centred = [facts for facts in members if is_centred(facts)]
+    # a learner that takes in earlier samples holds another one
+    own = (facts.get("own", facts) for facts in members)
+    centred = [facts for facts in own if is_centred(facts)]
     if not centred or not len(study):
         return []
     labels = studies_of_table(study, str(centred[0][COLUMN]))

@@ -6,7 +6,7 @@ move by the mean drift of the target. Memory, pull and drift are fitted on out-o
 earlier ones is predicted as it is, so that having some is no input.
 
 Legend of shapes: ``B`` samples, ``K`` earlier samples of each, ``T`` targets, ``C`` classes, ``O`` outputs
-(the targets, or the classes of one).
+(the targets, or the classes of each one after the other).
 
 References
 ----------
@@ -64,6 +64,10 @@ class Known:
             has_BK=self.has_BK[chosen],
         )
 
+    def part(self, outputs: slice) -> Known:
+        """Some of the outputs."""
+        return replace(self, now_BO=self.now_BO[:, outputs], past_BKO=self.past_BKO[:, :, outputs])
+
     def weights(self, memory: float) -> tuple[np.ndarray, np.ndarray]:
         """Weight of each earlier sample, ``B x K``, which sum to 1 (or are 0), and the reliance on all, ``B``.
 
@@ -106,7 +110,11 @@ class Carry:
         return found
 
 
-def carried(known: Known, carries: tuple[Carry, ...], *, classes: bool) -> np.ndarray:
+ALL = (slice(None),)
+"""Outputs of the only column of classes."""
+
+
+def carried(known: Known, carries: tuple[Carry, ...], *, classes: bool, outputs: tuple[slice, ...] = ALL) -> np.ndarray:
     """Predictions with what earlier samples say, ``B x O``; as they are where there are none.
 
     Parameters
@@ -117,11 +125,14 @@ def carried(known: Known, carries: tuple[Carry, ...], *, classes: bool) -> np.nd
         One for each target; none leaves all predictions as they are.
     classes
         Whether the outputs are probabilities of classes.
+    outputs
+        Of each column of classes, as of :attr:`~aam.data.targets.targets.Targets.outputs`; numbers have one each.
     """
     if not carries:
         return known.now_BO
     if classes:
-        return _shares(known, carries[0])
+        parts = (_shares(known.part(own), one) for own, one in zip(outputs, carries, strict=True))
+        return np.concatenate(list(parts), axis=1)
     columns = [known.now_BO[:, place] + _shift(known, place, one) for place, one in enumerate(carries)]
     return np.stack(columns, axis=1)
 
@@ -157,8 +168,10 @@ def fit_numbers(known: Known, truth_B: np.ndarray, weight_B: np.ndarray, place: 
 def fit_classes(known: Known, codes_B: np.ndarray, weight_B: np.ndarray) -> Carry:
     """The carry of the least log loss of classes; parameters as of :func:`fit_numbers`, with codes of true classes.
 
-    For each memory the loss is convex in pull and drift.
+    ``known`` has the outputs of these classes alone. For each memory the loss is convex in pull and drift.
     """
+    use = ~np.isnan(codes_B)
+    known, codes_B, weight_B = known.take(use), codes_B[use].astype(np.int64), weight_B[use]
     best, least = Carry(memory=MEMORIES[-1], pull=0.0, drift=0.0), np.inf
     whole = float(losses_of(known.now_BO, codes_B[:, None], weight_B, classes=True)[0]) or 1.0
     for memory in MEMORIES:
@@ -217,7 +230,13 @@ def _shares(known: Known, carry: Carry) -> np.ndarray:
 
 
 def fit_carries(
-    known: Known, truths: np.ndarray, weight_B: np.ndarray, folds: np.ndarray, *, classes: bool
+    known: Known,
+    truths: np.ndarray,
+    weights: np.ndarray,
+    folds: np.ndarray,
+    *,
+    classes: bool,
+    outputs: tuple[slice, ...] = ALL,
 ) -> tuple[Carry, ...]:
     """The carries of all targets; of a target that no fold's earlier samples help to predict, one that changes nothing.
 
@@ -226,20 +245,23 @@ def fit_carries(
     known
         Out-of-fold predictions.
     truths
-        Numbers ``B x T``, or codes of classes ``B x 1``.
-    weight_B
-        Weights.
+        Numbers or codes of classes, ``B x T``; NaN where one is missing.
+    weights
+        Weight of each sample (``B``), or of each in each target (``B x T``).
     folds
         Fold of each sample. Whether earlier samples help is found by carries that did not see a sample's fold.
-    classes
-        Whether they are classes.
+    classes, outputs
+        As of :func:`carried`.
     """
 
     def fit(chosen: np.ndarray) -> tuple[Carry, ...]:
-        own, weights = known.take(chosen), weight_B[chosen]
+        own, some = known.take(chosen), weights[chosen]
         if classes:
-            return (fit_classes(own, truths[chosen, 0].astype(np.int64), weights),)
-        return tuple(fit_numbers(own, truths[chosen, place], weights, place) for place in range(truths.shape[1]))
+            parts = enumerate(map(own.part, outputs))
+            return tuple(fit_classes(part, truths[chosen, place], _of_target(some, place)) for place, part in parts)
+        return tuple(
+            fit_numbers(own, truths[chosen, place], _of_target(some, place), place) for place in range(truths.shape[1])
+        )
 
     numbers = np.unique(folds)
     found = fit(np.ones(len(folds), dtype=bool))
@@ -248,17 +270,34 @@ def fit_carries(
     held_out_BO = known.now_BO.copy()
     for fold in numbers:
         own = folds == fold
-        held_out_BO[own] = carried(known.take(own), fit(~own), classes=classes)
-    before, after = (losses_of(one, truths, weight_B, classes=classes) for one in (known.now_BO, held_out_BO))
+        held_out_BO[own] = carried(known.take(own), fit(~own), classes=classes, outputs=outputs)
+    before, after = (
+        losses_of(one, truths, weights, classes=classes, outputs=outputs) for one in (known.now_BO, held_out_BO)
+    )
     return tuple(
         one if keep else replace(one, pull=0.0, drift=0.0) for one, keep in zip(found, after < before, strict=True)
     )
 
 
-def losses_of(predicted_BO: np.ndarray, truths: np.ndarray, weight_B: np.ndarray, *, classes: bool) -> np.ndarray:
-    """Sum of squared errors of each number, or the log loss of the classes: ``T`` numbers, or one."""
-    if classes:
-        codes_B = truths[:, 0].astype(np.int64)
-        true_B = np.maximum(predicted_BO[np.arange(len(codes_B)), codes_B], SMALLEST_SHARE)
-        return np.array([-(weight_B * np.log(true_B)).sum()])
-    return np.nansum(weight_B[:, None] * (predicted_BO - truths) ** 2, axis=0)
+def losses_of(
+    predicted_BO: np.ndarray,
+    truths: np.ndarray,
+    weights: np.ndarray,
+    *,
+    classes: bool,
+    outputs: tuple[slice, ...] = ALL,
+) -> np.ndarray:
+    """Sum of squared errors of each number, or the log loss of each column of classes; missing truths do not count."""
+    if not classes:
+        return np.nansum((weights if weights.ndim > 1 else weights[:, None]) * (predicted_BO - truths) ** 2, axis=0)
+    found = []
+    for place, own in enumerate(outputs):
+        use = ~np.isnan(truths[:, place])
+        codes_B, share_BC = truths[use, place].astype(np.int64), predicted_BO[use, own]
+        true_B = np.maximum(share_BC[np.arange(len(codes_B)), codes_B], SMALLEST_SHARE)
+        found.append(-(_of_target(weights, place)[use] * np.log(true_B)).sum())
+    return np.array(found)
+
+
+def _of_target(weights: np.ndarray, place: int) -> np.ndarray:
+    return weights if weights.ndim == 1 else weights[:, place]

@@ -32,7 +32,7 @@ class WithEarlier(Learner):
     learner
         Predicts each sample alone.
     carries
-        One for each target (one for classes); none where earlier samples change nothing.
+        One for each target; none where earlier samples change nothing.
     """
 
     kind = "with_earlier"
@@ -90,16 +90,16 @@ class WithEarlier(Learner):
         known = _known_of_training(study, samples.rows, alone_BO)
         if known is None:
             return alone_BO
-        weight_B = np.ones(len(samples)) if samples.weights is None else samples.weights
+        weights = np.ones(len(samples)) if samples.weights is None else samples.weights
 
         def fit(chosen: np.ndarray) -> tuple[Carry, ...]:
-            some = known.take(chosen), samples.targets[chosen], weight_B[chosen], folds[chosen]
-            return fit_carries(*some, classes=self._is_class)
+            some = known.take(chosen), samples.targets[chosen], weights[chosen], folds[chosen]
+            return fit_carries(*some, classes=self._is_class, outputs=self.targets.outputs)
 
         found_BO = alone_BO.copy()
         for fold in np.unique(folds):
             own = folds == fold
-            found_BO[own] = carried(known.take(own), fit(~own), classes=self._is_class)
+            found_BO[own] = self._carried(known.take(own), fit(~own))
         self.carries = fit(np.ones(len(samples), dtype=bool))
         return found_BO
 
@@ -123,7 +123,7 @@ class WithEarlier(Learner):
         row_BK = earlier.row_NK[rows]
         past_BKO = self._past(earlier.study).of(self.learner, row_BK, draw)
         known = Known(now_BO=now_BO, past_BKO=past_BKO, gap_BK=earlier.gap_NK[rows], has_BK=row_BK >= 0)
-        return carried(known, self.carries, classes=self._is_class)
+        return self._carried(known, self.carries)
 
     def computed_by(self, computing: Computing) -> Learner:
         """The same, computed so."""
@@ -144,9 +144,11 @@ class WithEarlier(Learner):
         need(isinstance(own, dict) and isinstance(carries, list), "a learner of earlier samples lacks its facts")
         learner = cls.known[str(kind)].from_arrays(Stored(stored.arrays, own or {}), task, computing)
         found = tuple(map(Carry.from_dict, carries or ()))
-        wanted = 1 if task.targets.specs[0].classes else len(task.targets)
-        need(len(found) in (0, wanted), "the earlier samples are not those of the targets")
+        need(len(found) in (0, len(task.targets)), "the earlier samples are not those of the targets")
         return cls(learner, found)
+
+    def _carried(self, known: Known, carries: tuple[Carry, ...]) -> np.ndarray:
+        return carried(known, carries, classes=self._is_class, outputs=self.targets.outputs)
 
     @property
     def _is_class(self) -> bool:

@@ -118,7 +118,7 @@ def robustness_tables(
         Column -> its table: a row for each disturbance, and one (``none``) for the samples as they are.
     """
     rows = chosen_samples(len(found), most, seed)
-    study, samples = found.study.take(rows), found.samples.take(rows)
+    study, samples = found.study.with_means_of_now.take(rows), found.samples.take(rows)
     steps = disturbed(study, samples.groups, seed)
     many = copies(study, [step.counts_NA for step in steps])
     learned = np.concatenate(list(_predicted(found, many, passes, progress=progress)), axis=1)

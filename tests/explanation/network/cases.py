@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,17 @@ COLUMNS = {
 
 
 def network(
-    spec: TargetSpec = REGRESSION, seed: int = 0, loss: LossOptions | None = None, told: bool = False, **sizes: Any
+    spec: TargetSpec = REGRESSION,
+    seed: int = 0,
+    loss: LossOptions | None = None,
+    told: bool = False,
+    reads_earlier: bool = False,
+    **sizes: Any,
 ) -> NetworkLearner:
-    """A network as a learner, perhaps told covariates."""
+    """A network as a learner, perhaps told covariates, perhaps with earlier samples."""
     covariate_spec = COVARIATES if told else None
     plan = predictor_plan(spec, HeadOptions(), loss, TOLD if told else None, covariate_spec)
+    plan = dataclasses.replace(plan, reads_earlier=reads_earlier)
     encoder: SequenceEncoder = fresh_encoder(seed=seed, nucleotide_patch=3, **sizes)
     model = SequencePredictor(encoder, plan).eval()
     all_weights_move(model, seed)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from aam.data.study.study import Earlier
 from aam.explanation.method import Subject
 from aam.explanation.network.attention import BaseAttention, Pooling, Rollout
 from aam.explanation.network.members import Reader, readers_of
@@ -90,6 +91,17 @@ def test_rollout_is_the_product_of_the_layers() -> None:
     expected = pooled[0].numpy() @ steps[2] @ steps[1] @ steps[0]
     assert rolled[0].numpy() == pytest.approx(expected, rel=1e-4)
     assert (rolled[0] - pooled[0]).abs().max() > 1e-3
+
+
+def test_earlier_samples_leave_the_weights_as_they_are() -> None:
+    asked = subject(network(reads_earlier=True))
+    rows = np.array([[-1], [0], [1], [-1], [3]])
+    earlier = Earlier(study=asked.study, row_NK=rows, gap_NK=(rows >= 0).astype(float))
+    with_past = dataclasses.replace(asked, study=dataclasses.replace(asked.study, earlier=earlier))
+    assert next(reader(with_past).batches(0))[1].earlier is not None
+    for method in (Pooling(), Rollout()):
+        found, alone = method.explain(with_past)[0], method.explain(asked)[0]
+        assert found.by_sample_NGO == pytest.approx(alone.by_sample_NGO, abs=1e-6)
 
 
 def test_bases_of_equal_score_have_equal_shares() -> None:

@@ -8,11 +8,14 @@ import pytest
 
 from aam.data.study.several.labels import studies_of_table
 from aam.data.study.study import Study
+from aam.explanation.model import with_counts
 from aam.learners.centring.centre import Centring, StudyCentre, about_landmarks, centring_notes
+from aam.learners.earlier.learner import WithEarlier
 from aam.learners.kernel import KernelLearner
 from aam.learners.predictor import load_predictor, save_predictor
 from aam.learners.protocol import Learner, Task
 from aam.learners.trees.extra_trees import CladeTreesLearner
+from aam.workflows.evaluate.robustness import copies
 from tests.learners.blend_studies import AGE, SIZE, TRAIN, labelled, task_of, tiny_study
 
 STUDIES = ["a", "b", "c"] * 12 + ["new"] * (SIZE - len(TRAIN))
@@ -35,6 +38,22 @@ def test_means_are_those_of_training_or_of_a_new_study() -> None:
         assert found[names == name] == pytest.approx(np.tile(features[TRAIN][names[TRAIN] == name].mean(0), (12, 1)))
     assert found[names == "new"] == pytest.approx(np.tile(features[names == "new"].mean(0), (SIZE - len(TRAIN), 1)))
     assert centre.means(study, np.array([SIZE - 1, 0])) == pytest.approx(found[[SIZE - 1, 0]])
+
+
+@pytest.mark.parametrize("name", ["clr-linear", "jaccard", "trees-dna"])
+def test_means_of_new_studies_stay_where_samples_change(name: str) -> None:
+    study, task = study_and_task()
+    learner: Learner = CladeTreesLearner(task, "dna") if name == "trees-dna" else KernelLearner(task, name)
+    learner.cross_fit(study, labelled(study, AGE), FOLDS)
+    new = np.arange(len(TRAIN), SIZE)
+    whole = learner.predict(study, new)
+    alone = with_counts(study, new[:2], study.table.counts[new[:2]])
+    assert learner.predict(alone, np.arange(2)) == pytest.approx(whole[:2])
+    many = copies(
+        study.take(new).with_means_of_now.take([0, 1]), [study.table.counts[new[[0, 1]]], study.table.counts[:2]]
+    )
+    assert learner.predict(many, np.arange(4))[:2] == pytest.approx(learner.predict(study.take(new), np.arange(2)))
+    assert learner.predict(study.take(new[:2]), np.arange(2)) != pytest.approx(whole[:2])
 
 
 def test_a_linear_kernel_is_that_of_centred_features() -> None:
@@ -62,6 +81,7 @@ def test_a_centred_learner_comes_back_from_its_folder(name: str, tmp_path: Path)
     assert known.startswith("studies of training (by name): 3 (a, b, c), centred by their training samples; if one")
     assert known.endswith("rename it in the metadata")
     assert centring_notes([], study) == []
+    assert centring_notes([WithEarlier(learner).to_arrays().facts], study) == [line, known]
 
 
 def test_a_bias_of_a_new_study_is_taken_away() -> None:

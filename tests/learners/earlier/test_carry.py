@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -122,3 +124,28 @@ def test_a_carry_comes_back_and_damage_is_refused() -> None:
     for change in ({"memory": 0.0}, {"pull": 1e9}, {"drift": float("nan")}, {"more": 1.0}):
         with pytest.raises(ValueError, match=r"range|cannot be|unknown"):
             Carry.from_dict({**one.to_dict(), **change})
+
+
+def test_columns_of_classes_are_carried_one_by_one() -> None:
+    of_columns, outputs = (known_of(2, 5), known_of(3, 6)), (slice(0, 2), slice(2, 5))
+    first = of_columns[0]
+    of_columns = (first, replace(of_columns[1], gap_BK=first.gap_BK, has_BK=first.has_BK))
+    whole = replace(
+        first,
+        now_BO=np.concatenate([one.now_BO for one in of_columns], axis=1),
+        past_BKO=np.concatenate([one.past_BKO for one in of_columns], axis=2),
+    )
+    rng, folds = np.random.default_rng(7), np.arange(SIZE) % 3
+    weights = rng.uniform(0.5, 2, (SIZE, 2))
+    truths = np.column_stack([first.past_BKO[:, 0].argmax(1), rng.integers(0, 3, SIZE)]).astype(float)
+    truths[::7, 0], truths[::5, 1] = np.nan, np.nan
+    found = fit_carries(whole, truths, weights, folds, classes=True, outputs=outputs)
+    after = carried(whole, found, classes=True, outputs=outputs)
+    assert len(found) == 2
+    assert found[0].pull > 0
+    for place, (known, own) in enumerate(zip(of_columns, outputs, strict=True)):
+        use = ~np.isnan(truths[:, place])
+        some = fit_carries(known.take(use), truths[use, place][:, None], weights[use, place], folds[use], classes=True)
+        assert some[0] == found[place]
+        assert after[:, own] == pytest.approx(carried(known, some, classes=True))
+        assert after[:, own].sum(axis=1) == pytest.approx(1)

@@ -43,7 +43,7 @@ def labelled(study: Study, *specs: TargetSpec) -> Labelled:
 def fitted(study: Study, *specs: TargetSpec) -> WithEarlier:
     learner = WithEarlier(KernelLearner(task_of(study, *specs), "clades-linear"))
     learner.cross_fit(study, labelled(study, *specs), FOLDS)
-    learner.carries = STEADY * (1 if specs[0].classes else len(specs))
+    learner.carries = STEADY * len(specs)
     return learner
 
 
@@ -124,6 +124,24 @@ def test_without_earlier_samples_it_is_the_learner() -> None:
     own = WithEarlier(KernelLearner(task_of(alone, AGE), "clades-linear"))
     own.cross_fit(alone, labelled(alone, AGE), FOLDS)
     assert own.carries == ()
+
+
+def test_two_columns_of_classes_come_back(tmp_path: Path) -> None:
+    study, skin = study_of(), replace(SITE, column="side", classes=("left", "right"), majority="left")
+    learner = WithEarlier(KernelLearner(task_of(study, SITE, skin), "clades-linear"))
+    codes = truths_of(study, TRAIN, SITE)
+    truths = np.column_stack([codes, codes > 0])
+    truths[::5, 0], truths[1::7, 1] = np.nan, np.nan
+    found = learner.cross_fit(study, Labelled(rows=TRAIN, targets=truths, groups=GROUPS), FOLDS)
+    assert len(learner.carries) == 2
+    learner.carries = STEADY * 2
+    learner.task = replace(learner.task, data={**learner.task.data, **earlier_data(SPEC)})
+    save_predictor(tmp_path / "model", [learner], Combination())
+    predicted = load_predictor(tmp_path / "model").predict(study, NEW)
+    assert (predicted == learner.predict(study, NEW)).all()
+    for shares in (found, predicted):
+        assert shares[:, :3].sum(axis=1) == pytest.approx(1)
+        assert shares[:, 3:].sum(axis=1) == pytest.approx(1)
 
 
 def test_a_model_comes_back_and_says_what_it_reads(tmp_path: Path) -> None:
