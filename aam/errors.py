@@ -31,22 +31,29 @@ class AamError(Exception):
     ----------
     problems
         Everything that is wrong, a line each; `aam check` prints them all.
+    is_checked
+        Whether `aam check` would find the same.
     """
 
     exit_code = 3
     problems: tuple[str, ...]
+    is_checked = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.problems = (message,)
 
     @classmethod
-    def of(cls, problems: tuple[str, ...]) -> Self:
-        """One error that stands for several problems, each already a whole line."""
+    def of(cls, problems: tuple[str, ...], *, is_checked: bool = True) -> Self:
+        """One error that stands for several problems, each already a whole line.
+
+        Its message has the first, or all of them where `aam check` would not find them.
+        """
         error = cls.__new__(cls)
-        error.problems = problems
+        error.problems, error.is_checked = problems, is_checked
         more = len(problems) - 1
-        Exception.__init__(error, problems[0] + (f" (and {more} more: `aam check` lists them)" if more else ""))
+        first = problems[0] + (f" (and {more} more: `aam check` lists them)" if more else "")
+        Exception.__init__(error, first if is_checked else "\n".join(problems))
         return error
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -91,10 +98,10 @@ class Problems:
         """Note one problem of this source."""
         self.lines.extend(InputError(self.source, problem, remedy).problems)
 
-    def raise_if_any(self) -> None:
-        """Raise one :class:`InputError` that carries every problem noted so far."""
+    def raise_if_any(self, *, is_checked: bool = True) -> None:
+        """Raise one :class:`InputError` that carries every problem noted so far; see :meth:`AamError.of`."""
         if self.lines:
-            raise InputError.of(tuple(self.lines))
+            raise InputError.of(tuple(self.lines), is_checked=is_checked)
 
 
 class ConfigError(AamError):

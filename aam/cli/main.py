@@ -62,8 +62,8 @@ def _exit_code(words: list[str]) -> int:
     except ReportedByAnotherRank as error:
         return FOLLOWED if LAUNCHED in os.environ else error.exit_code
     except AamError as error:
-        # `aam check` is there to list all problems, every other command stops at the first.
-        lines = error.problems if words[:1] == ["check"] else (str(error),)
+        # `aam check` is there to list all problems; of what it finds, every other command says the first.
+        lines = error.problems if words[:1] == ["check"] or not error.is_checked else (str(error),)
         return _fail(error.exit_code, *lines)
     except KeyboardInterrupt:
         return _fail(INTERRUPTED, "stopped")

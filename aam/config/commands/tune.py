@@ -108,6 +108,7 @@ class TuneConfig(TrainConfig):
             "--cv": evaluation.cv is not None,
             "--ensemble": evaluation.ensemble > 1,
             "--devices": self.distributed.is_asked_for,
+            "--logger": bool(self.tracking.logger),
         }
         if wrong := [name for name, given in others.items() if given]:
             raise ConfigError(f"{wrong[0]} is for the training of the winner: leave it out of the search")

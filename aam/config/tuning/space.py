@@ -122,14 +122,14 @@ def read_space(path: Path, config: Any) -> Space:
             found.append(dimension)
         except ConfigError as error:
             problems.add(str(error))
-    problems.raise_if_any()
+    problems.raise_if_any(is_checked=False)
     space = ordered(found)
     try:
         check_space(space, config)
     except ConfigError as error:
         for problem in error.problems:
             problems.add(problem)
-    problems.raise_if_any()
+    problems.raise_if_any(is_checked=False)
     return space
 
 

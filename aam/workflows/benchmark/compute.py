@@ -134,7 +134,7 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
 
 def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Predictions of the test samples by each competitor, and the seconds that it took."""
-    study, names = fold.task.study, list(blend.names)
+    study, names, targets = fold.task.study, list(blend.names), fold.learning.targets
     of_members_M = np.stack([learner.predict(study, fold.test) for learner in blend.learners])
     learned = dict(zip(names, of_members_M, strict=True))
     seconds = dict(zip(names, blend.seconds, strict=True))
@@ -149,10 +149,10 @@ def _competitors(fold: FoldTask, blend: FittedBlend) -> tuple[dict[str, np.ndarr
         weights_MT = blend_weights(
             blend.out_of_fold_M[others],
             fold.train,
-            fold.learning.targets,
+            targets,
             even_weights(np.array(names)[others].tolist()),
         )
-        learned[f"{WITHOUT}{name}"] = combine(of_members_M[others], weights_MT)
+        learned[f"{WITHOUT}{name}"] = combine(of_members_M[others], weights_MT, targets)
         seconds[f"{WITHOUT}{name}"] = total - blend.seconds[place]
     return learned, seconds
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import OrderedDict
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,13 +23,12 @@ from aam.data.targets.kinds import Predictions
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.learners.blend import blend_weights, combine, even_weights
 from aam.learners.catalogue import FOREST, NETWORK
-from aam.learners.folds import deal_folds
 from aam.learners.held_out import samples_of
-from aam.learners.members import new_member, possible_members
+from aam.learners.members import possible_members
 from aam.learners.protocol import Labelled, Task
 from aam.log import muted
 from aam.training.plan.supervision import Inputs, fit_inputs, learned_split
-from aam.workflows.runs.blend.inputs import encoding, labelled, network_member, ordered_rows, shared_task
+from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, new_members, ordered_rows, shared_task
 from aam.workflows.runs.blend.model import check_learnable
 
 MOST_KEPT = 256 * 1024**2
@@ -96,17 +94,17 @@ class Fitter:
         targets, rows = inputs.targets, ordered_rows(inputs)
         assert targets is not None
         samples = labelled(inputs, rows)
-        fold_B = deal_folds(targets.kind, samples, config.run.seed, config.settings.blend_folds)
+        fold_B = inner_folds(config, inputs, samples)
         check_learnable(config, inputs, samples, fold_B)
-        names, _ = possible_members(config.members, self.study, has_encoder=config.transfer.names_encoder)
+        names, _ = possible_members(config.members, inputs.study, has_encoder=config.transfer.names_encoder)
         task, shared = self._task(config, inputs, names)
-        found = [self._member(name, config, task, samples, fold_B, inputs.split.test) for name in names]
+        found = [self._member(name, config, task, samples, fold_B, inputs) for name in names]
         out_of_fold_M = np.stack([one.out_of_fold for one in found])
         pull = config.settings.blend_pull
         weights_MT = blend_weights(out_of_fold_M, samples, targets, even_weights(names), pull)
-        learned = combine(np.stack([one.held_out for one in found]), weights_MT)
+        learned = combine(np.stack([one.held_out for one in found]), weights_MT, targets)
         decoder = PredictionDecoder(targets=targets, head=config.head)
-        known = samples_of(targets, self.study, inputs.split.test, inputs.groups)
+        known = samples_of(targets, inputs.study, inputs.split.test, inputs.groups)
         return Fitted(decoder.predictions(learned[None], known), shared + sum(one.seconds for one in found))
 
     def _member(
@@ -116,16 +114,17 @@ class Fitter:
         task: Task,
         samples: Labelled,
         fold_B: np.ndarray,
-        test: np.ndarray,
+        inputs: Inputs,
     ) -> Member:
+        study, test = inputs.study, inputs.split.test
         key = (name, test.tobytes(), *_read_by(name, config))
         if key in self._members:
             self._members.move_to_end(key)
             return self._members[key]
         started = time.perf_counter()
-        learner = new_member(name, task, config.run.seed, partial(network_member, config))
-        out_of_fold = learner.cross_fit(self.study, samples, fold_B)
-        held_out = learner.predict(self.study, test)
+        (learner,) = new_members(config, task, [name], inputs)
+        out_of_fold = learner.cross_fit(study, samples, fold_B)
+        held_out = learner.predict(study, test)
         found = self._members[key] = Member(out_of_fold, held_out, time.perf_counter() - started)
         kept = sum(one.bytes for one in self._members.values())
         while kept > MOST_KEPT and len(self._members) > 1:
@@ -162,7 +161,7 @@ class Fitter:
         assert targets is not None
         predictor = BatchPredictor(
             [network],
-            self.study,
+            inputs.study,
             description.sampling,
             LoaderOptions(batch_size=64, seed=config.run.seed),
             choose_device(config.run.device),
@@ -172,7 +171,7 @@ class Fitter:
         draws = range(config.evaluation.val_prediction_passes)
         learned = np.stack([_outputs(predictor, test, draw) for draw in draws])
         decoder = PredictionDecoder(targets=targets, head=config.head)
-        known = samples_of(targets, self.study, test, inputs.groups)
+        known = samples_of(targets, inputs.study, test, inputs.groups)
         return Fitted(decoder.predictions(learned, known), time.perf_counter() - started)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aam.config import SplitOptions, TrainConfig
+from aam.config import replace as replace_options
 from aam.config.commands.tune import TEST_SHARE, TuneConfig
 from aam.config.tuning.space import Space, check_space, read_space
 from aam.config.tuning.usual import usual_space
@@ -16,8 +17,10 @@ from aam.data.study.study import Study, load_study
 from aam.data.targets.kinds import Kind
 from aam.errors import ConfigError, InputError
 from aam.evaluation.catalogue import metric
-from aam.training.plan.supervision import needs_dna, needs_validation, target_request
+from aam.training.plan.supervision import needs_dna, needs_validation, split_options, target_request
 
+GIVEN_PARTS = ("train_samples", "val_samples", "test_samples", "split_column")
+"""Options that name the samples of parts."""
 SEARCH = "search"
 """The search whose choice is recommended."""
 
@@ -101,12 +104,17 @@ def plan_search(config: TuneConfig) -> TunePlan:
     study = load_study(training.table, training.study, training.drawing, request, needs_dna=needs_dna(training))
     parts = tuple(_part(config, study, request.kind, *one) for one in _outer_splits(config, study, request.kind))
     last = parts[-1]
-    groups = sample_groups(training.split, last.study)
+    groups = sample_groups(drawn(training), last.study)
     units = len(last.study) if groups is None else len(np.unique(groups.astype(str)))
     space = _space(config, training, units, has_dna=study.has_dna)
     return TunePlan(
         config=config, training=training, study=study, kind=request.kind, parts=parts, space=space, units=units
     )
+
+
+def drawn(config: TrainConfig) -> SplitOptions:
+    """How folds are drawn, whatever the test part is: where studies are to stay whole, they are the groups."""
+    return split_options(replace_options(config, **dict.fromkeys(GIVEN_PARTS)))
 
 
 def _space(config: TuneConfig, training: TrainConfig, units: int, *, has_dna: bool) -> Space:
@@ -124,7 +132,7 @@ def _space(config: TuneConfig, training: TrainConfig, units: int, *, has_dna: bo
 
 def _outer_splits(config: TuneConfig, study: Study, kind: Kind) -> list[tuple[str, Split]]:
     """Name of each search, and the split of the whole study that judges it."""
-    every, split, seed = np.arange(len(study)), config.split, config.run.seed
+    every, split, seed = np.arange(len(study)), split_options(config.training), config.run.seed
     assert study.target is not None
     if config.tested_by == "folds":
         assert config.search.outer_folds is not None
@@ -154,5 +162,5 @@ def _part(config: TuneConfig, study: Study, kind: Kind, name: str, outer: Split)
         seed=config.run.seed,
         validated=needs_validation(config.training),
     )
-    folds = make_folds(config.split, wanted, own, own.target, kind)
+    folds = make_folds(drawn(config.training), wanted, own, own.target, kind)
     return Part(name=name, study=own, folds=tuple(fold.split for fold in folds), outer=outer)

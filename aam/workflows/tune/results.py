@@ -27,7 +27,7 @@ from aam.text import plural
 from aam.workflows.tune.choose import Chosen, choose
 from aam.workflows.tune.folder import BEST, RECORD
 from aam.workflows.tune.outer import judge_choices, outer_table, shown_outer
-from aam.workflows.tune.plan import TunePlan
+from aam.workflows.tune.plan import TunePlan, drawn
 from aam.workflows.tune.search import Search
 from aam.workflows.tune.trials import FINISHED, REASON, is_default, seconds_of
 from aam.workflows.tune.tuning import Tuning
@@ -205,7 +205,7 @@ def _table(searches: Sequence[ShownSearch]) -> Columns:
 
 def _how(plan: TunePlan) -> Iterator[str]:
     folds, search = len(plan.parts[-1].folds), plan.config.search
-    column = plan.config.split.group_column
+    column = drawn(plan.training).group_column
     whole = f" of whole groups ({column})" if column is not None else ""
     yield (
         f"A trial is judged by {plural(folds, 'fold')}{whole} within the samples that it may see: each is predicted "

@@ -17,7 +17,7 @@ from aam.report import check_drawing
 from aam.text import format_duration, plural
 from aam.workflows.tune.folder import fingerprint, open_folder, write_options
 from aam.workflows.tune.helpers import helped, is_helper
-from aam.workflows.tune.plan import TunePlan, plan_search
+from aam.workflows.tune.plan import TunePlan, drawn, plan_search
 from aam.workflows.tune.processes import Process
 from aam.workflows.tune.tuning import Tuning
 
@@ -72,7 +72,7 @@ def tune(config: TuneConfig) -> Tuning | None:
 
 def _say_plan(plan: TunePlan) -> None:
     say(*describe(plan.study))
-    column = plan.config.split.group_column
+    column = drawn(plan.training).group_column
     last, judged = plan.parts[-1], sum(len(part.outer.test) for part in plan.parts)
     what = f" of whole groups ({plural(plan.units, 'group')} of '{column}')" if column is not None else ""
     say(f"trials: judged by {plural(len(last.folds), 'fold')}{what} within {plural(len(last.study), 'sample')}")

@@ -19,6 +19,7 @@ def config(**options: Any) -> TuneConfig:
     [
         ({"cv": 5}, "--cv is for the training of the winner"),
         ({"ensemble": 3, "learners": "network"}, "--ensemble is for the training of the winner"),
+        ({"logger": "mlflow"}, "--logger is for the training of the winner"),
         ({"outer_folds": 3, "test_size": 0.2}, "--outer-folds makes its own test parts"),
         ({"learners": "forest", "kernel_width": 2}, "--kernel-width is for"),
         ({"trials": 0}, "trials must be at least 1"),

@@ -70,6 +70,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as found:
         read(tmp_path, "seed: [1, 2]\nkernel_width: [2, 1]\nclade_leaf: [0, 3]\n")
     assert len(found.value.problems) == 3
+    assert str(found.value).splitlines() == list(found.value.problems), "aam check reads no space"
 
 
 def test_an_option_is_fine_if_some_learners_read_it(tmp_path: Path) -> None:

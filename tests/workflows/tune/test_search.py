@@ -58,12 +58,12 @@ def test_members_that_nothing_changes_are_fitted_once(
     plan = plan_search(config(study, tmp_path))
     part, fitted = plan.parts[0], []
 
-    def noted(name: str, *rest: Any) -> Any:
-        fitted.append(name)
-        return new_member(name, *rest)
+    def noted(config: Any, task: Any, names: list[str], inputs: Any) -> Any:
+        fitted.extend(names)
+        return new_members(config, task, names, inputs)
 
-    new_member = module.new_member
-    monkeypatch.setattr(module, "new_member", noted)
+    new_members = module.new_members
+    monkeypatch.setattr(module, "new_members", noted)
     fitter = Fitter(part.study)
     first = fitter.predict(plan.training, part.folds[0])
     assert fitted == ["jaccard", "clr-radial"]
