@@ -24,6 +24,8 @@ from aam.evaluation.catalogue import Interval, formula_of
 DRAWS = 2000
 LEAST_DRAWS = 100
 LEVEL = 0.95
+OVER_CLASSES = ("balanced_accuracy", "f1")
+"""Metrics that are means over those classes which occur."""
 # numbers (draws x samples x classes) that are worked on in all, and at once
 MOST_NUMBERS = 50_000_000
 NUMBERS_AT_ONCE = 4_000_000
@@ -189,10 +191,24 @@ def _draw(
     """Every metric, or other statistics, in every bootstrap draw."""
     size = len(predictions) * max(1, len(predictions.classes))
     draws = int(np.clip(MOST_NUMBERS // size, min(LEAST_DRAWS, draws), draws))
-    compute = compute or partial(measure, predictions)
+    compute = compute or partial(_measure_drawn, predictions)
     with np.errstate(divide="ignore", invalid="ignore"):
         blocks = [compute(weights) for weights in _bootstrap_weights(len(predictions), draws, seed, groups)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _measure_drawn(predictions: Predictions, weights_RN: np.ndarray) -> dict[str, np.ndarray]:
+    """Every metric; of two classes, means over classes are not defined in draws that lack one.
+
+    They would be those of the other class alone, and those of a constant prediction 100 % at times.
+    """
+    found = measure(predictions, weights_RN)
+    if not predictions.classes or len(classes := np.unique(predictions.observed.astype(str))) != 2:
+        return found
+    drawn_R = weights_RN @ (predictions.observed == classes[0])
+    lacks_R = (drawn_R == 0) | (drawn_R == weights_RN.sum(axis=1))
+    means = {name: np.where(lacks_R, np.nan, found[name]) for name in OVER_CLASSES if name in found}
+    return {**found, **means}
 
 
 def _bootstrap_weights(num_samples: int, draws: int, seed: int, groups: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -129,6 +129,18 @@ def test_intervals_are_seeded_and_hold_the_value() -> None:
     assert all(interval.low <= interval.value <= interval.high for interval in first.values())
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_constant_is_50_percent_in_every_draw(grouped: bool) -> None:
+    few = labels(8, ("a", "b"))
+    observed = np.array(["a"] * 6 + ["b"] * 2, dtype=object)
+    groups = np.array(["x", "x", "y", "y", "z", "z", "z", "z"], dtype=object) if grouped else None
+    constant = dataclasses.replace(few, observed=observed, predicted=np.array(["a"] * 8, dtype=object), groups=groups)
+    found = evaluate(constant)
+    assert dataclasses.astuple(found["balanced_accuracy"]) == (0.5, 0.5, 0.5)
+    assert found["f1"].high < 0.5
+    assert found["accuracy"].high == 1.0
+
+
 def test_groups_that_are_alike_widen_the_intervals() -> None:
     rng = np.random.default_rng(3)
     errors, groups = np.repeat(rng.normal(size=12), 10), np.repeat(np.arange(12), 10).astype(str)
