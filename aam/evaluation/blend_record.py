@@ -34,6 +34,8 @@ class MemberRecord:
         Target column -> its share of the prediction, from 0 to 1.
     figures
         Target column -> metric -> value of its own out-of-fold predictions; those that are defined.
+    earlier
+        Target columns whose predictions those of earlier samples change; None where earlier samples are not read.
     """
 
     name: str
@@ -41,6 +43,7 @@ class MemberRecord:
     seconds: float
     weights: Mapping[str, float]
     figures: Mapping[str, Scores]
+    earlier: tuple[str, ...] | None = None
 
     def figure(self, column: str, name: str) -> float:
         """One of its metrics for a target; NaN where it is not defined."""
@@ -93,6 +96,7 @@ class BlendRecord:
                     "seconds": member.seconds,
                     "weights": dict(member.weights),
                     "figures": {column: _defined(scores) for column, scores in member.figures.items()},
+                    **({} if member.earlier is None else {"earlier": list(member.earlier)}),
                 }
                 for member in self.members
             ],
@@ -137,8 +141,10 @@ def _read_member(content: Mapping[str, Any], columns: Sequence[str]) -> MemberRe
     need(set(figures) <= set(columns) and all(fits(scores, dict) for scores in figures.values()), "metrics are wrong")
     need(all(_is_number(value) for scores in figures.values() for value in scores.values()), "a metric is no number")
     need(_is_number(seconds) and seconds >= 0, "the time is wrong")
-    name, label = content["name"], content["label"]
-    return MemberRecord(name=name, label=label, seconds=seconds, weights=weights, figures=figures)
+    name, label, earlier = content["name"], content["label"], content.get("earlier")
+    need(earlier is None or (isinstance(earlier, list) and all(one in columns for one in earlier)), "targets are wrong")
+    carried = None if earlier is None else tuple(earlier)
+    return MemberRecord(name=name, label=label, seconds=seconds, weights=weights, figures=figures, earlier=carried)
 
 
 def _is_number(value: Any) -> bool:
@@ -179,7 +185,21 @@ def blend_lines(blend: BlendRecord, targets: Targets, together: Mapping[str, Sco
         own = together.get(column, {}).get(main, math.nan)
         rows.append((_name_of(blend), value_of(main, own), "", seconds_in_words(blend.seconds)))
         lines += aligned(rows)
+    lines += earlier_words(blend, targets.columns)
     return [*lines, *(f"left out: {one.name} ({one.reason})" for one in blend.left_out)]
+
+
+def earlier_words(blend: BlendRecord, columns: Sequence[str]) -> list[str]:
+    """How many members let earlier samples change their predictions of each target; none where none are read."""
+    if any(member.earlier is None for member in blend.members):
+        return []
+    found, all_of_them = [], plural(len(blend.members), "learner")
+    for column in columns:
+        number = sum(column in (member.earlier or ()) for member in blend.members)
+        of = "" if len(columns) == 1 else f" for {column}"
+        why = "" if number else ": they did not help on held-out folds"
+        found.append(f"earlier samples are carried forward{of} by {number or 'none'} of {all_of_them}{why}")
+    return found
 
 
 def _name_of(blend: BlendRecord) -> str:
@@ -206,4 +226,7 @@ def blend_facts(blend: BlendRecord, targets: Targets) -> list[tuple[str, str]]:
             own = value_of(main, member.figure(column, main))
             of_targets.append(f"{label}weight {member.weights[column]:.2f}, {metric(main).in_text} {own}")
         facts.append((f"  {member.name}", f"{member.label} ({'; '.join(of_targets)})"))
+    facts += [
+        ("earlier samples", line.removeprefix("earlier samples are ")) for line in earlier_words(blend, targets.columns)
+    ]
     return [*facts, *(("left out", f"{one.name} ({one.reason})") for one in blend.left_out)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,22 @@ def written(number: int = 4) -> dict[str, Any]:
 @pytest.mark.parametrize("number", [1, 4])
 def test_a_blend_is_read_as_it_was_written(number: int) -> None:
     assert checked(written(number)) == make_blend(("age",), number=number)
+
+
+def test_it_says_who_carries_earlier_samples() -> None:
+    first, *others = make_blend(("age", "mass")).members
+    members = (replace(first, earlier=("age",)), *(replace(one, earlier=()) for one in others))
+    blend = replace(make_blend(("age", "mass")), members=members)
+    assert read_blend(json.loads(json.dumps(blend.to_dict())), ("age", "mass")) == blend
+    assert [line for line in blend_lines(blend, TWO, {}) if "earlier" in line] == [
+        "earlier samples are carried forward for age by 1 of 4 learners",
+        "earlier samples are carried forward for mass by none of 4 learners: they did not help on held-out folds",
+    ]
+    assert ("earlier samples", "carried forward for age by 1 of 4 learners") in blend_facts(blend, TWO)
+    content = blend.to_dict()
+    content["learners"][0]["earlier"] = ["weight"]
+    with pytest.raises(ValueError, match="targets are wrong"):
+        read_blend(content, ("age", "mass"))
 
 
 def test_a_run_without_learners_is_no_blend() -> None:

@@ -151,7 +151,10 @@ def fit_earlier(options: EarlierOptions, study: Study, train_rows: np.ndarray, g
         problem = (
             f"no training sample has an earlier one of the same '{shorten(subject)}' by '{shorten(spec.time_column)}'"
         )
-        raise InputError(sheet.source, f"{problem}{within}", "leave out --earlier-samples")
+        any_age, _ = links(dataclasses.replace(spec, within=None), sheet)
+        is_too_old = bool((any_age[train_rows, 0] >= 0).any())
+        remedy = "raise --earlier-within" if is_too_old else "leave out --earlier-samples"
+        raise InputError(sheet.source, f"{problem}{within}", remedy)
     return dataclasses.replace(spec, typical=float(np.median(last)))
 
 

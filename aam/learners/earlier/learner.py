@@ -60,6 +60,14 @@ class WithEarlier(Learner):
         return self.learner.targets
 
     @property
+    def carried_columns(self) -> tuple[str, ...]:
+        """The targets whose predictions earlier samples change."""
+        if not self.carries:
+            return ()
+        pairs = zip(self.targets.columns, self.carries, strict=True)
+        return tuple(column for column, one in pairs if one.pull or one.drift)
+
+    @property
     def alone(self) -> Learner:
         """The learner that reads one sample at a time."""
         return self.learner.alone

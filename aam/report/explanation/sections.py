@@ -339,6 +339,9 @@ def other_sections(explanation: ExplanationView, output: int) -> list[Section]:
 def outputs_of(explanation: ExplanationView, effects: Effects) -> list[tuple[int, str, str]]:
     """The outputs that are shown and that these effects have: place, title and column of the target."""
     if len(explanation.specs) > 1 and not explanation.by_output(effects):
-        return [(place, column, column) for place, column in enumerate(effects.outputs[: len(explanation.specs)])]
+        columns = explanation.targets.columns
+        own = [(place, name, name) for place, name in enumerate(effects.outputs) if name in columns]
+        # shares of attention are of no target: beside them stand the values of the first
+        return own or [(0, effects.outputs[0], columns[0])]
     shown = outputs_shown(explanation)
     return [(place, title, spec.column) for place, title, spec in shown if place < len(effects.outputs)]

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from aam.data.targets.kinds import TargetSpec
-from aam.evaluation.blend_record import BlendRecord, seconds_in_words
+from aam.evaluation.blend_record import BlendRecord, earlier_words, seconds_in_words
 from aam.evaluation.catalogue import NONE, metric, value_of
 from aam.evaluation.cross_validation import CrossValidation
 from aam.evaluation.metrics import score
@@ -65,6 +65,7 @@ def learners_section(record: RunRecord, target: TargetSpec, *, first: bool) -> S
 
 
 def _members_words(blend: BlendRecord, target: TargetSpec, own: Mapping[str, float]) -> Iterator[str]:
+    yield from (f"{line[0].upper()}{line[1:]}." for line in earlier_words(blend, [target.column]))
     if len(blend.members) == 1:
         return
     main, column = target.kind.main_metric, target.column

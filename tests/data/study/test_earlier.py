@@ -128,8 +128,8 @@ def test_another_model_finds_them_where_the_first_did() -> None:
     ("columns", "options", "message"),
     [
         ({}, {"time_column": "hour"}, "no column 'hour'"),
-        ({"days": ["3"] * 12}, {}, "no training sample has an earlier one of the same 'who' by 'day'"),
-        ({}, {"earlier_within": 1.0}, "by 'day' within 1"),
+        ({"days": ["3"] * 12}, {}, "no training sample .* of the same 'who' by 'day'; leave out --earlier-samples"),
+        ({}, {"earlier_within": 1.0}, "by 'day' within 1; raise --earlier-within"),
         ({"days": ["2026-01-01", "soon"] * 6}, {}, r"6 cells that are no date \(first: 'soon' of sample s001\)"),
         ({"days": ["1", "soon"] * 6}, {}, "'soon'"),
         ({"plot": ["a", "b"] * 6}, {"group": "plot", "subject_column": "who"}, r"'plot' divides 4 subjects of 'who'"),

@@ -166,6 +166,16 @@ def test_several_targets_have_a_sentence_each() -> None:
     assert len({section.anchor for section in page.sections}) == len(page.sections)
 
 
+def test_shares_of_attention_are_told_beside_several_targets() -> None:
+    view = make_view()
+    spec = dataclasses.replace(view.specs[0], column="weight")
+    third = dataclasses.replace(spec, column="height")
+    shares = make_effects(np.array([[0.5], [0.3], [0.2]]), outputs=("attention",), is_signed=False)
+    predictions = dict.fromkeys(("age", "weight", "height"), view.predictions["age"])
+    several = dataclasses.replace(view, specs=[*view.specs, spec, third], effects=[shares], predictions=predictions)
+    assert any(section.anchor.startswith("effects-genus") for section in explanation_page(several).sections)
+
+
 def test_without_truths_trends_are_those_of_predictions() -> None:
     view = make_view()
     table = dataclasses.replace(view.predictions["age"], observed=np.full(SIZE, np.nan))

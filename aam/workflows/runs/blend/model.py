@@ -18,6 +18,7 @@ from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
 from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS
+from aam.learners.earlier.learner import WithEarlier
 from aam.learners.held_out import samples_of
 from aam.learners.members import Unable, possible_members
 from aam.learners.predictor import Combination
@@ -107,6 +108,7 @@ class BlendModel:
         members = []
         for place, name in enumerate(blend.names):
             tables = decoder.predictions(blend.out_of_fold_M[place][None], self.samples)
+            learner = blend.learners[place]
             weights = np.broadcast_to(blend.weights_MT[place], len(targets))
             members.append(
                 MemberRecord(
@@ -115,6 +117,7 @@ class BlendModel:
                     seconds=round(blend.seconds[place], 3),
                     weights=dict(zip(targets.columns, map(float, weights), strict=True)),
                     figures={c: score(t.known()) for c, t in zip(targets.columns, tables, strict=True)},
+                    earlier=learner.carried_columns if isinstance(learner, WithEarlier) else None,
                 )
             )
         groups = self.samples.groups
