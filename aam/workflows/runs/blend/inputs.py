@@ -12,7 +12,9 @@ import numpy as np
 
 from aam.config import TrainConfig, replace
 from aam.config.earlier import EarlierOptions
+from aam.config.jobs import JobOptions
 from aam.config.studies import CENTRE
+from aam.config.tuning.settings import LearnerSettings
 from aam.data.readers.feature_ids import of_ids
 from aam.data.study.earlier import earlier_data
 from aam.data.study.several.labels import level_weights
@@ -27,6 +29,9 @@ from aam.learners.novelty.familiarity import Familiarity
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference, kept_samples
 from aam.training.plan.supervision import Inputs
+
+OF_THE_BLEND = (EarlierOptions, JobOptions, LearnerSettings)
+"""Options that a network within a blend does not read."""
 
 
 def ordered_rows(inputs: Inputs) -> np.ndarray:
@@ -130,7 +135,7 @@ def network_member(config: TrainConfig, task: Task) -> Learner:
     from aam.learners.network import NetworkLearner
 
     alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
-    alone |= {one.name: one.default for one in fields(EarlierOptions)}
+    alone |= {one.name: one.default for section in OF_THE_BLEND for one in fields(section)}
     own = replace(config, **alone, forest_baseline=False, report=False)
     return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
 
