@@ -25,6 +25,8 @@ from aam.config import (
 )
 from aam.config.earlier import EarlierOptions
 from aam.config.keywords import Parameter, Parameters, in_python
+from aam.config.studies import CLASS, StudiesOptions
+from aam.config.tracking import TrackingOptions
 from aam.errors import ConfigError, InputError, PreemptedError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -83,16 +85,28 @@ def _names(*sections: type) -> frozenset[str]:
 # What tells of files, of metadata columns, of a test that scikit-learn's own tools make, or of processes.
 LEFT_OUT = (
     _names(TableOptions, StudyOptions, TargetOptions, CovariateOptions, SplitOptions, RunOptions, EvaluationOptions)
-    | _names(DistributedOptions, EarlierOptions)
+    | _names(DistributedOptions, EarlierOptions, StudiesOptions, TrackingOptions)
     | {"sample_weight_column", "categorical_loss_weights", "categorical_loss_weight_column"}
+    | {"join", "dask_scheduler"}
 ) - (
     {"trim_length", "reverse_complement", "max_bp", "target_transform", "target_penalty", "validation_size", "stratify"}
     | {"seed", "device", "num_workers", "mixed_precision", "tf32", "compile_model", "progress"}
     | {"ensemble", "val_prediction_passes", "interval_level", "ordered", "count_target"}
 )
-OF_CLASSES = frozenset({"class_weights", "label_smoothing", "ordered"})
+OF_CLASSES = frozenset({"class_weights", "label_smoothing", "ordered", "balance_by"})
 OF_NUMBERS = frozenset({"target_transform", "loss_type", "quantiles", "over_penalty", "under_penalty", "loss_config"})
 OF_NUMBERS |= {"count_target", "count_distribution", "bounded_targets", "learnable_output_scale", "output_activation"}
+
+
+OF_TARGETS = frozenset({"stratify", "balance_by"})
+"""What needs a target."""
+IN_MEMORY = {
+    "jobs": "Learners of a blend that are fitted at once, each in a process of its own with its share of the cores; "
+    "'all' is one for each core.",
+    "balance_by": f"'{CLASS}' lets each class count the same in training: the network sees as many samples of each "
+    "in an epoch.",
+}
+"""What options mean where there are neither files nor metadata columns."""
 
 
 def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[str, Parameter]:
@@ -107,7 +121,8 @@ def parameters_of(config: type, left_out: frozenset[str] = frozenset()) -> dict[
     """
     found = keywords.parameters_of(config, **QUIET)
     kept = {name: parameter for name, parameter in found.items() if name not in left_out | LEFT_OUT}
-    return {"sequences": SEQUENCES, **kept}
+    told = {name: dataclasses.replace(kept[name], help=words) for name, words in IN_MEMORY.items() if name in kept}
+    return {"sequences": SEQUENCES, **kept, **told}
 
 
 ENCODER_HELP = "Model folder of an encoder, or 'small', to take as it is, untrained; 'none' trains one."
@@ -120,8 +135,7 @@ def _pretrained() -> Parameter:
 
 REGRESSOR = parameters_of(TrainConfig, OF_CLASSES)
 CLASSIFIER = parameters_of(TrainConfig, OF_NUMBERS)
-# Without a target there is nothing to balance the parts by.
-ENCODER = {**parameters_of(PretrainConfig, frozenset({"stratify"})), "pretrained_encoder": _pretrained()}
+ENCODER = {**parameters_of(PretrainConfig, OF_TARGETS), "pretrained_encoder": _pretrained()}
 
 
 def constructor(parameters: Parameters) -> Callable[..., None]:

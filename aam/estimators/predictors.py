@@ -16,6 +16,7 @@ from sklearn.utils import Tags, check_consistent_length
 from aam.config import TrainConfig
 from aam.config.keywords import documented
 from aam.config.option import read_values
+from aam.config.studies import CLASS
 from aam.data.targets.kinds import CLASSES, COUNTS, NUMBERS, ORDERED, Kind, Predictions
 from aam.errors import CheckpointError
 from aam.estimators.base import Estimator
@@ -243,6 +244,7 @@ class AAMClassifier(ClassifierMixin, Predictor):
     __init__ = constructor(CLASSIFIER)
     classes_: Any
     class_weights: Any
+    balance_by: Any
     ordered: Any
 
     def fit(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> Self:
@@ -265,6 +267,8 @@ class AAMClassifier(ClassifierMixin, Predictor):
             If the samples, the parameters or a combination of them cannot work.
         """
         self._require(y)
+        if self.balance_by not in (None, CLASS):
+            raise ParameterError(f"balance_by must be '{CLASS}' or None: there are no columns of metadata")
         check_consistent_length(X, y, groups, None if np.isscalar(sample_weight) else sample_weight)
         with as_value_errors():
             group_N = groups_of(groups)

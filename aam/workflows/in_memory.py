@@ -62,7 +62,7 @@ def fit_network(config: TrainConfig, study: Study) -> NetworkModel:
     networks: list[Network] = []
     description = None
     for member in range(config.evaluation.ensemble):
-        own = replace(config, seed=config.run.later_seed(member), ensemble=1)
+        own = replace(config, seed=config.run.later_seed(member), ensemble=1, jobs=1)
         inputs = fit_and_log_inputs(own, study, split)
         network, described = train_prepared(prepare_predictor(own, inputs, pretrained), "train")
         networks.append(network.eval())

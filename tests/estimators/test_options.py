@@ -11,10 +11,19 @@ from aam.config.keywords import in_python
 from aam.config.option import fields
 from aam.errors import PreemptedError
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
-from aam.estimators.options import CLASSIFIER, ENCODER, LEFT_OUT, OF_CLASSES, OF_NUMBERS, REGRESSOR, as_value_errors
+from aam.estimators.options import (
+    CLASSIFIER,
+    ENCODER,
+    LEFT_OUT,
+    OF_CLASSES,
+    OF_NUMBERS,
+    OF_TARGETS,
+    REGRESSOR,
+    as_value_errors,
+)
 
 KINDS = [(AAMRegressor, TrainConfig, OF_CLASSES), (AAMClassifier, TrainConfig, OF_NUMBERS)]
-KINDS += [(AAMEncoder, PretrainConfig, frozenset({"stratify"}))]
+KINDS += [(AAMEncoder, PretrainConfig, OF_TARGETS)]
 
 
 @pytest.mark.parametrize(("kind", "config", "left_out"), KINDS)
@@ -34,6 +43,7 @@ def test_what_is_left_out_are_options() -> None:
     names = {field.name for config in (TrainConfig, PretrainConfig) for _, field, _ in fields(config)}
     assert names >= LEFT_OUT | OF_CLASSES | OF_NUMBERS
     assert {"table", "metadata_column", "categorical_columns", "test_size", "output_dir", "cv"} <= LEFT_OUT
+    assert {"study_effect", "whole_studies", "logger", "join", "dask_scheduler", "earlier_samples"} <= LEFT_OUT
 
 
 def test_the_docstring_tells_every_parameter() -> None:

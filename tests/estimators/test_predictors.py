@@ -315,3 +315,23 @@ def test_counts_are_predicted_as_means(tmp_path: Path) -> None:
     close(AAMRegressor.load(tmp_path / "model").predict(frame), predicted)
     with pytest.raises(ValueError, match="no count"):
         AAMRegressor(**NETWORK, count_target=True).fit(frame, counts + 0.5)
+
+
+def test_classes_are_balanced_and_nothing_else() -> None:
+    frame = table()
+    y = np.where(np.arange(len(frame)) % 5 == 0, "rare", "usual")
+    settings = {**NETWORK, "epochs": 6, "lr": 0.02}
+    rare = [AAMClassifier(**settings, balance_by=by).fit(frame, y).predict_proba(frame)[:, 0] for by in ("class", None)]
+    assert rare[0].mean() > rare[1].mean() + 0.1
+    with pytest.raises(ValueError, match="balance_by must be 'class' or None"):
+        AAMClassifier(**NETWORK, balance_by="study").fit(frame, y)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'balance_by'"):
+        AAMRegressor(balance_by="class")
+
+
+@pytest.mark.parametrize("changes", [{"ensemble": 2}, {"learners": ("clr-linear", "network"), "blend_folds": 2}])
+def test_jobs_change_no_prediction(changes: dict[str, Any]) -> None:
+    frame = table()
+    y = numbers(frame)
+    one, two = (AAMRegressor(**{**NETWORK, **changes}, jobs=jobs).fit(frame, y) for jobs in (1, 2))
+    close(one.predict(frame), two.predict(frame))

@@ -11,7 +11,7 @@ from aam.config import replace as replace_options
 from aam.config.commands.tune import TEST_SHARE, TuneConfig
 from aam.config.tuning.space import Space, check_space, read_space
 from aam.config.tuning.usual import usual_space
-from aam.data.study.folds import FoldOptions, make_folds
+from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.targets.kinds import Kind
@@ -137,7 +137,7 @@ def _outer_splits(config: TuneConfig, study: Study, kind: Kind) -> list[tuple[st
     if config.tested_by == "folds":
         assert config.search.outer_folds is not None
         wanted = FoldOptions(number=config.search.outer_folds, repeats=1, seed=seed, validated=False)
-        folds = make_folds(split, wanted, study, study.target, kind)
+        folds = _folds(split, wanted, study, kind, "--outer-folds")
         found = [(f"outer-{fold.number}", fold.split) for fold in folds]
         return [*found, (SEARCH, Split(every, every[:0], every[:0]))]
     own = split if config.tested_by == "given" else _set_aside(split)
@@ -155,12 +155,21 @@ def _set_aside(split: SplitOptions) -> SplitOptions:
 
 def _part(config: TuneConfig, study: Study, kind: Kind, name: str, outer: Split) -> Part:
     own = study.take(outer.joined().train)
-    assert own.target is not None
     wanted = FoldOptions(
         number=config.search.folds,
         repeats=1,
         seed=config.run.seed,
         validated=needs_validation(config.training),
     )
-    folds = make_folds(drawn(config.training), wanted, own, own.target, kind)
+    folds = _folds(drawn(config.training), wanted, own, kind, "--folds")
     return Part(name=name, study=own, folds=tuple(fold.split for fold in folds), outer=outer)
+
+
+def _folds(split: SplitOptions, wanted: FoldOptions, study: Study, kind: Kind, option: str) -> list[Fold]:
+    """The folds; what is wrong with them is said of the option that asks for them."""
+    assert study.target is not None
+    try:
+        return make_folds(split, wanted, study, study.target, kind)
+    except InputError as error:
+        problems = tuple(problem.replace("--cv", option) for problem in error.problems)
+        raise InputError.of(problems, is_checked=False) from None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from aam.config import TuneConfig, from_flat, replace
+from aam.errors import InputError
 from aam.workflows.runs.train import train
 from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.plan import TunePlan, plan_search
@@ -98,3 +99,12 @@ def test_whole_studies_stay_whole_in_all_folds(
     last = plan.parts[-1].study.metadata
     assert last is not None
     assert plan.units == len(set(last.labels("site")))
+
+
+@pytest.mark.parametrize(("name", "seen"), [("folds", 6), ("outer_folds", 8)])
+def test_too_many_folds_are_those_of_the_search(study: Path, sheet: Path, tmp_path: Path, name: str, seen: int) -> None:
+    option = f"--{name.replace('_', '-')}"
+    with pytest.raises(
+        InputError, match=f"'site' has {seen} groups for 9 folds; at least 9 are needed; a smaller {option}"
+    ):
+        planned(study, sheet, tmp_path, **{**CASES["whole studies"], "test_size": 0.0, name: 9})

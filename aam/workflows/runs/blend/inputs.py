@@ -31,6 +31,9 @@ from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.reference import Encode, Reference, kept_samples
 from aam.training.plan.supervision import Inputs
 
+OF_THE_BLEND = (EarlierOptions, JobOptions, LearnerSettings, TrackingOptions)
+"""Options that a network within a blend does not read."""
+
 
 def ordered_rows(inputs: Inputs) -> np.ndarray:
     """The training samples in the order of their ids, so that no result depends on that of the table."""
@@ -133,8 +136,7 @@ def network_member(config: TrainConfig, task: Task) -> Learner:
     from aam.learners.network import NetworkLearner
 
     alone: dict[str, Any] = {"learners": (NETWORK,), "fine_tune": False, "cv": None, "cv_repeats": 1}
-    sections = (EarlierOptions, JobOptions, LearnerSettings, TrackingOptions)
-    alone |= {one.name: one.default for section in sections for one in fields(section)}
+    alone |= {one.name: one.default for section in OF_THE_BLEND for one in fields(section)}
     own = replace(config, **alone, forest_baseline=False, report=False)
     return NetworkLearner(task, Computing(device=config.run.device, seed=config.run.seed), own)
 
