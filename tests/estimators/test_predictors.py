@@ -313,7 +313,7 @@ def test_counts_are_predicted_as_means(tmp_path: Path) -> None:
     assert predicted.mean() == pytest.approx(counts.mean(), rel=0.3)
     model.save(tmp_path / "model")
     close(AAMRegressor.load(tmp_path / "model").predict(frame), predicted)
-    with pytest.raises(ValueError, match="no count"):
+    with pytest.raises(ValueError, match="are not counts"):
         AAMRegressor(**NETWORK, count_target=True).fit(frame, counts + 0.5)
 
 
