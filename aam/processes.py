@@ -181,10 +181,11 @@ def _send(to: Connection, place: int, task: Callable[[], T], stop: Stop, parent:
 
 
 def _compute_here(place: int, task: Callable[[], T], stop: Stop, parent: int) -> Outcome[T]:
-    if os.getppid() == parent and os.getpgrp() == os.getpgid(parent):
+    is_child = os.getppid() == parent
+    if is_child and os.getpgrp() == os.getpgid(parent):
         os.setpgrp()  # Ctrl-C reaches the first process alone, which passes it on
     try:
-        with silent(), _interruptible(), _watching(stop, parent if os.getppid() == parent else None):
+        with silent(), _interruptible(), _watching(stop, parent if is_child else None):
             return Outcome(place=place, value=task())
     except AamError as error:
         if stop.signal is None:

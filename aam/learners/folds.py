@@ -1,13 +1,18 @@
-"""Folds within the training samples, for out-of-fold predictions."""
+"""Folds within the training samples, for out-of-fold predictions, and learners that learn by them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from aam.config.tuning.settings import LearnerSettings
 from aam.data.study.dealing import deal
 from aam.data.targets.kinds import Kind
-from aam.learners.protocol import Labelled
+from aam.learners.protocol import Labelled, Learner
+
+if TYPE_CHECKING:
+    from aam.data.study.study import Study
 
 FOLDS = LearnerSettings.blend_folds
 
@@ -34,3 +39,20 @@ def deal_folds(kind: Kind, samples: Labelled, seed: int = 42, number: int = FOLD
         strata[known] = kind.strata(first[known])
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(samples)]))
     return deal(strata, samples.groups, min(number, units), rng, cover=kind.covers_strata)
+
+
+class LearnsByFolds(Learner):
+    """A learner that needs folds to learn at all: what it chooses is judged by predictions out of fold."""
+
+    def fit(
+        self,
+        study: Study,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        groups: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Self:
+        """Learn, by folds of whole groups."""
+        samples = Labelled(rows=rows, targets=targets, groups=groups, weights=weights)
+        self.cross_fit(study, samples, deal_folds(self.task.targets.kind, samples))
+        return self

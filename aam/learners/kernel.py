@@ -31,8 +31,8 @@ from aam.learners.centring.centre import (
     landmarks_from_array,
     landmarks_to_array,
 )
-from aam.learners.folds import deal_folds
-from aam.learners.protocol import Computing, Labelled, Learner, Task
+from aam.learners.folds import LearnsByFolds
+from aam.learners.protocol import Computing, Labelled, Task
 from aam.learners.similarity import SIMILARITIES, Similarity
 from aam.learners.stored import PerStudyCache, Stored
 from aam.learners.timing import Trial, extrapolated, few, folds_of, half, timed
@@ -72,7 +72,7 @@ class Ridge:
     out_of_fold_LBO: np.ndarray
 
 
-class KernelLearner(Learner):
+class KernelLearner(LearnsByFolds):
     """Kernel ridge regression.
 
     Parameters
@@ -97,19 +97,6 @@ class KernelLearner(Learner):
         self._covariates = PerStudyCache(self._covariates_of)
         self._landmarks = np.empty(0, dtype=str) if task.centring is None else task.centring.landmarks
         self._means = None if task.centring is None else StudyCentre(task.centring.column, self._raw)
-
-    def fit(
-        self,
-        study: Study,
-        rows: np.ndarray,
-        targets: np.ndarray,
-        groups: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
-    ) -> Self:
-        """Learn; the penalty is chosen by folds of whole groups."""
-        samples = Labelled(rows=rows, targets=targets, groups=groups, weights=weights)
-        self.cross_fit(study, samples, deal_folds(self.task.targets.kind, samples))
-        return self
 
     def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
         """Learn from all samples, and predict each without its fold, by a penalty that the other folds choose."""

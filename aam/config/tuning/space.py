@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -157,13 +157,6 @@ def tried(config: Any, name: str, value: Any) -> Any | None:
         return replace(config, **{name: value})
     except ConfigError:
         return None
-
-
-def live(space: Space, config: Any) -> Iterator[Dimension]:
-    """Those options that something reads in a configuration, which is to be changed option by option."""
-    for one in space:
-        if is_live(one, config):
-            yield one
 
 
 def is_live(one: Dimension, config: Any) -> bool:

@@ -86,6 +86,10 @@ class OfReads(Augmentation):
         """
 
 
+SHAPE = 2.0
+"""Both shape parameters of the Beta distribution of shares, as in PhyloMix and scikit-bio."""
+
+
 class Mixing(Augmentation):
     """Mixes a sample with another, and their targets by the same share. The strength is the share that is mixed.
 
@@ -103,9 +107,9 @@ class Mixing(Augmentation):
     within_class: ClassVar[bool] = False
     needs_clades: ClassVar[bool] = False
 
-    @abstractmethod
     def share(self, rng: np.random.Generator) -> float:
-        """Share of the first sample in the mixture and its target, between 0 and 1."""
+        """Share of the first sample in the mixture and its target, between 0 and 1: Beta-distributed."""
+        return float(rng.beta(SHAPE, SHAPE))
 
     @abstractmethod
     def mixed(

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from aam.phylogeny.clade_ranges import CladeRanges
 
-SHAPE = 2.0
-"""Both shape parameters of the Beta distribution of shares, as in PhyloMix and scikit-bio."""
-
 
 class Mixup(Mixing):
     """The mean of two compositions, weighted by a share of a Beta(2, 2) distribution.
@@ -28,10 +25,6 @@ class Mixup(Mixing):
     """
 
     name = "mixup"
-
-    def share(self, rng: np.random.Generator) -> float:
-        """Beta-distributed."""
-        return float(rng.beta(SHAPE, SHAPE))
 
     def mixed(
         self,

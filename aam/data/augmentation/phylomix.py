@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from aam.data.augmentation.augmentation import Mixing
-from aam.data.augmentation.mixup import SHAPE
 from aam.data.augmentation.registry import register_augmentation
 
 if TYPE_CHECKING:
@@ -31,10 +30,6 @@ class PhyloMix(Mixing):
 
     name = "phylomix"
     needs_clades = True
-
-    def share(self, rng: np.random.Generator) -> float:
-        """Beta-distributed."""
-        return float(rng.beta(SHAPE, SHAPE))
 
     def mixed(
         self,

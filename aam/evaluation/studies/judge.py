@@ -92,9 +92,7 @@ def _judge(name: str, folds: Sequence[FoldResult]) -> StudyResult:
         results={who: evaluate(table) for who, table in tables.items()},
         differences=compare(model, tables["forest"]) if "forest" in tables else None,
         familiar=np.nan if novelty is None else _mean(novelty.familiar_N),
-        unlike=np.nan
-        if novelty is None
-        else _mean(np.where(np.isnan(novelty.novelty_N), np.nan, novelty.novelty_N > 1)),
+        unlike=np.nan if novelty is None else _mean(_above_1(novelty.novelty_N)),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from aam.config.json_dataclass import need
 from aam.data.targets.targets import Targets
 from aam.learners.earlier.carry import Carry, Known, carried, fit_carries
-from aam.learners.folds import deal_folds
+from aam.learners.folds import LearnsByFolds
 from aam.learners.protocol import Computing, Labelled, Learner, Task
 from aam.learners.stored import PerStudyCache, Stored
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aam.data.study.study import Study
 
 
-class WithEarlier(Learner):
+class WithEarlier(LearnsByFolds):
     """A learner, and how its predictions of earlier samples change that of a sample.
 
     Parameters
@@ -71,19 +71,6 @@ class WithEarlier(Learner):
     def alone(self) -> Learner:
         """The learner that reads one sample at a time."""
         return self.learner.alone
-
-    def fit(
-        self,
-        study: Study,
-        rows: np.ndarray,
-        targets: np.ndarray,
-        groups: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
-    ) -> Self:
-        """Learn; what earlier samples change is found by folds of whole groups."""
-        samples = Labelled(rows=rows, targets=targets, groups=groups, weights=weights)
-        self.cross_fit(study, samples, deal_folds(self.task.targets.kind, samples))
-        return self
 
     def cross_fit(self, study: Study, samples: Labelled, folds: np.ndarray) -> np.ndarray:
         """Learn, and predict each sample without its fold, with what the other folds say of earlier samples.

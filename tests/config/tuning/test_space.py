@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aam.config import TrainConfig, from_flat, replace
-from aam.config.tuning.space import Dimension, check_space, live, read_space, searchable
+from aam.config.tuning.space import Dimension, Space, check_space, is_live, read_space, searchable
 from aam.config.tuning.usual import usual_space
 from aam.errors import ConfigError, InputError
 
@@ -21,6 +21,11 @@ def read(tmp_path: Path, text: str, **options: Any) -> dict[str, Dimension]:
     path = tmp_path / "space.yaml"
     path.write_text(text)
     return {one.name: one for one in read_space(path, config(**options))}
+
+
+def live(space: Space, config: TrainConfig) -> list[Dimension]:
+    """Those options that something reads in a configuration."""
+    return [one for one in space if is_live(one, config)]
 
 
 def test_ranges_choices_and_scales(tmp_path: Path) -> None:
