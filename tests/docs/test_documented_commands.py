@@ -19,7 +19,8 @@ from aam.simulation.study import simulate_study
 from tests.program import NOVELTY
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = ("README.md", "CONTRIBUTING.md", "configs/README.md")
+DOCUMENTS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md", "docs/evaluate.md")
 COMPARE = "docs/compare.md"
