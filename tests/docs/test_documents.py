@@ -111,6 +111,17 @@ def test_flags_exist(path: Path) -> None:
     others |= {"--signal", "--kill-on-bad-exit", "--open-mode", "--signals-to-handle"}
     others |= {"--minutes", "--keep"}  # of the fuzzer
     others |= {"--logdir", "--backend-store-uri"}  # of tensorboard and mlflow
+    others |= {
+        "--build-arg",
+        "--cap-drop",
+        "--file",
+        "--gpus",
+        "--network",
+        "--no-healthcheck",
+        "--nv",
+        "--profile",
+    }  # of docker
+    others |= {"--read-only", "--rm", "--shm-size", "--tag", "--tmpfs", "--user", "--volume"}
     others |= {"--lrr"}  # mistyped on purpose
     assert written_flags(path) - known_flags() - others == set()
 
