@@ -8,6 +8,7 @@ WORKERS ?= 2
 # The locked torch is the public index's build, with CUDA; TORCH_LOCK= leaves a torch alone that is there already.
 TORCH_LOCK ?= requirements-torch.lock
 UV ?= uv==0.13.9
+RACHIS ?= rachis==2026.4.0
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -27,7 +28,7 @@ KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/l
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked floors clean
+.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked test-qiime2 floors clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +78,9 @@ install-locked: | $(BIN)/python ## Install aam from the lock files, each file ch
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation .
 	$(BIN)/python -m pip --disable-pip-version-check check
 
+test-qiime2: $(VENV)/.qiime2 ## Run the tests of the QIIME 2 plugin within QIIME 2's framework
+	$(ONE_THREAD) $(VENV)/.qiime2/bin/python -m pytest -q plugins/q2-aam
+
 floors: $(VENV)/.floors ## Run tests with the oldest libraries that pyproject.toml admits (but with the pinned torch)
 	$(ONE_THREAD) $(VENV)/.floors/bin/python -m pytest -q -o filterwarnings=default -m "not slow and not gpu" \
 		$(FLOOR_TESTS)
@@ -107,6 +111,15 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	@echo "Installing aam with the tools for tests and checks ..."
 	@$(PIP) --editable ".[test,dev]"
 	@touch $(VENV)/.run $@
+
+# The framework needs an older pandas, hence an environment of its own.
+$(VENV)/.qiime2: pyproject.toml plugins/q2-aam/pyproject.toml | $(BIN)/python
+	@rm -rf $@
+	@"$(PYTHON)" -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(TORCH)"
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(RACHIS)" pytest \
+		--editable . --editable plugins/q2-aam --editable plugins/q2-aam/tests/stand_in
+	@touch $@
 
 # uv only resolves and asks for hashes here; pip installs.
 $(VENV)/.uv: | $(BIN)/python

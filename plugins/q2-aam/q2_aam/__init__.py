@@ -1,0 +1,1 @@
+"""QIIME 2 plugin of AAM (Attention All Microbes)."""
