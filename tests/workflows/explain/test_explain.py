@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import load_predictor
 from aam.models import vector_cache
 from aam.models.vector_cache import encode_asvs
+from aam.workflows import model_input
 from aam.workflows.explain.explain import _predictions, _seen
 from aam.workflows.explain.plan import plan_in_memory
 from aam.workflows.explain.sources import model_sources
@@ -116,6 +118,20 @@ def test_a_network_encodes_the_asvs_of_the_samples(files, tmp_path, monkeypatch)
     encoded.clear()
     assert effects("parts") == (pytest.approx(expected[0], abs=1e-4), pytest.approx(expected[1], abs=1e-4))
     assert 0 < sum(encoded) < number
+
+
+def test_some_samples_of_a_large_table_are_judged(run, files, tmp_path, monkeypatch, capsys):
+    """How new the table is to the model is told of all samples alike; what is explained is the same."""
+    sampled = {"levels": "asv", "methods": "removal", "max_samples": 3}
+    assert run_command("explain", run, **files, **sampled, output_dir=tmp_path / "all") == 0
+    assert "at random say" not in capsys.readouterr().out
+    monkeypatch.setattr(model_input, "MOST_JUDGED", 20)
+    assert run_command("explain", run, **files, **sampled, output_dir=tmp_path / "some") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"of \d+ samples 20 at random say how new the table is to the model", said)
+    assert " of 20 samples (" in said
+    every, some = ((tmp_path / name / "effects.tsv").read_bytes() for name in ("all", "some"))
+    assert some == every
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):
