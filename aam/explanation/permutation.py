@@ -140,7 +140,8 @@ def _counts(subject: Subject) -> csr_array:
 def _levels(subject: Subject) -> list[AsvGroups]:
     """The groups that are exchanged."""
     counts, donor_N = _counts(subject), donors_of(subject, 0)
-    predicted_NO = subject.model.predict(subject.study, subject.rows)[MODEL]
+    own = with_counts(subject.study, subject.rows, counts)
+    predicted_NO = subject.model.predict(own, np.arange(len(subject)))[MODEL]
     most = MOST_EXCHANGES // (num_draws(subject) * max(1, len(subject.groups)))
     return [screened(groups, counts, donor_N, predicted_NO, most) for groups in subject.groups]
 

@@ -193,7 +193,7 @@ def nearest_sequences(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     if not len(tokens):
         return np.empty(0, dtype=np.int64)
-    return nearest(kmer_frequencies(tokens), kmer_frequencies(known).toarray())
+    return nearest(lambda block: kmer_frequencies(tokens[block]), len(tokens), kmer_frequencies(known).toarray())
 
 
 def sequence_keys(tokens: np.ndarray) -> list[bytes]:

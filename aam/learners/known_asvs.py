@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aam.data.readers.strand import SequenceSet
-from aam.learners.clades import kmer_frequencies, most_prevalent, nearest_sequences, sequence_keys
+from aam.learners.clades import ASVS_PER_BLOCK, kmer_frequencies, most_prevalent, nearest_sequences, sequence_keys
 from aam.learners.stored import PerAsvsCache
 
 if TYPE_CHECKING:
@@ -85,5 +85,9 @@ class KnownAsvs:
 
 def words_lacking(tokens: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Bray-Curtis dissimilarity of the words of six bases of each sequence and its counterpart."""
-    first, second = kmer_frequencies(tokens), kmer_frequencies(others)
-    return np.clip(np.asarray(abs(first - second).sum(axis=1)).ravel() / 2, 0, 1)
+    found = np.empty(len(tokens), dtype=np.float32)
+    for start in range(0, len(tokens), ASVS_PER_BLOCK):
+        block = slice(start, start + ASVS_PER_BLOCK)
+        first, second = kmer_frequencies(tokens[block]), kmer_frequencies(others[block])
+        found[block] = np.clip(np.asarray(abs(first - second).sum(axis=1)).ravel() / 2, 0, 1)
+    return found

@@ -19,13 +19,14 @@ from aam.data.batches.loaders import LoaderOptions
 from aam.data.study.study import Study
 from aam.data.targets.targets import Targets
 from aam.learners.protocol import Computing, Labelled, Learner, Task
-from aam.learners.stored import PerStudyCache, Stored
+from aam.learners.stored import PerAsvsCache, PerStudyCache, Stored
 from aam.log import only_notes, say
 from aam.models.folder.description import ModelDescription, read_network
 from aam.models.folder.weights import network_of
 from aam.models.inference import BatchPredictor
 from aam.models.sequence_encoder import SequenceEncoder
-from aam.models.sequence_predictor import SequencePredictor
+from aam.models.sequence_predictor import SequencePredictor, encoder_of
+from aam.models.vector_cache import StudyVectors
 from aam.text import format_duration
 from aam.training.hardware.device import choose_device
 
@@ -52,7 +53,7 @@ class NetworkLearner(Learner):
         self.is_one_of_many = False
         self._network: SequenceEncoder | SequencePredictor | None = None
         self._description: ModelDescription | None = None
-        self._interpreter = PerStudyCache(self._batch_predictor_of)
+        self._forget_studies()
 
     @property
     def targets(self) -> Targets:
@@ -86,7 +87,7 @@ class NetworkLearner(Learner):
             self._network, self._description = train_network(self.config, self.task, own, targets, groups)
         if self.is_one_of_many:
             say(f"network: trained on {len(rows):,} samples in {format_duration(time.monotonic() - started)}")
-        self._interpreter = PerStudyCache(self._batch_predictor_of)
+        self._forget_studies()
         self.task = dataclasses.replace(self.task, data={**self.description.data, **self.task.data})
         return self
 
@@ -123,7 +124,7 @@ class NetworkLearner(Learner):
         """Another learner with the same network."""
         learner = copy(self)
         learner.computing = computing
-        learner._interpreter = PerStudyCache(learner._batch_predictor_of)
+        learner._forget_studies()
         return learner
 
     def to_arrays(self) -> Stored:
@@ -141,6 +142,16 @@ class NetworkLearner(Learner):
         learner._network, learner._description = network_of(description, state), description
         return learner
 
+    def _forget_studies(self) -> None:
+        """Keep nothing of the studies that were read before: the network, or where it computes, is another."""
+        self._interpreter = PerStudyCache(self._batch_predictor_of)
+        self._vectors = PerAsvsCache(self._vectors_of)
+
+    def _vectors_of(self, tokens: np.ndarray) -> StudyVectors:
+        assert self._network is not None
+        encoder, computing = encoder_of(self._network).asv_encoder, self.computing
+        return StudyVectors(encoder, tokens, choose_device(computing.device), cache=computing.cache)
+
     def _batch_predictor_of(self, study: Study) -> BatchPredictor:
         assert self._network is not None
         spec, computing = self.task.covariate_spec, self.computing
@@ -150,4 +161,5 @@ class NetworkLearner(Learner):
             covariates = spec.encode(study.metadata)
         loading = LoaderOptions(batch_size=computing.batch_size, seed=computing.seed)
         device, sampling = choose_device(computing.device), self.description.sampling
-        return BatchPredictor([self._network], study, sampling, loading, device, covariates, computing.cache)
+        vectors = [self._vectors(study)]
+        return BatchPredictor([self._network], study, sampling, loading, device, covariates, vectors=vectors)

@@ -25,7 +25,7 @@ from aam.data.study.split import Split
 from aam.data.study.study import Study, study_of_table
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
-from aam.models.vector_cache import cached_asv_vectors
+from aam.models.vector_cache import StudyVectors
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class BatchPredictor:
         The covariates, for models trained with them.
     cache
         Keep the ASVs' vectors for the next start.
+    vectors
+        Each model's vectors of the study's ASVs, where they serve for other samples too.
     """
 
     def __init__(
@@ -78,13 +80,16 @@ class BatchPredictor:
         device: torch.device,
         covariates: Covariates | None = None,
         cache: bool = False,
+        vectors: Sequence[StudyVectors] | None = None,
     ) -> None:
         self.models = [model.to(device).eval() for model in models]
         self.device = device
         if not any(isinstance(model, SequencePredictor) and model.plan.reads_earlier for model in models):
             study = dataclasses.replace(study, earlier=None)
-        encoders = [encoder_of(model).asv_encoder for model in self.models]
-        self.vectors_AD = [cached_asv_vectors(e, study.tokens, device, cache=cache).vectors_AD for e in encoders]
+        if vectors is None:
+            encoders = [encoder_of(model).asv_encoder for model in self.models]
+            vectors = [StudyVectors(encoder, study.tokens, device, cache=cache) for encoder in encoders]
+        self.vectors_AD = [one.of(study.table.counts) for one in vectors]
         nobody = np.empty(0, dtype=np.int64)
         collate = Collate.of(study, covariates=covariates)
         self.data = StudyDataModule(study, Split(nobody, nobody, nobody), collate, sampling, options)

@@ -1,8 +1,8 @@
 """ASV vectors kept between runs: the same weights make the same vectors of the same sequences.
 
-They are kept in the cache of :mod:`aam.files.cache`, all ASVs of a study in one entry: the last bits of a vector
-depend on which ASVs are encoded beside it, and a run that reads its vectors is to be, to the bit, the run that made
-them.
+They are kept in the cache of :mod:`aam.files.cache`, all ASVs that are encoded together in one entry: the last bits of
+a vector depend on which ASVs are encoded beside it, and a run that reads its vectors is to be, to the bit, the run that
+made them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from aam.alphabet import PAD
 from aam.data.batches.batch import Batch
+from aam.data.counts.blocks import present
 from aam.files.array_folder import Parsed
 from aam.files.cache import CacheCodec, entry_of, find_entry, keep_entry
 from aam.models.asv_encoder import AsvEncoder
@@ -195,6 +197,52 @@ def cached_asv_vectors(
     if entry is not None and seconds >= SECONDS_WORTH_KEEPING:
         keep_entry(entry, FORM, vectors_AD.cpu().numpy())
     return AsvVectors(vectors_AD, f"encoded {number} once in {seconds:.1f} s")
+
+
+ALL_AT_ONCE = 20_000
+"""ASVs up to which all of a study are encoded together. Of more, those are that its samples have: the samples that are
+explained may have few of a large study's."""
+
+
+class StudyVectors:
+    """An encoder's vectors of the ASVs of a study, made when samples are there that have them, each once.
+
+    Parameters
+    ----------
+    encoder, tokens_AL, device, cache
+        As for :func:`cached_asv_vectors`. The encoder may come to the device later.
+    """
+
+    def __init__(self, encoder: AsvEncoder, tokens_AL: np.ndarray, device: torch.device, *, cache: bool) -> None:
+        self._encoder, self._tokens_AL, self._device, self._cache = encoder, tokens_AL, device, cache
+        self._is_made_A = np.zeros(len(tokens_AL), dtype=bool)
+        self._vectors_AD: Tensor | None = None
+
+    def of(self, counts_NA: csr_array) -> Tensor:
+        """Vectors of all ASVs, ``A x D``; 0 for those that none of these samples has, where there are very many.
+
+        Parameters
+        ----------
+        counts_NA
+            Reads of the samples, without zeros.
+        """
+        few = len(self._tokens_AL) <= ALL_AT_ONCE
+        missing = np.flatnonzero(~self._is_made_A if few else present(counts_NA) & ~self._is_made_A)
+        if self._vectors_AD is not None and not len(missing):
+            return self._vectors_AD
+        if len(missing) == len(self._tokens_AL):
+            self._vectors_AD = self._encoded(self._tokens_AL)
+        else:
+            made_VD = self._encoded(self._tokens_AL[missing])
+            if self._vectors_AD is None:
+                # What is never written takes no memory on a CPU.
+                self._vectors_AD = torch.zeros(len(self._tokens_AL), made_VD.shape[1], device=self._device)
+            self._vectors_AD[torch.from_numpy(missing).to(self._device)] = made_VD
+        self._is_made_A[missing] = True
+        return self._vectors_AD
+
+    def _encoded(self, tokens_VL: np.ndarray) -> Tensor:
+        return cached_asv_vectors(self._encoder, tokens_VL, self._device, cache=self._cache).vectors_AD
 
 
 def _since(started: float) -> float:

@@ -5,12 +5,15 @@ Legend: ``A`` ASVs, ``K`` nodes of a tree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_array
 
 from aam import alphabet
 from aam.alphabet import NUM_BASES
+from aam.files.scratch import new_array
 
 WORD = 6
 # ASVs that Ward's tree is made of; its time and memory grow with their square (6,000: 0.5 GB)
@@ -42,7 +45,7 @@ def tree_of_profiles(profiles: csr_array, prevalence: np.ndarray) -> ArrayTree:
     node_of_asv = np.empty(len(prevalence), dtype=np.int64)
     node_of_asv[chosen] = np.arange(len(chosen))
     others = np.setdiff1d(np.arange(len(prevalence)), chosen)
-    node_of_asv[others] = nearest(profiles[others], centres)
+    node_of_asv[others] = nearest(lambda block: profiles[others[block]], len(others), centres)
     parent, length = ward(centres)
     return parent, node_of_asv, length
 
@@ -52,8 +55,39 @@ def most_prevalent(prevalence: np.ndarray) -> np.ndarray:
     return np.sort(np.argsort(-prevalence, kind="stable")[:MAX_CLUSTERED])
 
 
-def kmer_frequencies(tokens: np.ndarray, bases: int = WORD) -> csr_array:
-    """Share of each word of so many bases among the words of a sequence, ``A x 4^6``; words with N do not count."""
+def kmer_frequencies(tokens: np.ndarray, bases: int = WORD, dtype: type[np.floating] = np.float32) -> csr_array:
+    """Share of each word of so many bases among the words of a sequence, ``A x 4^6``; words with N do not count.
+
+    Made by blocks of ASVs; those of very many ASVs lie on the disk.
+
+    Parameters
+    ----------
+    tokens
+        Bases of the ASVs.
+    bases
+        Of a word.
+    dtype
+        Of the shares, which are computed as float32. A product with a matrix of another type copies all of them.
+    """
+    num_asvs, length = tokens.shape
+    shape = (num_asvs, NUM_BASES**bases)
+    if num_asvs <= ASVS_PER_BLOCK:
+        return _frequencies(tokens, bases).astype(dtype, copy=False)
+    most = num_asvs * max(0, length - bases + 1)
+    kind = np.int32 if most <= np.iinfo(np.int32).max else np.int64
+    data, indices, indptr = new_array(most, dtype), new_array(most, kind), np.zeros(num_asvs + 1, dtype=kind)
+    done = 0
+    for start in range(0, num_asvs, ASVS_PER_BLOCK):
+        some = _frequencies(tokens[start : start + ASVS_PER_BLOCK], bases)
+        end = done + some.nnz
+        data[done:end], indices[done:end] = some.data, some.indices
+        indptr[start + 1 : start + 1 + some.shape[0]] = some.indptr[1:] + done
+        done = end
+    return csr_array((data[:done], indices[:done], indptr), shape=shape)
+
+
+def _frequencies(tokens: np.ndarray, bases: int) -> csr_array:
+    """Shares of the words of some ASVs, whose words are all in memory."""
     num_asvs, length = tokens.shape
     codes = tokens.astype(np.int64) - alphabet.A
     num_words = max(0, length - bases + 1)
@@ -75,12 +109,12 @@ def scale_rows(matrix: csr_array, factors: np.ndarray) -> csr_array:
     return csr_array((values, matrix.indices, matrix.indptr), matrix.shape)
 
 
-def nearest(profiles: csr_array, centres: np.ndarray) -> np.ndarray:
-    """For each row of ``profiles`` the nearest row of ``centres``."""
-    found = np.empty(profiles.shape[0], dtype=np.int64)
-    for start in range(0, len(found), ASVS_PER_BLOCK):
+def nearest(profiles_of: Callable[[slice], csr_array], number: int, centres: np.ndarray) -> np.ndarray:
+    """For each of so many profiles the nearest row of ``centres``; profiles are asked for block by block."""
+    found = np.empty(number, dtype=np.int64)
+    for start in range(0, number, ASVS_PER_BLOCK):
         block = slice(start, start + ASVS_PER_BLOCK)
-        found[block] = squared_distances(profiles[block].toarray(), centres).argmin(axis=1)
+        found[block] = squared_distances(profiles_of(block).toarray(), centres).argmin(axis=1)
     return found
 
 

@@ -140,8 +140,19 @@ class ModelInput:
         return Samples(sample_ids=self.study.sample_ids[rows], observed=observed, level_B=level_N[rows])
 
 
-def read_model_input(table: TableOptions, options: ModelInputOptions) -> ModelInput:
+MOST_JUDGED = 10_000
+"""Samples that are judged where only the table as a whole is asked for; a random choice of more."""
+
+
+def read_model_input(table: TableOptions, options: ModelInputOptions, *, judges_all: bool = True) -> ModelInput:
     """Read the model, the table and the metadata; say what follows from them.
+
+    Parameters
+    ----------
+    table, options
+        What is read.
+    judges_all
+        Whether how unlike the training samples each sample is will be asked for, and not of the table alone.
 
     Raises
     ------
@@ -158,11 +169,13 @@ def read_model_input(table: TableOptions, options: ModelInputOptions) -> ModelIn
     predictor = load_predictor(options.model, computing)
     for line in unfinished_notes(options.model):
         warn(line)
-    study, checked = read_samples(predictor, table, options)
+    study, checked = read_samples(predictor, table, options, judges_all=judges_all)
     return ModelInput(predictor=predictor, study=study, checked=checked)
 
 
-def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOptions) -> tuple[Study, CheckedTable]:
+def read_samples(
+    model: ReadsSamples, table: TableOptions, options: ModelInputOptions, *, judges_all: bool = True
+) -> tuple[Study, CheckedTable]:
     """Read a table and its metadata for a model that is there, pre-trained encoders among them; say what follows.
 
     Raises
@@ -177,7 +190,8 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     study = read_preprocessed(table, model.manifest.data, model.known_sequences)
     sheet = _sheet(options, model.manifest, study)
     study, notes = _selected(_with_sheet(study, sheet, model.manifest), options)
-    checked = CheckedTable.of(model, study, table)
+    judged = study if judges_all else _some_samples(study, options.seed)
+    checked = CheckedTable.of(model, judged, table)
     checked.raise_if_refused(options)
     if model.manifest.targets is not None or model.familiarity is not None:
         checked.say()
@@ -185,8 +199,19 @@ def read_samples(model: ReadsSamples, table: TableOptions, options: ModelInputOp
     of_columns = [] if spec is None else spec.unknown_notes(sheet)
     of_earlier = [] if earlier is None else [describe_earlier(study, earlier)]
     centred = centring_notes([member.facts for member in model.manifest.members], study)
+    if len(judged) < len(study):
+        notes.append(
+            f"of {plural(len(study), 'sample')} {len(judged):,} at random say how new the table is to the model"
+        )
     say(*_notes(study), *sheet.notes, *notes, *centred, *of_columns, *of_earlier)
     return study.with_means_of_now if centred else study, checked
+
+
+def _some_samples(study: Study, seed: int) -> Study:
+    """A random choice of the samples of a very large study."""
+    if len(study) <= MOST_JUDGED:
+        return study
+    return study.take(np.sort(np.random.default_rng(seed).choice(len(study), MOST_JUDGED, replace=False)))
 
 
 def check_against_model(config: PredictInMemoryConfig) -> CheckedTable:

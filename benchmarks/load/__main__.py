@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aam.files.atomic import write_text
 from benchmarks import machine
+from benchmarks.load import curve
 from benchmarks.load.cases import CASES, run_case
 from benchmarks.load.child import ROOT, Row, held
 
@@ -55,12 +56,14 @@ def main(given: list[str] | None = None) -> None:
 
 
 def keep(path: Path, name: str, record: dict[str, object]) -> None:
-    """Put one case's results into the file, and write the table anew."""
+    """Put one case's results into the file, and write the table (and the curves that it belongs to) anew."""
     records = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     records = {case: record if case == name else records[case] for case in CASES if case == name or case in records}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(records, indent=1) + "\n")
     write_text(path.with_suffix(".md"), table(records))
+    if name.startswith(curve.START):
+        curve.draw(path.with_suffix(".png"), records)
 
 
 def table(records: dict[str, dict[str, object]]) -> str:

@@ -99,6 +99,27 @@ def _(folder: Path) -> Read:
     return read
 
 
+def by_asv_alone(folder: Path, name: str, values: Any) -> Read:
+    """An HDF5 table with the half of the format that is by ASV, in which one dataset is replaced."""
+    read = changed(folder, f"observation/matrix/{name}", values)
+    with h5py.File(folder / "t.biom", "r+") as file:
+        del file["sample/matrix"]
+    return read
+
+
+@bad(
+    "B23 by ASV, samples",
+    "t.biom: corrupt matrix: 1 indices out of range (first: 9, of 2 samples); make the table again",
+)
+def _(folder: Path) -> Read:
+    return by_asv_alone(folder, "indices", [0, 1, 9, 1])
+
+
+@bad("B23 by ASV, pointers", "t.biom: corrupt matrix: 2 pointers for 3 ASVs; make the table again")
+def _(folder: Path) -> Read:
+    return by_asv_alone(folder, "indptr", [0, 4])
+
+
 @bad("B23 bomb", "t.biom: 'sample/matrix/data' expands to 8e+12 bytes from 0; the file is damaged or hostile")
 def _(folder: Path) -> Read:
     read = changed(folder, "sample/matrix/data", None)

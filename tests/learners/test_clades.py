@@ -6,6 +6,7 @@ from scipy.cluster.hierarchy import linkage, to_tree
 from scipy.sparse import csr_array
 
 from aam.alphabet import encode
+from aam.files.scratch import is_on_disk
 from aam.learners import clades as module
 from aam.learners.clades import (
     MAX_CLUSTERED,
@@ -74,6 +75,22 @@ def test_words_are_counted_without_those_that_hold_n() -> None:
     assert found[1, [0, 1]] == pytest.approx([2 / 3, 1 / 3])
     assert found.sum(axis=1) == pytest.approx([1, 1, 0, 1])
     assert (found[0] == found[3]).all()
+
+
+@pytest.mark.parametrize("bases", [5, 6])
+def test_words_of_many_asvs_are_counted_by_blocks(bases: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = encode([*random_sequences(9, length=40), "ACGTNNACGTACGTACG", "ACG", "AAAAAAAAAAAA"])
+    whole = kmer_frequencies(tokens, bases)
+    monkeypatch.setattr("aam.phylogeny.sequence_tree.ASVS_PER_BLOCK", 5)
+    monkeypatch.setattr("aam.files.scratch.IN_MEMORY_BYTES", 0)
+    found = kmer_frequencies(tokens, bases)
+    assert is_on_disk(found.data)
+    assert found.dtype == np.float32
+    for name in ("data", "indices", "indptr"):
+        assert np.array_equal(getattr(found, name), getattr(whole, name))
+    wide = kmer_frequencies(tokens, bases, np.float64)
+    assert wide.dtype == np.float64
+    assert np.array_equal(wide.data, whole.data)
 
 
 def tip_sets(clades: Clades) -> set[frozenset[int]]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from aam.files import cache as input_cache
 from aam.models import vector_cache as embedding_cache
 from aam.models import vector_cache as vector_store
 from aam.models.asv_encoder import AsvEncoder
-from aam.models.vector_cache import cached_asv_vectors, encode_asvs
+from aam.models.vector_cache import StudyVectors, cached_asv_vectors, encode_asvs
 from tests.models.model_cases import fresh_encoder, tokens
 
 
@@ -143,3 +144,34 @@ def test_two_encoders_with_the_same_weights_share_them(cache: Path, monkeypatch:
     monkeypatch.setattr(embedding_cache.AsvEncoder, "forward", never)
     found = cached_asv_vectors(asv_encoder(), np.asfortranarray(tokens()), cache=True)
     assert found.line.startswith("vectors of")
+
+
+def reads(*asvs: int) -> csr_array:
+    """One sample with these of the 24 ASVs."""
+    counts = np.zeros((1, 24), dtype=np.int64)
+    counts[0, list(asvs)] = 1
+    return csr_array(counts)
+
+
+def test_few_asvs_are_encoded_together_whatever_samples_have() -> None:
+    encoder, tokens_AL = asv_encoder(), tokens()
+    vectors = StudyVectors(encoder, tokens_AL, torch.device("cpu"), cache=False)
+    assert torch.equal(vectors.of(reads(3)), encode_asvs(encoder, tokens_AL))
+
+
+def test_of_many_asvs_those_of_the_samples_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, tokens_AL = asv_encoder(), tokens()
+    expected, encoded = encode_asvs(encoder, tokens_AL), []
+    monkeypatch.setattr(vector_store, "ALL_AT_ONCE", 23)
+    monkeypatch.setattr(
+        vector_store, "encode_asvs", lambda of, some, device: encoded.append(len(some)) or encode_asvs(of, some, device)
+    )
+    vectors = StudyVectors(encoder, tokens_AL, torch.device("cpu"), cache=False)
+    first = vectors.of(reads(3, 20))
+    torch.testing.assert_close(first[[3, 20]], expected[[3, 20]])
+    assert not first[[0, 4, 23]].any()
+    torch.testing.assert_close(vectors.of(reads(3, 4, 5, 6))[[3, 4, 5, 6, 20]], expected[[3, 4, 5, 6, 20]])
+    vectors.of(reads(4, 20))
+    assert encoded == [2, 3]
+    whole = StudyVectors(encoder, tokens_AL, torch.device("cpu"), cache=False).of(reads(*range(24)))
+    assert torch.equal(whole, expected)

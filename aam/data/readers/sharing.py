@@ -212,8 +212,11 @@ def sharing_notes(
         own = _most_reads(np.asarray(counts.sum(axis=0)).ravel(), sequences)
         return [f"{LOUD}{on_both_strands(labels[names[0]])}"] if own is not None and is_on_both_strands(own) else []
     place = {name: row for row, name in enumerate(names)}
-    rows = np.array([place[name] for name in studies])
-    member = csr_array((np.ones(len(rows), dtype=np.int64), (rows, np.arange(len(rows)))), (len(names), len(rows)))
+    # Of the same type as the places of the counts, of which the product would make a copy else.
+    kind = counts.indices.dtype
+    rows = np.array([place[name] for name in studies], dtype=kind)
+    at = rows, np.arange(len(rows), dtype=kind)
+    member = csr_array((np.ones(len(rows), dtype=np.int64), at), (len(names), len(rows)))
     reads = csr_array(member @ counts)
     called = [shorten(labels[name], 40) for name in names]
     return [*_pair_lines(reads, called), *_finding_lines(reads, sequences, called)]

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from aam.data.counts.blocks import index_type
+from aam.data.counts.by_samples import by_samples
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.errors import InputError
 from aam.files.hdf5 import Hdf5File, open_hdf5
@@ -27,13 +28,14 @@ from aam.text import shorten
 
 IDS = ("sample/ids", "observation/ids")
 PARTS = ("sample/matrix/data", "sample/matrix/indices", "sample/matrix/indptr")
+BY_ASV = ("observation/matrix/data", "observation/matrix/indices", "observation/matrix/indptr")
 TRIPLE = 3
 """Numbers of an entry of a sparse matrix in JSON: row, column, value."""
 EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
 
 
 def read_hdf5_table(source: Path, content: bytes | mmap.mmap | None = None) -> RawTable:
-    """Read a table; the format keeps it by samples too (``sample/matrix``), which is how it is needed here.
+    """Read a table by sample (``sample/matrix``); where it has the other half of the format alone, that is turned.
 
     Parameters
     ----------
@@ -48,25 +50,33 @@ def read_hdf5_table(source: Path, content: bytes | mmap.mmap | None = None) -> R
         If it is not a BIOM table, is damaged, or its values are not counts.
     """
     with open_hdf5(source, content) as file:
-        _check_is_biom(file)
+        names = _parts(file)
         sample_ids, asv_ids = (file.texts(name) for name in IDS)
-        data = file.numbers(PARTS[0], "iuf")
-        indices, indptr = (file.numbers(name, "iu") for name in PARTS[1:])
+        data = file.numbers(names[0], "iuf")
+        indices, indptr = (file.numbers(name, "iu") for name in names[1:])
         declared = file.shape_attribute()
     shape = (len(sample_ids), len(asv_ids))
     _check_shape(source, declared, shape)
-    _check_pointers(source, indptr, len(data), shape[0])
-    _check_indices(source, indices, len(data), shape[1])
-    kind = index_type(len(data), shape)
-    matrix = csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
+    if names == BY_ASV:
+        _check_pointers(source, indptr, len(data), shape[1], "ASVs")
+        _check_indices(source, indices, len(data), shape[0], "samples")
+        matrix = by_samples(source.name, data, indices, indptr, shape)
+    else:
+        _check_pointers(source, indptr, len(data), shape[0], "samples")
+        _check_indices(source, indices, len(data), shape[1], "ASVs")
+        kind = index_type(len(data), shape)
+        matrix = csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
     return make_raw_table(source, sample_ids, asv_ids, matrix)
 
 
-def _check_is_biom(file: Hdf5File) -> None:
-    for name in (*IDS, *PARTS):
+def _parts(file: Hdf5File) -> tuple[str, ...]:
+    """Where the counts are: by sample, or by ASV alone."""
+    names = BY_ASV if file.has(*BY_ASV) and not any(file.has(name) for name in PARTS) else PARTS
+    for name in (*IDS, *names):
         if not file.has(name):
             problem = f"HDF5 file without BIOM groups (missing '{name}')"
             raise InputError(file.source, problem, "is it a BIOM 2.1 table?")
+    return names
 
 
 def _check_shape(source: Path, declared: tuple[int, ...] | None, shape: tuple[int, int]) -> None:
@@ -77,10 +87,10 @@ def _check_shape(source: Path, declared: tuple[int, ...] | None, shape: tuple[in
         raise InputError(source, problem, "make the table again")
 
 
-def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_samples: int) -> None:
+def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, number: int, what: str) -> None:
     problem = ""
-    if len(indptr) != num_samples + 1:
-        problem = f"{len(indptr):,} pointers for {num_samples:,} samples"
+    if len(indptr) != number + 1:
+        problem = f"{len(indptr):,} pointers for {number:,} {what}"
     elif (beyond := np.flatnonzero((indptr < 0) | (indptr > num_values))).size:
         problem = f"indptr[{beyond[0]}] = {indptr[beyond[0]]} exceeds {num_values:,} stored values"
     elif (falling := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
@@ -91,13 +101,13 @@ def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_sampl
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 
 
-def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_asvs: int) -> None:
+def _check_indices(source: Path, indices: np.ndarray, num_values: int, number: int, what: str) -> None:
     problem = ""
     if len(indices) != num_values:
         problem = f"{len(indices):,} indices for {num_values:,} values"
-    elif num_values and (indices.min() < 0 or indices.max() >= num_asvs):
-        beyond = np.flatnonzero((indices < 0) | (indices >= num_asvs))
-        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {num_asvs:,} ASVs)"
+    elif num_values and (indices.min() < 0 or indices.max() >= number):
+        beyond = np.flatnonzero((indices < 0) | (indices >= number))
+        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {number:,} {what})"
     if problem:
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 

@@ -206,7 +206,7 @@ class Familiarity:
     def _parts_of(self, study: Study) -> csr_array:
         """What each ASV of a study adds to a profile (``A x W``): its words, or its name."""
         if self.asvs.has_dna:
-            return kmer_frequencies(study.tokens, WORD)
+            return kmer_frequencies(study.tokens, WORD, np.float64)
         most = np.argsort(-self.asvs.prevalence, kind="stable")[: PARTS - 1]
         part = np.full(len(self.asvs) + 1, PARTS - 1)
         part[most] = np.arange(len(most))

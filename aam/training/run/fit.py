@@ -40,8 +40,10 @@ from aam.training.step.sharding import full_state
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-MOST_SAMPLES_FROM_THE_START = 100_000
-"""Training samples above which nobody waits for a measurement of the start: one pass over them leaves it behind."""
+MOST_SAMPLES_FROM_THE_START = 20_000
+"""Training samples above which nobody waits for a measurement of the start: one pass over them leaves it behind.
+
+Of 80,000, the measurement on 20,000 validation samples took four fifths of the time to the first step."""
 PRECISIONS: dict[str | None, Precision] = {"none": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 

@@ -142,7 +142,8 @@ def _predictions(plan: Plan, subject: Subject) -> list[Predictions]:
     elif len(plan.sources) > 1:
         # A sample that several models predict is one sample.
         samples = dataclasses.replace(samples, groups=study.sample_ids[rows])
-    learned = predictor.predict(study, rows)
+    own = with_counts(study, rows, study.table.counts[rows])
+    learned = predictor.predict(own, np.arange(len(rows)))
     return predictor.manifest.decoder(None).predictions(learned[None], samples)
 
 

@@ -94,7 +94,7 @@ def make_plan(config: ExplainInMemoryConfig) -> Plan:
     """
     options = config.explain
     sources = model_sources([options.model, *options.more_models])
-    first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path))
+    first = read_model_input(config.table, dataclasses.replace(options, model=sources[0].path), judges_all=False)
     return _plan(config, sources, first)
 
 

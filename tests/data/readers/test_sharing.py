@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -194,3 +195,18 @@ def test_percentages_are_exact_at_their_ends() -> None:
     assert [percent(part) for part in (0, 1e-9, 0.0012, 0.5, 1 - 1e-9, 1)] == [
         "0%", "< 0.1%", "0.1%", "50.0%", "> 99.9%", "100%",
     ]  # fmt: skip
+
+
+def test_a_large_table_is_not_copied_to_be_compared() -> None:
+    """The places of the counts, which lie on the disk, stay there."""
+    number, each, rng = 6_000, 100, np.random.default_rng(0)
+    places = np.sort(rng.integers(len(ASVS), size=(number, 1)) + np.zeros((1, each)), axis=1).astype(np.int32).ravel()
+    counts = csr_array((np.ones(number * each, dtype=np.int64), places, np.arange(number + 1, dtype=np.int32) * each))
+    studies = np.repeat(np.array(["a", "b"], dtype=object), number // 2)
+    tracemalloc.start()
+    try:
+        notes = sharing_notes(counts, studies, np.array(ASVS, dtype=object), {"a": "a", "b": "b"})
+        assert tracemalloc.get_traced_memory()[1] < places.nbytes
+    finally:
+        tracemalloc.stop()
+    assert "share 12 of 12 ASVs" in notes[0]

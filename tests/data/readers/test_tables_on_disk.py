@@ -74,6 +74,21 @@ def test_a_table_is_the_same(format: str, parts: tuple[slice, ...], tmp_path: Pa
     assert is_on_disk(found.counts.data) or (len(parts) == 1 and format not in ("biom", "qza"))
 
 
+@pytest.mark.parametrize("parts", [(slice(24),), (slice(10), slice(10, 24))])
+def test_a_table_by_asv_alone_is_the_same(parts: tuple[slice, ...], tmp_path: Path, on_disk: OnDisk) -> None:
+    """The format has the counts twice, and some programs write one half."""
+    options = written(tmp_path, "biom", *parts)
+    expected = read_table(options)
+    for path in options.table:
+        with h5py.File(path, "r+") as file:
+            del file["sample/matrix"]
+    assert same(read_table(options), expected)
+    on_disk()
+    found = read_table(options)
+    assert same(found, expected)
+    assert is_on_disk(found.counts.data)
+
+
 @pytest.mark.parametrize(("values", "places"), [("<f4", "<i8"), (">f8", "<i4"), ("<u2", ">i8"), ("<f2", "<u4")])
 def test_any_type_of_numbers_is_read(values: str, places: str, tmp_path: Path, on_disk: OnDisk) -> None:
     options = written(tmp_path, "biom", slice(24))

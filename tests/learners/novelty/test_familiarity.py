@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from aam.alphabet import decode
 from aam.data.study.study import Study
+from aam.learners.clades import kmer_frequencies, scale_rows, totals
 from aam.learners.known_asvs import KnownAsvs
 from aam.learners.novelty import familiarity as module
 from aam.learners.novelty.familiarity import Familiarity, Limits, limits_of
@@ -70,6 +72,28 @@ def test_distances_of_samples_by_hand() -> None:
     by_hand = [min(hellinger(profile(STUDY, row), other) for other in profiles) for row in NEW[:3]]
     assert known.from_samples(STUDY, NEW[:3]) == pytest.approx(by_hand, abs=1e-5)
     assert known.from_samples(STUDY, TRAIN) == pytest.approx(0, abs=1e-3)
+
+
+def test_profiles_are_products_that_copy_nothing() -> None:
+    """A product of two types copies the words of all ASVs, for each block of samples; the numbers are the same."""
+    known, counts = fitted(), STUDY.table.counts[NEW]
+    parts = known._parts(STUDY)
+    assert parts.dtype == np.float64
+    narrow = kmer_frequencies(STUDY.tokens, module.WORD)
+    assert narrow.dtype == np.float32
+    shares = scale_rows(csr_array(counts, dtype=np.float64), 1 / totals(counts))
+    assert np.array_equal(known.roots_of(STUDY, NEW), np.sqrt((shares @ narrow).toarray()).astype(np.float32))
+
+
+def test_asvs_are_placed_by_blocks_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, asked = fitted().asvs, STUDY.tokens[::-1]
+    whole = known.place_tokens(asked)
+    assert (whole.distance > 0).any()
+    for module_name in ("aam.phylogeny.sequence_tree", "aam.learners.known_asvs"):
+        monkeypatch.setattr(f"{module_name}.ASVS_PER_BLOCK", 4)
+    found = known.place_tokens(asked)
+    for name in ("known", "nearest", "distance"):
+        assert np.array_equal(getattr(found, name), getattr(whole, name))
 
 
 def test_distances_of_reads_by_hand() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from aam.cli.options import parse
 from aam.config.commands.explain import ExplainOptions
 from aam.errors import CheckpointError, ConfigError, InputError
 from aam.learners.predictor import load_predictor
+from aam.models import vector_cache
+from aam.models.vector_cache import encode_asvs
+from aam.workflows import model_input
 from aam.workflows.explain.explain import _predictions, _seen
 from aam.workflows.explain.plan import plan_in_memory
 from aam.workflows.explain.sources import model_sources
@@ -86,6 +90,48 @@ def test_the_test_samples_of_a_run(run, files, study, taxonomy, tmp_path, capsys
     assert {row["unit"] for row in asvs} == {"change of gradient"}
     written = [path for path in (tmp_path / "x").rglob("*") if path.is_file()]
     assert sorted(record["files"]) == sorted(str(path.relative_to(tmp_path / "x")) for path in written)
+
+
+def test_a_network_encodes_the_asvs_of_the_samples(files, tmp_path, monkeypatch):
+    """Of very many ASVs; what is explained is the same but for the last bits."""
+    run = tmp_path / "network"
+    told = {**RUN, "learners": "network", "epochs": 1, "embedding_dim": 16, "attention_layers": 1, "test_size": 0.4}
+    assert trained(**files, **told, output_dir=run) == 0
+    encoded: list[int] = []
+
+    def counted(encoder, tokens, device="cpu"):
+        encoded.append(len(tokens))
+        return encode_asvs(encoder, tokens, device)
+
+    monkeypatch.setattr(vector_cache, "encode_asvs", counted)
+
+    def effects(name: str) -> tuple[list[float], list[float]]:
+        sampled = {"levels": "asv", "methods": "removal,permutation", "max_samples": 3}
+        assert run_command("explain", run, **files, **sampled, output_dir=tmp_path / name) == 0
+        rows = rows_of(tmp_path / name / "effects.tsv")
+        return [float(row["effect"]) for row in rows], [float(row["importance"]) for row in rows]
+
+    expected = effects("whole")
+    number = encoded[0]
+    assert encoded == [number]
+    monkeypatch.setattr(vector_cache, "ALL_AT_ONCE", 0)
+    encoded.clear()
+    assert effects("parts") == (pytest.approx(expected[0], abs=1e-4), pytest.approx(expected[1], abs=1e-4))
+    assert 0 < sum(encoded) < number
+
+
+def test_some_samples_of_a_large_table_are_judged(run, files, tmp_path, monkeypatch, capsys):
+    """How new the table is to the model is told of all samples alike; what is explained is the same."""
+    sampled = {"levels": "asv", "methods": "removal", "max_samples": 3}
+    assert run_command("explain", run, **files, **sampled, output_dir=tmp_path / "all") == 0
+    assert "at random say" not in capsys.readouterr().out
+    monkeypatch.setattr(model_input, "MOST_JUDGED", 20)
+    assert run_command("explain", run, **files, **sampled, output_dir=tmp_path / "some") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"of \d+ samples 20 at random say how new the table is to the model", said)
+    assert " of 20 samples (" in said
+    every, some = ((tmp_path / name / "effects.tsv").read_bytes() for name in ("all", "some"))
+    assert some == every
 
 
 def test_what_qiime2_reads(run, files, study, tmp_path):
