@@ -69,7 +69,7 @@ def option(
         Whether it may also name models of the user's index, for which their folders then stand.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    metadata = {"help": help, "limits": limits, "alias": alias}
+    metadata: dict[str, Any] = {"help": help, "limits": limits, "alias": alias}
     metadata |= {"derived": derived, "negative": negative, "names_model": names_model}
     metadata |= {"usual": help.removesuffix(".") if usual is True else usual or ""}
     return dataclasses.field(default=default, metadata=metadata)

@@ -49,7 +49,7 @@ class Limits:
     model_header_bytes
         Bytes of the header of a model's weights; the library that loads them has the same limit.
     hub_bytes
-        Bytes of a file that `aam pull` takes from a model hub.
+        Bytes of the weights that `aam pull` takes from a model hub.
     """
 
     archive_members: int = 100_000

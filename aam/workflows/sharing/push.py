@@ -125,7 +125,7 @@ def _notes(folder: Path) -> Iterator[str]:
     """What goes with a model that its author may not think of, and what its card does not say."""
     manifest = read_manifest(folder)
     if manifest.reference is not None or manifest.familiarity is not None:
-        yield "who has the model has sequences of its training samples and, if it has kernels, their reads"
+        yield "who has the model has sequences, and perhaps counts and target values, of training samples (SECURITY.md)"
     yield "its description and card name the columns, classes and input files of the study"
     stated = stated_in(read_card(folder)[1]).given
     if (folder / CARD).is_file() and (lacking := [name for name in LABELS if name not in stated]):
