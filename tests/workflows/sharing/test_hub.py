@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_a_model_travels(
     assert table["source"][0] == f"{hub.address}/lab/gut-age at {repository.commit[:12]}"
     expected = AAMRegressor.load(regressor).predict(frame)
     np.testing.assert_array_equal(AAMRegressor.from_pretrained("gut-age").predict(frame), expected)
+    known = ("/api/models/lab/gut-age", "/api/repos/create", "/api/validate-yaml", "/lab/gut-age", "/lfs/")
+    assert [line for line in hub.requests if not line.split()[1].startswith(known)] == []
+
+
+@pytest.mark.parametrize(("answer", "is_done"), [("y", True), ("Yes", True), ("", False), ("n", False)])
+def test_the_user_is_asked(
+    answer: str, is_done: bool, hub: FakeHub, regressor: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.put("lab/age", regressor)
+    typed = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert main(["pull", "lab/age"]) == 0
+    assert (index / "age").exists() == is_done
 
 
 def test_from_python_nothing_is_asked(hub: FakeHub, regressor: Path) -> None:

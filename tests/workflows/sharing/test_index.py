@@ -13,7 +13,7 @@ import pytest
 import aam
 from aam.cli.main import main
 from aam.errors import CheckpointError, InputError
-from aam.estimators import AAMClassifier, AAMRegressor
+from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 from aam.files.model_index import index_folder, new_entry
 from tests.program import run_command
 from tests.workflows.sharing.server import names
@@ -44,6 +44,8 @@ def test_a_model_of_another_kind_is_refused_by_name(classifier: Path) -> None:
         CheckpointError, match=r"^sex: a model of classification; AAMRegressor .*AAMClassifier loads it"
     ):
         AAMRegressor.from_pretrained("sex")
+    with pytest.raises(CheckpointError, match=r"^sex: holds other learners than a network"):
+        AAMEncoder.from_pretrained("sex")
 
 
 @pytest.mark.parametrize(
