@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         train,
         tune,
     )
+    from aam.workflows.sharing.api import add_model, list_models, pull, push, remove_model
     from aam.workflows.trained.loading import load_model
 
 __all__ = [
@@ -36,18 +37,23 @@ __all__ = [
     "AAMRegressor",
     "Study",
     "__version__",
+    "add_model",
     "compare",
     "cross_validate",
     "embed",
     "evaluate",
     "explain",
     "learning_curve",
+    "list_models",
     "list_runs",
     "load_model",
     "load_study",
     "predict",
     "pretrain",
+    "pull",
+    "push",
     "register_objective",
+    "remove_model",
     "train",
     "tune",
 ]
@@ -69,6 +75,7 @@ _COMMANDS = (
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
+    **dict.fromkeys(["add_model", "list_models", "pull", "push", "remove_model"], "aam.workflows.sharing.api"),
     "Study": "aam.data.study.study",
     "load_model": "aam.workflows.trained.loading",
     "register_objective": "aam.models.objectives",

@@ -21,6 +21,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Where a distribution's name is not that of its module.
 MODULE_OF = {
+    "huggingface-hub": "huggingface_hub",
     "mlflow-skinny": "mlflow",
     "pyyaml": "yaml",
     "scikit-bio": "skbio",

@@ -89,7 +89,9 @@ class Predictor(Estimator):
         names = [kind.saved_name for kind in kinds]
         if targets is None or targets.kind.saved_name not in names:
             found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {' or '.join(names)}")
+            own = "AAMEncoder" if targets is None else "AAMClassifier" if targets.specs[0].classes else "AAMRegressor"
+            needed = f"{type(self).__name__} needs one of {' or '.join(names)}"
+            raise CheckpointError(f"{source}: {found}; {needed}: {own} loads it")
         if trained.manifest.needed_columns:
             raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")
 

@@ -16,16 +16,16 @@ from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.runs import RunsConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
-from aam.config.keywords import Parameter, in_python, parameters_of, takes_options
+from aam.config.keywords import Parameter, parameters_of, takes_options
 from aam.config.option import read_values
 from aam.config.registry import COMMANDS
 from aam.data.study.study import Study, TargetRequest
 from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
-from aam.errors import CheckpointError, ConfigError, InputError
-from aam.progress import without_bars
+from aam.errors import ConfigError
 from aam.runs.saved_options import complete_config, options_of_file
 from aam.workflows.explain.result import ExplanationResult
+from aam.workflows.python_words import python_words as _python_words
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
@@ -388,13 +388,3 @@ def explain(**options: Any) -> ExplanationResult:
         if given := [name for name in own[1:] if options.get(name)]:
             raise ConfigError(f"{given[0]} needs output_dir")
         return explain_in_files(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))
-
-
-@contextmanager
-def _python_words(options: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Name options in messages as keyword arguments, not as flags; hide all progress where the options say so."""
-    try:
-        with without_bars((options or {}).get("progress") is False):
-            yield
-    except (CheckpointError, ConfigError, InputError) as error:
-        raise type(error).of(tuple(map(in_python, error.problems))) from None

@@ -29,11 +29,13 @@ class ExplainOptions(ModelInputOptions):
         REQUIRED,
         "Model folder, run directory, or run directory of a cross-validation.",
         usual="Model folder or run (of a cross-validation, too)",
+        names_model=True,
     )
     more_models: tuple[Path, ...] = option(
         (),
         "Further models of the same targets, such as of other seeds; effects are pooled, and intervals hold how much "
         "they differ.",
+        names_model=True,
     )
     tree: Path | None = option(
         None,
