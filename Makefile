@@ -27,7 +27,7 @@ KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/l
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked floors clean
+.PHONY: help venv demo test test-slow test-kernels lint format docs site bench lock install-locked floors clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ format: $(VENV)/.dev ## Format the code
 docs: $(VENV)/.dev ## Write docs/reference.md and docs/bad-inputs.md from the program and its tests
 	$(BIN)/python tools/reference.py
 	$(BIN)/python tools/bad_inputs.py
+
+site: $(VENV)/.dev ## Build the documentation site in build/site; it works without a network
+	$(BIN)/python -m tools.docsite
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks
