@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pygments.lexers.shell import BashLexer
 from sphinx.domains.python import PyObject
 
 from aam.version import __version__
+from tools.docsite.api import RESULTS
 
 project = "AAM"
 author = "AAM developers"
@@ -55,6 +57,10 @@ html_theme_options = {"navigation_with_keys": True}
 FEW = 6
 """Parameters that a signature shows; one of more shows those that are required, and a word for the others."""
 
+HYPHENS = " -- "
+PATHS = {path.rpartition(".")[2]: path for path in (*RESULTS, "aam.Study")}
+RESULT = re.compile(rf"\b(?:{'|'.join(PATHS)})\b")
+
 
 def short_signature(app: Any, what: str, name: str, thing: Any, options: Any, args: str, returns: str) -> Any:
     """The signature of a function of many options, as one reads it."""
@@ -76,8 +82,15 @@ def short_signature(app: Any, what: str, name: str, thing: Any, options: Any, ar
 def with_dashes(app: Any, tree: nodes.document) -> None:
     """A dash between a parameter and what it is, where Sphinx puts two hyphens."""
     for text in list(tree.findall(nodes.Text)):
-        if text == " -- ":
-            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+        if text.startswith(HYPHENS):
+            text.parent.replace(text, nodes.Text(f" \N{EN DASH} {text.removeprefix(HYPHENS)}"))
+
+
+def with_linked_results(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """What a function returns as a link, before the docstring is read."""
+    for place, line in enumerate(lines[:-2]):
+        if line == "Returns" and lines[place + 1].startswith("---"):
+            lines[place + 2] = RESULT.sub(lambda found: f":class:`~{PATHS[found[0]]}`", lines[place + 2])
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -86,5 +99,6 @@ def setup(app: Any) -> dict[str, bool]:
     attributes = next(one for one in PyObject.doc_field_types if one.name == "variable")
     attributes.label = "Attributes"
     app.connect("doctree-read", with_dashes)
+    app.connect("autodoc-process-docstring", with_linked_results, priority=100)
     app.connect("autodoc-process-signature", short_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -62,7 +62,10 @@ def build(output: Path, pages: Path, *, quiet: bool = False) -> int:
 
     lay_out(pages)
     words = ["-b", "html", "-W", "--keep-going", "-c", str(ROOT / "docs"), "-d", str(_read(pages))]
-    return sphinx_build([*words, *(["-q"] if quiet else []), str(pages), str(output)])
+    status = sphinx_build([*words, *(["-q"] if quiet else []), str(pages), str(output)])
+    if status != 0:
+        shutil.rmtree(_read(pages), ignore_errors=True)  # Pages that were read once are not warned of again.
+    return status
 
 
 def _read(pages: Path) -> Path:
