@@ -32,7 +32,7 @@ nitpick_ignore_regex = [("py:class", r"(?!aam\.(AAM|Study|errors|files)).*"), ("
 
 # Headings have the anchors that code hosts give them.
 myst_heading_anchors = 6
-highlight_language = "text"
+highlight_language = "none"
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 default_role = "literal"
 smartquotes = False  # They would make one dash of the two of an option.
