@@ -33,11 +33,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(folder)
 
 
-def test_nothing_is_broken_fetched_or_lonely(site: Site) -> None:
-    assert site.faults() == []
-
-
-def test_every_document_command_and_name_is_there(site: Site) -> None:
+def check_pages(site: Site) -> None:
+    """Every document, command and public name has a page."""
     documents = [path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")]
     names = [f"api/{name}.html" for name in aam.__all__ if not name.startswith("_")]
     project = [f"project/{name}.html" for name in ("readme", "changelog", "contributing", "security")]
@@ -45,7 +42,8 @@ def test_every_document_command_and_name_is_there(site: Site) -> None:
     assert [name for name in wanted if name not in site.pages] == []
 
 
-def test_signatures_can_be_read(site: Site) -> None:
+def check_signatures(site: Site) -> None:
+    """A function of many options has a signature of a line."""
     page = (site.folder / "api" / "train.html").read_text()
     signature = page.partition('<dt class="sig')[2].partition("</dt>")[0]
     assert 100 < len(signature) < 4000
@@ -54,13 +52,15 @@ def test_signatures_can_be_read(site: Site) -> None:
     assert "blend_pull" in page
 
 
-def test_no_option_has_lost_a_dash(site: Site) -> None:
+def check_dashes(site: Site) -> None:
+    """No option has one dash of its two."""
     texts = {name: (site.folder / name).read_text() for name in site.pages}
     lost = {name: re.findall(r"(?<![\w\u2013])\u2013[a-z]\w+", text) for name, text in texts.items()}
     assert {name: found for name, found in lost.items() if found} == {}
 
 
-def test_search_finds_words_and_names(site: Site) -> None:
+def check_search(site: Site) -> None:
+    """Words and names are found."""
     text = (site.folder / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")")
     index = json.loads(text)
     assert len(index["docnames"]) == len(set(index["docnames"])) > 60
@@ -70,11 +70,18 @@ def test_search_finds_words_and_names(site: Site) -> None:
     assert "train" in str(index["objects"]["aam"])
 
 
-def test_addresses_elsewhere_are_safe_ones(site: Site) -> None:
+def check_addresses(site: Site) -> None:
     """They are listed (``python -m tools.docsite --links``), not visited."""
     addresses = site.outside_links()
     assert "https://semver.org/" in addresses
     assert [address for address in addresses if not address.startswith("https://")] == []
+
+
+def test_the_site_is_whole(site: Site) -> None:
+    """In one test, since each worker of a parallel run would build a site of its own."""
+    assert site.faults() == []
+    for check in (check_pages, check_signatures, check_dashes, check_search, check_addresses):
+        check(site)
 
 
 @pytest.mark.slow
