@@ -28,7 +28,7 @@ KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/l
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked test-qiime2 floors clean
+.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked test-qiime2 floors site clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ format: $(VENV)/.dev ## Format the code
 docs: $(VENV)/.dev ## Write docs/reference.md and docs/bad-inputs.md from the program and its tests
 	$(BIN)/python tools/reference.py
 	$(BIN)/python tools/bad_inputs.py
+
+site: $(VENV)/.dev ## Build the documentation site in build/site; it works without a network
+	$(BIN)/python -m tools.docsite
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -110,6 +110,7 @@ def test_flags_exist(path: Path) -> None:
     others |= {"--standalone", "--nproc-per-node", "--ntasks", "--gpus-per-node", "--gpus-per-task"}
     others |= {"--signal", "--kill-on-bad-exit", "--open-mode", "--signals-to-handle"}
     others |= {"--minutes", "--keep"}  # of the fuzzer
+    others |= {"--links"}  # of tools/docsite
     others |= {"--logdir", "--backend-store-uri"}  # of tensorboard and mlflow
     others |= {
         "--build-arg",

@@ -29,6 +29,15 @@ def load_model(path: str | Path) -> TrainedModel:
     ------
     CheckpointError
         If there is no such model, or it is damaged.
+
+    Examples
+    --------
+    >>> model = aam.load_model("runs/gradient")
+    >>> study = aam.load_study(table="study/table.biom")
+    >>> model.predict(study[:5])["gradient"].predicted.shape
+    (5,)
+    >>> sorted(set(model.novelty(study).warning_N))
+    ['']
     """
     path = resolved(Path(path))
     manifest = read_model_folder(path).manifest
