@@ -107,6 +107,62 @@ def stack(parts: Sequence[csr_array]) -> csr_array:
     return found.counts(np.concatenate([np.diff(part.indptr) for part in parts]))
 
 
+def rows_of_columns(columns: csr_array) -> csr_array:
+    """The matrix of which the columns are given as the rows of another, in blocks where it is large.
+
+    Parameters
+    ----------
+    columns
+        ``A x N``, of any number type, of which nothing but the pointers need be in memory.
+    """
+    shape = columns.shape[::-1]
+    if columns.nnz <= BLOCK:
+        return csr_array(columns.T.tocsr())
+    sizes = np.zeros(shape[0], dtype=np.int64)
+    for block in blocks(columns.nnz):
+        sizes += np.bincount(columns.indices[block], minlength=shape[0])
+    kind = index_type(columns.nnz, shape)
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    data, indices, free = new_array(columns.nnz, columns.dtype), new_array(columns.nnz, kind), indptr[:-1].copy()
+    for block in blocks(columns.nnz):
+        order = np.argsort(columns.indices[block], kind="stable")
+        rows = columns.indices[block][order]
+        # The place within the row: how many of the block's entries before it are of the same row.
+        within = np.arange(len(rows)) - np.searchsorted(rows, rows, side="left")
+        places = free[rows] + within
+        data[places] = columns.data[block][order]
+        entries = np.arange(block.start, block.stop)[order]
+        indices[places] = np.searchsorted(columns.indptr, entries, side="right") - 1
+        free += np.bincount(rows, minlength=shape[0])
+    return csr_array((data, indices, indptr.astype(kind)), shape=shape)
+
+
+def without_zeros(
+    number: int, shape: tuple[int, int], dtype: Any, parts: Iterator[tuple[int, np.ndarray]]
+) -> csr_array:
+    """The matrix of a dense one that is given in parts.
+
+    Parameters
+    ----------
+    number
+        How many of its values are not 0.
+    shape, dtype
+        Of the dense one.
+    parts
+        Some of its rows at a time, in order, each with the place of the first.
+    """
+    kind = index_type(number, shape)
+    data, indices = new_array(number, dtype), new_array(number, kind)
+    sizes, done = np.zeros(shape[0] + 1, dtype=kind), 0
+    for start, values in parts:
+        rows, columns = np.nonzero(values)
+        where = slice(done, done + len(rows))
+        data[where], indices[where] = values[rows, columns], columns
+        sizes[start + 1 : start + 1 + len(values)] = np.bincount(rows, minlength=len(values))
+        done += len(rows)
+    return csr_array((data, indices, np.cumsum(sizes, dtype=kind)), shape=shape)
+
+
 def is_large(counts: csr_array) -> bool:
     """Whether counts that are read anew would lie on the disk."""
     return bool(counts.data.nbytes > scratch.IN_MEMORY_BYTES)

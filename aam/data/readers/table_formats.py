@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import mmap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from aam.data.counts.blocks import index_type
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.errors import InputError
-from aam.files.hdf5 import Hdf5File, open_hdf5
+from aam.files.hdf5 import Hdf5File
 from aam.files.scratch import converted
 from aam.text import shorten
 
@@ -32,34 +32,58 @@ TRIPLE = 3
 EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
 
 
-def read_hdf5_table(source: Path, content: bytes | mmap.mmap | None = None) -> RawTable:
+def read_hdf5_table(file: Hdf5File) -> Callable[[], RawTable]:
     """Read a table; the format keeps it by samples too (``sample/matrix``), which is how it is needed here.
 
     Parameters
     ----------
-    source
-        The file, and its name in messages.
-    content
-        Its bytes, where they were read already (from an archive).
+    file
+        The open file, which is not needed any more by what is returned: that makes the table.
 
     Raises
     ------
     InputError
         If it is not a BIOM table, is damaged, or its values are not counts.
     """
-    with open_hdf5(source, content) as file:
-        _check_is_biom(file)
-        sample_ids, asv_ids = (file.texts(name) for name in IDS)
-        data = file.numbers(PARTS[0], "iuf")
-        indices, indptr = (file.numbers(name, "iu") for name in PARTS[1:])
-        declared = file.shape_attribute()
+    _check_is_biom(file)
+    source = Path(file.source)
+    sample_ids, asv_ids = (file.texts(name) for name in IDS)
+    data = file.numbers(PARTS[0], "iuf")
+    indices, indptr = (file.numbers(name, "iu") for name in PARTS[1:])
     shape = (len(sample_ids), len(asv_ids))
-    _check_shape(source, declared, shape)
-    _check_pointers(source, indptr, len(data), shape[0])
-    _check_indices(source, indices, len(data), shape[1])
+    _check_shape(source, file.shape_attribute(), shape)
+    return lambda: make_raw_table(source, sample_ids, asv_ids, sound_matrix(source, (data, indices, indptr), shape))
+
+
+def sound_matrix(
+    source: Path,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    shape: tuple[int, int],
+    axes: tuple[str, str] = ("sample", "ASV"),
+) -> csr_array:
+    """A sparse matrix of which all pointers and indices are within it.
+
+    Parameters
+    ----------
+    source
+        The file.
+    parts
+        Values, indices and pointers.
+    shape
+        Of the matrix whose rows are pointed at.
+    axes
+        What its rows and columns are.
+
+    Raises
+    ------
+    InputError
+        With the first pointer, or number of indices, that are not.
+    """
+    data, indices, indptr = parts
+    _check_pointers(source, indptr, len(data), shape[0], axes[0])
+    _check_indices(source, indices, len(data), shape[1], axes[1])
     kind = index_type(len(data), shape)
-    matrix = csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
-    return make_raw_table(source, sample_ids, asv_ids, matrix)
+    return csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
 
 
 def _check_is_biom(file: Hdf5File) -> None:
@@ -77,10 +101,10 @@ def _check_shape(source: Path, declared: tuple[int, ...] | None, shape: tuple[in
         raise InputError(source, problem, "make the table again")
 
 
-def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_samples: int) -> None:
+def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_rows: int, row: str) -> None:
     problem = ""
-    if len(indptr) != num_samples + 1:
-        problem = f"{len(indptr):,} pointers for {num_samples:,} samples"
+    if len(indptr) != num_rows + 1:
+        problem = f"{len(indptr):,} pointers for {num_rows:,} {row}s"
     elif (beyond := np.flatnonzero((indptr < 0) | (indptr > num_values))).size:
         problem = f"indptr[{beyond[0]}] = {indptr[beyond[0]]} exceeds {num_values:,} stored values"
     elif (falling := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
@@ -91,13 +115,13 @@ def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_sampl
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 
 
-def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_asvs: int) -> None:
+def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_columns: int, column: str) -> None:
     problem = ""
     if len(indices) != num_values:
         problem = f"{len(indices):,} indices for {num_values:,} values"
-    elif num_values and (indices.min() < 0 or indices.max() >= num_asvs):
-        beyond = np.flatnonzero((indices < 0) | (indices >= num_asvs))
-        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {num_asvs:,} ASVs)"
+    elif num_values and (indices.min() < 0 or indices.max() >= num_columns):
+        beyond = np.flatnonzero((indices < 0) | (indices >= num_columns))
+        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {num_columns:,} {column}s)"
     if problem:
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 
