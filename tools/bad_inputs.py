@@ -22,6 +22,7 @@ the test cases, whose values and names they show; `...` stands for any text.
 
 TITLES = {
     "B": "Feature tables",
+    "G": "Tables of other programs",
     "S": "Sequences",
     "T": "Metadata, targets and covariates",
     "W": "Conditions (`--where`)",

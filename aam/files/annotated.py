@@ -10,10 +10,11 @@ and https://treedata.readthedocs.io
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def _masked(file: Hdf5File, place: str) -> list[str] | None:
     return ["" if is_missing else text for text, is_missing in zip(texts, mask.tolist(), strict=True)]
 
 
-def tree_of_asvs(file: Hdf5File) -> dict[str, dict[str, dict[str, object]]]:
+def tree_of_asvs(file: Hdf5File) -> dict[str, Any]:
     """Edges and nodes of the one tree of ASVs, as TreeData keeps them (JSON).
 
     Raises
@@ -197,9 +198,7 @@ def tree_of_asvs(file: Hdf5File) -> dict[str, dict[str, dict[str, object]]]:
     return _graphs(text)[names[0]]
 
 
-def _graphs(text: str) -> dict[str, dict[str, dict[str, object]]]:
-    import json
-
+def _graphs(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):

@@ -108,10 +108,8 @@ def layout_of_columns(ids: Sequence[str], columns: Mapping[str, Sequence[str]], 
     notes
         What was unusual.
     """
-    rows = zip(ids, *columns.values(), strict=True)
-    return Layout(
-        ["sample-id", *columns], ((n, [cell.strip() for cell in row]) for n, row in enumerate(rows, 1)), notes
-    )
+    lines = enumerate(zip(ids, *columns.values(), strict=True), start=1)
+    return Layout(["sample-id", *columns], ((line, [cell.strip() for cell in row]) for line, row in lines), notes)
 
 
 def is_metadata_type(kind: str) -> bool:

@@ -55,11 +55,8 @@ def read_h5ad_table(file: Hdf5File, layer: str | None) -> Callable[[], RawTable]
     sample_ids, asv_ids = index(file, "obs"), index(file, frame)
     sequences, said = _sequences(file, frame, asv_ids)
     matrix = _matrix(file, places[name], (len(sample_ids), len(asv_ids)))
-    notes = (
-        [f"the counts are those of {name}; also there: {listed(others)} (--table-layer)"]
-        if others and not layer
-        else []
-    )
+    note = f"the counts are those of {name}; also there: {listed(others)} (--table-layer)"
+    notes = [note] if others and layer is None else []
 
     def make() -> RawTable:
         if others and layer is None and not _are_whole(matrix.data):
