@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from aam.config.types import one_of
 
 ENDINGS = (".h5ad", ".h5td")
 """Names of AnnData and TreeData files; a file of another name is not looked into."""
@@ -26,11 +27,10 @@ def with_what_the_table_holds(config: type, values: Mapping[str, Any]) -> dict[s
     tables = tables if isinstance(tables, tuple) else ()
     if len(tables) != 1 or not str(tables[0]).lower().endswith(ENDINGS):
         return found
-    taken = {field.name for kind in typing.get_type_hints(config).values() for field in dataclasses.fields(kind)} & {
-        "metadata",
-        "tree",
-    }
-    lacking = {name for name in taken if found.get(name) is None}
+    hints: dict[str, Any] = {}
+    for kind in typing.get_type_hints(config).values():
+        hints |= typing.get_type_hints(kind, include_extras=True)
+    lacking = {name for name in ("metadata", "tree") if name in hints and found.get(name) is None}
     if not lacking:
         return found
     from aam.files.annotated import held
@@ -38,6 +38,13 @@ def with_what_the_table_holds(config: type, values: Mapping[str, Any]) -> dict[s
     inside = held(Path(tables[0]))
     if "metadata" in lacking and inside.columns:
         found["metadata"] = tables[0]
-    if "tree" in lacking and inside.tree and found.get("distances") is None:
+    if "tree" in lacking and inside.tree and _uses_tree(found, hints.get("metric")):
         found["tree"] = tables[0]
     return found
+
+
+def _uses_tree(values: Mapping[str, Any], hint: Any) -> bool:
+    """Whether a tree would be used: not beside given distances, nor by a metric (of this type) without one."""
+    metric = values.get("metric")
+    known = next(filter(None, map(one_of, (hint, *typing.get_args(hint)))), None)
+    return values.get("distances") is None and (metric is None or known is None or metric in known.users("tree"))

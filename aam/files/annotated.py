@@ -30,7 +30,7 @@ TREES = "vart"
 
 
 class Held(NamedTuple):
-    """What a file holds beside its counts: columns of samples, and exactly one tree of ASVs."""
+    """What a file holds beside its counts: columns of samples, and exactly one tree, which has all ASVs."""
 
     columns: bool
     tree: bool
@@ -83,10 +83,20 @@ def held(path: Path) -> Held:
     """What a file holds; nothing where it cannot be read, which its reader then says."""
     try:
         with open_annotated(path) as file:
-            trees = file.text(TREES) if file.shape(TREES) == () else ""
-            return Held(bool(columns(file, "obs")), len(_names_of_trees(trees)) == 1)
+            return Held(bool(columns(file, "obs")), _has_tree_of_all(file))
     except InputError:
         return Held(columns=False, tree=False)
+
+
+def _has_tree_of_all(file: Hdf5File) -> bool:
+    if file.shape(TREES) != () or len(_names_of_trees(file.text(TREES))) != 1:
+        return False
+    edges = tree_of_asvs(file).get("edges")
+    if not isinstance(edges, dict):
+        return False
+    inner = {name for name, below in edges.items() if below}
+    below = {child for one in edges.values() if isinstance(one, dict) for child in one}
+    return set(index(file, "var")) <= below - inner
 
 
 def index(file: Hdf5File, frame: str) -> list[str]:
