@@ -27,7 +27,7 @@ class TableOptions(Section):
         REQUIRED,
         "Feature table: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, a QIIME 2 .qza, AnnData (.h5ad, .h5td), mothur's "
         ".shared or .count_table, or a sequence table of DADA2 (CSV or .rds). Repeat it to merge studies by sequence.",
-        usual="BIOM, TSV, .qza, .h5ad and others; repeat it to merge tables",
+        usual="BIOM, TSV, .qza, .h5ad ...; repeat it to merge",
     )
     table_layer: str | None = option(
         None,

@@ -80,12 +80,12 @@ def checked_frames(file: Hdf5File) -> Hdf5File:
 
 
 def held(path: Path) -> Held:
-    """What a file holds; nothing where it cannot be read, which its reader then says."""
+    """What a file holds; of one that cannot be read, columns, so that their reader says why."""
     try:
         with open_annotated(path) as file:
             return Held(bool(columns(file, "obs")), _has_tree_of_all(file))
     except InputError:
-        return Held(columns=False, tree=False)
+        return Held(columns=True, tree=False)
 
 
 def _has_tree_of_all(file: Hdf5File) -> bool:
