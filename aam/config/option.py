@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aam.config.held import with_what_the_table_holds
 from aam.config.types import Column, check_utf8, choices, convert, fits, misfit, shown
 from aam.errors import Attempts, ConfigError
 from aam.files.model_index import resolved
@@ -164,7 +165,7 @@ def from_flat(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
         For unknown names (with the nearest known ones), values of the wrong type or out of their limits; or for
         required options that are missing, and groups of options that do not go together.
     """
-    found = read_values(config, values)
+    found = with_what_the_table_holds(config, read_values(config, values))
     required = [field.name for _, field, _ in fields(config) if field.default is dataclasses.MISSING]
     if missing := [flag(name) for name in required if name not in found]:
         raise ConfigError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} required")

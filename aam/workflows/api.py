@@ -384,7 +384,7 @@ def explain(**options: Any) -> ExplanationResult:
     with _python_words(options):
         if options.get("output_dir") is not None:
             return explain_and_write(from_flat(ExplainConfig, options))
-        own = ("output_dir", "overwrite", "interactive", "samples_table")
+        own = ("output_dir", "overwrite", "interactive", "h5ad", "samples_table")
         if given := [name for name in own[1:] if options.get(name)]:
             raise ConfigError(f"{given[0]} needs output_dir")
         return explain_in_files(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))

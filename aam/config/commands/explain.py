@@ -128,6 +128,11 @@ class ExplanationFolderOptions(Section):
         "'interactive' (plotly).",
         usual="Also write a page to point at samples and groups",
     )
+    h5ad: bool = option(
+        False,
+        "Also write explanation.h5ad: AnnData with counts and metadata of the explained samples, and the effects of "
+        "ASVs.",
+    )
     samples_table: bool = option(
         False,
         "Write the effect of each group in each sample (samples.tsv.gz) for all groups, not for the most important "
