@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         train,
         tune,
     )
+    from aam.workflows.export.api import export_model
     from aam.workflows.trained.loading import load_model
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "embed",
     "evaluate",
     "explain",
+    "export_model",
     "learning_curve",
     "list_runs",
     "load_model",
@@ -70,6 +72,7 @@ _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
     "Study": "aam.data.study.study",
+    "export_model": "aam.workflows.export.api",
     "load_model": "aam.workflows.trained.loading",
     "register_objective": "aam.models.objectives",
 }
