@@ -22,6 +22,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # Where a distribution's name is not that of its module.
 MODULE_OF = {
     "mlflow-skinny": "mlflow",
+    "onnxscript": "onnx",  # torch imports it, to trace into onnx
     "pyyaml": "yaml",
     "scikit-bio": "skbio",
     "scikit-learn": "sklearn",

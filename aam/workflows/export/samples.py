@@ -104,7 +104,7 @@ def given(parts: Exportable, drawn: Sequence[Sequence[Sample]], tokens_AL: np.nd
 def random_samples(parts: Exportable, seed: int) -> list[Given]:
     """Random sequences of any length with N among them, in batches of many sizes, each sample drawn twice."""
     rng = np.random.default_rng(seed)
-    return [_of_pool(parts, _random_pool(rng), number, rng, draws=1 + place % 2) for place, number in _sizes()]
+    return [of_pool(parts, _random_pool(rng), number, rng, draws=1 + place % 2) for place, number in _sizes()]
 
 
 def simulated_samples(parts: Exportable, sequences: SequenceSet | None, seed: int, number: int = 64) -> list[Given]:
@@ -112,7 +112,7 @@ def simulated_samples(parts: Exportable, sequences: SequenceSet | None, seed: in
     rng = np.random.default_rng(seed)
     longest = parts.manifest.data.get("trim_length") or parts.manifest.data.get("max_bp") or LONGEST
     pool = rng.integers(1, N, (2 * RICHEST, longest)).astype(np.uint8) if sequences is None else sequences.tokens
-    return [_of_pool(parts, pool, AT_ONCE, rng) for _ in range(number // AT_ONCE)]
+    return [of_pool(parts, pool, AT_ONCE, rng) for _ in range(number // AT_ONCE)]
 
 
 def table_samples(parts: Exportable, study: Study, seed: int, number: int = 64) -> list[Given]:
@@ -164,8 +164,8 @@ def _random_pool(rng: np.random.Generator) -> np.ndarray:
     return tokens
 
 
-def _of_pool(parts: Exportable, pool: np.ndarray, number: int, rng: np.random.Generator, draws: int = 1) -> Given:
-    """Samples of some of these sequences, with covariates at random."""
+def of_pool(parts: Exportable, pool: np.ndarray, number: int, rng: np.random.Generator, draws: int = 1) -> Given:
+    """Samples of some of these sequences (bases, ``A x L``), with covariates at random."""
     most = min(len(pool), RICHEST, parts.manifest.sampling.token_limit)
     drawn = [[_sample(row, most, len(pool), rng) for row in range(number)] for _ in range(draws)]
     return given(parts, drawn, pool, _random_known(parts, number, rng))
