@@ -1,4 +1,4 @@
-"""A random forest as operations of a graph: ASVs found by their DNA, their shares of the reads, and the walk down trees.
+"""A random forest as operations of a graph: ASVs found by their DNA, their shares of reads, and the walk down trees.
 
 Legend of shapes: ``U`` distinct ASVs, ``L`` bases, ``B`` samples, ``S`` ASVs per sample, ``F`` features, ``M`` trees,
 ``W`` nodes (splits and leaves) of all trees, ``E`` leaves, ``O`` outputs of a target.
@@ -63,7 +63,7 @@ class ForestModule(nn.Module):
     feature_2W: Tensor
     threshold_2W: Tensor
     child_2W: Tensor
-    value_2WO: Tensor
+    value_EO: Tensor
 
     def __init__(self, arrays: ForestArrays) -> None:
         super().__init__()
@@ -88,8 +88,6 @@ class ForestModule(nn.Module):
         self.register_buffer("threshold_2W", torch.from_numpy(np.repeat(threshold, 2)))
         self.register_buffer("value_EO", torch.from_numpy(arrays.value))
         self.splits = splits
-
-    value_EO: Tensor
 
     def forward(self, tokens_UL: Tensor, share_BU: Tensor, covariate_BF: Tensor) -> Tensor:
         """The mean of the trees, ``BO`` (double).

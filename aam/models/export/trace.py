@@ -16,7 +16,7 @@ from aam.models.export.whole import WholeModel
 
 OPSET = 20
 """Version of ONNX's operators, of December 2023: onnxruntime 1.17 and later compute it."""
-SIZES = {"asv": 11, "base": 23, "draw": 2, "sample": 5, "place": 7}
+SIZES = {"asv": 11, "base": 23, "draw": 2, "sample": 5, "place": 7, "asv_of_sample": 13}
 """Of the example that is traced: none is 1, and no two are alike, so that no size is taken for a constant."""
 DTYPES = {"uint8": torch.uint8, "int64": torch.int64, "float32": torch.float32, "float64": torch.float64}
 
@@ -65,7 +65,7 @@ def example(whole: WholeModel) -> dict[str, Tensor]:
     given = {}
     for port in whole.inputs:
         shape = [SIZES[axis] if isinstance(axis, str) else axis for axis in port.axes]
-        most = {"tokens": 5, "index": SIZES["asv"]}.get(port.name, 2)
+        most = {"tokens": 5, "index": SIZES["asv"], "all_index": SIZES["asv"]}.get(port.name, 2)
         numbers = torch.randint(1 if most == 2 else 0, most, shape, generator=generator)
         given[port.name] = numbers.to(DTYPES[port.type])
     return given

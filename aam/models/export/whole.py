@@ -1,7 +1,7 @@
 """The whole way from sequences and reads to predictions in the user's units, as one module that can be traced.
 
 Legend of shapes: ``U`` distinct ASVs, ``L`` bases, ``R`` draws, ``B`` samples, ``S`` ASVs per sample, ``D`` width,
-``C`` categorical columns or classes, ``N`` numeric columns, ``T`` targets, ``Q`` quantiles.
+``C`` categorical columns or classes, ``N`` numeric columns, ``M`` members, ``O`` outputs, ``F`` features.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from aam.data.study.covariates import CovariateSpec
 from aam.data.targets.targets import Targets
 from aam.models.export.decoding import Covariates, Decoding
+from aam.models.export.forest import ForestModule, shares
 from aam.models.export.padded import PaddedNetwork, PaddedSamples
 from aam.models.sequence_encoder import SequenceEncoder
 from aam.models.sequence_predictor import SequencePredictor, encoder_of
@@ -42,18 +43,20 @@ class Port:
 
 
 class WholeModel(nn.Module):
-    """Networks whose outputs are averaged, with all that comes before and after them.
+    """Networks and forests whose outputs are averaged, with all that comes before and after them.
 
     Parameters
     ----------
     networks
         Networks in evaluation mode, all encoders or all predictors of the same targets.
+    forests
+        Forests, each of which is one module for each target.
     targets
         What they learned; None for encoders.
     spec
         The covariates; None where there are none.
     weights_MO
-        Weight of each network in each output; None for the plain mean.
+        Weight of each member (networks first) in each output; None for the plain mean.
     """
 
     weights_MO: Tensor | None
@@ -64,26 +67,34 @@ class WholeModel(nn.Module):
         targets: Targets | None,
         spec: CovariateSpec | None,
         weights_MO: Tensor | None = None,
+        forests: Sequence[Sequence[ForestModule]] = (),
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(map(PaddedNetwork, networks))
+        self.forests = nn.ModuleList(map(nn.ModuleList, forests))
         self.targets = targets
         self.spec = spec
         self.covariates = Covariates(spec) if spec is not None and spec.numeric else None
         has_numbers = targets is not None and not targets.specs[0].classes
         self.decoding = Decoding(targets) if targets is not None and has_numbers else None
         self.register_buffer("weights_MO", weights_MO)
-        self.width = encoder_of(networks[0]).options.embedding_dim
+        self.width = encoder_of(networks[0]).options.embedding_dim if networks else 0
 
     @property
     def inputs(self) -> tuple[Port, ...]:
         """What it takes, in order."""
         drawn = ("draw", "sample", "place")
+        of_asv = "which row of tokens each ASV of a sample is; any where there are no reads"
+        of_reads = "reads of each of these ASVs in the sample; 0 where padded"
         ports = [
-            Port("tokens", "uint8", ("asv", "base"), "letters of each distinct sequence as codes, 0 beyond its end"),
-            Port("index", "int64", drawn, "which row of tokens each ASV of a sample is; any where there are no reads"),
-            Port("counts", "float32", drawn, "reads of each of these ASVs in the sample; 0 where padded"),
+            Port("tokens", "uint8", ("asv", "base"), "letters of each distinct sequence as codes, 0 beyond its end")
         ]
+        if len(self.networks):
+            ports += [Port("index", "int64", drawn, of_asv), Port("counts", "float32", drawn, of_reads)]
+        if len(self.forests):
+            every = ("sample", "asv_of_sample")
+            ports.append(Port("all_index", "int64", every, f"{of_asv}: of all reads, not rarefied"))
+            ports.append(Port("all_counts", "float64", every, f"all {of_reads}"))
         spec, targets = self.spec, self.targets
         if spec is not None and spec.categorical:
             words = "place of each label among the column's levels, from 1; 0 for one that is missing or unknown"
@@ -102,45 +113,85 @@ class WholeModel(nn.Module):
     def outputs(self) -> tuple[Port, ...]:
         """What it gives, in order."""
         targets = self.targets
-        vector = Port("vector", "float32", ("sample", self.width), "the sample's vector, of the first draw and network")
+        words = "the sample's vector, of the first draw and network"
+        vector = (Port("vector", "float32", ("sample", self.width), words),) if len(self.networks) else ()
         if targets is None:
-            return (vector,)
+            return vector
         if self.decoding is None:
             words = "probability of each class; those of each target sum to 1"
-            return (Port("probabilities", "float64", ("sample", len(targets.output_names)), words), vector)
+            return (Port("probabilities", "float64", ("sample", len(targets.output_names)), words), *vector)
         found = [Port("predicted", "float64", ("sample", len(targets)), "prediction in the units of the metadata")]
         if self.decoding.levels:
             axes = ("sample", len(targets), len(self.decoding.levels))
             found.append(Port("quantiles", "float64", axes, "quantiles in the units of the metadata, ascending"))
-        return (*found, vector)
+        return (*found, *vector)
 
     def forward(self, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """The outputs of samples; the average over their draws is taken where the networks learned."""
-        size = given["index"].shape[:2]
+        category_BC, number_BM = self._covariates(given)
+        learned, vectors = self._of_networks(given, category_BC, number_BM)
+        if self.targets is None:
+            return vectors
+        learned += self._of_forests(given, category_BC, number_BM)
+        mean = self._averaged(learned)
+        if self.decoding is None:
+            return (mean, *vectors)
+        predicted, quantiles = self.decoding(mean, given.get("level", given.get("exposure")))
+        return (predicted, *vectors) if quantiles is None else (predicted, quantiles, *vectors)
+
+    def _covariates(self, given: dict[str, Tensor]) -> tuple[Tensor | None, Tensor | None]:
+        """Covariates as networks read them; without columns where there are some of the other sort alone."""
         category, number = given.get("category"), given.get("number")
         number_BM = None if number is None or self.covariates is None else self.covariates(number)
         if number_BM is None and category is not None:
             number_BM = category.new_zeros(category.shape[0], 0).float()
         if category is None and number is not None:
             category = number.new_zeros(number.shape[0], 0).long()
+        return category, number_BM
+
+    def _of_networks(
+        self, given: dict[str, Tensor], category_BC: Tensor | None, number_BM: Tensor | None
+    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        """What each network learned, as the mean of the draws, and the samples' vectors."""
+        if not len(self.networks):
+            return [], ()
+        size = given["index"].shape[:2]
         samples = PaddedSamples(
             given["tokens"].long(),
             given["index"].flatten(0, 1),
             given["counts"].flatten(0, 1),
-            *(None if part is None else _each_draw(part, size[0]) for part in (category, number_BM)),
+            *(None if part is None else _each_draw(part, size[0]) for part in (category_BC, number_BM)),
         )
-        vectors, learned = zip(*(network(samples) for network in self.networks), strict=True)
-        vector_BD = vectors[0].unflatten(0, size)[0]
-        if learned[0] is None:
-            return (vector_BD,)
-        mean = self._averaged([one.double() for one in learned]).unflatten(0, size).mean(dim=0)
-        if self.decoding is None:
-            return (mean, vector_BD)
-        predicted, quantiles = self.decoding(mean, given.get("level", given.get("exposure")))
-        return (predicted, vector_BD) if quantiles is None else (predicted, quantiles, vector_BD)
+        found = [network(samples) for network in self.networks]
+        means = [one.double().unflatten(0, size).mean(dim=0) for _, one in found if one is not None]
+        return means, (found[0][0].unflatten(0, size)[0],)
+
+    def _of_forests(
+        self, given: dict[str, Tensor], category_BC: Tensor | None, number_BM: Tensor | None
+    ) -> list[Tensor]:
+        """What each forest says, ``BO``."""
+        if not len(self.forests):
+            return []
+        tokens_UL = given["tokens"].long()
+        share_BU = shares(given["all_index"], given["all_counts"], tokens_UL)
+        read_BF = self._levels(category_BC, number_BM, share_BU)
+        return [
+            torch.cat([forest(tokens_UL, share_BU, read_BF) for forest in of_targets], dim=1)  # type: ignore[union-attr]
+            for of_targets in self.forests
+        ]
+
+    def _levels(self, category_BC: Tensor | None, number_BM: Tensor | None, like_BU: Tensor) -> Tensor:
+        """Each level as 0 or 1, and the numbers, as :func:`aam.data.study.covariates.features`."""
+        parts = [like_BU.new_zeros(like_BU.shape[0], 0).float()]
+        if self.spec is not None and category_BC is not None and number_BM is not None:
+            for place, column in enumerate(self.spec.categorical):
+                level_L = torch.arange(1, len(column.levels) + 1, device=like_BU.device)
+                parts.append((category_BC[:, place].unsqueeze(1) == level_L).float())
+            parts.append(number_BM)
+        return torch.cat(parts, dim=1)
 
     def _averaged(self, learned: Sequence[Tensor]) -> Tensor:
-        """The networks' outputs as one."""
+        """The members' outputs as one."""
         if len(learned) == 1:
             return learned[0]
         if self.weights_MO is None:

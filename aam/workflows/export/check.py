@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from aam.data.study.covariates import features
 from aam.data.targets.kinds import Predictions, Samples, TargetSpec
 from aam.errors import RunError
 from aam.learners.blend import combine
+from aam.learners.clades import sequence_keys
+from aam.learners.features import AsvFeatures
+from aam.learners.trees.forest import ForestLearner
 from aam.models.sequence_predictor import SequencePredictor
 from aam.text import plural
 from aam.workflows.export.parts import Exportable
@@ -86,8 +90,10 @@ def differences(parts: Exportable, some: Given, found: dict[str, np.ndarray]) ->
         What the graph says of them.
     """
     encoded = [network(some.batch) for network in parts.networks]
-    vector_BD = encoded[0].sample.sample_BD[: len(some)].numpy()
-    apart = [_largest(found["vector"] - vector_BD) / max(1.0, _largest(vector_BD))]
+    apart = []
+    if encoded:
+        vector_BD = encoded[0].sample.sample_BD[: len(some)].numpy()
+        apart.append(_largest(found["vector"] - vector_BD) / max(1.0, _largest(vector_BD)))
     if parts.targets is None:
         return apart
     learned = [
@@ -95,11 +101,35 @@ def differences(parts: Exportable, some: Given, found: dict[str, np.ndarray]) ->
         for network, one in zip(parts.networks, encoded, strict=True)
         if isinstance(network, SequencePredictor)
     ]
+    learned += [np.concatenate([_of_forest(parts, forest, some)] * some.draws) for forest in parts.forests]
     mean = combine(np.stack(learned), np.array(parts.weights), parts.targets) if parts.weights else np.mean(learned, 0)
     draws = mean.reshape(some.draws, len(some), *mean.shape[1:])
     for place, table in enumerate(_predictions(parts, some, draws)):
         apart += _of_target(parts, place, table, found)
     return apart
+
+
+def _of_forest(parts: Exportable, learner: ForestLearner, some: Given) -> np.ndarray:
+    """What a forest says of samples, by the trees themselves and ASVs that a dictionary finds."""
+    assert parts.targets is not None
+    key_A = sequence_keys(some.tokens_AL)
+    found = np.zeros((len(some), *parts.targets.kind.output_shape(parts.targets.specs)))
+    spec = parts.manifest.covariate_spec
+    batch, first = some.batch, slice(len(some))
+    known_BF = np.empty((len(some), 0), dtype=np.float32)
+    if spec is not None and batch.category_BC is not None and batch.number_BM is not None:
+        known_BF = features(spec, batch.category_BC[first].numpy(), batch.number_BM[first].numpy())
+    for outputs, forest in zip(parts.targets.outputs, learner.forests, strict=True):
+        assert isinstance(forest.features, AsvFeatures)
+        place_of = {key: place for place, key in enumerate(sequence_keys(forest.features.tokens))}
+        share_BA = np.zeros((len(some), forest.features.number))
+        for row, sample in enumerate(some.whole):
+            for asv, reads in zip(sample.asvs, sample.counts, strict=True):
+                if key_A[asv] in place_of:
+                    share_BA[row, place_of[key_A[asv]]] = reads * (1 / sample.counts.sum())
+        columns = outputs.start + forest.codes if len(forest.codes) else [outputs.start]
+        found[:, columns] = forest.trees.predict(np.concatenate([share_BA, known_BF], axis=1).astype(np.float32))
+    return found
 
 
 def _predictions(parts: Exportable, some: Given, draws: np.ndarray) -> list[Predictions]:

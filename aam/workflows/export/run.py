@@ -20,7 +20,6 @@ from aam.files.atomic import atomic_write, sha256_file, write_json
 from aam.log import say, warn
 from aam.models.export.trace import OPSET, trace
 from aam.models.folder.paths import find_weights
-from aam.models.sequence_predictor import num_parameters
 from aam.runs.outputs import check_outputs
 from aam.text import listed, plural
 from aam.workflows.export.check import Agreement, compare, session_of
@@ -120,14 +119,12 @@ def _check_output(config: ExportConfig) -> None:
 
 def _plan(parts: Exportable, options: ExportOptions) -> Iterator[str]:
     """What is about to be written."""
-    number = sum(map(num_parameters, parts.networks))
     what = listed(parts.targets.columns) if parts.targets is not None else "sample vectors"
-    networks = plural(len(parts.networks), "network")
-    yield f"export {networks} ({number:,} weights) for {what} as ONNX, opset {OPSET}: {options.file}"
+    counted = {"network": len(parts.networks), "forest": len(parts.forests)}
+    members = " and ".join(plural(number, name) for name, number in counted.items() if number)
+    yield f"export {members} ({parts.size:,} numbers) for {what} as ONNX, opset {OPSET}: {options.file}"
     if parts.left_out:
-        warn(
-            f"left out: {listed(parts.left_out, 6)}. The file holds the network alone, which predicts something else"
-        )
+        warn(f"left out: {listed(parts.left_out, 6)}. The file holds the network alone, which predicts something else")
 
 
 def _samples(parts: Exportable, model: TrainedModel, options: ExportOptions) -> Iterator[tuple[str, list[Given]]]:

@@ -5,6 +5,7 @@ Legend of shapes: ``R`` draws, ``B`` samples, ``A`` ASVs, ``L`` bases, ``C`` cat
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from aam.alphabet import PAD, N
+from aam.config import SamplingOptions
 from aam.data.batches.batch import Batch, make_batch
 from aam.data.batches.dataset import VALIDATION_EPOCH, SampleDataset
 from aam.data.batches.sample import Sample
@@ -26,6 +28,7 @@ RICHEST = 120
 RANDOM_SIZES = (1, 2, 3, 7, 19, 32)
 """Samples of each random batch: 64 in all."""
 AT_ONCE = 16
+EVERYTHING = SamplingOptions(token_limit=2**31 - 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,19 +38,25 @@ class Given:
     Attributes
     ----------
     batch
-        The samples of all draws, one draw after the other, as the network takes them.
+        The samples of all draws, one draw after the other, as networks take them.
     arrays
         What the graph takes, by name.
     draws
         Draws ``R`` of each sample.
     level_B
         Levels or exposures of the samples, as :class:`~aam.data.targets.targets.Targets` codes them.
+    whole
+        All reads of the samples, as forests take them.
+    tokens_AL
+        Bases of all ASVs that there are.
     """
 
     batch: Batch
     arrays: dict[str, np.ndarray]
     draws: int
     level_B: np.ndarray
+    whole: tuple[Sample, ...]
+    tokens_AL: np.ndarray
 
     def __len__(self) -> int:
         return len(self.level_B)
@@ -69,27 +78,37 @@ class Known:
         return Known(category_BC=self.category_BC[rows], number_BN=self.number_BN[rows], level_B=self.level_B[rows])
 
 
-def given(parts: Exportable, drawn: Sequence[Sequence[Sample]], tokens_AL: np.ndarray, known: Known) -> Given:
+def given(
+    parts: Exportable,
+    drawn: Sequence[Sequence[Sample]],
+    whole: Sequence[Sample],
+    tokens_AL: np.ndarray,
+    known: Known,
+) -> Given:
     """Samples laid out for the network and for its graph.
 
     Parameters
     ----------
     parts
         What is exported.
-    drawn
-        The samples of each draw.
+    drawn, whole
+        The samples of each draw, and with all their reads.
     tokens_AL
         Bases of all ASVs.
     known
         What the metadata says of them.
     """
-    batch = make_batch([one for draw in drawn for one in draw], tokens_AL, (tokens_AL != PAD).sum(axis=1))
-    size = (len(drawn), len(drawn[0]))
-    arrays = {
-        "tokens": batch.tokens_UL.numpy(),
-        "index": batch.index_BS.numpy().reshape(*size, -1),
-        "counts": batch.counts_BS.numpy().reshape(*size, -1),
-    }
+    size, own = (len(drawn), len(drawn[0])), [one for draw in drawn for one in draw]
+    lengths_A = (tokens_AL != PAD).sum(axis=1)
+    batch = make_batch(own, tokens_AL, lengths_A)
+    both = make_batch([*own, *(whole if parts.forests else ())], tokens_AL, lengths_A)
+    arrays = {"tokens": both.tokens_UL.numpy()}
+    if parts.networks:
+        arrays["index"] = both.index_BS[: len(own)].numpy().reshape(*size, -1)
+        arrays["counts"] = both.counts_BS[: len(own)].numpy().reshape(*size, -1)
+    if parts.forests:
+        arrays["all_index"] = both.index_BS[len(own) :].numpy()
+        arrays["all_counts"] = both.counts_BS[len(own) :].double().numpy()
     spec, targets = parts.manifest.covariate_spec, parts.targets
     if spec is not None:
         batch.category_BC = torch.from_numpy(np.tile(known.category_BC, (size[0], 1)))
@@ -98,7 +117,14 @@ def given(parts: Exportable, drawn: Sequence[Sequence[Sample]], tokens_AL: np.nd
         arrays |= {"number": known.number_BN} if spec.numeric else {}
     if targets is not None and (targets.normalize_by or targets.exposure_column):
         arrays["exposure" if targets.exposure_column else "level"] = known.level_B
-    return Given(batch=batch, arrays=arrays, draws=len(drawn), level_B=known.level_B)
+    return Given(
+        batch=batch,
+        arrays=arrays,
+        draws=len(drawn),
+        level_B=known.level_B,
+        whole=tuple(whole),
+        tokens_AL=tokens_AL,
+    )
 
 
 def random_samples(parts: Exportable, seed: int) -> list[Given]:
@@ -117,14 +143,16 @@ def simulated_samples(parts: Exportable, sequences: SequenceSet | None, seed: in
 
 def table_samples(parts: Exportable, study: Study, seed: int, number: int = 64) -> list[Given]:
     """The first samples of a table, drawn as a prediction draws them."""
-    sampling, passes = parts.manifest.sampling, parts.manifest.prediction_passes
-    rows = np.arange(min(len(study), number))
-    dataset, known = SampleDataset(study, rows, sampling, seed), known_of(parts, study)
+    rows, passes, known = np.arange(min(len(study), number)), parts.manifest.prediction_passes, known_of(parts, study)
+    sampling = parts.manifest.sampling if parts.networks else SamplingOptions()
+    dataset = SampleDataset(study, rows, sampling, seed)
+    unlimited = SampleDataset(dataclasses.replace(study, rarefy_depth=None), rows, EVERYTHING, seed)
     found = []
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         drawn = [[dataset[VALIDATION_EPOCH + draw, row] for row in some.tolist()] for draw in range(passes)]
-        found.append(given(parts, drawn, study.tokens, known.take(some)))
+        whole = [unlimited[VALIDATION_EPOCH, row] for row in some.tolist()]
+        found.append(given(parts, drawn, whole, study.tokens, known.take(some)))
     return found
 
 
@@ -166,9 +194,9 @@ def _random_pool(rng: np.random.Generator) -> np.ndarray:
 
 def of_pool(parts: Exportable, pool: np.ndarray, number: int, rng: np.random.Generator, draws: int = 1) -> Given:
     """Samples of some of these sequences (bases, ``A x L``), with covariates at random."""
-    most = min(len(pool), RICHEST, parts.manifest.sampling.token_limit)
-    drawn = [[_sample(row, most, len(pool), rng) for row in range(number)] for _ in range(draws)]
-    return given(parts, drawn, pool, _random_known(parts, number, rng))
+    most = min(len(pool), RICHEST, parts.manifest.data.get("token_limit", RICHEST))
+    *drawn, whole = [[_sample(row, most, len(pool), rng) for row in range(number)] for _ in range(draws + 1)]
+    return given(parts, drawn, whole, pool, _random_known(parts, number, rng))
 
 
 def _sample(row: int, most: int, size: int, rng: np.random.Generator) -> Sample:

@@ -122,7 +122,7 @@ def test_the_description_says_what_the_file_takes(told: Path, exported: Path) ->
     assert description["model"] == hashlib.sha256((told / "model" / "model.safetensors").read_bytes()).hexdigest()
     assert description["categorical"] == [{"name": "group", "levels": ["group_1", "group_2", "group_3"]}]
     assert description["numeric"] == ["gradient_true"]
-    assert description["members"] == 1
+    assert description["networks"] == 1
     assert description["draw"]["number"] == 2
     assert description["draw"]["depth"] == 300
     assert [one["samples"] for one in description["checks"]] == [64, 60]
