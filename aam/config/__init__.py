@@ -34,6 +34,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.sharing.export import ExportConfig
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.tracking import TrackingOptions
 
@@ -50,6 +51,7 @@ __all__ = [
     "EvaluateConfig",
     "EvaluationOptions",
     "ExplainConfig",
+    "ExportConfig",
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",

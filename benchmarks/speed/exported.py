@@ -1,9 +1,9 @@
 """A network in ONNX beside the same network in torch.
 
 Seconds of the processor, by one thread, so that a busy machine changes little: from sequences and reads to the
-prediction, ASVs encoded anew in each call. Each reading of onnxruntime stands right after one of torch; the middle of the
-ratios counts. The network has random weights and the default layers, five bases a token; samples are of random DNA of
-150 bases, of 1 to 120 ASVs out of 240.
+prediction, ASVs encoded anew in each call. Each reading of onnxruntime stands right after one of torch; the middle of
+the ratios counts. The network has random weights and the default layers, five bases a token; samples are of random DNA
+of 150 bases, of 1 to 120 ASVs out of 240.
 """
 
 from __future__ import annotations

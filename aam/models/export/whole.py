@@ -175,10 +175,11 @@ class WholeModel(nn.Module):
         tokens_UL = given["tokens"].long()
         share_BU = shares(given["all_index"], given["all_counts"], tokens_UL)
         read_BF = self._levels(category_BC, number_BM, share_BU)
-        return [
-            torch.cat([forest(tokens_UL, share_BU, read_BF) for forest in of_targets], dim=1)  # type: ignore[union-attr]
-            for of_targets in self.forests
-        ]
+        found = []
+        for of_targets in self.forests:
+            assert isinstance(of_targets, nn.ModuleList)
+            found.append(torch.cat([forest(tokens_UL, share_BU, read_BF) for forest in of_targets], dim=1))
+        return found
 
     def _levels(self, category_BC: Tensor | None, number_BM: Tensor | None, like_BU: Tensor) -> Tensor:
         """Each level as 0 or 1, and the numbers, as :func:`aam.data.study.covariates.features`."""

@@ -122,11 +122,11 @@ def _of_forest(parts: Exportable, learner: ForestLearner, some: Given) -> np.nda
     for outputs, forest in zip(parts.targets.outputs, learner.forests, strict=True):
         assert isinstance(forest.features, AsvFeatures)
         place_of = {key: place for place, key in enumerate(sequence_keys(forest.features.tokens))}
+        place_A = np.array([place_of.get(key, -1) for key in key_A])
         share_BA = np.zeros((len(some), forest.features.number))
         for row, sample in enumerate(some.whole):
-            for asv, reads in zip(sample.asvs, sample.counts, strict=True):
-                if key_A[asv] in place_of:
-                    share_BA[row, place_of[key_A[asv]]] = reads * (1 / sample.counts.sum())
+            there = place_A[sample.asvs] >= 0
+            share_BA[row, place_A[sample.asvs[there]]] = sample.counts[there] * (1 / sample.counts.sum())
         columns = outputs.start + forest.codes if len(forest.codes) else [outputs.start]
         found[:, columns] = forest.trees.predict(np.concatenate([share_BA, known_BF], axis=1).astype(np.float32))
     return found

@@ -1,4 +1,4 @@
-"""`aam export`: the file gives what `aam predict` gives, by onnxruntime and NumPy alone; all else is refused by name."""
+"""`aam export`: the file gives what `aam predict` gives, by onnxruntime and NumPy alone; the rest is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,14 +19,17 @@ import pytest
 
 import aam
 from aam.errors import ConfigError
+from aam.learners.features import ClrFeatures
 from aam.models.export.trace import OPSET, SIZES
 from aam.workflows.export import run as export_run
 from aam.workflows.export.check import compare, session_of
+from aam.workflows.export.description import describe
 from aam.workflows.export.parts import exportable
-from aam.workflows.export.samples import random_samples
+from aam.workflows.export.samples import random_samples, simulated_samples
 from aam.workflows.trained.combined import CombinedModel
 from aam.workflows.trained.loading import load_model
 from tests.program import run_command
+from tests.workflows.export.cases import as_session
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "docs" / "examples" / "onnx_predict.py"
@@ -36,7 +40,7 @@ needs_onnx = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def told(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network with covariates, whose predictions are means of two draws."""
+    """A network and a forest with covariates."""
     folder = tmp_path_factory.mktemp("told") / "run"
     options = {
         "table": study / "table.biom",
@@ -44,7 +48,8 @@ def told(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "metadata_column": "gradient",
         "categorical_columns": "group",
         "numeric_columns": "gradient_true",
-        "val_prediction_passes": 2,
+        "group_column": "subject",
+        "learners": "network,forest",
         "nucleotide_patch": 7,
     }
     assert run_command("train", "--no-forest-baseline", output_dir=folder, **options) == 0
@@ -88,6 +93,21 @@ def test_the_example_predicts_what_aam_predicts(told: Path, exported: Path, stud
         assert float(found[sample_id]["gradient"]) == pytest.approx(float(row["predicted"]), abs=1e-5)
 
 
+@needs_onnx
+def test_the_example_draws_what_aam_draws(told: Path, study: Path, tmp_path: Path) -> None:
+    parts = exportable(load_model(told), network_only=False)
+    parts = dataclasses.replace(parts, manifest=dataclasses.replace(parts.manifest, prediction_passes=3))
+    whole, sheet = parts.whole(), study / "metadata.tsv"
+    example = runpy.run_path(str(EXAMPLE))
+    table = example["read"](as_tsv(study, tmp_path / "table.tsv"))
+    sample_ids, arrays = example["given"](describe(parts, whole), table, example["read"](sheet))
+    assert arrays["index"].shape[:2] == (3, 60)
+    found = as_session(whole).run(None, arrays)[0][:, 0]
+    wanted = aam.predict(model=told, table=study / "table.biom", metadata=sheet, prediction_passes=3)["gradient"]
+    assert list(wanted.sample_ids) == sample_ids
+    assert found == pytest.approx(wanted.predicted, abs=1e-5)
+
+
 def test_the_example_needs_numpy_and_onnxruntime_alone() -> None:
     tree = ast.parse(EXAMPLE.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -103,9 +123,10 @@ def test_the_file_takes_any_size(told: Path, exported: Path) -> None:
     sizes = {some.arrays["index"].shape for some in samples} | {some.arrays["tokens"].shape for some in samples}
     assert not sizes & {(SIZES["asv"], SIZES["base"]), (SIZES["draw"], SIZES["sample"], SIZES["place"])}
     assert compare(parts, session, samples, "random").largest < 1e-4
-    one = {name: array[:, :1] if name in ("index", "counts") else array for name, array in samples[0].arrays.items()}
-    one |= {name: one[name][..., :1] for name in ("index", "counts")} | {"tokens": one["tokens"][:, :1]}
-    one["index"] = np.zeros_like(one["index"])
+    places = [name for name in samples[0].arrays if name.endswith(("index", "counts"))]
+    one = {name: array[..., :1] if name in places else array for name, array in samples[0].arrays.items()}
+    one |= {name: np.zeros_like(one[name]) for name in places if name.endswith("index")}
+    one["tokens"] = one["tokens"][:1, :1]
     assert np.isfinite(session.run(None, one)[0]).all()
 
 
@@ -122,8 +143,8 @@ def test_the_description_says_what_the_file_takes(told: Path, exported: Path) ->
     assert description["model"] == hashlib.sha256((told / "model" / "model.safetensors").read_bytes()).hexdigest()
     assert description["categorical"] == [{"name": "group", "levels": ["group_1", "group_2", "group_3"]}]
     assert description["numeric"] == ["gradient_true"]
-    assert description["networks"] == 1
-    assert description["draw"]["number"] == 2
+    assert (description["networks"], description["forests"], description["left_out"]) == (1, 1, [])
+    assert description["draw"]["number"] == 1
     assert description["draw"]["depth"] == 300
     assert [one["samples"] for one in description["checks"]] == [64, 60]
     within = json.loads(session.get_modelmeta().custom_metadata_map["aam"])
@@ -174,12 +195,29 @@ def test_of_a_blend_the_network_alone(blend: CombinedModel) -> None:
     assert parts.weights == ((1.0,),)
 
 
-def test_earlier_samples_are_refused(told: Path) -> None:
-    model: Any = load_model(told)
-    network = model.models[0]
-    network.plan = dataclasses.replace(network.plan, reads_earlier=True)
-    with pytest.raises(ConfigError, match="reads earlier samples of the same subject"):
+def test_a_model_without_a_network_has_none_alone(study: Path, tmp_path: Path) -> None:
+    options = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "group"}
+    words = ("--classifier", "--no-forest-baseline", "--group-column", "subject")
+    flags = {"learners": "forest", "output_dir": tmp_path / "run", **options}
+    assert run_command("train", *words, "--no-report", small=False, **flags) == 0
+    model = load_model(tmp_path / "run")
+    with pytest.raises(ConfigError, match="--network-only: the model has no network, but forest"):
+        exportable(model, network_only=True)
+    parts = exportable(model, network_only=False)
+    samples = simulated_samples(parts, model.known_sequences, seed=0, number=32)
+    assert compare(parts, as_session(parts.whole()), samples, "simulated").largest < 1e-9
+    learner = parts.forests[0]
+    learner.forests[0] = dataclasses.replace(learner.forests[0], features=ClrFeatures(np.zeros((1, 1), np.uint8)))
+    with pytest.raises(ConfigError, match="cannot be exported as ONNX: forest on clr; train with --learners"):
         exportable(model, network_only=False)
+
+
+def test_earlier_samples_are_refused(blend: CombinedModel) -> None:
+    network: Any = exportable(blend, network_only=True).networks[0]
+    before, network.plan = network.plan, dataclasses.replace(network.plan, reads_earlier=True)
+    with pytest.raises(ConfigError, match="reads earlier samples of the same subject"):
+        exportable(blend, network_only=True)
+    network.plan = before
 
 
 @pytest.mark.parametrize("name", ["metadata", "sequences"])
@@ -191,7 +229,7 @@ def test_what_describes_a_table_needs_one(told: Path, tmp_path: Path, name: str)
 @needs_onnx
 def test_outputs_that_cannot_be(told: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="is a file: name one that ends in .onnx, or a folder"):
+    with pytest.raises(ConfigError, match=r"is a file: name one that ends in \.onnx, or a folder"):
         aam.export_model(model=told, output=tmp_path / "file")
     with pytest.raises(ConfigError, match="there is no folder"):
         aam.export_model(model=told, output=tmp_path / "none" / "folder")
