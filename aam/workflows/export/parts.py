@@ -142,7 +142,7 @@ def _of_blend(model: CombinedModel, network_only: bool) -> Exportable:
     if not networks and network_only:
         raise ConfigError(f"--network-only: the model has no network, but {listed(names, 4)}")
     return Exportable(
-        networks=tuple(one.network for one in learners if isinstance(one, NetworkLearner)),
+        networks=tuple(one.network.eval() for one in learners if isinstance(one, NetworkLearner)),
         forests=tuple(one for place in forests if isinstance(one := learners[place], ForestLearner)),
         manifest=manifest,
         targets=learners[places[0]].targets,
