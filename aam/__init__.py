@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         train,
         tune,
     )
+    from aam.workflows.export.api import export_model
     from aam.workflows.sharing.api import add_model, list_models, pull, push, remove_model
     from aam.workflows.trained.loading import load_model
 
@@ -43,6 +44,7 @@ __all__ = [
     "embed",
     "evaluate",
     "explain",
+    "export_model",
     "learning_curve",
     "list_models",
     "list_runs",
@@ -77,6 +79,7 @@ _MODULES = {
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
     **dict.fromkeys(["add_model", "list_models", "pull", "push", "remove_model"], "aam.workflows.sharing.api"),
     "Study": "aam.data.study.study",
+    "export_model": "aam.workflows.export.api",
     "load_model": "aam.workflows.trained.loading",
     "register_objective": "aam.models.objectives",
 }

@@ -23,6 +23,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 MODULE_OF = {
     "huggingface-hub": "huggingface_hub",
     "mlflow-skinny": "mlflow",
+    "onnxscript": "onnx",  # torch imports it, to trace into onnx
     "pyyaml": "yaml",
     "scikit-bio": "skbio",
     "scikit-learn": "sklearn",

@@ -34,6 +34,7 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.sharing.export import ExportConfig
 from aam.config.sharing.models import ModelsConfig
 from aam.config.sharing.pull import PullConfig
 from aam.config.sharing.push import PushConfig
@@ -53,6 +54,7 @@ __all__ = [
     "EvaluateConfig",
     "EvaluationOptions",
     "ExplainConfig",
+    "ExportConfig",
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",

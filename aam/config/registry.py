@@ -24,6 +24,7 @@ from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import TrainConfig
 from aam.config.commands.tune import TEST_SHARE, TuneConfig
 from aam.config.commands.unifrac import UnifracConfig
+from aam.config.sharing.export import ExportConfig
 from aam.config.sharing.models import ModelsConfig
 from aam.config.sharing.pull import PullConfig
 from aam.config.sharing.push import PushConfig
@@ -78,6 +79,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(
         ExplainConfig, "Explain predictions: which ASVs, clades and taxa they rest on.", positional="model"
     ),
+    "export": Command(ExportConfig, "Write a model as ONNX, for programs without AAM.", "model", room="sharing"),
     "report": Command(
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
     ),
