@@ -8,8 +8,11 @@ WORKERS ?= 2
 # The locked torch is the public index's build, with CUDA; TORCH_LOCK= leaves a torch alone that is there already.
 TORCH_LOCK ?= requirements-torch.lock
 UV ?= uv==0.13.9
+RELEASE_TOOLS ?= build==1.6.1 hatchling==1.33.0 twine==7.0.0 cyclonedx-bom==7.5.0 py-rattler-build==0.73.0
+CITATION_TOOLS ?= cffconvert==2.0.0
 
 BIN := $(VENV)/bin
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aam/version.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # Nothing is resolved: each file is named in a lock and is what its hash says, or the installation stops.
 PIP_LOCKED := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes
@@ -27,7 +30,8 @@ KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/l
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-kernels lint format docs bench lock install-locked floors clean
+.PHONY: help venv demo test test-slow test-kernels test-release lint format docs bench lock install-locked floors \
+	release sbom citation clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +45,10 @@ test: $(VENV)/.dev ## Run the tests (not the slow ones and those that need a GPU
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not gpu"
 
 test-slow: $(VENV)/.dev ## Run the slow tests
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "slow and not gpu"
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "slow and not gpu and not release"
+
+test-release: $(VENV)/.dev ## Install a release into an empty environment with all that it needs, and use it there
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m release tests/release
 
 test-kernels: $(VENV)/.dev ## Run the numeric tests as if on older processors too, and with two threads
 	$(ONE_THREAD) $(BIN)/python tools/kernel_tests.py -q -n $(WORKERS) -m "not slow and not gpu" $(KERNEL_TESTS)
@@ -76,6 +83,21 @@ install-locked: | $(BIN)/python ## Install aam from the lock files, each file ch
 	$(PIP_LOCKED) --requirement requirements.lock
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation .
 	$(BIN)/python -m pip --disable-pip-version-check check
+
+# hatchling is in place already, at its pinned version: nothing is fetched while building.
+release: $(VENV)/.release citation ## Build wheel and source distribution into dist/, with a bill of materials, and check them
+	rm -rf dist
+	$(VENV)/.release/bin/python -m build --no-isolation --outdir dist .
+	$(VENV)/.release/bin/twine check --strict dist/*
+	$(VENV)/.release/bin/python tools/sbom.py dist/aam-$(VERSION).cdx.json
+	$(VENV)/.release/bin/rattler-build build --render-only --recipe conda/recipe.yaml > /dev/null
+	$(VENV)/.release/bin/python tools/release.py dist
+
+sbom: | $(BIN)/python ## Write the bill of materials (CycloneDX) of the lock files into dist/
+	$(BIN)/python tools/sbom.py dist/aam-$(VERSION).cdx.json
+
+citation: $(VENV)/.citation ## Check CITATION.cff against its schema
+	$(VENV)/.citation/bin/cffconvert --validate
 
 floors: $(VENV)/.floors ## Run tests with the oldest libraries that pyproject.toml admits (but with the pinned torch)
 	$(ONE_THREAD) $(VENV)/.floors/bin/python -m pytest -q -o filterwarnings=default -m "not slow and not gpu" \
@@ -112,6 +134,19 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 $(VENV)/.uv: | $(BIN)/python
 	@"$(PYTHON)" -m venv $@
 	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(UV)"
+
+$(VENV)/.release: Makefile | $(BIN)/python
+	@rm -rf $@
+	@"$(PYTHON)" -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet $(RELEASE_TOOLS)
+	@touch $@
+
+# cffconvert wants a jsonschema of its own.
+$(VENV)/.citation: Makefile | $(BIN)/python
+	@rm -rf $@
+	@"$(PYTHON)" -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet $(CITATION_TOOLS)
+	@touch $@
 
 $(VENV)/.floors: pyproject.toml | $(VENV)/.uv
 	@rm -rf $@
