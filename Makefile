@@ -90,7 +90,6 @@ release: $(VENV)/.release citation ## Build wheel and source distribution into d
 	$(VENV)/.release/bin/python -m build --no-isolation --outdir dist .
 	$(VENV)/.release/bin/twine check --strict dist/*
 	$(VENV)/.release/bin/python tools/sbom.py dist/aam-$(VERSION).cdx.json
-	$(VENV)/.release/bin/rattler-build build --render-only --recipe conda/recipe.yaml > /dev/null
 	$(VENV)/.release/bin/python tools/release.py dist
 
 sbom: | $(BIN)/python ## Write the bill of materials (CycloneDX) of the lock files into dist/

@@ -113,6 +113,21 @@ def wrong_in_bill(path: Path, number: str) -> Iterator[str]:
         yield f"{path.name}: not of version {number}"
 
 
+def wrong_in_recipe(number: str) -> Iterator[str]:
+    """What is wrong with the conda recipe; it is rendered, not built: that needs conda's channels."""
+    from rattler_build import RattlerBuildError
+    from rattler_build.stage0 import Stage0Recipe
+
+    try:
+        [rendered] = Stage0Recipe.from_file(ROOT / "conda" / "recipe.yaml").render()
+    except RattlerBuildError as fault:
+        yield f"conda/recipe.yaml: {str(fault).splitlines()[0]}"
+        return
+    found = rendered.recipe.to_dict()["package"]
+    if found != {"name": "aam", "version": number}:
+        yield f"conda/recipe.yaml: is of {found}, not of aam {number}"
+
+
 def wrong(folder: Path, number: str) -> Iterator[str]:
     """Everything that is wrong with a release."""
     files = tracked()
@@ -131,6 +146,7 @@ def wrong(folder: Path, number: str) -> Iterator[str]:
         yield from wrong_in_sdist(set(archive_of_sources.getnames()), files, number)
     yield from wrong_in_words(number)
     yield from wrong_in_bill(bill, number)
+    yield from wrong_in_recipe(number)
 
 
 def write_sums(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Model folders of each format in ``format3/`` to ``format6/``: how each was made, and what is predicted with it.
 
-Those of formats 1 and 2 are refused. They were written once, and stay as they are when the format changes: whatever reads models must go on reading these.
+Those of formats 1 and 2 are refused. They were written once, and stay as they are when the format changes: whatever
+reads models must go on reading these.
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ def test_every_format_that_is_read_has_a_stored_folder() -> None:
 
 
 @pytest.mark.parametrize("number", range(1, OLDEST))
-def test_a_format_of_no_release_is_refused(
-    number: int, work: Workplace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_format_of_no_release_is_refused(number: int, work: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     folder = HERE / f"format{number}" / "regressor"
     words = f"(format {number}); this is aam {__version__} (format {FORMAT}): train the model again"
     for command in (["info", str(folder)], ["predict", "--model", str(folder), *TABLE_AND_OUTPUT]):

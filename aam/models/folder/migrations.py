@@ -4,7 +4,8 @@ Each step is a pair of pure functions, from the description and the tensors' nam
 They know JSON types alone and are never changed, so that a folder that could be read once can be read for ever. Whoever
 changes the format adds the next pair here, and stores folders of the old one for the tests.
 
-Formats 1 and 2 were of versions before 0.1 and cannot be read.
+Formats 1 and 2 were of the development before any release, and are refused. Version 1.0.0 writes format 6;
+docs/versions.md says which version may bring a new one.
 """
 
 from __future__ import annotations
