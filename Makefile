@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 VENV ?= .venv
 TORCH ?= torch==2.13.0
+# Such as https://download.pytorch.org/whl/cpu, whose torch has no CUDA and goes before that of the usual index.
+TORCH_INDEX ?=
 WORKERS ?= 2
 # The locked torch is the public index's build, with CUDA; TORCH_LOCK= leaves a torch alone that is there already.
 TORCH_LOCK ?= requirements-torch.lock
@@ -116,7 +118,7 @@ $(BIN)/python:
 # torch comes first and alone, so that what depends on it finds the pinned version in place.
 $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@echo "Installing $(TORCH) ..."
-	@$(PIP) "$(TORCH)"
+	@$(PIP) "$(TORCH)" $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.torch pyproject.toml
@@ -150,7 +152,7 @@ $(VENV)/.citation: Makefile | $(BIN)/python
 $(VENV)/.floors: pyproject.toml | $(VENV)/.uv
 	@rm -rf $@
 	@"$(PYTHON)" -m venv $@
-	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(TORCH)"
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet "$(TORCH)" $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	@echo torch > $(VENV)/.uv/excluded.txt
 	@$(COMPILE) --extra test --resolution lowest-direct --output-file $@/floors.txt pyproject.toml
 	@$@/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $@/floors.txt
