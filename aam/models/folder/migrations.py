@@ -10,6 +10,7 @@ docs/versions.md says which version may bring a new one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +54,13 @@ def check_format(weights: Path, config: Mapping[str, Any]) -> None:
             f"{weights}: made by aam {version} (format {shorten(str(number))}); "
             f"this is aam {__version__} (format {FORMAT}): {remedy}"
         )
+
+
+def is_newer(version: str) -> bool:
+    """Whether a version is a later one than this program's; False of what is none."""
+    numbers = [re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", text, re.ASCII) for text in (version, __version__)]
+    found, own = (None if one is None else tuple(map(int, one.groups())) for one in numbers)
+    return found is not None and own is not None and found > own
 
 
 def to_present(content: Content) -> tuple[Content, Callable[[str], str]]:
