@@ -21,6 +21,8 @@ PIP_LOCKED := $(BIN)/python -m pip --disable-pip-version-check install --quiet -
 COMPILE := $(VENV)/.uv/bin/uv pip compile --quiet --python-version 3.11 --excludes $(VENV)/.uv/excluded.txt
 LOCK := $(COMPILE) --universal --generate-hashes --annotation-style line --custom-compile-command "make lock" \
 	--constraint constraints.txt
+# All but those of NOT_PINNED in tests/code_rules.py.
+LOCKED_EXTRAS := interactive tensorboard tune test dev
 BUILD_NEEDS := $(BIN)/python -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 # They use each library that has a floor; old libraries warn of newer ones, so that warnings are no errors here.
@@ -77,7 +79,7 @@ lock: | $(VENV)/.uv ## Write the lock files: every dependency with its version a
 	echo > $(VENV)/.uv/excluded.txt
 	echo torch | $(LOCK) --output-file requirements-torch.lock -
 	echo torch > $(VENV)/.uv/excluded.txt
-	$(BUILD_NEEDS) | $(LOCK) --constraint requirements-torch.lock --extra tensorboard --extra test --extra dev \
+	$(BUILD_NEEDS) | $(LOCK) --constraint requirements-torch.lock $(LOCKED_EXTRAS:%=--extra %) \
 		--output-file requirements.lock pyproject.toml -
 
 install-locked: | $(BIN)/python ## Install aam from the lock files, each file checked by its hash
