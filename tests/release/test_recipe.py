@@ -74,3 +74,10 @@ def test_python_versions_are_named_once_more() -> None:
     assert classified == {"3.11", "3.12", "3.13", "3.14"}
     assert PROJECT["requires-python"] == f">={min(classified, key=lambda text: int(text[2:]))}"
     assert PYPROJECT["tool"]["ruff"]["target-version"] == "py311"
+
+
+def test_every_extra_stands_among_the_sizes() -> None:
+    """Those of developers are no choice of a user."""
+    rows = re.findall(r"^\| `([\w-]+)` \| .+ \| \d+ \|$", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
+    extras = PROJECT["optional-dependencies"].keys() - {"dev", "docs", "test"}
+    assert sorted(rows) == sorted(extras)
