@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,12 +57,12 @@ def build(hook: str, output: Path, source: Path = ROOT) -> Path:
     return output / done.stdout.split()[-1]
 
 
-def use(installed: Environment, learners: Sequence[str]) -> None:
-    """Simulate, train and predict, and load the encoder of the package."""
+def use(installed: Environment, *options: str) -> None:
+    """Simulate, train with options and predict, and load the encoder of the package."""
     installed.run("aam", "simulate", "--no-progress", *SMALL_STUDY, "--output-dir", "study")
     table = ("--table", "study/table.biom")
     target = ("--metadata", "study/metadata.tsv", "--metadata-column", "gradient")
-    installed.run("aam", "train", *table, *target, "--learners", *learners, "--output-dir", "model")
+    installed.run("aam", "train", *table, *target, *options, "--output-dir", "model")
     installed.run("aam", "predict", "--model", "model", *table, "--output", "predictions.tsv")
     assert len((installed.work / "predictions.tsv").read_text().splitlines()) == 41
     assert (installed.work / "model" / "report.html").read_text().startswith("<!doctype html>")

@@ -47,7 +47,7 @@ def test_what_it_needs_goes_together(installed: Environment) -> None:
 
 
 def test_it_is_used(installed: Environment) -> None:
-    use(installed, ("auto",))
+    use(installed)
 
 
 def test_the_demo_runs(installed: Environment) -> None:

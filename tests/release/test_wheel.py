@@ -81,4 +81,4 @@ def test_an_installed_wheel_is_used_outside(wheel: Path, tmp_path: Path) -> None
     others = [place for place in sys.path if Path(place).name in ("site-packages", "dist-packages")]
     (packages / "others.pth").write_text("\n".join(others))
     assert aam.__version__ in installed.run("aam", "--version")
-    use(installed, ("jaccard",))
+    use(installed, "--learners", "jaccard", "--no-forest-baseline")
