@@ -22,7 +22,7 @@ from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
 from aam.models.folder.front_matter import Statement, facts_of_targets, joined_card, with_statement
 from aam.models.folder.manifest import Manifest, model_card
-from aam.models.folder.migrations import FORMAT, check_format, to_present
+from aam.models.folder.migrations import FORMAT, check_format, is_newer, to_present
 from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, check_is_of_model, find_weights
 from aam.text import shorten
 from aam.version import __version__
@@ -177,7 +177,16 @@ def contents_checked(weights: Path) -> Iterator[None]:
         raise CheckpointError(f"{weights}: the weights do not fit the description ({error})") from None
     except UNUSABLE as error:
         words = shorten(str(error), MAX_MESSAGE_LENGTH)
-        raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
+        raise CheckpointError(f"{weights}: its description cannot be used ({words}); {_remedy(weights)}") from None
+
+
+def _remedy(weights: Path) -> str:
+    """What helps where a description cannot be used: a newer version may know what this one does not."""
+    try:
+        made = shorten(str(_read_header(weights).get("aam")))
+    except CheckpointError:
+        made = ""
+    return f"made by aam {made}, this is aam {__version__}: update it" if is_newer(made) else "use another copy"
 
 
 def checksum(tensors: Mapping[str, torch.Tensor], content: Mapping[str, Any]) -> str:
