@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         train,
         tune,
     )
+    from aam.workflows.export.api import export_model
+    from aam.workflows.sharing.api import add_model, list_models, pull, push, remove_model
     from aam.workflows.trained.loading import load_model
 
 __all__ = [
@@ -36,18 +38,24 @@ __all__ = [
     "AAMRegressor",
     "Study",
     "__version__",
+    "add_model",
     "compare",
     "cross_validate",
     "embed",
     "evaluate",
     "explain",
+    "export_model",
     "learning_curve",
+    "list_models",
     "list_runs",
     "load_model",
     "load_study",
     "predict",
     "pretrain",
+    "pull",
+    "push",
     "register_objective",
+    "remove_model",
     "train",
     "tune",
 ]
@@ -69,7 +77,9 @@ _COMMANDS = (
 _MODULES = {
     **dict.fromkeys(["AAMClassifier", "AAMEncoder", "AAMRegressor"], "aam.estimators"),
     **dict.fromkeys(_COMMANDS, "aam.workflows.api"),
+    **dict.fromkeys(["add_model", "list_models", "pull", "push", "remove_model"], "aam.workflows.sharing.api"),
     "Study": "aam.data.study.study",
+    "export_model": "aam.workflows.export.api",
     "load_model": "aam.workflows.trained.loading",
     "register_objective": "aam.models.objectives",
 }

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -167,6 +167,12 @@ class Bar:
         return max(0.0, (self._all_work - self.work) * took / worked - since)
 
     @property
+    def left_words(self) -> str:
+        """The same in words; nothing where nothing is known."""
+        left = self.left
+        return "" if left is None else f"{format_duration(left)} left"
+
+    @property
     def count(self) -> str:
         """Steps that are done, and all."""
         return f"{self.done:,}/{self.total:,} {self.unit}"
@@ -174,8 +180,8 @@ class Bar:
     @property
     def line(self) -> str:
         """All in a line."""
-        left = self.left
-        more = "" if left is None else f", about {format_duration(left)} left"
+        words = self.left_words
+        more = f", {'' if self.left is None else 'about '}{words}" if words else ""
         return f"{self.what}: {self.done:,} of {self.total:,} {self.unit}{more}"
 
     @property
@@ -185,7 +191,7 @@ class Bar:
     def _columns(self, width: int) -> list[ProgressColumn]:
         """What there is room for, with a space between columns."""
         count = len(f"{self.total:,}/{self.total:,} {self.unit}")
-        fixed = [_Shown(self, "count", count), _Shown(self, "left", LEFT)]
+        fixed = [_Shown(self, "count", count), _Shown(self, "left_words", LEFT)]
         room = width - count - LEFT - len(fixed)
         if width < NARROW:
             return [_Shown(self, "what", max(LEAST_WORDS, room)), *fixed]
@@ -204,10 +210,7 @@ class _Shown(ProgressColumn):
         self.bar, self.name, self.width = bar, name, width
 
     def render(self, task: Task) -> Text:
-        value: Any = getattr(self.bar, self.name)
-        if self.name == "left":
-            value = "" if value is None else f"{format_duration(value)} left"
-        text = Text(printable(value), no_wrap=True)
+        text = Text(printable(getattr(self.bar, self.name)), no_wrap=True)
         text.truncate(self.width, overflow="ellipsis")
         return text
 

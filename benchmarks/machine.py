@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-PACKAGES = ("torch", "lightning", "numpy", "scipy", "sklearn")
+PACKAGES = ("torch", "lightning", "numpy", "scipy", "sklearn", "onnx", "onnxruntime")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Extras that the tests do without: what they need may not go together with what the tests pin (AnnData with pandas 3).
-NOT_PINNED = ("anndata", "dask", "emperor", "mlflow", "umap", "wandb")
+# Extras that the tests do without: what they need may not go together with what the tests pin.
+NOT_PINNED = ("dask", "emperor", "mlflow", "umap", "wandb")
 
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal", "jsonpickle", "skops"}
 NETWORK = {"urllib", "urllib3", "requests", "httpx", "aiohttp", "http", "ftplib", "smtplib", "telnetlib", "xmlrpc"}

@@ -31,9 +31,10 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of parsed inputs of their own: that of whoever runs the tests is never touched."""
+    """A cache of parsed inputs, and an index of models, of their own: those of the user are never touched."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AAM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("AAM_MODELS", str(tmp_path_factory.mktemp("models") / "index"))
         yield
 
 

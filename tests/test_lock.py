@@ -17,7 +17,7 @@ from tests.code_rules import NOT_PINNED
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements-torch.lock", "requirements.lock")
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 ENTRY = re.compile(r"^([\w.-]+)==(\S+)(?: ; (.+?))? \\$", re.MULTILINE)
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 BANNED = {"lightning": {"2.6.2", "2.6.3"}, "pytorch-lightning": {"2.6.2", "2.6.3"}}
@@ -70,6 +70,13 @@ def test_every_dependency_is_locked_within_its_bounds(python: str) -> None:
         entry = locked[canonicalize_name(requirement.name)]
         assert entry.holds_for(python), requirement
         assert entry.version in requirement.specifier, (requirement, entry.version)
+
+
+def test_make_lock_names_every_extra_that_is_pinned() -> None:
+    line = re.search(r"^LOCKED_EXTRAS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert line is not None
+    assert sorted(line[1].split()) == sorted(extras.keys() - set(NOT_PINNED))
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -82,6 +82,10 @@ EXCEPTIONS = {
         "imports wandb, which is for the network",
     ): "only where `--logger wandb` asks for it, and offline unless the user's environment says otherwise",
     (
+        "aam/workflows/sharing/hub.py",
+        "imports huggingface_hub, which is for the network",
+    ): "only where `aam pull` or `aam push` asks for it, which say first what comes or goes",
+    (
         "aam/report/html.py",
         "markupsafe.Markup of what is no literal",
     ): "the drawings, whose texts matplotlib escaped, and the page's own style",

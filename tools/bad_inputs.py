@@ -23,6 +23,7 @@ the test cases, whose values and names they show; `...` stands for any text.
 TITLES = {
     "B": "Feature tables",
     "S": "Sequences",
+    "G": "Tables of other programs",
     "T": "Metadata, targets and covariates",
     "W": "Conditions (`--where`)",
     "L": "Sample lists",

@@ -81,7 +81,10 @@ def metavar(hint: Any) -> tuple[str, str]:
 
 def usage(command: str) -> str:
     """How a command is called."""
-    return f"Usage: aam {command} {COMMANDS[command].positional.upper() or 'OPTIONS'}"
+    described = COMMANDS[command]
+    needed = {field.name for _, field, _ in fields(described.config) if field.default is dataclasses.MISSING}
+    words = [word.upper() if word in needed else f"[{word.upper()}]" for word in described.positional.split()]
+    return f"Usage: aam {command} {' '.join(words) or 'OPTIONS'}"
 
 
 def _usual_lines(command: str) -> Iterator[str]:

@@ -19,15 +19,18 @@ from aam.data.readers.feature_ids import NO_DNA, hash_name, is_taxon, transposed
 from aam.data.readers.metadata import read_metadata
 from aam.data.readers.metadata_layout import EXACT_ID_HEADERS, is_metadata_type
 from aam.data.readers.metadata_values import NUMBER
+from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import is_dna, read_sequences, upper_case
 from aam.data.readers.table import read_raw_table
 from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
 from aam.data.study.summary import spread
 from aam.errors import InputError
+from aam.files.annotated import held, is_annotated
 from aam.files.archive import archive_type, is_archive
 from aam.files.hdf5 import SIGNATURE, open_hdf5
 from aam.files.npy import map_npy
 from aam.files.packed import is_packed, read_unpacked
+from aam.files.robjects import is_robject
 from aam.phylogeny.tree import read_tree
 from aam.text import decode_text, listed, plural, read_stored, shorten
 
@@ -63,6 +66,8 @@ def describe_file(path: Path) -> tuple[str, Facts]:
     if picture := foreign.of_picture(start):
         return picture, []
     foreign.refuse(path, start)
+    if is_robject(start):
+        return _robject(path)
     if start.startswith(SIGNATURE):
         return _of_hdf5(path)(path)
     if start.startswith(NUMPY_START):
@@ -73,6 +78,8 @@ def describe_file(path: Path) -> tuple[str, Facts]:
 def _of_hdf5(path: Path) -> Callable[[Path], tuple[str, Facts]]:
     content = read_unpacked(path) if is_packed(path) else None
     with open_hdf5(path, content) as file:
+        if is_annotated(file):
+            return _annotated
         return _distances if file.has("matrix", "order") else _table
 
 
@@ -130,14 +137,18 @@ def _has_counts(cells: Cells) -> bool:
 
 
 def _table(path: Path) -> tuple[str, Facts]:
-    raw = read_raw_table(path)
+    return "a feature table", _facts_of_table(path, read_raw_table(path))
+
+
+def _facts_of_table(path: Path, raw: RawTable) -> Facts:
     reads = np.asarray(raw.counts.sum(axis=1)).ravel()
     share = raw.counts.nnz / (raw.counts.shape[0] * raw.counts.shape[1])
     dna = is_dna(upper_case(raw.asv_ids))
-    return "a feature table", [
+    ids = "names; their DNA is in the file" if raw.sequences else _ids_words(raw.asv_ids, dna=dna)
+    return [
         ("samples", f"{len(raw.sample_ids):,} ({listed(raw.sample_ids)})"),
         ("ASVs", f"{len(raw.asv_ids):,} ({listed(raw.asv_ids)})"),
-        ("ASV ids", _ids_words(raw.asv_ids, dna=dna)),
+        ("ASV ids", ids),
         *(
             [("note", str(error).partition(": ")[2])]
             if (error := transposed(path, raw.sample_ids, raw.asv_ids))
@@ -150,6 +161,29 @@ def _table(path: Path) -> tuple[str, Facts]:
         ("filled", f"{share:.2%} of the cells"),
         ("used with", f"aam check --table {shlex.quote(str(path))}"),
     ]
+
+
+def _annotated(path: Path) -> tuple[str, Facts]:
+    """AnnData or TreeData: the counts, and what else is used of it."""
+    raw, inside = read_raw_table(path), held(path)
+    facts = _facts_of_table(path, raw)
+    known = [("note", note) for note in raw.notes]
+    sheet = [("metadata", f"{len(read_metadata(path).columns):,} columns of obs")] if inside.columns else []
+    tree = [("tree", "one of the ASVs, in vart")] if inside.tree else []
+    title = f"a feature table in {'TreeData' if inside.tree else 'AnnData'}"
+    return title, [*facts[:-1], *known, *sheet, *tree, facts[-1]]
+
+
+def _robject(path: Path) -> tuple[str, Facts]:
+    """An R object: counts, or else sample data."""
+    try:
+        title, facts = _table(path)
+    except InputError:
+        with suppress(InputError):
+            title, facts = _sheet(path)
+            return f"{title} in an R object", facts
+        raise
+    return f"{title} in an R object", facts
 
 
 def _ids_words(asv_ids: list[str], *, dna: bool) -> str:

@@ -118,7 +118,7 @@ def run_command(command: str, words: Sequence[str]) -> None:
         return
     from aam.progress import without_bars  # takes as long to load as all else of --help
 
-    module = f"aam.cli.commands.{command.replace('-', '_')}"
+    module = f"aam.cli.{COMMANDS[command].room}.{command.replace('-', '_')}"
     with without_bars(not _shows_progress(request.config)):
         _run(command, words, module, request.config)
 

@@ -178,7 +178,7 @@ def _parameters(command: str, type_of: Callable[[Any], Any]) -> Iterator[inspect
     described = COMMANDS[command]
     for _, field, hint in fields(described.config):
         names = [flag(name) for name in (field.name, field.metadata["alias"]) if name]
-        is_positional = field.name == described.positional
+        is_positional = field.name in described.positional.split()
         off = [flag(name) for name in off_names(field)] if is_switch(hint) else []
         yield _parameter(field.name, names, type_of(hint), field.metadata["help"], off, is_positional)
     for name, kind, _, help in GENERAL:

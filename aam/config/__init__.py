@@ -34,6 +34,10 @@ from aam.config.sections import (
     StudyOptions,
     TableOptions,
 )
+from aam.config.sharing.export import ExportConfig
+from aam.config.sharing.models import ModelsConfig
+from aam.config.sharing.pull import PullConfig
+from aam.config.sharing.push import PushConfig
 from aam.config.target import HeadOptions, LossOptions, TargetOptions
 from aam.config.tracking import TrackingOptions
 
@@ -50,6 +54,7 @@ __all__ = [
     "EvaluateConfig",
     "EvaluationOptions",
     "ExplainConfig",
+    "ExportConfig",
     "ForestConfig",
     "HeadOptions",
     "InfoConfig",
@@ -57,10 +62,13 @@ __all__ = [
     "LossOptions",
     "MemoryOptions",
     "ModelOptions",
+    "ModelsConfig",
     "ObjectiveOptions",
     "OptimOptions",
     "PredictConfig",
     "PretrainConfig",
+    "PullConfig",
+    "PushConfig",
     "ReportConfig",
     "RunOptions",
     "RunsConfig",

@@ -51,8 +51,12 @@ def parameters_of(config: type, **defaults: Any) -> dict[str, Parameter]:
     }
 
 
-def takes_options(parameters: Parameters) -> Callable[[FunctionT], FunctionT]:
-    """Give a function of ``**options`` the signature of its options, documented where ``{parameters}`` stands."""
+def takes_options(parameters: Parameters, examples: str = "") -> Callable[[FunctionT], FunctionT]:
+    """Give a function of ``**options`` the signature of its options, documented where ``{parameters}`` stands.
+
+    ``examples`` are lines of Python with what they print, which become the last section of the docstring.
+    """
+    section = f"\n\nExamples\n--------\n{examples}" if examples else ""
 
     def decorate(function: FunctionT) -> FunctionT:
         signature = inspect.signature(function)
@@ -61,7 +65,7 @@ def takes_options(parameters: Parameters) -> Callable[[FunctionT], FunctionT]:
         chosen = sorted(parameters, key=lambda name: parameters[name].default is not dataclasses.MISSING)
         named = [*own, *(parameters[name].named(name) for name in chosen)]
         function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
-        function.__doc__ = documented(function.__doc__ or "", {name: parameters[name] for name in chosen})
+        function.__doc__ = documented(function.__doc__ or "", {name: parameters[name] for name in chosen}) + section
         return function
 
     return decorate

@@ -15,7 +15,12 @@ from aam.errors import ConfigError
 class ModelInputOptions(Section):
     """Model: the model, and how it reads samples."""
 
-    model: Path = option(REQUIRED, "Model folder or run directory.", usual=True)
+    model: Path = option(
+        REQUIRED,
+        "Model folder, run directory, or name of a model of the index (`aam models`).",
+        usual="Model folder, run directory or name",
+        names_model=True,
+    )
     metadata: Path | None = option(
         None,
         "Sample metadata: required for covariates; observed values of the target are copied to the output.",

@@ -13,8 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aam.config.held import with_what_the_table_holds
 from aam.config.types import Column, check_utf8, choices, convert, fits, misfit, shown
 from aam.errors import Attempts, ConfigError
+from aam.files.model_index import resolved
 
 NO_INPUTS = ("output", "output_dir", "resume_from")
 
@@ -43,6 +45,7 @@ def option(
     derived: str = "",
     negative: str = "",
     usual: str | bool = False,
+    names_model: bool = False,
 ) -> Any:
     """Declare a field as an option of the program.
 
@@ -63,10 +66,12 @@ def option(
     usual
         A few words for ``--help``, which lists the options that have them (True: the words of ``help``);
         ``--help-all`` lists all options.
+    names_model
+        Whether it may also name models of the user's index, for which their folders then stand.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    metadata = {"help": help, "limits": limits, "alias": alias}
-    metadata |= {"derived": derived, "negative": negative}
+    metadata: dict[str, Any] = {"help": help, "limits": limits, "alias": alias}
+    metadata |= {"derived": derived, "negative": negative, "names_model": names_model}
     metadata |= {"usual": help.removesuffix(".") if usual is True else usual or ""}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -87,6 +92,9 @@ class Section:
             value = getattr(self, field.name)
             if not fits(value, hints[field.name]):
                 raise ConfigError(misfit(flag(field.name), hints[field.name], value))
+            if field.metadata["names_model"]:
+                value = _of_index(value)
+                object.__setattr__(self, field.name, value)
             for one in value if isinstance(value, tuple) else (value,):
                 if isinstance(one, str | Path):
                     check_utf8(one, flag(field.name))
@@ -97,6 +105,13 @@ class Section:
 
     def check(self) -> None:
         """Refuse combinations of values that cannot work (overridden where there are any)."""
+
+
+def _of_index(value: Any) -> Any:
+    """A path, or several, with the folder of a model of the index for its name."""
+    if isinstance(value, tuple):
+        return tuple(map(_of_index, value))
+    return resolved(value) if isinstance(value, Path) else value
 
 
 def type_hints(section: type) -> dict[str, Any]:
@@ -150,7 +165,7 @@ def from_flat(config: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
         For unknown names (with the nearest known ones), values of the wrong type or out of their limits; or for
         required options that are missing, and groups of options that do not go together.
     """
-    found = read_values(config, values)
+    found = with_what_the_table_holds(config, read_values(config, values))
     required = [field.name for _, field, _ in fields(config) if field.default is dataclasses.MISSING]
     if missing := [flag(name) for name in required if name not in found]:
         raise ConfigError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} required")

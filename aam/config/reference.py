@@ -31,44 +31,66 @@ comma-separated (`--class-weights 1,2.5`). Switches take no value; their `--no-*
 
 def reference_page() -> str:
     """The text of ``docs/reference.md``: the commands with their groups of options, then each group once."""
-    groups = _groups()
+    groups = option_groups()
     lines = [INTRODUCTION, "| Command | What it does | Options |", "|---|---|---|"]
     for name, command in COMMANDS.items():
-        usage = f"aam {name} {command.positional.upper()}".rstrip()
         own = ", ".join(f"[{group.title}](#{_anchor(group.title)})" for group in groups if name in group.commands)
-        lines.append(f"| `{usage}` | {command.summary} | {own} |")
+        lines.append(f"| `{usage(name)}` | {command.summary} | {own} |")
     for group in groups:
         commands = ", ".join(f"`{name}`" for name in group.commands)
         lines += ["", f"## {group.title}", "", f"{group.about} ({commands})", ""]
-        lines += ["| Option | Value | Default | Meaning |", "|---|---|---|---|", *group.rows]
+        lines += ["| Option | Value | Default | Meaning |", "|---|---|---|---|", *map(_row, group.options)]
     return "\n".join(lines) + "\n"
 
 
-class _Group(NamedTuple):
+def usage(command: str) -> str:
+    """How a command is called, with the option that needs no flag."""
+    return f"aam {command} {COMMANDS[command].positional.upper()}".rstrip()
+
+
+class OptionWords(NamedTuple):
+    """An option in words; ``command`` names the only one that has it in this form."""
+
+    flags: tuple[str, ...]
+    value: str
+    default: str
+    help: str
+    command: str = ""
+
+
+class OptionGroup(NamedTuple):
     """A group of options and the commands that share it."""
 
     title: str
     about: str
-    rows: list[str]
+    options: list[OptionWords]
     commands: list[str]
 
+    def options_of(self, command: str) -> list[OptionWords]:
+        """Those of a command, each in the form that it has there."""
+        own = {option.flags: option for option in self.options if option.command == command}
+        shared = [option for option in self.options if not option.command]
+        return [own.pop(option.flags, option) for option in shared] + list(own.values())
 
-def _groups() -> list[_Group]:
-    """Every group of options once; an option that a command redefines has a second row, which names the command."""
+
+def option_groups() -> list[OptionGroup]:
+    """Every group of options once; an option that a command redefines is there a second time, with the command."""
     used = [(name, section) for name, command in COMMANDS.items() for section in sections(command.config).values()]
-    found: dict[type[Section], _Group] = {}
+    found: dict[type[Section], OptionGroup] = {}
     for name, section in used:
         base = next((parent for parent in section.__mro__[1:] if any(parent is other for _, other in used)), section)
         group_title, about = title(base)
-        group = found.setdefault(base, _Group(group_title, about[:1].upper() + about[1:], _rows(base), []))
+        new = OptionGroup(group_title, about[:1].upper() + about[1:], _options(base), [])
+        group = found.setdefault(base, new)
         group.commands.append(name)
-        redefined = [row for row in _rows(section) if row not in group.rows]
-        group.rows.extend(row.replace("` |", f"` (`aam {name}`) |", 1) for row in redefined)
+        redefined = [option for option in _options(section) if option not in group.options]
+        group.options.extend(option._replace(command=name) for option in redefined)
     return list(found.values())
 
 
-def _rows(section: type[Section]) -> list[str]:
-    return [_row(field, type_hints(section)[field.name]) for field in dataclasses.fields(section)]
+def _options(section: type[Section]) -> list[OptionWords]:
+    hints = type_hints(section)
+    return [_option(field, hints[field.name]) for field in dataclasses.fields(section)]
 
 
 def _anchor(heading: str) -> str:
@@ -122,7 +144,7 @@ def limit_words(field: dataclasses.Field[Any]) -> str:
     return ", ".join(f"{sign} {limits[name]:.10g}" for name, sign in LIMITS.items() if limits[name] is not None)
 
 
-def _row(field: dataclasses.Field[Any], hint: Any) -> str:
+def _option(field: dataclasses.Field[Any], hint: Any) -> OptionWords:
     names = [field.name, *([field.metadata["alias"]] if field.metadata["alias"] else [])]
     flags = [flag(name) for name in names]
     if is_switch(hint) and field.metadata["negative"]:
@@ -131,8 +153,14 @@ def _row(field: dataclasses.Field[Any], hint: Any) -> str:
     if limits := limit_words(field):
         value += f" ({limits})"
     default = default_words(field).removeprefix("default: ")
-    cells = (", ".join(f"`{name}`" for name in flags), value, default, field.metadata["help"])
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+    return OptionWords(tuple(flags), value, default, field.metadata["help"])
+
+
+def _row(option: OptionWords) -> str:
+    flags = ", ".join(f"`{name}`" for name in option.flags)
+    if option.command:
+        flags += f" (`aam {option.command}`)"
+    return f"| {' | '.join(map(_cell, (flags, option.value, option.default, option.help)))} |"
 
 
 def off_names(field: dataclasses.Field[Any]) -> list[str]:

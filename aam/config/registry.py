@@ -24,6 +24,10 @@ from aam.config.commands.simulate import SimulateConfig
 from aam.config.commands.train import TrainConfig
 from aam.config.commands.tune import TEST_SHARE, TuneConfig
 from aam.config.commands.unifrac import UnifracConfig
+from aam.config.sharing.export import ExportConfig
+from aam.config.sharing.models import ModelsConfig
+from aam.config.sharing.pull import PullConfig
+from aam.config.sharing.push import PushConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")
 """What a newcomer types, in this order."""
@@ -35,12 +39,13 @@ JUDGED = {"cv": "", "test_size": f"Share of samples that judges the choice [{TES
 
 
 class Command(NamedTuple):
-    """One command. Its code is ``run(config)`` in the module of ``aam/cli/commands`` that has its name.
+    """One command. Its code is ``run(config)`` in the module of ``aam/cli/commands``, or another room, of its name.
 
     ``config`` is the type of its configuration; ``summary`` a line for ``--help`` and the reference page;
-    ``positional`` the option that may be given without its flag; ``needs`` options that this command requires and
+    ``positional`` the option that may be given without its flag, or several in their order, with a space between;
+    ``needs`` options that this command requires and
     others with the same group of options do not; ``usual`` what ``--help`` says of options in place of their own words,
-    and nothing of those for which it has none.
+    and nothing of those for which it has none; ``room`` the room of ``aam/cli`` that has its module.
     """
 
     config: type[Any]
@@ -48,6 +53,7 @@ class Command(NamedTuple):
     positional: str = ""
     needs: tuple[str, ...] = ()
     usual: Mapping[str, str] = MappingProxyType({})
+    room: str = "commands"
 
     @property
     def can_resume(self) -> bool:
@@ -73,11 +79,17 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(
         ExplainConfig, "Explain predictions: which ASVs, clades and taxa they rest on.", positional="model"
     ),
+    "export": Command(ExportConfig, "Write a model as ONNX, for programs without AAM.", "model", room="sharing"),
     "report": Command(
         ReportConfig, "Write the report of a finished run anew, or its figures as files.", positional="path"
     ),
     "rf-baseline": Command(ForestConfig, "Fit a random forest on the same samples and split.", needs=SHEET),
     "runs": Command(RunsConfig, "List the runs below a folder with their figures.", positional="folders"),
+    "models": Command(ModelsConfig, "List the models of your index, add one, show one.", "name", room="sharing"),
+    "pull": Command(PullConfig, "Take a model from a model hub into your index.", "repository", room="sharing"),
+    "push": Command(
+        PushConfig, "Send a model to a model hub, private unless you say so.", "model repository", room="sharing"
+    ),
     "compare": Command(CompareConfig, "Compare finished runs on the same samples.", positional="runs"),
     "learning-curve": Command(CurveConfig, "Find out whether more samples would help, and by how much.", needs=SHEET),
     "tune": Command(

@@ -25,9 +25,15 @@ class TableOptions(Section):
 
     table: tuple[Path, ...] = option(
         REQUIRED,
-        "Feature table: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV or a QIIME 2 .qza. "
-        "Repeat it to merge studies by sequence.",
-        usual="BIOM, TSV or .qza; repeat it to merge tables",
+        "Feature table: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), TSV, a QIIME 2 .qza, AnnData (.h5ad, .h5td), mothur's "
+        ".shared or .count_table, or a sequence table of DADA2 (CSV or .rds). Repeat it to merge studies by sequence.",
+        usual="BIOM, TSV, .qza, .h5ad ...; repeat it to merge",
+    )
+    table_layer: str | None = option(
+        None,
+        "Which part of the table holds the reads: of AnnData 'X', 'raw' or the name of a layer, of mothur's .shared a "
+        "label such as 0.03.",
+        derived="X, or the only part",
     )
     sequences: tuple[Path, ...] = option(
         (),
@@ -57,7 +63,10 @@ class StudyOptions(Section):
     """Study: tree, distances, taxonomy and metadata of the table."""
 
     tree: Path | None = option(
-        None, "Rooted phylogeny of the ASVs: Newick or .qza.", usual="Phylogeny of the ASVs: Newick or .qza"
+        None,
+        "Rooted phylogeny of the ASVs: Newick, .qza or TreeData (.h5td).",
+        usual="Phylogeny of the ASVs: Newick or .qza",
+        derived="the table, if it is TreeData (.h5td) with one tree in vart",
     )
     root: Root = option(
         "auto",
@@ -83,8 +92,9 @@ class StudyOptions(Section):
     )
     metadata: Path | None = option(
         None,
-        "Sample metadata: tab-separated, in QIIME 2 format, or a QIIME 2 .qza.",
+        "Sample metadata: tab-separated, in QIIME 2 format, a QIIME 2 .qza, or AnnData (its obs).",
         usual="Sample metadata, tab-separated; has the target",
+        derived="the table, if it is AnnData (.h5ad, .h5td) with columns in obs",
     )
     where: str | None = option(
         None,

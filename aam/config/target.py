@@ -110,10 +110,7 @@ class TargetOptions(ColumnOptions):
 
     def _check_own_scale(self) -> None:
         """Refuse to scale what is ordered or counted, and several columns of ordered classes."""
-        if self.exposure_column is not None and not self.count_target:
-            raise ConfigError("--exposure-column needs --count-target")
-        if self.exposure_column in self.metadata_column:
-            raise ConfigError(f"--exposure-column '{self.exposure_column}' is the target: name another column")
+        check_exposure(self.exposure_column, self, self.metadata_column)
         name = "--ordered" if self.ordered else "--count-target" if self.count_target else ""
         if self.ordered and len(self.metadata_column) > 1:
             raise ConfigError("--ordered takes one --metadata-column: train one model for each")
@@ -121,6 +118,20 @@ class TargetOptions(ColumnOptions):
             raise ConfigError(f"--target-transform is for numbers on a scale, not for {name}: leave one out")
         if name and self.normalize_by:
             raise ConfigError(f"--normalize-by is for numbers on a scale, not for {name}: leave one out")
+
+
+def check_exposure(column: str | None, target: ColumnOptions, targets: tuple[str, ...]) -> None:
+    """Refuse an exposure of what is not counted, and one that is itself to be predicted.
+
+    Raises
+    ------
+    ConfigError
+        With what to change.
+    """
+    if column is not None and not target.count_target:
+        raise ConfigError("--exposure-column needs --count-target")
+    if column in targets:
+        raise ConfigError(f"--exposure-column '{column}' is the target: name another column")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,12 +61,20 @@ def read_nested_file(path: Path, depth: int, words: str) -> dict[str, Any]:
     return _read(path, _Shape(depth, words, True))
 
 
+def read_nested_text(text: str, source: Path, depth: int, words: str) -> dict[str, Any]:
+    """The same of a text that is a part of a file; ``source`` is the file, for messages."""
+    return _parse(text, source, _Shape(depth, words, True))
+
+
 def _read(path: Path, shape: _Shape) -> dict[str, Any]:
     most = limits().config_bytes
     content = read_bytes(path, most + 1)
     if len(content) > most:
         raise InputError(path, f"has more than {most:,} bytes", "is it a configuration?")
-    text = decode_text(content, path)
+    return _parse(decode_text(content, path), path, shape)
+
+
+def _parse(text: str, path: Path, shape: _Shape) -> dict[str, Any]:
     try:
         _check_events(path, text, shape)
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -63,6 +63,36 @@ class Estimator(BaseEstimator):
         with as_value_errors():
             self.trained_.save(path)
 
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model folder: :meth:`save` under the name that other libraries have for it.
+
+        Parameters
+        ----------
+        folder
+            As there; raises what it does.
+        """
+        self.save(folder)
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, **parameters: Any) -> Self:
+        """An estimator that is fitted already, with a model of a folder, of a run, or of the user's index by its name.
+
+        Nothing is downloaded: :func:`aam.pull`, or `aam pull`, takes a model from a hub into the index.
+
+        Parameters
+        ----------
+        model
+            Model folder, run directory, or a name that ``aam models`` lists. What is there as a path goes first.
+        **parameters
+            As in :meth:`load`.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such model, it is damaged, or not one of this kind.
+        """
+        return cls.load(model, **parameters)
+
     @classmethod
     def load(cls, path: str | Path, **parameters: Any) -> Self:
         """An estimator that is fitted already, with the model of a folder or of a run of the command line.
@@ -70,7 +100,7 @@ class Estimator(BaseEstimator):
         Parameters
         ----------
         path
-            Model folder, or a run directory that holds one.
+            Model folder, a run directory that holds one, or a name of the user's index of models.
         **parameters
             Parameters of the constructor that matter for predictions: ``sequences``, ``seed``, ``device``, and of
             predictors ``val_prediction_passes``, which is that of the model where left out. Those of training are not

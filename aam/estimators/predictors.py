@@ -89,7 +89,9 @@ class Predictor(Estimator):
         names = [kind.saved_name for kind in kinds]
         if targets is None or targets.kind.saved_name not in names:
             found = "a pre-trained encoder" if targets is None else f"a model of {targets.kind.saved_name}"
-            raise CheckpointError(f"{source}: {found}; {type(self).__name__} needs one of {' or '.join(names)}")
+            own = "AAMEncoder" if targets is None else "AAMClassifier" if targets.specs[0].classes else "AAMRegressor"
+            needed = f"{type(self).__name__} needs one of {' or '.join(names)}"
+            raise CheckpointError(f"{source}: {found}; {needed}: {own} loads it")
         if trained.manifest.needed_columns:
             raise CheckpointError(f"{source}: the model needs metadata columns; use aam predict")
 
@@ -113,6 +115,15 @@ class AAMRegressor(RegressorMixin, Predictor):
     X is a data frame of counts (samples x ASVs; the columns are DNA, the index are the sample ids), a
     :class:`~aam.data.study.study.Study`, or an array or sparse matrix together with the parameter ``sequences``. A
     table to predict may have other ASVs than that of fit; but an array has the columns that ``sequences`` says.
+
+    Examples
+    --------
+    >>> study = aam.load_study(table="study/table.biom", metadata="study/metadata.tsv", metadata_column="gradient")
+    >>> model = aam.AAMRegressor(learners="kernels").fit(study, study.targets["gradient"])
+    >>> model.predict(study[:5]).shape
+    (5,)
+    >>> model.predict_interval(study[:5], level=0.5).shape
+    (5, 2)
     """
 
     __doc__ = documented(__doc__, REGRESSOR)
@@ -238,6 +249,15 @@ class AAMClassifier(ClassifierMixin, Predictor):
     Notes
     -----
     X is as in :class:`AAMRegressor`.
+
+    Examples
+    --------
+    >>> study = aam.load_study(
+    ...     table="study/table.biom", metadata="study/metadata.tsv", metadata_column="group", classifier=True
+    ... )
+    >>> model = aam.AAMClassifier(learners="kernels").fit(study, study.targets["group"])
+    >>> model.predict_proba(study[:5]).shape == (5, len(model.classes_))
+    True
     """
 
     __doc__ = documented(__doc__, CLASSIFIER)

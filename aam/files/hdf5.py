@@ -22,7 +22,7 @@ import numpy as np
 
 from aam.errors import InputError
 from aam.files.limits import limits
-from aam.files.scratch import IN_MEMORY_BYTES, blocks, new_array
+from aam.files.scratch import BLOCK, IN_MEMORY_BYTES, blocks, new_array
 from aam.progress import Bar
 from aam.text import shorten
 
@@ -105,6 +105,56 @@ class Hdf5File:
         except UnicodeDecodeError as error:
             raise InputError(self.source, f"'{name}' is not UTF-8 (byte 0x{error.object[error.start]:02x})") from None
 
+    def row_blocks(self, name: str, kinds: str) -> Iterator[tuple[int, np.ndarray]]:
+        """The rows of a dataset of numbers with two dimensions, some at a time, each with the place of the first.
+
+        Parameters
+        ----------
+        name, kinds
+            As for :meth:`numbers`.
+        """
+        dataset = self._dataset(name, 2)
+        if dataset.dtype.kind not in kinds:
+            raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, numbers are needed")
+        rows = max(1, BLOCK // max(1, dataset.shape[1]))
+        for start in range(0, dataset.shape[0], rows):
+            values = dataset[start : start + rows]
+            yield start, values.astype(np.float32) if values.dtype == np.float16 else values
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a dataset; None where there is none."""
+        dataset = self._find(name)
+        return None if dataset is None else dataset.shape
+
+    def members(self, name: str) -> list[str] | None:
+        """The names in a group; None where there is no such group."""
+        item = self._item(name)
+        return list(item) if isinstance(item, h5py.Group) else None
+
+    def attribute(self, name: str, key: str) -> Any:
+        """An attribute of a dataset or group, texts as such or in a list; None where there is none."""
+        item = self._item(name)
+        return None if item is None else _as_text(item.attrs.get(key))
+
+    def text(self, name: str) -> str:
+        """The one text that a dataset holds."""
+        dataset = self._dataset(name, 0)
+        if h5py.check_string_dtype(dataset.dtype) is None:
+            raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, a text is needed")
+        return _as_text(dataset[()])
+
+    def dtype(self, name: str) -> np.dtype[Any] | None:
+        """The type of a dataset's values; None where there is none."""
+        dataset = self._find(name)
+        return None if dataset is None else dataset.dtype
+
+    def values(self, name: str) -> np.ndarray:
+        """All values of a small dataset with one dimension, of numbers or truth values."""
+        dataset = self._dataset(name, 1)
+        if dataset.dtype.kind not in "iufb":
+            raise InputError(self.source, f"'{name}' holds {dataset.dtype} values, numbers are needed")
+        return np.asarray(dataset[()])
+
     def _dataset(self, name: str, ndim: int) -> h5py.Dataset:
         dataset = self._find(name)
         if dataset is None:
@@ -115,7 +165,12 @@ class Hdf5File:
         return dataset
 
     def _find(self, name: str) -> h5py.Dataset | None:
-        """The dataset at a path, reached through groups and hard links alone; None if there is none."""
+        """The dataset at a path; None if there is none."""
+        item = self._item(name)
+        return item if isinstance(item, h5py.Dataset) else None
+
+    def _item(self, name: str) -> Any:
+        """What is at a path, reached through groups and hard links alone; None if there is nothing."""
         item = self._file
         for part in name.split("/"):
             if not isinstance(item, h5py.Group) or not item.id.links.exists(part.encode()):
@@ -123,7 +178,7 @@ class Hdf5File:
             if item.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
                 raise InputError(self.source, f"'{name}' is a link: external and soft links are not allowed")
             item = item[part]
-        return item if isinstance(item, h5py.Dataset) else None
+        return item
 
     def _check_storage(self, name: str, dataset: h5py.Dataset) -> None:
         if dataset.external or dataset.is_virtual:
@@ -134,6 +189,13 @@ class Hdf5File:
         if num_bytes > max(most.hdf5_small_bytes, most.hdf5_ratio * stored):
             problem = f"'{name}' expands to {num_bytes:.3g} bytes from {stored:,}"
             raise InputError(self.source, problem, "the file is damaged or hostile")
+
+
+def _as_text(value: Any) -> Any:
+    """An attribute's value with its bytes as text, and its array as a list."""
+    if isinstance(value, np.ndarray):
+        return [_as_text(one) for one in value.ravel().tolist()]
+    return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class Limits:
         Bytes of the file of ``--config``.
     model_header_bytes
         Bytes of the header of a model's weights; the library that loads them has the same limit.
+    hub_bytes
+        Bytes of the weights that `aam pull` takes from a model hub.
     """
 
     archive_members: int = 100_000
@@ -63,6 +65,7 @@ class Limits:
     condition_steps: int = 500_000_000
     config_bytes: int = 1 << 20
     model_header_bytes: int = 100 << 20
+    hub_bytes: int = 4 << 30
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Limits))

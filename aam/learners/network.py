@@ -66,6 +66,12 @@ class NetworkLearner(Learner):
         assert self._description is not None
         return self._description
 
+    @property
+    def network(self) -> SequenceEncoder | SequencePredictor:
+        """The fitted network."""
+        assert self._network is not None
+        return self._network
+
     def fit(
         self,
         study: Study,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aam.config import TrainConfig, replace
+from aam.data.study.several.folds import ENOUGH
 from aam.data.study.several.labels import balance_levels, joined
 from aam.data.study.split import make_split
 from aam.data.study.study import Study
@@ -69,7 +70,7 @@ def _inputs(config: TrainConfig, task: Task, study: Study, targets: np.ndarray, 
     study_N = studies_of_run(config, study, np.arange(len(study)))
     if config.studies.whole_studies and study_N is not None:
         units = joined(study_N, groups)
-        groups = units if len(np.unique(units)) > 1 else groups
+        groups = units if len(np.unique(units)) >= ENOUGH else groups
     if groups is not None:
         sheet = dataclasses.replace(
             sheet, columns={**sheet.columns, GROUPS: np.asarray(groups).astype(str).astype(object)}

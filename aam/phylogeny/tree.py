@@ -12,9 +12,11 @@ import numpy as np
 
 from aam.config.sections import Root
 from aam.errors import InputError
+from aam.files.annotated import is_hdf5
 from aam.files.archive import archive_type, is_archive, read_content
 from aam.files.array_folder import Parsed, pack_texts, unpack_texts
 from aam.files.cache import CacheCodec, read_through_cache
+from aam.phylogeny.graph import newick_of_graph
 from aam.phylogeny.newick import Nodes, parse_newick
 from aam.phylogeny.tree_checks import BELIEVE, make_usable
 from aam.text import decode_text
@@ -209,7 +211,7 @@ class Tree:
 
 
 def read_tree(path: str | os.PathLike[str], root: Root = "auto", clip_negative: bool = False) -> Tree:
-    """Read a tree from Newick text or a QIIME 2 archive.
+    """Read a tree from Newick text, a QIIME 2 archive or a TreeData file.
 
     Parameters
     ----------
@@ -232,7 +234,11 @@ def read_tree(path: str | os.PathLike[str], root: Root = "auto", clip_negative: 
     if root == "auto" and kind == UNROOTED:
         raise InputError(source, f"holds {UNROOTED}: the tree is not rooted", BELIEVE)
     types = (ROOTED,) if root == "auto" else (ROOTED, UNROOTED)
-    nodes = parse_newick(decode_text(read_content(path, types, (".nwk",)), path), source)
+    if not kind and is_hdf5(Path(path)):
+        text = newick_of_graph(Path(path))
+    else:
+        text = decode_text(read_content(path, types, (".nwk",)), path)
+    nodes = parse_newick(text, source)
     notes = make_usable(source, nodes, root, clip_negative, _rooted_by(root, kind, nodes))
     if root != "midpoint":
         return Tree(source, nodes.parent, nodes.length, nodes.names, notes)

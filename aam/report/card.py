@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,15 @@ from aam.evaluation.baseline_comparison import HELD_OUT, Judgement, headline, ve
 from aam.evaluation.catalogue import PREDICTORS, Interval, metric, percent, value_of
 from aam.evaluation.run_results import RunRecord
 from aam.files.atomic import write_text
+from aam.models.folder.front_matter import (
+    LIBRARY,
+    Figure,
+    Statement,
+    figures_entry,
+    joined_card,
+    split_card,
+    with_statement,
+)
 from aam.models.folder.paths import CARD
 from aam.report.sections.run import best_values
 from aam.runs.layout import BASELINE, MODEL
@@ -31,12 +41,44 @@ def write_cards(record: RunRecord, judgements: Mapping[str, Judgement]) -> None:
         Column of each target -> the model and its baselines on the part that the headline is about.
     """
     added = "\n".join([*_results(record, judgements), *_limits(record, judgements), *_data(record)])
+    judged = {MODEL: "model", BASELINE: "forest"}
     for name in (MODEL, BASELINE):
         path = record.path / name / CARD
         if path.is_file():
             note = [] if name == MODEL else ["", "This is the random forest of the results below, not the model."]
-            card = path.read_text(encoding="utf-8").rstrip("\n")
-            write_text(path, "\n".join([card, *note, added]) + "\n")
+            facts, body = split_card(path.read_text(encoding="utf-8"), path)
+            facts |= _facts(record, judgements, judged[name], str(facts.get("pipeline_tag", "")))
+            body = "\n".join([body.rstrip("\n"), *note, added]) + "\n"
+            write_text(path, joined_card(*with_statement(facts, body, Statement())))
+
+
+def _facts(record: RunRecord, judgements: Mapping[str, Judgement], who: str, task: str) -> dict[str, Any]:
+    """What hubs and `aam models` read of the results: the main metric of each target first."""
+    data: Mapping[str, Any] = record.data
+    samples = sum(int(data["samples"].get(part, 0)) for part in ("train", "validation"))
+    tables = [Path(item["path"]).name for item in data.get("inputs", [])][:1]
+    found = list(_figures(record, judgements, who))
+    made = {"version": data.get("environment", {}).get("aam", ""), "samples": samples}
+    facts: dict[str, Any] = {LIBRARY: {**made, "made": f"{datetime.now(UTC):%Y-%m-%d}"}}
+    if found:
+        title = "AAM encoder" if record.targets is None else f"AAM model of {', '.join(record.targets.columns)}"
+        facts["model-index"] = figures_entry(title, task, "".join(tables), found)
+    return facts
+
+
+def _figures(record: RunRecord, judgements: Mapping[str, Judgement], who: str) -> Iterator[Figure]:
+    if record.targets is None:
+        for name, value in best_values(record).items():
+            yield Figure(target="", metric=name, value=value, low=None, high=None, part="validation")
+    for column, judgement in judgements.items():
+        found = judgement.results.get(who, {})
+        names = [judgement.main, *(name for name in found if name != judgement.main)]
+        for name in names if found else ():
+            one = found[name]
+            if math.isfinite(one.value):
+                ends = (one.low, one.high) if math.isfinite(one.low) and math.isfinite(one.high) else (None, None)
+                low, high = ends
+                yield Figure(target=str(column), metric=name, value=one.value, low=low, high=high, part=judgement.part)
 
 
 def _results(record: RunRecord, judgements: Mapping[str, Judgement]) -> Iterator[str]:
@@ -89,6 +131,8 @@ def _limits(record: RunRecord, judgements: Mapping[str, Judgement]) -> Iterator[
     if record.targets is None:
         return
     yield "- It shows association, not cause, and is not made for clinical decisions."
+    if not record.data.get("studies"):
+        yield "- It was tested on samples of its own study alone: no other laboratory, primers or sequencer."
     group = record.config.get("group_column")
     if group is None:
         yield "- Samples were dealt one by one: if some share a subject or site, expect worse results for a new one."

@@ -9,7 +9,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import yaml
 
-from aam.errors import InputError
+from aam.errors import CheckpointError, ConfigError, InputError
 from aam.files.atomic import atomic_write, remove_leftovers
 from aam.log import warn
 from aam.runs.continuing import REPEAT, is_resumable
@@ -26,6 +26,8 @@ from aam.version import __version__
 
 ENDED = {"stopped": "ended: ", "failed": "failed: "}
 """How the log says why a run came to no good end: a signal, or an error."""
+REFUSALS = (InputError, ConfigError, CheckpointError)
+"""Errors of what a run was told: where it has written nothing yet, it leaves nothing."""
 
 
 class InUseError(InputError):
@@ -100,7 +102,7 @@ def open_run(path: Path, *, resume: bool, overwrite: bool, inputs: Iterable[Path
     Parameters
     ----------
     path
-        The folder; made if it is not there.
+        The folder; made if it is not there, and removed again if the run is refused before it has written anything.
     resume
         Continue the run that is there.
     overwrite
@@ -120,12 +122,30 @@ def open_run(path: Path, *, resume: bool, overwrite: bool, inputs: Iterable[Path
         raise InputError(path, f"there is no run to resume ({CONFIG} is missing)")
     if resume and run.is_finished:
         raise InputError(path, "the run is finished", "nothing is left to resume")
-    _make_writable(path)
-    with _locked(path):
+    with _folder_of_run(path) as is_new, _locked(path):
         if not resume:
             check_room(path, overwrite=overwrite, inputs=inputs)
         _remove_leftovers(run)
-        yield run
+        try:
+            yield run
+        except REFUSALS:
+            if is_new and {item.name for item in path.iterdir()} <= {LOG, LOCK}:
+                run.log.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _folder_of_run(path: Path) -> Iterator[bool]:
+    """Make the folder; it goes again where the run is refused and it is empty. Gives whether it was made."""
+    made = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    _make_writable(path)
+    try:
+        yield bool(made)
+    except REFUSALS:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _make_writable(path: Path) -> None:
@@ -150,7 +170,11 @@ def _locked(path: Path) -> Iterator[None]:
     lock_path = path / LOCK
     if lock_path.is_symlink():
         raise InputError(path, f"{LOCK} in it is a link, not the lock of a run", "choose another --output-dir")
-    with lock_path.open("a+") as file:
+    try:
+        opened = lock_path.open("a+")
+    except FileNotFoundError:
+        raise InUseError(path, "is being removed by another process", "try again") from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

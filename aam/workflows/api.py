@@ -16,16 +16,17 @@ from aam.config.commands.predict import PredictInMemoryConfig
 from aam.config.commands.runs import RunsConfig
 from aam.config.commands.study import StudyConfig
 from aam.config.distributed import LAUNCHED
-from aam.config.keywords import Parameter, in_python, parameters_of, takes_options
+from aam.config.keywords import Parameter, parameters_of, takes_options
 from aam.config.option import read_values
 from aam.config.registry import COMMANDS
 from aam.data.study.study import Study, TargetRequest
 from aam.data.study.study import load_study as read_study
 from aam.data.targets.kinds import Predictions, chosen_kind
-from aam.errors import CheckpointError, ConfigError, InputError
-from aam.progress import without_bars
+from aam.errors import ConfigError
 from aam.runs.saved_options import complete_config, options_of_file
+from aam.workflows import examples
 from aam.workflows.explain.result import ExplanationResult
+from aam.workflows.python_words import python_words as _python_words
 from aam.workflows.runs import train as training
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
@@ -42,7 +43,7 @@ CONFIG = {
 }
 
 
-@takes_options(parameters_of(StudyConfig))
+@takes_options(parameters_of(StudyConfig), examples.LOAD_STUDY)
 def load_study(*, needs_dna: bool = True, **options: Any) -> Study:
     """Read a feature table with its metadata, tree, distances and taxonomy, and align them.
 
@@ -99,7 +100,7 @@ def pretrain(**options: Any) -> TrainResult:
         return training.pretrain(_run_config("pretrain", options))
 
 
-@takes_options({**CONFIG, **parameters_of(TrainConfig)})
+@takes_options({**CONFIG, **parameters_of(TrainConfig)}, examples.TRAIN)
 def train(**options: Any) -> TrainResult:
     """Train a predictor, or an ensemble, into a run directory with a report: `aam train`.
 
@@ -145,7 +146,7 @@ def cross_validate(**options: Any) -> CrossValidationResult:
         return training.cross_validate(_run_config("train", options))
 
 
-@takes_options({**parameters_of(PredictConfig, output=None)})
+@takes_options({**parameters_of(PredictConfig, output=None)}, examples.PREDICT)
 def predict(**options: Any) -> dict[str, Predictions]:
     """Predict the samples of a table with a model folder: `aam predict`.
 
@@ -174,7 +175,7 @@ def predict(**options: Any) -> dict[str, Predictions]:
         return predict_in_memory(from_flat(PredictInMemoryConfig, given))
 
 
-@takes_options(parameters_of(EvaluateConfig))
+@takes_options(parameters_of(EvaluateConfig), examples.EVALUATE)
 def evaluate(**options: Any) -> EvaluationResult:
     """Judge a model by new labelled samples: `aam evaluate`.
 
@@ -204,8 +205,7 @@ def evaluate(**options: Any) -> EvaluationResult:
 def _run_config(command: str, options: Mapping[str, Any]) -> Any:
     """The configuration of a run in this process."""
     given = dict(options)
-    path = given.pop("config", None)
-    of_file = {} if path is None else options_of_file(command, Path(path))
+    of_file = {} if (path := given.pop("config", None)) is None else options_of_file(command, Path(path))
     config = complete_config(command, of_file | read_values(COMMANDS[command].config, given))
     if config.distributed.wanted != 1 and LAUNCHED not in os.environ:
         raise ConfigError(
@@ -281,7 +281,7 @@ def compare(**options: Any) -> Comparison:
         return compare_runs(from_flat(CompareConfig, options))
 
 
-@takes_options(parameters_of(RunsConfig))
+@takes_options(parameters_of(RunsConfig), examples.LIST_RUNS)
 def list_runs(**options: Any) -> Columns:
     """List the runs below some folders with how good they are: `aam runs`.
 
@@ -357,7 +357,7 @@ def tune(**options: Any) -> Tuning | None:
         return search(_run_config("tune", options))
 
 
-@takes_options({**parameters_of(ExplainConfig, output_dir=None)})
+@takes_options({**parameters_of(ExplainConfig, output_dir=None)}, examples.EXPLAIN)
 def explain(**options: Any) -> ExplanationResult:
     """Explain what predictions rest on: `aam explain`.
 
@@ -384,17 +384,7 @@ def explain(**options: Any) -> ExplanationResult:
     with _python_words(options):
         if options.get("output_dir") is not None:
             return explain_and_write(from_flat(ExplainConfig, options))
-        own = ("output_dir", "overwrite", "interactive", "samples_table")
+        own = ("output_dir", "overwrite", "interactive", "h5ad", "samples_table")
         if given := [name for name in own[1:] if options.get(name)]:
             raise ConfigError(f"{given[0]} needs output_dir")
         return explain_in_files(from_flat(ExplainInMemoryConfig, {n: v for n, v in options.items() if n not in own}))
-
-
-@contextmanager
-def _python_words(options: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Name options in messages as keyword arguments, not as flags; hide all progress where the options say so."""
-    try:
-        with without_bars((options or {}).get("progress") is False):
-            yield
-    except (CheckpointError, ConfigError, InputError) as error:
-        raise type(error).of(tuple(map(in_python, error.problems))) from None

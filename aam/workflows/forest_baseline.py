@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aam.config import ForestConfig
 from aam.config.option import input_paths
 from aam.data.readers.feature_ids import of_ids
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
-from aam.data.targets.fitting import fit_target
+from aam.data.targets.fitting import fit_targets, levels_of
 from aam.data.targets.kinds import Predictions, TargetRules, TargetSpec, chosen_kind
-from aam.data.targets.targets import Targets
+from aam.data.targets.targets import Targets, exposures
 from aam.evaluation.prediction_table import write_predictions
 from aam.files.delimited import beside, delimited
 from aam.log import say
@@ -65,9 +67,11 @@ def fit_forest_baseline(config: ForestConfig) -> BaselineResult:
     """
     options = config.forest
     metrics_file = _check_outputs(config)
-    study, split, target = _load(config)
-    say(*describe(study, split), f"fitting {options.n_estimators} trees on {options.features} features ...")
-    parts = _predict(config, study, split, target)
+    study, split, targets = _load(config)
+    (target,) = targets.specs
+    told = targets.lines() if targets.exposure_column else []
+    say(*describe(study, split), *told, f"fitting {options.n_estimators} trees on {options.features} features ...")
+    parts = _predict(config, study, split, targets)
     metrics = _judge(parts, target)
     write_predictions(options.output, {part: [table] for part, table in parts.items()}, [target.column])
     _write_metrics(metrics_file, metrics, {part: len(predictions) for part, predictions in parts.items()})
@@ -93,7 +97,7 @@ def _check_outputs(config: ForestConfig) -> Path:
     return metrics_file
 
 
-def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpec) -> dict[str, Predictions]:
+def _predict(config: ForestConfig, study: Study, split: Split, targets: Targets) -> dict[str, Predictions]:
     """Fit the forest, keep it where it is asked for, and predict the held-out samples."""
     from aam.learners.baseline import save_with_intervals
     from aam.learners.held_out import held_out_predictions
@@ -115,13 +119,23 @@ def _predict(config: ForestConfig, study: Study, split: Split, target: TargetSpe
         "rarefy_depth": None,
         **of_ids(has_dna=study.has_dna),
     }
-    forest = fit_forest(study, split.train, Targets(specs=(target,)), settings=settings, data=data)
+    forest = fit_forest(
+        study, split.train, targets, settings=settings, data=data, weights=_weights(study, split, targets)
+    )
     if options.output_dir is not None:
         known = Familiarity.fit(study, split.train, None if groups is None else groups[split.train])
         forest.task = dataclasses.replace(forest.task, familiarity=known)
         record = {"trained on": f"{len(split.train)} samples", **forest.record}
         save_with_intervals(options.output_dir, forest, study, split.validation, groups=groups, record=record)
     return {part: tables[0] for part, tables in held_out_predictions(forest, study, split, groups).items()}
+
+
+def _weights(study: Study, split: Split, targets: Targets) -> np.ndarray | None:
+    """Weights of the training samples: what is learned is a rate, which a longer exposure tells better."""
+    if not targets.exposure_column or study.metadata is None:
+        return None
+    exposure = exposures(study.metadata, targets.exposure_column)[split.train]
+    return np.asarray(exposure / exposure.mean())
 
 
 def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Metrics:
@@ -134,7 +148,7 @@ def _judge(parts: Mapping[str, Predictions], target: TargetSpec) -> Metrics:
     return results
 
 
-def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
+def _load(config: ForestConfig) -> tuple[Study, Split, Targets]:
     options = config.forest
     kind = chosen_kind(options)
     groups = tuple(filter(None, [config.split.group_column]))
@@ -144,8 +158,15 @@ def _load(config: ForestConfig) -> tuple[Study, Split, TargetSpec]:
     assert study.metadata is not None
     assert study.target is not None
     split = make_split(config.split, study, study.target, kind, options.random_seed)
-    rules = TargetRules(columns=(options.metadata_column,), kind=kind, transform="none", levels=options.ordered)
-    return study, split, fit_target(rules, study.target, split.train, study.metadata.source)
+    rules = TargetRules(
+        columns=(options.metadata_column,),
+        kind=kind,
+        transform="none",
+        levels=options.ordered,
+        exposure_column=options.exposure_column or "",
+    )
+    sheet = study.metadata
+    return study, split, fit_targets(rules, study.targets, split.train, sheet.source, levels_of(rules, sheet))
 
 
 def _write_metrics(path: Path, metrics: Metrics, samples: Mapping[str, int]) -> None:

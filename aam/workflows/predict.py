@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aam.config import PredictConfig, TableOptions
-from aam.config.commands.predict import PredictInMemoryConfig, PredictionTableOptions, PredictOptions
+from aam.config.commands.predict import PredictInMemoryConfig, PredictOptions
 from aam.config.option import input_paths
 from aam.errors import ConfigError
-from aam.files.delimited import endings
 from aam.log import say, warn
 from aam.progress import Bar
 from aam.runs.outputs import check_outputs
 from aam.text import listed, plural
+from aam.workflows.annotated import check_prediction_name, is_annotated_name
 from aam.workflows.model_input import read_model_input
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def predict(config: PredictConfig) -> Path:
     _check_output(config)
     started = time.monotonic()
     with _predicting(config.table, config.predict) as run:
-        _write(config.output, run)
+        _write(config, run)
     took = time.monotonic() - started
     what = listed(run.decoder.targets.columns)
     say(f"predicted {what} of {plural(len(run.study), 'sample')} in {took:.1f} s: {output}")
@@ -127,7 +127,7 @@ def predict_and_write(config: PredictConfig) -> dict[str, Predictions]:
     _check_output(config)
     with _predicting(config.table, config.predict) as run:
         blocks = list(run.blocks)
-        _write(config.output, dataclasses.replace(run, blocks=iter(blocks)))
+        _write(config, dataclasses.replace(run, blocks=iter(blocks)))
         return _by_column(run, blocks)
 
 
@@ -140,7 +140,10 @@ def _by_column(run: PredictionRun, blocks: Sequence[Block]) -> dict[str, Predict
 
 
 def _check_output(config: PredictConfig) -> None:
-    endings(config.output.output)
+    output = config.output
+    check_prediction_name(output.output, config.table.table)
+    if is_annotated_name(output.output) and output.spreadsheet_safe:
+        raise ConfigError("--spreadsheet-safe is for tables of text: leave it out, or end --output in .tsv or .csv")
     check_outputs([config.output.output], input_paths(config), overwrite=config.output.overwrite)
 
 
@@ -195,7 +198,7 @@ def _decoded(
         yield some.rows_B, tables
 
 
-def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
+def _write(config: PredictConfig, run: PredictionRun) -> None:
     """Write the predictions block by block; the cells of the targets' columns are copied beside them."""
     from aam.evaluation.prediction_table import id_notes, new_columns, suffixes, write_table
 
@@ -209,4 +212,22 @@ def _write(options: PredictionTableOptions, run: PredictionRun) -> None:
         | run.novelty.columns(rows)
         for rows, tables in run.blocks
     )
-    write_table(options.output, blocks, safe=options.spreadsheet_safe)
+    if is_annotated_name(config.output.output):
+        _write_annotated(config, run, list(blocks))
+    else:
+        write_table(config.output.output, blocks, safe=config.output.spreadsheet_safe)
+
+
+def _write_annotated(config: PredictConfig, run: PredictionRun, blocks: Sequence[Mapping[str, Sequence[str]]]) -> None:
+    """Write samples and predictions as AnnData, or as TreeData with the tree of the table."""
+    from aam.files.annotated_writing import write_annotated
+    from aam.phylogeny.tree import read_tree
+    from aam.workflows.annotated import TREEDATA, facts_of, predictions_of, tree_of_table
+
+    output = config.output.output
+    content = predictions_of(run.study, blocks)
+    facts = facts_of(model=config.predict.model.resolve().name, targets=list(run.decoder.targets.columns))
+    trees = {}
+    if output.suffix.lower() == TREEDATA:
+        trees = tree_of_table(read_tree(config.table.table[0]), run.study.table)
+    write_annotated(output, dataclasses.replace(content, uns=facts, trees=trees))

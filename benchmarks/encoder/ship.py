@@ -16,14 +16,10 @@ from aam.models.folder.paths import CARD, CONFIG, WEIGHTS
 from aam.models.folder.weights import load_model
 from aam.models.shipped import KNOWN, NAMES, PREFIX_BASES, familiar_reads, folder_of, write_known
 from benchmarks.encoder.compare import UNTRAINED
+from benchmarks.encoder.provenance import COMMANDS, EPOCHS, KEPT_OUT, PROVENANCE, SHIPPED, shares
 from benchmarks.encoder.recipes import name_of, pretrained, run_folder
-from benchmarks.encoder.studies import BASES, CC, EVALUATIONS, POOL, read_judged, read_tables
+from benchmarks.encoder.studies import BASES, POOL, read_judged, read_tables
 
-SHIPPED, EPOCHS = "unifrac", 1
-"""Recipe and epochs of the encoder that is shipped."""
-KEPT_OUT = tuple(name for name in POOL if name in EVALUATIONS)
-"""Studies that it is not trained on, so that the encoder of the package is the one that is judged."""
-LICENCES = {CC: "Creative Commons, version not stated"}
 FIGURES = {
     "distance_correlation": "correlation of learned and true distances",
     "nucleotide_accuracy": "accuracy of masked nucleotides",
@@ -87,9 +83,10 @@ BSD-3-Clause, as AAM.
 ## Reproduce
 
 ```console
-python -m benchmarks.encoder compare --data DATA --recipes {recipe} untrained --epochs {epochs}
-python -m benchmarks.encoder ship --data DATA
+{commands}
 ```
+
+`{provenance}` lists the data with their repositories, licences and checksums, the code, the options and the figures.
 """
 
 
@@ -138,8 +135,8 @@ def card(study: Study, description: ModelDescription, judged: Judged, kilobytes:
     values = {key: (words, record.get(f"validation {key}")) for key, words in FIGURES.items()}
     return CARD_TEXT.format(
         name=NAMES[0],
-        recipe=SHIPPED,
-        epochs=EPOCHS,
+        commands="\n".join(COMMANDS),
+        provenance=PROVENANCE,
         width=options.embedding_dim,
         layers=", ".join(str(number) for number in options.layers),
         patch=options.nucleotide_patch,
@@ -162,16 +159,9 @@ def card(study: Study, description: ModelDescription, judged: Judged, kilobytes:
 
 def _studies(study: Study) -> list[str]:
     """Samples and ASVs of each study."""
-    lines = []
-    for name, licence in POOL.items():
-        rows = np.flatnonzero(study.table.studies == f"{name}/table")
-        if not len(rows):
-            continue
-        found = len(np.unique(study.table.counts[rows].indices))
-        lines.append(f"| {name} | {len(rows):,} | {found:,} | {LICENCES.get(licence, licence)} |")
-    return lines
+    return [f"| {name} | {samples:,} | {asvs:,} | {licence} |" for name, samples, asvs, licence in shares(study)]
 
 
 def _cells(found: dict[str, float]) -> str:
     scores = (found[key] for key in ("CD", "E", "CD+E", "CT", "CT before"))
-    return " | ".join([f"{found['known']:.0%}", *(f"{score:.3f}" for score in scores)])
+    return " | ".join(f"{score:.3f}" for score in scores)

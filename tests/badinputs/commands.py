@@ -101,7 +101,10 @@ def _(folder: Path) -> Words:
     return ["predict", "--model", "model", "--table", "table.tsv", "--output", "p.tsv"]
 
 
-@bad_command("C8 no model", "nothing: no model found (a folder with model.safetensors is needed)")
+NO_MODEL = "no model found (a folder with model.safetensors is needed, or a name that `aam models` lists)"
+
+
+@bad_command("C8 no model", f"nothing: {NO_MODEL}")
 def _(folder: Path) -> Words:
     write_study(folder)
     return ["predict", "--model", "nothing", "--table", "table.tsv", "--output", "p.tsv"]
@@ -212,7 +215,7 @@ bad_command_rows(
      lists, IDS[:6], [*IDS[6:], "nobody"]),
     ("L3 twice", "a.txt: duplicate id 's00' (2 times); each may occur only once", lists, [*IDS[:6], "s00"], IDS[6:]),
     ("L4 empty", "b.txt: the file is empty", lists, IDS, []),
-    ("C9 encoder", "encoder: no model found (a folder with model.safetensors is needed)",
+    ("C9 encoder", f"encoder: {NO_MODEL}",
      train, "--pretrained-encoder", "encoder"),
 )
 # fmt: on

@@ -7,6 +7,7 @@ from tests.badinputs import (
     commands,
     configs,
     distances,
+    foreign_tables,
     found,
     models,
     options,
@@ -20,4 +21,4 @@ from tests.badinputs.cases import BAD, BAD_COMMANDS, ODD
 
 __all__ = ["BAD", "BAD_COMMANDS", "ODD"]
 assert all((archives, commands, configs, distances, found, models, options, sheets, strangers, tables, taxonomies))
-assert trees
+assert all((foreign_tables, trees))

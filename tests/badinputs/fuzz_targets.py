@@ -44,6 +44,7 @@ from tests.factories import (
     write_json,
     write_tsv,
 )
+from tests.foreign_files import graph, write_count_table, write_h5ad, write_sequence_table, write_shared
 
 SAMPLES = [f"s{i}" for i in range(4)]
 SEQUENCES = random_sequences(6)
@@ -129,6 +130,19 @@ def _biom_archive(path: Path) -> None:
     content = write_biom(path.with_suffix(".inner"), COUNTS, SAMPLES, SEQUENCES).read_bytes()
     path.with_suffix(".inner").unlink()
     archive("FeatureTable[Frequency]", content)(path)
+
+
+def _h5ad(kind: str) -> Callable[[Path], object]:
+    """Writes AnnData with columns of each kind, and a tree."""
+    site = {"codes": [1, -1, 0, 0], "categories": ["gut", "skin"]}
+    obs = {"age": [1.5, 2.0, 3.5, 4.0], "site": site, "who": ["a", "b", "", "d"]}
+    halves = {"root": {"n": 0.5, **dict.fromkeys(SEQUENCES[:3], 1.0)}, "n": dict.fromkeys(SEQUENCES[3:], 2.0)}
+    return lambda path: write_h5ad(path, COUNTS, SAMPLES, SEQUENCES, kind, obs=obs, trees={"t": graph(halves)})
+
+
+def _by_sequence(write: Callable[..., Path]) -> Callable[[Path], object]:
+    """Writes a table of text whose ASVs are named by their DNA."""
+    return lambda path: write(path, COUNTS, SAMPLES, SEQUENCES)
 
 
 def _packed(content: bytes, rng: random.Random) -> bytes:
@@ -218,6 +232,13 @@ INPUTS: dict[str, Target] = {
         check=lambda found, sound: checks.check_table(found),
         damages={"table.biom": (damage_hdf5,), "sequences.fasta": (damage_bytes, damage_cells)},
     ),
+    "table-h5ad": of_file("t.h5ad", _h5ad("csr"), _table, checks.check_table, damage_hdf5, damage_hdf5),
+    "table-h5ad-columns": of_file("t.h5ad", _h5ad("csc"), _table, checks.check_table, damage_hdf5, damage_hdf5),
+    "sheet-h5ad": of_file("t.h5ad", _h5ad("dense"), _sheet, checks.check_metadata, damage_hdf5, damage_hdf5),
+    "tree-h5td": of_file("t.h5td", _h5ad("csr"), read_tree, checks.check_tree, damage_hdf5, damage_hdf5),
+    "table-shared": of_file("t.shared", _by_sequence(write_shared), _table, checks.check_table, damage_cells),
+    "table-count": of_file("t.tsv", _by_sequence(write_count_table), _table, checks.check_table, damage_cells),
+    "table-dada2": of_file("t.csv", _by_sequence(write_sequence_table), _table, checks.check_table, damage_cells),
     "sheet": of_file("m.tsv", text(SHEET), _sheet, checks.check_metadata, damage_cells),
     "sample-list": of_file("list.txt", text("s1\ns2\n\ns 3\n"), read_ids, checks.check_ids, damage_cells),
     "fasta": of_file(

@@ -201,8 +201,6 @@ bad_rows(
      text, gzip.compress(bytes(17_000_000))),
     ("B2 commas", "t.csv: seems comma-separated, but its first ASV has not a number for each sample; "
      "every line needs an ASV id and a count for each sample", text, "#OTU ID,s1\nACGTACGTACGT,3,4\n", "t.csv"),
-    ("B2 mothur", "t.tsv: a shared file of mothur, with OTUs as columns; mothur's make.biom converts it",
-     text, "label\tGroup\tnumOtus\tOtu1\n0.03\ts1\t1\t5\n", "t.tsv"),
     ("B2 distances", "t.tsv: rows and columns are the same: distances, not counts; give it to --distances",
      text, "\ts1\ts2\ns1\t0\t1\ns2\t1\t0\n", "t.tsv"),
     ("B3 nested JSON", "t.biom: not JSON (<any>); copy it again", text, '{"rows":' + "[" * 100_000),

@@ -200,7 +200,7 @@ def test_what_the_ids_of_a_table_are(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         (b"@read1\nACGTN\n+\nIIIII\n", "holds reads (FASTQ), which AAM does not read; make a feature table"),
         (gzip.compress(b"@read1 1:N:0\nACGTN\n+read1\nIIIII\n"), "holds reads (FASTQ)"),
-        (gzip.compress(b"X\n\0\0\0\3"), "is an R object, which AAM does not read; in R: write.table"),
+        (gzip.compress(b"RDX3\n\0\0"), "is an .RData file; in R: saveRDS"),
         (b"PAR1\x15\x04", "is a Parquet file"),
         (b"<!DOCTYPE html><html>404</html>", "is an HTML page; was an error page saved in place of a download?"),
         (b"\x80\x04\x95", "is a pickle, which AAM does not read; pickles are never loaded"),

@@ -57,7 +57,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_its_module(command: str) -> None:
-    assert (ROOT / "aam" / "cli" / "commands" / f"{command.replace('-', '_')}.py").is_file()
+    assert (ROOT / "aam" / "cli" / COMMANDS[command].room / f"{command.replace('-', '_')}.py").is_file()
 
 
 @pytest.mark.parametrize(

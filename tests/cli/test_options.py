@@ -146,7 +146,7 @@ def test_either_spelling_and_aliases_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_configuration_reads_back(command: str, tmp_path: Path) -> None:
     needed = {"table": "t", "metadata": "m", "metadata_column": "a", "output_dir": "o", "output": "p", "model": "x"}
-    needed |= {"path": "x", "suite": "s", "folders": "d"}
+    needed |= {"path": "x", "suite": "s", "folders": "d", "repository": "lab/age"}
     known = {field.name for _, field, _ in fields(COMMANDS[command].config)}
     words = [word for name, value in needed.items() if name in known for word in (flag(name), value)]
     words += ["--runs", "a", "--runs", "b"] if "runs" in known else []

@@ -34,7 +34,7 @@ def test_values_in_words(hint: Any, words: str) -> None:
     [
         ("table", "required", ""),
         ("sequences", "", ""),
-        ("tree", "", ""),
+        ("tree", "derived: the table, if it is TreeData (.h5td) with one tree in vart", ""),
         ("weight_decay", "default: 0.01", ">= 0"),
         ("report", "default: yes", ""),
         ("classifier", "default: no", ""),

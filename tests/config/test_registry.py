@@ -19,4 +19,4 @@ def test_commands_that_resume_have_the_option() -> None:
 
 def test_positional_options_exist() -> None:
     for command in COMMANDS.values():
-        assert command.positional in {"", *(field.name for _, field, _ in fields(command.config))}
+        assert set(command.positional.split()) <= {*(field.name for _, field, _ in fields(command.config))}

@@ -25,6 +25,7 @@ BLOCK = re.compile(r"(?P<mark><!-- run -->\s*)?^```console\n(?P<body>.*?)^```", 
 CHAPTERS = ("docs/supervised.md", "docs/certainty.md", "docs/evaluate.md")
 COMPARE = "docs/compare.md"
 TUNE = "docs/tune.md"
+MODELS = "docs/models.md"
 MOUSE, PHYLOSEQ = TUTORIALS = ("docs/tutorials/mouse-age.md", "docs/tutorials/phyloseq.md")
 # A test needs to see that a command works, not that its model is good.
 SMALL_TRAINING = {
@@ -231,6 +232,17 @@ def test_search_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert (tmp_path / "runs/age-search-best/out_of_fold_predictions.tsv").is_file()
 
 
+def test_models_by_name_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_chapter_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AAM_MODELS", str(tmp_path / "index"))
+    said = run_all(MODELS, capsys, ALONE)
+    assert "- Hosts or sites: adults of one city" in said
+    assert header_of(tmp_path / "age-by-name.tsv")[:2] == ["sample-id", "predicted"]
+
+
 def mean_width(path: Path) -> float:
     names, *rows = (line.split("\t") for line in path.read_text().splitlines())
     low, high = (names.index(f"predicted_{end}") for end in ("low", "high"))
@@ -247,5 +259,5 @@ def test_embeddings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
-    documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, TUNE, *CHAPTERS, *TUTORIALS}
+    documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, MODELS, TUNE, *CHAPTERS, *TUTORIALS}
     assert {c.document for c in COMMANDS if c.is_run} == documents

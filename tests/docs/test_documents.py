@@ -106,10 +106,12 @@ def test_links_lead_to_headings(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_flags_exist(path: Path) -> None:
     others = {"--to-tsv", "--no-deps", "--require-hashes", "--no-build-isolation"}  # of biom and pip
+    others |= {"--index-url", "--sign"}  # of pip and git
     # of torchrun, srun and sbatch, whose scripts tests/docs/test_cluster.py looks at
     others |= {"--standalone", "--nproc-per-node", "--ntasks", "--gpus-per-node", "--gpus-per-task"}
     others |= {"--signal", "--kill-on-bad-exit", "--open-mode", "--signals-to-handle"}
     others |= {"--minutes", "--keep"}  # of the fuzzer
+    others |= {"--links"}  # of tools/docsite
     others |= {"--logdir", "--backend-store-uri"}  # of tensorboard and mlflow
     others |= {
         "--build-arg",

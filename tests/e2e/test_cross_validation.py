@@ -181,11 +181,11 @@ def test_an_input_that_changes_while_it_is_read_begins_no_fold(
     monkeypatch.setattr(cross_validation, "load_study", read_and_change)
     assert run_command("train", *arguments(copy, tmp_path / "run"), small=False) == 2
     assert capsys.readouterr().err.startswith("error: metadata.tsv: changed while it was read; ")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_mistakes_leave_room_for_the_next_try(train: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(cv=99) == 2
     assert "error: --cv: " in capsys.readouterr().err
     assert train(cv=2, best_metric="accuracy") == 2
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+    assert not (tmp_path / "run").exists()

@@ -56,7 +56,7 @@ def test_a_fold_without_target_values_is_refused_first(
     sheet.write_text("".join("\t".join(line) + "\n" for line in [header, *few]))
     assert train("--metadata-column", "other", metadata=sheet, cv=3) == 2
     assert "error: repeat1-fold1: sheet.tsv: column 'other'" in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_fold_that_cannot_select_a_model_is_refused_first(
@@ -71,7 +71,7 @@ def test_a_fold_that_cannot_select_a_model_is_refused_first(
         r"error: repeat1-fold\d: sheet.tsv: column 'other' has (no|one) value in \d+ validation samples", said
     )
     assert "r2 cannot be measured" in said
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_target_without_validation_values_has_no_interval(

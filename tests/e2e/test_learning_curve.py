@@ -124,11 +124,31 @@ def test_classes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"study_effect": "centre", "study_column": "group"}, "--study-column group"),
+        ({"study_effect": "covariate", "balance_by": "study", "study_column": "group"}, "--balance-by study"),
+        ({"earlier_samples": 2, "time_column": "gradient_true"}, "--earlier-samples 2 --time-column gradient_true"),
+        ({"metadata_column": "group", "ordered": "group_1,group_2,group_3"}, "--ordered group_1"),
+    ],
+)
+def test_it_learns_as_a_training_does(
+    study: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], words: str
+) -> None:
+    few = {"folds": 2, "sizes": "5", "repeats": 1, "learners": "jaccard,clades-linear"}
+    assert run_command("learning-curve", "--no-progress", **options(study, **{**few, **changes})) == 0
+    said = capsys.readouterr().out
+    assert "from 5 to" in said
+    assert words in said.splitlines()[-1], "the next command has the same options"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
         ({"sizes": "50"}, "--sizes: 50 is more than the"),
         ({"sizes": "3,3"}, "--sizes names a size twice"),
         ({"learners": "network"}, "leave the network out"),
         ({"folds": 40}, "has 15 groups for 40 folds"),
         ({"metadata_column": "nothing"}, "no column 'nothing'"),
+        ({"study_effect": "adversary"}, "adversary trains the network, which a curve does not fit: take covariate"),
         ({"distances": "d.tsv"}, "--distances is for the network, which a curve does not fit"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_search_that_is_done_says_so(tuned: Tuning, tmp_path: Path, capsys: py
     before = results(folder)
     assert run_command("tune", "--resume-from", folder, "--trials", 4, "--no-progress") == 0
     said = capsys.readouterr().out
-    assert "search: 4 trials; --minutes ends it earlier" in said
+    assert "search: 4 trials; about how long they take is said after the first trial; --minutes ends" in said
     assert "nothing is left to try: 12 trials are done; more --trials go on" in said
     assert results(folder) == before
     shown = tuned.shown

@@ -46,4 +46,5 @@ def test_mistakes_are_told(written: str, problem: str, monkeypatch: pytest.Monke
 def test_every_limit_is_documented_with_its_value() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", (ROOT / "SECURITY.md").read_text(), re.MULTILINE))
     assert rows == {field.name: f"{field.default:,}" for field in dataclasses.fields(Limits)}
-    assert all(f"    {name}\n" in (Limits.__doc__ or "") for name in NAMES)
+    described = (Limits.__doc__ or "").splitlines()  # Python 3.13 takes the indentation away
+    assert set(NAMES) <= {line.strip() for line in described}

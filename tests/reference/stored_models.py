@@ -1,6 +1,7 @@
-"""Model folders of older formats in ``format3/`` to ``format5/``: how each was made, and what is predicted with it.
+"""Model folders of each format in ``format3/`` to ``format6/``: how each was made, and what is predicted with it.
 
-They were written once, and stay as they are when the format changes: whatever reads models must go on reading these.
+Those of formats 1 and 2 are refused. They were written once, and stay as they are when the format changes: whatever
+reads models must go on reading these.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from aam import AAMEncoder
 from aam.models.folder.container import read_model_folder, write_model_folder
-from tests.reference.cases import COVARIATES, HERE, TABLE, TREE, Workplace, counts_of
+from tests.reference.cases import COVARIATES, HERE, TABLE, TRAINING, TREE, Workplace, counts_of
 from tests.reference.cases import SHEET as METADATA
 
 ENCODER = "format3/encoder"
+STATES = ("low", "middle", "high")
 SHEET = {"metadata": "study/new_metadata.tsv"}
 
 
@@ -67,6 +70,41 @@ def _blend(work: Workplace, name: str) -> None:
     work.run("train", "--no-report", **inputs, learners="jaccard,clades-linear", output_dir=name)
 
 
+def _first_of_6(work: Workplace, name: str) -> None:
+    """A network in a blend, of the commit that brought format 6."""
+    inputs = {"table": TABLE, "metadata": METADATA, "group_column": "subject", "metadata_column": "gradient"}
+    options = {"learners": "clr-radial,network", "output_dir": name}
+    work.run("train", "--no-report", "--no-progress", "--fine-tune", **inputs, **TRAINING, **options)
+
+
+def _sheet_with_more(work: Workplace, name: str) -> str:
+    """A sheet with a day within each subject, a state of each subject, and a whole number."""
+    sheet = pd.read_csv(work.folder / "study" / name, sep="\t", index_col=0, dtype={"depth_cm": str, "ph": str})
+    sheet["day"] = sheet.groupby("subject").cumcount() * 7
+    sheet["state"] = sheet["subject"].map(lambda subject: STATES[int(subject.rpartition("_")[2]) % 3])
+    sheet["number"] = (sheet["gradient"] * 10).astype(int)
+    path = work.folder / "study" / f"more_{name}"
+    sheet.to_csv(path, sep="\t")
+    return str(path.relative_to(work.folder))
+
+
+def _earlier(work: Workplace, name: str) -> None:
+    """Ordered classes, carried forward from earlier samples."""
+    inputs = {"table": TABLE, "metadata": _sheet_with_more(work, "metadata.tsv"), "group_column": "subject"}
+    options = {"metadata_column": "state", "ordered": ",".join(STATES), "learners": "jaccard,clr-linear"}
+    work.run("train", "--no-report", **inputs, **options, earlier_samples=2, time_column="day", output_dir=name)
+
+
+def _counts(work: Workplace, name: str) -> None:
+    sheet = _sheet_with_more(work, "metadata.tsv")
+    work.train(name, "--no-forest-baseline", "--count-target", metadata=sheet, metadata_column="number", experts=2)
+
+
+def _columns(work: Workplace, name: str) -> None:
+    options = {"metadata_column": ("group", "site")}
+    work.train(name, "--no-forest-baseline", "--classifier", **options)
+
+
 MODELS: dict[str, Callable[[Workplace, str], None]] = {
     ENCODER: _encoder,
     "format3/regressor": _regressor,
@@ -77,6 +115,10 @@ MODELS: dict[str, Callable[[Workplace, str], None]] = {
     "format4/forest": _forest,
     "format4/weighted": _weighted,
     "format5/blend": _blend,
+    "format6/first": _first_of_6,
+    "format6/earlier": _earlier,
+    "format6/counts": _counts,
+    "format6/columns": _columns,
 }
 """Each by its folder. The code that made one is that of a program of its format."""
 PREDICTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -88,6 +130,10 @@ PREDICTED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "format4/forest": ((), {}),
     "format4/weighted": ((), {}),
     "format5/blend": ((), {}),
+    "format6/first": ((), {}),
+    "format6/earlier": ((), {"metadata": "study/more_new_metadata.tsv"}),
+    "format6/counts": ((), {}),
+    "format6/columns": ((), {}),
 }
 """Switches and options of `aam predict` for each stored predictor."""
 
@@ -103,6 +149,8 @@ def predict(work: Workplace, name: str) -> Path:
     if name == ENCODER:
         return _vectors(work)
     switches, options = PREDICTED[name]
+    if "more_" in str(options.get("metadata")):
+        _sheet_with_more(work, "new_metadata.tsv")
     return work.predict(HERE / name, f"{name.replace('/', '-')}.tsv", *switches, **options)
 
 

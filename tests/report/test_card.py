@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from aam.evaluation.run_results import read_run
+from aam.models.folder.front_matter import figures_in, split_card
 from aam.report.build import judge_run
 from aam.report.card import write_cards
 from tests.report.blends import write_blend
@@ -28,8 +30,13 @@ def test_the_test_result_stands_beside_the_baselines(tmp_path: Path) -> None:
     assert record.targets is not None
     judgement = judge_run(record, record.targets.specs[0])[0]
     assert judgement.part == "test"
+    facts, text = split_card(text, tmp_path)
+    best = next(iter(figures_in(facts)))
     assert text.startswith("# AAM model\n\n## Results\n\nOn 60 held-out test samples, the mean absolute error")
     assert "| | AAM | Random forest | Mean of the training samples |" in text
+    found = judgement.results["model"]["mae"]
+    assert (best.metric, best.part, best.value, best.low, best.high) == ("mae", "test", *dataclasses.astuple(found))
+    assert facts["aam"]["samples"] == 240
     mae = judgement.results["forest"]["mae"]
     assert f" | {mae.value:.2f} ({mae.low:.2f} to {mae.high:.2f}) | " in text
     assert "There was no test set" not in text

@@ -140,6 +140,33 @@ def test_the_log_of_a_run_that_could_not_begin_is_gone_on_with(tmp_path: Path) -
         assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["log.txt"]
 
 
+def refuse(run: RunDirectory, *, writes: bool) -> None:
+    run.log.write_text("failed\n")
+    if writes:
+        run.write_json("data.json", {})
+    raise InputError("m.tsv", "no column 'gradiant'")
+
+
+def refused(folder: Path, *, writes: bool = False) -> None:
+    with (
+        pytest.raises(InputError, match="no column"),
+        open_run(folder, resume=False, overwrite=False) as run,
+    ):
+        refuse(run, writes=writes)
+
+
+def test_a_refused_run_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    refused(tmp_path / "deep" / "run")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    refused(tmp_path / "mine" / "run")
+    assert list((tmp_path / "mine").iterdir()) == []
+    refused(tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["log.txt"], "the folder is not of the run"
+    refused(tmp_path / "begun", writes=True)
+    assert sorted(path.name for path in (tmp_path / "begun").iterdir()) == ["data.json", "log.txt"]
+
+
 def test_overwriting_does_not_follow_links(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()

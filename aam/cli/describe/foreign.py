@@ -8,14 +8,10 @@ from pathlib import Path
 from aam.errors import InputError
 
 AS_TEXT = "write it as tab-separated text"
-FROM_R = 'in R: write.table(x, "table.tsv", sep = "\\t", quote = FALSE, col.names = NA)'
 NEEDS_ASVS = "make a feature table of them first, with DADA2 or Deblur (QIIME 2)"
 FASTQ = re.compile(rb"@[^\n]+\n[A-Za-z.]+\r?\n\+[^\n]*\n")
 
 STARTS = (
-    (b"RDX", "an R object", FROM_R),
-    (b"X\n\0\0", "an R object", FROM_R),
-    (b"A\n", "an R object", FROM_R),
     (b"PAR1", "a Parquet file", f"{AS_TEXT} (in pandas: read_parquet, to_csv)"),
     (b"ARROW1", "a Feather file", f"{AS_TEXT} (in pandas: read_feather, to_csv)"),
     (b"\xd0\xcf\x11\xe0", "a file of old Excel", "save it as tab-separated text"),

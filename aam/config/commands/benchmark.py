@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aam.config.learners import AUTO, LearnerName
-from aam.config.option import REQUIRED, Section, option
+from aam.config.option import REQUIRED, Section, option, same_as
 from aam.config.sections import LARGEST_SEED, MatchIds
+from aam.config.target import ColumnOptions
 from aam.config.types import Column
 from aam.errors import ConfigError
 
 MOST_FOLDS, MOST_REPEATS = 50, 100
+OF_TRAINING = ("exposure_column", "study_effect", "whole_studies", "balance_by", "earlier_samples", "augment")
+"""Options of `aam train` for a model as a whole, which no learner that competes here has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,8 @@ class TaskOptions(Section):
     tree: Path | None = option(None, "Rooted phylogeny of the ASVs.")
     metadata_column: str = option(REQUIRED, "Column to predict.")
     classifier: bool = option(False, "Predict classes instead of a number.")
+    ordered: tuple[str, ...] = same_as(ColumnOptions, "ordered")
+    count_target: bool = same_as(ColumnOptions, "count_target")
     missing: tuple[str, ...] = option((), "Further words for a missing value of the column.")
     not_missing: tuple[str, ...] = option((), "Words that are values in columns of text, not missing ones.")
     match_ids: MatchIds = option("exact", "How ids of table and metadata match, as for `aam train`.")
@@ -90,9 +95,16 @@ class TaskOptions(Section):
     control: bool | None = option(None, "Nothing may be found.", derived="true with shuffle")
 
     def check(self) -> None:
-        """Refuse a shuffled target in which something may be found."""
+        """Refuse two kinds of target at once, and a shuffled target in which something may be found."""
+        _ = self.column
         if self.shuffle is not None and self.control is False:
             raise ConfigError("a shuffled target is a control: leave out `control: false`")
+
+    @property
+    def column(self) -> ColumnOptions:
+        """What is predicted, as any command has it."""
+        names = ("metadata_column", "classifier", "missing", "ordered", "count_target")
+        return ColumnOptions(**{name: getattr(self, name) for name in names})
 
     @property
     def is_control(self) -> bool:

@@ -38,8 +38,10 @@ class CheckRunOptions(RunOptions):
 
     model: Path | None = option(
         None,
-        "Model folder or run directory: check a table that it is to predict, and how unlike its training samples.",
+        "Model folder, run directory or name of the index: check a table that it is to predict, and how unlike its "
+        "training samples.",
         usual="Check a table that this model is to predict",
+        names_model=True,
     )
     output_dir: Path | None = option(None, "Run directory to check; nothing is written.", usual=True)  # type: ignore[assignment]
 

@@ -32,8 +32,8 @@ class EmbedOptions(ModelInputOptions):
     )
     format: tuple[VectorFormat, ...] = option(
         ("tsv",),
-        "Formats of the vectors: tsv (QIIME 2 metadata), npy (float32, with an id file), h5ad (AnnData; needs the "
-        "extra aam[anndata]).",
+        "Formats of the vectors: tsv (QIIME 2 metadata), npy (float32, with an id file), h5ad (AnnData; also "
+        "study.h5ad with counts, metadata and vectors).",
         usual="tsv, npy, h5ad or several",
     )
     dimensions: int | None = option(

@@ -29,11 +29,13 @@ class ExplainOptions(ModelInputOptions):
         REQUIRED,
         "Model folder, run directory, or run directory of a cross-validation.",
         usual="Model folder or run (of a cross-validation, too)",
+        names_model=True,
     )
     more_models: tuple[Path, ...] = option(
         (),
         "Further models of the same targets, such as of other seeds; effects are pooled, and intervals hold how much "
         "they differ.",
+        names_model=True,
     )
     tree: Path | None = option(
         None,
@@ -125,6 +127,11 @@ class ExplanationFolderOptions(Section):
         "Also write report_interactive.html, a page on which one can point at samples and groups; needs the extra "
         "'interactive' (plotly).",
         usual="Also write a page to point at samples and groups",
+    )
+    h5ad: bool = option(
+        False,
+        "Also write explanation.h5ad: AnnData with counts and metadata of the explained samples, and the effects of "
+        "ASVs.",
     )
     samples_table: bool = option(
         False,

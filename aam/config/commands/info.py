@@ -14,8 +14,9 @@ class InfoOptions(Section):
 
     path: Path = option(
         REQUIRED,
-        "A table, tree, distance matrix, metadata file, model folder or run directory.",
+        "A table, tree, distance matrix, metadata file, model folder or run directory, or a name of `aam models`.",
         usual="Table, tree, distances, metadata, model or run",
+        names_model=True,
     )
 
 

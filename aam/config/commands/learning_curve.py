@@ -9,9 +9,11 @@ from typing import Any
 
 from aam.config.commands.train import TrainConfig
 from aam.config.covariates import CovariateOptions
+from aam.config.earlier import EarlierOptions
 from aam.config.learners import SINGLE, LearnerOptions
 from aam.config.option import Section, fields, flag, from_flat, option, same_as
 from aam.config.sections import LARGEST_SEED, SplitOptions, StudyOptions, TableOptions
+from aam.config.studies import ADVERSARY, BalanceOptions, StudiesOptions
 from aam.config.target import TargetOptions
 from aam.errors import ConfigError
 
@@ -57,9 +59,16 @@ class CurveConfig:
     target: TargetOptions
     learners: LearnerOptions = field(default_factory=LearnerOptions)
     covariates: CovariateOptions
+    studies: StudiesOptions = field(default_factory=StudiesOptions)
+    balance: BalanceOptions = field(default_factory=BalanceOptions)
+    earlier: EarlierOptions = field(default_factory=EarlierOptions)
     curve: CurveOptions
 
     def __post_init__(self) -> None:
+        if self.studies.study_effect == ADVERSARY:
+            raise ConfigError(
+                "--study-effect adversary trains the network, which a curve does not fit: take covariate or centre"
+            )
         if self.learners.with_network:
             raise ConfigError("--learners: a curve is of learners that fit in seconds: leave the network out")
         given = [
@@ -74,7 +83,8 @@ class CurveConfig:
     @property
     def training(self) -> TrainConfig:
         """The training of each subset: that of ``aam train`` with these options."""
-        sections = (self.table, self.study, self.target, self.learners, self.covariates)
+        of_data = (self.table, self.study, self.target, self.covariates)
+        sections = (*of_data, self.learners, self.studies, self.balance, self.earlier)
         given: dict[str, Any] = {
             one.name: getattr(section, one.name) for section in sections for one in dataclasses.fields(section)
         }

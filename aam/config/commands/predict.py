@@ -40,7 +40,8 @@ class PredictionTableOptions(Section):
 
     output: Path = option(
         REQUIRED,
-        "Table to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed.",
+        "File to write: .tsv or .txt (tabs), .csv (commas), with .gz compressed; .h5ad (AnnData with counts, metadata "
+        "and predictions), or .h5td (the same with the tree of a TreeData table).",
         usual="Table of predictions to write",
     )
     overwrite: bool = option(False, "Replace an existing output file.", usual=True)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aam.config.option import REQUIRED, option
+from aam.config.option import REQUIRED, option, same_as
 from aam.config.sections import (
     LARGEST_SEED,
     SplitOptions,
     StudyOptions,
     TableOptions,
 )
-from aam.config.target import ColumnOptions
+from aam.config.target import ColumnOptions, TargetOptions, check_exposure
 from aam.errors import ConfigError
 
 
@@ -21,6 +21,7 @@ from aam.errors import ConfigError
 class ForestOptions(ColumnOptions):
     """Random forest: features, size and output."""
 
+    exposure_column: str | None = same_as(TargetOptions, "exposure_column")
     output: Path = option(
         REQUIRED,
         "Table of predictions to write: .tsv or .txt (tabs), .csv (commas); with .gz compressed. Metrics are written "
@@ -46,6 +47,11 @@ class ForestOptions(ColumnOptions):
     )
     random_seed: int = option(42, "Seed.", at_least=0, at_most=LARGEST_SEED)
     n_jobs: int = option(-1, "Cores; -1 for all.")
+
+    def check(self) -> None:
+        """Refuse what is no kind of target, and an exposure of what is not counted."""
+        super().check()
+        check_exposure(self.exposure_column, self, (self.metadata_column,))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,9 +42,11 @@ class TransferOptions(Section):
 
     pretrained_encoder: Literal["small", "none"] | Path | None = option(
         None,
-        "Pre-trained encoder: a model folder or run of `aam pretrain`; 'small' is shipped with AAM; 'none' uses none.",
+        "Pre-trained encoder: a model folder, run of `aam pretrain` or name of the index; 'small' is shipped with AAM; "
+        "'none' uses none.",
         derived="none",
         usual="Encoder to start from: 'small' or a run",
+        names_model=True,
     )
     refit_clades: bool = option(True, "Re-centre the soft clades of a pre-trained encoder on the ASVs of this study.")
     freeze_base: bool = option(False, "Freeze the encoder and train only the head.")

@@ -107,6 +107,32 @@ def stack(parts: Sequence[csr_array]) -> csr_array:
     return found.counts(np.concatenate([np.diff(part.indptr) for part in parts]))
 
 
+def without_zeros(
+    number: int, shape: tuple[int, int], dtype: Any, parts: Iterator[tuple[int, np.ndarray]]
+) -> csr_array:
+    """The matrix of a dense one that is given in parts.
+
+    Parameters
+    ----------
+    number
+        How many of its values are not 0.
+    shape, dtype
+        Of the dense one.
+    parts
+        Some of its rows at a time, in order, each with the place of the first.
+    """
+    kind = index_type(number, shape)
+    data, indices = new_array(number, dtype), new_array(number, kind)
+    sizes, done = np.zeros(shape[0] + 1, dtype=kind), 0
+    for start, values in parts:
+        rows, columns = np.nonzero(values)
+        where = slice(done, done + len(rows))
+        data[where], indices[where] = values[rows, columns], columns
+        sizes[start + 1 : start + 1 + len(values)] = np.bincount(rows, minlength=len(values))
+        done += len(rows)
+    return csr_array((data, indices, np.cumsum(sizes, dtype=kind)), shape=shape)
+
+
 def is_large(counts: csr_array) -> bool:
     """Whether counts that are read anew would lie on the disk."""
     return bool(counts.data.nbytes > scratch.IN_MEMORY_BYTES)

@@ -13,10 +13,8 @@ from aam.files.scratch import IN_MEMORY_BYTES, blocks, new_array
 from aam.progress import Bar
 
 
-def by_samples(
-    source: str, data_E: np.ndarray, samples_E: np.ndarray, ends_A: np.ndarray, shape: tuple[int, int]
-) -> csr_array:
-    """Counts of samples, of counts that follow each other ASV by ASV; those of a large table lie on the disk.
+def by_samples(source: str, by_asv: csr_array) -> csr_array:
+    """Samples x ASVs of a matrix of ASVs x samples; the counts of a large table lie on the disk.
 
     A counting sort: it takes the memory of a block of counts and of a number for each sample.
 
@@ -24,20 +22,15 @@ def by_samples(
     ----------
     source
         The file's name, for the progress bar of a large one.
-    data_E
-        The counts, of any type of numbers, which they keep.
-    samples_E
-        Sample of each.
-    ends_A
-        Where the counts of each ASV end, behind a first 0: a sound ``indptr`` of ``A + 1`` numbers.
-    shape
-        Samples and ASVs.
+    by_asv
+        ASVs x samples, of which nothing but the pointers need be in memory.
 
     Returns
     -------
     scipy.sparse.csr_array
         Samples x ASVs; in each sample in the order of the ASVs.
     """
+    data_E, samples_E, ends_A, shape = by_asv.data, by_asv.indices, by_asv.indptr, by_asv.shape[::-1]
     number, kind = len(data_E), np.dtype(index_type(len(data_E), shape))
     indptr = np.zeros(shape[0] + 1, dtype=np.int64)
     for block in blocks(number):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aam.data.readers.column_names import suggestion
+from aam.data.readers.formats.registry import read_sheet
 from aam.data.readers.metadata_layout import (
     DIRECTIVE,
     HAS_CONTROL,
@@ -142,7 +143,7 @@ class Metadata:
 
 
 def read_metadata(path: Path, kept: tuple[str, ...] = ()) -> Metadata:
-    """Read a metadata file: tab-separated text, or a QIIME 2 artifact that is metadata.
+    """Read metadata: tab-separated text, a QIIME 2 artifact that is metadata, AnnData's ``obs`` or R's data frame.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def read_metadata(path: Path, kept: tuple[str, ...] = ()) -> Metadata:
     InputError
         With everything that is wrong with its header and rows.
     """
-    layout = read_layout(path, metadata_text(path))
+    layout = read_sheet(path) or read_layout(path, metadata_text(path))
     problems = Problems(path)
     _check_names(problems, layout.header)
     lines, table = _read_samples(problems, layout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -94,6 +94,22 @@ def read_layout(path: Path, text: str) -> Layout:
         note = "the header has one cell less than the rows, as R writes it: the first column is taken as the sample ids"
         return Layout(["sample-id", *header], chain(first, rows), (note,))
     raise _no_ids(path, line, header)
+
+
+def layout_of_columns(ids: Sequence[str], columns: Mapping[str, Sequence[str]], notes: tuple[str, ...] = ()) -> Layout:
+    """A sheet whose columns are known.
+
+    Parameters
+    ----------
+    ids
+        Of the samples.
+    columns
+        Name of a column -> its cells.
+    notes
+        What was unusual.
+    """
+    lines = enumerate(zip(ids, *columns.values(), strict=True), start=1)
+    return Layout(["sample-id", *columns], ((line, [cell.strip() for cell in row]) for line, row in lines), notes)
 
 
 def is_metadata_type(kind: str) -> bool:

@@ -31,6 +31,10 @@ class RawTable:
         int64, samples x ASVs, ASVs ascending in each sample, without zeros.
     notes
         What was guessed in reading.
+    sequences
+        DNA by ASV id, where the file has it beside the ids.
+    layer
+        Which of several parts of the file the counts are; None of formats that have one.
     """
 
     source: Path
@@ -38,6 +42,8 @@ class RawTable:
     asv_ids: list[str]
     counts: csr_array
     notes: tuple[str, ...] = ()
+    sequences: dict[str, str] | None = None
+    layer: str | None = None
 
 
 def make_raw_table(source: Path, sample_ids: list[str], asv_ids: list[str], matrix: csr_array) -> RawTable:

@@ -22,6 +22,8 @@ AMBIGUOUS = b"RYSWKMBDHVN"
 _UPPER = bytes.maketrans(b"acgtuU" + AMBIGUOUS.lower(), b"ACGTTT" + AMBIGUOUS)
 _TO_N = bytes.maketrans(AMBIGUOUS, b"N" * len(AMBIGUOUS))
 _NOT_DNA = re.compile(rb"[^ACGTRYSWKMBDHVN\n]")
+OTU = re.compile(r"\S+\s+([A-Za-z]+\d+)\|\d+(?:\||\s|$)")
+"""A header of mothur's get.oturep: ``sequence  Otu001|number of reads|groups``."""
 IS_GAP = re.compile(r"[-.\s>]")
 
 
@@ -69,7 +71,16 @@ def _read_fasta(path: Path) -> dict[str, str]:
         parts.append("".join(lines.split()))
     sequences = upper_case(parts)
     _check_fasta(path, names, sequences)
-    return dict(zip(names, sequences, strict=True))
+    return dict(zip(names, sequences, strict=True)) | _of_otus(text, sequences)
+
+
+def _of_otus(text: str, sequences: Sequence[str]) -> dict[str, str]:
+    """Sequences by OTU in a FASTA of mothur's get.oturep, whose headers name it after the sequence."""
+    found = [OTU.match(header) for header in re.findall(r"^>(.*)$", text, re.MULTILINE)]
+    if not found or not all(found):
+        return {}
+    names = [match[1] for match in found if match]
+    return dict(zip(names, sequences, strict=True)) if len(set(names)) == len(names) else {}
 
 
 def _check_fasta(path: Path, names: Sequence[str], sequences: Sequence[str]) -> None:

@@ -16,11 +16,12 @@ from scipy.sparse import csr_array
 from aam.config import TableOptions
 from aam.data.counts.blocks import select_rows, stack
 from aam.data.readers.feature_ids import are_sequences, resolve, transposed
+from aam.data.readers.formats.registry import is_robject, read_binary, read_rds_table, text_reader
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import finish, read_sequences
 from aam.data.readers.sharing import Turning, sharing_notes
 from aam.data.readers.strand import SequenceSet
-from aam.data.readers.table_formats import read_hdf5_table, read_json_table
+from aam.data.readers.table_formats import read_json_table
 from aam.data.readers.text_table import read_text_table
 from aam.errors import Attempts, InputError
 from aam.files.archive import is_archive, read_large_member
@@ -33,6 +34,7 @@ from aam.text import decode_text, first_bytes, listed, plural, read_stored, shor
 
 COUNTS = ("data", "indices", "indptr")
 TEXTS = ("sample_ids", "asv_ids", "sequences")
+START_BYTES = 8
 
 
 def read_cached_table(options: TableOptions, reference: SequenceSet | None = None, *, needs_dna: bool = True) -> Table:
@@ -42,6 +44,7 @@ def read_cached_table(options: TableOptions, reference: SequenceSet | None = Non
     result_depends_on = {
         "names": study_names(options.table),
         "files": [path.name for path in options.table],
+        "table_layer": options.table_layer,
         "trim_length": options.trim_length,
         "max_bp": options.max_bp,
         "needs_dna": needs_dna,
@@ -153,9 +156,10 @@ def read_table(options: TableOptions, reference: SequenceSet | None = None, *, n
     attempt = Attempts()
     known = attempt(lambda: read_sequences(options.sequences)) if options.sequences else {}
     texts: dict[str, str] = {}
-    raw = [attempt(partial(_read_sharing, path, texts)) for path in options.table]
+    raw = [attempt(partial(_read_sharing, path, texts, options.table_layer)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
+    _check_layer(options, [table for table in raw if table is not None])
     turning = Turning(options.reverse_complement, reference)
     prepare = partial(_prepare, known=known, options=options, turning=turning, texts=texts, needs_dna=needs_dna)
     prepared = [attempt(partial(prepare, table)) for table in raw if table is not None]
@@ -201,29 +205,48 @@ def table_of_counts(
     return _merge([_prepare(raw, known, options, turning, {}, needs_dna=needs_dna)], [raw.source.name])
 
 
-def read_raw_table(path: Path) -> RawTable:
-    """Read one file as it is: BIOM 2.1 (HDF5), BIOM 1.0 (JSON), text, any gzipped, or a QIIME 2 archive with BIOM.
+def read_raw_table(path: Path, layer: str | None = None) -> RawTable:
+    """Read one file as it is, whatever its format: BIOM, text, AnnData, R, any gzipped, or a QIIME 2 archive with BIOM.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layer
+        Which of its parts, of formats that have several (:class:`~aam.config.TableOptions`).
 
     Raises
     ------
     InputError
-        If it is none of these, is damaged, or its values are not counts.
+        If it is of no format that is known, is damaged, or its values are not counts.
     """
     content: bytes | mmap.mmap
     if is_archive(path):
         content = read_large_member(path, TABLE_TYPES, (".biom",))
     elif read_stored(path, len(SIGNATURE)) == SIGNATURE:
-        return read_hdf5_table(path)
+        return read_binary(path, None, layer)
     else:
         content = read_unpacked(path)
     if content[: len(SIGNATURE)] == SIGNATURE:
-        return read_hdf5_table(path, content)
+        return read_binary(path, content, layer)
+    if is_robject(content[:START_BYTES]):
+        return read_rds_table(path, bytes(content))
     text = _as_text(path, bytes(content))
-    return read_json_table(path, text) if text.lstrip().startswith("{") else read_text_table(path, text)
+    if text.lstrip().startswith("{"):
+        return read_json_table(path, text)
+    read = text_reader(text)
+    return read_text_table(path, text) if read is None else read(path, text, layer)
 
 
-def _read_sharing(path: Path, texts: dict[str, str]) -> RawTable:
-    raw = read_raw_table(path)
+def _check_layer(options: TableOptions, tables: Sequence[RawTable]) -> None:
+    """Refuse a layer where no table has any."""
+    if options.table_layer is not None and all(table.layer is None for table in tables):
+        problem = f"--table-layer {shorten(options.table_layer)}: it has one table of counts"
+        raise InputError(options.table[0], problem, "leave out --table-layer (it is for AnnData and mothur's .shared)")
+
+
+def _read_sharing(path: Path, texts: dict[str, str], layer: str | None) -> RawTable:
+    raw = read_raw_table(path, layer)
     return dataclasses.replace(raw, asv_ids=_shared(raw.asv_ids, texts))
 
 
@@ -265,6 +288,7 @@ def _prepare(
     *,
     needs_dna: bool,
 ) -> _Part:
+    known = {**raw.sequences, **known} if raw.sequences else known
     if error := transposed(raw.source, raw.sample_ids, raw.asv_ids, known):
         raise error
     if not (needs_dna or known or are_sequences(raw.asv_ids)):

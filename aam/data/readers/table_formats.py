@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import mmap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from aam.data.counts.blocks import index_type
 from aam.data.counts.by_samples import by_samples
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.errors import InputError
-from aam.files.hdf5 import Hdf5File, open_hdf5
+from aam.files.hdf5 import Hdf5File
 from aam.files.scratch import converted
 from aam.text import shorten
 
@@ -34,39 +34,65 @@ TRIPLE = 3
 EITHER = "the file does not say whether its matrix is sparse or dense, and it could be either: read as sparse"
 
 
-def read_hdf5_table(source: Path, content: bytes | mmap.mmap | None = None) -> RawTable:
+def read_hdf5_table(file: Hdf5File) -> Callable[[], RawTable]:
     """Read a table by sample (``sample/matrix``); where it has the other half of the format alone, that is turned.
 
     Parameters
     ----------
-    source
-        The file, and its name in messages.
-    content
-        Its bytes, where they were read already (from an archive).
+    file
+        The open file, which is not needed any more by what is returned: that makes the table.
 
     Raises
     ------
     InputError
         If it is not a BIOM table, is damaged, or its values are not counts.
     """
-    with open_hdf5(source, content) as file:
-        names = _parts(file)
-        sample_ids, asv_ids = (file.texts(name) for name in IDS)
-        data = file.numbers(names[0], "iuf")
-        indices, indptr = (file.numbers(name, "iu") for name in names[1:])
-        declared = file.shape_attribute()
+    names = _parts(file)
+    source = Path(file.source)
+    sample_ids, asv_ids = (file.texts(name) for name in IDS)
+    data = file.numbers(names[0], "iuf")
+    indices, indptr = (file.numbers(name, "iu") for name in names[1:])
     shape = (len(sample_ids), len(asv_ids))
-    _check_shape(source, declared, shape)
-    if names == BY_ASV:
-        _check_pointers(source, indptr, len(data), shape[1], "ASVs")
-        _check_indices(source, indices, len(data), shape[0], "samples")
-        matrix = by_samples(source.name, data, indices, indptr, shape)
-    else:
-        _check_pointers(source, indptr, len(data), shape[0], "samples")
-        _check_indices(source, indices, len(data), shape[1], "ASVs")
-        kind = index_type(len(data), shape)
-        matrix = csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
-    return make_raw_table(source, sample_ids, asv_ids, matrix)
+    _check_shape(source, file.shape_attribute(), shape)
+
+    def make() -> RawTable:
+        if names == BY_ASV:
+            by_asv = sound_matrix(source, (data, indices, indptr), shape[::-1], ("ASV", "sample"))
+            return make_raw_table(source, sample_ids, asv_ids, by_samples(source.name, by_asv))
+        return make_raw_table(source, sample_ids, asv_ids, sound_matrix(source, (data, indices, indptr), shape))
+
+    return make
+
+
+def sound_matrix(
+    source: Path,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    shape: tuple[int, int],
+    axes: tuple[str, str] = ("sample", "ASV"),
+) -> csr_array:
+    """A sparse matrix of which all pointers and indices are within it.
+
+    Parameters
+    ----------
+    source
+        The file.
+    parts
+        Values, indices and pointers.
+    shape
+        Of the matrix whose rows are pointed at.
+    axes
+        What its rows and columns are.
+
+    Raises
+    ------
+    InputError
+        With the first pointer, or number of indices, that are not.
+    """
+    data, indices, indptr = parts
+    _check_pointers(source, indptr, len(data), shape[0], axes[0])
+    _check_indices(source, indices, len(data), shape[1], axes[1])
+    kind = index_type(len(data), shape)
+    return csr_array((data, converted(indices, kind), indptr.astype(kind, copy=False)), shape=shape)
 
 
 def _parts(file: Hdf5File) -> tuple[str, ...]:
@@ -87,10 +113,10 @@ def _check_shape(source: Path, declared: tuple[int, ...] | None, shape: tuple[in
         raise InputError(source, problem, "make the table again")
 
 
-def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, number: int, what: str) -> None:
+def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, num_rows: int, row: str) -> None:
     problem = ""
-    if len(indptr) != number + 1:
-        problem = f"{len(indptr):,} pointers for {number:,} {what}"
+    if len(indptr) != num_rows + 1:
+        problem = f"{len(indptr):,} pointers for {num_rows:,} {row}s"
     elif (beyond := np.flatnonzero((indptr < 0) | (indptr > num_values))).size:
         problem = f"indptr[{beyond[0]}] = {indptr[beyond[0]]} exceeds {num_values:,} stored values"
     elif (falling := np.flatnonzero(indptr[1:] < indptr[:-1])).size:
@@ -101,13 +127,13 @@ def _check_pointers(source: Path, indptr: np.ndarray, num_values: int, number: i
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 
 
-def _check_indices(source: Path, indices: np.ndarray, num_values: int, number: int, what: str) -> None:
+def _check_indices(source: Path, indices: np.ndarray, num_values: int, num_columns: int, column: str) -> None:
     problem = ""
     if len(indices) != num_values:
         problem = f"{len(indices):,} indices for {num_values:,} values"
-    elif num_values and (indices.min() < 0 or indices.max() >= number):
-        beyond = np.flatnonzero((indices < 0) | (indices >= number))
-        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {number:,} {what})"
+    elif num_values and (indices.min() < 0 or indices.max() >= num_columns):
+        beyond = np.flatnonzero((indices < 0) | (indices >= num_columns))
+        problem = f"{beyond.size:,} indices out of range (first: {indices[beyond[0]]}, of {num_columns:,} {column}s)"
     if problem:
         raise InputError(source, f"corrupt matrix: {problem}", "make the table again")
 

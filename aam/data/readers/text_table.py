@@ -25,7 +25,6 @@ OTHER_SEPARATORS = (",", ";", " ")
 RANKS = {"kingdom", "domain", "phylum", "class", "order", "family", "genus", "species", "confidence"}
 """Columns of taxonomy, beside those of whole lineages, where they hold no counts."""
 OTHER_ID_NAMES = {"otu", "otus", "asvs", "otu_id", "asv_id", "feature", "features", "taxa", "row.names"} | TAXON_NAMES
-SHARED = ["label", "group", "numotus"]
 
 NO_READS = {"", "na", "nan", "null", "none", "-"}
 THOUSANDS = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+")
@@ -64,8 +63,6 @@ def read_text_table(source: Path, text: str) -> RawTable:
     """
     layout = _layout(source, text)
     header, width = layout.header, len(layout.header)
-    if [name.lower() for name in header[:3]] == SHARED:
-        raise InputError(source, "a shared file of mothur, with OTUs as columns", "mothur's make.biom converts it")
     kept = _samples(layout)
     names = [header[column] for column in kept]
     asv_ids, entries = [], []

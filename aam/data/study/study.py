@@ -99,6 +99,15 @@ class Study:
     centred_among
         The study whose samples give the means of studies that a centred model does not know, whichever samples were
         taken of it or changed since; None for this one.
+
+    Examples
+    --------
+    >>> study = aam.load_study(table="study/table.biom", metadata="study/metadata.tsv", metadata_column="gradient")
+    >>> study[:10]
+    <Study of 10 samples and 50 ASVs>
+    >>> low = study[study.targets["gradient"] < 0.5]
+    >>> float(low.targets["gradient"].max()) < 0.5
+    True
     """
 
     table: Table

@@ -136,22 +136,22 @@ class Explanation:
         return next((one for one in self.effects if (one.method, one.level, one.learner) == wanted), None)
 
     def effects_table(self) -> Columns:
-        """All effects; see :func:`~aam.explanation.results.tables.effects_table`."""
+        """A row for each ASV, clade or taxon and output, the most important first: ``effects.tsv``."""
         return effects_table(self.effects, self.groups, self.associations)
 
     def asvs_table(self) -> Columns:
-        """Feature metadata for QIIME 2; see :func:`~aam.explanation.results.tables.asvs_table`."""
+        """A row for each ASV with its effects, as QIIME 2 reads feature metadata: ``asvs.tsv``."""
         association = associate(self.asvs, self.counts, self.samples.predicted_NO, self.samples.truth_NO)
         return asvs_table(self.asvs, association, self.effects)
 
     def groups_table(self) -> Columns:
-        """The groups; see :func:`~aam.explanation.results.tables.groups_table`."""
+        """A row for each group: what it is, how common it is, and what its share goes with: ``groups.tsv``."""
         return groups_table(self.groups, self.associations, self.outputs)
 
     def members_table(self) -> Columns:
-        """The ASVs of each group."""
+        """A row for each ASV of each group: ``members.tsv.gz``."""
         return members_table(self.groups, self.asvs.names)
 
     def samples_tables(self, top: int | None = None) -> list[Columns]:
-        """Effects in single samples; see :func:`~aam.explanation.results.tables.samples_tables`."""
+        """Effects in single samples, of the ``top`` most important things of each level (None: of all)."""
         return list(samples_tables(self.effects, self.sample_ids, top))

@@ -263,6 +263,7 @@ def fit_forest(
     covariate_spec: CovariateSpec | None = None,
     settings: ForestSettings | None = None,
     data: Mapping[str, Any] | None = None,
+    weights: np.ndarray | None = None,
 ) -> ForestLearner:
     """Fit a random forest on samples of a study, in the user's units.
 
@@ -280,10 +281,12 @@ def fit_forest(
         How to grow it.
     data
         How the study's tables were treated, where the forest is to be kept.
+    weights
+        Of the training samples; equal where None.
     """
     own = in_own_units(targets)
     learner = ForestLearner(Task(targets=own, covariate_spec=covariate_spec, data=data or {}), settings)
-    return learner.fit(study, rows, true_values(study, rows, own))
+    return learner.fit(study, rows, true_values(study, rows, own), weights=weights)
 
 
 def _ready(table: Any) -> Any:

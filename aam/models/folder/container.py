@@ -20,8 +20,9 @@ from safetensors.torch import save as save_tensors
 
 from aam.errors import CheckpointError, ConfigError
 from aam.files.atomic import atomic_write, write_json, write_text
+from aam.models.folder.front_matter import Statement, facts_of_targets, joined_card, with_statement
 from aam.models.folder.manifest import Manifest, model_card
-from aam.models.folder.migrations import FORMAT, check_format, to_present
+from aam.models.folder.migrations import FORMAT, check_format, is_newer, to_present
 from aam.models.folder.paths import CARD, CONFIG, WEIGHTS, check_is_of_model, find_weights
 from aam.text import shorten
 from aam.version import __version__
@@ -96,7 +97,8 @@ def write_model_folder(
         # One entry alone: the library writes several in an order of its own, other each time.
         file.write(save_tensors(tensors, metadata={"aam": json.dumps(config)}))
     write_json(folder / CONFIG, config)
-    write_text(folder / CARD, model_card(manifest))
+    stated = with_statement(facts_of_targets(manifest.targets), model_card(manifest), Statement())
+    write_text(folder / CARD, joined_card(*stated))
 
 
 def read_model_folder(path: Path) -> ModelFolder:
@@ -108,7 +110,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         If there is none, it is damaged, of a format that is not known, or not finite.
     """
     weights = find_weights(path)
-    content = _read_header(weights)
+    content = read_header(weights)
     expected = content.pop("sha256", "")
     tensors = load_tensors(weights.read_bytes())
     for name, tensor in tensors.items():
@@ -127,6 +129,20 @@ def read_model_folder(path: Path) -> ModelFolder:
         renamed = {rename(name): tensor for name, tensor in tensors.items()}
         states, reference = _by_member(len(manifest.members), renamed)
     return ModelFolder(weights, manifest, states, reference)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """What describes the model of a folder, without its arrays, whose checksum is not looked at.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no model, its header is damaged, or its format is not known.
+    """
+    weights = find_weights(path)
+    content = read_header(weights)
+    with contents_checked(weights):
+        return Manifest.from_dict(to_present(content)[0])
 
 
 def _by_member(number: int, tensors: State) -> tuple[list[State], State]:
@@ -161,7 +177,16 @@ def contents_checked(weights: Path) -> Iterator[None]:
         raise CheckpointError(f"{weights}: the weights do not fit the description ({error})") from None
     except UNUSABLE as error:
         words = shorten(str(error), MAX_MESSAGE_LENGTH)
-        raise CheckpointError(f"{weights}: its description cannot be used ({words}); use another copy") from None
+        raise CheckpointError(f"{weights}: its description cannot be used ({words}); {_remedy(weights)}") from None
+
+
+def _remedy(weights: Path) -> str:
+    """What helps where a description cannot be used: a newer version may know what this one does not."""
+    try:
+        made = shorten(str(_read_header(weights).get("aam")))
+    except CheckpointError:
+        made = ""
+    return f"made by aam {made}, this is aam {__version__}: update it" if is_newer(made) else "use another copy"
 
 
 def checksum(tensors: Mapping[str, torch.Tensor], content: Mapping[str, Any]) -> str:
@@ -175,7 +200,8 @@ def checksum(tensors: Mapping[str, torch.Tensor], content: Mapping[str, Any]) ->
     return digest.hexdigest()
 
 
-def _read_header(weights: Path) -> dict[str, Any]:
+def read_header(weights: Path) -> dict[str, Any]:
+    """What the header of the weights says of the model; raises :class:`~aam.errors.CheckpointError` if damaged."""
     try:
         with safe_open(weights, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -4,11 +4,13 @@ Each step is a pair of pure functions, from the description and the tensors' nam
 They know JSON types alone and are never changed, so that a folder that could be read once can be read for ever. Whoever
 changes the format adds the next pair here, and stores folders of the old one for the tests.
 
-Formats 1 and 2 were of versions before 0.1 and cannot be read.
+Formats 1 and 2 were of the development before any release, and are refused. Version 1.0.0 writes format 6;
+docs/versions.md says which version may bring a new one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +54,13 @@ def check_format(weights: Path, config: Mapping[str, Any]) -> None:
             f"{weights}: made by aam {version} (format {shorten(str(number))}); "
             f"this is aam {__version__} (format {FORMAT}): {remedy}"
         )
+
+
+def is_newer(version: str) -> bool:
+    """Whether a version is a later one than this program's; False of what is none."""
+    numbers = [re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", text, re.ASCII) for text in (version, __version__)]
+    found, own = (None if one is None else tuple(map(int, one.groups())) for one in numbers)
+    return found is not None and own is not None and found > own
 
 
 def to_present(content: Content) -> tuple[Content, Callable[[str], str]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
+from aam.files.model_index import is_name, resolved
 from aam.runs.directory import resume_hint
 from aam.runs.layout import FINAL_CONFIG, MODEL, command_of, is_unfinished
 
@@ -15,7 +16,7 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
 def find_weights(path: Path) -> Path:
-    """The weights' file of a model folder, or of the run directory that holds one.
+    """The weights' file of a model folder, of the run directory that holds one, or of a model of the user's index.
 
     Raises
     ------
@@ -24,6 +25,7 @@ def find_weights(path: Path) -> Path:
     """
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
+    path = resolved(path)
     if is_unfinished(path):
         so_far = f"; {path / MODEL} is what it had learned so far" if (path / MODEL / WEIGHTS).is_file() else ""
         raise CheckpointError(f"{path}: the run is unfinished: {resume_hint(command_of(path), path)}{so_far}")
@@ -34,7 +36,17 @@ def find_weights(path: Path) -> Path:
     if (path / FINAL_CONFIG).is_file():
         final = shlex.join(["aam", "train", "--config", str(path / FINAL_CONFIG)])
         raise CheckpointError(f"{path}: a cross-validation keeps no model of all samples; train it: {final}")
-    raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed)")
+    raise CheckpointError(f"{path}: no model found (a folder with {WEIGHTS} is needed{_or_name(path)})")
+
+
+def _or_name(path: Path) -> str:
+    """What else a word may be that leads nowhere."""
+    if os.path.lexists(path):
+        return ""
+    if is_name(str(path)):
+        return ", or a name that `aam models` lists"
+    is_of_hub = len(path.parts) == 2 and all(map(is_name, path.parts)) and not path.parent.exists()
+    return f"; if it is on a model hub: aam pull {path}" if is_of_hub else ""
 
 
 def unfinished_notes(path: Path) -> Iterator[str]:

@@ -31,6 +31,22 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if has_gpu and name != "cpu" else torch.device("cpu")
 
 
+def check_device(options: RunOptions) -> None:
+    """Refuse a device that is not there, or arithmetic that it has not.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`prepare_device`.
+    """
+    device = choose_device(options.device)
+    if device.type == "cpu":
+        if options.mixed_precision == "fp16":
+            raise ConfigError("--mixed-precision fp16 needs a GPU; a CPU supports bf16")
+        if options.tf32:
+            raise ConfigError("--tf32 needs an NVIDIA GPU: leave it out")
+
+
 def prepare_device(options: RunOptions) -> torch.device:
     """Choose the device of a training run, and set its arithmetic.
 
@@ -39,14 +55,11 @@ def prepare_device(options: RunOptions) -> torch.device:
     ConfigError
         If there is no such device, or it has not the arithmetic that is asked for.
     """
+    check_device(options)
     device = choose_device(options.device)
-    if device.type == "cpu":
-        if options.mixed_precision == "fp16":
-            raise ConfigError("--mixed-precision fp16 needs a GPU; a CPU supports bf16")
-        if options.tf32:
-            raise ConfigError("--tf32 needs an NVIDIA GPU: leave it out")
-        if options.mixed_precision == "bf16" and "AVX512" not in torch.backends.cpu.get_cpu_capability():
-            warn("this processor emulates 16-bit arithmetic: --mixed-precision none is many times faster")
+    is_emulated = options.mixed_precision == "bf16" and device.type == "cpu"
+    if is_emulated and "AVX512" not in torch.backends.cpu.get_cpu_capability():
+        warn("this processor emulates 16-bit arithmetic: --mixed-precision none is many times faster")
     torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
     return device
 

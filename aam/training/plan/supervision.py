@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 
 from aam.config import PretrainConfig, SplitOptions, TrainConfig
-from aam.config.studies import ADVERSARY, COVARIATE, STUDY
+from aam.config.studies import ADVERSARY, COVARIATE
 from aam.data.readers.computable import mean_of_weights
 from aam.data.readers.metadata import Metadata
 from aam.data.study.covariates import Covariates, CovariateSpec
 from aam.data.study.earlier import EarlierSpec, clock_notes, describe_earlier, fit_earlier, with_earlier
-from aam.data.study.folds import Fold, FoldOptions, make_folds
-from aam.data.study.several.folds import make_study_folds
 from aam.data.study.several.harmony import harmony_of
-from aam.data.study.several.labels import balance_levels, joined, study_labels
+from aam.data.study.several.labels import balance_levels, balance_notes, joined, study_labels
 from aam.data.study.split import Split, make_split, sample_groups
 from aam.data.study.study import Study, TargetRequest, load_study
 from aam.data.study.summary import describe
@@ -28,53 +27,6 @@ from aam.evaluation.catalogue import METRICS
 from aam.log import say, warn
 from aam.text import listed, plural, shorten
 from aam.training.plan.objectives import default_metric, lacks_class
-
-
-def learnable_folds(config: TrainConfig, study: Study) -> tuple[Targets, list[Fold]]:
-    """The targets as all samples have them (their kind and classes count), and the folds.
-
-    Parameters
-    ----------
-    config
-        With ``cv``.
-    study
-        The study.
-
-    Raises
-    ------
-    InputError
-        If there are too few samples, groups or samples of a class for the folds; or with each fold that cannot be
-        learned from, or has no best model.
-    """
-    assert study.target is not None
-    assert study.metadata is not None
-    assert config.evaluation.cv is not None
-    rules, sheet, rows = target_rules(config), study.metadata, np.arange(len(study))
-    targets = fit_targets(rules, study.targets, rows, sheet.source, levels_of(rules, sheet))
-    by_study, column = config.evaluation.cv == STUDY, config.study.study_column
-    wanted = FoldOptions(
-        number=0 if by_study else int(config.evaluation.cv),
-        repeats=config.evaluation.cv_repeats,
-        seed=config.run.seed,
-        validated=needs_validation(config),
-    )
-    if by_study:
-        folds = make_study_folds(config.split, wanted, study, column, study.target, targets.kind)
-    else:
-        folds = make_folds(config.split, wanted, study, study.target, targets.kind)
-    fit_inputs(config, study, Split(rows, rows, rows[:0]))  # what is wrong with all samples is not said of each fold
-    attempt = Attempts()
-    for fold in folds:
-        attempt(partial(_check_can_learn, config, study, fold))
-    attempt.raise_if_any()
-    return targets, folds
-
-
-def _check_can_learn(config: TrainConfig, study: Study, fold: Fold) -> None:
-    try:
-        fit_inputs(config, study, learned_split(config, fold.split))
-    except InputError as error:
-        raise InputError.of(tuple(f"{fold.title}: {problem}" for problem in error.problems)) from None
 
 
 def check_measurable(config: TrainConfig, targets: Targets, study: Study, validation_rows: np.ndarray) -> None:
@@ -172,8 +124,15 @@ class Inputs:
         return None if self.targets is None else self.targets.encode(self.study.targets, self.level_N)
 
 
-def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
+def read_inputs(config: Any, check: Callable[[Any, Inputs], object] | None = None) -> Inputs:
     """Read the files of a run and fit everything to its training part.
+
+    Parameters
+    ----------
+    config
+        Of pre-training or training.
+    check
+        Refuses what else cannot be learned from, before anything is said of it.
 
     Raises
     ------
@@ -186,7 +145,7 @@ def read_inputs(config: PretrainConfig | TrainConfig) -> Inputs:
     kind = None if request is None else request.kind
     validated = needs_validation(config)
     split = make_split(split_options(config), study, study.target, kind, config.run.seed, validated=validated)
-    return fit_and_log_inputs(config, study, learned_split(config, split))
+    return fit_and_log_inputs(config, study, learned_split(config, split), check)
 
 
 def split_options(config: PretrainConfig | TrainConfig) -> SplitOptions:
@@ -218,11 +177,16 @@ def learned_split(config: PretrainConfig | TrainConfig, split: Split) -> Split:
     return replace(joined, notes=(*joined.notes, note)) if number and is_given else joined
 
 
-def fit_and_log_inputs(config: PretrainConfig | TrainConfig, study: Study, split: Split) -> Inputs:
-    """Do what :func:`fit_inputs` does, and say what there is."""
+def fit_and_log_inputs(
+    config: Any, study: Study, split: Split, check: Callable[[Any, Inputs], object] | None = None
+) -> Inputs:
+    """Do what :func:`fit_inputs` does, with a further check, and say what there is."""
     harmony = None if config.split.train_samples else harmony_of(study, config.study.study_column)
+    inputs = fit_inputs(config, study, split)  # before anything is said: what is wrong stands alone
+    if check is not None:
+        check(config, inputs)
     say(*describe(study, split), *([] if harmony is None else harmony.lines()))
-    inputs = fit_inputs(config, study, split)
+    say(*balance_notes(config, inputs.balance_N, split.train))
     if inputs.targets is not None and inputs.targets.exposure_column:
         say(*inputs.targets.lines())
     if inputs.groups is not None and len(inputs.groups):

@@ -24,7 +24,7 @@ from aam.text import plural
 from aam.training.calibration.calibrate import calibrate_encoder, calibrate_heads, calibrate_target, refit_clades
 from aam.training.calibration.calibration_set import CalibrationSet, calibration_set
 from aam.training.distributed.collectives import all_or_none, decided_by_rank_0, rank, world_size
-from aam.training.hardware.device import machine_of, prepare_device
+from aam.training.hardware.device import check_device, machine_of, prepare_device
 from aam.training.hardware.device_memory import cap_gpu
 from aam.training.memory.layout import MemoryPlan
 from aam.training.plan.augmentation import augmentation_lines, training_changes
@@ -94,6 +94,7 @@ def prepare_pretraining(config: PretrainConfig) -> Prepared:
         For whatever is wrong with the files or the options; before any model is built.
     """
     with all_or_none():
+        check_device(config.run)
         inputs = read_inputs(config)
     return prepare_encoder(config, inputs)
 
@@ -121,6 +122,7 @@ def prepare_training(config: TrainConfig) -> Prepared:
         For whatever is wrong with the files, the options or the encoder; before any model is built.
     """
     with all_or_none():
+        check_device(config.run)
         config, pretrained = with_encoder(config)
         inputs = read_inputs(config)
     return prepare_predictor(config, inputs, pretrained)

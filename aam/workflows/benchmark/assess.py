@@ -21,9 +21,9 @@ from aam.evaluation.metrics import compare_repeats, evaluate_repeats
 from aam.learners.catalogue import FOREST
 from aam.workflows.benchmark.fold_record import BLEND, LEVEL, FoldRecord
 
-MAIN = {"numbers": "r2", "classes": "auroc"}
-"""How a kind's results are shown -> the metric that competitors are compared by."""
-CHANCE = {"r2": 0.0, "auroc": 0.5}
+MAIN = {"mae": "r2", "balanced_accuracy": "auroc"}
+"""Main metric of a kind -> the one that competitors are compared by, where that is another: it knows chance."""
+CHANCE = {"r2": 0.0, "auroc": 0.5, "d2": 0.0, "qwk": 0.0}
 """Main metric -> its value where nothing can be predicted."""
 
 
@@ -91,7 +91,7 @@ class TaskResult:
     @property
     def main(self) -> str:
         """The metric that competitors are compared by; higher is better."""
-        return MAIN[self.kind.shown_as]
+        return MAIN.get(self.kind.main_metric, self.kind.main_metric)
 
     @property
     def lead(self) -> Interval:

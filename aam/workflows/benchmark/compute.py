@@ -112,7 +112,7 @@ def _prepare(task: OpenTask, fold: Fold, seed: int) -> FoldTask:
     assert study.metadata is not None
     assert study.target is not None
     train = task.training_rows(fold)
-    rules = TargetRules(columns=(column,), kind=task.kind, transform="none")
+    rules = TargetRules(columns=(column,), kind=task.kind, transform="none", levels=task.options.ordered)
     targets = Targets(specs=(fit_target(rules, study.target, train, study.metadata.source),))
     covariates = CovariateSpec.fit(task.covariates, study.metadata, train) if task.covariates.columns else None
     start = time.perf_counter()

@@ -13,7 +13,6 @@ import numpy as np
 
 from aam.config import CovariateOptions, SplitOptions, StudyOptions, TableOptions
 from aam.config.commands.benchmark import TaskOptions
-from aam.config.target import ColumnOptions
 from aam.data.study.folds import Fold, FoldOptions, make_folds
 from aam.data.study.shuffling import shuffled_values
 from aam.data.study.split import sample_groups
@@ -85,10 +84,7 @@ def open_task(name: str, options: TaskOptions, wanted: FoldOptions) -> OpenTask:
 
 
 def _open(name: str, options: TaskOptions, wanted: FoldOptions) -> OpenTask:
-    columns = ColumnOptions(
-        metadata_column=options.metadata_column, classifier=options.classifier, missing=options.missing
-    )
-    kind = chosen_kind(columns)
+    kind = chosen_kind(options.column)
     study = load_study(
         TableOptions(table=(options.table,)),
         StudyOptions(

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aam.config.commands.benchmark import BenchmarkOptions, SuiteFile, SuiteOptions, TaskFile, TaskOptions
+from aam.config.commands.benchmark import OF_TRAINING, BenchmarkOptions, SuiteFile, SuiteOptions, TaskFile, TaskOptions
 from aam.config.option import Section, read_values, suggest
 from aam.config.yaml_file import read_nested_file
 from aam.errors import Attempts, ConfigError, InputError
@@ -86,6 +86,9 @@ def _task(path: Path, data: Path, name: str, values: Any) -> TaskOptions:
         raise InputError(path, problem, "it becomes the name of a folder")
     if not isinstance(values, dict):
         raise InputError(path, f"{where}expected `name: value` lines", SHAPE)
+    if wrong := [key for key in values if key.replace("-", "_") in OF_TRAINING]:
+        problem = f"{where}{wrong[0]} is an option of aam train, not of a benchmark"
+        raise InputError(path, problem, "train with and without it (aam train --cv), and aam compare the runs")
     task = _section(path, where, TaskOptions, TaskFile, values)
     files = {key: getattr(task, key) for key in ("table", "metadata", "tree")}
     task = dataclasses.replace(task, **{key: data / file for key, file in files.items() if file is not None})

@@ -18,7 +18,7 @@ from aam.workflows.benchmark.fold_record import BLEND, LEVEL
 RESULTS, PAGE, FIGURE = RESULT_FILES = "results.tsv", "results.md", "results.png"
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 COLUMNS = ("task", "competitor", "metric", "value", "low", "high", *DIFFERENCE, "seconds")
-SECOND = {"r2": "mae", "auroc": "balanced_accuracy"}
+SECOND = {"r2": "mae", "auroc": "balanced_accuracy", "d2": "mae", "qwk": "rank_mae"}
 """Main metric -> the one that stands beside it on the page."""
 VERDICTS = {1: "better", 0: "no clear difference", -1: "worse"}
 NOWHERE = Interval(np.nan, np.nan, np.nan)

@@ -1,21 +1,17 @@
-"""What needs packages that AAM does without: UMAP, Emperor pages, AnnData files."""
+"""What needs packages that AAM does without: UMAP and Emperor pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aam.errors import ConfigError
 from aam.ordination.ordinations import Ordination, ordination_text
 
-if TYPE_CHECKING:
-    from aam.workflows.embedding.vectors import Vectors
-
-MODULES = {"umap": ("umap",), "emperor": ("emperor", "pandas", "skbio"), "anndata": ("anndata", "pandas")}
+MODULES = {"umap": ("umap",), "emperor": ("emperor", "pandas", "skbio")}
 """Extra -> the modules that it brings."""
 
 
@@ -97,26 +93,3 @@ def write_emperor(
 def no_markup(text: object) -> str:
     """A text that cannot end the script of a page that it stands in: Emperor writes names as they are."""
     return str(text).replace("<", "\u2039")
-
-
-def write_anndata(path: Path, vectors: Vectors, columns: Mapping[str, np.ndarray]) -> None:
-    """Write vectors as AnnData, a row for each sample, ASV or clade.
-
-    Parameters
-    ----------
-    path
-        The ``.h5ad`` file.
-    vectors
-        The vectors, as ``X``.
-    columns
-        What is known of each row, as ``obs``.
-    """
-    import anndata
-    import pandas
-
-    names = [f"v{place + 1}" for place in range(vectors.values.shape[1])]
-    ids = [str(name) for name in vectors.ids]
-    obs: Any = pandas.DataFrame({name: cells.tolist() for name, cells in columns.items()}, index=ids)
-    content = anndata.AnnData(vectors.values, obs=obs, var=pandas.DataFrame(index=names))
-    content.uns["vectors"] = {"of": vectors.of, "words": vectors.words}
-    content.write_h5ad(path)

@@ -17,10 +17,12 @@ from aam.ordination.ordinations import ordination_text
 from aam.report.embedding import embedding_page
 from aam.report.figure_files import write_page
 from aam.runs.result_folder import ResultFolder
-from aam.workflows.embedding.extras import write_anndata, write_emperor
+from aam.workflows.embedding.anndata_files import write_study, write_vectors
+from aam.workflows.embedding.extras import write_emperor
 
 if TYPE_CHECKING:
     from aam.data.readers.metadata import Metadata
+    from aam.data.study.study import Study
     from aam.workflows.embedding.result import Embedding
     from aam.workflows.embedding.vectors import Vectors
 
@@ -32,7 +34,7 @@ NAMES = {
 """What vectors are of -> begin of the files' names, and the name of the column of ids."""
 
 
-def write_embedding(folder: ResultFolder, found: Embedding, sheet: Metadata, config: EmbedConfig) -> None:
+def write_embedding(folder: ResultFolder, found: Embedding, study: Study, config: EmbedConfig) -> None:
     """Write vectors in each format, ordinations, tests, figures, the page and the record.
 
     Parameters
@@ -41,12 +43,13 @@ def write_embedding(folder: ResultFolder, found: Embedding, sheet: Metadata, con
         Where to write.
     found
         The results.
-    sheet
-        Metadata of all samples.
+    study
+        All samples, with their metadata.
     config
         What was asked for.
     """
-    path = folder.path
+    path, sheet = folder.path, study.metadata
+    assert sheet is not None
     by_kind = {
         "samples": found.samples,
         "asvs": found.asvs,
@@ -58,6 +61,8 @@ def write_embedding(folder: ResultFolder, found: Embedding, sheet: Metadata, con
         known = {"samples": sheet.columns, "clades": {} if found.clades is None else _after_id(found.clades.clades)}
         for form in config.embed.format:
             _write_vectors(path, vectors, form, known.get(kind, {}))
+    if "h5ad" in config.embed.format:
+        write_study(path, found, study, config)
     if found.clades is not None and "clades" in config.embed.of:
         found.clades.clades.write(path / "clades.tsv")
         found.clades.members.write(path / "clade_members.tsv")
@@ -74,7 +79,7 @@ def write_embedding(folder: ResultFolder, found: Embedding, sheet: Metadata, con
 def _write_vectors(folder: Path, vectors: Vectors, form: str, known: Mapping[str, np.ndarray]) -> None:
     name, header = NAMES[vectors.of]
     if form == "h5ad":
-        write_anndata(folder / f"{name}.h5ad", vectors, known)
+        write_vectors(folder / f"{name}.h5ad", vectors, known)
     elif form == "npy":
         with atomic_write(folder / f"{name}.npy", "wb") as file:
             np.save(file, vectors.values, allow_pickle=False)

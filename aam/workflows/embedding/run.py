@@ -34,7 +34,6 @@ from aam.workflows.embedding.training import group_column_of, trained_ids, train
 from aam.workflows.model_input import read_samples
 
 if TYPE_CHECKING:
-    from aam.data.readers.metadata import Metadata
     from aam.data.study.study import Study
     from aam.files.columns import Columns
     from aam.report.embedding import Colour
@@ -61,8 +60,8 @@ def embed(config: EmbedConfig) -> Embedding:
     check_apart([output], input_paths(config))
     started = time.monotonic()
     with result_folder(output, RECORD, overwrite=config.output.overwrite) as folder:
-        found, sheet = _embed(config)
-        write_embedding(folder, found, sheet, config)
+        found, study = _embed(config)
+        write_embedding(folder, found, study, config)
     say(f"embedded {plural(len(found.samples), 'sample')} in {time.monotonic() - started:.1f} s")
     return found
 
@@ -78,8 +77,8 @@ def embed_in_memory(config: EmbedInMemoryConfig) -> Embedding:
     return _embed(config)[0]
 
 
-def _embed(config: EmbedInMemoryConfig) -> tuple[Embedding, Metadata]:
-    """Do all of it; the results, and the metadata of the samples."""
+def _embed(config: EmbedInMemoryConfig) -> tuple[Embedding, Study]:
+    """Do all of it; the results, and the samples with their metadata."""
     from aam.workflows.trained.loading import load_model
 
     _check_extras(config)
@@ -95,7 +94,7 @@ def _embed(config: EmbedInMemoryConfig) -> tuple[Embedding, Metadata]:
         study=study,
         colours=colours_of(sheet, config.ordination.colour, model.manifest.targets),
     )
-    return job.run(), sheet
+    return job.run(), study
 
 
 def _check_extras(config: EmbedInMemoryConfig) -> None:
@@ -103,7 +102,6 @@ def _check_extras(config: EmbedInMemoryConfig) -> None:
     for name, flag, wanted in (
         ("umap", "--umap", config.ordination.umap),
         ("emperor", "--emperor", config.ordination.emperor),
-        ("anndata", "--format h5ad", "h5ad" in config.embed.format),
     ):
         if wanted:
             check_extra(name, flag)

@@ -17,6 +17,7 @@ from aam.log import say
 from aam.report.interactive import check_interactive, write_interactive
 from aam.runs.outputs import check_apart
 from aam.runs.result_folder import result_folder
+from aam.workflows.explain.anndata_file import NAME, write_explained
 from aam.workflows.explain.explain import explain
 from aam.workflows.explain.result import ExplanationResult
 from aam.workflows.explain.show import page_of, write_shown
@@ -53,6 +54,8 @@ def explain_and_write(config: ExplainConfig) -> ExplanationResult:
         write_shown(folder.path, page, explanation)
         if output.interactive:
             write_interactive(folder.path, page)
+        if output.h5ad:
+            write_explained(folder.path / NAME, explanation)
         folder.record.update(record_of(config, explanation))
     say(f"wrote {output.output_dir}")
     return explanation

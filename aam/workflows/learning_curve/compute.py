@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions
 from aam.errors import InputError
 from aam.evaluation.learning_curve import SizeResult
@@ -97,9 +98,9 @@ def _predict(plan: CurvePlan, job: Job) -> Mapping[tuple[str, str], Predictions]
     targets = inputs.targets
     assert targets is not None
     rows = job.split.test
-    samples = samples_of(targets, plan.study, rows, plan.groups)
+    samples = samples_of(targets, inputs.study, rows, plan.groups)
     found = {}
-    for learner, learned in _learned(model, plan, rows).items():
+    for learner, learned in _learned(model, inputs.study, rows).items():
         tables = model.decoder_of(()).predictions(learned[None], samples)
         for spec, table in zip(targets.specs, tables, strict=True):
             found[spec.column, learner] = table.known()
@@ -107,16 +108,16 @@ def _predict(plan: CurvePlan, job: Job) -> Mapping[tuple[str, str], Predictions]
     return found
 
 
-def _learned(model: BlendModel, plan: CurvePlan, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _learned(model: BlendModel, study: Study, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Predictions in the learned space of the blend, and of the forest where it is another."""
-    of_members = [learner.predict(plan.study, rows) for learner in model.blend.learners]
+    of_members = [learner.predict(study, rows) for learner in model.blend.learners]
     names = list(model.blend.names)
     found = {BLEND: model.blend.combined(np.stack(of_members))}
     if names == [FOREST]:
         return {FOREST: found[BLEND]}
     if FOREST in names:
         return found | {FOREST: of_members[names.index(FOREST)]}
-    return found | ({} if model.forest is None else {FOREST: model.forest.learner.predict(plan.study, rows)})
+    return found | ({} if model.forest is None else {FOREST: model.forest.learner.predict(study, rows)})
 
 
 def _by_size(plan: CurvePlan, predicted: Mapping[tuple[str, str, int, int], list[Predictions]]) -> Found:

@@ -11,10 +11,10 @@ from aam.config.jobs import JobOptions
 from aam.errors import AamError, PreemptedError
 from aam.log import say
 from aam.processes import Outcome, on_scheduler, outcomes
-from aam.progress import Bar
 from aam.runs.directory import RunDirectory
 from aam.text import format_duration, plural
 from aam.workflows.runs.child_runs import ChildRun, Train, stopped_within, train_child_run
+from aam.workflows.runs.jobs_bar import JobsBar
 from aam.workflows.runs.run_manifest import check_inputs_still_same
 
 RESUME = "resume the run"
@@ -81,7 +81,7 @@ def at_once(
     with (
         stopped_within(run, f"with {what}s unfinished"),
         on_scheduler(options.dask_scheduler),
-        Bar(f"{what}s", f"{what}s", len(trainings), done=done, wanted=wanted) as bar,
+        JobsBar(what, len(trainings), done=done, jobs=options.number, wanted=wanted) as bar,
     ):
         for found in outcomes([trainings[place] for place in todo], options.number, run.path):
             place = todo[found.place]
@@ -90,8 +90,8 @@ def at_once(
                 continue
             with bar.aside():
                 say(f"{_name(what, place, trainings)}: {_took(found)}")
+            bar.finish(found.place)
             then(place)
-            bar.advance()
         _raise_first(errors)
 
 

@@ -22,7 +22,7 @@ from aam.data.study.covariates import CovariateSpec
 from aam.data.study.folds import Fold
 from aam.data.study.several.folds import OPTION, in_turn_words
 from aam.data.study.several.harmony import harmony_of
-from aam.data.study.several.labels import study_labels
+from aam.data.study.several.labels import balance_levels, balance_notes, study_labels
 from aam.data.study.split import Split, sample_groups
 from aam.data.study.study import Study, load_study
 from aam.data.study.summary import describe
@@ -45,8 +45,10 @@ from aam.runs.layout import (
     PREDICTIONS,
 )
 from aam.runs.saved_options import config_text
-from aam.training.plan.supervision import learnable_folds, learned_split, target_request
+from aam.training.plan.folds import learnable_folds
+from aam.training.plan.supervision import learned_split, target_request
 from aam.workflows.runs.at_once import Training, at_once
+from aam.workflows.runs.blend.checks import check_training
 from aam.workflows.runs.child_runs import (
     ALONE,
     ChildRun,
@@ -59,7 +61,7 @@ from aam.workflows.runs.child_runs import (
 )
 from aam.workflows.runs.ensemble import train_one_or_several
 from aam.workflows.runs.results import CrossValidationResult
-from aam.workflows.runs.run_manifest import InputStates, earlier_notes, run_record, study_record
+from aam.workflows.runs.run_manifest import InputStates, notes_of_all, run_record, study_record
 from aam.workflows.runs.single_run import make_room, options_to_repeat, taken_directory
 from aam.workflows.runs.tracked import tracked
 
@@ -207,11 +209,12 @@ def plan_folds(config: TrainConfig, run: RunDirectory) -> FoldsPlan:
     study = load_study(
         config.table, config.study, config.drawing, target_request(config), needs_dna=config.learners.needs_dna
     )
-    targets, of_samples = learnable_folds(config, study)
+    targets, of_samples = learnable_folds(config, study, check_training)
     folds = fold_runs(of_samples, study, run, config)
     harmony = harmony_of(study, config.study.study_column)
     told = [] if harmony is None else harmony.lines()
-    say(*describe(study), *told, *of_samples[0].split.notes, _folds_line(config, folds, study))
+    balance = balance_notes(config, balance_levels(config, study), np.arange(len(study)))
+    say(*describe(study), *told, *balance, *of_samples[0].split.notes, _folds_line(config, folds, study))
     return FoldsPlan(config=config, run=run, study=study, targets=targets, folds=tuple(folds))
 
 
@@ -251,7 +254,7 @@ class FoldsPlan:
             The command line that repeats the run.
         """
         config, run = self.config, self.run
-        notes = (*self.folds[0].fold.split.notes, *earlier_notes(self.study, config))
+        notes = (*self.folds[0].fold.split.notes, *notes_of_all(self.study, config))
         for folder in (run.path / FORESTS, *(child.lists for child in self.runs)):
             remove_leftovers(folder, owned=True)
         harmony = harmony_of(self.study, config.study.study_column)

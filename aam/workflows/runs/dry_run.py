@@ -41,11 +41,11 @@ from aam.training.memory.estimate import Estimate
 from aam.training.memory.layout import MemoryPlan
 from aam.training.memory.worst_case import Changes, WorstCase
 from aam.training.plan.derived_defaults import Plan, StudyFacts, derive
+from aam.training.plan.folds import learnable_folds
 from aam.training.plan.objectives import objectives_of_run, truths_of
 from aam.training.plan.supervision import (
     Inputs,
     fit_inputs,
-    learnable_folds,
     learned_split,
     needs_dna,
     needs_validation,
@@ -53,6 +53,7 @@ from aam.training.plan.supervision import (
     target_request,
     target_rules,
 )
+from aam.workflows.runs.blend.checks import check_inner_folds
 from aam.workflows.runs.blend.time import Durations, expected_durations
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
@@ -221,7 +222,7 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
         _fit_usable(config, study, rows, attempt)
         return undivided, None
     if config.evaluation.cv is not None:
-        folds = attempt(lambda: learnable_folds(config, study))
+        folds = attempt(lambda: learnable_folds(config, study, check_inner_folds))
         if folds is None:
             return undivided, None
         parts = folds[1][0].split
@@ -232,7 +233,10 @@ def _fit(config: RunConfig, study: Study, attempt: Attempts) -> tuple[Split, Inp
         found = attempt(lambda: make_split(how, study, study.target, kind, seed, validated=validated))
         parts = found or undivided
     learned = learned_split(config, parts)
-    return learned, attempt(lambda: fit_inputs(config, study, learned))
+    inputs = attempt(lambda: fit_inputs(config, study, learned))
+    if inputs is not None and config.evaluation.cv is None:
+        attempt(lambda: check_inner_folds(config, inputs))
+    return learned, inputs
 
 
 def _fit_usable(config: TrainConfig, study: Study, rows: np.ndarray, attempt: Attempts) -> None:

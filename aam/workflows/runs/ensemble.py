@@ -32,6 +32,7 @@ from aam.runs.saved_options import training_config
 from aam.training.hardware.device import prepare_device
 from aam.training.plan.supervision import Inputs, read_inputs
 from aam.workflows.runs.at_once import Training, at_once
+from aam.workflows.runs.blend.checks import check_training
 from aam.workflows.runs.child_runs import (
     ChildRun,
     check_lists,
@@ -67,7 +68,7 @@ def train_ensemble(config: TrainConfig, command_line: str) -> TrainResult:
         If a signal stopped it; with how to resume.
     """
     with taken_directory(config, command_line) as (run, before), tracked(config, run, "ensemble") as tracking:
-        inputs = read_inputs(config)
+        inputs = read_inputs(config, check_training)
         record = data_record(config, inputs, before, command_line)
         members = _members(config, inputs, run)
         say(f"ensemble: {len(members)} models with the seeds {', '.join(str(member.seed) for member in members)}")

@@ -44,7 +44,10 @@ def full_environment() -> dict[str, str]:
 @cache
 def commit() -> str:
     """The git commit of this program, with ``-dirty`` where files differ from it; empty where it is not known."""
-    installed = metadata.distribution("aam").read_text("direct_url.json")
+    try:
+        installed = metadata.distribution("aam").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:  # it runs from its sources
+        installed = None
     recorded = json.loads(installed).get("vcs_info", {}) if installed else {}
     if "commit_id" in recorded:
         return str(recorded["commit_id"])

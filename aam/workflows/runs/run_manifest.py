@@ -12,6 +12,7 @@ from aam.config import PretrainConfig, TrainConfig
 from aam.config.option import input_paths
 from aam.data.study.earlier import clock_notes, describe_earlier, fit_earlier, with_earlier
 from aam.data.study.several.harmony import harmony_of
+from aam.data.study.several.labels import balance_levels, balance_notes
 from aam.data.study.study import Study
 from aam.errors import InputError
 from aam.files.atomic import read_json, sha256_file
@@ -50,9 +51,10 @@ def data_record(
     split, targets = inputs.split, inputs.targets
     harmony = harmony_of(inputs.study, config.study.study_column)
     used = np.sort(np.concatenate(list(split.parts().values())))
+    balance = balance_notes(config, inputs.balance_N, split.train)
     return {
         **run_record(config, before, command),
-        **study_record(inputs.study, used, (*split.notes, *_earlier_notes(inputs))),
+        **study_record(inputs.study, used, (*split.notes, *balance, *_earlier_notes(inputs))),
         **({} if harmony is None else {"studies": harmony.to_dict()}),
         "samples": {part: len(rows) for part, rows in split.parts().items()},
         "targets": None if targets is None else targets.to_dict(),
@@ -65,12 +67,13 @@ def _earlier_notes(inputs: Inputs) -> tuple[str, ...]:
     return () if spec is None else (describe_earlier(study, spec), *clock_notes(study, spec))
 
 
-def earlier_notes(study: Study, config: TrainConfig) -> tuple[str, ...]:
-    """The same of all samples of a cross-validation."""
+def notes_of_all(study: Study, config: TrainConfig) -> tuple[str, ...]:
+    """What is said of all samples of a cross-validation: how they are balanced, and what is earlier."""
+    balance = tuple(balance_notes(config, balance_levels(config, study), np.arange(len(study))))
     if not config.earlier.is_asked_for:
-        return ()
+        return balance
     spec = fit_earlier(config.earlier, study, np.arange(len(study)), config.split.group_column)
-    return (describe_earlier(with_earlier(study, spec), spec), *clock_notes(study, spec))
+    return (*balance, describe_earlier(with_earlier(study, spec), spec), *clock_notes(study, spec))
 
 
 def run_record(config: PretrainConfig | TrainConfig, before: InputStates, command: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aam.report import check_drawing
 from aam.runs.directory import resume_hint
 from aam.runs.tracking.registry import check_installed
 from aam.training.distributed.rank_info import find_rank_info
+from aam.workflows.runs.preflight import check_surroundings
 from aam.workflows.runs.results import CrossValidationResult, TrainResult
 
 
@@ -82,10 +83,12 @@ def train(config: TrainConfig, command_line: str | None = None) -> TrainResult:
     if config.is_blend:
         from aam.workflows.runs.blend.run import train_blend
 
+        check_surroundings(config)
         return train_blend(config, typed)
     if config.evaluation.ensemble > 1:
         from aam.workflows.runs.ensemble import train_ensemble
 
+        check_surroundings(config)
         return train_ensemble(config, typed)
     from aam.workflows.runs.single_run import train_one
 
@@ -119,6 +122,7 @@ def cross_validate(config: TrainConfig, command_line: str | None = None) -> Cros
         raise ConfigError("a cross-validation needs the number of folds: --cv")
     check_drawing()
     check_installed(config.tracking.logger)
+    check_surroundings(config)
     typed = command_line or _equivalent("train", config)
     if config.jobs.join:
         from aam.workflows.runs.joining import join_folds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aam.files.model_index import resolved
 from aam.learners.predictor import (
     load_predictor,
 )
@@ -22,17 +23,27 @@ def load_model(path: str | Path) -> TrainedModel:
     Parameters
     ----------
     path
-        The folder; nothing in it is executed, and no pickle is read.
+        The folder, or the name of a model of the user's index; nothing in it is executed, and no pickle is read.
 
     Raises
     ------
     CheckpointError
         If there is no such model, or it is damaged.
+
+    Examples
+    --------
+    >>> model = aam.load_model("runs/gradient")
+    >>> study = aam.load_study(table="study/table.biom")
+    >>> model.predict(study[:5])["gradient"].predicted.shape
+    (5,)
+    >>> sorted(set(model.novelty(study).warning_N))
+    ['']
     """
-    manifest = read_model_folder(Path(path)).manifest
-    for line in unfinished_notes(Path(path)):
+    path = resolved(Path(path))
+    manifest = read_model_folder(path).manifest
+    for line in unfinished_notes(path):
         warn(line)
     first = manifest.members[0]
     if first.kind == NETWORK and not manifest.weights and all(member == first for member in manifest.members):
         return load_networks(path)
-    return CombinedModel(load_predictor(Path(path)))
+    return CombinedModel(load_predictor(path))

@@ -187,7 +187,7 @@ class TrainedModel(ABC):
 
     @abstractmethod
     def save(self, path: str | Path) -> None:
-        """Write the model folder, which `aam predict` and :func:`load_model` read."""
+        """Write the model folder, which `aam predict` and :func:`aam.load_model` read."""
 
     @abstractmethod
     def noting(self, **facts: Any) -> Self:

@@ -28,8 +28,8 @@ from aam.learners.members import possible_members
 from aam.learners.protocol import Labelled, Task
 from aam.log import muted
 from aam.training.plan.supervision import Inputs, fit_inputs, learned_split
+from aam.workflows.runs.blend.checks import check_learnable
 from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, new_members, ordered_rows, shared_task
-from aam.workflows.runs.blend.model import check_learnable
 
 MOST_KEPT = 256 * 1024**2
 """Bytes of predictions that are kept for later configurations."""

@@ -90,7 +90,7 @@ def _budget_words(config: TuneConfig, searches: int) -> str:
     total, minutes = config.total, config.search.minutes
     trials = "" if total is None else plural(total, "trial") + (" each" if searches > 1 else "")
     if minutes is None:
-        return f"{trials}; --minutes ends it earlier"
+        return f"{trials}; about how long they take is said after the first trial; --minutes ends them earlier"
     time = f"{minutes:g} minutes"
     return f"as many trials as {time} allow" if total is None else f"{trials}, or as many as {time} allow"
 

@@ -12,7 +12,7 @@ from aam.cli.commands.rf_baseline import run
 from aam.cli.main import main
 from aam.config import ForestConfig, from_flat
 from aam.data.targets.kinds import CLASSES, NUMBERS, TargetSpec
-from aam.errors import InputError
+from aam.errors import ConfigError, InputError
 from aam.evaluation.prediction_table import read_predictions
 from tests.data.study_files import caterpillar, write_sheet, write_table
 
@@ -96,6 +96,27 @@ def test_classes_in_groups(study: dict[str, object]) -> None:
     )
     assert found.probabilities is not None
     assert found.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_counts_have_an_exposure(study: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
+    """Rates rise with the age, and counts mostly with the days in which they were counted."""
+    folder, rng = Path(str(study["output"])).parent, np.random.default_rng(1)
+    header, *rows = [line.split("\t") for line in (folder / "metadata.tsv").read_text().splitlines()]
+    days = rng.integers(1, 40, len(rows))
+    cells = [[*row, str(day), str(rng.poisson(day * float(row[1] or 5)))] for row, day in zip(rows, days, strict=True)]
+    write_sheet(folder / "metadata.tsv", [*header, "days", "episodes"], cells)
+    counted = {"metadata_column": "episodes", "count_target": True, "features": "asv"}
+    without = value(forest(study, **counted), "validation", "forest", "d2")
+    exposed = forest(study, **counted, exposure_column="days", overwrite=True, output_dir=str(folder / "model"))
+    assert "learn 'episodes' for each unit of 'days'" in capsys.readouterr().out
+    assert value(exposed, "validation", "forest", "d2") > max(0.5, without)
+    with (folder / "forest.tsv").open(newline="") as file:
+        assert {row["exposure"] for row in csv.DictReader(file, delimiter="\t")} <= {str(day) for day in days}
+    assert '"exposure_column": "days"' in (folder / "model" / "config.json").read_text()
+    with pytest.raises(ConfigError, match="--exposure-column needs --count-target"):
+        from_flat(ForestConfig, {**study, "exposure_column": "days"})
+    with pytest.raises(ConfigError, match="'episodes' is the target: name another column"):
+        from_flat(ForestConfig, {**study, **counted, "exposure_column": "episodes"})
 
 
 def test_the_lists_of_a_run_are_used(study: dict[str, object]) -> None:

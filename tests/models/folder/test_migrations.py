@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
+from safetensors.torch import load, save
 
+from aam.errors import CheckpointError
+from aam.learners.predictor import load_predictor
+from aam.models.folder.container import checksum
 from aam.models.folder.description import ModelDescription
 from aam.models.folder.manifest import Manifest
-from aam.models.folder.migrations import FORMAT, MIGRATIONS, OLDEST, to_present
+from aam.models.folder.migrations import FORMAT, MIGRATIONS, OLDEST, is_newer, to_present
 from aam.models.folder.paths import CONFIG, WEIGHTS
 from aam.models.folder.weights import load_models
+from aam.version import __version__
 
 STORED = Path(__file__).parents[2] / "reference" / "format3"
 FOLDERS = ("encoder", "regressor", "quantiles", "classifier", "ensemble")
@@ -116,6 +121,33 @@ def test_weights_that_are_no_list_are_refused(weights: Any) -> None:
         old["weights"] = weights
     with pytest.raises(ValueError, match="'weights' is no list"):
         to_present(old)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_later"),
+    [("99.0.0", True), (__version__, False), ("0.1.0", False), ("99.0.0rc1", True), ("", False), ("new", False)],
+)
+def test_a_later_version_is_known_by_its_numbers(version: str, is_later: bool) -> None:
+    assert is_newer(version) == is_later
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [("99.1.0", f"made by aam 99.1.0, this is aam {__version__}: update it"), ("0.1.0", "use another copy")],
+)
+def test_a_kind_of_later_versions_is_refused_by_name(version: str, remedy: str, tmp_path: Path) -> None:
+    """The checksum is right: nothing is damaged."""
+    stored = STORED.with_name("format6") / "first"
+    content = json.loads((stored / CONFIG).read_text()) | {"aam": version}
+    del content["sha256"]
+    content["members"][0]["kind"] = "quantum"
+    tensors = load((stored / WEIGHTS).read_bytes())
+    header = {"aam": json.dumps({"sha256": checksum(tensors, content), **content})}
+    (tmp_path / WEIGHTS).write_bytes(save(tensors, metadata=header))
+    with pytest.raises(CheckpointError) as caught:
+        load_predictor(tmp_path)
+    assert "unknown learner 'quantum'" in str(caught.value)
+    assert str(caught.value).endswith(f"; {remedy}")
 
 
 def test_of_older_models_nothing_is_known() -> None:

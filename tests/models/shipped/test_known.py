@@ -102,7 +102,7 @@ def test_shipped_encoder_is_whole(name: str) -> None:
 def test_files_of_the_encoder_are_package_data(name: str) -> None:
     folder = files("aam.models.shipped") / name
     found = {item.name for item in folder.iterdir()}
-    assert found == {"model.safetensors", "config.json", "README.md", KNOWN}
+    assert found == {"model.safetensors", "config.json", "README.md", "provenance.json", KNOWN}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ import pytest
 from aam.config import TrainConfig, from_flat
 from aam.data.study.study import Study
 from aam.errors import InputError
-from aam.training.plan.supervision import learnable_folds
+from aam.training.plan.folds import learnable_folds
 from tests.data.study_files import make_study, random_counts
 
 NUM_SAMPLES = 24

@@ -280,3 +280,25 @@ def test_the_command_ends_with_a_summary(suite: Path, again: Path, capsys: pytes
 def test_a_file_is_no_output(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "--suite", str(suite), "--output-dir", str(suite)]) == 2
     assert "suite.yaml: is no folder" in capsys.readouterr().err
+
+
+def test_levels_and_counts_are_judged_by_their_metrics(suite: Path, tmp_path: Path) -> None:
+    rng, folder = np.random.default_rng(0), tmp_path / "kinds"
+    shutil.copytree(suite.parent, folder)
+    header, *rows = [line.split("\t") for line in (folder / "metadata.tsv").read_text().splitlines()]
+    place = header.index("gradient")
+    counted = [[*row, str(rng.poisson(20 * float(row[place])))] for row in rows]
+    text = "".join("\t".join(row) + "\n" for row in [[*header, "episodes"], *counted])
+    (folder / "metadata.tsv").write_text(text)
+    of_study = "    table: table.biom\n    metadata: metadata.tsv\n    group_column: subject\n"
+    level = f"  level:\n{of_study}    metadata_column: group\n    ordered: [group_1, group_2, group_3]\n"
+    count = f"  count:\n{of_study}    metadata_column: episodes\n    count_target: true\n"
+    (folder / "kinds.yaml").write_text(f"folds: 2\nrepeats: 1\ntasks:\n{level}{count}")
+    options = BenchmarkOptions(suite=folder / "kinds.yaml", output_dir=tmp_path / "out", learners=("forest", "jaccard"))
+    run_benchmark(BenchmarkConfig(benchmark=options))
+    with (tmp_path / "out" / "results.tsv").open() as file:
+        found = {(row["task"], row["metric"]): row for row in csv.DictReader(file, delimiter="\t")}
+    assert {("level", "qwk"), ("level", "rank_mae"), ("count", "d2"), ("count", "poisson_deviance")} <= set(found)
+    page = (tmp_path / "out" / "results.md").read_text()
+    assert "| level | Quadratic weighted kappa |" in page
+    assert "| count | D\u00b2 |" in page

@@ -167,7 +167,6 @@ def test_what_cannot_work_is_said(study: Path, blend: Path, changes: dict[str, A
     [
         ({"umap": True}, "umap needs nothing_there, which is not installed: pip install 'aam\\[umap\\]'"),
         ({"emperor": True}, "emperor needs nothing_there"),
-        ({"format": ("h5ad",)}, "format h5ad needs nothing_there.*aam\\[anndata\\]"),
     ],
 )
 def test_extras_are_named(study, blend, monkeypatch, given: dict[str, Any], words: str) -> None:
@@ -181,10 +180,8 @@ def test_a_run_is_not_overwritten(study: Path, blend: Path) -> None:
         aam.embed(model=blend, **inputs(study), output_dir=blend, overwrite=True)
 
 
-@pytest.mark.skipif(find_spec("anndata") is None, reason="needs the extra anndata")
 def test_anndata_reads_the_vectors(study: Path, blend: Path, tmp_path: Path) -> None:
-    import anndata
-
+    anndata = pytest.importorskip("anndata")
     found = aam.embed(model=blend, **inputs(study, format=("h5ad",)), output_dir=tmp_path / "out")
     read = anndata.read_h5ad(tmp_path / "out" / "sample_vectors.h5ad")
     np.testing.assert_array_equal(read.X, found.samples.values)

@@ -41,6 +41,17 @@ def test_the_commit_is_that_of_git() -> None:
     assert commit().removesuffix("-dirty") == done.stdout.strip()
 
 
+def test_the_commit_is_known_without_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = commit()
+
+    def missing(name: str) -> metadata.Distribution:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    commit.cache_clear()
+    assert commit() == known
+
+
 @pytest.mark.parametrize(
     ("options", "device", "processes", "changes", "words"),
     [

@@ -59,7 +59,7 @@ def test_an_input_that_changes_after_it_was_read_begins_no_run(
     with pytest.raises(InputError) as caught:
         train_into_directory(config, "train", "aam train", prepare)
     assert str(caught.value).startswith(f"{name}: {words}")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_encoder_that_changes_is_refused_too(config: TrainConfig, encoder: Path, tmp_path: Path) -> None:

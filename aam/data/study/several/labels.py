@@ -13,7 +13,10 @@ from aam.config.option import suggest
 from aam.config.studies import CLASS, STUDY
 from aam.data.study.split import complete_labels
 from aam.errors import ConfigError, InputError
-from aam.text import shorten
+from aam.text import listed, shorten
+
+MOST_LISTED = 8
+"""Levels that are named with their samples."""
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -82,7 +85,35 @@ def balance_levels(config: TrainConfig | PretrainConfig, study: Study) -> np.nda
     if column == CLASS:
         assert study.target is not None
         return study.target.astype(str)
-    return complete_labels(column, study, option).astype(str)
+    labels = complete_labels(column, study, option).astype(str)
+    if len(set(labels)) < 2:
+        assert study.metadata is not None
+        problem = f"column '{shorten(column)}' has one level ('{shorten(str(labels[0]))}'): nothing to balance"
+        raise InputError(study.metadata.source, problem, "leave out --balance-by, or name another column")
+    return labels
+
+
+def balance_notes(config: TrainConfig | PretrainConfig, level_N: np.ndarray | None, rows: np.ndarray) -> list[str]:
+    """By what training is balanced, and how many samples each level has; nothing where nothing is balanced.
+
+    Parameters
+    ----------
+    config
+        The options.
+    level_N
+        From :func:`balance_levels`.
+    rows
+        The samples that are learned from.
+    """
+    if level_N is None:
+        return []
+    column = config.balance.balance_by
+    of = {STUDY: f"studies ('{shorten(config.study.study_column)}')", CLASS: "classes"}
+    what = of.get(str(column), f"levels of '{shorten(str(column))}'")
+    names, counts = np.unique(level_N[rows].astype(str), return_counts=True)
+    sizes = listed([f"{shorten(name)} {count:,}" for name, count in zip(names, counts, strict=True)], MOST_LISTED)
+    how = "all count the same in training, whatever their samples"
+    return [f"balanced by {what}: {how} ({sizes})"]
 
 
 def level_weights(labels: np.ndarray) -> np.ndarray:

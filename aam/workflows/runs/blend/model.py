@@ -12,7 +12,6 @@ import numpy as np
 from aam.config import TrainConfig
 from aam.data.study.study import Study
 from aam.data.targets.kinds import Predictions, Samples
-from aam.errors import ConfigError, Problems
 from aam.evaluation.blend_record import BlendRecord, LeftOut, MemberRecord
 from aam.evaluation.decode_predictions import PredictionDecoder
 from aam.evaluation.metrics import score
@@ -20,24 +19,21 @@ from aam.learners.blend import FittedBlend, fit_blend
 from aam.learners.catalogue import FOREST, LABELS
 from aam.learners.earlier.learner import WithEarlier
 from aam.learners.held_out import samples_of
-from aam.learners.members import Unable, possible_members
 from aam.learners.predictor import Combination
 from aam.learners.protocol import Labelled, Learner
 from aam.log import say, say_detail, warn
 from aam.models.folder.paths import unfinished_notes
 from aam.models.shipped import NAMES, familiar_reads
 from aam.processes import on_scheduler
-from aam.text import format_duration, plural, shorten
+from aam.text import format_duration, plural
 from aam.training.plan.supervision import Inputs
 from aam.training.run.transfer import encoder_folder
+from aam.workflows.runs.blend.checks import check_learnable, members_of
 from aam.workflows.runs.blend.inputs import encoding, inner_folds, labelled, new_members, ordered_rows, shared_task
 from aam.workflows.runs.blend.time import BlendBar, Durations, duration_details, duration_words, measured_durations
 
 LEAST_FAMILIAR = 0.05
 """Share of reads below which an encoder's sequences are others altogether."""
-MIN_FOLDS = 2
-MIN_KNOWN = 2
-"""Values of a target to learn from, in each fold."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,7 +144,7 @@ def fit_blend_model(config: TrainConfig, inputs: Inputs, *, announced: bool = Tr
     """
     study, targets = inputs.study, inputs.targets
     assert targets is not None
-    names, unable = _members(config, study)
+    names, unable = members_of(config, study)
     rows = ordered_rows(inputs)
     samples = labelled(inputs, rows)
     fold_B = inner_folds(config, inputs, samples)
@@ -192,47 +188,6 @@ def _forest(
     return Baseline(learner=beside[0], out_of_fold=out_of_fold, seconds=time.monotonic() - started)
 
 
-def check_learnable(config: TrainConfig, inputs: Inputs, samples: Labelled, fold_B: np.ndarray) -> None:
-    """Refuse samples that leave a fold without truths to learn a target from.
-
-    Parameters
-    ----------
-    config, inputs
-        What was asked for, and the data.
-    samples, fold_B
-        The training samples, and the fold of each.
-
-    Raises
-    ------
-    InputError
-        With each target that cannot be learned.
-    """
-    targets, sheet = inputs.targets, inputs.study.metadata
-    assert targets is not None
-    problems = Problems("" if sheet is None else sheet.source)
-    number = len(np.unique(fold_B))
-    if number < MIN_FOLDS:
-        column = shorten(config.split.group_column or "")
-        problem = f"column '{column}' has one group; a blend needs {MIN_FOLDS} to weigh its learners by"
-        problems.add(problem, "leave out --group-column, or take --learners forest")
-    for place, column in enumerate(targets.columns if number >= MIN_FOLDS else ()):
-        known = ~np.isnan(samples.targets[:, place])
-        least = min(int((known & (fold_B != fold)).sum()) for fold in range(number))
-        if least < MIN_KNOWN:
-            problem = f"column '{shorten(column)}' has {plural(int(known.sum()), 'value')}, too few for {number} folds"
-            problems.add(problem, "more samples, or another column")
-    problems.raise_if_any()
-
-
-def _members(config: TrainConfig, study: Study) -> tuple[list[str], list[Unable]]:
-    """The learners that take part, at least one, and those that cannot."""
-    names, unable = possible_members(config.members, study, has_encoder=config.transfer.names_encoder)
-    if not names:
-        reasons = "; ".join(f"{one.name} {one.reason}" for one in unable)
-        raise ConfigError(f"--learners: no learner is left ({reasons})")
-    return names, unable
-
-
 def _expected(
     members: list[Learner], names: list[str], study: Study, samples: Labelled, fold_B: np.ndarray
 ) -> Durations:
@@ -260,7 +215,7 @@ def _say_familiar(config: TrainConfig, inputs: Inputs) -> None:
 
 def say_plan(config: TrainConfig, inputs: Inputs) -> None:
     """Say which learners are to be fitted, on what; refuse a blend of none as :func:`fit_blend_model` does."""
-    names, _ = _members(config, inputs.study)
+    names, _ = members_of(config, inputs.study)
     _say_familiar(config, inputs)
     rows = inputs.split.train
     whole = inputs.units(rows, whole_studies=config.studies.whole_studies)

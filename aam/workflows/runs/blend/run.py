@@ -29,6 +29,7 @@ from aam.runs.directory import RunDirectory
 from aam.runs.layout import COVERAGE, DATA, FOREST_PREDICTIONS, PREDICTIONS
 from aam.text import format_bytes, format_duration
 from aam.training.plan.supervision import Inputs, read_inputs
+from aam.workflows.runs.blend.checks import check_training
 from aam.workflows.runs.blend.model import BlendModel, finished_words, fit_blend_model, say_plan
 from aam.workflows.runs.finalize import say_verdicts
 from aam.workflows.runs.results import TrainResult
@@ -57,7 +58,7 @@ def train_blend(config: TrainConfig, command_line: str) -> TrainResult:
         If a file, an option or a combination of them cannot be used.
     """
     with taken_directory(config, command_line) as (run, before), tracked(config, run, "train") as tracking:
-        inputs = read_inputs(config)
+        inputs = read_inputs(config, check_training)
         record = data_record(config, inputs, before, command_line)
         say_plan(config, inputs)
         _check_disk(config, inputs, run)

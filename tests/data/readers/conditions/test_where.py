@@ -268,6 +268,7 @@ def test_precedence_is_that_of_sqlite(tmp_path: Path) -> None:
             continue
         assert found == expected, condition
         agreed += 1
+    connection.close()
 
 
 def _random_words(rng: random.Random) -> str:

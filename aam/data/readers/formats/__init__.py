@@ -1,0 +1,1 @@
+"""Formats of other programs, one file for each; :mod:`~aam.data.readers.formats.registry` knows them all."""
