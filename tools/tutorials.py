@@ -54,7 +54,7 @@ def execute(notebook: Any, folder: Path) -> Any:
         shutil.copytree(FOLDER / name, folder / name, dirs_exist_ok=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     shutil.copy(FOLDER.parent / "examples" / "slurm_folds.sbatch", folder)
-    environment = {**os.environ, "PATH": path, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment = {**os.environ, "PATH": path}
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
     return client.execute(env=environment)
 
