@@ -183,7 +183,7 @@ def contents_checked(weights: Path) -> Iterator[None]:
 def _remedy(weights: Path) -> str:
     """What helps where a description cannot be used: a newer version may know what this one does not."""
     try:
-        made = shorten(str(_read_header(weights).get("aam")))
+        made = shorten(str(read_header(weights).get("aam")))
     except CheckpointError:
         made = ""
     return f"made by aam {made}, this is aam {__version__}: update it" if is_newer(made) else "use another copy"
