@@ -35,7 +35,7 @@ KERNEL_TESTS ?= tests/data tests/models tests/phylogeny tests/evaluation tests/l
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-kernels test-release test-qiime2 lint format docs site bench lock \
+.PHONY: help venv demo test test-slow test-kernels test-release test-qiime2 lint format docs site tutorials bench lock \
 	install-locked floors release sbom citation clean
 
 help: ## Show the targets
@@ -75,6 +75,9 @@ docs: $(VENV)/.dev ## Write docs/reference.md and docs/bad-inputs.md from the pr
 
 site: $(VENV)/.dev ## Build the documentation site in build/site; it works without a network
 	$(BIN)/python -m tools.docsite
+
+tutorials: $(VENV)/.dev ## Run the tutorials as notebooks (build/tutorials) and write their pages
+	$(ONE_THREAD) $(BIN)/python -m tools.tutorials
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -34,8 +35,15 @@ def progress_console(wanted: bool) -> tuple[Console, bool]:
     Bars are shown on the error stream of a terminal, and in a notebook, where rich draws them as a widget.
     """
     console = Console(stderr=True)
-    can_draw = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    can_draw = (console.is_terminal and not _is_below_a_notebook()) or (
+        console.is_jupyter and find_spec("ipywidgets") is not None
+    )
     return console, not (wanted and can_draw)
+
+
+def _is_below_a_notebook() -> bool:
+    """Whether a cell of a notebook started this program: it asks for colours, but shows each redrawing as a line."""
+    return "JPY_PARENT_PID" in os.environ and not sys.stderr.isatty()
 
 
 _HIDDEN: ContextVar[bool] = ContextVar("hidden", default=False)

@@ -128,3 +128,11 @@ def test_nothing_is_shown_where_bars_are_hidden(no_terminal: None, capsys: pytes
         bar.advance()
         time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_a_shell_of_a_notebook_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for colours, as Jupyter's kernel does, and would keep every redrawing of a bar."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert progress.progress_console(wanted=True)[1] is False
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert progress.progress_console(wanted=True)[1] is True

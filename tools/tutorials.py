@@ -10,10 +10,10 @@ import base64
 import io
 import os
 import re
+import resource
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ DATA = ("mouse", "mouse-clock")
 PICTURES = "pictures"
 NOTEBOOKS = ROOT / "build" / "tutorials"
 SHELL = "%%bash\n"
-WIDTH, COLOURS_OF_PICTURE = 760, 48
+WIDTH, COLOURS = 900, 128
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -109,7 +109,7 @@ def _small(picture: bytes) -> bytes:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.thumbnail((WIDTH, 2 * WIDTH), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.quantize(COLOURS_OF_PICTURE).save(file, "png", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "png", optimize=True)
     return file.getvalue()
 
 
@@ -119,11 +119,11 @@ def _plain(text: str) -> str:
 
 
 def write(script: Path) -> float:
-    """Run one script, and write its notebook and its page; returns the seconds that it took."""
-    started = time.monotonic()
+    """Run one script, and write its notebook and its page; returns the seconds that its processes computed."""
+    before = _seconds()
     with tempfile.TemporaryDirectory() as folder:
         notebook = execute(notebook_of(script), Path(folder))
-    seconds = time.monotonic() - started
+    seconds = _seconds() - before
     page, pictures = page_of(notebook, script)
     NOTEBOOKS.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, NOTEBOOKS / f"{script.stem}.ipynb")
@@ -136,11 +136,17 @@ def write(script: Path) -> float:
     return seconds
 
 
+def _seconds() -> float:
+    """What processes that have ended computed."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
+
+
 def main(words: Sequence[str]) -> None:
     """Run the scripts whose names begin with one of the words, or all."""
     for script in SCRIPTS:
         if not words or script.name.startswith(tuple(words)):
-            print(f"{script.name}: {write(script):.0f} seconds", flush=True)
+            print(f"{script.name}: {write(script):.0f} seconds of computing", flush=True)
 
 
 if __name__ == "__main__":

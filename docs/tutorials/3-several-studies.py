@@ -2,14 +2,15 @@
 # # 3. Several studies, and a new one
 #
 # A model that works in your study may not work in the next. This page shows it with two real studies of the same question, and how to
-# know it beforehand. Takes about 30 seconds of computing on two cores.
+# know it beforehand. Takes about 20 seconds of computing on two cores.
 #
 # Both studies kept mice in air or in intermittent hypoxia (`IHH`): [the first](mouse/README.md) is that of the other tutorials, [the
 # second](mouse-clock/README.md) has eight mice that were sampled around the clock.
 
 # %%
-import aam
 import pandas as pd
+
+import aam
 
 first = pd.read_csv("mouse/metadata.tsv", sep="\t")
 second = pd.read_csv("mouse-clock/metadata.tsv", sep="\t")

@@ -2,16 +2,17 @@
 # # 4. Pre-training your own encoder
 #
 # Metadata are rare, sequences are not. *Pre-training* teaches a neural network (an *encoder*) what samples look like from tables without any
-# labels; afterwards it needs fewer labelled samples. Takes about 40 seconds of computing on two cores, because the network here is far smaller, and
+# labels; afterwards it needs fewer labelled samples. Takes about 20 seconds of computing on two cores, because the network here is far smaller, and
 # trained far shorter, than you would do it.
 #
 # **Is it worth it?** With fewer than some thousand samples mostly not: try the blend of [tutorial 1](1-first-model.md) first. It may pay if
 # you have many unlabelled samples of the same kind and primer region.
 
 # %%
-import aam
 import matplotlib.pyplot as plt
 import pandas as pd
+
+import aam
 
 # %matplotlib inline
 
@@ -28,11 +29,11 @@ tables = {"table": ["mouse/table.qza", "mouse/new-mice.qza"], "sequences": ["mou
 encoder = aam.pretrain(
     **tables, **small, encoder_type="bray_curtis", epochs=8, output_dir="runs/encoder", report=False, overwrite=True
 )
-print(f"best epoch: {encoder.best_epoch}, loss on samples that were kept apart: {encoder.best_value:.2f}")
+print(f"best epoch: {encoder.best_epoch + 1} of 8, loss on samples that were kept apart: {encoder.best_value:.2f}")
 
 # %% [markdown]
 # The network plays three games at once. It guesses nucleotides that were hidden, abundances that were hidden, and how different two
-# samples are (here by Bray-Curtis; with `tree` and `encoder_type="unifrac"` by UniFrac, which is better). The loss says how badly it plays:
+# samples are (here by Bray-Curtis; with `tree` and `encoder_type="unifrac"` by UniFrac). The loss says how badly it plays:
 
 # %% figure="Loss of the encoder by epoch"
 curve = pd.read_csv("runs/encoder/metrics.csv")
@@ -108,4 +109,4 @@ for name, run in {"from nothing": scratch, "pre-trained": tuned}.items():
 #
 # ## Next
 #
-# [8. On a cluster](8-cluster.md). All about the network: [User guide](../guide.md#6-the-network-optional).
+# [5. From QIIME 2](5-qiime2.md), or from wherever your data are; [8. On a cluster](8-cluster.md), where networks are trained. All about the network: [User guide](../guide.md#6-the-network-optional).

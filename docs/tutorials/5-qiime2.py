@@ -2,7 +2,7 @@
 # # 5. QIIME 2, there and back
 #
 # AAM reads the artifacts of QIIME 2 as they are, and writes what QIIME 2 takes. [From QIIME 2 artifacts to a figure](mouse-age.md) goes
-# through a study on the command line; this page is about what passes between the two programs. Takes about 20 seconds of computing on two
+# through a study on the command line; this page is about what passes between the two programs. Takes about 15 seconds of computing on two
 # cores.
 #
 # You need three things, which a pipeline with DADA2 or Deblur leaves behind:

@@ -2,7 +2,7 @@
 # # 6. From phyloseq and mothur
 #
 # What R and mothur write is read as it is. This page takes the mice of the other
-# tutorials, lays them out as the two programs would, and goes from there to a model. Takes about 20 seconds of computing on two cores.
+# tutorials, lays them out as the two programs would, and goes from there to a model. Takes about 10 seconds of computing on two cores.
 #
 # You have files of your own? Then leave out the two cells that make them. What to type in R is said in
 # [From phyloseq](phyloseq.md) and [From DADA2](dada2.md), what to keep of a mothur run in [From mothur](mothur.md).
@@ -10,8 +10,9 @@
 # %%
 from pathlib import Path
 
-import aam
 import pandas as pd
+
+import aam
 
 study = aam.load_study(table="mouse/table.qza", sequences="mouse/rep-seqs.qza", metadata="mouse/metadata.tsv")
 counts = pd.DataFrame(study.table.counts.toarray(), index=study.table.sample_ids, columns=study.table.asv_ids)
@@ -49,9 +50,7 @@ question = {
     "report": False,
     "overwrite": True,
 }
-from_r = aam.train(
-    **question, table=r / "table.tsv", sequences=r / "rep-seqs.fasta", output_dir="runs/phyloseq-model"
-)
+from_r = aam.train(**question, table=r / "table.tsv", sequences=r / "rep-seqs.fasta", output_dir="runs/phyloseq-model")
 print(f"off by {from_r.metrics['age']['mae']:.3f} weeks")
 
 # %% [markdown]

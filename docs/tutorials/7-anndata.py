@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7. From AnnData, and back
 #
-# In AnnData (`.h5ad`) samples, counts and metadata are one file, so one file is all that AAM needs. Takes about 15 seconds of computing on two cores.
+# In AnnData (`.h5ad`) samples, counts and metadata are one file, so one file is all that AAM needs. Takes about 10 seconds of computing on two cores.
 #
-# `mouse.h5ad` has all 16 mice of the other tutorials; anndata wrote it. Samples are `obs`, ASVs `var` with their DNA in the column `sequence`.
+# `mouse.h5ad` has [all 16 mice](mouse/README.md) of the other tutorials, and was written by anndata. Samples are `obs`, ASVs `var` with their DNA in the column `sequence`.
 
 # %% language="bash"
 # aam info mouse/mouse.h5ad
@@ -14,9 +14,10 @@
 # `obs` has a column `part` that keeps four mice as new ones. `where` chooses samples by any condition on `obs`:
 
 # %%
-import aam
 import h5py
 import matplotlib.pyplot as plt
+
+import aam
 
 # %matplotlib inline
 
@@ -61,7 +62,12 @@ with h5py.File("runs/predicted.h5ad") as file:
 
 # %%
 aam.embed(
-    model="runs/anndata", table="mouse/mouse.h5ad", format=["h5ad"], permutations=99, output_dir="runs/vectors", overwrite=True
+    model="runs/anndata",
+    table="mouse/mouse.h5ad",
+    format=["h5ad"],
+    permutations=99,
+    output_dir="runs/vectors",
+    overwrite=True,
 )
 with h5py.File("runs/vectors/study.h5ad") as file:
     print("obsm:", *file["obsm"])

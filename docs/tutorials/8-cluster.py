@@ -2,7 +2,7 @@
 # # 8. On a cluster
 #
 # A cross-validation trains one model for each fold, and folds need nothing of each other: they can run at the same time, on one machine or on many.
-# What differs is only who starts the processes. Takes about 30 seconds of computing on two cores.
+# What differs is only who starts the processes. Takes about 35 seconds of computing on two cores.
 #
 # To be quick here, two learners of the blend and four folds; leave out `--learners`, and take `--cv 5` or more.
 #
@@ -26,8 +26,8 @@
 # fold="aam train --table mouse/table.qza --sequences mouse/rep-seqs.qza --metadata mouse/metadata.tsv --metadata-column age
 #   --group-column host_subject_id --learners clades-radial,jaccard --no-forest-baseline --no-report
 #   --cv 4 --output-dir runs/joined --join"
-# $fold 2> runs/machine-1.txt &
-# $fold 2> runs/machine-2.txt &
+# $fold > runs/machine-1.txt 2>&1 &
+# $fold > runs/machine-2.txt 2>&1 &
 # wait
 # ls runs/joined runs/joined/folds
 

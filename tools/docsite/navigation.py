@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 FRONT = "index"
 SECTIONS: Mapping[str, Sequence[str]] = {
-    "Start": ("project/readme", "tutorials/mouse-age", "faq", "accuracy", "gallery"),
+    "Start": ("project/readme", "tutorials/1-first-model", "faq", "accuracy", "gallery"),
     "Tutorials": (),
     "Guide": ("guide", "learners", "certainty", "evaluate", "explanations", "embed", "compare"),
     "Topics": (
@@ -27,7 +27,7 @@ PARENTS = {"benchmarks/": "benchmarks/index", "commands/": "reference", "api/": 
 """Pages below another one, which need no place in a section."""
 TITLES = {
     "project/readme": "What AAM is",
-    "tutorials/mouse-age": "Five minutes with a real study",
+    "tutorials/mouse-age": "Five minutes on the command line",
     "benchmark": "Benchmarks on your studies",
     "benchmarks/index": "Measurements",
     "reference": "Commands and options",
