@@ -94,6 +94,15 @@ print(shown[["study", "samples", "predictor", "value", "low", "high"]].round(2).
 #   only if the study that is left out is predicted better.
 # - The same strand, region and length for all: the log of the run says how many reads each pair of tables shares.
 #
+# ## What can go wrong
+#
+# | You see | Do |
+# |---|---|
+# | tables share hardly any ASVs | another region, length or strand: `aam check` names the remedy, such as `trim_length` |
+# | two studies have a subject of the same name | rename it: subjects 1, 2, 3 of two studies are not the same |
+# | samples are dropped | the sheets were not joined, or call the column differently |
+# | the study alone predicts the target | all cases are of one study: no method can tell them apart |
+#
 # ## Next
 #
 # [4. Pre-training your own encoder](4-pretraining.md). All that is checked, and the remedies: [Several studies](../studies.md).
