@@ -82,7 +82,7 @@ print(*open("runs/new-mice.tsv").readlines()[:3], sep="")
 # |---|---|
 # | `... ASV ids are not DNA` | give `--sequences`: QIIME 2 names ASVs by hashes |
 # | counts are fractional | the table is `FeatureTable[RelativeFrequency]`, or was normalised: take the one before |
-# | new samples have few familiar reads, or are refused | denoise them with the same trimming (`--p-trunc-len`, or the `--p-trim-length` of Deblur) |
+# | new samples have few familiar reads, or are refused | denoise them with the same primers and cut to the same length |
 # | a sheet that QIIME 2 refuses | Keemei or `qiime tools inspect-metadata` finds the cell; AAM says the line as well |
 #
 # ## Next
