@@ -93,9 +93,9 @@ def part_of(task: OpenTask, train: np.ndarray, test: np.ndarray, name: str) -> P
     )
 
 
-def score(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> float:
+def score(truth: np.ndarray, predicted: np.ndarray, num_classes: int, weight_B: np.ndarray | None = None) -> float:
     """R2 of numbers ``B x 1``; of shares of classes ``B x C`` the mean AUROC of one class against the rest."""
     if not num_classes:
-        return float(r2_score(truth, predicted[:, 0]))
-    areas = [roc_auc_score(truth == code, predicted[:, code]) for code in range(num_classes)]
-    return float(np.mean(areas[1:] if num_classes == 2 else areas))
+        return float(r2_score(truth, predicted[:, 0], sample_weight=weight_B))
+    codes = range(1 if num_classes == 2 else 0, num_classes)
+    return float(np.mean([roc_auc_score(truth == code, predicted[:, code], sample_weight=weight_B) for code in codes]))

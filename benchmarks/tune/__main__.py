@@ -15,12 +15,14 @@ from typing import Any
 import aam
 from benchmarks.machine import conditions
 
+HOSTS = {"group_column": "host_subject_id"}
 STUDIES: Mapping[str, Mapping[str, Any]] = {
-    "infant": {"study": "infant_ecam", "metadata_column": "month_of_life", "where": "mom_child == 'C'"},
-    "decomp": {"study": "decomp_pmi", "metadata_column": "add_0c", "where": "sample_site == 'soil.hip'"},
+    "infant": {"study": "infant_ecam", "metadata_column": "month_of_life", "where": "mom_child == 'C'", **HOSTS},
+    "fish": {"study": "fish_mackerel", "metadata_column": "water_temp_c", "group_column": "date_serial"},
+    "decomp": {"study": "decomp_pmi", "metadata_column": "add_0c", "where": "sample_site == 'soil.hip'", **HOSTS},
 }
 """Name of a search -> the folder of its study, and what is predicted of which samples."""
-SEARCH = {"group_column": "host_subject_id", "missing_tips": "drop", "folds": 3, "test_size": 0.3}
+SEARCH = {"missing_tips": "drop", "folds": 3, "test_size": 0.3}
 HEADER = ("study", "trials", "trials a minute", "held-out samples (groups)", "untuned", "tuned", "difference (95 % CI)")
 
 
@@ -60,13 +62,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the studies")
     parser.add_argument("--results", type=Path, required=True, help="folder of the searches and of tune.md")
+    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=None)
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
     options = {"trials": given.trials, "minutes": given.minutes, "jobs": given.jobs}
     before = conditions()
-    for name in STUDIES:
+    for name in given.studies:
         search(name, given.data, given.results / name, options)
     said = ", ".join(f"{name} {value}" for name, value in before.items())
     text = "\n".join(["# What a search brings", "", *lines(given.results), "", f"Measured: {said}.", ""])

@@ -13,7 +13,7 @@ from aam.data.targets.targets import Targets
 from aam.learners.protocol import Labelled
 from benchmarks.augmentation.arms import ARMS, BASE, config_of
 from benchmarks.augmentation.learners import with_mixtures
-from benchmarks.augmentation.table import TaskResult, fold_score, page, signed
+from benchmarks.augmentation.table import TaskResult, fold_score, interval, page, signed
 from benchmarks.network.tasks import Part
 from tests.data.study_files import make_study, random_counts
 
@@ -60,12 +60,12 @@ def test_each_training_sample_has_a_mixture(augment: str, classes: bool) -> None
 
 def test_differences_by_hand() -> None:
     scores = {BASE: {0: 0.5, 1: 0.6}, "mixup": {0: 0.6, 1: 0.62}, "drop": {1: 0.5}}
-    result = TaskResult("t", 10, scores, {BASE: 3.0})
+    result = TaskResult("t", 10, 5, scores, {BASE: 3.0}, {"mixup": (0.01, 0.11)})
     assert result.differences("mixup") == pytest.approx([0.1, 0.02])
     assert result.differences("drop") == pytest.approx([-0.1])
     assert signed(np.array([0.1, 0.02])) == "+0.060 ± 0.040"
     text = "\n".join(page([result], {"date": "now"}))
-    assert "| +0.060 ± 0.040 [2] | +0.060 |" in text
+    assert "| +0.060 (+0.010 to +0.110) [2] | +0.060 |" in text
     assert "| `none` | 0.550 [2] | |" in text
 
 
@@ -77,6 +77,21 @@ def test_scores_of_folds_have_the_pooled_r2_as_mean() -> None:
         fold_score(one, predicted[some], spread) for one, some in zip(halves, (slice(2), slice(2, 4)), strict=True)
     ]
     assert np.mean(folds) == pytest.approx(r2_score(truth, predicted))
+
+
+def test_intervals_draw_groups() -> None:
+    one = dataclasses.replace(part(classes=False), truth=np.zeros(6), units=np.array(["a", "a", "b", "b", "c", "c"]))
+    worse = np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+    low, high = interval([one], {0: np.zeros((6, 1))}, {0: np.sqrt(worse)[:, None]}, 1.0)
+    assert (low, high) == pytest.approx((-3, -1)), "one draw in 27 is of one group alone; of samples none would be"
+    same = interval([one], {0: worse[:, None]}, {0: worse[:, None]}, 1.0)
+    assert same == (0.0, 0.0)
+
+
+def test_draws_without_a_class_are_left_out() -> None:
+    one = dataclasses.replace(part(classes=True), truth=np.array([0, 0, 0, 1, 1, 1]), units=np.array(list("aaabbb")))
+    flat, sure = np.full((6, 2), 0.5), np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    assert interval([one], {0: flat}, {0: sure}, 1.0) == (0.5, 0.5), "AUROC 1 beside 0.5 wherever both classes are"
 
 
 def test_every_arm_is_a_configuration() -> None:

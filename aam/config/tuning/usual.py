@@ -11,6 +11,10 @@ from aam.config.tuning.space import LEARNERS, Dimension, Space, ordered
 
 FEW, MANY = 100, 1_000
 """Groups (or samples that stand alone) below which fewer options are searched, and from which more are."""
+FOREST_SHARES = (None, 0.02, 0.05, 0.2, 0.5)
+CLADE_SHARES = (None, 0.02, 0.05, 0.2)
+"""Features that trees try at each split. Trees take most of a trial's time, and trials whose values agree share them:
+so what trees read has few values, the default among them. Their time grows with the share."""
 
 
 def usual_space(config: Any, units: int, *, has_dna: bool) -> Space:
@@ -32,16 +36,16 @@ def usual_space(config: Any, units: int, *, has_dna: bool) -> Space:
 def _of_blend(config: Any, units: int, has_dna: bool) -> Iterator[Dimension]:
     own = [
         Dimension("blend_pull", 0.01, 10.0, True),
-        Dimension("forest_max_features", 0.02, 1.0, True),
-        Dimension("clade_max_features", 0.02, 1.0, True),
+        Dimension("forest_max_features", choices=FOREST_SHARES),
+        Dimension("clade_max_features", choices=CLADE_SHARES),
         Dimension("kernel_width", 0.3, 3.0, True),
     ]
     if units >= FEW:
-        most = 10 if units < MANY else 20
+        most = (10,) if units < MANY else (10, 20)
         own += [
-            Dimension("forest_leaf", 1, most, True),
-            Dimension("clade_leaf", 1, most, True),
-            Dimension("clade_prevalence", 0.005, 0.2, True),
+            Dimension("forest_leaf", choices=(1, 2, 5, *most)),
+            Dimension("clade_leaf", choices=(None, 1, 5, *most)),
+            Dimension("clade_prevalence", choices=(0.005, 0.02, 0.1)),
             Dimension("asv_prevalence", 0.002, 0.1, True),
         ]
     if config.learners.learners == (AUTO,) and has_dna:

@@ -88,9 +88,9 @@ def at_once(
             if found.error is not None:
                 errors.append(found.error)
                 continue
+            bar.finish(found.place)  # before what is said: a bar without a step that comes back starts its clock anew
             with bar.aside():
                 say(f"{_name(what, place, trainings)}: {_took(found)}")
-            bar.finish(found.place)
             then(place)
         _raise_first(errors)
 

@@ -151,12 +151,12 @@ def _bar(config: TuneConfig, searches: int, before: int) -> Bar:
 def _show(bar: Bar, search: Search, searches: Sequence[Search] | None, started: float) -> None:
     """How far the search is, and the best so far."""
     if searches is not None:
-        trials = _finished(searches)
-        if bar.done == 0:
-            with bar.aside():
-                _say_time(search, len(searches))
+        trials, is_first = _finished(searches), bar.done == 0
         done = trials if search.plan.config.total is not None else round(time.monotonic() - started)
         bar.advance(max(0, min(bar.total, done) - bar.done))
+        if is_first:  # said after the step: until one is done, a bar that comes back starts its clock anew
+            with bar.aside():
+                _say_time(search, len(searches))
     bar.say(search.part.name if search.part.name != "search" else "searching", search.best_words)
 
 

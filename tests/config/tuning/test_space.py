@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aam.config import TrainConfig, from_flat, replace
+from aam.config import TrainConfig, from_flat, replace, to_flat
+from aam.config.tuning.settings import READERS
 from aam.config.tuning.space import Dimension, Space, check_space, is_live, read_space, searchable
 from aam.config.tuning.usual import usual_space
 from aam.errors import ConfigError, InputError
@@ -104,6 +105,18 @@ def test_usual_spaces_are_valid(learners: str, units: int) -> None:
     assert {one.name for one in space} <= set(searchable(TrainConfig))
     more = usual_space(training, 300, has_dna=learners != "no-dna")
     assert len(space) <= len(more), "the fewer groups, the fewer options"
+
+
+@pytest.mark.parametrize("units", [20, 300, 5_000])
+def test_trials_share_trees(units: int) -> None:
+    """What trees read has few values, the untuned one among them: trials that agree do not grow them again."""
+    training = config()
+    of_trees = {name for name, readers in READERS.items() if {"forest", "trees"} & set(readers)}
+    found = [one for one in usual_space(training, units, has_dna=True) if one.name in of_trees]
+    assert len(found) >= 2
+    for one in found:
+        assert 2 <= len(one.choices) <= 5
+        assert to_flat(training)[one.name] in one.choices
 
 
 def test_an_encoder_has_its_own_space() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from aam.workflows.tune import fit as module
 from aam.workflows.tune.fit import Fitter
 from aam.workflows.tune.plan import plan_search
 from aam.workflows.tune.processes import Process
+from aam.workflows.tune.run import _bar, _show
 from aam.workflows.tune.search import Budget, Search, metric_draws, metric_of, pooled
 from aam.workflows.tune.trials import Rules, Trials, open_journal, quiet
 
@@ -156,3 +158,22 @@ def test_a_trial_that_cannot_be_is_noted_and_counts(study: Path, tmp_path: Path)
     assert len(trials.complete) == 1
     assert len(trials.finished) == 3
     assert trials.finished[1].user_attrs["reason"] == "study: too few"
+
+
+def test_the_first_trial_tells_how_long_the_rest_takes(study: Path, tmp_path: Path) -> None:
+    options = config(study, tmp_path, trials=4)
+    plan = plan_search(options)
+    options.run.output_dir.mkdir()
+    left: list[float | None] = []
+    with quiet(), Process(options.run.output_dir) as process, _bar(options, 1, 0) as bar:
+        trials = Trials(open_journal(options.run.output_dir), "search", Rules(sign=-1, seed=1, prune=False), process)
+        search, started = Search(plan, plan.parts[0], trials), time.monotonic()
+
+        def shown() -> None:
+            _show(bar, search, [search], started)
+            left.append(bar.left)
+
+        search.run(Budget(total=2, ends=None), shown)
+    first, second = (value for value in left if value is not None)
+    assert first > 0.01, "three trials like the first, whose time is known by then"
+    assert second > 0
