@@ -50,7 +50,7 @@
 print(open("slurm_folds.sbatch").read())
 
 # %% [markdown]
-# What to change: the files and the column, `--time` (`aam check` estimates it), `--mem`, and partition or account if your cluster asks
+# What to change: the files and the column, the time (`aam check` estimates it), the memory, and partition or account if your cluster asks
 # for them. Then, on the cluster:
 #
 # ```bash
@@ -66,7 +66,7 @@ print(open("slurm_folds.sbatch").read())
 #
 # | You see | Do |
 # |---|---|
-# | tasks are killed | more `--mem`: the log of each fold says what was expected; or fewer `--jobs` |
+# | tasks are killed | more memory: the log of each fold says what was expected; or fewer `--jobs` |
 # | all tasks are slow | as many threads as cores: `OMP_NUM_THREADS`, which the script sets |
 # | `... another process` works in the folder | without `--join` a run has a folder for itself |
 # | compute nodes cannot see the files | paths on the shared disk, not in `/tmp` |

@@ -260,4 +260,5 @@ def test_embeddings_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 def test_commands_are_found() -> None:
     assert {"check", "train", "predict"} <= {c.words[0] for c in COMMANDS if c.document == "README.md"}
     documents = {"README.md", "docs/guide.md", "docs/embed.md", COMPARE, MODELS, TUNE, *CHAPTERS, *TUTORIALS}
+    documents |= {f"docs/tutorials/{name}.md" for name in ("anndata", "dada2", "mothur")}
     assert {c.document for c in COMMANDS if c.is_run} == documents

@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PLACE = re.compile(r"\]\(([^)#]*)#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w-]*\*)")
-SCRIPT = re.compile(r"^```bash\n.*?^```", re.MULTILINE | re.DOTALL)
+SCRIPT = re.compile(r"^```(?:bash\n|text\n#!).*?^```", re.MULTILINE | re.DOTALL)
 GENERAL_FLAGS = {
     "--help-all",
     "--install-completion",
