@@ -7,14 +7,15 @@
 # **Before you begin**, in the folder of this repository:
 #
 # ```bash
-# make venv                     # once; some minutes
+# make venv                     # once: some minutes, 2 GB
 # source .venv/bin/activate
 # cd docs/tutorials
 # python
 # ```
 #
-# and paste the grey blocks one after the other. In Jupyter (`pip install jupyterlab jupytext`), open `1-first-model.py` as a notebook
-# instead: it is this page.
+# and paste the grey blocks one after the other, each with Enter at its end; what should appear stands below each. In Jupyter
+# (`pip install jupyterlab`), open `1-first-model.py` as a notebook instead: it is this page. If you have installed `aam` in another way, add pandas
+# (`pip install pandas`), and take the folder `docs/tutorials` of the repository.
 #
 # ## The data
 #
@@ -77,16 +78,17 @@ figure, axes = plt.subplots(figsize=(4.5, 4.5))
 axes.scatter(held_out["observed"], held_out["predicted"], s=14, alpha=0.6)
 axes.axline((13, 13), slope=1, color="grey", linestyle="--")
 axes.set(xlabel="observed age (weeks)", ylabel="predicted age (weeks)")
+figure.savefig("runs/first-figure.png")
 plt.show()
 
 # %% [markdown]
-# Each point is a sample. On the dashed line the prediction is right. Very young and old mice are drawn to the middle: a careful
+# Each point is a sample. (On a machine without a screen no window opens: look at `runs/first-figure.png`.) On the dashed line the prediction is right. Very young and old mice are drawn to the middle: a careful
 # model does that when it is unsure. More figures are in `runs/first/report.html`; open it in a browser.
 #
 # ## Predict new mice
 
 # %%
-aam.predict(
+predictions = aam.predict(
     model="runs/first",
     table="mouse/new-mice.qza",
     sequences="mouse/rep-seqs.qza",

@@ -12,7 +12,7 @@ import aam
 # %matplotlib inline
 
 sequences, metadata = "mouse/rep-seqs.qza", "mouse/metadata.tsv"
-aam.train(
+result = aam.train(
     table="mouse/table.qza",
     sequences=sequences,
     metadata=metadata,

@@ -41,7 +41,7 @@ print(f"off by {result.metrics['age']['mae']:.2f} weeks")
 # ## Predictions, as AnnData
 
 # %%
-aam.predict(
+predictions = aam.predict(
     model="runs/anndata",
     table="mouse/mouse.h5ad",
     where="part == 'new'",
@@ -61,7 +61,7 @@ with h5py.File("runs/predicted.h5ad") as file:
 # Samples as the model sees them, for neighbours, clusters and UMAP:
 
 # %%
-aam.embed(
+embedding = aam.embed(
     model="runs/anndata",
     table="mouse/mouse.h5ad",
     format=["h5ad"],
