@@ -124,5 +124,6 @@ print(f"{len(new)} samples, off by {error:.2f} weeks; {inside} true ages are ins
 #
 # ## Next
 #
-# [2. Explaining it](2-explaining.md): which microbes say the age? The same on the command line, with figures for a paper:
+# [2. Explaining it](2-explaining.md): which microbes say the age? That page and those after it are at their best in Jupyter. Outside of it, leave
+# out lines that begin with `%`, type commands that begin with `aam` in a terminal, and save a figure with `.savefig("name.png")`. The same on the command line, with figures for a paper:
 # [From QIIME 2 artifacts to a figure](mouse-age.md).
