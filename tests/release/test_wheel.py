@@ -63,7 +63,7 @@ def test_the_sdist_holds_the_checkout(sdist: Path, checkout: set[str]) -> None:
 
 def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)  # ours; the first releases of Python 3.11 know no filter
     again = build("build_wheel", tmp_path, tmp_path / f"aam-{aam.__version__}")
     with zipfile.ZipFile(again) as new, zipfile.ZipFile(wheel) as old:
         found, expected = ({(one.filename, one.CRC) for one in archive.infolist()} for archive in (new, old))
