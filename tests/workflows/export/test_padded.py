@@ -98,15 +98,16 @@ def test_narrow_clades_are_allowed_their_rounding() -> None:
     assert clades is not None
     with torch.no_grad():
         clades.prototype_KD.copy_(clades.prototype_KD[:1] + 1e-3 * clades.prototype_KD)
-        clades.log_width_K.fill_(-9.0)
+        clades.log_width_K.fill_(-5.0)
     samples, toss = random_samples(parts, seed=0), torch.Generator().manual_seed(1)
     for size, is_rounding in ((2.0**-23, True), (1e-3, False)):
         other = copy.deepcopy(parts.whole())
         with torch.no_grad():
-            next(other.networks.parameters()).mul_(1 + size)
+            for weight in other.networks.parameters():
+                weight.mul_(1 + size * torch.randn(weight.shape, generator=toss).sign())
         if is_rounding:
             found = compare(parts, as_session(other), samples, "random")
-            assert TOLERANCE < found.largest <= found.rounding
+            assert TOLERANCE < found.largest <= 4 * found.rounding
             assert "by the last digit of its weights" in str(found)
         else:
             with pytest.raises(RunError, match="differs from the model by"):
