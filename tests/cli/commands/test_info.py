@@ -431,3 +431,13 @@ def test_one_label_of_a_shared_file(
     Path("t.tsv").write_text("#OTU ID\ts1\nOtu1\t3\n")
     assert main(["info", "t.tsv", "--table-layer", "0.03"]) == 2
     assert "it has one table of counts" in capsys.readouterr().err
+
+
+def test_an_exported_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x0a\xa8")
+    record = {"opset": 20, "networks": 1, "forests": 0, "inputs": [{"name": "tokens"}]}
+    (tmp_path / "m.json").write_text(json.dumps(record))
+    assert main(["info", str(tmp_path / "m.onnx")]) == 0
+    assert f"described in  {tmp_path / 'm.json'}" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "m.json")]) == 0
+    assert "takes      tokens" in capsys.readouterr().out
