@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,11 @@ def compare(parts: Exportable, session: Any, samples: Sequence[Given], words: st
         found = dict(zip(names, session.run(None, some.arrays), strict=True))
         largest = max([largest, *differences(parts, some, found)])
     is_near = largest <= TOLERANCE  # not so of NaN
-    agreement = Agreement(sum(map(len, samples)), words, largest, 0.0 if is_near else own_rounding(parts, samples))
+    plain = Agreement(sum(map(len, samples)), words, largest)
+    agreement = plain if is_near else dataclasses.replace(plain, rounding=own_rounding(parts, samples))
     if not largest <= max(TOLERANCE, min(TIMES * agreement.rounding, MOST_ROUNDING)):
-        raise RunError(f"the exported file differs from the model by {agreement}, more than {TOLERANCE:g}")
+        most = f"more than {TOLERANCE:g}, and than rounding explains ({agreement.rounding:.0e})"
+        raise RunError(f"the exported file differs from the model by {plain}, {most}")
     return agreement
 
 
