@@ -214,6 +214,10 @@ def _exported(record: Mapping[str, Any]) -> Described:
     return "what a model as ONNX takes and gives", [("takes", listed(takes)), ("used with", WITH_ONNX)]
 
 
+def _entry(record: Mapping[str, Any]) -> Described:
+    return "where a model of the index is from", [(name, str(record[name])) for name in ("source", "added")]
+
+
 RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] = (
     ({"command", "inputs", "environment"}, _run_record),
     ({"format", "aam", "members"}, _description),
@@ -221,4 +225,5 @@ RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] =
     ({"settings", "repeat", "number", "learned"}, _fold),
     ({BY, FILES}, _result),
     ({"opset", "inputs", "networks", "forests"}, _exported),
+    ({"source", "added", "files", "sha256"}, _entry),
 )
