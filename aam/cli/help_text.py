@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aam.cli.terminal import Terminal
 from aam.config.option import fields, flag, is_switch, sections
 from aam.config.reference import AND_MORE, default_words, limit_words, off_names, title, value_words
-from aam.config.registry import COMMANDS, FIRST_COMMANDS
+from aam.config.registry import COMMANDS, FIRST_COMMANDS, GROUPS
 
 ABOUT = "Attention All Microbes: predict sample metadata from 16S amplicon data."
 HELP_FLAGS = ("--help", "-h")
@@ -59,14 +59,16 @@ def print_start() -> None:
 
 def print_overview() -> None:
     """Name every command."""
-    commands = [_Line(name, command.summary) for name, command in COMMANDS.items()]
+    names = [name for group in GROUPS.values() for name in group]
+    line_of = dict(zip(names, _aligned([_Line(name, COMMANDS[name].summary) for name in names]), strict=True))
+    commands = [line for title, group in GROUPS.items() for line in (title, *map(line_of.__getitem__, group), "")]
     general = [
         _Line("COMMAND --help", "the usual options of a command, one line each"),
         _Line(f"COMMAND {HELP_ALL_FLAG}", "all of its options"),
         _Line("--version", "the version"),
         _Line(f"{COMPLETION_FLAG} [SHELL]", "complete commands and options by Tab: bash, zsh or fish"),
     ]
-    lines = [ABOUT, "", "Usage: aam COMMAND OPTIONS", "", "Commands", *_aligned(commands), "", "General"]
+    lines = [ABOUT, "", "Usage: aam COMMAND OPTIONS", "", *commands, "General"]
     Terminal().print("\n".join([*lines, *_aligned(general)]))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from aam.cli.describe import foreign, outputs
 from aam.cli.describe.cells import SEPARATED, Cells, read_cells
+from aam.config import TableOptions
 from aam.data.readers.distance_matrix import NUMPY_START, read_distances
 from aam.data.readers.feature_ids import NO_DNA, hash_name, is_taxon, transposed
 from aam.data.readers.metadata import read_metadata
@@ -21,7 +22,7 @@ from aam.data.readers.metadata_layout import EXACT_ID_HEADERS, is_metadata_type
 from aam.data.readers.metadata_values import NUMBER
 from aam.data.readers.raw_table import RawTable
 from aam.data.readers.sequences import is_dna, read_sequences, upper_case
-from aam.data.readers.table import read_raw_table
+from aam.data.readers.table import check_layer, read_raw_table
 from aam.data.readers.taxonomy import ID_NAMES, TAXON_NAMES, read_taxonomy
 from aam.data.study.summary import spread
 from aam.errors import InputError
@@ -134,6 +135,22 @@ def _has_counts(cells: Cells) -> bool:
     """Whether the first line has an id, and whole numbers in most other cells."""
     row = cells.first[1:]
     return bool(row) and 2 * sum(cell.isdecimal() or cell.endswith(".0") for cell in row) > len(row)
+
+
+def describe_layer(path: Path, layer: str) -> tuple[str, Facts]:
+    """Title and facts of one part of a table that has several.
+
+    Raises
+    ------
+    InputError
+        If it is no table, or has no such part.
+    """
+    if path.is_dir():
+        raise InputError(path, "is a folder, not a table", "leave out --table-layer")
+    raw = read_raw_table(path, layer)
+    check_layer(TableOptions(table=(path,), table_layer=layer), [raw])
+    *facts, (name, command) = _facts_of_table(path, raw)
+    return f"a feature table ({layer})", [*facts, (name, f"{command} --table-layer {shlex.quote(layer)}")]
 
 
 def _table(path: Path) -> tuple[str, Facts]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -22,3 +23,9 @@ class Terminal(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """A text as rich shows it; every string that is printed, in a table too, comes through here."""
         return super().render_str(printable(text), **options)
+
+
+def padded(text: str, width: int, is_right: bool) -> str:
+    """A cell of a table as wide as its column; numbers stand to the right."""
+    space = " " * (width - cell_len(text))
+    return space + text if is_right else text + space

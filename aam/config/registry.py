@@ -31,7 +31,14 @@ from aam.config.sharing.push import PushConfig
 
 FIRST_COMMANDS = ("check", "train", "predict")
 """What a newcomer types, in this order."""
-
+GROUPS = {
+    "From a table to predictions": ("demo", "check", "train", "predict"),
+    "How good it is": ("evaluate", "compare", "learning-curve", "tune", "rf-baseline", "benchmark"),
+    "What it rests on": ("explain", "embed", "report"),
+    "Models to keep, share and build on": ("models", "pull", "push", "export", "pretrain"),
+    "Files and runs": ("info", "runs", "unifrac", "simulate"),
+}
+"""The commands as `aam --help` shows them."""
 
 SHEET = ("metadata",)
 JUDGED = {"cv": "", "test_size": f"Share of samples that judges the choice [{TEST_SHARE:g}]"}

@@ -89,6 +89,16 @@ def resolved(path: Path) -> Path:
     return folder if folder.is_dir() else path
 
 
+def name_of(path: Path) -> str | None:
+    """The name that a model folder has in the index; None where it lies elsewhere."""
+    try:
+        folder = index_folder()
+    except InputError:
+        return None
+    is_there = path.name == MODEL and path.parent.parent == folder and is_name(path.parent.name)
+    return path.parent.name if is_there else None
+
+
 @contextmanager
 def new_entry(name: str, *, overwrite: bool) -> Iterator[Path]:
     """Give a folder to fill that is the model of a name at the end, whole, if nothing was raised.

@@ -38,8 +38,6 @@ DAMAGE = (
     ValueError,
 )
 """What the library raises for files that are not as they should be."""
-MISSING_CODE = -(2**31)
-"""NA of whole numbers."""
 LONGEST_RANGE = 100_000_000
 """Values of a range such as ``1:n``, which is stored as its ends."""
 

@@ -42,6 +42,8 @@ NON_FINITE = "nonfinite-*.json"
 
 MODEL = "model"
 """The model folder."""
+WEIGHTS = "model.safetensors"
+"""The file in it, beside its description."""
 BASELINE = "baseline"
 """The model folder of the random forest that was fitted on the same split."""
 PREDICTIONS = {

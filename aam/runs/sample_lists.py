@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import filecmp
 from pathlib import Path
 
-from aam.runs.layout import BASELINE, MODEL, SAMPLE_LISTS, is_run_directory
+from aam.files.atomic import read_json
+from aam.files.model_index import ENTRY, name_of
+from aam.runs.layout import BASELINE, MODEL, SAMPLE_LISTS, WEIGHTS, is_run_directory
 from aam.text import read_ids
 
 
+def origin_of(model: Path) -> Path:
+    """Where a model of the index was taken from, if its weights still lie there; of others, the model itself."""
+    if name_of(model) is None:
+        return model
+    try:
+        source = Path(read_json(model.parent / ENTRY)["source"])
+        files = [one / WEIGHTS for one in (source, source / MODEL) if (one / WEIGHTS).is_file()]
+        is_same = any(filecmp.cmp(file, model / WEIGHTS, shallow=False) for file in files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return model
+    return source if is_same else model
+
+
 def run_of(model: Path) -> Path | None:
-    """The run directory that a model lies in, or that is given for its model; None where it lies elsewhere."""
+    """The run directory that a model lies in or was taken into the index from, or that is given for it; else None."""
+    model = origin_of(model)
     place = (model if model.is_dir() else model.parent).resolve()
     if is_run_directory(place):
         return place

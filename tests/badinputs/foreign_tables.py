@@ -86,7 +86,7 @@ bad_rows(
      lambda folder: h5ad(folder, layers={"counts": COUNTS}, layer="count")),
     ("G2 several layers", "t.h5ad: holds 2 matrices (a, b); --table-layer a takes the first",
      lambda folder: h5ad(folder, None, layers={"a": COUNTS, "b": COUNTS})),
-    ("G2 no reads in X", "t.h5ad: X does not hold reads (they are whole numbers); "
+    ("G2 no reads in X", "t.h5ad: X does not hold reads, which are whole numbers; "
      "--table-layer names the matrix with the reads: counts",
      lambda folder: h5ad(folder, HALVES, layers={"counts": COUNTS})),
     ("G2 a layer of a table that has none", "t.biom: --table-layer raw: it has one table of counts; "

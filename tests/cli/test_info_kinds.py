@@ -27,6 +27,7 @@ STUDIES = "study\tsamples\tpredictor\tmetric\tvalue\tlow\thigh\na\t9\tmodel\tmae
 RECORD = {"command": "aam train", "inputs": [], "environment": {}}
 COVERED = {"age": {"part": "test", "level": 0.9, "calibration": {}, "found": []}}
 STRANGE = {"what": "loss", "step": 7, "epoch": 1, "gradient_norm": 1.0, "batches": []}
+ENTRY = {"source": "runs/age", "added": "2026-11-30", "files": [], "sha256": []}
 PAGE = '<!doctype html>\n<title>a</title>\n<p class="kicker">AAM report</p>'
 
 WRITTEN = {
@@ -60,6 +61,7 @@ WRITTEN = {
     "cv_metrics.tsv": (METRICS, "metrics of predictions"),
     "cv_studies.tsv": (STUDIES, "metrics of predictions"),
     "config.json": (json.dumps(DESCRIPTION), "the description of a model"),
+    "entry.json": (json.dumps(ENTRY), "where a model of the index is from"),
     "README.md": ("# AAM model\n\nPredicts `age`.\n", "the card of a model"),
     "tracking.json": (
         '{"wandb": {"id": "0d28af", "where": "aam"}}',

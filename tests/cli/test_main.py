@@ -12,7 +12,7 @@ import yaml
 from aam import __version__
 from aam.cli import main as program
 from aam.cli.main import main
-from aam.config.registry import COMMANDS
+from aam.config.registry import COMMANDS, GROUPS
 from aam.errors import CheckpointError, InputError, NonFiniteError, RunError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,10 @@ def test_help_loads_nothing_heavy_and_little_else(words: list[str]) -> None:
     assert heavy == "loaded: []"
     assert "Usage: aam" in done.stdout
     assert int(number) < MOST_MODULES
+
+
+def test_every_command_is_in_one_group() -> None:
+    assert sorted(name for group in GROUPS.values() for name in group) == sorted(COMMANDS)
 
 
 def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from aam.cli.next_command import TABLE_INPUTS
+from aam.config.command_line import option_words
 from aam.config.commands.embed import EmbedConfig
 from aam.log import logging_to_terminal, say
 from aam.runs.layout import REPORT
@@ -16,11 +18,12 @@ def run(config: EmbedConfig) -> None:
         found = embed(config)
         output = config.output.output_dir
         say("", *found.summary, f"report: {output / REPORT}")
+        model, table = str(config.embed.model), option_words(config, TABLE_INPUTS)
         if found.nearest is None:
             say("", "Next, find the training samples that each sample is most like:")
-            words = ["aam", "embed", str(config.embed.model), "--table", str(config.table.table[0])]
-            say(f"  {shlex.join([*words, '--training-table', 'TRAINING.biom', '--output-dir', f'{output}-nearest'])}")
+            words = ["aam", "embed", model, *table, "--training-table", "TRAINING.biom"]
+            say(f"  {shlex.join([*words, '--output-dir', f'{output}-nearest'])}")
         else:
             say("", "Next, predict these samples:")
-            words = ["aam", "predict", "--model", str(config.embed.model), "--table", str(config.table.table[0])]
-            say(f"  {shlex.join([*words, '--output', 'predictions.tsv'])}")
+            words = ["aam", "predict", "--model", model, *table, "--output", "predictions.tsv"]
+            say(f"  {shlex.join(words)}")

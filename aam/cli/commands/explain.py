@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from aam.cli.next_command import figures_command
 from aam.config import replace
 from aam.config.command_line import command_words
 from aam.config.commands.explain import ExplainConfig
@@ -29,4 +30,4 @@ def _next(config: ExplainConfig) -> list[str]:
         more = replace(config, by_learner=True, output_dir=folder.with_name(f"{folder.name}-learners"))
         words = shlex.join(command_words("explain", more))
         return ["Next, see whether the learners of the model agree:", f"  {words}"]
-    return ["Next, see how good the model is:", f"  {shlex.join(['aam', 'info', str(config.explain.model)])}"]
+    return ["Next, see how good the model is:", f"  {figures_command(config.explain.model)}"]

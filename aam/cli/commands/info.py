@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aam.cli.describe.folders import describe_folder
-from aam.cli.info_files import describe_file
+from aam.cli.info_files import describe_file, describe_layer
 from aam.cli.terminal import Terminal
 from aam.config import InfoConfig
 from aam.config.studies import STUDY
@@ -232,8 +232,8 @@ def _parsed(weights: Path, text: str | bytes) -> dict[str, Any]:
 
 def run(config: InfoConfig) -> None:
     """Find out what the path leads to, and print what is in it."""
-    path = config.info.path
-    title, facts = _describe(path)
+    path, layer = config.info.path, config.info.table_layer
+    title, facts = _describe(path) if layer is None else describe_layer(path, layer)
     console = Terminal()
     console.print(f"{path}: {title}")
     width = max((len(name) for name, _ in facts), default=0)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from aam.cli.next_command import figures_command
 from aam.config import PredictConfig
 from aam.log import logging_to_terminal, say
 from aam.workflows.predict import predict
@@ -14,4 +13,4 @@ def run(config: PredictConfig) -> None:
     with logging_to_terminal():
         predict(config)
         say("", "Next, see how good the model was on held-out samples:")
-        say(f"  aam info {shlex.quote(str(config.predict.model))}")
+        say(f"  {figures_command(config.predict.model)}")

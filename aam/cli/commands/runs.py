@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from aam.cli.terminal import Terminal
+from aam.cli.terminal import Terminal, padded
 from aam.config import RunsConfig
 from aam.evaluation.catalogue import NONE, value_of
 from aam.log import logging_to_terminal, say
@@ -96,12 +96,7 @@ def _column(cells: Cells, name: str) -> int:
 def _lines(cells: Cells, names: Sequence[str]) -> Iterator[str]:
     widths = {name: _column(cells, name) for name in names}
     for row in ({name: TITLES.get(name, name) for name in names}, *cells):
-        yield GAP.join(_padded(row[name], widths[name], name in NUMBERS) for name in names).rstrip()
-
-
-def _padded(text: str, width: int, is_number: bool) -> str:
-    space = " " * (width - cell_len(text))
-    return space + text if is_number else text + space
+        yield GAP.join(padded(row[name], widths[name], name in NUMBERS) for name in names).rstrip()
 
 
 def _text(row: Row, name: str) -> str:

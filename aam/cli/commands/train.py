@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from aam.cli.next_command import TABLE_INPUTS
 from aam.cli.run_log import run_log, say_next
 from aam.config import TrainConfig
 from aam.config.command_line import option_words
 from aam.workflows.runs.train import cross_validate, train
 
-INPUTS = frozenset({"table", "sequences", "metadata", "match_ids", "where", "tree", "root", "taxonomy", "missing_tips"})
+INPUTS = TABLE_INPUTS | {"metadata", "match_ids", "where", "tree", "root", "taxonomy", "missing_tips"}
 """Options that an explanation of the run takes from it."""
 
 

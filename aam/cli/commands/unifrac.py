@@ -28,6 +28,7 @@ def _next_command(config: UnifracConfig) -> list[str]:
     beside = ids_path(output)
     given: list[tuple[str, object]] = [
         *(("--table", path) for path in table.table),
+        ("--table-layer", table.table_layer),
         *(("--sequences", path) for path in table.sequences),
         ("--trim-length", table.trim_length),
         ("--reverse-complement", table.reverse_complement),

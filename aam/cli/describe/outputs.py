@@ -33,6 +33,7 @@ CARDS = (
 )
 """How a text begins, and what it is."""
 EVENTS = "events.out.tfevents"
+WITH_ONNX = "onnxruntime (docs/export.md); AAM itself reads model folders"
 
 
 def of_cells(cells: Cells) -> Described | None:
@@ -111,6 +112,10 @@ def of_name(path: Path) -> Described | None:
         return "curves for TensorBoard", [("used with", f"tensorboard --logdir {path.parent}")]
     if path.suffix == ".ckpt":
         return "a checkpoint of an unfinished run", [("used with", "aam train --resume-from RUN")]
+    if path.suffix == ".onnx":
+        beside = path.with_suffix(".json")
+        told = [("described in", str(beside))] if beside.is_file() else []
+        return "a model as ONNX", [*told, ("used with", WITH_ONNX)]
     return None
 
 
@@ -204,10 +209,21 @@ def _result(content: Mapping[str, Any]) -> Described:
     return f"the record of {shorten(str(content[BY]), 40)}", result_facts(content)
 
 
+def _exported(record: Mapping[str, Any]) -> Described:
+    takes = [port["name"] for port in record["inputs"] if isinstance(port, dict) and "name" in port]
+    return "what a model as ONNX takes and gives", [("takes", listed(takes)), ("used with", WITH_ONNX)]
+
+
+def _entry(record: Mapping[str, Any]) -> Described:
+    return "where a model of the index is from", [(name, str(record[name])) for name in ("source", "added")]
+
+
 RECORDS: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Described]], ...] = (
     ({"command", "inputs", "environment"}, _run_record),
     ({"format", "aam", "members"}, _description),
     ({"what", "step", "gradient_norm", "batches"}, _not_finite),
     ({"settings", "repeat", "number", "learned"}, _fold),
     ({BY, FILES}, _result),
+    ({"opset", "inputs", "networks", "forests"}, _exported),
+    ({"source", "added", "files", "sha256"}, _entry),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from aam.cli.terminal import Terminal
+from aam.cli.terminal import Terminal, padded
 from aam.config import ModelsConfig
 from aam.evaluation.catalogue import NONE
 from aam.files.model_index import index_folder
@@ -65,9 +65,4 @@ def _lines(cells: Sequence[Mapping[str, str]]) -> Iterator[str]:
     titles = {name: name for name in SHOWN}
     widths = {name: max(cell_len(row[name]) for row in (titles, *cells)) for name in SHOWN}
     for row in (titles, *cells):
-        yield "  ".join(_padded(row[name], widths[name], name in NUMBERS) for name in SHOWN).rstrip()
-
-
-def _padded(text: str, width: int, is_number: bool) -> str:
-    space = " " * (width - cell_len(text))
-    return space + text if is_number else text + space
+        yield "  ".join(padded(row[name], widths[name], name in NUMBERS) for name in SHOWN).rstrip()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aam.config.option import REQUIRED, Section, option
+from aam.config.option import REQUIRED, Section, option, same_as
+from aam.config.sections import TableOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class InfoOptions(Section):
         usual="Table, tree, distances, metadata, model or run",
         names_model=True,
     )
+    table_layer: str | None = same_as(TableOptions, "table_layer")
 
 
 @dataclass(frozen=True, kw_only=True)

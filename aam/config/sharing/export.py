@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aam.config.option import REQUIRED, Section, option, same_as
+from aam.config.option import REQUIRED, Section, flag, option, same_as
 from aam.config.sections import TableOptions
 from aam.errors import ConfigError
 
@@ -39,6 +39,7 @@ class ExportOptions(Section):
         derived="samples simulated from the ASVs that the model knows",
         usual="Table to check the file by",
     )
+    table_layer: str | None = same_as(TableOptions, "table_layer")
     sequences: tuple[Path, ...] = same_as(TableOptions, "sequences")
     metadata: Path | None = option(
         None, "Metadata of these samples, where the model reads columns.", usual="Metadata of its samples"
@@ -46,9 +47,9 @@ class ExportOptions(Section):
 
     def check(self) -> None:
         """Refuse what describes a table where there is none."""
-        for name in ("metadata", "sequences"):
+        for name in ("metadata", "sequences", "table_layer"):
             if getattr(self, name) and self.table is None:
-                raise ConfigError(f"--{name} needs --table")
+                raise ConfigError(f"{flag(name)} needs --table")
 
     @property
     def file(self) -> Path:

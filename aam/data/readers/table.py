@@ -159,7 +159,7 @@ def read_table(options: TableOptions, reference: SequenceSet | None = None, *, n
     raw = [attempt(partial(_read_sharing, path, texts, options.table_layer)) for path in options.table]
     attempt.raise_if_any()
     assert known is not None
-    _check_layer(options, [table for table in raw if table is not None])
+    check_layer(options, [table for table in raw if table is not None])
     turning = Turning(options.reverse_complement, reference)
     prepare = partial(_prepare, known=known, options=options, turning=turning, texts=texts, needs_dna=needs_dna)
     prepared = [attempt(partial(prepare, table)) for table in raw if table is not None]
@@ -238,8 +238,8 @@ def read_raw_table(path: Path, layer: str | None = None) -> RawTable:
     return read_text_table(path, text) if read is None else read(path, text, layer)
 
 
-def _check_layer(options: TableOptions, tables: Sequence[RawTable]) -> None:
-    """Refuse a layer where no table has any."""
+def check_layer(options: TableOptions, tables: Sequence[RawTable]) -> None:
+    """Refuse a layer where no table has any; raises :class:`~aam.errors.InputError`."""
     if options.table_layer is not None and all(table.layer is None for table in tables):
         problem = f"--table-layer {shorten(options.table_layer)}: it has one table of counts"
         raise InputError(options.table[0], problem, "leave out --table-layer (it is for AnnData and mothur's .shared)")

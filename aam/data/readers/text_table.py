@@ -128,7 +128,7 @@ def _has_counts(header: Sequence[str], row: Sequence[str]) -> bool:
     """Whether a line has a cell for each column, with numbers in those of samples."""
     cells = _without_end(row, len(header))
     kept = _sample_columns(header, cells)
-    return len(cells) == len(header) and bool(kept) and all(_is_number(cells[column]) for column in kept)
+    return len(cells) == len(header) and bool(kept) and all(is_number(cells[column]) for column in kept)
 
 
 def _samples(layout: _Layout) -> list[int]:
@@ -145,7 +145,7 @@ def _sample_columns(header: Sequence[str], row: Sequence[str]) -> list[int]:
         column
         for column, name in enumerate(names)
         if (column == last and name in TAXON_NAMES)
-        or (name in TAXON_NAMES | RANKS and column < len(row) and not _is_number(row[column]))
+        or (name in TAXON_NAMES | RANKS and column < len(row) and not is_number(row[column]))
     }
     if taxonomy:
         taxonomy |= {column for column, name in enumerate(names) if name == "confidence"}
@@ -175,7 +175,7 @@ def _counts_of_line(
     try:
         values = np.array(cells, dtype=np.float64)
     except ValueError:
-        sample, cell = next((s, c) for s, c in zip(samples, cells, strict=True) if not _is_number(c))
+        sample, cell = next((s, c) for s, c in zip(samples, cells, strict=True) if not is_number(c))
         if are_mostly_features(samples):
             raise transposed_error(source, next(name for name in samples if are_mostly_features([name]))) from None
         problem = f"count '{shorten(cell)}' (ASV {shorten(asv_id)}, sample {shorten(sample)}) is not a number"
@@ -193,7 +193,8 @@ def _remedy(cell: str) -> str:
     return "leave out columns that are not samples"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell is a number of any kind."""
     try:
         float(text)
     except ValueError:

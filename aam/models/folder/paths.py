@@ -9,10 +9,11 @@ from pathlib import Path
 
 from aam.errors import CheckpointError, InputError
 from aam.files.model_index import is_name, resolved
+from aam.runs import layout
 from aam.runs.directory import resume_hint
 from aam.runs.layout import FINAL_CONFIG, MODEL, command_of, is_unfinished
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+WEIGHTS, CONFIG, CARD = layout.WEIGHTS, "config.json", "README.md"
 
 
 def find_weights(path: Path) -> Path:

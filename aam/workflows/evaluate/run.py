@@ -181,7 +181,7 @@ def _evaluation(config: EvaluateConfig, found: LabelledSamples, targets: dict[st
     trained = None if found.run is None else len(found.run.trained_ids() & set(found.study.sample_ids))
     notes: Sequence[str] = found.notes
     if found.run is None:
-        more = "the model is not in its run directory: how good it was in training is not known"
+        more = "the model is not in its run directory: which samples it learned from, and how good it was, is not known"
         notes = (*notes, f"{more}, nor which samples it learned from")
     return Evaluation(
         model=str(config.model.model),

@@ -12,7 +12,7 @@ from aam.evaluation.errors.held_out import HeldOut
 from aam.evaluation.metrics import evaluate
 from aam.evaluation.run_results import RunRecord, read_run
 from aam.runs.layout import BASELINE, FINISHED
-from aam.runs.sample_lists import learned_from, run_of
+from aam.runs.sample_lists import learned_from, origin_of, run_of
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class TrainingRun:
 
 
 def training_run(model: Path) -> TrainingRun | None:
-    """The finished run of a model that lies in its run directory; None for a model folder alone."""
+    """The finished run of a model that lies in its run directory, or was taken into the index from it; else None."""
     run = run_of(model)
     if run is None or not (run / FINISHED).exists():
         return None
     record = read_run(run)
-    is_forest = model.resolve().is_relative_to(run / BASELINE)
+    is_forest = origin_of(model).resolve().is_relative_to(run / BASELINE)
     return None if record.targets is None else TrainingRun(record, is_forest)

@@ -58,7 +58,13 @@ def describe(parts: Exportable, whole: WholeModel, checks: Sequence[Agreement] =
         "numeric": [] if manifest.covariate_spec is None else [one.name for one in manifest.covariate_spec.numeric],
         "targets": _targets(parts.targets),
         "checks": [
-            {"samples": one.samples, "of": one.words, "largest_difference": one.largest, "tolerance": TOLERANCE}
+            {
+                "samples": one.samples,
+                "of": one.words,
+                "largest_difference": one.largest,
+                "tolerance": TOLERANCE,
+                "by_last_digit": one.rounding,
+            }
             for one in checks
         ],
     }

@@ -133,7 +133,7 @@ def _samples(parts: Exportable, model: TrainedModel, options: ExportOptions) -> 
     if options.table is None:
         yield "simulated", simulated_samples(parts, model.known_sequences, SEED)
         return
-    table = TableOptions(table=(options.table,), sequences=options.sequences)
+    table = TableOptions(table=(options.table,), table_layer=options.table_layer, sequences=options.sequences)
     own = PredictOptions(model=options.model, metadata=options.metadata, allow_unfamiliar=True)
     study, _ = read_samples(model, table, own)
     yield f"{options.table.name}", table_samples(parts, study, SEED)

@@ -412,3 +412,32 @@ def test_it_starts_without_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_one_label_of_a_shared_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{label}\ts{n}\t2\t{n}\t1" for label in ("0.01", "0.03") for n in (1, 2)]
+    Path("t.shared").write_text("\n".join(["label\tGroup\tnumOtus\tOtu1\tOtu2", *rows]) + "\n")
+    assert main(["info", "t.shared"]) == 2
+    assert "--table-layer 0.01 takes the first" in capsys.readouterr().err
+    assert main(["info", "t.shared", "--table-layer", "0.03"]) == 0
+    said = capsys.readouterr().out
+    assert "t.shared: a feature table (0.03)" in said
+    assert said.endswith("aam check --table t.shared --table-layer 0.03\n")
+    assert main(["info", ".", "--table-layer", "0.03"]) == 2
+    assert "is a folder, not a table; leave out --table-layer" in capsys.readouterr().err
+    Path("t.tsv").write_text("#OTU ID\ts1\nOtu1\t3\n")
+    assert main(["info", "t.tsv", "--table-layer", "0.03"]) == 2
+    assert "it has one table of counts" in capsys.readouterr().err
+
+
+def test_an_exported_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x0a\xa8")
+    record = {"opset": 20, "networks": 1, "forests": 0, "inputs": [{"name": "tokens"}]}
+    (tmp_path / "m.json").write_text(json.dumps(record))
+    assert main(["info", str(tmp_path / "m.onnx")]) == 0
+    assert f"described in  {tmp_path / 'm.json'}" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "m.json")]) == 0
+    assert "takes      tokens" in capsys.readouterr().out

@@ -220,7 +220,7 @@ def test_earlier_samples_are_refused(blend: CombinedModel) -> None:
     network.plan = before
 
 
-@pytest.mark.parametrize("name", ["metadata", "sequences"])
+@pytest.mark.parametrize("name", ["metadata", "sequences", "table_layer"])
 def test_what_describes_a_table_needs_one(told: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} needs table"):
         aam.export_model(model=told, output=tmp_path / "a.onnx", **{name: tmp_path / "x.tsv"})

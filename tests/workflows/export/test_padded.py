@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -13,6 +14,7 @@ from aam.data.targets.kinds import COUNTS, NUMBERS, ORDERED, TargetSpec
 from aam.data.targets.targets import Targets
 from aam.errors import RunError
 from aam.models.export.padded import PaddedNetwork, PaddedSamples
+from aam.models.sequence_predictor import encoder_of
 from aam.workflows.export.check import TOLERANCE, compare, unit_of
 from aam.workflows.export.parts import Exportable
 from aam.workflows.export.samples import random_samples, simulated_samples
@@ -88,6 +90,28 @@ def test_weights_of_networks_count() -> None:
     assert max(even.largest, found.largest) < TOLERANCE / 2
     with pytest.raises(RunError, match="differs from the model by"):
         compare(weighted, as_session(parts.whole()), random_samples(weighted, seed=0), "random")
+
+
+def test_narrow_clades_are_allowed_their_rounding() -> None:
+    parts = parts_of(REGRESSION)
+    clades = encoder_of(parts.networks[0]).sample_encoder.soft_clades
+    assert clades is not None
+    with torch.no_grad():
+        clades.prototype_KD.copy_(clades.prototype_KD[:1] + 1e-3 * clades.prototype_KD)
+        clades.log_width_K.fill_(-5.0)
+    samples, toss = random_samples(parts, seed=0), torch.Generator().manual_seed(1)
+    for size, is_rounding in ((2.0**-23, True), (1e-3, False)):
+        other = copy.deepcopy(parts.whole())
+        with torch.no_grad():
+            for weight in other.networks.parameters():
+                weight.mul_(1 + size * torch.randn(weight.shape, generator=toss).sign())
+        if is_rounding:
+            found = compare(parts, as_session(other), samples, "random")
+            assert TOLERANCE < found.largest <= 4 * found.rounding
+            assert "by the last digit of its weights" in str(found)
+        else:
+            with pytest.raises(RunError, match="differs from the model by"):
+                compare(parts, as_session(other), samples, "random")
 
 
 def test_an_encoder_gives_sample_vectors() -> None:

@@ -15,6 +15,7 @@ from aam.cli.main import main
 from aam.errors import CheckpointError, InputError
 from aam.estimators import AAMClassifier, AAMEncoder, AAMRegressor
 from aam.files.model_index import index_folder, new_entry
+from aam.runs.sample_lists import run_of
 from tests.program import run_command
 from tests.workflows.sharing.server import names
 
@@ -94,6 +95,23 @@ def test_a_run_tells_its_figures(study: Path, tmp_path: Path, capsys: pytest.Cap
     assert "- Licence: not stated" in said
     assert main(["models"]) == 0
     assert "Mean absolute error" in capsys.readouterr().out
+    _a_name_leads_to_its_run(study, tmp_path, capsys)
+
+
+def _a_name_leads_to_its_run(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Samples that the model learned from are not judged as new ones, as long as the run is where it was."""
+    entry = index_folder() / "trained" / "model"
+    assert run_of(entry) == tmp_path / "run"
+    files = ["--table", str(study / "table.biom"), "--metadata", str(study / "metadata.tsv")]
+    assert main(["evaluate", "trained", *files, "--no-robustness"]) == 2
+    assert "the model learned from all 60 samples" in capsys.readouterr().err
+    assert main(["predict", "--model", "trained", *files[:2], "--output", str(tmp_path / "p.tsv")]) == 0
+    assert capsys.readouterr().out.endswith("  aam models trained\n")
+    weights = tmp_path / "run" / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert run_of(entry) is None
+    shutil.rmtree(tmp_path / "run")
+    assert run_of(entry) is None
 
 
 def test_only_the_files_of_a_model_are_copied(regressor: Path, index: Path, tmp_path: Path) -> None:

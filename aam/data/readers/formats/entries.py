@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from aam.data.readers.raw_table import RawTable, make_raw_table
 from aam.data.readers.table_formats import from_entries
+from aam.data.readers.text_table import is_number
 from aam.errors import InputError
 from aam.text import shorten
 
@@ -53,7 +54,7 @@ class Entries:
         try:
             values = np.array(cells, dtype=np.float64)
         except ValueError:
-            column, cell = next((c, t) for c, t in zip(self.columns, cells, strict=True) if not _is_number(t))
+            column, cell = next((c, t) for c, t in zip(self.columns, cells, strict=True) if not is_number(t))
             problem = f"line {number:,}: count '{shorten(cell)}' ({shorten(name)}, {shorten(column)}) is not a number"
             raise InputError(self.source, problem, "write 0 where there are no reads") from None
         found = np.flatnonzero(values != 0)
@@ -91,11 +92,3 @@ class Entries:
         else:
             samples, asvs, matrix = asvs, samples, from_entries(values, columns, rows, shape[::-1])
         return dataclasses.replace(make_raw_table(self.source, samples, asvs, matrix), notes=notes, layer=layer)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -62,7 +62,7 @@ def read_h5ad_table(file: Hdf5File, layer: str | None) -> Callable[[], RawTable]
     def make() -> RawTable:
         if others and layer is None and not _are_whole(matrix.data):
             remedy = f"--table-layer names the matrix with the reads: {listed(others)}"
-            raise InputError(source, f"{name} does not hold reads (they are whole numbers)", remedy)
+            raise InputError(source, f"{name} does not hold reads, which are whole numbers", remedy)
         table = make_raw_table(source, sample_ids, asv_ids, matrix)
         return dataclasses.replace(table, notes=(*notes, *said), sequences=sequences, layer=name)
 
