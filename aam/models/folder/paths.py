@@ -27,6 +27,8 @@ def find_weights(path: Path) -> Path:
     if str(path).startswith(("http:", "https:")):
         raise CheckpointError(f"{path}: models are read from disk only; download it first")
     path = resolved(path)
+    if path.suffix == ".onnx":
+        raise CheckpointError(f"{path}: an ONNX file is for programs without AAM; name the folder it was written from")
     if is_unfinished(path):
         so_far = f"; {path / MODEL} is what it had learned so far" if (path / MODEL / WEIGHTS).is_file() else ""
         raise CheckpointError(f"{path}: the run is unfinished: {resume_hint(command_of(path), path)}{so_far}")

@@ -155,6 +155,12 @@ def test_an_address_is_refused(path: str) -> None:
             find_weights(given)  # type: ignore[arg-type]
 
 
+def test_an_exported_file_is_no_model_folder(tmp_path: Path) -> None:
+    (tmp_path / "age.onnx").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="an ONNX file is for programs without AAM"):
+        find_weights(tmp_path / "age.onnx")
+
+
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no model found"):
         load_model(tmp_path)
