@@ -33,6 +33,7 @@ from tests.workflows.export.cases import as_session
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "docs" / "examples" / "onnx_predict.py"
+ONE_SAMPLE = EXAMPLE.with_name("onnx_one_sample.py")
 needs_onnx = pytest.mark.skipif(
     any(export_run.find_spec(name) is None for name in export_run.MODULES), reason="needs the extra onnx"
 )
@@ -78,19 +79,44 @@ def columns(text: str) -> dict[str, dict[str, str]]:
     return {next(iter(row.values())): row for row in rows}
 
 
+def run_example(*words: object, folder: Path) -> str:
+    """What an example prints, without this project on its path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=folder, env=environment, timeout=60
+    ).stdout
+
+
 @needs_onnx
 def test_the_example_predicts_what_aam_predicts(told: Path, exported: Path, study: Path, tmp_path: Path) -> None:
     sheet = study / "metadata.tsv"
-    words = [sys.executable, str(EXAMPLE), str(exported), str(as_tsv(study, tmp_path / "table.tsv")), str(sheet)]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    run = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment, timeout=60)
-    found = columns(run.stdout)
+    found = columns(run_example(EXAMPLE, exported, as_tsv(study, tmp_path / "table.tsv"), sheet, folder=tmp_path))
     output = tmp_path / "predictions.tsv"
     assert run_command("predict", model=told, table=study / "table.biom", metadata=sheet, output=output) == 0
     wanted = columns(output.read_text())
     assert found.keys() == wanted.keys()
     for sample_id, row in wanted.items():
         assert float(found[sample_id]["gradient"]) == pytest.approx(float(row["predicted"]), abs=1e-5)
+
+
+@needs_onnx
+def test_the_short_example_predicts_one_sample(study: Path, tmp_path: Path) -> None:
+    """Of a network that reads all reads, so that nothing is drawn."""
+    inputs = {"table": study / "table.biom", "metadata": study / "metadata.tsv", "metadata_column": "gradient"}
+    run, output = tmp_path / "run", tmp_path / "predictions.tsv"
+    flags = {"learners": "network", "rarefy_depth": "none", "output_dir": run}
+    assert run_command("train", "--no-forest-baseline", **inputs, **flags) == 0
+    assert run_command("export", run, output=tmp_path / "age.onnx") == 0
+    assert run_command("predict", model=run, table=study / "table.biom", output=output) == 0
+    (_, header, *lines) = as_tsv(study, tmp_path / "table.tsv").read_text().splitlines()
+    sample_id = header.split("\t")[1]
+    cells = [line.split("\t")[:2] for line in lines]
+    sample = tmp_path / "sample.tsv"
+    sample.write_text("".join(f"{asv}\t{float(reads):.0f}\n" for asv, reads in cells if float(reads)))
+    name, value = run_example(ONE_SAMPLE, tmp_path / "age.onnx", sample, folder=tmp_path).split()
+    assert name == "gradient"
+    assert float(value) == pytest.approx(float(columns(output.read_text())[sample_id]["predicted"]), abs=1e-4)
 
 
 @needs_onnx
@@ -108,8 +134,9 @@ def test_the_example_draws_what_aam_draws(told: Path, study: Path, tmp_path: Pat
     assert found == pytest.approx(wanted.predicted, abs=1e-5)
 
 
-def test_the_example_needs_numpy_and_onnxruntime_alone() -> None:
-    tree = ast.parse(EXAMPLE.read_text())
+@pytest.mark.parametrize("path", [EXAMPLE, ONE_SAMPLE], ids=lambda path: path.stem)
+def test_the_example_needs_numpy_and_onnxruntime_alone(path: Path) -> None:
+    tree = ast.parse(path.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name for name in names if name not in sys.stdlib_module_names} == {"numpy", "onnxruntime"}
