@@ -260,6 +260,12 @@ def value_of(name: str, value: float) -> str:
     return _with_minus(f"{value:.2f}") if metric(name).has_scale else number(value)
 
 
+def estimate_of(name: str, value: float, low: float, high: float) -> str:
+    """A metric's value with the ends of its interval, where it has one (they are NaN where not)."""
+    ends = "" if math.isnan(low) else f" ({value_of(name, low)} to {value_of(name, high)})"
+    return f"{value_of(name, value)}{ends}"
+
+
 def percent(share: float) -> str:
     """A share as whole percent."""
     return f"{share:.0%}".replace("%", " %")

@@ -65,10 +65,15 @@ def predictions_of(study: Study, blocks: Sequence[Cells]) -> Annotated:
     sheet = study.metadata.columns if study.metadata is not None else {}
     columns = {name: typed(column) for name, column in cells.items() if not name.startswith(PROBABILITY)}
     # The target's column is there as ``observed``; others of the metadata that have the name of a prediction give way.
-    columns |= {name: typed(cells.tolist()) for name, cells in sheet.items() if name not in columns}
+    columns |= typed_columns({name: cells for name, cells in sheet.items() if name not in columns})
     classes = {name.removeprefix(PROBABILITY): typed(cells[name]) for name in cells if name.startswith(PROBABILITY)}
     obsm = {"probability": Frame(ids, classes)} if classes else {}
     return Annotated(values=study.table.counts, obs=Frame(ids, columns), var=frame_of_asvs(study.table), obsm=obsm)
+
+
+def typed_columns(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray | list[str]]:
+    """Columns of text as numbers where they are; others as they are."""
+    return {name: typed(cells.tolist()) if cells.dtype.kind in "OU" else cells for name, cells in columns.items()}
 
 
 def frame_of_asvs(table: Table, more: Mapping[str, Any] | None = None) -> Frame:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from aam.cli.terminal import Terminal, padded
 from aam.config import RunsConfig
-from aam.evaluation.catalogue import NONE, value_of
+from aam.evaluation.catalogue import NONE, estimate_of, value_of
 from aam.log import logging_to_terminal, say
 from aam.runs.layout import REPORT
 from aam.text import format_bytes, format_duration, plural
@@ -124,11 +124,9 @@ def _end(path: str, longest: int) -> str:
 
 
 def _score(row: Row, name: str) -> str:
-    metric = row["metric"]
-    value = value_of(metric, row[name])
-    if name != "value" or math.isnan(row["low"]):
-        return value
-    return f"{value} ({value_of(metric, row['low'])} to {value_of(metric, row['high'])})"
+    if name != "value":
+        return value_of(row["metric"], row[name])
+    return estimate_of(row["metric"], row["value"], row["low"], row["high"])
 
 
 def _summary(rows: Sequence[Row], left: Sequence[str]) -> Iterator[str]:

@@ -223,12 +223,24 @@ class CovariateSpec:
         for place, column in enumerate(self.categorical):
             code_of = {level: code for code, level in enumerate(column.levels, start=1)}
             category_NC[:, place] = [code_of.get(label, 0) for label in metadata.labels(column.name, known=code_of)]
-        number_NM = np.zeros((len(metadata.sample_ids), FEATURES_PER_NUMBER * len(self.numeric)), dtype=np.float32)
+        columns = [metadata.numeric(number.name, remedy=EMPTY_CELLS) for number in self.numeric]
+        value_NC = np.stack(columns, axis=1) if columns else np.zeros((len(metadata.sample_ids), 0))
+        return Covariates(category_NC, self.encode_numbers(value_NC))
+
+    def encode_numbers(self, value_NC: np.ndarray) -> np.ndarray:
+        """Numbers as models read them, two features (float32) each: in units of its spread, and whether it is missing.
+
+        Parameters
+        ----------
+        value_NC
+            A column for each numeric covariate, NaN where missing.
+        """
+        number_NM = np.zeros((len(value_NC), FEATURES_PER_NUMBER * len(self.numeric)), dtype=np.float32)
         for place, number in enumerate(self.numeric):
-            value_N = (metadata.numeric(number.name, remedy=EMPTY_CELLS) - number.mean) / number.spread
+            value_N = (value_NC[:, place] - number.mean) / number.spread
             number_NM[:, FEATURES_PER_NUMBER * place] = np.nan_to_num(value_N).clip(-LARGEST_NUMBER, LARGEST_NUMBER)
             number_NM[:, FEATURES_PER_NUMBER * place + 1] = np.isnan(value_N)
-        return Covariates(category_NC, number_NM)
+        return number_NM
 
     def lines(self) -> tuple[str, ...]:
         """What the model learned of each column, one line per column."""

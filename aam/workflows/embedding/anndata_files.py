@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aam.config.commands.embed import EmbedConfig
-from aam.files.annotated_writing import Annotated, Frame, typed, write_annotated
-from aam.workflows.annotated import ANNDATA, TREEDATA, facts_of, frame_of_asvs, rows_of, tree_of_table
+from aam.files.annotated_writing import Annotated, Frame, write_annotated
+from aam.workflows.annotated import ANNDATA, TREEDATA, facts_of, frame_of_asvs, rows_of, tree_of_table, typed_columns
 
 if TYPE_CHECKING:
     from aam.data.study.study import Study
@@ -35,7 +35,7 @@ def write_vectors(path: Path, vectors: Vectors, columns: Mapping[str, np.ndarray
     columns
         What is known of each row, as ``obs``.
     """
-    obs = Frame(list(map(str, vectors.ids)), _typed(columns))
+    obs = Frame(list(map(str, vectors.ids)), typed_columns(columns))
     var = Frame([f"v{place + 1}" for place in range(vectors.values.shape[1])])
     facts = {"vectors": {"of": vectors.of, "words": vectors.words}}
     write_annotated(path, Annotated(values=vectors.values, obs=obs, var=var, uns=facts))
@@ -66,7 +66,7 @@ def write_study(folder: Path, found: Embedding, study: Study, config: EmbedConfi
         obsm["X_umap"] = rows_of(found.umap, rows, number)
     content = Annotated(
         values=study.table.counts,
-        obs=Frame(list(map(str, study.sample_ids)), {} if sheet is None else _typed(sheet.columns)),
+        obs=Frame(list(map(str, study.sample_ids)), {} if sheet is None else typed_columns(sheet.columns)),
         var=frame_of_asvs(study.table),
         obsm=obsm,
         varm={} if found.asvs is None else {VECTORS: found.asvs.values},
@@ -77,8 +77,3 @@ def write_study(folder: Path, found: Embedding, study: Study, config: EmbedConfi
         tree = read_tree(options.tree, options.root, options.clip_negative_branches)
         with_tree = dataclasses.replace(content, trees=tree_of_table(tree, study.table))
         write_annotated(folder / f"{STUDY}{TREEDATA}", with_tree)
-
-
-def _typed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray | list[str]]:
-    """Columns of text as numbers where they are; others as they are."""
-    return {name: typed(cells.tolist()) if cells.dtype.kind in "OU" else cells for name, cells in columns.items()}

@@ -11,8 +11,8 @@ from aam.explanation.groups import ASV
 from aam.explanation.model import MODEL
 from aam.explanation.results.explanation import Explanation
 from aam.explanation.results.tables import FEATURE_ID
-from aam.files.annotated_writing import Annotated, Frame, typed, write_annotated
-from aam.workflows.annotated import facts_of, frame_of_asvs
+from aam.files.annotated_writing import Annotated, Frame, write_annotated
+from aam.workflows.annotated import facts_of, frame_of_asvs, typed_columns
 
 NAME = "explanation.h5ad"
 
@@ -32,7 +32,7 @@ def write_explained(path: Path, explanation: Explanation) -> None:
     """
     ids = list(map(str, explanation.sample_ids))
     sheet, rows = explanation.study.metadata, explanation.samples.rows_N
-    columns = {} if sheet is None else {name: typed(cells[rows].tolist()) for name, cells in sheet.columns.items()}
+    columns = {} if sheet is None else typed_columns({name: cells[rows] for name, cells in sheet.columns.items()})
     place_of = {name: place for place, name in enumerate(explanation.asvs.names)}
     varm: dict[str, Frame] = {}
     layers: dict[str, np.ndarray] = {}

@@ -18,7 +18,7 @@ from aam.data.batches.batch import Batch, make_batch
 from aam.data.batches.dataset import VALIDATION_EPOCH, SampleDataset
 from aam.data.batches.sample import Sample
 from aam.data.readers.strand import SequenceSet
-from aam.data.study.covariates import EMPTY_CELLS, FEATURES_PER_NUMBER, LARGEST_NUMBER, CovariateSpec
+from aam.data.study.covariates import EMPTY_CELLS
 from aam.data.study.study import Study
 from aam.workflows.export.parts import Exportable
 
@@ -112,7 +112,7 @@ def given(
     spec, targets = parts.manifest.covariate_spec, parts.targets
     if spec is not None:
         batch.category_BC = torch.from_numpy(np.tile(known.category_BC, (size[0], 1)))
-        batch.number_BM = torch.from_numpy(np.tile(_encoded(spec, known.number_BN), (size[0], 1)))
+        batch.number_BM = torch.from_numpy(np.tile(spec.encode_numbers(known.number_BN), (size[0], 1)))
         arrays |= {"category": known.category_BC} if spec.categorical else {}
         arrays |= {"number": known.number_BN} if spec.numeric else {}
     if targets is not None and (targets.normalize_by or targets.exposure_column):
@@ -167,16 +167,6 @@ def known_of(parts: Exportable, study: Study) -> Known:
         columns = [sheet.numeric(number.name, remedy=EMPTY_CELLS) for number in spec.numeric]
         number_BN = np.stack(columns, axis=1) if columns else number_BN
     return Known(category_BC=category_BC, number_BN=number_BN, level_B=level_B)
-
-
-def _encoded(spec: CovariateSpec, number_BN: np.ndarray) -> np.ndarray:
-    """Numbers as :meth:`CovariateSpec.encode` has them (float32)."""
-    found = np.zeros((len(number_BN), FEATURES_PER_NUMBER * len(spec.numeric)), dtype=np.float32)
-    for place, number in enumerate(spec.numeric):
-        value_B = (number_BN[:, place] - number.mean) / number.spread
-        found[:, FEATURES_PER_NUMBER * place] = np.nan_to_num(value_B).clip(-LARGEST_NUMBER, LARGEST_NUMBER)
-        found[:, FEATURES_PER_NUMBER * place + 1] = np.isnan(value_B)
-    return found
 
 
 def _sizes() -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aam.config.sharing.statement import StatementOptions
 from aam.errors import AamError, InputError
-from aam.evaluation.catalogue import metric, value_of
+from aam.evaluation.catalogue import estimate_of, metric
 from aam.files.atomic import check_output, write_text
 from aam.files.columns import Columns
 from aam.files.delimited import endings
@@ -170,9 +170,7 @@ def figure(row: Row) -> str:
     """The figure of a model with its interval; empty where its card has none."""
     if not row.metric:
         return ""
-    low, high = value_of(row.metric, row.low), value_of(row.metric, row.high)
-    interval = f" ({low} to {high})" if row.low == row.low else ""
-    return f"{metric(row.metric).label} {value_of(row.metric, row.value)}{interval}"
+    return f"{metric(row.metric).label} {estimate_of(row.metric, row.value, row.low, row.high)}"
 
 
 def add_to_index(folder: Path, name: str | None, card: StatementOptions, *, overwrite: bool = False) -> str:

@@ -33,22 +33,19 @@ def sequence_table_header(line: str) -> tuple[str, list[str]] | None:
     return None
 
 
-def read_sequence_table(source: Path, text: str, layer: str | None = None) -> RawTable:
+def read_sequence_table(source: Path, text: str) -> RawTable:
     """Read a sequence table.
 
     Parameters
     ----------
     source, text
         The file.
-    layer
-        Not used: the file has one part.
 
     Raises
     ------
     InputError
         If lines do not fit the header, or values are no counts.
     """
-    del layer
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     known = sequence_table_header(lines[0][1])
     assert known is not None, "the header was looked at before"

@@ -76,22 +76,19 @@ def read_shared(source: Path, text: str, label: str | None) -> RawTable:
     return entries.table(rows_are_samples=True, notes=notes, layer=taken)
 
 
-def read_count_table(source: Path, text: str, layer: str | None = None) -> RawTable:
+def read_count_table(source: Path, text: str) -> RawTable:
     """Read a ``.count_table``: a sequence's name, its total, and its count in each sample.
 
     Parameters
     ----------
     source, text
         The file.
-    layer
-        Not used: the file has one part.
 
     Raises
     ------
     InputError
         If it has no samples, lines do not fit the header, totals are not the sums, or values are no counts.
     """
-    del layer
     lines = list(_lines(text))
     groups = _groups(source, lines)
     lines = [line for line in lines if not line.cells[0].startswith("#")]

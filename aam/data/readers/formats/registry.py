@@ -22,10 +22,16 @@ from aam.files.robjects import is_robject
 
 ReadText = Callable[[Path, str, str | None], RawTable]
 
+
+def _of_one_part(read: Callable[[Path, str], RawTable]) -> ReadText:
+    """A reader of a format that has no layers."""
+    return lambda source, text, _: read(source, text)
+
+
 TEXTS: tuple[tuple[Callable[[Sequence[str]], bool], ReadText], ...] = (
     (is_shared, read_shared),
-    (is_count_table, read_count_table),
-    (is_sequence_table, read_sequence_table),
+    (is_count_table, _of_one_part(read_count_table)),
+    (is_sequence_table, _of_one_part(read_sequence_table)),
 )
 """Whether the cells of a header are those of a format, and what reads it."""
 
